@@ -1,0 +1,26 @@
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+#include <string>
+
+namespace alphaforge::bindings {
+
+namespace nb = nanobind;
+
+// A submodule whose classes carry the public module's name, so that repr, help and pickle show
+// `alphaforge_core.cache` and not the extension.
+inline nb::module_ submodule(nb::module_& parent, const char* name, const char* doc) {
+  nb::module_ module = parent.def_submodule(name, doc);
+  module.attr("__name__") = (std::string("alphaforge_core.") + name).c_str();
+  return module;
+}
+
+void bind_errors(nb::module_ m);
+void bind_model(nb::module_ m);
+void bind_time(nb::module_ m);
+void bind_cache(nb::module_ m);
+void bind_data(nb::module_ m);
+void bind_execution(nb::module_ m);
+
+}  // namespace alphaforge::bindings

@@ -1,0 +1,80 @@
+"""What AlphaForge raises, in process and over the network: one tree, each error also the built-in one a caller would catch.
+
+Every error has a stable `reason` (an upper-case name from the table in the documentation), so that programs never compare texts.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AlphaForgeError",
+    "BatchError",
+    "DeadlineExceeded",
+    "EngineError",
+    "InvalidArgument",
+    "PermissionDenied",
+    "ResourceExhausted",
+    "Unauthenticated",
+    "Unavailable",
+    "UnsupportedValue",
+]
+
+
+class AlphaForgeError(Exception):
+    """The root of the tree; `reason` is a stable upper-case name."""
+
+    def __init__(self, message: str, *, reason: str = "INTERNAL") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def _rebuild(kind: type[AlphaForgeError], args: tuple[object, ...], state: dict[str, object]) -> AlphaForgeError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class InvalidArgument(AlphaForgeError, ValueError):
+    """An argument has a value it can't have; nothing was done."""
+
+
+class UnsupportedValue(AlphaForgeError, TypeError):
+    """A value has a type that can't be taken; nothing was done."""
+
+
+class EngineError(AlphaForgeError, RuntimeError):
+    """The engine can't do that in its present state, or failed."""
+
+
+class ResourceExhausted(EngineError):
+    """A documented limit was reached; the message names it."""
+
+
+class Unavailable(AlphaForgeError, ConnectionError):
+    """The service can't be reached; the call was tried until its deadline."""
+
+
+class DeadlineExceeded(AlphaForgeError, TimeoutError):
+    """No answer in time; a call that changes something may or may not have been carried out."""
+
+
+class Unauthenticated(AlphaForgeError, PermissionError):
+    """The service wants credentials that the call did not carry, or did not accept them."""
+
+
+class PermissionDenied(AlphaForgeError, PermissionError):
+    """The credentials are good, and do not allow this call."""
+
+
+class BatchError(InvalidArgument):
+    """Some items of a batch were malformed; the good ones were carried out.
+
+    `results` has one entry per item, in order: what the single call would have returned, or the error it would have raised.
+    """
+
+    def __init__(self, message: str, *, results: list[object], reason: str = "BATCH_PARTLY_INVALID") -> None:
+        super().__init__(message, reason=reason)
+        self.results = results

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/int128.hpp"
+
+namespace alphaforge {
+
+// Fixed-point numbers: prices and quantities have nine decimal places, values (price x quantity) eighteen.
+inline constexpr int kPlaces = 9;
+inline constexpr int kValuePlaces = 18;
+inline constexpr std::int64_t kUnit = 1'000'000'000;
+
+// `[+-]?digits[.digits][e[+-]digits]` as an integer of 10^-places; the whole text must match.
+// Throws InvalidArgument: NUMBER_MALFORMED, NUMBER_TOO_PRECISE (a non-zero digit beyond `places`), NUMBER_OUT_OF_RANGE (beyond 128 bits).
+int128 parse_decimal(std::string_view text, int places = kPlaces);
+
+// The exact decimal of a double's shortest representation, rounded half to even at nine places.
+// Throws InvalidArgument: NUMBER_MALFORMED (NaN, infinity), NUMBER_OUT_OF_RANGE (beyond 128 bits).
+int128 decimal_of(double value);
+// The same for a float32 and its own shortest representation.
+int128 decimal_of(float value);
+
+// Digits with at least `min_places` and no trailing zeros beyond them; never "-0".
+std::string format_decimal(int128 mantissa, int places, int min_places);
+
+// numerator / denominator, rounded half to even; the denominator is not 0.
+int128 divide_half_even(int128 numerator, int128 denominator);
+
+// mantissa x 10^(to - from): exact upwards (throws NUMBER_OUT_OF_RANGE), half to even downwards.
+int128 rescale(int128 mantissa, int from_places, int to_places);
+
+// The quotient a*b/c rounded half to even with a 256-bit intermediate; throws NUMBER_OUT_OF_RANGE where it doesn't fit 128 bits.
+int128 multiply_divide_half_even(int128 a, int128 b, int128 c);
+
+}  // namespace alphaforge

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "model/numbers.hpp"
+
+namespace alphaforge {
+
+// What a bar sums up. Instrument and type are shared with the engine that built it: a bar is cheap to copy.
+struct Bar {
+  std::shared_ptr<const std::string> instrument_id;
+  std::shared_ptr<const std::string> bar_type;  // canonical name
+  Price open, high, low, close;
+  Quantity volume;
+  Value value;
+  Quantity buy_volume, sell_volume;
+  std::int64_t trade_count = 0;
+  std::int64_t ts_open = 0;
+  std::int64_t ts_event = 0;  // its close
+  std::int64_t ts_init = 0;   // the greatest of its ticks
+  std::int64_t sequence = 0;  // per instrument and type, gapless from 1
+  std::int32_t revision = 0;
+  bool is_partial = false;
+  bool is_gap_fill = false;
+  bool is_oversize = false;
+
+  // value / volume, half to even at nine places; none without volume.
+  std::optional<Price> vwap() const;
+};
+
+}  // namespace alphaforge

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <string>
+
+#include "base/decimal.hpp"
+
+namespace alphaforge {
+
+// A price: an exact decimal with nine places in 64 bits, about +-9.22e9.
+struct Price {
+  std::int64_t mantissa = 0;
+  auto operator<=>(const Price&) const = default;
+};
+
+// A quantity, or a sum of quantities: nine places in 128 bits, never negative where it comes from outside.
+struct Quantity {
+  int128 mantissa = 0;
+  auto operator<=>(const Quantity&) const = default;
+};
+
+// Price x quantity, exact at eighteen places.
+struct Value {
+  int128 mantissa = 0;
+  auto operator<=>(const Value&) const = default;
+};
+
+// False where the product does not fit 128 bits.
+inline bool multiply(Price price, Quantity quantity, Value& value) {
+  return !__builtin_mul_overflow(static_cast<int128>(price.mantissa), quantity.mantissa, &value.mantissa);
+}
+
+// "45000.00": at least two places, all that are needed.
+std::string to_string(Price price);
+// "0.5", "2": only the places that are needed.
+std::string to_string(Quantity quantity);
+std::string to_string(Value value);
+
+// Narrow a nine-place mantissa; throw NUMBER_OUT_OF_RANGE.
+Price price_of(int128 mantissa);
+Quantity quantity_of(int128 mantissa);
+
+}  // namespace alphaforge
