@@ -1,0 +1,1 @@
+"""The `alphaforge` command: start the services, replay trades, look at the engines."""

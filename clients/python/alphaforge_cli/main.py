@@ -1,0 +1,42 @@
+"""The verbs of the `alphaforge` command; each lives in the module of its name."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+
+import typer
+from alphaforge_core.errors import AlphaForgeError
+from rich.console import Console
+
+from alphaforge_cli.ping import ping
+from alphaforge_cli.replay import replay
+from alphaforge_cli.stats import stats
+from alphaforge_cli.up import up
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="alphaforge",
+    help="Trade ticks to bars, orders on a simulated venue, shared state: the AlphaForge services from a terminal.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+for verb in (up, replay, stats, ping):
+    app.command()(verb)
+
+
+@app.command("version")
+def show_version() -> None:
+    """Print the version of the installed client."""
+    print(version("alphaforge-client"))
+
+
+def main() -> None:
+    """The entry point: an expected failure is one line on stderr and exit status 1, never a traceback."""
+    try:
+        app()
+    except AlphaForgeError as error:
+        console = Console(stderr=True, highlight=False, soft_wrap=True)
+        console.print(f"[red]alphaforge:[/] {error} [dim]({error.reason})[/]")
+        sys.exit(1)

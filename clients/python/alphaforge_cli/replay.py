@@ -1,0 +1,162 @@
+"""`alphaforge replay`: a file of trades through the data service."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from alphaforge_client.data import DataEngine, DataEngineConfig
+from alphaforge_core.model import Bar, BarType
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from alphaforge_cli.tables import bars_table, totals_table
+from alphaforge_cli.trades import Columns, TradeBlock, TradeFile
+
+__all__ = ["replay"]
+
+PACE_SECONDS = 0.05
+ERRORS = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@dataclass
+class BarTotals:
+    """What one bar type came to: closed bars are summed and forgotten but for the last ones, which are shown."""
+
+    shown: int
+    count: int = 0
+    volume: Decimal = Decimal(0)
+    last: list[Bar] = field(default_factory=list)
+
+    def add(self, bar: Bar) -> None:
+        """Counts a closed bar."""
+        self.count += 1
+        self.volume += bar.volume.as_decimal()
+        self.last = [*self.last, bar][-self.shown :] if self.shown else []
+
+
+def replay(
+    file: Annotated[Path, typer.Argument(help="Trades: .csv, .csv.gz or .parquet.", exists=True, dir_okay=False)],
+    instrument: Annotated[
+        str | None, typer.Option(help="Names the instrument of a file without that column; else selects its rows.")
+    ] = None,
+    bars: Annotated[str, typer.Option(help="Bar types, comma separated.")] = "1min",
+    speed: Annotated[str, typer.Option(help="max, or a multiple of the market's own pace such as 1x or 10x.")] = "max",
+    limit: Annotated[int | None, typer.Option(help="Stop after so many rows.", min=1)] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="The engine to feed; without it, one of its own, dropped afterwards.")
+    ] = None,
+    reset: Annotated[bool, typer.Option("--reset", help="Empty the engine first (with --engine).")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad row.")] = False,
+    show: Annotated[int, typer.Option(help="Closed bars to show of each type, the newest.", min=0)] = 5,
+    column: Annotated[
+        list[str] | None, typer.Option(help="What the file calls a column, such as price=px; may be repeated.")
+    ] = None,
+    target: Annotated[str | None, typer.Option(help="The data service's address.")] = None,
+) -> None:
+    """Send a file of trades to the data service in batches and print the bars it makes of them.
+
+    The tables go to stdout and are the same at every replay; progress, bad rows and the rate go to stderr.
+    """
+    if reset and engine is None:
+        raise typer.BadParameter("--reset empties a named engine; name it by --engine")
+    multiple = _multiple(speed)
+    bar_types = list(dict.fromkeys(str(BarType(text.strip())) for text in bars.split(",")))
+    trades = TradeFile(file, _columns(column or []), instrument, limit, strict)
+    name = engine or f"replay-{uuid.uuid4().hex[:12]}"
+    with DataEngine(DataEngineConfig(bar_types=bar_types), name=name, target=target) as data:
+        if reset:
+            data.reset()
+        try:
+            _run(data, trades, bar_types, multiple, show)
+        finally:
+            if engine is None:
+                data.drop()
+
+
+def _run(data: DataEngine, trades: TradeFile, bar_types: list[str], multiple: float | None, show: int) -> None:
+    totals = {name: BarTotals(show) for name in bar_types}
+    sent = rejected = 0
+    instruments: dict[str, None] = {}
+    started = time.perf_counter()
+    for block in _with_progress(trades, multiple):
+        result = data.process_batch(block.batch)
+        sent += len(block.ts_event)
+        rejected += len(result.rejected)
+        instruments.update(dict.fromkeys(block.batch.instrument_ids))
+        for bar in result:
+            totals[str(bar.bar_type)].add(bar)
+    seconds = time.perf_counter() - started
+    open_bars = [bar for name in instruments for bar in data.open_bars(name) if str(bar.bar_type) in totals]
+    console = Console()
+    for name in bar_types:
+        console.print(bars_table(name, totals[name].last, [bar for bar in open_bars if str(bar.bar_type) == name]))
+    console.print(totals_table({name: (t.count, t.volume) for name, t in totals.items()}, open_bars))
+    _report(trades, sent, rejected, seconds)
+
+
+def _report(trades: TradeFile, sent: int, rejected: int, seconds: float) -> None:
+    for line, problem in trades.bad_rows:
+        ERRORS.print(f"[yellow]{trades.path}:{line}[/]: {problem}")
+    if trades.bad_row_count:
+        ERRORS.print(f"[yellow]{trades.bad_row_count:,} bad rows left out[/], the first {len(trades.bad_rows)} above")
+    if rejected:
+        ERRORS.print(f"[yellow]{rejected:,} ticks refused by the engine[/] (quantity 0, price or time out of range)")
+    ERRORS.print(f"{sent:,} ticks in {seconds:.2f} s, {sent / max(seconds, 1e-9):,.0f} ticks/s")
+
+
+def _with_progress(trades: TradeFile, multiple: float | None) -> Iterator[TradeBlock]:
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=ERRORS, transient=True) as progress:
+        task = progress.add_task(trades.path.name, total=1.0)
+        for block in trades.blocks() if multiple is None else _paced(trades.blocks(), multiple):
+            yield block
+            progress.update(task, completed=trades.fraction_read)
+
+
+def _paced(blocks: Iterator[TradeBlock], multiple: float) -> Iterator[TradeBlock]:
+    """Cuts blocks where the market's clock, `multiple` times as fast, has not come to the next tick yet."""
+    market_start: int | None = None
+    wall_start = time.monotonic()
+    for batch, ts_event in blocks:
+        market_start = int(ts_event[0]) if market_start is None else market_start
+        first = 0
+        while first < len(ts_event):
+            now = market_start + int((time.monotonic() - wall_start) * 1e9 * multiple)
+            due = first
+            while due < len(ts_event) and ts_event[due] <= now:
+                due += 1
+            if due == first:
+                time.sleep(min(PACE_SECONDS, (int(ts_event[first]) - now) / 1e9 / multiple))
+                continue
+            yield TradeBlock(batch[first:due], ts_event[first:due])
+            first = due
+
+
+def _multiple(speed: str) -> float | None:
+    if speed == "max":
+        return None
+    try:
+        multiple = float(speed.removesuffix("x"))
+    except ValueError:
+        multiple = 0.0
+    if not 0 < multiple < 1e6:
+        raise typer.BadParameter(f"--speed {speed!r}: max, or a multiple such as 1x or 10x")
+    return multiple
+
+
+def _columns(given: list[str]) -> Columns:
+    known = Columns._fields
+    renamed = {}
+    for text in given:
+        ours, separator, theirs = text.partition("=")
+        if not separator or ours not in known or not theirs:
+            raise typer.BadParameter(f"--column {text!r}: OURS=THEIRS, where OURS is one of {', '.join(known)}")
+        renamed[ours] = theirs
+    return Columns()._replace(**renamed)

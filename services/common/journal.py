@@ -1,0 +1,361 @@
+"""The write-ahead journal: an engine's inputs, committed before they are applied.
+
+Engines are deterministic: the same inputs in the same order give the same state and the same answers. So the journal
+keeps inputs, and recovery is the last checkpoint followed by the inputs after it. An input is applied only once it is
+written, in the order in which it was written; a failed write therefore changes nothing, and nobody ever reads a state
+that a crash could undo.
+
+Commits are shared. While one transaction is being written, whatever arrives waits and makes the next one: a lone
+caller pays for one sync, and a thousand callers at once pay for one too.
+
+The store is SQLite in WAL mode, whose log carries checksums: a torn tail is dropped by SQLite itself, since no caller
+was told of it. Each record has its own checksum besides, for damage in the middle, which is reported and never
+skipped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, NamedTuple, TypeVar
+
+from alphaforge_core.errors import EngineError, ResourceExhausted
+
+__all__ = ["Checkpoint", "Durability", "Journal", "JournalStatistics", "Record"]
+
+T = TypeVar("T")
+
+WAITING_RECORDS_MAX = 100_000
+WAITING_BYTES_MAX = 256 << 20
+CHECKPOINT_PART_BYTES = 64 << 20
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS record (
+    stream TEXT NOT NULL, sequence INTEGER NOT NULL, kind INTEGER NOT NULL, crc INTEGER NOT NULL, payload BLOB NOT NULL,
+    PRIMARY KEY (stream, sequence)) STRICT;
+CREATE TABLE IF NOT EXISTS checkpoint (
+    stream TEXT NOT NULL, part INTEGER NOT NULL, sequence INTEGER NOT NULL, crc INTEGER NOT NULL, payload BLOB NOT NULL,
+    PRIMARY KEY (stream, part)) STRICT;
+"""
+
+
+class Durability(StrEnum):
+    """What an acknowledgement promises: `fsync` survives power loss, `os` survives kill -9, `none` survives neither."""
+
+    FSYNC = "fsync"
+    OS = "os"
+    NONE = "none"
+
+
+class Record(NamedTuple):
+    """One input of one engine; `sequence` is gapless from 1 within a stream."""
+
+    sequence: int
+    kind: int
+    payload: bytes
+
+
+class Checkpoint(NamedTuple):
+    """An engine's state after the input `sequence`."""
+
+    sequence: int
+    payload: bytes
+
+
+class JournalStatistics(NamedTuple):
+    """Counts since the journal was opened, and `held_bytes`: what its records and checkpoints amount to now."""
+
+    commits: int
+    records: int
+    record_bytes: int
+    failures: int
+    waiting: int
+    held_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Append:
+    stream: str
+    kind: int
+    payload: bytes
+    apply: Callable[[], Any]
+    done: asyncio.Future[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Store:
+    stream: str
+    checkpoint: Checkpoint
+    done: asyncio.Future[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Drop:
+    stream: str
+    done: asyncio.Future[Any]
+
+
+_Work = _Append | _Store | _Drop
+
+
+class Journal:
+    """Streams of records in one file, one stream an engine. Four verbs: `append`, `replay`, `checkpoint`, `drop`.
+
+    Belongs to one event loop; the file belongs to one process (`EngineError` JOURNAL_IN_USE for a second one).
+    """
+
+    def __init__(self, path: Path, durability: Durability, *, size_bytes_max: int = 16 << 30) -> None:
+        self._path = path
+        self._size_bytes_max = size_bytes_max
+        self._following: dict[str, int] = {}  # per stream, the sequence its next record gets
+        self._applied: dict[str, int] = {}
+        self._waiting: list[_Work] = []
+        self._waiting_bytes = 0
+        self._writing = False
+        self._commits = self._records = self._record_bytes = self._failures = 0
+        self._failure: str | None = None
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._connection = self._open(durability)
+        self._held_bytes = self._count_held_bytes()
+        self._batches: SimpleQueue[list[_Work] | None] = SimpleQueue()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._writer = threading.Thread(target=self._write_batches, name="journal", daemon=True)
+        self._writer.start()
+
+    def _open(self, durability: Durability) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=0.5)
+        try:
+            # One owner: a second process would give the same sequence numbers to other inputs.
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA synchronous = {'FULL' if durability is Durability.FSYNC else 'NORMAL'}")
+            connection.execute("PRAGMA wal_autocheckpoint = 4000")
+            connection.executescript(_SCHEMA)
+        except sqlite3.OperationalError as error:
+            connection.close()
+            if "locked" in str(error):
+                raise EngineError(f"{self._path} is in use by another process", reason="JOURNAL_IN_USE") from None
+            raise EngineError(f"{self._path} can't be opened: {error}", reason="JOURNAL_FAILED") from None
+        except sqlite3.DatabaseError as error:
+            connection.close()
+            raise EngineError(
+                f"{self._path} is damaged ({error}); restore it from a copy or move it aside", reason="JOURNAL_DAMAGED"
+            ) from None
+        return connection
+
+    # --- Recovery: before the first append.
+
+    def streams(self) -> list[str]:
+        """The streams that have records or a checkpoint, sorted."""
+        rows = self._connection.execute("SELECT stream FROM record UNION SELECT stream FROM checkpoint ORDER BY 1")
+        return [stream for (stream,) in rows]
+
+    def replay(self, stream: str) -> Iterator[Checkpoint | Record]:
+        """The stream's checkpoint, where it has one, then every record after it, in order.
+
+        Raises EngineError JOURNAL_DAMAGED at a record whose checksum is wrong or that is missing.
+        """
+        checkpoint = self._checkpoint(stream)
+        sequence = 0
+        if checkpoint is not None:
+            sequence = checkpoint.sequence
+            yield checkpoint
+        rows = self._connection.execute(
+            "SELECT sequence, kind, crc, payload FROM record WHERE stream = ? AND sequence > ? ORDER BY sequence",
+            (stream, sequence),
+        )
+        for found, kind, crc, payload in rows:
+            sequence += 1
+            if found != sequence or zlib.crc32(payload) != crc:
+                raise self._damaged(stream, sequence)
+            yield Record(found, kind, payload)
+        self._following[stream] = sequence + 1
+        self._applied[stream] = sequence
+
+    def _checkpoint(self, stream: str) -> Checkpoint | None:
+        rows = self._connection.execute(
+            "SELECT sequence, crc, payload FROM checkpoint WHERE stream = ? ORDER BY part", (stream,)
+        ).fetchall()
+        if not rows:
+            return None
+        payload = b"".join(part for _, _, part in rows)
+        sequence, crc, _ = rows[0]
+        if zlib.crc32(payload) != crc:
+            raise self._damaged(stream, sequence)
+        return Checkpoint(sequence, payload)
+
+    def _damaged(self, stream: str, sequence: int) -> EngineError:
+        return EngineError(
+            f"{self._path}: input {sequence} of {stream!r} is missing or damaged; "
+            "restore the file from a copy, or drop the engine",
+            reason="JOURNAL_DAMAGED",
+        )
+
+    # --- Writing: the event loop's side.
+
+    @property
+    def failure(self) -> str | None:
+        """Why the last commit failed, None once one succeeds."""
+        return self._failure
+
+    def statistics(self) -> JournalStatistics:
+        """What was written since the journal was opened, and what it holds now."""
+        return JournalStatistics(
+            self._commits, self._records, self._record_bytes, self._failures, len(self._waiting), self._held_bytes
+        )
+
+    def append(self, stream: str, kind: int, payload: bytes, apply: Callable[[], T]) -> asyncio.Future[T]:
+        """Writes an input; once it is committed, calls `apply` in the event loop, in the order of the journal.
+
+        The future has what `apply` returns or raises; it raises EngineError JOURNAL_FAILED, with nothing applied,
+        where the write failed. Raises ResourceExhausted at once: JOURNAL_BACKLOG where too much waits, JOURNAL_FULL
+        at the size limit.
+        """
+        if len(self._waiting) >= WAITING_RECORDS_MAX or self._waiting_bytes + len(payload) > WAITING_BYTES_MAX:
+            raise ResourceExhausted(
+                f"{len(self._waiting):,} inputs wait for the disk already; send again in a moment",
+                reason="JOURNAL_BACKLOG",
+            )
+        if self._held_bytes + self._waiting_bytes + len(payload) > self._size_bytes_max:
+            raise ResourceExhausted(
+                f"{self._path} holds {self._held_bytes:,} bytes, the most it may; "
+                "raise journal_size_bytes_max or drop engines",
+                reason="JOURNAL_FULL",
+            )
+        self._waiting_bytes += len(payload)
+        return self._enqueue(_Append(stream, kind, payload, apply, self._future()))
+
+    def checkpoint(self, stream: str, state: bytes) -> asyncio.Future[None]:
+        """Stores the engine's state as of the last applied input of `stream`, and forgets the inputs before it."""
+        return self._enqueue(_Store(stream, Checkpoint(self._applied.get(stream, 0), state), self._future()))
+
+    def drop(self, stream: str) -> asyncio.Future[None]:
+        """Forgets a stream and everything in it."""
+        self._applied.pop(stream, None)
+        return self._enqueue(_Drop(stream, self._future()))
+
+    async def close(self) -> None:
+        """Writes what waits, then closes the file."""
+        while self._writing:
+            await asyncio.sleep(0.001)
+        self._batches.put(None)
+        await asyncio.to_thread(self._writer.join)
+        self._connection.close()
+
+    def _future(self) -> asyncio.Future[Any]:
+        self._loop = asyncio.get_running_loop()
+        return self._loop.create_future()
+
+    def _enqueue(self, work: _Work) -> asyncio.Future[Any]:
+        self._waiting.append(work)
+        if not self._writing:
+            self._hand_over()
+        return work.done
+
+    def _hand_over(self) -> None:
+        self._writing = bool(self._waiting)
+        if self._writing:
+            batch, self._waiting = self._waiting, []
+            self._waiting_bytes = 0
+            self._batches.put(batch)
+
+    def _on_written(self, batch: list[_Work], sequences: list[int], error: str | None) -> None:
+        # The next batch goes to the disk while this one is applied.
+        self._failure = error
+        self._hand_over()
+        for work, sequence in zip(batch, sequences, strict=True):
+            if error is not None:
+                message = f"nothing was done: the journal can't be written: {error}"
+                self._answer(work.done, EngineError(message, reason="JOURNAL_FAILED"))
+            elif isinstance(work, _Append):
+                self._applied[work.stream] = sequence
+                self._apply(work)
+            else:
+                self._answer(work.done, None)
+
+    def _apply(self, work: _Append) -> None:
+        # Applied whether or not anybody still waits: it is in the journal, and a restart would apply it too.
+        try:
+            answer = work.apply()
+        except Exception as error:
+            answer = error
+        self._answer(work.done, answer)
+
+    @staticmethod
+    def _answer(done: asyncio.Future[Any], answer: Any) -> None:
+        if done.cancelled():
+            return
+        if isinstance(answer, Exception):
+            done.set_exception(answer)
+        else:
+            done.set_result(answer)
+
+    # --- Writing: the writer thread's side.
+
+    def _write_batches(self) -> None:
+        while (batch := self._batches.get()) is not None:
+            try:
+                sequences, error = self._write(batch), None
+            except sqlite3.Error as failure:
+                self._failures += 1
+                sequences, error = [0] * len(batch), str(failure)
+            assert self._loop is not None
+            self._loop.call_soon_threadsafe(self._on_written, batch, sequences, error)
+
+    def _write(self, batch: list[_Work]) -> list[int]:
+        following = dict(self._following)
+        sequences = []
+        record_bytes = records = 0
+        cursor = self._connection.cursor()
+        cursor.execute("BEGIN IMMEDIATE")
+        try:
+            for work in batch:
+                match work:
+                    case _Append(stream, kind, payload):
+                        sequence = following.get(stream, 1)
+                        following[stream] = sequence + 1
+                        sequences.append(sequence)
+                        row = (stream, sequence, kind, zlib.crc32(payload), payload)
+                        cursor.execute("INSERT INTO record VALUES (?, ?, ?, ?, ?)", row)
+                        records += 1
+                        record_bytes += len(payload)
+                    case _Store(stream, checkpoint):
+                        sequences.append(0)
+                        _store(cursor, stream, checkpoint)
+                    case _Drop(stream):
+                        sequences.append(0)
+                        following.pop(stream, None)
+                        cursor.execute("DELETE FROM record WHERE stream = ?", (stream,))
+                        cursor.execute("DELETE FROM checkpoint WHERE stream = ?", (stream,))
+            cursor.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.rollback()
+            raise
+        self._following = following
+        self._commits += 1
+        self._records += records
+        self._record_bytes += record_bytes
+        self._held_bytes = self._held_bytes + record_bytes if records == len(batch) else self._count_held_bytes()
+        return sequences
+
+    def _count_held_bytes(self) -> int:
+        queries = (f"SELECT COALESCE(SUM(LENGTH(payload)), 0) FROM {table}" for table in ("record", "checkpoint"))
+        return sum(self._connection.execute(query).fetchone()[0] for query in queries)
+
+
+def _store(cursor: sqlite3.Cursor, stream: str, checkpoint: Checkpoint) -> None:
+    crc = zlib.crc32(checkpoint.payload)
+    cursor.execute("DELETE FROM checkpoint WHERE stream = ?", (stream,))
+    for part, start in enumerate(range(0, max(1, len(checkpoint.payload)), CHECKPOINT_PART_BYTES)):
+        payload = checkpoint.payload[start : start + CHECKPOINT_PART_BYTES]
+        row = (stream, part, checkpoint.sequence, crc, payload)
+        cursor.execute("INSERT INTO checkpoint VALUES (?, ?, ?, ?, ?)", row)
+    cursor.execute("DELETE FROM record WHERE stream = ? AND sequence <= ?", (stream, checkpoint.sequence))

@@ -1,0 +1,227 @@
+"""The journal keeps what it acknowledged, applies nothing it did not write, and shares its commits."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alphaforge_core.errors import EngineError, ResourceExhausted
+
+from services.common.journal import Checkpoint, Durability, Journal, Record
+
+
+def run(path: Path, body: Callable[[Journal], Coroutine[Any, Any, None]], **options: Any) -> None:
+    async def opened() -> None:
+        journal = Journal(path, Durability.OS, **options)
+        for stream in journal.streams():
+            list(journal.replay(stream))
+        try:
+            await body(journal)
+        finally:
+            await journal.close()
+
+    asyncio.run(opened())
+
+
+def contents(path: Path, stream: str) -> list[Checkpoint | Record]:
+    found: list[Checkpoint | Record] = []
+
+    async def read(journal: Journal) -> None:
+        found.extend(journal.replay(stream))
+
+    run(path, read)
+    return found
+
+
+def test_what_was_appended_is_replayed_in_order_after_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+
+    async def write(journal: Journal) -> None:
+        for number in range(5):
+            await journal.append("a", number, b"%d" % number, lambda: None)
+        await journal.append("b", 7, b"other", lambda: None)
+
+    run(path, write)
+    assert contents(path, "a") == [Record(n + 1, n, b"%d" % n) for n in range(5)]
+    assert contents(path, "b") == [Record(1, 7, b"other")]
+
+
+def test_sequences_go_on_after_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+
+    async def write(journal: Journal) -> None:
+        await journal.append("a", 1, b"x", lambda: None)
+
+    run(path, write)
+    run(path, write)
+    assert [record.sequence for record in contents(path, "a") if isinstance(record, Record)] == [1, 2]
+
+
+def test_inputs_are_applied_in_the_order_of_the_journal(tmp_path: Path) -> None:
+    applied: list[int] = []
+
+    async def write(journal: Journal) -> None:
+        answers = [journal.append("a", 0, b"%d" % n, lambda n=n: applied.append(n) or n) for n in range(100)]
+        assert await asyncio.gather(*answers) == list(range(100))
+        assert journal.statistics().commits < 10, "inputs that arrive together share a commit"
+
+    run(tmp_path / "journal.db", write)
+    assert applied == list(range(100))
+
+
+def test_an_input_whose_caller_gave_up_is_applied_all_the_same(tmp_path: Path) -> None:
+    applied: list[int] = []
+
+    async def write(journal: Journal) -> None:
+        abandoned = journal.append("a", 0, b"1", lambda: applied.append(1))
+        abandoned.cancel()
+        await journal.append("a", 0, b"2", lambda: applied.append(2))
+
+    run(tmp_path / "journal.db", write)
+    assert applied == [1, 2]
+
+
+def test_what_the_engine_raises_reaches_the_caller_and_stays_in_the_journal(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+
+    def refuse() -> None:
+        raise ValueError("no")
+
+    async def write(journal: Journal) -> None:
+        with pytest.raises(ValueError, match="no"):
+            await journal.append("a", 0, b"refused", refuse)
+
+    run(path, write)
+    assert contents(path, "a") == [Record(1, 0, b"refused")]
+
+
+def test_a_checkpoint_stands_for_the_inputs_it_contains(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+
+    async def write(journal: Journal) -> None:
+        for number in range(3):
+            await journal.append("a", 0, b"%d" % number, lambda: None)
+        held = journal.statistics().held_bytes
+        await journal.checkpoint("a", b"")
+        assert journal.statistics().held_bytes < held
+        await journal.append("a", 0, b"after", lambda: None)
+
+    run(path, write)
+    assert contents(path, "a") == [Checkpoint(3, b""), Record(4, 0, b"after")]
+
+
+def test_a_dropped_stream_is_gone(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+
+    async def write(journal: Journal) -> None:
+        await journal.append("a", 0, b"x", lambda: None)
+        await journal.checkpoint("a", b"state")
+        await journal.drop("a")
+        await journal.append("a", 0, b"new", lambda: None)
+
+    run(path, write)
+    assert contents(path, "a") == [Record(1, 0, b"new")]
+
+
+def test_a_full_journal_refuses_with_a_clear_error_and_applies_nothing(tmp_path: Path) -> None:
+    applied: list[int] = []
+
+    async def write(journal: Journal) -> None:
+        await journal.append("a", 0, bytes(600), lambda: applied.append(1))
+        with pytest.raises(ResourceExhausted) as refused:
+            await journal.append("a", 0, bytes(600), lambda: applied.append(2))
+        assert refused.value.reason == "JOURNAL_FULL"
+        await journal.checkpoint("a", b"small")
+        await journal.append("a", 0, bytes(600), lambda: applied.append(3))
+
+    run(tmp_path / "journal.db", write, size_bytes_max=1000)
+    assert applied == [1, 3]
+
+
+def test_a_failed_write_is_reported_changes_nothing_and_is_over_when_the_disk_recovers(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    applied: list[int] = []
+
+    async def write(journal: Journal) -> None:
+        await journal.append("a", 0, b"1", lambda: applied.append(1))
+        # The file may not grow: SQLite's own way to a full disk.
+        pages = journal._connection.execute("PRAGMA page_count").fetchone()[0]
+        journal._connection.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(EngineError) as failed:
+            await journal.append("a", 0, bytes(100_000), lambda: applied.append(2))
+        assert failed.value.reason == "JOURNAL_FAILED"
+        assert "full" in (journal.failure or "")
+        journal._connection.execute("PRAGMA max_page_count = 1000000")
+        await journal.append("a", 0, b"3", lambda: applied.append(3))
+        assert journal.failure is None
+
+    run(path, write)
+    assert applied == [1, 3]
+    assert contents(path, "a") == [Record(1, 0, b"1"), Record(2, 0, b"3")]
+
+
+def test_damage_in_the_middle_is_reported_and_never_skipped(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+
+    async def write(journal: Journal) -> None:
+        for number in range(3):
+            await journal.append("a", 0, b"%d" % number, lambda: None)
+
+    run(path, write)
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE record SET payload = x'ff' WHERE sequence = 2")
+    connection.close()
+    journal = Journal(path, Durability.OS)
+    with pytest.raises(EngineError) as damaged:
+        list(journal.replay("a"))
+    assert damaged.value.reason == "JOURNAL_DAMAGED"
+    assert "input 2 of 'a'" in str(damaged.value)
+    asyncio.run(journal.close())
+
+
+def test_a_second_owner_is_refused(tmp_path: Path) -> None:
+    async def write(journal: Journal) -> None:
+        await journal.append("a", 0, b"x", lambda: None)
+        with pytest.raises(EngineError) as refused:
+            Journal(tmp_path / "journal.db", Durability.OS)
+        assert refused.value.reason == "JOURNAL_IN_USE"
+
+    run(tmp_path / "journal.db", write)
+
+
+WRITER = """
+import asyncio, sys
+from pathlib import Path
+from services.common.journal import Durability, Journal
+async def main():
+    journal = Journal(Path(sys.argv[1]), Durability.OS)
+    last = max((item.sequence for item in journal.replay("a")), default=0)
+    async def one(number):
+        await journal.append("a", 0, b"%d" % number, lambda: None)
+        print(number, flush=True)
+    while True:
+        await asyncio.gather(*(one(last + offset) for offset in range(1, 9)))
+        last += 8
+asyncio.run(main())
+"""
+
+
+def test_nothing_acknowledged_is_lost_by_kill_9(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    for after in (1, 20, 200, 1000):
+        writer = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True)
+        assert writer.stdout is not None
+        acknowledged = [int(writer.stdout.readline()) for _ in range(after)]
+        writer.send_signal(signal.SIGKILL)
+        acknowledged += [int(line) for line in writer.stdout.read().splitlines() if line]
+        writer.wait()
+        writer.stdout.close()
+        written = [int(item.payload) for item in contents(path, "a") if isinstance(item, Record)]
+        assert written[: max(acknowledged)] == list(range(1, max(acknowledged) + 1))
