@@ -5,14 +5,16 @@
 #include <optional>
 #include <string>
 
+#include "model/bar_type.hpp"
 #include "model/numbers.hpp"
 
 namespace alphaforge {
 
 // What a bar sums up. Instrument and type are shared with the engine that built it: a bar is cheap to copy.
+// Neither pointer is ever null in a bar that left its maker.
 struct Bar {
   std::shared_ptr<const std::string> instrument_id;
-  std::shared_ptr<const std::string> bar_type;  // canonical name
+  std::shared_ptr<const BarType> bar_type;
   Price open, high, low, close;
   Quantity volume;
   Value value;
@@ -29,6 +31,9 @@ struct Bar {
 
   // value / volume, half to even at nine places; none without volume.
   std::optional<Price> vwap() const;
+
+  // Equal in every field; instrument and type by what they name.
+  bool operator==(const Bar& other) const;
 };
 
 }  // namespace alphaforge

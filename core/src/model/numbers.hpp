@@ -37,8 +37,8 @@ std::string to_string(Price price);
 std::string to_string(Quantity quantity);
 std::string to_string(Value value);
 
-// Narrow a nine-place mantissa; throw NUMBER_OUT_OF_RANGE.
-Price price_of(int128 mantissa);
-Quantity quantity_of(int128 mantissa);
+// Narrow a nine-place mantissa; throw InvalidArgument NUMBER_OUT_OF_RANGE that names `what` (a negative quantity too).
+Price price_of(int128 mantissa, const char* what = "price");
+Quantity quantity_of(int128 mantissa, const char* what = "quantity");
 
 }  // namespace alphaforge

@@ -27,4 +27,8 @@ struct TradeTick {
   bool operator==(const TradeTick&) const = default;
 };
 
+// Throws InvalidArgument NAME_INVALID where instrument_id or trade_id is no name. Numbers and times may be anything: the
+// engines refuse those they can't use, tick by tick.
+void check_names(std::string_view instrument_id, std::string_view trade_id);
+
 }  // namespace alphaforge

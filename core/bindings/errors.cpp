@@ -1,0 +1,46 @@
+#include <exception>
+
+#include "base/error.hpp"
+#include "bindings.hpp"
+#include "numbers.hpp"
+
+namespace alphaforge::bindings {
+
+namespace {
+
+// Raises alphaforge_core.errors.<kind>(message, reason=...). The classes are Python's, so that the client, which may run
+// without an engine, raises the same ones; the module is looked up here because it imports this extension.
+template <typename Error>
+void raise(const char* kind, const Error& error) {
+  const nb::object type = nb::module_::import_("alphaforge_core.errors").attr(kind);
+  const nb::object instance =
+      type(to_str(error.what()), nb::arg("reason") = to_str(name_of(error.reason())));
+  PyErr_SetObject(type.ptr(), instance.ptr());
+}
+
+void translate(const std::exception_ptr& pointer, void* /*payload*/) {
+  try {
+    std::rethrow_exception(pointer);
+  } catch (const InvalidArgument& error) {
+    raise("InvalidArgument", error);
+  } catch (const UnsupportedValue& error) {
+    raise("UnsupportedValue", error);
+  } catch (const ResourceExhausted& error) {
+    raise("ResourceExhausted", error);
+  } catch (const EngineError& error) {
+    raise("EngineError", error);
+  }
+}
+
+}  // namespace
+
+void bind_errors(nb::module_ m) {
+  nb::register_exception_translator(translate);
+  nb::dict reasons;
+#define X(name, help) reasons[#name] = help;
+  ALPHAFORGE_REASONS(X)
+#undef X
+  m.attr("REASONS") = reasons;
+}
+
+}  // namespace alphaforge::bindings

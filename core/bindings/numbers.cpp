@@ -1,0 +1,174 @@
+#include "numbers.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <string>
+
+#include "base/error.hpp"
+
+namespace alphaforge::bindings {
+
+namespace {
+
+std::string name_of_type(nb::handle value) { return nb::type_name(value.type()).c_str(); }
+
+[[noreturn]] void unsupported(nb::handle value, const char* what, const char* expected) {
+  throw UnsupportedValue(Reason::TYPE_UNSUPPORTED,
+                         std::string(what) + " must be " + expected + ", not " + name_of_type(value));
+}
+
+constexpr const char* kNumber = "an int, str, Decimal, float or NumPy number";
+
+// Types of other modules, looked up when the first such value comes. They live as long as the process.
+struct ForeignTypes {
+  nb::object decimal = nb::module_::import_("decimal").attr("Decimal");
+  nb::object numpy_floating, numpy_float32, numpy_bool;
+
+  ForeignTypes() {
+    const nb::module_ numpy = nb::module_::import_("numpy");
+    numpy_floating = numpy.attr("floating");
+    numpy_float32 = numpy.attr("float32");
+    numpy_bool = numpy.attr("bool_");
+  }
+};
+
+const ForeignTypes& foreign() {
+  static const auto* const types = new ForeignTypes;
+  return *types;
+}
+
+[[noreturn]] void out_of_range(nb::handle, const char* what) {
+  throw InvalidArgument(Reason::NUMBER_OUT_OF_RANGE, std::string(what) + " is out of range: an int beyond 128 bits");
+}
+
+// A Python int; `value` is one.
+int128 from_int(nb::handle value, const char* what) {
+  int overflow = 0;
+  const long long small = PyLong_AsLongLongAndOverflow(value.ptr(), &overflow);
+  if (overflow == 0) return small;
+  const nb::object high = nb::steal(PyNumber_Rshift(value.ptr(), nb::int_(64).ptr()));
+  if (!high.is_valid()) throw nb::python_error();
+  const long long upper = PyLong_AsLongLongAndOverflow(high.ptr(), &overflow);
+  if (overflow != 0) out_of_range(value, what);
+  const unsigned long long lower = PyLong_AsUnsignedLongLongMask(value.ptr());
+  return static_cast<int128>(static_cast<uint128>(static_cast<int128>(upper)) << 64 | lower);
+}
+
+int128 scale_up(int128 value, nb::handle source, int places, const char* what) {
+  int128 scale = 1;
+  for (int i = 0; i < places; ++i) scale *= 10;
+  int128 mantissa = 0;
+  if (__builtin_mul_overflow(value, scale, &mantissa)) out_of_range(source, what);
+  return mantissa;
+}
+
+std::string text_of(nb::handle value) {
+  std::string text = nb::str(value).c_str();
+  // Decimal and NumPy write an exponent either way; the grammar knows the small letter.
+  std::replace(text.begin(), text.end(), 'E', 'e');
+  return text;
+}
+
+// Whether `value` counts as an int: NumPy integers and others with `__index__`, but no booleans.
+nb::object as_index(nb::handle value) {
+  if (!PyIndex_Check(value.ptr()) || nb::isinstance(value, foreign().numpy_bool)) return {};
+  PyObject* const index = PyNumber_Index(value.ptr());
+  if (index == nullptr) PyErr_Clear();
+  return nb::steal(index);
+}
+
+// Decimal, NumPy scalars and subclasses: whatever is not exactly a float, int or str.
+int128 from_foreign(nb::handle value, const char* what) {
+  PyObject* const object = value.ptr();
+  if (PyFloat_Check(object)) return decimal_of(PyFloat_AS_DOUBLE(object), what);
+  if (PyLong_Check(object)) return scale_up(from_int(value, what), value, kPlaces, what);
+  if (PyUnicode_Check(object)) return parse_decimal(to_text(value, what), kPlaces, what);
+  const ForeignTypes& types = foreign();
+  if (nb::isinstance(value, types.decimal)) return parse_decimal(text_of(value), kPlaces, what);
+  if (nb::isinstance(value, types.numpy_float32)) return decimal_of(static_cast<float>(PyFloat_AsDouble(object)), what);
+  // float16 and long double know their own shortest decimal.
+  if (nb::isinstance(value, types.numpy_floating)) return parse_rounded(text_of(value), kPlaces, what);
+  if (const nb::object index = as_index(value); index.is_valid()) {
+    return scale_up(from_int(index, what), value, kPlaces, what);
+  }
+  unsupported(value, what, kNumber);
+}
+
+std::int64_t to_int64(nb::handle value, const char* what, Reason reason) {
+  nb::object index;
+  if (!PyLong_CheckExact(value.ptr())) {
+    if (!PyBool_Check(value.ptr())) index = as_index(value);
+    if (!index.is_valid()) unsupported(value, what, "an int");
+    value = index;
+  }
+  int overflow = 0;
+  const long long number = PyLong_AsLongLongAndOverflow(value.ptr(), &overflow);
+  if (overflow != 0) throw InvalidArgument(reason, std::string(what) + " does not fit 64 bits");
+  return number;
+}
+
+bool is_exactly(nb::handle value, nb::handle type) { return value.type().is(type); }
+
+// Registered before the first call of any binding.
+nb::handle price_type() {
+  static const nb::handle type = nb::type<Price>();
+  return type;
+}
+
+nb::handle quantity_type() {
+  static const nb::handle type = nb::type<Quantity>();
+  return type;
+}
+
+}  // namespace
+
+int128 to_mantissa(nb::handle value, const char* what) {
+  PyObject* const object = value.ptr();
+  if (PyFloat_CheckExact(object)) return decimal_of(PyFloat_AS_DOUBLE(object), what);
+  if (PyUnicode_CheckExact(object)) return parse_decimal(to_text(value, what), kPlaces, what);
+  if (PyBool_Check(object)) unsupported(value, what, kNumber);
+  if (PyLong_CheckExact(object)) return scale_up(from_int(value, what), value, kPlaces, what);
+  return from_foreign(value, what);
+}
+
+Price to_price(nb::handle value, const char* what) {
+  if (is_exactly(value, price_type())) return *nb::inst_ptr<Price>(value);
+  return price_of(to_mantissa(value, what), what);
+}
+
+Quantity to_quantity(nb::handle value, const char* what) {
+  if (is_exactly(value, quantity_type())) return *nb::inst_ptr<Quantity>(value);
+  return quantity_of(to_mantissa(value, what), what);
+}
+
+std::int64_t to_nanos(nb::handle value, const char* what) { return to_int64(value, what, Reason::TIME_OUT_OF_RANGE); }
+
+std::int64_t to_count(nb::handle value, const char* what) { return to_int64(value, what, Reason::NUMBER_OUT_OF_RANGE); }
+
+std::string_view to_text(nb::handle value, const char* what) {
+  if (!PyUnicode_Check(value.ptr())) unsupported(value, what, "a str");
+  Py_ssize_t size = 0;
+  const char* const text = PyUnicode_AsUTF8AndSize(value.ptr(), &size);
+  if (text == nullptr) {
+    PyErr_Clear();
+    throw InvalidArgument(Reason::NAME_INVALID, std::string(what) + " has a lone surrogate, which is no text");
+  }
+  return {text, static_cast<std::size_t>(size)};
+}
+
+nb::object as_decimal(std::string_view text) { return foreign().decimal(to_str(text)); }
+
+nb::object to_decimal(int128 mantissa, int places) { return as_decimal(format_decimal(mantissa, places, 0)); }
+
+int128 from_decimal(nb::handle value, int places, const char* what) {
+  PyObject* const object = value.ptr();
+  if (PyBool_Check(object)) unsupported(value, what, "a Decimal, int or str");
+  if (PyLong_Check(object)) return scale_up(from_int(value, what), value, places, what);
+  if (PyUnicode_Check(object)) return parse_decimal(to_text(value, what), places, what);
+  if (nb::isinstance(value, foreign().decimal)) return parse_decimal(text_of(value), places, what);
+  unsupported(value, what, "a Decimal, int or str");
+}
+
+nb::str to_str(std::string_view text) { return nb::str(text.data(), text.size()); }
+
+}  // namespace alphaforge::bindings

@@ -1,0 +1,35 @@
+#include <chrono>
+
+#include "bindings.hpp"
+#include "numbers.hpp"
+
+namespace alphaforge::bindings {
+
+using namespace nb::literals;
+
+namespace {
+
+std::int64_t floor_divide(std::int64_t value, std::int64_t divisor) {
+  return value / divisor - (value % divisor < 0 ? 1 : 0);
+}
+
+std::int64_t unix_nanos_now() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(now).count();
+}
+
+}  // namespace
+
+void bind_time(nb::module_ m) {
+  m.def("unix_nanos_now", &unix_nanos_now, "The wall clock: nanoseconds since the Unix epoch.");
+  m.def(
+      "nanos_to_millis", [](nb::handle nanos) { return floor_divide(to_nanos(nanos, "nanos"), 1'000'000); }, "nanos"_a,
+      nb::sig("def nanos_to_millis(nanos: int) -> int"),
+      "Nanoseconds to milliseconds, rounded down (-1 ns is -1 ms).\n\nRaises ValueError beyond 64 bits.");
+  m.def(
+      "nanos_to_secs", [](nb::handle nanos) { return floor_divide(to_nanos(nanos, "nanos"), 1'000'000'000); }, "nanos"_a,
+      nb::sig("def nanos_to_secs(nanos: int) -> int"),
+      "Nanoseconds to seconds, rounded down (-1 ns is -1 s).\n\nRaises ValueError beyond 64 bits.");
+}
+
+}  // namespace alphaforge::bindings

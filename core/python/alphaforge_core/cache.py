@@ -1,0 +1,3 @@
+"""An LRU cache with time to live."""
+
+__all__: list[str] = []

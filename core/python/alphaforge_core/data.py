@@ -1,0 +1,3 @@
+"""Trade ticks to bars."""
+
+__all__: list[str] = []

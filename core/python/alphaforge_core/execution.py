@@ -1,0 +1,3 @@
+"""Orders on a simulated venue."""
+
+__all__: list[str] = []
