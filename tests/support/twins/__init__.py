@@ -1,5 +1,6 @@
-"""The rules, a second time: each engine in plain Python, written from the rules alone and meant to be read beside them.
+"""The rules, a second time: each engine in plain Python, written from the rules alone and meant to be read beside
+them.
 
-A twin is naive: it keeps everything, sorts when it needs an order, and computes in fractions. Random histories must give the
-same answers on a twin and on its engine; where they differ, the rules decide which of the two is wrong.
+A twin is naive: it keeps everything, sorts when it needs an order, and computes in fractions. Random histories must
+give the same answers on a twin and on its engine; where they differ, the rules decide which of the two is wrong.
 """

@@ -4,22 +4,26 @@ Prices, quantities and values are fractions; nothing is rounded but `vwap`. One 
 
 Readings (where the rules leave a choice, this twin takes the one named here):
 
-- `is_partial` of a first bar looks at its earliest tick by `(ts_event, arrival)`, not at the one that arrived first: a reordering
-  inside the interval must not change a bar. For the same reason it is decided when the bar closes, and again when it is revised.
+- `is_partial` of a first bar looks at its earliest tick by `(ts_event, arrival)`, not at the one that arrived
+  first: a reordering inside the interval must not change a bar. For the same reason it is decided when the bar
+  closes, and again when it is revised.
 - "`advance_time` was called no later than `ts_open` before it": some call before the bar's first arrival had
   `now_ns <= ts_open`; later calls don't undo that.
-- A late tick whose interval has no kept bar (quiet, skipped as first partial, or forgotten) corrects nothing. One that falls on a
-  gap-fill bar makes it a bar of trades, `revision` + 1. Gap-fill bars that were emitted after a corrected bar stay as they are.
+- A late tick whose interval has no kept bar (quiet, skipped as first partial, or forgotten) corrects nothing. One
+  that falls on a gap-fill bar makes it a bar of trades, `revision` + 1. Gap-fill bars that were emitted after a
+  corrected bar stay as they are.
 - A gap-fill bar has no tick of its own; its `ts_init` is that of the bar whose close it repeats.
 - `late_ticks` counts a tick once, however many types it is late for and whether or not lateness was allowed.
-- Revisions come after the bars closed by time and before those closed by count, in configured order. They are not counted in
-  `bars_generated`; gap-fill and flushed bars are, a skipped first bar is not.
-- A refused tick is refused before it is looked up as a duplicate. A price-only print is a tick in every other respect (market
-  time, duplicates, `ts_init`).
+- Revisions come after the bars closed by time and before those closed by count, in configured order. They are not
+  counted in `bars_generated`; gap-fill and flushed bars are, a skipped first bar is not.
+- A refused tick is refused before it is looked up as a duplicate. A price-only print is a tick in every other
+  respect (market time, duplicates, `ts_init`).
 - "Value overflow" is the tick's own value, and any sum of volume or value in a bar that the tick would join.
 - "Within a day of 2^63" includes the tick exactly one day before it.
-- A bar closed by `stop()` is partial; the next tick of the same interval opens another bar, not partial by that alone.
-- `reset(instrument_id)` forgets that instrument; counts and the engine's clock stay. `reset()` makes the engine new.
+- A bar closed by `stop()` is partial; the next tick of the same interval opens another bar, not partial by that
+  alone.
+- `reset(instrument_id)` forgets that instrument; counts and the engine's clock stay. `reset()` makes the engine
+  new.
 """
 
 from __future__ import annotations
@@ -241,7 +245,7 @@ class CountSeries(Series):
         return closed
 
     def pieces(self, tick: Tick) -> tuple[list[tuple[Fraction, bool]], Fraction]:
-        """Cut the tick where bars end: (quantity, whether it closes its bar) each, and the progress of the bar after them."""
+        """Cut the tick where bars end: (quantity, whether it closes its bar), and the progress after them."""
         pieces: list[tuple[Fraction, bool]] = []
         left, progress, step = tick.quantity, self.progress, self.type.step
         while left and len(pieces) <= self.config.max_bars_per_tick:
