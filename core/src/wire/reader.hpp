@@ -1,0 +1,128 @@
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.hpp"
+
+namespace alphaforge::wire {
+
+static_assert(std::endian::native == std::endian::little, "packed columns are copied as they lie on the wire");
+
+enum class WireType : std::uint8_t { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
+
+// Walks the fields of one protobuf message: `while (reader.next()) switch (reader.field())`.
+// Throws InvalidArgument MESSAGE_MALFORMED on anything that is not well-formed; never reads outside the given bytes.
+class Reader {
+ public:
+  explicit Reader(std::string_view bytes) : at_(bytes.data()), end_(bytes.data() + bytes.size()) {}
+
+  bool next() {
+    if (at_ == end_) return false;
+    const std::uint64_t tag = varint();
+    if (tag > 0xffffffffU || tag < 8) refuse("field number");
+    field_ = static_cast<std::uint32_t>(tag >> 3);
+    type_ = static_cast<WireType>(tag & 7);
+    return true;
+  }
+  std::uint32_t field() const { return field_; }
+  WireType type() const { return type_; }
+
+  std::string_view bytes() {
+    expect(WireType::kBytes);
+    return take(varint());
+  }
+  // Any varint field: int32, int64, uint32, uint64, bool, enum.
+  std::uint64_t uint() {
+    expect(WireType::kVarint);
+    return varint();
+  }
+  // A sint32 or sint64 field: zigzag.
+  std::int64_t sint() {
+    const std::uint64_t value = uint();
+    return static_cast<std::int64_t>((value >> 1) ^ (~(value & 1) + 1));
+  }
+  // A fixed32, fixed64, sfixed64, float or double field.
+  template <class T>
+  T fixed() {
+    expect(fixed_type<T>());
+    T value;
+    std::memcpy(&value, take(sizeof(T)).data(), sizeof(T));
+    return value;
+  }
+  // A repeated fixed-width field: packed, in one or many pieces, or element by element.
+  template <class T>
+  void append_fixed(std::vector<T>& out) {
+    if (type_ != WireType::kBytes) return out.push_back(fixed<T>());
+    const std::string_view packed = bytes();
+    if (packed.size() % sizeof(T) != 0) refuse("packed column");
+    const std::size_t old = out.size();
+    out.resize(old + packed.size() / sizeof(T));
+    if (!packed.empty()) std::memcpy(out.data() + old, packed.data(), packed.size());
+  }
+  // A repeated varint field, packed or not.
+  template <class T>
+  void append_varint(std::vector<T>& out) {
+    if (type_ == WireType::kVarint) return out.push_back(static_cast<T>(varint()));
+    Reader packed(bytes());
+    while (packed.at_ != packed.end_) out.push_back(static_cast<T>(packed.varint()));
+  }
+  void skip() {
+    switch (type_) {
+      case WireType::kVarint:
+        varint();
+        return;
+      case WireType::kFixed64:
+        take(8);
+        return;
+      case WireType::kBytes:
+        bytes();
+        return;
+      case WireType::kFixed32:
+        take(4);
+        return;
+    }
+    refuse("wire type");
+  }
+
+ private:
+  [[noreturn]] static void refuse(const char* what) {
+    throw InvalidArgument(Reason::MESSAGE_MALFORMED, std::string("malformed message: ") + what);
+  }
+  template <class T>
+  static constexpr WireType fixed_type() {
+    static_assert(sizeof(T) == 8 || sizeof(T) == 4);
+    return sizeof(T) == 8 ? WireType::kFixed64 : WireType::kFixed32;
+  }
+  void expect(WireType type) const {
+    if (type_ != type) refuse("wire type");
+  }
+  std::uint64_t varint() {
+    if (at_ != end_ && static_cast<std::uint8_t>(*at_) < 0x80) return static_cast<std::uint8_t>(*at_++);
+    std::uint64_t value = 0;
+    for (int shift = 0; shift < 64; shift += 7) {
+      if (at_ == end_) break;
+      const auto byte = static_cast<std::uint8_t>(*at_++);
+      value |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
+      if (byte < 0x80) return value;
+    }
+    refuse("varint");
+  }
+  std::string_view take(std::uint64_t size) {
+    if (size > static_cast<std::uint64_t>(end_ - at_)) refuse("truncated");
+    const std::string_view taken(at_, size);
+    at_ += size;
+    return taken;
+  }
+
+  const char* at_;
+  const char* end_;
+  std::uint32_t field_ = 0;
+  WireType type_ = WireType::kVarint;
+};
+
+}  // namespace alphaforge::wire
