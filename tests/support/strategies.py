@@ -1,0 +1,277 @@
+"""Histories for random tests: few prices, many equal times, late and repeated ticks, edges of every rule.
+
+Small alphabets make collisions likely, and collisions are where rules decide something.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from hypothesis import strategies as st
+
+from tests.support.tape import DAY, MINUTE, SECOND, Tick
+from tests.support.twins.execution import HAS_PRICE, HAS_STOP, Order
+
+MIDNIGHT = 19_000 * DAY  # some day, far from the ends of time
+
+INSTRUMENTS = ("A", "B")
+SIDES = ("BUY", "SELL", "NONE")
+
+# How far the next tick lies from the one before it, in nanoseconds; mostly the same moment or a little later.
+STEPS = (0, 0, 0, 1, SECOND // 2, SECOND - 1, SECOND, SECOND, 59 * SECOND, MINUTE, 3 * MINUTE)
+STEPS_BACK = (-1, -SECOND // 2, -SECOND, -61 * SECOND)
+LONG_STEPS = (3600 * SECOND, DAY - 1, DAY)
+
+GRID = tuple(Fraction(n, 2) for n in range(196, 205))  # 98.0, 98.5 ... 102.0
+ODD_PRICES = (Fraction(1, 10**9), Fraction("33.333333333"), Fraction(9 * 10**9))
+QUANTITIES = tuple(map(Fraction, ("0.5", "1", "1", "2", "2.5", "7", "0.000000001", "0.333333333", "40")))
+REFUSED_PRICES = (Fraction(0), Fraction(-1))
+HUGE_QUANTITY = Fraction(10**19)
+
+
+class Operation(NamedTuple):
+    """One step of a history: the name of what is done, and with what."""
+
+    name: str
+    arguments: Any = None
+
+
+def often(common: st.SearchStrategy[Any], rare: st.SearchStrategy[Any], odds: int = 12) -> st.SearchStrategy[Any]:
+    """`rare` about once in so many draws."""
+    return st.integers(0, odds - 1).flatmap(lambda n: rare if n == odds - 1 else common)
+
+
+def long_lists(elements: st.SearchStrategy[Any], max_size: int) -> st.SearchStrategy[list[Any]]:
+    """Lists that are often long, and still shrink to nothing."""
+    return st.sampled_from((0, max_size // 3, max_size * 2 // 3)).flatmap(
+        lambda size: st.lists(elements, min_size=size, max_size=max_size)
+    )
+
+
+def steps() -> st.SearchStrategy[int]:
+    return often(st.sampled_from(STEPS), st.sampled_from(STEPS_BACK + LONG_STEPS), odds=6)
+
+
+@st.composite
+def bare_ticks(draw: st.DrawFn, start: int = MIDNIGHT, refused: bool = True) -> tuple[int, Tick]:
+    """A step in time and a tick whose times are still 0."""
+    price = draw(often(st.sampled_from(GRID), st.sampled_from(ODD_PRICES + (REFUSED_PRICES if refused else ()))))
+    quantity = draw(often(st.sampled_from(QUANTITIES), st.sampled_from((Fraction(0), HUGE_QUANTITY)), odds=20))
+    tick = Tick(
+        draw(often(st.just("A"), st.sampled_from(INSTRUMENTS), odds=3)),
+        price,
+        quantity,
+        draw(st.sampled_from(SIDES)),
+        draw(st.sampled_from(("", "", "1", "2"))),
+    )
+    return draw(steps()), tick
+
+
+def at(tick: Tick, time: int) -> Tick:
+    return tick._replace(ts_event=time, ts_init=time - 1_200_000_000)
+
+
+@st.composite
+def tick_histories(draw: st.DrawFn, max_size: int = 60, refused: bool = True) -> list[Tick]:
+    """Ticks in order of arrival."""
+    time, history = MIDNIGHT + draw(st.sampled_from((0, 1, -1, 30 * SECOND, -SECOND))), []
+    for step, tick in draw(long_lists(bare_ticks(refused=refused), max_size)):
+        time += step
+        history.append(at(tick, time))
+    return history
+
+
+BAR_TYPES = (
+    "1s", "500ms", "1min", "60min", "1day", "1tick", "2tick", "5tick",
+    "0.5volume", "1volume", "3volume", "100volume", "0.000000001dollar", "50dollar", "100dollar", "1000dollar",
+)  # fmt: skip
+
+
+@st.composite
+def data_settings(draw: st.DrawFn) -> dict[str, Any]:
+    """Keywords of the data twin's Config; every option, mostly at its default."""
+    options = {
+        "max_bars_per_instrument": st.sampled_from((1, 3)),
+        "origin_offset_ns": st.sampled_from((SECOND // 4, 30 * SECOND)),
+        "fill_gaps": st.just(True),
+        "max_gap_bars": st.sampled_from((1, 3)),
+        "skip_first_partial": st.just(True),
+        "flush_on_stop": st.just(True),
+        "allowed_lateness_ns": st.sampled_from((SECOND, 2 * MINUTE)),
+        "zero_quantity": st.just("price_only"),
+        "max_instruments": st.just(1),
+    }
+    settings: dict[str, Any] = {
+        "bar_types": draw(st.lists(st.sampled_from(BAR_TYPES), min_size=1, max_size=4)),
+        "max_bars_per_tick": draw(st.sampled_from((1, 3, 8))),
+        "max_gap_bars": 20,
+    }
+    for name in draw(st.sets(st.sampled_from(sorted(options)), max_size=4)):
+        settings[name] = draw(options[name])
+    return settings
+
+
+@st.composite
+def data_histories(draw: st.DrawFn, max_size: int = 40) -> list[Operation]:
+    """Ticks one by one and in batches, repeats, timers, stops and resets of a data engine."""
+    time, ticks, history = MIDNIGHT + draw(st.sampled_from((0, 1, -SECOND))), [], []
+    names = ("tick",) * 8 + ("batch", "batch", "repeat", "advance", "stop", "reset", "query")
+    for name in draw(long_lists(st.sampled_from(names), max_size)):
+        if name in ("tick", "batch"):
+            fresh = []
+            for step, tick in draw(st.lists(bare_ticks(), min_size=1, max_size=1 if name == "tick" else 6)):
+                time += step
+                fresh.append(at(tick, time))
+            ticks += fresh
+            history.append(Operation(name, fresh if name == "batch" else fresh[0]))
+        elif name == "repeat" and ticks:
+            history.append(Operation("tick", draw(st.sampled_from(ticks))))
+        elif name == "advance":
+            time += draw(steps())
+            history.append(Operation(name, time))
+        elif name == "reset":
+            history.append(Operation(name, draw(st.sampled_from((None, "A")))))
+        elif name in ("stop", "query"):
+            history.append(Operation(name))
+    return history
+
+
+@st.composite
+def orders(draw: st.DrawFn, order_id: str) -> Order:
+    """Every type in every time in force, priced on the ticks' grid."""
+    order_type = draw(st.sampled_from(("Market", "Limit", "Limit", "Limit", "Stop", "StopLimit")))
+    time_in_force = draw(
+        st.sampled_from(("Day", "GoodTillCancel", "GoodTillCancel", "ImmediateOrCancel", "FillOrKill"))
+    )
+    return Order(
+        order_id,
+        symbol=draw(often(st.just("A"), st.just("B"), odds=5)),
+        side=draw(st.sampled_from(("Buy", "Sell"))),
+        order_type=order_type,
+        quantity=draw(st.sampled_from(QUANTITIES)),
+        price=draw(st.sampled_from(GRID)) if order_type in HAS_PRICE else None,
+        stop_price=draw(st.sampled_from(GRID)) if order_type in HAS_STOP else None,
+        time_in_force=time_in_force,
+        strategy_id=draw(st.sampled_from(("s", "s", "t"))),
+        post_only=order_type == "Limit" and time_in_force in ("Day", "GoodTillCancel") and draw(st.booleans()),
+    )
+
+
+@st.composite
+def execution_settings(draw: st.DrawFn) -> dict[str, Any]:
+    """Keywords of the execution twin's Config; every option, mostly at its default."""
+    options = {
+        "liquidity": st.just("unlimited"),
+        "fill_on": st.just("next"),
+        "max_price_age_ns": st.sampled_from((0, SECOND, MINUTE)),
+        "maker_commission_rate": st.sampled_from(tuple(map(Fraction, ("0.0001", "0.000333333")))),
+        "taker_commission_rate": st.sampled_from(tuple(map(Fraction, ("0.0004", "0.000777777")))),
+        "slippage_bps": st.sampled_from(tuple(map(Fraction, ("1", "37")))),
+        "max_order_quantity": st.just(Fraction(2)),
+        "max_order_notional": st.just(Fraction(200)),
+        "max_open_orders": st.just(2),
+    }
+    names = draw(st.sets(st.sampled_from(sorted(options)), max_size=3))
+    return {name: draw(options[name]) for name in sorted(names)}
+
+
+@st.composite
+def execution_histories(draw: st.DrawFn, max_size: int = 40) -> list[Operation]:
+    """Orders, repeats of them, cancels, changes, ticks, timers and halts of an execution engine."""
+    time, submitted, ticks, history = MIDNIGHT - MINUTE, [], [], []
+    names = ("submit",) * 8 + ("tick",) * 8 + ("again", "repeat", "cancel", "modify", "modify", "advance")
+    rare = ("halt", "resume", "resume", "cancel_all", "batch", "batch")
+    for name in draw(long_lists(often(st.sampled_from(names), st.sampled_from(rare), odds=15), max_size)):
+        if name in ("tick", "batch"):
+            fresh = []
+            for step, tick in draw(st.lists(bare_ticks(), min_size=1, max_size=1 if name == "tick" else 5)):
+                time += step
+                fresh.append(at(tick, time))
+            ticks += fresh
+            history.append(Operation(name, fresh if name == "batch" else fresh[0]))
+        elif name == "repeat" and ticks:
+            history.append(Operation("tick", draw(st.sampled_from(ticks))))
+        elif name == "submit":
+            submitted.append(draw(orders(order_id=f"o{len(submitted)}")))
+            history.append(Operation(name, submitted[-1]))
+        elif name == "again" and submitted:
+            history.append(Operation("submit", draw(st.sampled_from(submitted))))
+        elif name == "cancel" and submitted:
+            history.append(Operation(name, draw(st.sampled_from(submitted)).order_id))
+        elif name == "modify" and submitted:
+            history.append(Operation(name, draw(changes(draw(st.sampled_from(submitted))))))
+        elif name == "advance":
+            time += draw(steps())
+            history.append(Operation(name, time))
+        elif name == "cancel_all":
+            history.append(Operation(name, draw(st.sampled_from((None, "s")))))
+        elif name in ("halt", "resume"):
+            history.append(Operation(name))
+    return history
+
+
+@st.composite
+def changes(draw: st.DrawFn, order: Order) -> tuple[str, dict[str, Fraction]]:
+    """An order's id and keywords for `modify_order`; now and then a field that the order lacks."""
+    changed = {}
+    if draw(st.booleans()):
+        changed["quantity"] = draw(st.sampled_from(QUANTITIES))
+    if draw(often(st.just(order.order_type in HAS_PRICE), st.booleans())) and draw(st.booleans()):
+        changed["price"] = draw(st.sampled_from(GRID))
+    if draw(often(st.just(order.order_type in HAS_STOP), st.booleans())) and draw(st.booleans()):
+        changed["stop_price"] = draw(st.sampled_from(GRID))
+    return order.order_id, changed
+
+
+CACHE_KEYS = ("a", "b", "c", "ab", "d")
+
+
+def cache_values() -> st.SearchStrategy[Any]:
+    """Nested values of every type the cache takes, shallow."""
+    scalars = (
+        st.none()
+        | st.booleans()
+        | st.integers(-(2**80), 2**80)
+        | st.floats()
+        | st.text(max_size=5)
+        | st.binary(max_size=5)
+        | st.decimals(allow_nan=False)
+        | st.dates()
+        | st.timedeltas()
+    )
+    keys = st.booleans() | st.integers() | st.text(max_size=3)
+    return st.recursive(
+        scalars,
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.lists(inner, max_size=3).map(tuple)
+            | st.dictionaries(keys, inner, max_size=3)
+        ),
+        max_leaves=6,
+    )
+
+
+def cache_ttls() -> st.SearchStrategy[float | None]:
+    return st.sampled_from((None, None, 1.0, 2.5, 60.0, float("inf")))
+
+
+@st.composite
+def cache_histories(draw: st.DrawFn, max_size: int = 60) -> list[Operation]:
+    """Every call of a cache on few keys, with time passing between them."""
+    key, value = st.sampled_from(CACHE_KEYS), st.integers(0, 9) | st.none()
+    keys = st.lists(key, max_size=4)
+    calls = {
+        "put": st.tuples(key, value, cache_ttls()),
+        "get": st.tuples(key),
+        "delete": st.tuples(key),
+        "contains": st.tuples(key),
+        "size": st.just(()),
+        "get_many": st.tuples(keys),
+        "put_many": st.tuples(st.dictionaries(key, value, max_size=4), cache_ttls()),
+        "delete_many": st.tuples(keys),
+        "wait": st.tuples(st.sampled_from((0.5, 1.0, 1.5, 60.0))),
+        "clear": st.just(()),
+    }
+    names = ("put",) * 5 + ("get",) * 4 + ("wait",) * 3 + tuple(calls)
+    return [Operation(name, draw(calls[name])) for name in draw(long_lists(st.sampled_from(names), max_size))]
