@@ -36,11 +36,14 @@ void translate(const std::exception_ptr& pointer, void* /*payload*/) {
 
 void bind_errors(nb::module_ m) {
   nb::register_exception_translator(translate);
-  nb::dict reasons;
-#define X(name, help) reasons[#name] = help;
+  nb::dict reasons, numbers;
+#define X(name, number, help) \
+  reasons[#name] = help;      \
+  numbers[#name] = number;
   ALPHAFORGE_REASONS(X)
 #undef X
   m.attr("REASONS") = reasons;
+  m.attr("REASON_NUMBERS") = numbers;
 }
 
 }  // namespace alphaforge::bindings

@@ -1,0 +1,1 @@
+"""An LRU cache with time to live."""

@@ -1,0 +1,1 @@
+"""Trade ticks to bars."""
