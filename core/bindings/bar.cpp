@@ -18,7 +18,8 @@ using namespace nb::literals;
 namespace {
 
 BarType to_bar_type(nb::handle value) {
-  if (nb::isinstance<BarType>(value)) return *nb::inst_ptr<BarType>(value);
+  BarType type;
+  if (nb::try_cast(value, type, false)) return type;
   return BarType::parse(to_text(value, "bar_type"));
 }
 
@@ -100,7 +101,7 @@ void bind_bar_type(nb::module_ m) {
                            "How ticks are summed up to bars: `<n>ms|s|min|hour`, `1day`, `<n>tick`, `<x>volume`, `<x>dollar`.\n\n"
                            "`str()` is the canonical name: the largest unit that divides the step, no trailing zeros.");
   type.def(
-          "__init__", [](BarType* self, nb::handle name) { new (self) BarType(to_bar_type(name)); }, "name"_a,
+          "__init__", [](BarType* self, nb::handle name) { new (self) BarType(to_bar_type(name)); }, any("name"),
           nb::sig("def __init__(self, name: str | BarType) -> None"),
           "Raises InvalidArgument (a ValueError, BAR_TYPE_INVALID) for anything else than the names above: lower case, no "
           "leading zeros, at most nine places, above 0; a time step divides 24 hours.")
@@ -123,9 +124,10 @@ void bind_bar(nb::module_ m) {
   bind_bar_type(m);
   nb::class_<Bar> type(m, "Bar", nb::is_final(),
                        "What the trades of an instrument between two moments come to. Immutable; equal when all fields are.");
-  type.def("__init__", &init_bar, "instrument_id"_a, "bar_type"_a, "open"_a, "high"_a, "low"_a, "close"_a, "volume"_a,
-           "value"_a, "trade_count"_a, "buy_volume"_a, "sell_volume"_a, "ts_open"_a, "ts_event"_a, "ts_init"_a,
-           "sequence"_a, "is_partial"_a = false, "is_gap_fill"_a = false, "is_oversize"_a = false, "revision"_a = 0,
+  type.def("__init__", &init_bar, any("instrument_id"), any("bar_type"), any("open"), any("high"), any("low"), any("close"),
+           any("volume"), any("value"), any("trade_count"), any("buy_volume"), any("sell_volume"), any("ts_open"),
+           any("ts_event"), any("ts_init"), any("sequence"), "is_partial"_a = false, "is_gap_fill"_a = false,
+           "is_oversize"_a = false, "revision"_a = 0,
            nb::sig("def __init__(self, instrument_id: str, bar_type: BarType | str, open: Price | int | str | float | "
                    "decimal.Decimal, high: Price | int | str | float | decimal.Decimal, low: Price | int | str | float | "
                    "decimal.Decimal, close: Price | int | str | float | decimal.Decimal, volume: Quantity | int | str | float "

@@ -93,7 +93,7 @@ void bind_numbers(nb::module_ m) {
                      "A price: an exact decimal with nine places, within about +-9.22e9.\n\n"
                      "Immutable; compares and hashes with prices only. `str()` shows at least two places.")
       .def(
-          "__init__", [](Price* self, nb::handle value) { new (self) Price(to_price(value)); }, "value"_a,
+          "__init__", [](Price* self, nb::handle value) { new (self) Price(to_price(value)); }, any("value"),
           nb::sig("def __init__(self, value: Price | int | str | float | decimal.Decimal | numpy.integer | "
                   "numpy.floating) -> None"),
           "A float means its shortest decimal, rounded half to even at nine places.\n\n"
@@ -103,7 +103,7 @@ void bind_numbers(nb::module_ m) {
                         "A quantity: an exact decimal with nine places, not negative, up to about 1.7e29.\n\n"
                         "Immutable; compares and hashes with quantities only. `str()` shows the places that are needed.")
       .def(
-          "__init__", [](Quantity* self, nb::handle value) { new (self) Quantity(to_quantity(value)); }, "value"_a,
+          "__init__", [](Quantity* self, nb::handle value) { new (self) Quantity(to_quantity(value)); }, any("value"),
           nb::sig("def __init__(self, value: Quantity | int | str | float | decimal.Decimal | numpy.integer | "
                   "numpy.floating) -> None"),
           "A float means its shortest decimal, rounded half to even at nine places.\n\n"
@@ -115,8 +115,8 @@ void bind_trade_tick(nb::module_ m) {
   nb::class_<TradeTick> type(m, "TradeTick", nb::is_final(),
                              "One trade as the venue printed it. Immutable; equal when all fields are.\n\n"
                              "Any number and time makes a tick; the engines refuse those they can't use.");
-  type.def("__init__", &init_trade_tick, "instrument_id"_a, "price"_a, "quantity"_a, "aggressor_side"_a, "trade_id"_a,
-           "ts_event"_a, "ts_init"_a = nb::none(),
+  type.def("__init__", &init_trade_tick, any("instrument_id"), any("price"), any("quantity"), any("aggressor_side"),
+           any("trade_id"), any("ts_event"), "ts_init"_a = nb::none(),
            nb::sig("def __init__(self, instrument_id: str, price: Price | int | str | float | decimal.Decimal, "
                    "quantity: Quantity | int | str | float | decimal.Decimal, aggressor_side: str, trade_id: str, "
                    "ts_event: int, ts_init: int | None = None) -> None"),
@@ -138,9 +138,9 @@ void bind_trade_tick(nb::module_ m) {
       .def(nb::self == nb::self, nb::sig("def __eq__(self, other: object, /) -> bool"))
       .def("__hash__", &hash_tick)
       .def("__repr__", &repr_tick)
-      .def("__reduce__", [](nb::handle self) {
-        return nb::make_tuple(self.type(), tick_arguments(*nb::inst_ptr<TradeTick>(self)));
-      }, nb::sig("def __reduce__(self) -> tuple[type, tuple[object, ...]]"));
+      .def("__reduce__",
+           [](nb::pointer_and_handle<TradeTick> self) { return nb::make_tuple(self.h.type(), tick_arguments(*self.p)); },
+           nb::sig("def __reduce__(self) -> tuple[type, tuple[object, ...]]"));
   bind_copies(type);
 }
 

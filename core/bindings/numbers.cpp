@@ -107,7 +107,8 @@ std::int64_t to_int64(nb::handle value, const char* what, Reason reason) {
   return number;
 }
 
-bool is_exactly(nb::handle value, nb::handle type) { return value.type().is(type); }
+// Ready: `Price.__new__(Price)` without an `__init__` is none.
+bool is_exactly(nb::handle value, nb::handle type) { return value.type().is(type) && nb::inst_ready(value); }
 
 // Registered before the first call of any binding.
 nb::handle price_type() {

@@ -35,6 +35,9 @@ nb::object to_decimal(int128 mantissa, int places);
 // A decimal.Decimal (or int, str) as an integer of 10^-places; for values, `places` is kValuePlaces.
 int128 from_decimal(nb::handle value, int places, const char* what);
 
+// An argument that the functions above convert: they also say what is wrong with None.
+inline auto any(const char* name) { return nb::arg(name).none(); }
+
 // A decimal.Decimal of a text that is one.
 nb::object as_decimal(std::string_view text);
 

@@ -23,11 +23,11 @@ std::int64_t unix_nanos_now() {
 void bind_time(nb::module_ m) {
   m.def("unix_nanos_now", &unix_nanos_now, "The wall clock: nanoseconds since the Unix epoch.");
   m.def(
-      "nanos_to_millis", [](nb::handle nanos) { return floor_divide(to_nanos(nanos, "nanos"), 1'000'000); }, "nanos"_a,
+      "nanos_to_millis", [](nb::handle nanos) { return floor_divide(to_nanos(nanos, "nanos"), 1'000'000); }, any("nanos"),
       nb::sig("def nanos_to_millis(nanos: int) -> int"),
       "Nanoseconds to milliseconds, rounded down (-1 ns is -1 ms).\n\nRaises ValueError beyond 64 bits.");
   m.def(
-      "nanos_to_secs", [](nb::handle nanos) { return floor_divide(to_nanos(nanos, "nanos"), 1'000'000'000); }, "nanos"_a,
+      "nanos_to_secs", [](nb::handle nanos) { return floor_divide(to_nanos(nanos, "nanos"), 1'000'000'000); }, any("nanos"),
       nb::sig("def nanos_to_secs(nanos: int) -> int"),
       "Nanoseconds to seconds, rounded down (-1 ns is -1 s).\n\nRaises ValueError beyond 64 bits.");
 }

@@ -1,11 +1,14 @@
-"""What AlphaForge raises, in process and over the network: one tree, each error also the built-in one a caller would catch.
+"""What AlphaForge raises, in process and over the network: one tree whose errors are built-in ones too.
 
-Every error has a stable `reason` (an upper-case name from the table in the documentation), so that programs never compare texts.
+Every error has a stable `reason`, an upper-case name of `REASONS`, so that programs never compare texts.
 """
 
 from __future__ import annotations
 
+from alphaforge_core._native import errors as _native_errors
+
 __all__ = [
+    "REASONS",
     "AlphaForgeError",
     "BatchError",
     "DeadlineExceeded",
@@ -19,8 +22,12 @@ __all__ = [
 ]
 
 
+# Every reason and what it means, in the order of the engines' own table.
+REASONS: dict[str, str] = dict(_native_errors.REASONS)
+
+
 class AlphaForgeError(Exception):
-    """The root of the tree; `reason` is a stable upper-case name."""
+    """The root of the tree; `reason` is a stable upper-case name, one of REASONS."""
 
     def __init__(self, message: str, *, reason: str = "INTERNAL") -> None:
         super().__init__(message)
@@ -72,7 +79,7 @@ class PermissionDenied(AlphaForgeError, PermissionError):
 class BatchError(InvalidArgument):
     """Some items of a batch were malformed; the good ones were carried out.
 
-    `results` has one entry per item, in order: what the single call would have returned, or the error it would have raised.
+    `results` has one entry per item, in order: what the single call would have returned or raised.
     """
 
     def __init__(self, message: str, *, results: list[object], reason: str = "BATCH_PARTLY_INVALID") -> None:
