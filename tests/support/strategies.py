@@ -214,13 +214,13 @@ def execution_histories(draw: st.DrawFn, max_size: int = 40) -> list[Operation]:
 @st.composite
 def changes(draw: st.DrawFn, order: Order) -> tuple[str, dict[str, Fraction]]:
     """An order's id and keywords for `modify_order`; now and then a field that the order lacks."""
-    changed = {}
-    if draw(st.booleans()):
-        changed["quantity"] = draw(st.sampled_from(QUANTITIES))
-    if draw(often(st.just(order.order_type in HAS_PRICE), st.booleans())) and draw(st.booleans()):
-        changed["price"] = draw(st.sampled_from(GRID))
-    if draw(often(st.just(order.order_type in HAS_STOP), st.booleans())) and draw(st.booleans()):
-        changed["stop_price"] = draw(st.sampled_from(GRID))
+    has = {"quantity": True, "price": order.order_type in HAS_PRICE, "stop_price": order.order_type in HAS_STOP}
+    names = draw(st.sets(st.sampled_from(sorted(has)), min_size=1))
+    changed = {
+        name: draw(st.sampled_from(QUANTITIES if name == "quantity" else GRID))
+        for name in sorted(names)
+        if has[name] or draw(often(st.just(False), st.just(True)))
+    }
     return order.order_id, changed
 
 

@@ -1,0 +1,116 @@
+"""The three services as processes of their own, for tests: free ports, a temporary data directory, ended by pid."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+# Read by grpc when it is first imported; the services and the client set the same.
+os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_client,-event_engine_listener")
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+NOUNS = ("cache", "data", "execution")
+READY_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 15.0
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that were free a moment ago; all are held until the last is chosen, so that they differ."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+@dataclass
+class Stack:
+    """Where the services listen, and their processes."""
+
+    data_dir: Path
+    ports: dict[str, int] = field(default_factory=dict)
+    metrics_ports: dict[str, int] = field(default_factory=dict)
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        ports = free_ports(2 * len(NOUNS))
+        self.ports = dict(zip(NOUNS, ports[:3], strict=True))
+        self.metrics_ports = dict(zip(NOUNS, ports[3:], strict=True))
+
+    def target(self, noun: str) -> str:
+        return f"127.0.0.1:{self.ports[noun]}"
+
+    def environment(self) -> dict[str, str]:
+        """What a client process needs to find this stack."""
+        return {f"ALPHAFORGE_{noun.upper()}_TARGET": self.target(noun) for noun in NOUNS}
+
+    def log(self, noun: str) -> Path:
+        return self.data_dir / f"{noun}.log"
+
+    def start(self, noun: str) -> None:
+        """Start one service and wait until it answers its health check."""
+        command = [sys.executable, "-m", f"services.{noun}", "--port", str(self.ports[noun])]
+        command += ["--metrics-port", str(self.metrics_ports[noun]), "--data-dir", str(self.data_dir / noun)]
+        if noun == "execution":
+            command += ["--data-target", self.target("data")]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("ALPHAFORGE_")}
+        with self.log(noun).open("ab") as log:
+            self.processes[noun] = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        self.wait_ready(noun)
+
+    def wait_ready(self, noun: str) -> None:
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        with grpc.insecure_channel(self.target(noun)) as channel:
+            health = health_pb2_grpc.HealthStub(channel)
+            while time.monotonic() < deadline and self.processes[noun].poll() is None:
+                try:
+                    answer = health.Check(health_pb2.HealthCheckRequest(), timeout=1.0)
+                    if answer.status == health_pb2.HealthCheckResponse.SERVING:
+                        return
+                except grpc.RpcError:
+                    pass
+                time.sleep(0.05)
+        self.stop(noun)
+        raise RuntimeError(f"{noun} service did not become ready:\n{self.log(noun).read_text()[-4000:]}")
+
+    def stop(self, noun: str) -> int:
+        """End one service by SIGTERM, as an operator would; returns its exit status."""
+        process = self.processes.pop(noun)
+        process.terminate()
+        try:
+            return process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+
+    def kill(self, noun: str) -> None:
+        """End one service by SIGKILL, in the middle of whatever it does."""
+        process = self.processes.pop(noun)
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def running_stack(data_dir: Path) -> Iterator[Stack]:
+    """All three services, serving."""
+    stack = Stack(data_dir)
+    try:
+        for noun in NOUNS:
+            stack.start(noun)
+        yield stack
+    finally:
+        for noun in reversed(list(stack.processes)):
+            stack.stop(noun)
