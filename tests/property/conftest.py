@@ -1,0 +1,17 @@
+"""How many examples the histories take: few enough for every run, more by the factor HYPOTHESIS_FACTOR."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+FACTOR = int(os.environ.get("HYPOTHESIS_FACTOR", "1"))
+
+settings.register_profile(
+    "histories",
+    max_examples=100 * FACTOR,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
+)
+settings.load_profile("histories")
