@@ -33,7 +33,9 @@ class PutIfAbsentRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is created."""
+    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    created.
+    """
     request_id: _builtins.str
     """1 to 64 bytes; a repeat within 60 s gets the first answer. Empty: none."""
     key: _builtins.str
@@ -115,7 +117,9 @@ class CompareAndSwapRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is created."""
+    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    created.
+    """
     request_id: _builtins.str
     """1 to 64 bytes; a repeat within 60 s gets the first answer. Empty: none."""
     key: _builtins.str
@@ -199,7 +203,9 @@ class IncrementRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is created."""
+    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    created.
+    """
     request_id: _builtins.str
     """1 to 64 bytes; a repeat within 60 s gets the first answer. Empty: none."""
     key: _builtins.str

@@ -160,6 +160,11 @@ class CacheServiceStub(object):
                 request_serializer=alphaforge_dot_cache_dot_v1_dot_leases__pb2.ReleaseLeaseRequest.SerializeToString,
                 response_deserializer=alphaforge_dot_cache_dot_v1_dot_leases__pb2.ReleaseLeaseResponse.FromString,
                 _registered_method=True)
+        self.ReportNearHits = channel.unary_unary(
+                '/alphaforge.cache.v1.CacheService/ReportNearHits',
+                request_serializer=alphaforge_dot_cache_dot_v1_dot_invalidations__pb2.ReportNearHitsRequest.SerializeToString,
+                response_deserializer=alphaforge_dot_cache_dot_v1_dot_invalidations__pb2.ReportNearHitsResponse.FromString,
+                _registered_method=True)
         self.SubscribeInvalidations = channel.unary_stream(
                 '/alphaforge.cache.v1.CacheService/SubscribeInvalidations',
                 request_serializer=alphaforge_dot_cache_dot_v1_dot_invalidations__pb2.SubscribeInvalidationsRequest.SerializeToString,
@@ -172,7 +177,8 @@ class CacheServiceServicer(object):
     """
 
     def OpenCache(self, request, context):
-        """Creates a cache with the settings given, or attaches to the one of that name. A setting that differs: SETTINGS_DIFFER.
+        """Creates a cache with the settings given, or attaches to the one of that name. A setting that differs:
+        SETTINGS_DIFFER.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -339,6 +345,13 @@ class CacheServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReportNearHits(self, request, context):
+        """Tells which keys a near cache served, so that they count as used.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SubscribeInvalidations(self, request, context):
         """Changes of entries as they happen, in order, for copies near the caller. A slow subscriber is told of a gap.
         """
@@ -468,6 +481,11 @@ def add_CacheServiceServicer_to_server(servicer, server):
                     servicer.ReleaseLease,
                     request_deserializer=alphaforge_dot_cache_dot_v1_dot_leases__pb2.ReleaseLeaseRequest.FromString,
                     response_serializer=alphaforge_dot_cache_dot_v1_dot_leases__pb2.ReleaseLeaseResponse.SerializeToString,
+            ),
+            'ReportNearHits': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportNearHits,
+                    request_deserializer=alphaforge_dot_cache_dot_v1_dot_invalidations__pb2.ReportNearHitsRequest.FromString,
+                    response_serializer=alphaforge_dot_cache_dot_v1_dot_invalidations__pb2.ReportNearHitsResponse.SerializeToString,
             ),
             'SubscribeInvalidations': grpc.unary_stream_rpc_method_handler(
                     servicer.SubscribeInvalidations,
@@ -1124,6 +1142,33 @@ class CacheService(object):
             '/alphaforge.cache.v1.CacheService/ReleaseLease',
             alphaforge_dot_cache_dot_v1_dot_leases__pb2.ReleaseLeaseRequest.SerializeToString,
             alphaforge_dot_cache_dot_v1_dot_leases__pb2.ReleaseLeaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportNearHits(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/alphaforge.cache.v1.CacheService/ReportNearHits',
+            alphaforge_dot_cache_dot_v1_dot_invalidations__pb2.ReportNearHitsRequest.SerializeToString,
+            alphaforge_dot_cache_dot_v1_dot_invalidations__pb2.ReportNearHitsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -39,7 +39,9 @@ class CacheServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> CacheServiceAsyncStub: ...
     OpenCache: _grpc.UnaryUnaryMultiCallable[_caches_pb2.OpenCacheRequest, _caches_pb2.OpenCacheResponse]
-    """Creates a cache with the settings given, or attaches to the one of that name. A setting that differs: SETTINGS_DIFFER."""
+    """Creates a cache with the settings given, or attaches to the one of that name. A setting that differs:
+    SETTINGS_DIFFER.
+    """
     ListCaches: _grpc.UnaryUnaryMultiCallable[_caches_pb2.ListCachesRequest, _caches_pb2.ListCachesResponse]
     """Lists the caches of the service."""
     ResetCache: _grpc.UnaryUnaryMultiCallable[_caches_pb2.ResetCacheRequest, _caches_pb2.ResetCacheResponse]
@@ -86,6 +88,8 @@ class CacheServiceStub:
     """Stores the value computed under a lease."""
     ReleaseLease: _grpc.UnaryUnaryMultiCallable[_leases_pb2.ReleaseLeaseRequest, _leases_pb2.ReleaseLeaseResponse]
     """Gives a lease back without a value."""
+    ReportNearHits: _grpc.UnaryUnaryMultiCallable[_invalidations_pb2.ReportNearHitsRequest, _invalidations_pb2.ReportNearHitsResponse]
+    """Tells which keys a near cache served, so that they count as used."""
     SubscribeInvalidations: _grpc.UnaryStreamMultiCallable[_invalidations_pb2.SubscribeInvalidationsRequest, _invalidations_pb2.SubscribeInvalidationsResponse]
     """Changes of entries as they happen, in order, for copies near the caller. A slow subscriber is told of a gap."""
 
@@ -95,7 +99,9 @@ class CacheServiceAsyncStub(CacheServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     OpenCache: _aio.UnaryUnaryMultiCallable[_caches_pb2.OpenCacheRequest, _caches_pb2.OpenCacheResponse]  # type: ignore[assignment]
-    """Creates a cache with the settings given, or attaches to the one of that name. A setting that differs: SETTINGS_DIFFER."""
+    """Creates a cache with the settings given, or attaches to the one of that name. A setting that differs:
+    SETTINGS_DIFFER.
+    """
     ListCaches: _aio.UnaryUnaryMultiCallable[_caches_pb2.ListCachesRequest, _caches_pb2.ListCachesResponse]  # type: ignore[assignment]
     """Lists the caches of the service."""
     ResetCache: _aio.UnaryUnaryMultiCallable[_caches_pb2.ResetCacheRequest, _caches_pb2.ResetCacheResponse]  # type: ignore[assignment]
@@ -142,6 +148,8 @@ class CacheServiceAsyncStub(CacheServiceStub):
     """Stores the value computed under a lease."""
     ReleaseLease: _aio.UnaryUnaryMultiCallable[_leases_pb2.ReleaseLeaseRequest, _leases_pb2.ReleaseLeaseResponse]  # type: ignore[assignment]
     """Gives a lease back without a value."""
+    ReportNearHits: _aio.UnaryUnaryMultiCallable[_invalidations_pb2.ReportNearHitsRequest, _invalidations_pb2.ReportNearHitsResponse]  # type: ignore[assignment]
+    """Tells which keys a near cache served, so that they count as used."""
     SubscribeInvalidations: _aio.UnaryStreamMultiCallable[_invalidations_pb2.SubscribeInvalidationsRequest, _invalidations_pb2.SubscribeInvalidationsResponse]  # type: ignore[assignment]
     """Changes of entries as they happen, in order, for copies near the caller. A slow subscriber is told of a gap."""
 
@@ -154,7 +162,9 @@ class CacheServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _caches_pb2.OpenCacheRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_caches_pb2.OpenCacheResponse, _abc.Awaitable[_caches_pb2.OpenCacheResponse]]:
-        """Creates a cache with the settings given, or attaches to the one of that name. A setting that differs: SETTINGS_DIFFER."""
+        """Creates a cache with the settings given, or attaches to the one of that name. A setting that differs:
+        SETTINGS_DIFFER.
+        """
 
     @_abc_1.abstractmethod
     def ListCaches(
@@ -339,6 +349,14 @@ class CacheServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_leases_pb2.ReleaseLeaseResponse, _abc.Awaitable[_leases_pb2.ReleaseLeaseResponse]]:
         """Gives a lease back without a value."""
+
+    @_abc_1.abstractmethod
+    def ReportNearHits(
+        self,
+        request: _invalidations_pb2.ReportNearHitsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_invalidations_pb2.ReportNearHitsResponse, _abc.Awaitable[_invalidations_pb2.ReportNearHitsResponse]]:
+        """Tells which keys a near cache served, so that they count as used."""
 
     @_abc_1.abstractmethod
     def SubscribeInvalidations(

@@ -67,6 +67,7 @@ class CacheStatistics(_message.Message):
     ESTIMATED_MEMORY_BYTES_FIELD_NUMBER: _builtins.int
     EXPIRATIONS_FIELD_NUMBER: _builtins.int
     ENTRIES_FIELD_NUMBER: _builtins.int
+    NEAR_HITS_FIELD_NUMBER: _builtins.int
     total_operations: _builtins.int
     """Gets, puts, deletes and contains; every key of a batch is one."""
     hits: _builtins.int
@@ -83,6 +84,8 @@ class CacheStatistics(_message.Message):
     """Entries whose time had passed."""
     entries: _builtins.int
     """Entries there now, expired ones not included."""
+    near_hits: _builtins.int
+    """Keys served by near caches, as those reported them. They are in no other counter."""
     def __init__(
         self,
         *,
@@ -94,10 +97,11 @@ class CacheStatistics(_message.Message):
         estimated_memory_bytes: _builtins.int = ...,
         expirations: _builtins.int = ...,
         entries: _builtins.int = ...,
+        near_hits: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "estimated_memory_bytes", b"estimated_memory_bytes", "evictions", b"evictions", "expirations", b"expirations", "hit_ratio", b"hit_ratio", "hits", b"hits", "misses", b"misses", "total_operations", b"total_operations"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "estimated_memory_bytes", b"estimated_memory_bytes", "evictions", b"evictions", "expirations", b"expirations", "hit_ratio", b"hit_ratio", "hits", b"hits", "misses", b"misses", "near_hits", b"near_hits", "total_operations", b"total_operations"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -367,7 +371,9 @@ class GetStatisticsRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is created."""
+    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    created.
+    """
     def __init__(
         self,
         *,

@@ -34,7 +34,9 @@ class PutRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is created."""
+    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    created.
+    """
     key: _builtins.str
     """1 to 1,024 bytes of UTF-8."""
     ttl_ns: _builtins.int
@@ -105,7 +107,9 @@ class GetRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is created."""
+    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    created.
+    """
     key: _builtins.str
     """1 to 1,024 bytes of UTF-8."""
     with_details: _builtins.bool
@@ -203,7 +207,9 @@ class DeleteRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is created."""
+    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    created.
+    """
     request_id: _builtins.str
     """1 to 64 bytes; a repeat within 60 s gets the first answer. Empty: none."""
     key: _builtins.str
@@ -260,7 +266,9 @@ class ContainsRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is created."""
+    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    created.
+    """
     key: _builtins.str
     """1 to 1,024 bytes of UTF-8."""
     def __init__(
@@ -313,7 +321,9 @@ class GetSizeRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is created."""
+    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    created.
+    """
     def __init__(
         self,
         *,
@@ -364,7 +374,9 @@ class ClearRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is created."""
+    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    created.
+    """
     request_id: _builtins.str
     """1 to 64 bytes; a repeat within 60 s gets the first answer. Empty: none."""
     def __init__(
@@ -413,7 +425,9 @@ class GetTtlRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is created."""
+    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    created.
+    """
     key: _builtins.str
     """1 to 1,024 bytes of UTF-8."""
     def __init__(
@@ -475,7 +489,9 @@ class TouchRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is created."""
+    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    created.
+    """
     key: _builtins.str
     """1 to 1,024 bytes of UTF-8."""
     ttl_ns: _builtins.int
@@ -542,7 +558,9 @@ class ListKeysRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is created."""
+    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    created.
+    """
     prefix: _builtins.str
     """Only keys that begin with it. Empty: all."""
     limit: _builtins.int

@@ -25,17 +25,21 @@ _sym_db = _symbol_database.Default()
 from alphaforge.type.v1 import stream_pb2 as alphaforge_dot_type_dot_v1_dot_stream__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'alphaforge/cache/v1/invalidations.proto\x12\x13\x61lphaforge.cache.v1\x1a\x1f\x61lphaforge/type/v1/stream.proto\"\x8a\x01\n\x1dSubscribeInvalidationsRequest\x12\r\n\x05\x63\x61\x63he\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x0e\n\x06prefix\x18\x04 \x01(\t\x12\x1a\n\rfrom_sequence\x18\x05 \x01(\x04H\x01\x88\x01\x01\x42\x08\n\x06_epochB\x10\n\x0e_from_sequence\"\xdb\x01\n\x1eSubscribeInvalidationsResponse\x12\r\n\x05\x65poch\x18\x01 \x01(\x06\x12\x10\n\x08sequence\x18\x02 \x01(\x04\x12\x19\n\x11previous_sequence\x18\x03 \x01(\x04\x12\x0c\n\x04keys\x18\x04 \x03(\t\x12\x11\n\tsequences\x18\x05 \x03(\x04\x12\x36\n\x06\x63\x61uses\x18\x06 \x03(\x0e\x32&.alphaforge.cache.v1.InvalidationCause\x12$\n\x03gap\x18\x07 \x01(\x0b\x32\x17.alphaforge.type.v1.Gap*\xf2\x01\n\x11InvalidationCause\x12\"\n\x1eINVALIDATION_CAUSE_UNSPECIFIED\x10\x00\x12\x1a\n\x16INVALIDATION_CAUSE_PUT\x10\x01\x12\x1d\n\x19INVALIDATION_CAUSE_DELETE\x10\x02\x12\x1f\n\x1bINVALIDATION_CAUSE_EVICTION\x10\x03\x12!\n\x1dINVALIDATION_CAUSE_EXPIRATION\x10\x04\x12\x1c\n\x18INVALIDATION_CAUSE_CLEAR\x10\x05\x12\x1c\n\x18INVALIDATION_CAUSE_TOUCH\x10\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'alphaforge/cache/v1/invalidations.proto\x12\x13\x61lphaforge.cache.v1\x1a\x1f\x61lphaforge/type/v1/stream.proto\"\x8a\x01\n\x1dSubscribeInvalidationsRequest\x12\r\n\x05\x63\x61\x63he\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x0e\n\x06prefix\x18\x04 \x01(\t\x12\x1a\n\rfrom_sequence\x18\x05 \x01(\x04H\x01\x88\x01\x01\x42\x08\n\x06_epochB\x10\n\x0e_from_sequence\"\xdb\x01\n\x1eSubscribeInvalidationsResponse\x12\r\n\x05\x65poch\x18\x01 \x01(\x06\x12\x10\n\x08sequence\x18\x02 \x01(\x04\x12\x19\n\x11previous_sequence\x18\x03 \x01(\x04\x12\x0c\n\x04keys\x18\x04 \x03(\t\x12\x11\n\tsequences\x18\x05 \x03(\x04\x12\x36\n\x06\x63\x61uses\x18\x06 \x03(\x0e\x32&.alphaforge.cache.v1.InvalidationCause\x12$\n\x03gap\x18\x07 \x01(\x0b\x32\x17.alphaforge.type.v1.Gap\"`\n\x15ReportNearHitsRequest\x12\r\n\x05\x63\x61\x63he\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x0c\n\x04keys\x18\x04 \x03(\t\x12\x0c\n\x04hits\x18\x05 \x01(\x04\x42\x08\n\x06_epoch\"\x18\n\x16ReportNearHitsResponse*\xf2\x01\n\x11InvalidationCause\x12\"\n\x1eINVALIDATION_CAUSE_UNSPECIFIED\x10\x00\x12\x1a\n\x16INVALIDATION_CAUSE_PUT\x10\x01\x12\x1d\n\x19INVALIDATION_CAUSE_DELETE\x10\x02\x12\x1f\n\x1bINVALIDATION_CAUSE_EVICTION\x10\x03\x12!\n\x1dINVALIDATION_CAUSE_EXPIRATION\x10\x04\x12\x1c\n\x18INVALIDATION_CAUSE_CLEAR\x10\x05\x12\x1c\n\x18INVALIDATION_CAUSE_TOUCH\x10\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'alphaforge.cache.v1.invalidations_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_INVALIDATIONCAUSE']._serialized_start=461
-  _globals['_INVALIDATIONCAUSE']._serialized_end=703
+  _globals['_INVALIDATIONCAUSE']._serialized_start=585
+  _globals['_INVALIDATIONCAUSE']._serialized_end=827
   _globals['_SUBSCRIBEINVALIDATIONSREQUEST']._serialized_start=98
   _globals['_SUBSCRIBEINVALIDATIONSREQUEST']._serialized_end=236
   _globals['_SUBSCRIBEINVALIDATIONSRESPONSE']._serialized_start=239
   _globals['_SUBSCRIBEINVALIDATIONSRESPONSE']._serialized_end=458
+  _globals['_REPORTNEARHITSREQUEST']._serialized_start=460
+  _globals['_REPORTNEARHITSREQUEST']._serialized_end=556
+  _globals['_REPORTNEARHITSRESPONSE']._serialized_start=558
+  _globals['_REPORTNEARHITSRESPONSE']._serialized_end=582
 # @@protoc_insertion_point(module_scope)

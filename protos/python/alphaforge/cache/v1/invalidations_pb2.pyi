@@ -73,11 +73,15 @@ class SubscribeInvalidationsRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is created."""
+    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    created.
+    """
     prefix: _builtins.str
     """Only keys that begin with it, and clears. Empty: all."""
     from_sequence: _builtins.int
-    """The first sequence wanted: one more than the last that was read. Absent: from now on. What is no longer kept comes as a gap."""
+    """The first sequence wanted: one more than the last that was read. Absent: from now on. What is no longer kept comes
+    as a gap.
+    """
     def __init__(
         self,
         *,
@@ -103,8 +107,9 @@ Global___SubscribeInvalidationsRequest: _TypeAlias = SubscribeInvalidationsReque
 
 @_typing.final
 class SubscribeInvalidationsResponse(_message.Message):
-    """Whatever waits for this subscriber, at most 256 changes, as columns. One without keys and without a gap is a heartbeat; one
-    comes at least every second. The stream is complete when each previous_sequence equals the sequence of the message before.
+    """Whatever waits for this subscriber, at most 256 changes, as columns. One without keys and without a gap is a
+    heartbeat; one comes at least every second. The stream is complete when each previous_sequence equals the sequence of
+    the message before.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -119,7 +124,9 @@ class SubscribeInvalidationsResponse(_message.Message):
     epoch: _builtins.int
     """The cache's epoch. It never changes within a stream: a reset ends the stream with EPOCH_CHANGED."""
     sequence: _builtins.int
-    """How far this message has brought the subscription: all that passes its filter up to here has been sent, or is in `gap`."""
+    """How far this message has brought the subscription: all that passes its filter up to here has been sent, or is in
+    `gap`.
+    """
     previous_sequence: _builtins.int
     """The sequence of the message before on this subscription; in the first, one less than where it begins."""
     @_builtins.property
@@ -156,3 +163,60 @@ class SubscribeInvalidationsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SubscribeInvalidationsResponse: _TypeAlias = SubscribeInvalidationsResponse  # noqa: Y015
+
+@_typing.final
+class ReportNearHitsRequest(_message.Message):
+    """What a near cache served since its last report."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CACHE_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    KEYS_FIELD_NUMBER: _builtins.int
+    HITS_FIELD_NUMBER: _builtins.int
+    cache: _builtins.str
+    """The cache's name; empty is "default"."""
+    epoch: _builtins.int
+    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    created.
+    """
+    hits: _builtins.int
+    """How often they were served, all together."""
+    @_builtins.property
+    def keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The keys served, each once, the most recently used last; at most 100,000."""
+
+    def __init__(
+        self,
+        *,
+        cache: _builtins.str = ...,
+        epoch: _builtins.int | None = ...,
+        keys: _abc.Iterable[_builtins.str] | None = ...,
+        hits: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "epoch", b"epoch"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "cache", b"cache", "epoch", b"epoch", "hits", b"hits", "keys", b"keys"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__epoch: _TypeAlias = _typing.Literal["epoch"]  # noqa: Y015
+    _WhichOneofArgType__epoch: _TypeAlias = _typing.Literal["_epoch", b"_epoch"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__epoch) -> _WhichOneofReturnType__epoch | None: ...
+
+Global___ReportNearHitsRequest: _TypeAlias = ReportNearHitsRequest  # noqa: Y015
+
+@_typing.final
+class ReportNearHitsResponse(_message.Message):
+    """The keys that are still there count as used."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportNearHitsResponse: _TypeAlias = ReportNearHitsResponse  # noqa: Y015

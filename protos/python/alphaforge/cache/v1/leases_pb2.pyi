@@ -32,7 +32,9 @@ class AcquireLeaseRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is created."""
+    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    created.
+    """
     request_id: _builtins.str
     """1 to 64 bytes; a repeat within 60 s gets the first answer. Empty: none."""
     key: _builtins.str
@@ -133,7 +135,9 @@ class RenewLeaseRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is created."""
+    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    created.
+    """
     key: _builtins.str
     """1 to 1,024 bytes of UTF-8."""
     lease_id: _builtins.int
@@ -193,7 +197,9 @@ class FulfillLeaseRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is created."""
+    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    created.
+    """
     request_id: _builtins.str
     """1 to 64 bytes; a repeat within 60 s gets the first answer. Empty: none."""
     key: _builtins.str
@@ -271,7 +277,9 @@ class ReleaseLeaseRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is created."""
+    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    created.
+    """
     request_id: _builtins.str
     """1 to 64 bytes; a repeat within 60 s gets the first answer. Empty: none."""
     key: _builtins.str

@@ -29,7 +29,8 @@ if _version_not_supported:
 
 
 class DataServiceStub(object):
-    """Trades to bars: time, tick, volume and dollar bars of any number of instruments, side by side, exact to the last digit.
+    """Trades to bars: time, tick, volume and dollar bars of any number of instruments, side by side, exact to the last
+    digit.
     """
 
     def __init__(self, channel):
@@ -121,11 +122,13 @@ class DataServiceStub(object):
 
 
 class DataServiceServicer(object):
-    """Trades to bars: time, tick, volume and dollar bars of any number of instruments, side by side, exact to the last digit.
+    """Trades to bars: time, tick, volume and dollar bars of any number of instruments, side by side, exact to the last
+    digit.
     """
 
     def OpenEngine(self, request, context):
-        """Creates an engine with the settings given, or attaches to the one of that name. A setting that differs: SETTINGS_DIFFER.
+        """Creates an engine with the settings given, or attaches to the one of that name. A setting that differs:
+        SETTINGS_DIFFER.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -328,7 +331,8 @@ def add_DataServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class DataService(object):
-    """Trades to bars: time, tick, volume and dollar bars of any number of instruments, side by side, exact to the last digit.
+    """Trades to bars: time, tick, volume and dollar bars of any number of instruments, side by side, exact to the last
+    digit.
     """
 
     @staticmethod

@@ -30,14 +30,18 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class DataServiceStub:
-    """Trades to bars: time, tick, volume and dollar bars of any number of instruments, side by side, exact to the last digit."""
+    """Trades to bars: time, tick, volume and dollar bars of any number of instruments, side by side, exact to the last
+    digit.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> DataServiceAsyncStub: ...
     OpenEngine: _grpc.UnaryUnaryMultiCallable[_engines_pb2.OpenEngineRequest, _engines_pb2.OpenEngineResponse]
-    """Creates an engine with the settings given, or attaches to the one of that name. A setting that differs: SETTINGS_DIFFER."""
+    """Creates an engine with the settings given, or attaches to the one of that name. A setting that differs:
+    SETTINGS_DIFFER.
+    """
     ListEngines: _grpc.UnaryUnaryMultiCallable[_engines_pb2.ListEnginesRequest, _engines_pb2.ListEnginesResponse]
     """Lists the engines of the service."""
     ResetEngine: _grpc.UnaryUnaryMultiCallable[_engines_pb2.ResetEngineRequest, _engines_pb2.ResetEngineResponse]
@@ -71,11 +75,15 @@ class DataServiceStub:
 
 @_typing.type_check_only
 class DataServiceAsyncStub(DataServiceStub):
-    """Trades to bars: time, tick, volume and dollar bars of any number of instruments, side by side, exact to the last digit."""
+    """Trades to bars: time, tick, volume and dollar bars of any number of instruments, side by side, exact to the last
+    digit.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     OpenEngine: _aio.UnaryUnaryMultiCallable[_engines_pb2.OpenEngineRequest, _engines_pb2.OpenEngineResponse]  # type: ignore[assignment]
-    """Creates an engine with the settings given, or attaches to the one of that name. A setting that differs: SETTINGS_DIFFER."""
+    """Creates an engine with the settings given, or attaches to the one of that name. A setting that differs:
+    SETTINGS_DIFFER.
+    """
     ListEngines: _aio.UnaryUnaryMultiCallable[_engines_pb2.ListEnginesRequest, _engines_pb2.ListEnginesResponse]  # type: ignore[assignment]
     """Lists the engines of the service."""
     ResetEngine: _aio.UnaryUnaryMultiCallable[_engines_pb2.ResetEngineRequest, _engines_pb2.ResetEngineResponse]  # type: ignore[assignment]
@@ -108,7 +116,9 @@ class DataServiceAsyncStub(DataServiceStub):
     """Accepted trades as they come. A slow subscriber is told of a gap."""
 
 class DataServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Trades to bars: time, tick, volume and dollar bars of any number of instruments, side by side, exact to the last digit."""
+    """Trades to bars: time, tick, volume and dollar bars of any number of instruments, side by side, exact to the last
+    digit.
+    """
 
     @_abc_1.abstractmethod
     def OpenEngine(
@@ -116,7 +126,9 @@ class DataServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _engines_pb2.OpenEngineRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_engines_pb2.OpenEngineResponse, _abc.Awaitable[_engines_pb2.OpenEngineResponse]]:
-        """Creates an engine with the settings given, or attaches to the one of that name. A setting that differs: SETTINGS_DIFFER."""
+        """Creates an engine with the settings given, or attaches to the one of that name. A setting that differs:
+        SETTINGS_DIFFER.
+        """
 
     @_abc_1.abstractmethod
     def ListEngines(

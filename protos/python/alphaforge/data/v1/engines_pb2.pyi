@@ -288,7 +288,9 @@ class StartRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is created."""
+    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    created.
+    """
     def __init__(
         self,
         *,
@@ -333,7 +335,9 @@ class StopRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is created."""
+    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    created.
+    """
     def __init__(
         self,
         *,

@@ -26,7 +26,7 @@ from alphaforge.data.v1 import statistics_pb2 as alphaforge_dot_data_dot_v1_dot_
 from alphaforge.type.v1 import market_pb2 as alphaforge_dot_type_dot_v1_dot_market__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n alphaforge/data/v1/queries.proto\x12\x12\x61lphaforge.data.v1\x1a#alphaforge/data/v1/statistics.proto\x1a\x1f\x61lphaforge/type/v1/market.proto\"\xfb\x01\n\x0eGetBarsRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x15\n\rinstrument_id\x18\x04 \x01(\t\x12\x10\n\x08\x62\x61r_type\x18\x05 \x01(\t\x12\x12\n\x05limit\x18\x06 \x01(\rH\x01\x88\x01\x01\x12\x15\n\x08start_ns\x18\x07 \x01(\x03H\x02\x88\x01\x01\x12\x13\n\x06\x65nd_ns\x18\x08 \x01(\x03H\x03\x88\x01\x01\x12\x1c\n\x0f\x62\x65\x66ore_sequence\x18\t \x01(\x04H\x04\x88\x01\x01\x42\x08\n\x06_epochB\x08\n\x06_limitB\x0b\n\t_start_nsB\t\n\x07_end_nsB\x12\n\x10_before_sequence\"J\n\x0fGetBarsResponse\x12%\n\x04\x62\x61rs\x18\x01 \x03(\x0b\x32\x17.alphaforge.type.v1.Bar\x12\x10\n\x08has_more\x18\x02 \x01(\x08\"Y\n\x12GetOpenBarsRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x15\n\rinstrument_id\x18\x04 \x01(\tB\x08\n\x06_epoch\"<\n\x13GetOpenBarsResponse\x12%\n\x04\x62\x61rs\x18\x01 \x03(\x0b\x32\x17.alphaforge.type.v1.Bar\"i\n\x16ListInstrumentsRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\r\n\x05limit\x18\x04 \x01(\r\x12\x12\n\npage_token\x18\x05 \x01(\tB\x08\n\x06_epoch\";\n\nInstrument\x12\x15\n\rinstrument_id\x18\x01 \x01(\t\x12\x16\n\x0emarket_time_ns\x18\x02 \x01(\x03\"g\n\x17ListInstrumentsResponse\x12\x33\n\x0binstruments\x18\x01 \x03(\x0b\x32\x1e.alphaforge.data.v1.Instrument\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"D\n\x14GetStatisticsRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x42\x08\n\x06_epoch\"U\n\x15GetStatisticsResponse\x12<\n\nstatistics\x18\x01 \x01(\x0b\x32(.alphaforge.data.v1.DataEngineStatisticsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n alphaforge/data/v1/queries.proto\x12\x12\x61lphaforge.data.v1\x1a#alphaforge/data/v1/statistics.proto\x1a\x1f\x61lphaforge/type/v1/market.proto\"\xec\x01\n\x0eGetBarsRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x15\n\rinstrument_id\x18\x04 \x01(\t\x12\x10\n\x08\x62\x61r_type\x18\x05 \x01(\t\x12\r\n\x05limit\x18\x06 \x01(\r\x12\x15\n\x08start_ns\x18\x07 \x01(\x03H\x01\x88\x01\x01\x12\x13\n\x06\x65nd_ns\x18\x08 \x01(\x03H\x02\x88\x01\x01\x12\x1c\n\x0f\x62\x65\x66ore_sequence\x18\t \x01(\x04H\x03\x88\x01\x01\x42\x08\n\x06_epochB\x0b\n\t_start_nsB\t\n\x07_end_nsB\x12\n\x10_before_sequence\"J\n\x0fGetBarsResponse\x12%\n\x04\x62\x61rs\x18\x01 \x03(\x0b\x32\x17.alphaforge.type.v1.Bar\x12\x10\n\x08has_more\x18\x02 \x01(\x08\"Y\n\x12GetOpenBarsRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x15\n\rinstrument_id\x18\x04 \x01(\tB\x08\n\x06_epoch\"<\n\x13GetOpenBarsResponse\x12%\n\x04\x62\x61rs\x18\x01 \x03(\x0b\x32\x17.alphaforge.type.v1.Bar\"i\n\x16ListInstrumentsRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\r\n\x05limit\x18\x04 \x01(\r\x12\x12\n\npage_token\x18\x05 \x01(\tB\x08\n\x06_epoch\";\n\nInstrument\x12\x15\n\rinstrument_id\x18\x01 \x01(\t\x12\x16\n\x0emarket_time_ns\x18\x02 \x01(\x03\"g\n\x17ListInstrumentsResponse\x12\x33\n\x0binstruments\x18\x01 \x03(\x0b\x32\x1e.alphaforge.data.v1.Instrument\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"D\n\x14GetStatisticsRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x42\x08\n\x06_epoch\"U\n\x15GetStatisticsResponse\x12<\n\nstatistics\x18\x01 \x01(\x0b\x32(.alphaforge.data.v1.DataEngineStatisticsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,21 +34,21 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'alphaforge.data.v1.queries_
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_GETBARSREQUEST']._serialized_start=127
-  _globals['_GETBARSREQUEST']._serialized_end=378
-  _globals['_GETBARSRESPONSE']._serialized_start=380
-  _globals['_GETBARSRESPONSE']._serialized_end=454
-  _globals['_GETOPENBARSREQUEST']._serialized_start=456
-  _globals['_GETOPENBARSREQUEST']._serialized_end=545
-  _globals['_GETOPENBARSRESPONSE']._serialized_start=547
-  _globals['_GETOPENBARSRESPONSE']._serialized_end=607
-  _globals['_LISTINSTRUMENTSREQUEST']._serialized_start=609
-  _globals['_LISTINSTRUMENTSREQUEST']._serialized_end=714
-  _globals['_INSTRUMENT']._serialized_start=716
-  _globals['_INSTRUMENT']._serialized_end=775
-  _globals['_LISTINSTRUMENTSRESPONSE']._serialized_start=777
-  _globals['_LISTINSTRUMENTSRESPONSE']._serialized_end=880
-  _globals['_GETSTATISTICSREQUEST']._serialized_start=882
-  _globals['_GETSTATISTICSREQUEST']._serialized_end=950
-  _globals['_GETSTATISTICSRESPONSE']._serialized_start=952
-  _globals['_GETSTATISTICSRESPONSE']._serialized_end=1037
+  _globals['_GETBARSREQUEST']._serialized_end=363
+  _globals['_GETBARSRESPONSE']._serialized_start=365
+  _globals['_GETBARSRESPONSE']._serialized_end=439
+  _globals['_GETOPENBARSREQUEST']._serialized_start=441
+  _globals['_GETOPENBARSREQUEST']._serialized_end=530
+  _globals['_GETOPENBARSRESPONSE']._serialized_start=532
+  _globals['_GETOPENBARSRESPONSE']._serialized_end=592
+  _globals['_LISTINSTRUMENTSREQUEST']._serialized_start=594
+  _globals['_LISTINSTRUMENTSREQUEST']._serialized_end=699
+  _globals['_INSTRUMENT']._serialized_start=701
+  _globals['_INSTRUMENT']._serialized_end=760
+  _globals['_LISTINSTRUMENTSRESPONSE']._serialized_start=762
+  _globals['_LISTINSTRUMENTSRESPONSE']._serialized_end=865
+  _globals['_GETSTATISTICSREQUEST']._serialized_start=867
+  _globals['_GETSTATISTICSREQUEST']._serialized_end=935
+  _globals['_GETSTATISTICSRESPONSE']._serialized_start=937
+  _globals['_GETSTATISTICSRESPONSE']._serialized_end=1022
 # @@protoc_insertion_point(module_scope)

@@ -37,13 +37,15 @@ class GetBarsRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is created."""
+    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    created.
+    """
     instrument_id: _builtins.str
     """The instrument. One that was never traded has no bars."""
     bar_type: _builtins.str
     """The bar type; one that the engine does not build is refused with BAR_TYPE_UNKNOWN."""
     limit: _builtins.int
-    """At most so many, the newest of those that match. Absent, or above 10,000: 10,000."""
+    """At most so many, the newest of those that match. 0, or above 10,000: 10,000."""
     start_ns: _builtins.int
     """Only bars with ts_open at or after it, nanoseconds since the Unix epoch."""
     end_ns: _builtins.int
@@ -57,14 +59,14 @@ class GetBarsRequest(_message.Message):
         epoch: _builtins.int | None = ...,
         instrument_id: _builtins.str = ...,
         bar_type: _builtins.str = ...,
-        limit: _builtins.int | None = ...,
+        limit: _builtins.int = ...,
         start_ns: _builtins.int | None = ...,
         end_ns: _builtins.int | None = ...,
         before_sequence: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_before_sequence", b"_before_sequence", "_end_ns", b"_end_ns", "_epoch", b"_epoch", "_limit", b"_limit", "_start_ns", b"_start_ns", "before_sequence", b"before_sequence", "end_ns", b"end_ns", "epoch", b"epoch", "limit", b"limit", "start_ns", b"start_ns"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_before_sequence", b"_before_sequence", "_end_ns", b"_end_ns", "_epoch", b"_epoch", "_start_ns", b"_start_ns", "before_sequence", b"before_sequence", "end_ns", b"end_ns", "epoch", b"epoch", "start_ns", b"start_ns"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_before_sequence", b"_before_sequence", "_end_ns", b"_end_ns", "_epoch", b"_epoch", "_limit", b"_limit", "_start_ns", b"_start_ns", "bar_type", b"bar_type", "before_sequence", b"before_sequence", "end_ns", b"end_ns", "engine", b"engine", "epoch", b"epoch", "instrument_id", b"instrument_id", "limit", b"limit", "start_ns", b"start_ns"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_before_sequence", b"_before_sequence", "_end_ns", b"_end_ns", "_epoch", b"_epoch", "_start_ns", b"_start_ns", "bar_type", b"bar_type", "before_sequence", b"before_sequence", "end_ns", b"end_ns", "engine", b"engine", "epoch", b"epoch", "instrument_id", b"instrument_id", "limit", b"limit", "start_ns", b"start_ns"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__before_sequence: _TypeAlias = _typing.Literal["before_sequence"]  # noqa: Y015
     _WhichOneofArgType__before_sequence: _TypeAlias = _typing.Literal["_before_sequence", b"_before_sequence"]  # noqa: Y015
@@ -72,8 +74,6 @@ class GetBarsRequest(_message.Message):
     _WhichOneofArgType__end_ns: _TypeAlias = _typing.Literal["_end_ns", b"_end_ns"]  # noqa: Y015
     _WhichOneofReturnType__epoch: _TypeAlias = _typing.Literal["epoch"]  # noqa: Y015
     _WhichOneofArgType__epoch: _TypeAlias = _typing.Literal["_epoch", b"_epoch"]  # noqa: Y015
-    _WhichOneofReturnType__limit: _TypeAlias = _typing.Literal["limit"]  # noqa: Y015
-    _WhichOneofArgType__limit: _TypeAlias = _typing.Literal["_limit", b"_limit"]  # noqa: Y015
     _WhichOneofReturnType__start_ns: _TypeAlias = _typing.Literal["start_ns"]  # noqa: Y015
     _WhichOneofArgType__start_ns: _TypeAlias = _typing.Literal["_start_ns", b"_start_ns"]  # noqa: Y015
     @_typing.overload
@@ -82,8 +82,6 @@ class GetBarsRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__end_ns) -> _WhichOneofReturnType__end_ns | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__epoch) -> _WhichOneofReturnType__epoch | None: ...
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__limit) -> _WhichOneofReturnType__limit | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__start_ns) -> _WhichOneofReturnType__start_ns | None: ...
 
@@ -129,7 +127,9 @@ class GetOpenBarsRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is created."""
+    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    created.
+    """
     instrument_id: _builtins.str
     """The instrument."""
     def __init__(
@@ -186,7 +186,9 @@ class ListInstrumentsRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is created."""
+    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    created.
+    """
     limit: _builtins.int
     """At most so many. 0, or above 10,000: 10,000."""
     page_token: _builtins.str
@@ -274,7 +276,9 @@ class GetStatisticsRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is created."""
+    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    created.
+    """
     def __init__(
         self,
         *,

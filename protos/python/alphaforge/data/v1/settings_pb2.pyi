@@ -85,7 +85,9 @@ class DataEngineSettings(_message.Message):
     duplicate_window: _builtins.int
     """Ticks with an id per instrument among which a duplicate is looked for. Default 10,000; 0 looks for none."""
     max_duplicate_entries: _builtins.int
-    """Ticks that the windows of all instruments hold together; the longest idle instrument's go first. Default 10,000,000."""
+    """Ticks that the windows of all instruments hold together; the longest idle instrument's go first. Default
+    10,000,000.
+    """
     fill_gaps: _builtins.bool
     """Emit flat bars for intervals without trades. Default false."""
     max_gap_bars: _builtins.int
@@ -112,8 +114,8 @@ class DataEngineSettings(_message.Message):
     """Age after which journal entries that no restart needs go, nanoseconds. Default 7 days."""
     @_builtins.property
     def bar_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Bar types, at most 32, in the order in which bars close: "<n>ms|s|min|hour", "1day", "<n>tick", "<x>volume", "<x>dollar".
-        Empty: not given. Default "1min". Types that an existing engine lacks are added to it.
+        """Bar types, at most 32, in the order in which bars close: "<n>ms|s|min|hour", "1day", "<n>tick", "<x>volume",
+        "<x>dollar". Empty: not given. Default "1min". Types that an existing engine lacks are added to it.
         """
 
     def __init__(

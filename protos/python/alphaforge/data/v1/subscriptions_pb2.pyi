@@ -37,7 +37,9 @@ class SubscribeBarsRequest(_message.Message):
     epoch: _builtins.int
     """The epoch learnt from OpenEngine or an earlier stream; another one is refused with EPOCH_CHANGED. Absent: any."""
     from_sequence: _builtins.int
-    """The first sequence wanted: one more than the last that was read. Absent: from now on. What is no longer kept comes as a gap."""
+    """The first sequence wanted: one more than the last that was read. Absent: from now on. What is no longer kept comes
+    as a gap.
+    """
     snapshot_bars: _builtins.int
     """Closed bars per instrument and type to send first, with the open ones, as a snapshot. 0: no snapshot."""
     @_builtins.property
@@ -75,8 +77,8 @@ Global___SubscribeBarsRequest: _TypeAlias = SubscribeBarsRequest  # noqa: Y015
 
 @_typing.final
 class SubscribeBarsResponse(_message.Message):
-    """Whatever waits for this subscriber, at most 256 bars. One without bars and without a gap is a heartbeat; one comes at least
-    every 5 s. The stream is complete when each previous_sequence equals the sequence of the message before.
+    """Whatever waits for this subscriber, at most 256 bars. One without bars and without a gap is a heartbeat; one comes at
+    least every 5 s. The stream is complete when each previous_sequence equals the sequence of the message before.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -92,7 +94,9 @@ class SubscribeBarsResponse(_message.Message):
     epoch: _builtins.int
     """The engine's epoch. It never changes within a stream: a reset ends the stream with EPOCH_CHANGED."""
     sequence: _builtins.int
-    """How far this message has brought the subscription: all that passes its filter up to here has been sent, or is in `gap`."""
+    """How far this message has brought the subscription: all that passes its filter up to here has been sent, or is in
+    `gap`.
+    """
     previous_sequence: _builtins.int
     """The sequence of the message before on this subscription; in the first, one less than where it begins."""
     is_snapshot: _builtins.bool
@@ -148,7 +152,9 @@ class SubscribeTradesRequest(_message.Message):
     epoch: _builtins.int
     """The epoch learnt from OpenEngine or an earlier stream; another one is refused with EPOCH_CHANGED. Absent: any."""
     from_sequence: _builtins.int
-    """The first sequence wanted: one more than the last that was read. Absent: from now on. What is no longer kept comes as a gap."""
+    """The first sequence wanted: one more than the last that was read. Absent: from now on. What is no longer kept comes
+    as a gap.
+    """
     @_builtins.property
     def instrument_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Instruments to follow, at most 10,000. Empty: all."""
@@ -178,8 +184,9 @@ Global___SubscribeTradesRequest: _TypeAlias = SubscribeTradesRequest  # noqa: Y0
 
 @_typing.final
 class SubscribeTradesResponse(_message.Message):
-    """Whatever waits for this subscriber, at most 16,384 trades. One without ticks and without a gap is a heartbeat; one comes at
-    least every 5 s. The stream is complete when each previous_sequence equals the sequence of the message before.
+    """Whatever waits for this subscriber, at most 16,384 trades. One without ticks and without a gap is a heartbeat; one
+    comes at least every 5 s. The stream is complete when each previous_sequence equals the sequence of the message
+    before.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -193,7 +200,9 @@ class SubscribeTradesResponse(_message.Message):
     epoch: _builtins.int
     """The engine's epoch. It never changes within a stream: a reset ends the stream with EPOCH_CHANGED."""
     sequence: _builtins.int
-    """How far this message has brought the subscription: all that passes its filter up to here has been sent, or is in `gap`."""
+    """How far this message has brought the subscription: all that passes its filter up to here has been sent, or is in
+    `gap`.
+    """
     previous_sequence: _builtins.int
     """The sequence of the message before on this subscription; in the first, one less than where it begins."""
     @_builtins.property

@@ -34,7 +34,9 @@ class ProcessTradeTickRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is created."""
+    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    created.
+    """
     producer_id: _builtins.str
     """Who sends, 1 to 64 bytes, with a sequence of its own. Empty: unnumbered, and a repeat is applied again."""
     producer_sequence: _builtins.int
@@ -132,7 +134,9 @@ class ProcessTradeTicksRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is created."""
+    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    created.
+    """
     producer_id: _builtins.str
     """Who sends, 1 to 64 bytes, with a sequence of its own. Empty: unnumbered, and a repeat is applied again."""
     producer_sequence: _builtins.int
@@ -227,7 +231,9 @@ class GetProducerStateRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is created."""
+    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    created.
+    """
     producer_id: _builtins.str
     """The producer, 1 to 64 bytes."""
     def __init__(
@@ -287,7 +293,9 @@ class AdvanceTimeRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is created."""
+    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    created.
+    """
     request_id: _builtins.str
     """1 to 64 bytes; a repeat within 60 s gets the first answer. Empty: none."""
     now_ns: _builtins.int
@@ -324,7 +332,9 @@ class AdvanceTimeResponse(_message.Message):
     BARS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def bars(self) -> _containers.RepeatedCompositeFieldContainer[_market_pb2.Bar]:
-        """The time bars that closed: by end, then by the order in which instruments were first seen, then by configured order."""
+        """The time bars that closed: by end, then by the order in which instruments were first seen, then by configured
+        order.
+        """
 
     def __init__(
         self,

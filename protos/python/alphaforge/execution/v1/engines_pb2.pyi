@@ -313,7 +313,9 @@ class HaltRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is created."""
+    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    created.
+    """
     def __init__(
         self,
         *,
@@ -358,7 +360,9 @@ class ResumeRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is created."""
+    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    created.
+    """
     def __init__(
         self,
         *,
@@ -403,7 +407,9 @@ class GetStatisticsRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is created."""
+    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    created.
+    """
     def __init__(
         self,
         *,
@@ -455,7 +461,9 @@ class GetEngineStatusRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is created."""
+    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    created.
+    """
     def __init__(
         self,
         *,
@@ -484,8 +492,6 @@ class GetEngineStatusResponse(_message.Message):
     MARKET_DATA_EPOCH_FIELD_NUMBER: _builtins.int
     MARKET_DATA_SEQUENCE_FIELD_NUMBER: _builtins.int
     MARKET_DATA_MISSED_FIELD_NUMBER: _builtins.int
-    STATE_HASH_FIELD_NUMBER: _builtins.int
-    VIOLATIONS_FIELD_NUMBER: _builtins.int
     halted: _builtins.bool
     """True when new orders are rejected."""
     event_sequence: _builtins.int
@@ -498,12 +504,6 @@ class GetEngineStatusResponse(_message.Message):
     """The data engine's sequence of the last trade it has applied."""
     market_data_missed: _builtins.int
     """Trades of the data engine that were lost for it (gaps)."""
-    state_hash: _builtins.int
-    """A hash of the whole state; equal histories have equal hashes."""
-    @_builtins.property
-    def violations(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Broken invariants, in words. Empty: none. Anything else is a bug."""
-
     def __init__(
         self,
         *,
@@ -513,13 +513,69 @@ class GetEngineStatusResponse(_message.Message):
         market_data_epoch: _builtins.int = ...,
         market_data_sequence: _builtins.int = ...,
         market_data_missed: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_sequence", b"event_sequence", "halted", b"halted", "market_data_epoch", b"market_data_epoch", "market_data_missed", b"market_data_missed", "market_data_sequence", b"market_data_sequence", "market_data_state", b"market_data_state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetEngineStatusResponse: _TypeAlias = GetEngineStatusResponse  # noqa: Y015
+
+@_typing.final
+class ValidateEngineRequest(_message.Message):
+    """Asks for a check of the whole state. It takes time in proportion to the number of orders."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENGINE_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    engine: _builtins.str
+    """The engine's name; empty is "default"."""
+    epoch: _builtins.int
+    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    created.
+    """
+    def __init__(
+        self,
+        *,
+        engine: _builtins.str = ...,
+        epoch: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "epoch", b"epoch"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "engine", b"engine", "epoch", b"epoch"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__epoch: _TypeAlias = _typing.Literal["epoch"]  # noqa: Y015
+    _WhichOneofArgType__epoch: _TypeAlias = _typing.Literal["_epoch", b"_epoch"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__epoch) -> _WhichOneofReturnType__epoch | None: ...
+
+Global___ValidateEngineRequest: _TypeAlias = ValidateEngineRequest  # noqa: Y015
+
+@_typing.final
+class ValidateEngineResponse(_message.Message):
+    """What the check found."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_HASH_FIELD_NUMBER: _builtins.int
+    VIOLATIONS_FIELD_NUMBER: _builtins.int
+    state_hash: _builtins.int
+    """A hash of the whole state; equal histories have equal hashes."""
+    @_builtins.property
+    def violations(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Broken invariants, in words. Empty: none. Anything else is a bug."""
+
+    def __init__(
+        self,
+        *,
         state_hash: _builtins.int = ...,
         violations: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_sequence", b"event_sequence", "halted", b"halted", "market_data_epoch", b"market_data_epoch", "market_data_missed", b"market_data_missed", "market_data_sequence", b"market_data_sequence", "market_data_state", b"market_data_state", "state_hash", b"state_hash", "violations", b"violations"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["state_hash", b"state_hash", "violations", b"violations"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___GetEngineStatusResponse: _TypeAlias = GetEngineStatusResponse  # noqa: Y015
+Global___ValidateEngineResponse: _TypeAlias = ValidateEngineResponse  # noqa: Y015

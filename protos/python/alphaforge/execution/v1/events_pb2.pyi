@@ -171,11 +171,15 @@ class SubscribeOrderEventsRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is created."""
+    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    created.
+    """
     strategy_id: _builtins.str
     """Only this strategy's. Absent: all."""
     from_sequence: _builtins.int
-    """The first sequence wanted: one more than the last that was read. Absent: from now on. What is no longer kept comes as a gap."""
+    """The first sequence wanted: one more than the last that was read. Absent: from now on. What is no longer kept comes
+    as a gap.
+    """
     def __init__(
         self,
         *,
@@ -205,9 +209,9 @@ Global___SubscribeOrderEventsRequest: _TypeAlias = SubscribeOrderEventsRequest  
 
 @_typing.final
 class SubscribeOrderEventsResponse(_message.Message):
-    """Whatever waits for this subscriber, at most 256 events. One without events and without a gap is a heartbeat; one comes at
-    least every 5 s. The stream is complete when each previous_sequence equals the sequence of the message before. A subscriber
-    that does not read fast enough is disconnected with SUBSCRIBER_TOO_SLOW.
+    """Whatever waits for this subscriber, at most 256 events. One without events and without a gap is a heartbeat; one
+    comes at least every 5 s. The stream is complete when each previous_sequence equals the sequence of the message
+    before. A subscriber that does not read fast enough is disconnected with SUBSCRIBER_TOO_SLOW.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -220,7 +224,9 @@ class SubscribeOrderEventsResponse(_message.Message):
     epoch: _builtins.int
     """The engine's epoch. It never changes within a stream: a reset ends the stream with EPOCH_CHANGED."""
     sequence: _builtins.int
-    """How far this message has brought the subscription: all that passes its filter up to here has been sent, or is in `gap`."""
+    """How far this message has brought the subscription: all that passes its filter up to here has been sent, or is in
+    `gap`.
+    """
     previous_sequence: _builtins.int
     """The sequence of the message before on this subscription; in the first, one less than where it begins."""
     @_builtins.property
@@ -262,7 +268,9 @@ class ListOrderEventsRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is created."""
+    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    created.
+    """
     strategy_id: _builtins.str
     """Only this strategy's."""
     from_sequence: _builtins.int

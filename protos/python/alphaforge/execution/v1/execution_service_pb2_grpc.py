@@ -154,6 +154,11 @@ class ExecutionServiceStub(object):
                 request_serializer=alphaforge_dot_execution_dot_v1_dot_engines__pb2.GetEngineStatusRequest.SerializeToString,
                 response_deserializer=alphaforge_dot_execution_dot_v1_dot_engines__pb2.GetEngineStatusResponse.FromString,
                 _registered_method=True)
+        self.ValidateEngine = channel.unary_unary(
+                '/alphaforge.execution.v1.ExecutionService/ValidateEngine',
+                request_serializer=alphaforge_dot_execution_dot_v1_dot_engines__pb2.ValidateEngineRequest.SerializeToString,
+                response_deserializer=alphaforge_dot_execution_dot_v1_dot_engines__pb2.ValidateEngineResponse.FromString,
+                _registered_method=True)
         self.OpenSession = channel.unary_unary(
                 '/alphaforge.execution.v1.ExecutionService/OpenSession',
                 request_serializer=alphaforge_dot_execution_dot_v1_dot_sessions__pb2.OpenSessionRequest.SerializeToString,
@@ -176,7 +181,8 @@ class ExecutionServiceServicer(object):
     """
 
     def OpenEngine(self, request, context):
-        """Creates an engine with the settings given, or attaches to the one of that name. A setting that differs: SETTINGS_DIFFER.
+        """Creates an engine with the settings given, or attaches to the one of that name. A setting that differs:
+        SETTINGS_DIFFER.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -330,7 +336,14 @@ class ExecutionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetEngineStatus(self, request, context):
-        """Halt, market data link, and whether the engine's invariants hold.
+        """Halt, last event and market data link.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ValidateEngine(self, request, context):
+        """Checks the engine's invariants and hashes its state.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -474,6 +487,11 @@ def add_ExecutionServiceServicer_to_server(servicer, server):
                     servicer.GetEngineStatus,
                     request_deserializer=alphaforge_dot_execution_dot_v1_dot_engines__pb2.GetEngineStatusRequest.FromString,
                     response_serializer=alphaforge_dot_execution_dot_v1_dot_engines__pb2.GetEngineStatusResponse.SerializeToString,
+            ),
+            'ValidateEngine': grpc.unary_unary_rpc_method_handler(
+                    servicer.ValidateEngine,
+                    request_deserializer=alphaforge_dot_execution_dot_v1_dot_engines__pb2.ValidateEngineRequest.FromString,
+                    response_serializer=alphaforge_dot_execution_dot_v1_dot_engines__pb2.ValidateEngineResponse.SerializeToString,
             ),
             'OpenSession': grpc.unary_unary_rpc_method_handler(
                     servicer.OpenSession,
@@ -1113,6 +1131,33 @@ class ExecutionService(object):
             '/alphaforge.execution.v1.ExecutionService/GetEngineStatus',
             alphaforge_dot_execution_dot_v1_dot_engines__pb2.GetEngineStatusRequest.SerializeToString,
             alphaforge_dot_execution_dot_v1_dot_engines__pb2.GetEngineStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ValidateEngine(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/alphaforge.execution.v1.ExecutionService/ValidateEngine',
+            alphaforge_dot_execution_dot_v1_dot_engines__pb2.ValidateEngineRequest.SerializeToString,
+            alphaforge_dot_execution_dot_v1_dot_engines__pb2.ValidateEngineResponse.FromString,
             options,
             channel_credentials,
             insecure,

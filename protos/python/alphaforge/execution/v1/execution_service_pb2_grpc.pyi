@@ -38,7 +38,9 @@ class ExecutionServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ExecutionServiceAsyncStub: ...
     OpenEngine: _grpc.UnaryUnaryMultiCallable[_engines_pb2.OpenEngineRequest, _engines_pb2.OpenEngineResponse]
-    """Creates an engine with the settings given, or attaches to the one of that name. A setting that differs: SETTINGS_DIFFER."""
+    """Creates an engine with the settings given, or attaches to the one of that name. A setting that differs:
+    SETTINGS_DIFFER.
+    """
     ListEngines: _grpc.UnaryUnaryMultiCallable[_engines_pb2.ListEnginesRequest, _engines_pb2.ListEnginesResponse]
     """Lists the engines of the service."""
     ResetEngine: _grpc.UnaryUnaryMultiCallable[_engines_pb2.ResetEngineRequest, _engines_pb2.ResetEngineResponse]
@@ -82,7 +84,9 @@ class ExecutionServiceStub:
     GetStatistics: _grpc.UnaryUnaryMultiCallable[_engines_pb2.GetStatisticsRequest, _engines_pb2.GetStatisticsResponse]
     """The engine's counters."""
     GetEngineStatus: _grpc.UnaryUnaryMultiCallable[_engines_pb2.GetEngineStatusRequest, _engines_pb2.GetEngineStatusResponse]
-    """Halt, market data link, and whether the engine's invariants hold."""
+    """Halt, last event and market data link."""
+    ValidateEngine: _grpc.UnaryUnaryMultiCallable[_engines_pb2.ValidateEngineRequest, _engines_pb2.ValidateEngineResponse]
+    """Checks the engine's invariants and hashes its state."""
     OpenSession: _grpc.UnaryUnaryMultiCallable[_sessions_pb2.OpenSessionRequest, _sessions_pb2.OpenSessionResponse]
     """Opens a session whose end cancels the strategy's orders (a dead-man switch)."""
     KeepSession: _grpc.UnaryUnaryMultiCallable[_sessions_pb2.KeepSessionRequest, _sessions_pb2.KeepSessionResponse]
@@ -96,7 +100,9 @@ class ExecutionServiceAsyncStub(ExecutionServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     OpenEngine: _aio.UnaryUnaryMultiCallable[_engines_pb2.OpenEngineRequest, _engines_pb2.OpenEngineResponse]  # type: ignore[assignment]
-    """Creates an engine with the settings given, or attaches to the one of that name. A setting that differs: SETTINGS_DIFFER."""
+    """Creates an engine with the settings given, or attaches to the one of that name. A setting that differs:
+    SETTINGS_DIFFER.
+    """
     ListEngines: _aio.UnaryUnaryMultiCallable[_engines_pb2.ListEnginesRequest, _engines_pb2.ListEnginesResponse]  # type: ignore[assignment]
     """Lists the engines of the service."""
     ResetEngine: _aio.UnaryUnaryMultiCallable[_engines_pb2.ResetEngineRequest, _engines_pb2.ResetEngineResponse]  # type: ignore[assignment]
@@ -140,7 +146,9 @@ class ExecutionServiceAsyncStub(ExecutionServiceStub):
     GetStatistics: _aio.UnaryUnaryMultiCallable[_engines_pb2.GetStatisticsRequest, _engines_pb2.GetStatisticsResponse]  # type: ignore[assignment]
     """The engine's counters."""
     GetEngineStatus: _aio.UnaryUnaryMultiCallable[_engines_pb2.GetEngineStatusRequest, _engines_pb2.GetEngineStatusResponse]  # type: ignore[assignment]
-    """Halt, market data link, and whether the engine's invariants hold."""
+    """Halt, last event and market data link."""
+    ValidateEngine: _aio.UnaryUnaryMultiCallable[_engines_pb2.ValidateEngineRequest, _engines_pb2.ValidateEngineResponse]  # type: ignore[assignment]
+    """Checks the engine's invariants and hashes its state."""
     OpenSession: _aio.UnaryUnaryMultiCallable[_sessions_pb2.OpenSessionRequest, _sessions_pb2.OpenSessionResponse]  # type: ignore[assignment]
     """Opens a session whose end cancels the strategy's orders (a dead-man switch)."""
     KeepSession: _aio.UnaryUnaryMultiCallable[_sessions_pb2.KeepSessionRequest, _sessions_pb2.KeepSessionResponse]  # type: ignore[assignment]
@@ -157,7 +165,9 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _engines_pb2.OpenEngineRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_engines_pb2.OpenEngineResponse, _abc.Awaitable[_engines_pb2.OpenEngineResponse]]:
-        """Creates an engine with the settings given, or attaches to the one of that name. A setting that differs: SETTINGS_DIFFER."""
+        """Creates an engine with the settings given, or attaches to the one of that name. A setting that differs:
+        SETTINGS_DIFFER.
+        """
 
     @_abc_1.abstractmethod
     def ListEngines(
@@ -333,7 +343,15 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _engines_pb2.GetEngineStatusRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_engines_pb2.GetEngineStatusResponse, _abc.Awaitable[_engines_pb2.GetEngineStatusResponse]]:
-        """Halt, market data link, and whether the engine's invariants hold."""
+        """Halt, last event and market data link."""
+
+    @_abc_1.abstractmethod
+    def ValidateEngine(
+        self,
+        request: _engines_pb2.ValidateEngineRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_engines_pb2.ValidateEngineResponse, _abc.Awaitable[_engines_pb2.ValidateEngineResponse]]:
+        """Checks the engine's invariants and hashes its state."""
 
     @_abc_1.abstractmethod
     def OpenSession(

@@ -33,7 +33,9 @@ class ProcessTradeTickRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is created."""
+    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    created.
+    """
     producer_id: _builtins.str
     """Who sends, 1 to 64 bytes, with a sequence of its own. Empty: unnumbered, and a repeat is applied again."""
     producer_sequence: _builtins.int
@@ -119,7 +121,9 @@ class ProcessTradeTicksRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is created."""
+    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    created.
+    """
     producer_id: _builtins.str
     """Who sends, 1 to 64 bytes, with a sequence of its own. Empty: unnumbered, and a repeat is applied again."""
     producer_sequence: _builtins.int
@@ -203,7 +207,9 @@ class GetProducerStateRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is created."""
+    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    created.
+    """
     producer_id: _builtins.str
     """The producer, 1 to 64 bytes."""
     def __init__(
@@ -261,7 +267,9 @@ class AdvanceTimeRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is created."""
+    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    created.
+    """
     now_ns: _builtins.int
     """The new market time, nanoseconds since the Unix epoch. One that lies in the past changes nothing."""
     def __init__(

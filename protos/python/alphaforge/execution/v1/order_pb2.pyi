@@ -186,17 +186,23 @@ class _OrderRejectReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Ord
     ORDER_REJECT_REASON_ORDER_QUANTITY_LIMIT: _OrderRejectReason.ValueType  # 3
     """Larger than max_order_quantity. Example: limit 10, order for 10.5."""
     ORDER_REJECT_REASON_ORDER_NOTIONAL_LIMIT: _OrderRejectReason.ValueType  # 4
-    """Worth more than max_order_notional. Example: limit 50,000, BUY 2 @ 30,000; a market order is valued at the last price."""
+    """Worth more than max_order_notional. Example: limit 50,000, BUY 2 @ 30,000; a market order is valued at the last
+    price.
+    """
     ORDER_REJECT_REASON_OPEN_ORDERS_LIMIT: _OrderRejectReason.ValueType  # 5
     """The strategy has max_open_orders active. Example: limit 2, two resting orders, a third one."""
     ORDER_REJECT_REASON_ORDER_RATE_LIMIT: _OrderRejectReason.ValueType  # 6
-    """The strategy submitted max_orders_per_second within the last second. Example: limit 10, the eleventh order in 400 ms."""
+    """The strategy submitted max_orders_per_second within the last second. Example: limit 10, the eleventh order in 400
+    ms.
+    """
     ORDER_REJECT_REASON_ORDER_TOO_OLD: _OrderRejectReason.ValueType  # 7
-    """Made no later than the youngest order that was forgotten, so it may be a repeat of one. Example: an order made two days
-    ago is submitted again after its id was forgotten; nothing is placed twice.
+    """Made no later than the youngest order that was forgotten, so it may be a repeat of one. Example: an order made two
+    days ago is submitted again after its id was forgotten; nothing is placed twice.
     """
     ORDER_REJECT_REASON_MARKET_DATA_STALE: _OrderRejectReason.ValueType  # 8
-    """Market data are stale and market_orders_while_stale is REJECT. Example: the data service is down, BUY 1 at the market."""
+    """Market data are stale and market_orders_while_stale is REJECT. Example: the data service is down, BUY 1 at the
+    market.
+    """
     ORDER_REJECT_REASON_INSTRUMENT_LIMIT: _OrderRejectReason.ValueType  # 9
     """The engine has all the instruments its max_instruments allows. Example: limit 10,000, an order for the 10,001st."""
     ORDER_REJECT_REASON_VALUE_OVERFLOW: _OrderRejectReason.ValueType  # 10
@@ -214,17 +220,23 @@ ORDER_REJECT_REASON_POST_ONLY_WOULD_TAKE: OrderRejectReason.ValueType  # 2
 ORDER_REJECT_REASON_ORDER_QUANTITY_LIMIT: OrderRejectReason.ValueType  # 3
 """Larger than max_order_quantity. Example: limit 10, order for 10.5."""
 ORDER_REJECT_REASON_ORDER_NOTIONAL_LIMIT: OrderRejectReason.ValueType  # 4
-"""Worth more than max_order_notional. Example: limit 50,000, BUY 2 @ 30,000; a market order is valued at the last price."""
+"""Worth more than max_order_notional. Example: limit 50,000, BUY 2 @ 30,000; a market order is valued at the last
+price.
+"""
 ORDER_REJECT_REASON_OPEN_ORDERS_LIMIT: OrderRejectReason.ValueType  # 5
 """The strategy has max_open_orders active. Example: limit 2, two resting orders, a third one."""
 ORDER_REJECT_REASON_ORDER_RATE_LIMIT: OrderRejectReason.ValueType  # 6
-"""The strategy submitted max_orders_per_second within the last second. Example: limit 10, the eleventh order in 400 ms."""
+"""The strategy submitted max_orders_per_second within the last second. Example: limit 10, the eleventh order in 400
+ms.
+"""
 ORDER_REJECT_REASON_ORDER_TOO_OLD: OrderRejectReason.ValueType  # 7
-"""Made no later than the youngest order that was forgotten, so it may be a repeat of one. Example: an order made two days
-ago is submitted again after its id was forgotten; nothing is placed twice.
+"""Made no later than the youngest order that was forgotten, so it may be a repeat of one. Example: an order made two
+days ago is submitted again after its id was forgotten; nothing is placed twice.
 """
 ORDER_REJECT_REASON_MARKET_DATA_STALE: OrderRejectReason.ValueType  # 8
-"""Market data are stale and market_orders_while_stale is REJECT. Example: the data service is down, BUY 1 at the market."""
+"""Market data are stale and market_orders_while_stale is REJECT. Example: the data service is down, BUY 1 at the
+market.
+"""
 ORDER_REJECT_REASON_INSTRUMENT_LIMIT: OrderRejectReason.ValueType  # 9
 """The engine has all the instruments its max_instruments allows. Example: limit 10,000, an order for the 10,001st."""
 ORDER_REJECT_REASON_VALUE_OVERFLOW: OrderRejectReason.ValueType  # 10
@@ -242,17 +254,25 @@ class _OrderCancelReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Ord
     ORDER_CANCEL_REASON_REQUESTED: _OrderCancelReason.ValueType  # 1
     """CancelOrder or CancelAllOrders. Example: a resting limit BUY 1 @ 100, CancelOrder: Cancelled, nothing filled."""
     ORDER_CANCEL_REASON_IMMEDIATE_OR_CANCEL: _OrderCancelReason.ValueType  # 2
-    """What an immediate-or-cancel order could not fill. Example: last trade 100 x 0.4, IOC BUY 1 @ 100: 0.4 filled, 0.6 cancelled."""
+    """What an immediate-or-cancel order could not fill. Example: last trade 100 x 0.4, IOC BUY 1 @ 100: 0.4 filled, 0.6
+    cancelled.
+    """
     ORDER_CANCEL_REASON_FILL_OR_KILL: _OrderCancelReason.ValueType  # 3
-    """A fill-or-kill order could not fill in full. Example: last trade 100 x 0.4, FOK BUY 1 @ 100: nothing filled, 1 cancelled."""
+    """A fill-or-kill order could not fill in full. Example: last trade 100 x 0.4, FOK BUY 1 @ 100: nothing filled, 1
+    cancelled.
+    """
     ORDER_CANCEL_REASON_DAY_EXPIRED: _OrderCancelReason.ValueType  # 4
-    """The day of a DAY order ended. Example: submitted on Tuesday, the first trade at or after Wednesday 00:00 UTC cancels it."""
+    """The day of a DAY order ended. Example: submitted on Tuesday, the first trade at or after Wednesday 00:00 UTC
+    cancels it.
+    """
     ORDER_CANCEL_REASON_POST_ONLY_WOULD_TAKE: _OrderCancelReason.ValueType  # 5
-    """A post-only order would have filled when it arrived again after a change, or when its stop was reached. Example: resting
-    post-only BUY 1 @ 98, last trade 99 x 5, its price is changed to 100.
+    """A post-only order would have filled when it arrived again after a change, or when its stop was reached. Example:
+    resting post-only BUY 1 @ 98, last trade 99 x 5, its price is changed to 100.
     """
     ORDER_CANCEL_REASON_SESSION_LAPSED: _OrderCancelReason.ValueType  # 6
-    """Its strategy's session ended without being closed and the grace period passed. Example: the strategy's host lost power."""
+    """Its strategy's session ended without being closed and the grace period passed. Example: the strategy's host lost
+    power.
+    """
 
 class OrderCancelReason(_OrderCancelReason, metaclass=_OrderCancelReasonEnumTypeWrapper):
     """Why an order ended without being filled in full."""
@@ -262,17 +282,25 @@ ORDER_CANCEL_REASON_UNSPECIFIED: OrderCancelReason.ValueType  # 0
 ORDER_CANCEL_REASON_REQUESTED: OrderCancelReason.ValueType  # 1
 """CancelOrder or CancelAllOrders. Example: a resting limit BUY 1 @ 100, CancelOrder: Cancelled, nothing filled."""
 ORDER_CANCEL_REASON_IMMEDIATE_OR_CANCEL: OrderCancelReason.ValueType  # 2
-"""What an immediate-or-cancel order could not fill. Example: last trade 100 x 0.4, IOC BUY 1 @ 100: 0.4 filled, 0.6 cancelled."""
+"""What an immediate-or-cancel order could not fill. Example: last trade 100 x 0.4, IOC BUY 1 @ 100: 0.4 filled, 0.6
+cancelled.
+"""
 ORDER_CANCEL_REASON_FILL_OR_KILL: OrderCancelReason.ValueType  # 3
-"""A fill-or-kill order could not fill in full. Example: last trade 100 x 0.4, FOK BUY 1 @ 100: nothing filled, 1 cancelled."""
+"""A fill-or-kill order could not fill in full. Example: last trade 100 x 0.4, FOK BUY 1 @ 100: nothing filled, 1
+cancelled.
+"""
 ORDER_CANCEL_REASON_DAY_EXPIRED: OrderCancelReason.ValueType  # 4
-"""The day of a DAY order ended. Example: submitted on Tuesday, the first trade at or after Wednesday 00:00 UTC cancels it."""
+"""The day of a DAY order ended. Example: submitted on Tuesday, the first trade at or after Wednesday 00:00 UTC
+cancels it.
+"""
 ORDER_CANCEL_REASON_POST_ONLY_WOULD_TAKE: OrderCancelReason.ValueType  # 5
-"""A post-only order would have filled when it arrived again after a change, or when its stop was reached. Example: resting
-post-only BUY 1 @ 98, last trade 99 x 5, its price is changed to 100.
+"""A post-only order would have filled when it arrived again after a change, or when its stop was reached. Example:
+resting post-only BUY 1 @ 98, last trade 99 x 5, its price is changed to 100.
 """
 ORDER_CANCEL_REASON_SESSION_LAPSED: OrderCancelReason.ValueType  # 6
-"""Its strategy's session ended without being closed and the grace period passed. Example: the strategy's host lost power."""
+"""Its strategy's session ended without being closed and the grace period passed. Example: the strategy's host lost
+power.
+"""
 Global___OrderCancelReason: _TypeAlias = OrderCancelReason  # noqa: Y015
 
 @_typing.final

@@ -32,7 +32,9 @@ class SubmitOrderRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is created."""
+    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    created.
+    """
     @_builtins.property
     def order(self) -> _order_pb2.NewOrder:
         """The order."""
@@ -100,7 +102,9 @@ class SubmitOrdersRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is created."""
+    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    created.
+    """
     @_builtins.property
     def orders(self) -> _containers.RepeatedCompositeFieldContainer[_order_pb2.NewOrder]:
         """The orders, at most 100,000."""
@@ -201,7 +205,9 @@ class CancelOrderRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is created."""
+    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    created.
+    """
     request_id: _builtins.str
     """1 to 64 bytes; a repeat within 60 s gets the first answer. Empty: none."""
     order_id: _builtins.str
@@ -259,7 +265,9 @@ class CancelAllOrdersRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is created."""
+    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    created.
+    """
     request_id: _builtins.str
     """1 to 64 bytes; a repeat within 60 s gets the first answer. Empty: none."""
     strategy_id: _builtins.str
@@ -325,7 +333,9 @@ class ModifyOrderRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is created."""
+    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    created.
+    """
     request_id: _builtins.str
     """1 to 64 bytes; a repeat within 60 s gets the first answer. Empty: none."""
     order_id: _builtins.str
@@ -378,8 +388,8 @@ class ModifyOrderResponse(_message.Message):
 
     MODIFIED_FIELD_NUMBER: _builtins.int
     modified: _builtins.bool
-    """True also when it has these values already. False when it is unknown or final, when the quantity is not above what is
-    filled, or when its stop has been reached and a new trigger was given.
+    """True also when it has these values already. False when it is unknown or final, when the quantity is not above what
+    is filled, or when its stop has been reached and a new trigger was given.
     """
     def __init__(
         self,
@@ -406,7 +416,9 @@ class GetOrderRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is created."""
+    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    created.
+    """
     order_id: _builtins.str
     """The order."""
     def __init__(
@@ -467,7 +479,9 @@ class ListOrdersRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is created."""
+    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    created.
+    """
     strategy_id: _builtins.str
     """Only this strategy's."""
     instrument_id: _builtins.str
@@ -557,7 +571,9 @@ class ListFillsRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is created."""
+    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    created.
+    """
     strategy_id: _builtins.str
     """Only this strategy's."""
     order_id: _builtins.str
@@ -645,7 +661,9 @@ class ListPositionsRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is created."""
+    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    created.
+    """
     strategy_id: _builtins.str
     """Only this strategy's."""
     instrument_id: _builtins.str

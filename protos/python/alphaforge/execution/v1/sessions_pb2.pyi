@@ -30,7 +30,9 @@ class OpenSessionRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is created."""
+    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    created.
+    """
     request_id: _builtins.str
     """1 to 64 bytes; a repeat within 60 s gets the first answer. Empty: none."""
     strategy_id: _builtins.str
@@ -90,7 +92,9 @@ class KeepSessionRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is created."""
+    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    created.
+    """
     session_id: _builtins.str
     """The session. One that is over is answered with SESSION_LAPSED."""
     def __init__(
@@ -140,7 +144,9 @@ class CloseSessionRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is created."""
+    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    created.
+    """
     request_id: _builtins.str
     """1 to 64 bytes; a repeat within 60 s gets the first answer. Empty: none."""
     session_id: _builtins.str

@@ -123,7 +123,9 @@ class ExecutionEngineSettings(_message.Message):
     liquidity: Global___LiquidityMode.ValueType
     """How much of a trade own orders may take. Default TICK."""
     max_price_age_ns: _builtins.int
-    """Age of the last trade, on the service's clock, beyond which arriving orders find nothing; nanoseconds. Default: no limit."""
+    """Age of a symbol's last trade, in market time, beyond which arriving orders find nothing of it; nanoseconds.
+    Default: no limit.
+    """
     fill_on: Global___FillOn.ValueType
     """Against which trade an arriving order fills. Default ARRIVAL."""
     maker_commission_rate: _builtins.str

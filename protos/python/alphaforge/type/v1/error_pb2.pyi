@@ -33,7 +33,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_NAME_INVALID: _ErrorReason.ValueType  # 4
     """An id or name is empty, too long or has control characters. Example: instrument_id "". INVALID_ARGUMENT."""
     ERROR_REASON_TIME_OUT_OF_RANGE: _ErrorReason.ValueType  # 5
-    """A time lies outside the accepted range. Example: ts_event_ns -1. INVALID_ARGUMENT; for a tick, the reason in RejectedTick."""
+    """A time lies outside the accepted range. Example: ts_event_ns -1. INVALID_ARGUMENT; for a tick, the reason in
+    RejectedTick.
+    """
     ERROR_REASON_ENUM_UNKNOWN: _ErrorReason.ValueType  # 6
     """An enumeration has no such member. Example: aggressor side 7. INVALID_ARGUMENT."""
     ERROR_REASON_MESSAGE_MALFORMED: _ErrorReason.ValueType  # 7
@@ -45,105 +47,146 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_SETTING_INVALID: _ErrorReason.ValueType  # 10
     """A setting has a value it can't have. Example: max_size 0. INVALID_ARGUMENT."""
     ERROR_REASON_PRICE_NOT_POSITIVE: _ErrorReason.ValueType  # 11
-    """A price that must be above 0 is not. Example: a limit order at "-1". INVALID_ARGUMENT; for a tick, the reason in RejectedTick."""
+    """A price that must be above 0 is not. Example: a limit order at "-1". INVALID_ARGUMENT; for a tick, the reason in
+    RejectedTick.
+    """
     ERROR_REASON_QUANTITY_NOT_POSITIVE: _ErrorReason.ValueType  # 12
-    """A quantity that must be above 0 is not. Example: an order for "0". INVALID_ARGUMENT; for a tick, the reason in RejectedTick."""
+    """A quantity that must be above 0 is not. Example: an order for "0". INVALID_ARGUMENT; for a tick, the reason in
+    RejectedTick.
+    """
     ERROR_REASON_VALUE_OVERFLOW: _ErrorReason.ValueType  # 13
-    """A value or a sum does not fit 128 bits. Example: 1e9 units at a price of 1e9 on top of 1.7e20. Reason in RejectedTick."""
+    """A value or a sum does not fit 128 bits. Example: 1e9 units at a price of 1e9 on top of 1.7e20. Reason in
+    RejectedTick.
+    """
     ERROR_REASON_INSTRUMENT_LIMIT: _ErrorReason.ValueType  # 14
-    """The engine has all the instruments its max_instruments allows. Reason in RejectedTick."""
+    """The engine has all the instruments its max_instruments allows. Example: the 10,001st symbol. Reason in
+    RejectedTick.
+    """
     ERROR_REASON_PAGE_TOKEN_INVALID: _ErrorReason.ValueType  # 15
-    """A page token or cursor was not made by this call with these arguments. Example: a cursor typed by hand. INVALID_ARGUMENT."""
+    """A page token or cursor was not made by this call with these arguments. Example: a cursor typed by hand.
+    INVALID_ARGUMENT.
+    """
     ERROR_REASON_TYPE_UNSUPPORTED: _ErrorReason.ValueType  # 16
-    """An argument has a type that can't be taken. Example: True for a price. A TypeError in Python; made before anything is sent."""
+    """An argument has a type that can't be taken. Example: True for a price. A TypeError in Python; made before anything
+    is sent.
+    """
     ERROR_REASON_COLUMNS_MISSING: _ErrorReason.ValueType  # 17
     """A file lacks columns that are needed. Example: trades without a price column. Made by the client."""
     ERROR_REASON_ROW_INVALID: _ErrorReason.ValueType  # 18
     """A row of a file can't be read. Example: a price "n/a" in line 17. Made by the client."""
     ERROR_REASON_SETTINGS_DIFFER: _ErrorReason.ValueType  # 20
-    """The engine of that name has other settings than those given. FAILED_PRECONDITION."""
+    """The engine of that name has other settings than those given. Example: "default" keeps 1,000 bars, 500 were asked
+    for. FAILED_PRECONDITION.
+    """
     ERROR_REASON_ENGINE_LIMIT: _ErrorReason.ValueType  # 21
-    """A service holds at most 1,000 engines. RESOURCE_EXHAUSTED."""
+    """A service holds at most 1,000 engines. Example: opening the 1,001st. RESOURCE_EXHAUSTED."""
     ERROR_REASON_EPOCH_CHANGED: _ErrorReason.ValueType  # 22
-    """The engine lost or reset its state since it was opened, or is gone: open it again. FAILED_PRECONDITION."""
+    """The engine lost or reset its state since it was opened, or is gone: open it again. Example: somebody reset it.
+    FAILED_PRECONDITION.
+    """
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 23
-    """A bug in the service; the log has more. INTERNAL."""
+    """A bug in the service; the log has more. Example: an invariant that does not hold. INTERNAL."""
     ERROR_REASON_BATCH_PARTLY_INVALID: _ErrorReason.ValueType  # 24
-    """Some items of a batch were malformed; each has its own reason in the answer."""
+    """Some items of a batch were malformed; each has its own reason in the answer. Example: three orders, one without
+    symbol.
+    """
     ERROR_REASON_ENGINE_UNKNOWN: _ErrorReason.ValueType  # 25
     """No engine or cache has that name. Example: dropping "typo". NOT_FOUND."""
     ERROR_REASON_REQUEST_ID_REUSED: _ErrorReason.ValueType  # 26
     """A request id came again with another request. Example: one id for two different deletes. INVALID_ARGUMENT."""
     ERROR_REASON_JOURNAL_FAILED: _ErrorReason.ValueType  # 27
-    """The journal can't be written (disk full, I/O error): nothing was applied, reads go on. UNAVAILABLE, not worth a quick retry."""
+    """The journal can't be written: nothing was applied, reads go on. Example: no space left on the device. UNAVAILABLE."""
     ERROR_REASON_SHUTTING_DOWN: _ErrorReason.ValueType  # 28
-    """The service is stopping. UNAVAILABLE."""
+    """The service is stopping. Example: a call after SIGTERM. UNAVAILABLE."""
     ERROR_REASON_UNAVAILABLE: _ErrorReason.ValueType  # 29
-    """The service can't be reached. Made by the client. UNAVAILABLE."""
+    """The service can't be reached. Example: connection refused until the deadline. Made by the client. UNAVAILABLE."""
     ERROR_REASON_DEADLINE_EXCEEDED: _ErrorReason.ValueType  # 30
-    """No answer before the deadline. Made by the client. DEADLINE_EXCEEDED."""
+    """No answer before the deadline. Example: 5 s passed while the network was cut. Made by the client.
+    DEADLINE_EXCEEDED.
+    """
     ERROR_REASON_CANCELLED: _ErrorReason.ValueType  # 31
-    """The call was cancelled by its caller. CANCELLED."""
+    """The call was cancelled by its caller. Example: its asyncio task was cancelled. CANCELLED."""
     ERROR_REASON_CLIENT_CLOSED: _ErrorReason.ValueType  # 32
-    """The client object was closed before the call. Made by the client."""
+    """The client object was closed before the call. Example: get() after close(). Made by the client."""
     ERROR_REASON_UNAUTHENTICATED: _ErrorReason.ValueType  # 33
-    """The call carries no credentials, or wrong ones. UNAUTHENTICATED."""
+    """The call carries no credentials, or wrong ones. Example: a token that was revoked. UNAUTHENTICATED."""
     ERROR_REASON_PERMISSION_DENIED: _ErrorReason.ValueType  # 34
     """The caller's role does not allow this call. Example: a submit with a read token. PERMISSION_DENIED."""
     ERROR_REASON_RATE_LIMITED: _ErrorReason.ValueType  # 35
-    """The caller makes more calls a second than it may. RESOURCE_EXHAUSTED."""
+    """The caller makes more calls a second than it may. Example: the 1,001st within a second of 1,000.
+    RESOURCE_EXHAUSTED.
+    """
     ERROR_REASON_STREAM_LIMIT: _ErrorReason.ValueType  # 36
-    """The service or the caller has all the streams it may have. RESOURCE_EXHAUSTED."""
+    """The service or the caller has all the streams it may have. Example: a loop that subscribes and never leaves.
+    RESOURCE_EXHAUSTED.
+    """
     ERROR_REASON_SUBSCRIBER_TOO_SLOW: _ErrorReason.ValueType  # 37
-    """The subscriber did not read fast enough and was disconnected; metadata "resume_sequence" says where to go on. RESOURCE_EXHAUSTED."""
+    """The subscriber did not read fast enough and was disconnected; metadata "resume_sequence" says where to go on.
+    Example: a reader of order events that slept through 100,000 of them. RESOURCE_EXHAUSTED.
+    """
     ERROR_REASON_UNIMPLEMENTED: _ErrorReason.ValueType  # 38
-    """The service has no such method: client and service are of different releases. UNIMPLEMENTED."""
+    """The service has no such method: client and service are of different releases. Example: a lease from a
+    service that has none. UNIMPLEMENTED.
+    """
     ERROR_REASON_JOURNAL_BACKLOG: _ErrorReason.ValueType  # 39
-    """The journal has more to write than it may queue: the disk is too slow for the load. RESOURCE_EXHAUSTED."""
+    """The journal has more to write than it may queue: the disk is too slow for the load. Example: a stalled disk.
+    RESOURCE_EXHAUSTED.
+    """
     ERROR_REASON_JOURNAL_DAMAGED: _ErrorReason.ValueType  # 40
-    """The journal is damaged in its middle; the service does not start until it is restored or moved aside."""
+    """The journal is damaged in its middle; the service does not start until it is restored or moved aside. Example: a
+    checksum that does not match, with good records after it.
+    """
     ERROR_REASON_JOURNAL_FULL: _ErrorReason.ValueType  # 41
-    """The journal has reached the size it may have on disk: nothing was applied, reads go on. RESOURCE_EXHAUSTED."""
+    """The journal has reached the size it may have on disk: nothing was applied, reads go on. Example: 1 GiB of 1 GiB.
+    RESOURCE_EXHAUSTED.
+    """
     ERROR_REASON_JOURNAL_IN_USE: _ErrorReason.ValueType  # 42
-    """Another process uses the journal; two services never share a data directory."""
+    """Another process uses the journal; two services never share a data directory. Example: a second start by mistake."""
     ERROR_REASON_KEY_INVALID: _ErrorReason.ValueType  # 50
-    """A key is empty or longer than 1,024 bytes. INVALID_ARGUMENT."""
+    """A key is empty or longer than 1,024 bytes. Example: "". INVALID_ARGUMENT."""
     ERROR_REASON_TTL_INVALID: _ErrorReason.ValueType  # 51
-    """A time to live is not above 0. INVALID_ARGUMENT."""
+    """A time to live is not above 0. Example: ttl=-1. INVALID_ARGUMENT."""
     ERROR_REASON_VALUE_UNSUPPORTED: _ErrorReason.ValueType  # 52
     """A cache value of a type that can't be stored. Example: an open file. A TypeError in Python, INVALID_ARGUMENT."""
     ERROR_REASON_VALUE_TOO_LARGE: _ErrorReason.ValueType  # 53
-    """A value's encoding is longer than 4 MiB. INVALID_ARGUMENT."""
+    """A value's encoding is longer than 4 MiB. Example: 5,000,000 bytes. INVALID_ARGUMENT."""
     ERROR_REASON_VALUE_TOO_DEEP: _ErrorReason.ValueType  # 54
-    """A value is nested deeper than 32. INVALID_ARGUMENT."""
+    """A value is nested deeper than 32. Example: 33 lists in one another. INVALID_ARGUMENT."""
     ERROR_REASON_VALUE_MALFORMED: _ErrorReason.ValueType  # 55
     """Bytes are no valid Value. Example: a string that is not UTF-8. INVALID_ARGUMENT."""
     ERROR_REASON_VALUE_NOT_NUMERIC: _ErrorReason.ValueType  # 56
     """An increment met a value that is no int or Decimal. Example: increment on "abc". FAILED_PRECONDITION."""
     ERROR_REASON_MEMORY_LIMIT: _ErrorReason.ValueType  # 57
-    """All caches together have the memory the service may use. RESOURCE_EXHAUSTED."""
+    """All caches together have the memory the service may use. Example: a put at 4 GiB of 4 GiB. RESOURCE_EXHAUSTED."""
     ERROR_REASON_LEASE_LOST: _ErrorReason.ValueType  # 58
-    """A lease is over, or belongs to somebody else. FAILED_PRECONDITION."""
+    """A lease is over, or belongs to somebody else. Example: the function took longer than the lease.
+    FAILED_PRECONDITION.
+    """
     ERROR_REASON_BAR_TYPE_INVALID: _ErrorReason.ValueType  # 100
     """A bar type can't be read. Example: "7min", which does not divide a day. INVALID_ARGUMENT."""
     ERROR_REASON_BAR_TYPE_UNKNOWN: _ErrorReason.ValueType  # 101
     """The engine builds no bars of that type. Example: asking for "5min" bars of an engine of "1min". INVALID_ARGUMENT."""
     ERROR_REASON_PRODUCER_SEQUENCE_GAP: _ErrorReason.ValueType  # 102
-    """A batch left out some of its producer's sequence; metadata "expected_sequence" says what to send. FAILED_PRECONDITION."""
+    """A batch left out some of its producer's sequence; metadata "expected_sequence" says what to send. Example: 7 after
+    5. FAILED_PRECONDITION.
+    """
     ERROR_REASON_PRODUCER_SEQUENCE_PAST: _ErrorReason.ValueType  # 103
-    """A batch is older than its producer's last one, whose answer alone is kept. FAILED_PRECONDITION."""
+    """A batch is older than its producer's last one, whose answer alone is kept. Example: 4 after 5. FAILED_PRECONDITION."""
     ERROR_REASON_ORDER_CONFLICT: _ErrorReason.ValueType  # 150
-    """An order id came again with other fields. INVALID_ARGUMENT."""
+    """An order id came again with other fields. Example: the same id, twice the quantity. INVALID_ARGUMENT."""
     ERROR_REASON_ORDER_FIELD_MISSING: _ErrorReason.ValueType  # 151
     """A field that the order's type needs is missing. Example: a limit order without price. INVALID_ARGUMENT."""
     ERROR_REASON_ORDER_FIELD_SURPLUS: _ErrorReason.ValueType  # 152
     """A field that the order's type lacks was given. Example: a market order with a price. INVALID_ARGUMENT."""
     ERROR_REASON_SESSION_LAPSED: _ErrorReason.ValueType  # 153
-    """The session is over: its grace period passed without a sign of life, and its orders were cancelled. FAILED_PRECONDITION."""
+    """The session is over: its grace period passed without a sign of life, and its orders were cancelled. Example: a
+    strategy that was suspended for a minute with a grace of 10 s. FAILED_PRECONDITION.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
-    """Why something was refused. The name without its prefix travels as `reason` of google.rpc.ErrorInfo (domain "alphaforge")
-    in grpc-status-details-bin, and is `error.reason` in Python. Names and numbers are never changed or used again.
+    """Why something was refused. The name without its prefix travels as `reason` of google.rpc.ErrorInfo (domain
+    "alphaforge") in grpc-status-details-bin, and is `error.reason` in Python. Names and numbers are never changed or
+    used again.
     """
 
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
@@ -157,7 +200,9 @@ ERROR_REASON_NUMBER_TOO_PRECISE: ErrorReason.ValueType  # 3
 ERROR_REASON_NAME_INVALID: ErrorReason.ValueType  # 4
 """An id or name is empty, too long or has control characters. Example: instrument_id "". INVALID_ARGUMENT."""
 ERROR_REASON_TIME_OUT_OF_RANGE: ErrorReason.ValueType  # 5
-"""A time lies outside the accepted range. Example: ts_event_ns -1. INVALID_ARGUMENT; for a tick, the reason in RejectedTick."""
+"""A time lies outside the accepted range. Example: ts_event_ns -1. INVALID_ARGUMENT; for a tick, the reason in
+RejectedTick.
+"""
 ERROR_REASON_ENUM_UNKNOWN: ErrorReason.ValueType  # 6
 """An enumeration has no such member. Example: aggressor side 7. INVALID_ARGUMENT."""
 ERROR_REASON_MESSAGE_MALFORMED: ErrorReason.ValueType  # 7
@@ -169,99 +214,139 @@ ERROR_REASON_LIMIT_EXCEEDED: ErrorReason.ValueType  # 9
 ERROR_REASON_SETTING_INVALID: ErrorReason.ValueType  # 10
 """A setting has a value it can't have. Example: max_size 0. INVALID_ARGUMENT."""
 ERROR_REASON_PRICE_NOT_POSITIVE: ErrorReason.ValueType  # 11
-"""A price that must be above 0 is not. Example: a limit order at "-1". INVALID_ARGUMENT; for a tick, the reason in RejectedTick."""
+"""A price that must be above 0 is not. Example: a limit order at "-1". INVALID_ARGUMENT; for a tick, the reason in
+RejectedTick.
+"""
 ERROR_REASON_QUANTITY_NOT_POSITIVE: ErrorReason.ValueType  # 12
-"""A quantity that must be above 0 is not. Example: an order for "0". INVALID_ARGUMENT; for a tick, the reason in RejectedTick."""
+"""A quantity that must be above 0 is not. Example: an order for "0". INVALID_ARGUMENT; for a tick, the reason in
+RejectedTick.
+"""
 ERROR_REASON_VALUE_OVERFLOW: ErrorReason.ValueType  # 13
-"""A value or a sum does not fit 128 bits. Example: 1e9 units at a price of 1e9 on top of 1.7e20. Reason in RejectedTick."""
+"""A value or a sum does not fit 128 bits. Example: 1e9 units at a price of 1e9 on top of 1.7e20. Reason in
+RejectedTick.
+"""
 ERROR_REASON_INSTRUMENT_LIMIT: ErrorReason.ValueType  # 14
-"""The engine has all the instruments its max_instruments allows. Reason in RejectedTick."""
+"""The engine has all the instruments its max_instruments allows. Example: the 10,001st symbol. Reason in
+RejectedTick.
+"""
 ERROR_REASON_PAGE_TOKEN_INVALID: ErrorReason.ValueType  # 15
-"""A page token or cursor was not made by this call with these arguments. Example: a cursor typed by hand. INVALID_ARGUMENT."""
+"""A page token or cursor was not made by this call with these arguments. Example: a cursor typed by hand.
+INVALID_ARGUMENT.
+"""
 ERROR_REASON_TYPE_UNSUPPORTED: ErrorReason.ValueType  # 16
-"""An argument has a type that can't be taken. Example: True for a price. A TypeError in Python; made before anything is sent."""
+"""An argument has a type that can't be taken. Example: True for a price. A TypeError in Python; made before anything
+is sent.
+"""
 ERROR_REASON_COLUMNS_MISSING: ErrorReason.ValueType  # 17
 """A file lacks columns that are needed. Example: trades without a price column. Made by the client."""
 ERROR_REASON_ROW_INVALID: ErrorReason.ValueType  # 18
 """A row of a file can't be read. Example: a price "n/a" in line 17. Made by the client."""
 ERROR_REASON_SETTINGS_DIFFER: ErrorReason.ValueType  # 20
-"""The engine of that name has other settings than those given. FAILED_PRECONDITION."""
+"""The engine of that name has other settings than those given. Example: "default" keeps 1,000 bars, 500 were asked
+for. FAILED_PRECONDITION.
+"""
 ERROR_REASON_ENGINE_LIMIT: ErrorReason.ValueType  # 21
-"""A service holds at most 1,000 engines. RESOURCE_EXHAUSTED."""
+"""A service holds at most 1,000 engines. Example: opening the 1,001st. RESOURCE_EXHAUSTED."""
 ERROR_REASON_EPOCH_CHANGED: ErrorReason.ValueType  # 22
-"""The engine lost or reset its state since it was opened, or is gone: open it again. FAILED_PRECONDITION."""
+"""The engine lost or reset its state since it was opened, or is gone: open it again. Example: somebody reset it.
+FAILED_PRECONDITION.
+"""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 23
-"""A bug in the service; the log has more. INTERNAL."""
+"""A bug in the service; the log has more. Example: an invariant that does not hold. INTERNAL."""
 ERROR_REASON_BATCH_PARTLY_INVALID: ErrorReason.ValueType  # 24
-"""Some items of a batch were malformed; each has its own reason in the answer."""
+"""Some items of a batch were malformed; each has its own reason in the answer. Example: three orders, one without
+symbol.
+"""
 ERROR_REASON_ENGINE_UNKNOWN: ErrorReason.ValueType  # 25
 """No engine or cache has that name. Example: dropping "typo". NOT_FOUND."""
 ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 26
 """A request id came again with another request. Example: one id for two different deletes. INVALID_ARGUMENT."""
 ERROR_REASON_JOURNAL_FAILED: ErrorReason.ValueType  # 27
-"""The journal can't be written (disk full, I/O error): nothing was applied, reads go on. UNAVAILABLE, not worth a quick retry."""
+"""The journal can't be written: nothing was applied, reads go on. Example: no space left on the device. UNAVAILABLE."""
 ERROR_REASON_SHUTTING_DOWN: ErrorReason.ValueType  # 28
-"""The service is stopping. UNAVAILABLE."""
+"""The service is stopping. Example: a call after SIGTERM. UNAVAILABLE."""
 ERROR_REASON_UNAVAILABLE: ErrorReason.ValueType  # 29
-"""The service can't be reached. Made by the client. UNAVAILABLE."""
+"""The service can't be reached. Example: connection refused until the deadline. Made by the client. UNAVAILABLE."""
 ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 30
-"""No answer before the deadline. Made by the client. DEADLINE_EXCEEDED."""
+"""No answer before the deadline. Example: 5 s passed while the network was cut. Made by the client.
+DEADLINE_EXCEEDED.
+"""
 ERROR_REASON_CANCELLED: ErrorReason.ValueType  # 31
-"""The call was cancelled by its caller. CANCELLED."""
+"""The call was cancelled by its caller. Example: its asyncio task was cancelled. CANCELLED."""
 ERROR_REASON_CLIENT_CLOSED: ErrorReason.ValueType  # 32
-"""The client object was closed before the call. Made by the client."""
+"""The client object was closed before the call. Example: get() after close(). Made by the client."""
 ERROR_REASON_UNAUTHENTICATED: ErrorReason.ValueType  # 33
-"""The call carries no credentials, or wrong ones. UNAUTHENTICATED."""
+"""The call carries no credentials, or wrong ones. Example: a token that was revoked. UNAUTHENTICATED."""
 ERROR_REASON_PERMISSION_DENIED: ErrorReason.ValueType  # 34
 """The caller's role does not allow this call. Example: a submit with a read token. PERMISSION_DENIED."""
 ERROR_REASON_RATE_LIMITED: ErrorReason.ValueType  # 35
-"""The caller makes more calls a second than it may. RESOURCE_EXHAUSTED."""
+"""The caller makes more calls a second than it may. Example: the 1,001st within a second of 1,000.
+RESOURCE_EXHAUSTED.
+"""
 ERROR_REASON_STREAM_LIMIT: ErrorReason.ValueType  # 36
-"""The service or the caller has all the streams it may have. RESOURCE_EXHAUSTED."""
+"""The service or the caller has all the streams it may have. Example: a loop that subscribes and never leaves.
+RESOURCE_EXHAUSTED.
+"""
 ERROR_REASON_SUBSCRIBER_TOO_SLOW: ErrorReason.ValueType  # 37
-"""The subscriber did not read fast enough and was disconnected; metadata "resume_sequence" says where to go on. RESOURCE_EXHAUSTED."""
+"""The subscriber did not read fast enough and was disconnected; metadata "resume_sequence" says where to go on.
+Example: a reader of order events that slept through 100,000 of them. RESOURCE_EXHAUSTED.
+"""
 ERROR_REASON_UNIMPLEMENTED: ErrorReason.ValueType  # 38
-"""The service has no such method: client and service are of different releases. UNIMPLEMENTED."""
+"""The service has no such method: client and service are of different releases. Example: a lease from a
+service that has none. UNIMPLEMENTED.
+"""
 ERROR_REASON_JOURNAL_BACKLOG: ErrorReason.ValueType  # 39
-"""The journal has more to write than it may queue: the disk is too slow for the load. RESOURCE_EXHAUSTED."""
+"""The journal has more to write than it may queue: the disk is too slow for the load. Example: a stalled disk.
+RESOURCE_EXHAUSTED.
+"""
 ERROR_REASON_JOURNAL_DAMAGED: ErrorReason.ValueType  # 40
-"""The journal is damaged in its middle; the service does not start until it is restored or moved aside."""
+"""The journal is damaged in its middle; the service does not start until it is restored or moved aside. Example: a
+checksum that does not match, with good records after it.
+"""
 ERROR_REASON_JOURNAL_FULL: ErrorReason.ValueType  # 41
-"""The journal has reached the size it may have on disk: nothing was applied, reads go on. RESOURCE_EXHAUSTED."""
+"""The journal has reached the size it may have on disk: nothing was applied, reads go on. Example: 1 GiB of 1 GiB.
+RESOURCE_EXHAUSTED.
+"""
 ERROR_REASON_JOURNAL_IN_USE: ErrorReason.ValueType  # 42
-"""Another process uses the journal; two services never share a data directory."""
+"""Another process uses the journal; two services never share a data directory. Example: a second start by mistake."""
 ERROR_REASON_KEY_INVALID: ErrorReason.ValueType  # 50
-"""A key is empty or longer than 1,024 bytes. INVALID_ARGUMENT."""
+"""A key is empty or longer than 1,024 bytes. Example: "". INVALID_ARGUMENT."""
 ERROR_REASON_TTL_INVALID: ErrorReason.ValueType  # 51
-"""A time to live is not above 0. INVALID_ARGUMENT."""
+"""A time to live is not above 0. Example: ttl=-1. INVALID_ARGUMENT."""
 ERROR_REASON_VALUE_UNSUPPORTED: ErrorReason.ValueType  # 52
 """A cache value of a type that can't be stored. Example: an open file. A TypeError in Python, INVALID_ARGUMENT."""
 ERROR_REASON_VALUE_TOO_LARGE: ErrorReason.ValueType  # 53
-"""A value's encoding is longer than 4 MiB. INVALID_ARGUMENT."""
+"""A value's encoding is longer than 4 MiB. Example: 5,000,000 bytes. INVALID_ARGUMENT."""
 ERROR_REASON_VALUE_TOO_DEEP: ErrorReason.ValueType  # 54
-"""A value is nested deeper than 32. INVALID_ARGUMENT."""
+"""A value is nested deeper than 32. Example: 33 lists in one another. INVALID_ARGUMENT."""
 ERROR_REASON_VALUE_MALFORMED: ErrorReason.ValueType  # 55
 """Bytes are no valid Value. Example: a string that is not UTF-8. INVALID_ARGUMENT."""
 ERROR_REASON_VALUE_NOT_NUMERIC: ErrorReason.ValueType  # 56
 """An increment met a value that is no int or Decimal. Example: increment on "abc". FAILED_PRECONDITION."""
 ERROR_REASON_MEMORY_LIMIT: ErrorReason.ValueType  # 57
-"""All caches together have the memory the service may use. RESOURCE_EXHAUSTED."""
+"""All caches together have the memory the service may use. Example: a put at 4 GiB of 4 GiB. RESOURCE_EXHAUSTED."""
 ERROR_REASON_LEASE_LOST: ErrorReason.ValueType  # 58
-"""A lease is over, or belongs to somebody else. FAILED_PRECONDITION."""
+"""A lease is over, or belongs to somebody else. Example: the function took longer than the lease.
+FAILED_PRECONDITION.
+"""
 ERROR_REASON_BAR_TYPE_INVALID: ErrorReason.ValueType  # 100
 """A bar type can't be read. Example: "7min", which does not divide a day. INVALID_ARGUMENT."""
 ERROR_REASON_BAR_TYPE_UNKNOWN: ErrorReason.ValueType  # 101
 """The engine builds no bars of that type. Example: asking for "5min" bars of an engine of "1min". INVALID_ARGUMENT."""
 ERROR_REASON_PRODUCER_SEQUENCE_GAP: ErrorReason.ValueType  # 102
-"""A batch left out some of its producer's sequence; metadata "expected_sequence" says what to send. FAILED_PRECONDITION."""
+"""A batch left out some of its producer's sequence; metadata "expected_sequence" says what to send. Example: 7 after
+5. FAILED_PRECONDITION.
+"""
 ERROR_REASON_PRODUCER_SEQUENCE_PAST: ErrorReason.ValueType  # 103
-"""A batch is older than its producer's last one, whose answer alone is kept. FAILED_PRECONDITION."""
+"""A batch is older than its producer's last one, whose answer alone is kept. Example: 4 after 5. FAILED_PRECONDITION."""
 ERROR_REASON_ORDER_CONFLICT: ErrorReason.ValueType  # 150
-"""An order id came again with other fields. INVALID_ARGUMENT."""
+"""An order id came again with other fields. Example: the same id, twice the quantity. INVALID_ARGUMENT."""
 ERROR_REASON_ORDER_FIELD_MISSING: ErrorReason.ValueType  # 151
 """A field that the order's type needs is missing. Example: a limit order without price. INVALID_ARGUMENT."""
 ERROR_REASON_ORDER_FIELD_SURPLUS: ErrorReason.ValueType  # 152
 """A field that the order's type lacks was given. Example: a market order with a price. INVALID_ARGUMENT."""
 ERROR_REASON_SESSION_LAPSED: ErrorReason.ValueType  # 153
-"""The session is over: its grace period passed without a sign of life, and its orders were cancelled. FAILED_PRECONDITION."""
+"""The session is over: its grace period passed without a sign of life, and its orders were cancelled. Example: a
+strategy that was suspended for a minute with a grace of 10 s. FAILED_PRECONDITION.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -70,11 +70,15 @@ class TradeTick(_message.Message):
     aggressor_side: Global___AggressorSide.ValueType
     """Who took liquidity."""
     trade_id: _builtins.str
-    """The venue's id of the trade, at most 64 bytes. Empty: none, and the tick takes no part in the search for duplicates."""
+    """The venue's id of the trade, at most 64 bytes. Empty: none, and the tick takes no part in the search for
+    duplicates.
+    """
     ts_event_ns: _builtins.int
     """The venue's time, nanoseconds since the Unix epoch."""
     ts_init_ns: _builtins.int
-    """The receiver's time, nanoseconds since the Unix epoch; it may lie before ts_event_ns. Absent: the same as ts_event_ns."""
+    """The receiver's time, nanoseconds since the Unix epoch; it may lie before ts_event_ns. Absent: the same as
+    ts_event_ns.
+    """
     def __init__(
         self,
         *,
@@ -154,8 +158,8 @@ Global___SparseDecimal: _TypeAlias = SparseDecimal  # noqa: Y015
 
 @_typing.final
 class TradeTickColumns(_message.Message):
-    """Many trades as columns of equal length, in their order of arrival. Packed sfixed64 columns are the bytes of an int64 array.
-    Columns of unequal length are refused with COLUMNS_UNEQUAL, and nothing of the batch is applied.
+    """Many trades as columns of equal length, in their order of arrival. Packed sfixed64 columns are the bytes of an int64
+    array. Columns of unequal length are refused with COLUMNS_UNEQUAL, and nothing of the batch is applied.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -315,13 +319,15 @@ class Bar(_message.Message):
     ts_open_ns: _builtins.int
     """Start of the interval, or the least ts_event of the bar's ticks; nanoseconds since the Unix epoch."""
     ts_event_ns: _builtins.int
-    """The bar's close: end of the interval (not part of it), or the greatest ts_event of its ticks; nanoseconds since the Unix epoch."""
+    """The bar's close: end of the interval (not part of it), or the greatest ts_event of its ticks; nanoseconds since the
+    Unix epoch.
+    """
     ts_init_ns: _builtins.int
     """The greatest ts_init of the bar's ticks, nanoseconds since the Unix epoch."""
     sequence: _builtins.int
-    """Counts the closed bars of this instrument and type without a gap, from 1. In an open bar, the number it will get."""
+    """Counts the closed bars of this instrument and type without a gap, from 1. 0 in an open bar."""
     is_partial: _builtins.bool
-    """True when trades of the interval may be missing: before the first tick, or cut by a flush. Always true for an open bar."""
+    """True when trades of the interval may be missing: those before the instrument's first tick, or those after a flush."""
     is_gap_fill: _builtins.bool
     """True for a flat bar that stands for an interval without trades."""
     is_oversize: _builtins.bool

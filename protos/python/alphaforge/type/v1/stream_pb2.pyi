@@ -26,7 +26,9 @@ class _GapReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GapReason.V
     GAP_REASON_UNSPECIFIED: _GapReason.ValueType  # 0
     """Never sent."""
     GAP_REASON_NOT_RETAINED: _GapReason.ValueType  # 1
-    """They are older than what the service keeps. Example: resumed at 500 while the oldest event kept is 900; the gap is 500 to 899."""
+    """They are older than what the service keeps. Example: resumed at 500 while the oldest event kept is 900; the gap is
+    500 to 899.
+    """
     GAP_REASON_SLOW_SUBSCRIBER: _GapReason.ValueType  # 2
     """The subscriber's queue was full. Example: a reader that paused for a minute at 10,000 ticks a second."""
 
@@ -36,7 +38,9 @@ class GapReason(_GapReason, metaclass=_GapReasonEnumTypeWrapper):
 GAP_REASON_UNSPECIFIED: GapReason.ValueType  # 0
 """Never sent."""
 GAP_REASON_NOT_RETAINED: GapReason.ValueType  # 1
-"""They are older than what the service keeps. Example: resumed at 500 while the oldest event kept is 900; the gap is 500 to 899."""
+"""They are older than what the service keeps. Example: resumed at 500 while the oldest event kept is 900; the gap is
+500 to 899.
+"""
 GAP_REASON_SLOW_SUBSCRIBER: GapReason.ValueType  # 2
 """The subscriber's queue was full. Example: a reader that paused for a minute at 10,000 ticks a second."""
 Global___GapReason: _TypeAlias = GapReason  # noqa: Y015
