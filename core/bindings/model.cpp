@@ -16,11 +16,12 @@ using namespace nb::literals;
 
 namespace {
 
+// Mantissas of round numbers share their low bits: the finalizer of MurmurHash3 lets every bit reach every other.
 std::uint64_t hash_of(int128 mantissa) {
-  // Mantissas of whole numbers share their low bits; the multiplication spreads the others over all of them.
-  const auto folded = static_cast<std::uint64_t>(mantissa) ^ static_cast<std::uint64_t>(mantissa >> 64);
-  const std::uint64_t mixed = folded * 0x9e3779b97f4a7c15ULL;
-  return mixed ^ (mixed >> 32);
+  auto mixed = static_cast<std::uint64_t>(mantissa) ^ static_cast<std::uint64_t>(mantissa >> 64);
+  mixed = (mixed ^ (mixed >> 33)) * 0xff51afd7ed558ccdULL;
+  mixed = (mixed ^ (mixed >> 33)) * 0xc4ceb9fe1a85ec53ULL;
+  return mixed ^ (mixed >> 33);
 }
 
 // What Price and Quantity share.
