@@ -70,8 +70,8 @@ class DataEngineSettings(_message.Message):
     LIVE_CLOCK_FIELD_NUMBER: _builtins.int
     CLOSE_GRACE_NS_FIELD_NUMBER: _builtins.int
     DURABILITY_FIELD_NUMBER: _builtins.int
-    JOURNAL_MAX_BYTES_FIELD_NUMBER: _builtins.int
-    JOURNAL_MAX_AGE_NS_FIELD_NUMBER: _builtins.int
+    MAX_REPLAY_TRADES_FIELD_NUMBER: _builtins.int
+    MAX_REPLAY_BARS_FIELD_NUMBER: _builtins.int
     enable_statistics: _builtins.bool
     """Measure processing rate and latency. Counts are kept in any case. Default true."""
     max_bars_per_instrument: _builtins.int
@@ -108,10 +108,10 @@ class DataEngineSettings(_message.Message):
     """How far the live clock stays behind the wall clock, nanoseconds. Default 0."""
     durability: _durability_pb2.Durability.ValueType
     """What an acknowledged batch survives. Default OS."""
-    journal_max_bytes: _builtins.int
-    """Bytes the engine's journal may take on disk; the oldest entries that no restart needs go first. Default 1 GiB."""
-    journal_max_age_ns: _builtins.int
-    """Age after which journal entries that no restart needs go, nanoseconds. Default 7 days."""
+    max_replay_trades: _builtins.int
+    """Accepted trades kept for subscribers that resume. Default 100,000."""
+    max_replay_bars: _builtins.int
+    """Closed bars, of all instruments and types, kept for subscribers that resume. Default 10,000."""
     @_builtins.property
     def bar_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Bar types, at most 32, in the order in which bars close: "<n>ms|s|min|hour", "1day", "<n>tick", "<x>volume",
@@ -139,12 +139,12 @@ class DataEngineSettings(_message.Message):
         live_clock: _builtins.bool | None = ...,
         close_grace_ns: _builtins.int | None = ...,
         durability: _durability_pb2.Durability.ValueType | None = ...,
-        journal_max_bytes: _builtins.int | None = ...,
-        journal_max_age_ns: _builtins.int | None = ...,
+        max_replay_trades: _builtins.int | None = ...,
+        max_replay_bars: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_allowed_lateness_ns", b"_allowed_lateness_ns", "_close_grace_ns", b"_close_grace_ns", "_duplicate_window", b"_duplicate_window", "_durability", b"_durability", "_enable_statistics", b"_enable_statistics", "_fill_gaps", b"_fill_gaps", "_flush_on_stop", b"_flush_on_stop", "_journal_max_age_ns", b"_journal_max_age_ns", "_journal_max_bytes", b"_journal_max_bytes", "_live_clock", b"_live_clock", "_max_bars_per_instrument", b"_max_bars_per_instrument", "_max_bars_per_tick", b"_max_bars_per_tick", "_max_duplicate_entries", b"_max_duplicate_entries", "_max_gap_bars", b"_max_gap_bars", "_max_instruments", b"_max_instruments", "_max_memory_bytes", b"_max_memory_bytes", "_origin_offset_ns", b"_origin_offset_ns", "_skip_first_partial", b"_skip_first_partial", "_zero_quantity", b"_zero_quantity", "allowed_lateness_ns", b"allowed_lateness_ns", "close_grace_ns", b"close_grace_ns", "duplicate_window", b"duplicate_window", "durability", b"durability", "enable_statistics", b"enable_statistics", "fill_gaps", b"fill_gaps", "flush_on_stop", b"flush_on_stop", "journal_max_age_ns", b"journal_max_age_ns", "journal_max_bytes", b"journal_max_bytes", "live_clock", b"live_clock", "max_bars_per_instrument", b"max_bars_per_instrument", "max_bars_per_tick", b"max_bars_per_tick", "max_duplicate_entries", b"max_duplicate_entries", "max_gap_bars", b"max_gap_bars", "max_instruments", b"max_instruments", "max_memory_bytes", b"max_memory_bytes", "origin_offset_ns", b"origin_offset_ns", "skip_first_partial", b"skip_first_partial", "zero_quantity", b"zero_quantity"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_allowed_lateness_ns", b"_allowed_lateness_ns", "_close_grace_ns", b"_close_grace_ns", "_duplicate_window", b"_duplicate_window", "_durability", b"_durability", "_enable_statistics", b"_enable_statistics", "_fill_gaps", b"_fill_gaps", "_flush_on_stop", b"_flush_on_stop", "_live_clock", b"_live_clock", "_max_bars_per_instrument", b"_max_bars_per_instrument", "_max_bars_per_tick", b"_max_bars_per_tick", "_max_duplicate_entries", b"_max_duplicate_entries", "_max_gap_bars", b"_max_gap_bars", "_max_instruments", b"_max_instruments", "_max_memory_bytes", b"_max_memory_bytes", "_max_replay_bars", b"_max_replay_bars", "_max_replay_trades", b"_max_replay_trades", "_origin_offset_ns", b"_origin_offset_ns", "_skip_first_partial", b"_skip_first_partial", "_zero_quantity", b"_zero_quantity", "allowed_lateness_ns", b"allowed_lateness_ns", "close_grace_ns", b"close_grace_ns", "duplicate_window", b"duplicate_window", "durability", b"durability", "enable_statistics", b"enable_statistics", "fill_gaps", b"fill_gaps", "flush_on_stop", b"flush_on_stop", "live_clock", b"live_clock", "max_bars_per_instrument", b"max_bars_per_instrument", "max_bars_per_tick", b"max_bars_per_tick", "max_duplicate_entries", b"max_duplicate_entries", "max_gap_bars", b"max_gap_bars", "max_instruments", b"max_instruments", "max_memory_bytes", b"max_memory_bytes", "max_replay_bars", b"max_replay_bars", "max_replay_trades", b"max_replay_trades", "origin_offset_ns", b"origin_offset_ns", "skip_first_partial", b"skip_first_partial", "zero_quantity", b"zero_quantity"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allowed_lateness_ns", b"_allowed_lateness_ns", "_close_grace_ns", b"_close_grace_ns", "_duplicate_window", b"_duplicate_window", "_durability", b"_durability", "_enable_statistics", b"_enable_statistics", "_fill_gaps", b"_fill_gaps", "_flush_on_stop", b"_flush_on_stop", "_journal_max_age_ns", b"_journal_max_age_ns", "_journal_max_bytes", b"_journal_max_bytes", "_live_clock", b"_live_clock", "_max_bars_per_instrument", b"_max_bars_per_instrument", "_max_bars_per_tick", b"_max_bars_per_tick", "_max_duplicate_entries", b"_max_duplicate_entries", "_max_gap_bars", b"_max_gap_bars", "_max_instruments", b"_max_instruments", "_max_memory_bytes", b"_max_memory_bytes", "_origin_offset_ns", b"_origin_offset_ns", "_skip_first_partial", b"_skip_first_partial", "_zero_quantity", b"_zero_quantity", "allowed_lateness_ns", b"allowed_lateness_ns", "bar_types", b"bar_types", "close_grace_ns", b"close_grace_ns", "duplicate_window", b"duplicate_window", "durability", b"durability", "enable_statistics", b"enable_statistics", "fill_gaps", b"fill_gaps", "flush_on_stop", b"flush_on_stop", "journal_max_age_ns", b"journal_max_age_ns", "journal_max_bytes", b"journal_max_bytes", "live_clock", b"live_clock", "max_bars_per_instrument", b"max_bars_per_instrument", "max_bars_per_tick", b"max_bars_per_tick", "max_duplicate_entries", b"max_duplicate_entries", "max_gap_bars", b"max_gap_bars", "max_instruments", b"max_instruments", "max_memory_bytes", b"max_memory_bytes", "origin_offset_ns", b"origin_offset_ns", "skip_first_partial", b"skip_first_partial", "zero_quantity", b"zero_quantity"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allowed_lateness_ns", b"_allowed_lateness_ns", "_close_grace_ns", b"_close_grace_ns", "_duplicate_window", b"_duplicate_window", "_durability", b"_durability", "_enable_statistics", b"_enable_statistics", "_fill_gaps", b"_fill_gaps", "_flush_on_stop", b"_flush_on_stop", "_live_clock", b"_live_clock", "_max_bars_per_instrument", b"_max_bars_per_instrument", "_max_bars_per_tick", b"_max_bars_per_tick", "_max_duplicate_entries", b"_max_duplicate_entries", "_max_gap_bars", b"_max_gap_bars", "_max_instruments", b"_max_instruments", "_max_memory_bytes", b"_max_memory_bytes", "_max_replay_bars", b"_max_replay_bars", "_max_replay_trades", b"_max_replay_trades", "_origin_offset_ns", b"_origin_offset_ns", "_skip_first_partial", b"_skip_first_partial", "_zero_quantity", b"_zero_quantity", "allowed_lateness_ns", b"allowed_lateness_ns", "bar_types", b"bar_types", "close_grace_ns", b"close_grace_ns", "duplicate_window", b"duplicate_window", "durability", b"durability", "enable_statistics", b"enable_statistics", "fill_gaps", b"fill_gaps", "flush_on_stop", b"flush_on_stop", "live_clock", b"live_clock", "max_bars_per_instrument", b"max_bars_per_instrument", "max_bars_per_tick", b"max_bars_per_tick", "max_duplicate_entries", b"max_duplicate_entries", "max_gap_bars", b"max_gap_bars", "max_instruments", b"max_instruments", "max_memory_bytes", b"max_memory_bytes", "max_replay_bars", b"max_replay_bars", "max_replay_trades", b"max_replay_trades", "origin_offset_ns", b"origin_offset_ns", "skip_first_partial", b"skip_first_partial", "zero_quantity", b"zero_quantity"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__allowed_lateness_ns: _TypeAlias = _typing.Literal["allowed_lateness_ns"]  # noqa: Y015
     _WhichOneofArgType__allowed_lateness_ns: _TypeAlias = _typing.Literal["_allowed_lateness_ns", b"_allowed_lateness_ns"]  # noqa: Y015
@@ -160,10 +160,6 @@ class DataEngineSettings(_message.Message):
     _WhichOneofArgType__fill_gaps: _TypeAlias = _typing.Literal["_fill_gaps", b"_fill_gaps"]  # noqa: Y015
     _WhichOneofReturnType__flush_on_stop: _TypeAlias = _typing.Literal["flush_on_stop"]  # noqa: Y015
     _WhichOneofArgType__flush_on_stop: _TypeAlias = _typing.Literal["_flush_on_stop", b"_flush_on_stop"]  # noqa: Y015
-    _WhichOneofReturnType__journal_max_age_ns: _TypeAlias = _typing.Literal["journal_max_age_ns"]  # noqa: Y015
-    _WhichOneofArgType__journal_max_age_ns: _TypeAlias = _typing.Literal["_journal_max_age_ns", b"_journal_max_age_ns"]  # noqa: Y015
-    _WhichOneofReturnType__journal_max_bytes: _TypeAlias = _typing.Literal["journal_max_bytes"]  # noqa: Y015
-    _WhichOneofArgType__journal_max_bytes: _TypeAlias = _typing.Literal["_journal_max_bytes", b"_journal_max_bytes"]  # noqa: Y015
     _WhichOneofReturnType__live_clock: _TypeAlias = _typing.Literal["live_clock"]  # noqa: Y015
     _WhichOneofArgType__live_clock: _TypeAlias = _typing.Literal["_live_clock", b"_live_clock"]  # noqa: Y015
     _WhichOneofReturnType__max_bars_per_instrument: _TypeAlias = _typing.Literal["max_bars_per_instrument"]  # noqa: Y015
@@ -178,6 +174,10 @@ class DataEngineSettings(_message.Message):
     _WhichOneofArgType__max_instruments: _TypeAlias = _typing.Literal["_max_instruments", b"_max_instruments"]  # noqa: Y015
     _WhichOneofReturnType__max_memory_bytes: _TypeAlias = _typing.Literal["max_memory_bytes"]  # noqa: Y015
     _WhichOneofArgType__max_memory_bytes: _TypeAlias = _typing.Literal["_max_memory_bytes", b"_max_memory_bytes"]  # noqa: Y015
+    _WhichOneofReturnType__max_replay_bars: _TypeAlias = _typing.Literal["max_replay_bars"]  # noqa: Y015
+    _WhichOneofArgType__max_replay_bars: _TypeAlias = _typing.Literal["_max_replay_bars", b"_max_replay_bars"]  # noqa: Y015
+    _WhichOneofReturnType__max_replay_trades: _TypeAlias = _typing.Literal["max_replay_trades"]  # noqa: Y015
+    _WhichOneofArgType__max_replay_trades: _TypeAlias = _typing.Literal["_max_replay_trades", b"_max_replay_trades"]  # noqa: Y015
     _WhichOneofReturnType__origin_offset_ns: _TypeAlias = _typing.Literal["origin_offset_ns"]  # noqa: Y015
     _WhichOneofArgType__origin_offset_ns: _TypeAlias = _typing.Literal["_origin_offset_ns", b"_origin_offset_ns"]  # noqa: Y015
     _WhichOneofReturnType__skip_first_partial: _TypeAlias = _typing.Literal["skip_first_partial"]  # noqa: Y015
@@ -199,10 +199,6 @@ class DataEngineSettings(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__flush_on_stop) -> _WhichOneofReturnType__flush_on_stop | None: ...
     @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__journal_max_age_ns) -> _WhichOneofReturnType__journal_max_age_ns | None: ...
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__journal_max_bytes) -> _WhichOneofReturnType__journal_max_bytes | None: ...
-    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__live_clock) -> _WhichOneofReturnType__live_clock | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_bars_per_instrument) -> _WhichOneofReturnType__max_bars_per_instrument | None: ...
@@ -216,6 +212,10 @@ class DataEngineSettings(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_instruments) -> _WhichOneofReturnType__max_instruments | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_memory_bytes) -> _WhichOneofReturnType__max_memory_bytes | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_replay_bars) -> _WhichOneofReturnType__max_replay_bars | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_replay_trades) -> _WhichOneofReturnType__max_replay_trades | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__origin_offset_ns) -> _WhichOneofReturnType__origin_offset_ns | None: ...
     @_typing.overload

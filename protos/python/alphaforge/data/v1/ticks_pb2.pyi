@@ -131,6 +131,7 @@ class ProcessTradeTicksRequest(_message.Message):
     PRODUCER_ID_FIELD_NUMBER: _builtins.int
     PRODUCER_SEQUENCE_FIELD_NUMBER: _builtins.int
     BAR_TYPES_FIELD_NUMBER: _builtins.int
+    WITH_TICK_INDEXES_FIELD_NUMBER: _builtins.int
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
@@ -141,6 +142,8 @@ class ProcessTradeTicksRequest(_message.Message):
     """Who sends, 1 to 64 bytes, with a sequence of its own. Empty: unnumbered, and a repeat is applied again."""
     producer_sequence: _builtins.int
     """Counts the producer's calls without a gap, from 1. The last one repeated gets its first answer again."""
+    with_tick_indexes: _builtins.bool
+    """Also answer tick_indexes."""
     @_builtins.property
     def ticks(self) -> _market_pb2.TradeTickColumns:
         """The trades, at most 1,000,000."""
@@ -158,10 +161,11 @@ class ProcessTradeTicksRequest(_message.Message):
         producer_id: _builtins.str = ...,
         producer_sequence: _builtins.int = ...,
         bar_types: _abc.Iterable[_builtins.str] | None = ...,
+        with_tick_indexes: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "epoch", b"epoch", "ticks", b"ticks"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "bar_types", b"bar_types", "engine", b"engine", "epoch", b"epoch", "producer_id", b"producer_id", "producer_sequence", b"producer_sequence", "ticks", b"ticks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "bar_types", b"bar_types", "engine", b"engine", "epoch", b"epoch", "producer_id", b"producer_id", "producer_sequence", b"producer_sequence", "ticks", b"ticks", "with_tick_indexes", b"with_tick_indexes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__epoch: _TypeAlias = _typing.Literal["epoch"]  # noqa: Y015
     _WhichOneofArgType__epoch: _TypeAlias = _typing.Literal["_epoch", b"_epoch"]  # noqa: Y015
@@ -182,6 +186,7 @@ class ProcessTradeTicksResponse(_message.Message):
     IS_REPEAT_FIELD_NUMBER: _builtins.int
     PROCESSED_COUNT_FIELD_NUMBER: _builtins.int
     DUPLICATE_COUNT_FIELD_NUMBER: _builtins.int
+    TICK_INDEXES_FIELD_NUMBER: _builtins.int
     producer_sequence: _builtins.int
     """The request's producer_sequence."""
     epoch: _builtins.int
@@ -200,6 +205,12 @@ class ProcessTradeTicksResponse(_message.Message):
     def rejected(self) -> _containers.RepeatedCompositeFieldContainer[_market_pb2.RejectedTick]:
         """The trades that were refused, by ascending index."""
 
+    @_builtins.property
+    def tick_indexes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Per bar the position in the batch of the trade that closed or revised it, if asked for: calls that were sent as one
+        batch each get their own bars.
+        """
+
     def __init__(
         self,
         *,
@@ -210,10 +221,11 @@ class ProcessTradeTicksResponse(_message.Message):
         is_repeat: _builtins.bool = ...,
         processed_count: _builtins.int = ...,
         duplicate_count: _builtins.int = ...,
+        tick_indexes: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bars", b"bars", "duplicate_count", b"duplicate_count", "epoch", b"epoch", "is_repeat", b"is_repeat", "processed_count", b"processed_count", "producer_sequence", b"producer_sequence", "rejected", b"rejected"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bars", b"bars", "duplicate_count", b"duplicate_count", "epoch", b"epoch", "is_repeat", b"is_repeat", "processed_count", b"processed_count", "producer_sequence", b"producer_sequence", "rejected", b"rejected", "tick_indexes", b"tick_indexes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

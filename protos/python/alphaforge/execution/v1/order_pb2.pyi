@@ -339,7 +339,7 @@ class NewOrder(_message.Message):
     strategy_id: _builtins.str
     """Whose order it is, at most 64 bytes."""
     created_at_ns: _builtins.int
-    """When its maker made it, nanoseconds since the Unix epoch."""
+    """When its maker made it, nanoseconds since the Unix epoch. 0: when the service received it."""
     post_only: _builtins.bool
     """Reject it rather than let it take liquidity; only for LIMIT and STOP_LIMIT."""
     def __init__(

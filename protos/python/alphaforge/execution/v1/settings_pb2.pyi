@@ -112,7 +112,6 @@ class ExecutionEngineSettings(_message.Message):
     ORDER_RETENTION_NS_FIELD_NUMBER: _builtins.int
     MAX_FINAL_ORDERS_FIELD_NUMBER: _builtins.int
     MAX_EVENTS_FIELD_NUMBER: _builtins.int
-    JOURNAL_MAX_BYTES_FIELD_NUMBER: _builtins.int
     SUBSCRIBE_MARKET_DATA_FIELD_NUMBER: _builtins.int
     STALE_AFTER_NS_FIELD_NUMBER: _builtins.int
     MARKET_ORDERS_WHILE_STALE_FIELD_NUMBER: _builtins.int
@@ -150,8 +149,6 @@ class ExecutionEngineSettings(_message.Message):
     """Final orders remembered. Default 10,000,000."""
     max_events: _builtins.int
     """Events kept for subscribers that resume. Default 1,000,000."""
-    journal_max_bytes: _builtins.int
-    """Bytes the engine's journal may take on disk before old entries are folded into a snapshot. Default 1 GiB."""
     subscribe_market_data: _builtins.bool
     """The engine follows the trades of the data engine of the same name. Default true."""
     stale_after_ns: _builtins.int
@@ -183,7 +180,6 @@ class ExecutionEngineSettings(_message.Message):
         order_retention_ns: _builtins.int | None = ...,
         max_final_orders: _builtins.int | None = ...,
         max_events: _builtins.int | None = ...,
-        journal_max_bytes: _builtins.int | None = ...,
         subscribe_market_data: _builtins.bool | None = ...,
         stale_after_ns: _builtins.int | None = ...,
         market_orders_while_stale: Global___StaleMarketOrders.ValueType | None = ...,
@@ -192,9 +188,9 @@ class ExecutionEngineSettings(_message.Message):
         live_clock: _builtins.bool | None = ...,
         close_grace_ns: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_close_grace_ns", b"_close_grace_ns", "_duplicate_window", b"_duplicate_window", "_durability", b"_durability", "_fill_on", b"_fill_on", "_journal_max_bytes", b"_journal_max_bytes", "_liquidity", b"_liquidity", "_live_clock", b"_live_clock", "_maker_commission_rate", b"_maker_commission_rate", "_market_orders_while_stale", b"_market_orders_while_stale", "_max_events", b"_max_events", "_max_final_orders", b"_max_final_orders", "_max_instruments", b"_max_instruments", "_max_open_orders", b"_max_open_orders", "_max_order_notional", b"_max_order_notional", "_max_order_quantity", b"_max_order_quantity", "_max_orders_per_second", b"_max_orders_per_second", "_max_price_age_ns", b"_max_price_age_ns", "_order_retention_ns", b"_order_retention_ns", "_slippage_bps", b"_slippage_bps", "_stale_after_ns", b"_stale_after_ns", "_subscribe_market_data", b"_subscribe_market_data", "_taker_commission_rate", b"_taker_commission_rate", "close_grace_ns", b"close_grace_ns", "duplicate_window", b"duplicate_window", "durability", b"durability", "fill_on", b"fill_on", "journal_max_bytes", b"journal_max_bytes", "liquidity", b"liquidity", "live_clock", b"live_clock", "maker_commission_rate", b"maker_commission_rate", "market_orders_while_stale", b"market_orders_while_stale", "max_events", b"max_events", "max_final_orders", b"max_final_orders", "max_instruments", b"max_instruments", "max_open_orders", b"max_open_orders", "max_order_notional", b"max_order_notional", "max_order_quantity", b"max_order_quantity", "max_orders_per_second", b"max_orders_per_second", "max_price_age_ns", b"max_price_age_ns", "order_retention_ns", b"order_retention_ns", "slippage_bps", b"slippage_bps", "stale_after_ns", b"stale_after_ns", "subscribe_market_data", b"subscribe_market_data", "taker_commission_rate", b"taker_commission_rate"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_close_grace_ns", b"_close_grace_ns", "_duplicate_window", b"_duplicate_window", "_durability", b"_durability", "_fill_on", b"_fill_on", "_liquidity", b"_liquidity", "_live_clock", b"_live_clock", "_maker_commission_rate", b"_maker_commission_rate", "_market_orders_while_stale", b"_market_orders_while_stale", "_max_events", b"_max_events", "_max_final_orders", b"_max_final_orders", "_max_instruments", b"_max_instruments", "_max_open_orders", b"_max_open_orders", "_max_order_notional", b"_max_order_notional", "_max_order_quantity", b"_max_order_quantity", "_max_orders_per_second", b"_max_orders_per_second", "_max_price_age_ns", b"_max_price_age_ns", "_order_retention_ns", b"_order_retention_ns", "_slippage_bps", b"_slippage_bps", "_stale_after_ns", b"_stale_after_ns", "_subscribe_market_data", b"_subscribe_market_data", "_taker_commission_rate", b"_taker_commission_rate", "close_grace_ns", b"close_grace_ns", "duplicate_window", b"duplicate_window", "durability", b"durability", "fill_on", b"fill_on", "liquidity", b"liquidity", "live_clock", b"live_clock", "maker_commission_rate", b"maker_commission_rate", "market_orders_while_stale", b"market_orders_while_stale", "max_events", b"max_events", "max_final_orders", b"max_final_orders", "max_instruments", b"max_instruments", "max_open_orders", b"max_open_orders", "max_order_notional", b"max_order_notional", "max_order_quantity", b"max_order_quantity", "max_orders_per_second", b"max_orders_per_second", "max_price_age_ns", b"max_price_age_ns", "order_retention_ns", b"order_retention_ns", "slippage_bps", b"slippage_bps", "stale_after_ns", b"stale_after_ns", "subscribe_market_data", b"subscribe_market_data", "taker_commission_rate", b"taker_commission_rate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_close_grace_ns", b"_close_grace_ns", "_duplicate_window", b"_duplicate_window", "_durability", b"_durability", "_fill_on", b"_fill_on", "_journal_max_bytes", b"_journal_max_bytes", "_liquidity", b"_liquidity", "_live_clock", b"_live_clock", "_maker_commission_rate", b"_maker_commission_rate", "_market_orders_while_stale", b"_market_orders_while_stale", "_max_events", b"_max_events", "_max_final_orders", b"_max_final_orders", "_max_instruments", b"_max_instruments", "_max_open_orders", b"_max_open_orders", "_max_order_notional", b"_max_order_notional", "_max_order_quantity", b"_max_order_quantity", "_max_orders_per_second", b"_max_orders_per_second", "_max_price_age_ns", b"_max_price_age_ns", "_order_retention_ns", b"_order_retention_ns", "_slippage_bps", b"_slippage_bps", "_stale_after_ns", b"_stale_after_ns", "_subscribe_market_data", b"_subscribe_market_data", "_taker_commission_rate", b"_taker_commission_rate", "close_grace_ns", b"close_grace_ns", "duplicate_window", b"duplicate_window", "durability", b"durability", "fill_on", b"fill_on", "journal_max_bytes", b"journal_max_bytes", "liquidity", b"liquidity", "live_clock", b"live_clock", "maker_commission_rate", b"maker_commission_rate", "market_orders_while_stale", b"market_orders_while_stale", "max_events", b"max_events", "max_final_orders", b"max_final_orders", "max_instruments", b"max_instruments", "max_open_orders", b"max_open_orders", "max_order_notional", b"max_order_notional", "max_order_quantity", b"max_order_quantity", "max_orders_per_second", b"max_orders_per_second", "max_price_age_ns", b"max_price_age_ns", "order_retention_ns", b"order_retention_ns", "slippage_bps", b"slippage_bps", "stale_after_ns", b"stale_after_ns", "subscribe_market_data", b"subscribe_market_data", "taker_commission_rate", b"taker_commission_rate"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_close_grace_ns", b"_close_grace_ns", "_duplicate_window", b"_duplicate_window", "_durability", b"_durability", "_fill_on", b"_fill_on", "_liquidity", b"_liquidity", "_live_clock", b"_live_clock", "_maker_commission_rate", b"_maker_commission_rate", "_market_orders_while_stale", b"_market_orders_while_stale", "_max_events", b"_max_events", "_max_final_orders", b"_max_final_orders", "_max_instruments", b"_max_instruments", "_max_open_orders", b"_max_open_orders", "_max_order_notional", b"_max_order_notional", "_max_order_quantity", b"_max_order_quantity", "_max_orders_per_second", b"_max_orders_per_second", "_max_price_age_ns", b"_max_price_age_ns", "_order_retention_ns", b"_order_retention_ns", "_slippage_bps", b"_slippage_bps", "_stale_after_ns", b"_stale_after_ns", "_subscribe_market_data", b"_subscribe_market_data", "_taker_commission_rate", b"_taker_commission_rate", "close_grace_ns", b"close_grace_ns", "duplicate_window", b"duplicate_window", "durability", b"durability", "fill_on", b"fill_on", "liquidity", b"liquidity", "live_clock", b"live_clock", "maker_commission_rate", b"maker_commission_rate", "market_orders_while_stale", b"market_orders_while_stale", "max_events", b"max_events", "max_final_orders", b"max_final_orders", "max_instruments", b"max_instruments", "max_open_orders", b"max_open_orders", "max_order_notional", b"max_order_notional", "max_order_quantity", b"max_order_quantity", "max_orders_per_second", b"max_orders_per_second", "max_price_age_ns", b"max_price_age_ns", "order_retention_ns", b"order_retention_ns", "slippage_bps", b"slippage_bps", "stale_after_ns", b"stale_after_ns", "subscribe_market_data", b"subscribe_market_data", "taker_commission_rate", b"taker_commission_rate"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__close_grace_ns: _TypeAlias = _typing.Literal["close_grace_ns"]  # noqa: Y015
     _WhichOneofArgType__close_grace_ns: _TypeAlias = _typing.Literal["_close_grace_ns", b"_close_grace_ns"]  # noqa: Y015
@@ -204,8 +200,6 @@ class ExecutionEngineSettings(_message.Message):
     _WhichOneofArgType__durability: _TypeAlias = _typing.Literal["_durability", b"_durability"]  # noqa: Y015
     _WhichOneofReturnType__fill_on: _TypeAlias = _typing.Literal["fill_on"]  # noqa: Y015
     _WhichOneofArgType__fill_on: _TypeAlias = _typing.Literal["_fill_on", b"_fill_on"]  # noqa: Y015
-    _WhichOneofReturnType__journal_max_bytes: _TypeAlias = _typing.Literal["journal_max_bytes"]  # noqa: Y015
-    _WhichOneofArgType__journal_max_bytes: _TypeAlias = _typing.Literal["_journal_max_bytes", b"_journal_max_bytes"]  # noqa: Y015
     _WhichOneofReturnType__liquidity: _TypeAlias = _typing.Literal["liquidity"]  # noqa: Y015
     _WhichOneofArgType__liquidity: _TypeAlias = _typing.Literal["_liquidity", b"_liquidity"]  # noqa: Y015
     _WhichOneofReturnType__live_clock: _TypeAlias = _typing.Literal["live_clock"]  # noqa: Y015
@@ -248,8 +242,6 @@ class ExecutionEngineSettings(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__durability) -> _WhichOneofReturnType__durability | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__fill_on) -> _WhichOneofReturnType__fill_on | None: ...
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__journal_max_bytes) -> _WhichOneofReturnType__journal_max_bytes | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__liquidity) -> _WhichOneofReturnType__liquidity | None: ...
     @_typing.overload

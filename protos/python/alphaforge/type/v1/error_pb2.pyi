@@ -95,7 +95,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_REQUEST_ID_REUSED: _ErrorReason.ValueType  # 26
     """A request id came again with another request. Example: one id for two different deletes. INVALID_ARGUMENT."""
     ERROR_REASON_JOURNAL_FAILED: _ErrorReason.ValueType  # 27
-    """The journal can't be written: nothing was applied, reads go on. Example: no space left on the device. UNAVAILABLE."""
+    """The journal can't be written: nothing was applied, reads go on. Example: no space left on the device.
+    FAILED_PRECONDITION.
+    """
     ERROR_REASON_SHUTTING_DOWN: _ErrorReason.ValueType  # 28
     """The service is stopping. Example: a call after SIGTERM. UNAVAILABLE."""
     ERROR_REASON_UNAVAILABLE: _ErrorReason.ValueType  # 29
@@ -262,7 +264,9 @@ ERROR_REASON_ENGINE_UNKNOWN: ErrorReason.ValueType  # 25
 ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 26
 """A request id came again with another request. Example: one id for two different deletes. INVALID_ARGUMENT."""
 ERROR_REASON_JOURNAL_FAILED: ErrorReason.ValueType  # 27
-"""The journal can't be written: nothing was applied, reads go on. Example: no space left on the device. UNAVAILABLE."""
+"""The journal can't be written: nothing was applied, reads go on. Example: no space left on the device.
+FAILED_PRECONDITION.
+"""
 ERROR_REASON_SHUTTING_DOWN: ErrorReason.ValueType  # 28
 """The service is stopping. Example: a call after SIGTERM. UNAVAILABLE."""
 ERROR_REASON_UNAVAILABLE: ErrorReason.ValueType  # 29
