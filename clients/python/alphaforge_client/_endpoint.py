@@ -1,0 +1,53 @@
+"""Where a service is and how it is reached."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+import grpc
+
+from alphaforge_client.errors import InvalidArgument
+
+__all__ = ["CHANNEL_OPTIONS", "Endpoint"]
+
+_DEFAULT_TARGETS = {"cache": "localhost:50051", "data": "localhost:50052", "execution": "localhost:50053"}
+
+_MESSAGE_BYTES_MAX = 64 * 1024 * 1024
+
+CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
+    # The client repeats calls itself, by rules that grpc does not know (see _attempts).
+    ("grpc.enable_retries", 0),
+    # The limit that the services set for what they receive; a larger request is refused here and not sent in vain.
+    ("grpc.max_send_message_length", _MESSAGE_BYTES_MAX),
+    ("grpc.max_receive_message_length", _MESSAGE_BYTES_MAX),
+    # A restarted service is found within about a second.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    # A peer that vanished without a word is noticed while a call waits for it. grpc also derives TCP_USER_TIMEOUT from these.
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    # Connections are never shared between channels: a forked child must not find its parent's socket in a pool.
+    ("grpc.use_local_subchannel_pool", 1),
+)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """The address of one service, with the credentials to reach it (never shown)."""
+
+    noun: str
+    target: str
+    credentials: grpc.ChannelCredentials | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, noun: str, target: str | None, credentials: grpc.ChannelCredentials | None = None) -> Endpoint:
+        """The argument, else the environment variable `ALPHAFORGE_<NOUN>_TARGET`, else the documented default."""
+        if target is None:
+            target = os.environ.get(f"ALPHAFORGE_{noun.upper()}_TARGET") or _DEFAULT_TARGETS[noun]
+        if not isinstance(target, str):
+            raise TypeError(f"target is a str as 'localhost:50051' or 'unix:/run/cache.sock', not {type(target).__name__}")
+        if not target.strip():
+            raise InvalidArgument("target is empty; give 'host:port' or 'unix:path'", reason="SETTING_INVALID")
+        return cls(noun, target, credentials)
