@@ -3,8 +3,8 @@
 python tools/unasync.py            # write
 python tools/unasync.py --check    # exit 1 and name the files that are not what would be written
 
-The asyncio client in `alphaforge_client/aio` is written by hand; each of its files becomes the file of the same name one folder up.
-What really differs between tasks and threads stands in `_transport.py`, which is written twice.
+The asyncio client in `alphaforge_client/aio` is written by hand; each of its files becomes the file of the same name
+one folder up. What really differs between tasks and threads stands in `_transport.py`, which is written twice.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ def convert(source: Path) -> str:
         text = pattern.sub(new, text)
     if left := LEFT_OVER.search(text):
         line = text.count("\n", 0, left.start()) + 1
-        sys.exit(f'{source}:{line}: "{left[0]}" is left in the sync code; add a replacement, or move it into _transport.py')
+        sys.exit(
+            f'{source}:{line}: "{left[0]}" is left in the sync code; add a replacement, or move it into _transport.py'
+        )
     text = HEADER.format(name=source.name) + text
     # Renamed imports sort differently, and shorter lines may join.
     for command in (["check", "--quiet", "--select=I", "--fix"], ["format"]):
@@ -57,7 +59,9 @@ def convert(source: Path) -> str:
 
 def stale_files() -> dict[Path, str]:
     """The files that are not what their source says, with the text they should have."""
-    wanted = {TARGET / source.name: convert(source) for source in sorted(SOURCE.glob("*.py")) if source.name not in BY_HAND}
+    wanted = {
+        TARGET / source.name: convert(source) for source in sorted(SOURCE.glob("*.py")) if source.name not in BY_HAND
+    }
     return {path: text for path, text in wanted.items() if not path.exists() or path.read_text() != text}
 
 

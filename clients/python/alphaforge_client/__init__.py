@@ -5,7 +5,8 @@ The classes of `alphaforge_client.cache`, `.data` and `.execution` block; those 
 
 import os
 
-# grpcio's event engine adds about 30 % to the latency of a call; polling without epoll lets a process fork while other threads call
-# (an epoll set is shared with the child, whose calls would then take the parent's events). Read when grpc is first imported.
+# Read when grpc is first imported. Its event engine adds about 30 % to the latency of a call. Polling without epoll
+# lets a process fork while other threads call: an epoll set is shared with the child, whose calls would take the
+# parent's events.
 os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_client,-event_engine_listener")
 os.environ.setdefault("GRPC_POLL_STRATEGY", "poll")

@@ -13,7 +13,8 @@ __all__ = ["Attempts", "Backoff", "checked_timeout"]
 _PAUSE_SECONDS_FIRST = 0.02
 _PAUSE_SECONDS_MAX = 0.5
 
-# The last attempt gets at least this part of the whole time: a shorter one would end as a timeout that tells less than the refusal before.
+# The last attempt gets at least this part of the whole time: a shorter one would end as a timeout, which tells less
+# than the refusal before it.
 _LAST_ATTEMPT_SHARE = 0.1
 
 
@@ -27,7 +28,7 @@ def checked_timeout(timeout: float) -> float:
 
 
 class Backoff:
-    """Pauses that double up to a limit, each drawn at random between half and the whole, so that clients do not come back in step."""
+    """Pauses that double up to a limit, each cut at random by up to a half: clients must not come back in step."""
 
     def __init__(self, first: float = _PAUSE_SECONDS_FIRST, longest: float = _PAUSE_SECONDS_MAX) -> None:
         self._first = first
@@ -63,8 +64,8 @@ class Attempts:
     def pause_after(self, problem: AlphaForgeError) -> float:
         """Seconds to wait before the call is tried again; raises the problem when it is final or the time is up.
 
-        Only two problems pass by themselves: a service that is not there, since nothing says that it stays away, and an engine
-        whose state is newer than the client's knowledge of it, since it refused the call without doing anything.
+        Only two problems pass by themselves: a service that is not there, since nothing says that it stays away, and an
+        engine whose state is newer than the client's knowledge of it, since it refused the call without doing anything.
         """
         reopen = problem.reason == "EPOCH_CHANGED"
         if not reopen and not isinstance(problem, Unavailable):
@@ -75,7 +76,7 @@ class Attempts:
             return 0.0
         if self._backoff is None:
             self._backoff = Backoff()
-        pause = self._backoff.pause()
-        if self.remaining() - pause < self._timeout * _LAST_ATTEMPT_SHARE:
+        spare = self.remaining() - self._timeout * _LAST_ATTEMPT_SHARE
+        if spare <= 0:
             raise problem
-        return pause
+        return min(self._backoff.pause(), spare)

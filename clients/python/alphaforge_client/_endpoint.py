@@ -25,7 +25,8 @@ CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
-    # A peer that vanished without a word is noticed while a call waits for it. grpc also derives TCP_USER_TIMEOUT from these.
+    # A peer that vanished without a word is noticed while a call waits for it. grpc also derives TCP_USER_TIMEOUT from
+    # these.
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 5_000),
     # Connections are never shared between channels: a forked child must not find its parent's socket in a pool.
@@ -47,7 +48,9 @@ class Endpoint:
         if target is None:
             target = os.environ.get(f"ALPHAFORGE_{noun.upper()}_TARGET") or _DEFAULT_TARGETS[noun]
         if not isinstance(target, str):
-            raise TypeError(f"target is a str as 'localhost:50051' or 'unix:/run/cache.sock', not {type(target).__name__}")
+            raise TypeError(
+                f"target is a str as 'localhost:50051' or 'unix:/run/cache.sock', not {type(target).__name__}"
+            )
         if not target.strip():
             raise InvalidArgument("target is empty; give 'host:port' or 'unix:path'", reason="SETTING_INVALID")
         return cls(noun, target, credentials)

@@ -60,7 +60,7 @@ def _reason(failure: _Failure) -> str | None:
         for detail in status_pb2.Status.FromString(packed).details:
             info = error_details_pb2.ErrorInfo()
             if detail.Unpack(info) and info.domain == _DOMAIN:
-                return info.reason
+                return str(info.reason)
     except DecodeError:
         # A proxy may put anything here; the status alone still says what happened.
         return None

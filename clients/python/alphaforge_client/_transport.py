@@ -14,7 +14,7 @@ from alphaforge_client._endpoint import CHANNEL_OPTIONS, Endpoint
 if TYPE_CHECKING:
     from grpc import _CallIterator
 
-__all__ = ["CALL_FAILED", "Channel", "Mutex", "ResponseStream", "UnaryCall", "scope", "sleep"]
+__all__ = ["CALL_FAILED", "Channel", "Mutex", "ResponseStream", "UnaryCall", "being_cancelled", "scope", "sleep"]
 
 # What a call may raise; ValueError is what grpc raises on a channel that is closed.
 CALL_FAILED = (grpc.RpcError, ValueError)
@@ -27,6 +27,11 @@ _process = object()
 def scope() -> object:
     """What a channel and its locks belong to: this process; a forked child is another one."""
     return _process
+
+
+def being_cancelled() -> bool:
+    """Threads are not cancelled."""
+    return False
 
 
 class Mutex:
@@ -56,7 +61,8 @@ class Channel:
         return self._channel.unary_unary(path)
 
     def stream(self, path: str, request: bytes) -> ResponseStream:
-        return ResponseStream(self._channel.unary_stream(path)(request))
+        call: grpc.UnaryStreamMultiCallable[bytes, bytes] = self._channel.unary_stream(path)
+        return ResponseStream(call(request))
 
     def close(self) -> None:
         self._channel.close()
@@ -71,7 +77,7 @@ class ResponseStream:
         self._silent = False
 
     def read(self, timeout: float) -> bytes | None:
-        """The next message; None at the end. Raises TimeoutError after `timeout` seconds without one."""
+        """The next message; None when the stream has ended. Raises TimeoutError after `timeout` seconds without one."""
         self._reading_until = monotonic() + timeout
         _watchdog.watch(self)
         try:
@@ -86,6 +92,7 @@ class ResponseStream:
             self._reading_until = None
 
     def cancel(self) -> None:
+        _watchdog.forget(self)
         self._call.cancel()
 
     def cancel_if_silent(self, now: float) -> None:

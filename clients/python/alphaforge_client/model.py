@@ -1,4 +1,5 @@
 """Prices, quantities, ticks and bars: the same objects as in process."""
 
-from alphaforge_core.model import *
-from alphaforge_core.model import __all__ as __all__
+from alphaforge_core.model import Bar, BarType, Price, Quantity, TradeTick
+
+__all__ = ["Bar", "BarType", "Price", "Quantity", "TradeTick"]

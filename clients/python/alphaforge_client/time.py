@@ -1,4 +1,5 @@
 """Times as nanoseconds since the Unix epoch: the same functions as in process."""
 
-from alphaforge_core.time import *
-from alphaforge_core.time import __all__ as __all__
+from alphaforge_core.time import nanos_to_millis, nanos_to_secs, unix_nanos_now
+
+__all__ = ["nanos_to_millis", "nanos_to_secs", "unix_nanos_now"]

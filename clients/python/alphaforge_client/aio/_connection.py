@@ -10,7 +10,16 @@ from grpc import RpcError
 from alphaforge_client._attempts import Attempts, checked_timeout
 from alphaforge_client._endpoint import Endpoint
 from alphaforge_client._errors import translated
-from alphaforge_client.aio._transport import CALL_FAILED, Channel, Mutex, ResponseStream, UnaryCall, scope, sleep
+from alphaforge_client.aio._transport import (
+    CALL_FAILED,
+    Channel,
+    Mutex,
+    ResponseStream,
+    UnaryCall,
+    being_cancelled,
+    scope,
+    sleep,
+)
 from alphaforge_client.errors import AlphaForgeError, DeadlineExceeded, EngineError, Unavailable
 
 __all__ = ["Connection", "Opening"]
@@ -29,7 +38,7 @@ class Opening:
 
 
 class _Session:
-    """What belongs to one process and one event loop: a forked child and a second event loop get a session of their own.
+    """What belongs to one process and one event loop: a forked child and a second loop get a session of their own.
 
     `header` is None until the engine has been opened, and again when its epoch turns out to be an old one.
     """
@@ -45,7 +54,8 @@ class _Session:
         self.epoch = 0
 
 
-# A session of a former process or loop is kept and never touched again: to take it down would wait for threads that are not there.
+# A session of a former process or loop is kept and never touched again: to take it down would wait for threads that are
+# not there any more.
 _abandoned: list[_Session] = []
 
 
@@ -59,11 +69,12 @@ class Connection:
         self._session: _Session | None = None
         self._closed = False
 
-    async def call(self, method: str, body: bytes, timeout: float | None = None) -> bytes:
+    async def call(self, method: str, body: bytes, timeout: float | None = None, *, reopen: bool = True) -> bytes:
         """The answer to one request, whose engine and epoch are put before `body` here.
 
-        Repeats while the service is unavailable and after the engine was opened anew, inside the deadline; so `body` must be
-        one that the service carries out once however often it arrives.
+        Repeats while the service is unavailable and after the engine was opened anew, inside the deadline; so `body`
+        must be one that the service carries out once however often it arrives. Without `reopen`, EPOCH_CHANGED is
+        raised.
         """
         attempts = Attempts(self.timeout if timeout is None else checked_timeout(timeout))
         while True:
@@ -74,12 +85,13 @@ class Connection:
                 call = session.calls.get(method) or self._unary(session, method)
                 return await call(header + body, timeout=attempts.remaining())
             except CALL_FAILED as error:
-                problem = self._explained(error, method, attempts)
-            pause = attempts.pause_after(problem)
-            if problem.reason == "EPOCH_CHANGED" and session.header == header:
-                session.header = None
-            if pause:
-                await sleep(pause)
+                problem = self.explained(error, method, attempts.count)
+            if problem.reason == "EPOCH_CHANGED":
+                if session.header == header:
+                    session.header = None
+                if not reopen:
+                    raise problem
+            await sleep(attempts.pause_after(problem))
 
     async def open(self, timeout: float | None = None) -> int:
         """Connects and opens the engine if that has not happened yet; returns its epoch."""
@@ -91,14 +103,28 @@ class Connection:
                     await self._open(session, attempts)
                 return session.epoch
             except CALL_FAILED as error:
-                problem = self._explained(error, self._opening.method, attempts)
+                problem = self.explained(error, self._opening.method, attempts.count)
             await sleep(attempts.pause_after(problem))
 
-    async def stream(self, method: str, body: bytes) -> ResponseStream:
-        """Begins one subscription, opening the engine first; raises what grpc raises, for the caller decides on repeats."""
+    async def stream(self, method: str, body: Callable[[int], bytes]) -> ResponseStream:
+        """Begins one subscription, opening the engine first; `body` makes the request for its epoch.
+
+        Raises what grpc raises: the caller decides on repeats.
+        """
         session = self._current_session()
         header = session.header or await self._open(session, Attempts(self.timeout))
-        return session.channel.stream(self._path(method), header + body)
+        return session.channel.stream(self._path(method), header + body(session.epoch))
+
+    @property
+    def epoch(self) -> int:
+        """The engine's epoch as last learnt; 0 before the first call."""
+        return 0 if self._session is None else self._session.epoch
+
+    def adopt_epoch(self, epoch: int) -> None:
+        """The engine got a new epoch by this client's own doing, so that there is nothing to open again."""
+        session = self._current_session()
+        session.epoch = epoch
+        session.header = self._opening.header(epoch)
 
     def forget_epoch(self, epoch: int) -> None:
         """The service said that `epoch` is not the engine's any more: the next call opens it anew."""
@@ -133,7 +159,9 @@ class Connection:
         try:
             # Others may have waited here for the one that opens.
             if session.header is None:
-                answer = await self._unary(session, self._opening.method)(self._opening.request, timeout=attempts.remaining())
+                answer = await self._unary(session, self._opening.method)(
+                    self._opening.request, timeout=attempts.remaining()
+                )
                 session.epoch = self._opening.epoch(answer)
                 session.header = self._opening.header(session.epoch)
             return session.header
@@ -147,16 +175,21 @@ class Connection:
     def _path(self, method: str) -> str:
         return f"/{self._opening.service}/{method}"
 
-    def _explained(self, error: BaseException, method: str, attempts: Attempts) -> AlphaForgeError:
-        """The error of the tree, with what the service can't know: who was called, how often, for how long."""
-        if self._closed:
+    def explained(self, error: BaseException, method: str, attempt: int = 1) -> AlphaForgeError:
+        """The error of the tree, with what the service can't know: who was called, and how often.
+
+        Raises `error` itself where it is no failure of the call.
+        """
+        if self._closed and not being_cancelled():
             return EngineError(f"this {self.endpoint.noun} client was closed during {method}", reason="CLIENT_CLOSED")
         if not isinstance(error, RpcError):
             raise error
         problem = translated(error)
         where = f"the {self.endpoint.noun} service at {self.endpoint.target}"
         if isinstance(problem, Unavailable):
-            return Unavailable(f"{where} can't be reached: {problem} (attempt {attempts.count})", reason=problem.reason)
+            return Unavailable(f"{where} can't be reached: {problem} (attempt {attempt})", reason=problem.reason)
         if isinstance(problem, DeadlineExceeded):
-            return DeadlineExceeded(f"{where} did not answer {method} in time (attempt {attempts.count})", reason=problem.reason)
+            return DeadlineExceeded(
+                f"{where} did not answer {method} in time (attempt {attempt})", reason=problem.reason
+            )
         return problem

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import sleep
-from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import grpc
 from grpc import aio
@@ -13,19 +12,25 @@ from grpc import aio
 from alphaforge_client._endpoint import CHANNEL_OPTIONS, Endpoint
 
 if TYPE_CHECKING:
-    from grpc.aio import UnaryStreamCall
+    from grpc.aio import UnaryStreamCall, UnaryStreamMultiCallable, UnaryUnaryMultiCallable
 
-__all__ = ["CALL_FAILED", "Channel", "Mutex", "ResponseStream", "UnaryCall", "scope", "sleep"]
+__all__ = ["CALL_FAILED", "Channel", "Mutex", "ResponseStream", "UnaryCall", "being_cancelled", "scope", "sleep"]
 
-# What a call may raise; UsageError is what grpc raises on a channel that is closed.
-CALL_FAILED = (grpc.RpcError, aio.UsageError)
+# What a call may raise. On a channel that was closed grpc raises UsageError, in calls under way CancelledError.
+CALL_FAILED = (grpc.RpcError, aio.UsageError, asyncio.CancelledError)
 
-UnaryCall: TypeAlias = Callable[..., Coroutine[Any, Any, bytes]]
+UnaryCall: TypeAlias = "UnaryUnaryMultiCallable[bytes, bytes]"
 
 
 def scope() -> object:
     """What a channel and its locks belong to: the running event loop."""
     return asyncio.get_running_loop()
+
+
+def being_cancelled() -> bool:
+    """Whether the task that asks is itself to end; then no CancelledError may be turned into anything else."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 class Mutex:
@@ -36,8 +41,11 @@ class Mutex:
 
     async def acquire(self, timeout: float) -> bool:
         """False when the lock was not free within `timeout` seconds."""
+        if not self._lock.locked():
+            return await self._lock.acquire()
         try:
-            return await asyncio.wait_for(self._lock.acquire(), timeout)
+            async with asyncio.timeout(timeout):
+                return await self._lock.acquire()
         except TimeoutError:
             return False
 
@@ -55,10 +63,12 @@ class Channel:
             self._channel = aio.secure_channel(endpoint.target, endpoint.credentials, CHANNEL_OPTIONS)
 
     def unary(self, path: str) -> UnaryCall:
-        return self._channel.unary_unary(path)
+        call: UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(path)
+        return call
 
     def stream(self, path: str, request: bytes) -> ResponseStream:
-        return ResponseStream(self._channel.unary_stream(path)(request))
+        call: UnaryStreamMultiCallable[bytes, bytes] = self._channel.unary_stream(path)
+        return ResponseStream(call(request))
 
     async def close(self) -> None:
         await self._channel.close()
@@ -71,8 +81,12 @@ class ResponseStream:
         self._call = call
 
     async def read(self, timeout: float) -> bytes | None:
-        """The next message; None at the end. Raises TimeoutError after `timeout` seconds without one."""
-        message = await asyncio.wait_for(self._call.read(), timeout)
+        """The next message; None when the stream has ended. Raises TimeoutError after `timeout` seconds without one."""
+        # A read that was cancelled (by a time limit of the caller's) takes the whole call with it.
+        if self._call.cancelled():
+            return None
+        async with asyncio.timeout(timeout):
+            message = await self._call.read()
         return message if isinstance(message, bytes) else None
 
     def cancel(self) -> None:

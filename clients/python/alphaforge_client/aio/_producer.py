@@ -1,0 +1,105 @@
+"""Numbered calls: each is applied once, in order, whatever becomes of the connection between."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from alphaforge_client._attempts import Attempts
+from alphaforge_client.aio._connection import Connection
+from alphaforge_client.aio._transport import Mutex, scope
+from alphaforge_client.errors import DeadlineExceeded, EngineError
+
+__all__ = ["Producer"]
+
+
+class _Numbering:
+    """Where one producer stands; a forked child and a second event loop are producers of their own."""
+
+    __slots__ = ("fields", "is_known", "mutex", "producer_id", "scope", "sequence")
+
+    def __init__(self, producer_id: str | None) -> None:
+        self.scope = scope()
+        self.mutex = Mutex()
+        self.producer_id = producer_id or os.urandom(16).hex()
+        # The number of the next call; known only when nobody has ever used the id, or the service has told it.
+        self.sequence = 1
+        self.is_known = producer_id is None
+
+
+class Producer:
+    """Sends the calls of one client one after another, numbered without a gap.
+
+    A call whose outcome is unknown (no answer within the deadline) may still be on its way: its number can't be given
+    to another one. So the numbering begins anew under another random id; only an id of the user's own is kept, and the
+    service asked where it stands.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        producer_id: str | None,
+        fields: Callable[[str, int], bytes],
+        state_request: Callable[[str], bytes],
+        state: Callable[[bytes], int],
+    ) -> None:
+        self._connection = connection
+        self._producer_id = producer_id
+        self._fields = fields
+        self._state_request = state_request
+        self._state = state
+        self._numbering: _Numbering | None = None
+
+    async def send(self, method: str, body: bytes, timeout: float | None) -> bytes:
+        """The answer to the call, which is applied once. Waits for the calls before it, inside the same deadline."""
+        attempts = Attempts(self._connection.timeout if timeout is None else timeout)
+        numbering = self._numbering
+        if numbering is None or numbering.scope is not scope():
+            numbering = self._numbering = _Numbering(self._producer_id)
+        if not await numbering.mutex.acquire(attempts.remaining()):
+            raise DeadlineExceeded(
+                f"{method} waited in vain for the calls before it; nothing was sent", reason="DEADLINE_EXCEEDED"
+            )
+        try:
+            return await self._send(numbering, method, body, attempts)
+        finally:
+            numbering.mutex.release()
+
+    async def last_sequence(self, producer_id: str, timeout: float | None = None) -> int:
+        """The number of the producer's last applied call; 0 when the service does not know it."""
+        return self._state(await self._connection.call("GetProducerState", self._state_request(producer_id), timeout))
+
+    async def _send(self, numbering: _Numbering, method: str, body: bytes, attempts: Attempts) -> bytes:
+        if not numbering.is_known:
+            numbering.sequence = await self.last_sequence(numbering.producer_id, attempts.remaining()) + 1
+            numbering.is_known = True
+        while True:
+            fields = self._fields(numbering.producer_id, numbering.sequence)
+            try:
+                answer = await self._connection.call(method, body + fields, attempts.remaining(), reopen=False)
+            except EngineError as error:
+                if error.reason != "EPOCH_CHANGED":
+                    raise
+                attempts.pause_after(error)
+            except ValueError:
+                raise
+            except BaseException:
+                self._begin_anew(numbering)
+                raise
+            else:
+                numbering.sequence += 1
+                return answer
+            await self._find_place(numbering, attempts)
+
+    async def _find_place(self, numbering: _Numbering, attempts: Attempts) -> None:
+        """After a new epoch: the service may know the producer still (one instrument was reset) or not at all."""
+        last = await self.last_sequence(numbering.producer_id, attempts.remaining())
+        if last not in (numbering.sequence - 1, numbering.sequence):
+            numbering.sequence = last + 1
+
+    def _begin_anew(self, numbering: _Numbering) -> None:
+        if self._producer_id is None:
+            numbering.producer_id = os.urandom(16).hex()
+            numbering.sequence = 1
+        else:
+            numbering.is_known = False
