@@ -19,25 +19,21 @@ std::string name_of_type(nb::handle value) { return nb::type_name(value.type()).
 
 constexpr const char* kNumber = "an int, str, Decimal, float or NumPy number";
 
-// Types of other modules, looked up when the first such value comes. They live as long as the process.
-struct ForeignTypes {
-  nb::object decimal = nb::module_::import_("decimal").attr("Decimal");
-  nb::object numpy_floating, numpy_float32, numpy_bool;
-
-  ForeignTypes() {
-    const nb::module_ numpy = nb::module_::import_("numpy");
-    numpy_floating = numpy.attr("floating");
-    numpy_float32 = numpy.attr("float32");
-    numpy_bool = numpy.attr("bool_");
-  }
-};
-
-const ForeignTypes& foreign() {
-  static const auto* const types = new ForeignTypes;
-  return *types;
+// decimal.Decimal; lives as long as the process. Not a guarded static: an import may hand the GIL to a thread that would
+// then wait for the guard. At worst two threads look it up.
+nb::handle decimal_type() {
+  static PyObject* type = nullptr;
+  if (type == nullptr) type = nb::object(nb::module_::import_("decimal").attr("Decimal")).release().ptr();
+  return type;
 }
 
-[[noreturn]] void out_of_range(nb::handle, const char* what) {
+// NumPy's scalar type of that name; none in a process that has not imported NumPy, which then has no such scalars either.
+nb::object numpy_type(const char* name) {
+  const nb::object numpy = nb::steal(PyImport_GetModule(nb::str("numpy").ptr()));
+  return numpy.is_valid() ? numpy.attr(name) : nb::object();
+}
+
+[[noreturn]] void out_of_range(const char* what) {
   throw InvalidArgument(Reason::NUMBER_OUT_OF_RANGE, std::string(what) + " is out of range: an int beyond 128 bits");
 }
 
@@ -49,16 +45,16 @@ int128 from_int(nb::handle value, const char* what) {
   const nb::object high = nb::steal(PyNumber_Rshift(value.ptr(), nb::int_(64).ptr()));
   if (!high.is_valid()) throw nb::python_error();
   const long long upper = PyLong_AsLongLongAndOverflow(high.ptr(), &overflow);
-  if (overflow != 0) out_of_range(value, what);
+  if (overflow != 0) out_of_range(what);
   const unsigned long long lower = PyLong_AsUnsignedLongLongMask(value.ptr());
-  return static_cast<int128>(static_cast<uint128>(static_cast<int128>(upper)) << 64 | lower);
+  return static_cast<int128>(static_cast<uint128>(upper) << 64 | lower);
 }
 
-int128 scale_up(int128 value, nb::handle source, int places, const char* what) {
+int128 scale_up(int128 value, int places, const char* what) {
   int128 scale = 1;
   for (int i = 0; i < places; ++i) scale *= 10;
   int128 mantissa = 0;
-  if (__builtin_mul_overflow(value, scale, &mantissa)) out_of_range(source, what);
+  if (__builtin_mul_overflow(value, scale, &mantissa)) out_of_range(what);
   return mantissa;
 }
 
@@ -69,9 +65,9 @@ std::string text_of(nb::handle value) {
   return text;
 }
 
-// Whether `value` counts as an int: NumPy integers and others with `__index__`, but no booleans.
+// A NumPy integer, or whatever else has `__index__`, as an int; nothing where it has none. NumPy's booleans refuse.
 nb::object as_index(nb::handle value) {
-  if (!PyIndex_Check(value.ptr()) || nb::isinstance(value, foreign().numpy_bool)) return {};
+  if (!PyIndex_Check(value.ptr())) return {};
   PyObject* const index = PyNumber_Index(value.ptr());
   if (index == nullptr) PyErr_Clear();
   return nb::steal(index);
@@ -81,17 +77,17 @@ nb::object as_index(nb::handle value) {
 int128 from_foreign(nb::handle value, const char* what) {
   PyObject* const object = value.ptr();
   if (PyFloat_Check(object)) return decimal_of(PyFloat_AS_DOUBLE(object), what);
-  if (PyLong_Check(object)) return scale_up(from_int(value, what), value, kPlaces, what);
+  if (PyLong_Check(object)) return scale_up(from_int(value, what), kPlaces, what);
   if (PyUnicode_Check(object)) return parse_decimal(to_text(value, what), kPlaces, what);
-  const ForeignTypes& types = foreign();
-  if (nb::isinstance(value, types.decimal)) return parse_decimal(text_of(value), kPlaces, what);
-  if (nb::isinstance(value, types.numpy_float32)) return decimal_of(static_cast<float>(PyFloat_AsDouble(object)), what);
-  // float16 and long double know their own shortest decimal.
-  if (nb::isinstance(value, types.numpy_floating)) return parse_rounded(text_of(value), kPlaces, what);
+  if (nb::isinstance(value, decimal_type())) return parse_decimal(text_of(value), kPlaces, what);
   if (const nb::object index = as_index(value); index.is_valid()) {
-    return scale_up(from_int(index, what), value, kPlaces, what);
+    return scale_up(from_int(index, what), kPlaces, what);
   }
-  unsupported(value, what, kNumber);
+  const nb::object floating = numpy_type("floating");
+  if (!floating.is_valid() || !nb::isinstance(value, floating)) unsupported(value, what, kNumber);
+  if (nb::isinstance(value, numpy_type("float32"))) return decimal_of(static_cast<float>(PyFloat_AsDouble(object)), what);
+  // float16 and long double know their own shortest decimal.
+  return parse_rounded(text_of(value), kPlaces, what);
 }
 
 std::int64_t to_int64(nb::handle value, const char* what, Reason reason) {
@@ -128,7 +124,7 @@ int128 to_mantissa(nb::handle value, const char* what) {
   if (PyFloat_CheckExact(object)) return decimal_of(PyFloat_AS_DOUBLE(object), what);
   if (PyUnicode_CheckExact(object)) return parse_decimal(to_text(value, what), kPlaces, what);
   if (PyBool_Check(object)) unsupported(value, what, kNumber);
-  if (PyLong_CheckExact(object)) return scale_up(from_int(value, what), value, kPlaces, what);
+  if (PyLong_CheckExact(object)) return scale_up(from_int(value, what), kPlaces, what);
   return from_foreign(value, what);
 }
 
@@ -148,6 +144,10 @@ std::int64_t to_count(nb::handle value, const char* what) { return to_int64(valu
 
 std::string_view to_text(nb::handle value, const char* what) {
   if (!PyUnicode_Check(value.ptr())) unsupported(value, what, "a str");
+  if (PyUnicode_IS_COMPACT_ASCII(value.ptr())) {
+    return {static_cast<const char*>(PyUnicode_DATA(value.ptr())),
+            static_cast<std::size_t>(PyUnicode_GET_LENGTH(value.ptr()))};
+  }
   Py_ssize_t size = 0;
   const char* const text = PyUnicode_AsUTF8AndSize(value.ptr(), &size);
   if (text == nullptr) {
@@ -157,16 +157,16 @@ std::string_view to_text(nb::handle value, const char* what) {
   return {text, static_cast<std::size_t>(size)};
 }
 
-nb::object as_decimal(std::string_view text) { return foreign().decimal(to_str(text)); }
+nb::object as_decimal(std::string_view text) { return decimal_type()(to_str(text)); }
 
 nb::object to_decimal(int128 mantissa, int places) { return as_decimal(format_decimal(mantissa, places, 0)); }
 
 int128 from_decimal(nb::handle value, int places, const char* what) {
   PyObject* const object = value.ptr();
   if (PyBool_Check(object)) unsupported(value, what, "a Decimal, int or str");
-  if (PyLong_Check(object)) return scale_up(from_int(value, what), value, places, what);
+  if (PyLong_Check(object)) return scale_up(from_int(value, what), places, what);
   if (PyUnicode_Check(object)) return parse_decimal(to_text(value, what), places, what);
-  if (nb::isinstance(value, foreign().decimal)) return parse_decimal(text_of(value), places, what);
+  if (nb::isinstance(value, decimal_type())) return parse_decimal(text_of(value), places, what);
   unsupported(value, what, "a Decimal, int or str");
 }
 

@@ -13,6 +13,13 @@ namespace {
   throw InvalidArgument(Reason::NAME_INVALID, std::string(what) + " " + text);
 }
 
+// The common case, in a loop that the compiler can vectorise.
+bool is_printable_ascii(std::string_view text) {
+  bool printable = true;
+  for (const char c : text) printable &= c >= 0x20 && c < 0x7f;
+  return printable;
+}
+
 // One code point of well-formed UTF-8 that starts at text[at]; -1 where there is none. Advances `at`.
 std::int32_t next_code_point(std::string_view text, std::size_t& at) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
@@ -40,6 +47,7 @@ void check_optional_name(std::string_view text, const char* what, std::size_t by
   if (text.size() > bytes_max) {
     refuse(what, "has " + std::to_string(text.size()) + " bytes; at most " + std::to_string(bytes_max));
   }
+  if (is_printable_ascii(text)) return;
   for (std::size_t at = 0; at < text.size();) {
     const std::int32_t point = next_code_point(text, at);
     if (point < 0) refuse(what, "is not valid UTF-8");
