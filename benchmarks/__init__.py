@@ -1,0 +1,1 @@
+"""How fast the engines and the services are, side by side in one run: `python -m benchmarks`."""
