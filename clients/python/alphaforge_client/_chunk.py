@@ -17,6 +17,7 @@ class Chunk(Generic[T]):
     """What one message brings: `gap` first, then `items`; without either it is a heartbeat.
 
     `sequence` is how far the subscription has come with it, `previous_sequence` how far it had come before.
+    A snapshot is history and does not move the subscription.
     """
 
     epoch: int
@@ -24,3 +25,4 @@ class Chunk(Generic[T]):
     previous_sequence: int
     items: list[T]
     gap: Gap | None = None
+    is_snapshot: bool = False

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Gap"]
+from alphaforge.type.v1 import stream_pb2
+
+__all__ = ["Gap", "gap_of"]
 
 
 @dataclass(frozen=True)
@@ -20,3 +22,9 @@ class Gap:
     first_sequence: int
     last_sequence: int | None
     reason: str
+
+
+def gap_of(message: stream_pb2.Gap, epoch: int) -> Gap:
+    """The gap that a message tells of."""
+    reason = stream_pb2.GapReason.Name(message.reason).removeprefix("GAP_REASON_")
+    return Gap(epoch, message.first_sequence, message.last_sequence, reason)

@@ -129,13 +129,14 @@ class Subscription(Generic[T]):
         await sleep(self._backoff.pause())
 
     def _accept(self, chunk: Chunk[T]) -> None:
-        if self._next_sequence is not None and chunk.previous_sequence >= self._next_sequence:
+        if self._next_sequence is not None and not chunk.is_snapshot and chunk.previous_sequence >= self._next_sequence:
             # No service should do that; but if a message is lost, it is not lost in silence.
             self._ready.append(Gap(chunk.epoch, self._next_sequence, chunk.previous_sequence, "MISSED"))
         if chunk.gap is not None:
             self._ready.append(chunk.gap)
         self._ready.extend(chunk.items)
-        self._next_sequence = chunk.sequence + 1
+        if not chunk.is_snapshot:
+            self._next_sequence = chunk.sequence + 1
 
     def _drop_stream(self) -> None:
         stream, self._stream = self._stream, None

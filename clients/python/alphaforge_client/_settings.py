@@ -1,0 +1,47 @@
+"""Options of an engine as the message that opens it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+
+from alphaforge_client.errors import UnsupportedValue
+
+__all__ = ["fill_settings", "names"]
+
+T = TypeVar("T")
+
+
+def fill_settings(message: Message, given: Mapping[str, Any]) -> None:
+    """Writes the options that were given into the fields of the same names; the others stay absent.
+
+    Enums are given by the part of their wire name that differs, in lower case; numbers may be any kind of decimal.
+    """
+    fields = message.DESCRIPTOR.fields_by_name
+    for name, value in given.items():
+        field = fields[name]
+        if value is None:
+            # Only limits may be None, and an absent limit is the wire's word for it.
+            continue
+        if field.is_repeated:
+            getattr(message, name).extend(str(item) for item in value)
+        elif field.enum_type is not None:
+            setattr(message, name, _enum_number(field, value))
+        else:
+            setattr(message, name, str(value) if field.type == FieldDescriptor.TYPE_STRING else value)
+
+
+def _enum_number(field: FieldDescriptor, value: str) -> int:
+    values = field.enum_type.values
+    prefix = values[0].name.removesuffix("UNSPECIFIED")
+    return int(field.enum_type.values_by_name[prefix + value.upper()].number)
+
+
+def names(values: Sequence[T], what: str) -> Sequence[T]:
+    """The sequence itself; a str is one too, but never meant as one."""
+    if isinstance(values, str):
+        raise UnsupportedValue(f"{what} is a list of names, not one str", reason="TYPE_UNSUPPORTED")
+    return values

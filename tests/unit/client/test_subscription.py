@@ -1,0 +1,193 @@
+"""Subscriptions: every event once and in order, whatever becomes of the connection; what is lost is said."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Iterator
+
+import grpc
+import pytest
+from alphaforge_client import errors
+from alphaforge_client._chunk import Chunk
+from alphaforge_client._connection import Connection, Opening
+from alphaforge_client._endpoint import Endpoint
+from alphaforge_client._gap import Gap
+from alphaforge_client._subscription import Subscription
+from alphaforge_client.aio import _connection as aio_connection
+from alphaforge_client.aio import _subscription as aio_subscription
+
+from .conftest import Refusal, Server
+
+
+class Log:
+    """An engine's events: the numbers 1, 2, 3 ... of one epoch, sent two at a time."""
+
+    def __init__(self, server: Server, length: int) -> None:
+        self.epoch = 7
+        self.length = length
+        self.subscriptions: list[int | None] = []
+        # Ends a stream after so many messages, by silence, refusal or a plain end.
+        self.faults: list[tuple[int, str]] = []
+        server.calls = {"Open": lambda *_: b"%d" % self.epoch}
+        server.streams = {"Follow": self.follow}
+
+    def follow(self, request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
+        epoch, first = json.loads(request)
+        if epoch != self.epoch:
+            raise Refusal(grpc.StatusCode.FAILED_PRECONDITION, "EPOCH_CHANGED")
+        self.subscriptions.append(first)
+        count, fault = self.faults.pop(0) if self.faults else (-1, "")
+        position = (first or 1) - 1
+        while position < self.length and count != 0:
+            items = list(range(position + 1, min(position + 3, self.length + 1)))
+            yield json.dumps([self.epoch, items[-1], position, items]).encode()
+            position, count = items[-1], count - 1
+        if fault == "unavailable":
+            raise Refusal(grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN")
+        if fault == "slow":
+            raise Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "SUBSCRIBER_TOO_SLOW")
+        if fault == "reset":
+            self.epoch += 1
+            raise Refusal(grpc.StatusCode.FAILED_PRECONDITION, "EPOCH_CHANGED")
+        while fault != "end" and context.is_active():
+            time.sleep(0.02)
+
+
+def opening() -> Opening:
+    return Opening("test.Service", "Open", b"", lambda answer: int(answer), lambda epoch: b"[%d," % epoch)
+
+
+def request(from_sequence: int | None) -> bytes:
+    return json.dumps(from_sequence).encode() + b"]"
+
+
+def chunk(message: bytes) -> Chunk[int]:
+    return Chunk(*json.loads(message))
+
+
+def follow(server: Server, from_sequence: int | None = None, silence: float = 5.0) -> Subscription[int]:
+    connection = Connection(Endpoint("data", server.target), opening(), 2.0)
+    return Subscription(connection, "Follow", request, chunk, from_sequence=from_sequence, silence_seconds_max=silence)
+
+
+def take(subscription: Subscription[int], count: int) -> list[int | Gap]:
+    with subscription:
+        return [next(subscription) for _ in range(count)]
+
+
+def test_events_come_in_order_each_once(server: Server) -> None:
+    Log(server, 10)
+    server.start()
+    subscription = follow(server)
+    assert take(subscription, 10) == list(range(1, 11))
+    assert subscription.next_sequence == 11
+    assert list(subscription) == []
+
+
+@pytest.mark.parametrize("fault", ["unavailable", "slow", "end"])
+def test_a_lost_stream_goes_on_after_the_last_event(server: Server, fault: str) -> None:
+    log = Log(server, 20)
+    log.faults = [(2, fault), (0, fault), (3, fault)]
+    server.start()
+    assert take(follow(server), 20) == list(range(1, 21))
+    assert log.subscriptions == [None, 5, 5, 11]
+
+
+def test_a_killed_and_restarted_server_costs_nothing(server: Server) -> None:
+    log = Log(server, 4)
+    server.start()
+    with follow(server) as subscription:
+        assert [next(subscription) for _ in range(4)] == [1, 2, 3, 4]
+        server.stop()
+        log.length = 8
+        threading.Timer(0.5, server.start).start()
+        assert [next(subscription) for _ in range(4)] == [5, 6, 7, 8]
+
+
+def test_a_silent_peer_is_left_for_a_new_connection(server: Server) -> None:
+    log = Log(server, 8)
+    log.faults = [(2, "silence")]
+    server.start()
+    begin = time.monotonic()
+    assert take(follow(server, silence=0.3), 8) == list(range(1, 9))
+    assert 0.3 < time.monotonic() - begin < 2.0
+
+
+def test_a_reset_is_a_gap_and_then_the_new_epoch_from_its_beginning(server: Server) -> None:
+    log = Log(server, 6)
+    log.faults = [(2, "reset")]
+    server.start()
+    assert take(follow(server), 11) == [1, 2, 3, 4, Gap(8, 5, None, "EPOCH_CHANGED"), 1, 2, 3, 4, 5, 6]
+
+
+def test_a_gap_that_the_service_tells_is_handed_on() -> None:
+    subscription = Subscription[int](None, "", request, lambda _: None, from_sequence=3, silence_seconds_max=1.0)
+    gap = Gap(1, 3, 9, "NOT_RETAINED")
+    subscription._accept(Chunk(1, 11, 2, [10, 11], gap))
+    subscription._accept(Chunk(1, 15, 13, [14, 15]))
+    assert list(subscription._ready) == [gap, 10, 11, Gap(1, 12, 13, "MISSED"), 14, 15]
+
+
+def test_it_begins_where_it_is_told(server: Server) -> None:
+    Log(server, 10)
+    server.start()
+    assert take(follow(server, from_sequence=7), 4) == [7, 8, 9, 10]
+
+
+def test_a_service_that_was_never_there_is_reported(server: Server) -> None:
+    Log(server, 1)
+    begin = time.monotonic()
+    with pytest.raises(errors.Unavailable), follow(server) as subscription:
+        next(subscription)
+    assert time.monotonic() - begin < 2.2
+
+
+def test_a_refusal_ends_the_iteration(server: Server) -> None:
+    Log(server, 1)
+
+    def refuse(*_: object) -> Iterator[bytes]:
+        raise Refusal(grpc.StatusCode.INVALID_ARGUMENT, "BAR_TYPE_INVALID")
+        yield b""
+
+    server.streams["Follow"] = refuse
+    server.start()
+    with pytest.raises(ValueError, match="refused") as caught, follow(server) as subscription:
+        next(subscription)
+    assert caught.value.reason == "BAR_TYPE_INVALID"
+
+
+def test_closing_from_another_thread_ends_the_iteration(server: Server) -> None:
+    Log(server, 2)
+    server.start()
+    subscription = follow(server)
+    threading.Timer(0.3, subscription.close).start()
+    assert list(subscription) == [1, 2]
+
+
+def test_the_asyncio_side_survives_restarts_and_time_limits_of_its_reader(server: Server) -> None:
+    log = Log(server, 4)
+    server.start()
+
+    async def read() -> list[int | Gap]:
+        connection = aio_connection.Connection(Endpoint("data", server.target), opening(), 2.0)
+        found: list[int | Gap] = []
+        async with aio_subscription.Subscription(
+            connection, "Follow", request, chunk, from_sequence=None, silence_seconds_max=5.0
+        ) as subscription:
+            found += [await anext(subscription) for _ in range(4)]
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await anext(subscription)
+            log.length = 6
+            found += [await anext(subscription) for _ in range(2)]
+            await asyncio.to_thread(server.stop)
+            log.length = 8
+            threading.Timer(0.3, server.start).start()
+            found += [await anext(subscription) for _ in range(2)]
+        await connection.close()
+        return found
+
+    assert asyncio.run(read()) == [1, 2, 3, 4, 5, 6, 7, 8]
