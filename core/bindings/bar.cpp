@@ -15,13 +15,13 @@ namespace alphaforge::bindings {
 
 using namespace nb::literals;
 
-namespace {
-
 BarType to_bar_type(nb::handle value) {
   BarType type;
   if (nb::try_cast(value, type, false)) return type;
   return BarType::parse(to_text(value, "bar_type"));
 }
+
+namespace {
 
 // The step in the unit of its kind: nanoseconds and ticks as int, volume and value as Decimal.
 nb::object step_of(const BarType& type) {
@@ -71,9 +71,11 @@ void init_bar(Bar* self, nb::handle instrument_id, nb::handle bar_type, nb::hand
 }
 
 // The fields by which a bar is made, in the constructor's order; vwap follows from them.
-constexpr const char* kFields[] = {"instrument_id", "bar_type", "open",      "high",        "low",         "close",   "volume",
-                                   "value",         "trade_count", "buy_volume", "sell_volume", "ts_open", "ts_event",
-                                   "ts_init",       "sequence", "is_partial", "is_gap_fill", "is_oversize", "revision"};
+constexpr const char* kFields[] = {
+    "instrument_id", "bar_type",    "open",    "high",     "low",     "close",    "volume",     "value",       "trade_count",
+    "buy_volume",    "sell_volume", "ts_open", "ts_event", "ts_init", "sequence", "is_partial", "is_gap_fill", "is_oversize",
+    "revision",
+};
 
 nb::str repr_bar(nb::handle self) {
   nb::list parts;

@@ -45,7 +45,8 @@ nb::class_<Number> bind_number(nb::module_ m, const char* name, const char* doc)
              const std::string text = to_string(self);
              return nb::len(spec) == 0 ? to_str(text) : nb::str(as_decimal(text).attr("__format__")(spec));
            },
-           "spec"_a, nb::sig("def __format__(self, spec: str, /) -> str"), "The format specifications of Decimal; str() without one.")
+           "spec"_a, nb::sig("def __format__(self, spec: str, /) -> str"),
+           "The format specifications of Decimal; str() without one.")
       .def("as_decimal", [](const Number& self) { return as_decimal(to_string(self)); },
            nb::sig("def as_decimal(self) -> decimal.Decimal"), "The exact value, with the places that str() shows.")
       .def("__reduce__", [](nb::handle self) { return nb::make_tuple(self.type(), nb::make_tuple(nb::str(self))); },

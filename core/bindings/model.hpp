@@ -1,8 +1,12 @@
 #pragma once
 
 #include "bindings.hpp"
+#include "model/bar_type.hpp"
 
 namespace alphaforge::bindings {
+
+// A BarType, or the name of one; see numbers.hpp for what is thrown.
+BarType to_bar_type(nb::handle value);
 
 // The classes of alphaforge_core.model, in the order in which they need each other.
 void bind_numbers(nb::module_ m);

@@ -139,7 +139,9 @@ int128 scaled(std::string_view text, int places, const char* what, bool round) {
   if (kept < 0) return 0;
   bool overflow = false;
   uint128 value = take_digits(number, std::min(kept, number.digits), overflow);
-  if (kept > number.digits) overflow = overflow || __builtin_mul_overflow(value, power_of_ten(kept - number.digits), &value);
+  if (kept > number.digits) {
+    overflow = overflow || __builtin_mul_overflow(value, power_of_ten(kept - number.digits), &value);
+  }
   if (overflow || value > kMagnitudeMax) out_of_range(text, what);
   return with_sign(value, number.negative);
 }
@@ -147,8 +149,9 @@ int128 scaled(std::string_view text, int places, const char* what, bool round) {
 template <typename Float>
 int128 shortest_decimal(Float value, const char* what) {
   std::array<char, 32> buffer;
-  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, std::chars_format::scientific).ptr;
-  return parse_rounded({buffer.data(), static_cast<std::size_t>(end - buffer.data())}, kPlaces, what);
+  char* const begin = buffer.data();
+  const char* const end = std::to_chars(begin, begin + buffer.size(), value, std::chars_format::scientific).ptr;
+  return parse_rounded({begin, static_cast<std::size_t>(end - begin)}, kPlaces, what);
 }
 
 // Rounds `quotient` by what is left of it, half to even.
@@ -184,8 +187,8 @@ int128 parse_decimal(std::string_view text, int places, const char* what) { retu
 int128 parse_rounded(std::string_view text, int places, const char* what) { return scaled(text, places, what, true); }
 
 int128 decimal_of(double value, const char* what) {
-  // The shortest decimal of most prices has at most 15 digits, nine of them behind the point. No two decimals of 15 digits
-  // share a double, and the division rounds correctly: where k / 1e9 gives the value back, k is the mantissa.
+  // The shortest decimal of most prices has at most 15 digits, nine of them behind the point. No two decimals of 15
+  // digits share a double, and the division rounds correctly: where k / 1e9 gives the value back, k is the mantissa.
   constexpr double kExactMax = 9e14;
   const double scaled_up = value * 1e9;
   if (std::fabs(scaled_up) < kExactMax) {

@@ -18,8 +18,10 @@ inline constexpr int kPlacesMax = 38;
 
 // `what` names the number in error messages: "price", "quantity".
 
-// `[+-]?digits[.digits][e[+-]digits]` as an integer of 10^-places; the whole text must match, and the `e` is lower case.
-// Throws InvalidArgument: NUMBER_MALFORMED, NUMBER_TOO_PRECISE (a non-zero digit beyond `places`), NUMBER_OUT_OF_RANGE (beyond 128 bits).
+// `[+-]?digits[.digits][e[+-]digits]` as an integer of 10^-places; the whole text must match, the `e` is lower case, and
+// the sign behind it may be left out.
+// Throws InvalidArgument: NUMBER_MALFORMED, NUMBER_TOO_PRECISE (a non-zero digit beyond `places`), NUMBER_OUT_OF_RANGE
+// (beyond 128 bits).
 int128 parse_decimal(std::string_view text, int places = kPlaces, const char* what = "number");
 
 // The same, but digits beyond `places` round half to even: for the shortest decimal of a binary float.
@@ -44,7 +46,8 @@ int128 divide_half_even(int128 numerator, int128 denominator);
 // mantissa x 10^(to - from): exact upwards (throws NUMBER_OUT_OF_RANGE), half to even downwards.
 int128 rescale(int128 mantissa, int from_places, int to_places);
 
-// The quotient a*b/c rounded half to even with a 256-bit intermediate; throws NUMBER_OUT_OF_RANGE where it doesn't fit 128 bits.
+// The quotient a*b/c rounded half to even with a 256-bit intermediate; c is not 0. Throws NUMBER_OUT_OF_RANGE where it
+// doesn't fit 128 bits.
 int128 multiply_divide_half_even(int128 a, int128 b, int128 c);
 
 }  // namespace alphaforge
