@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/error.hpp"
+#include "base/utf8.hpp"
 
 namespace alphaforge {
 
@@ -18,27 +19,6 @@ bool is_printable_ascii(std::string_view text) {
   bool printable = true;
   for (const char c : text) printable &= c >= 0x20 && c < 0x7f;
   return printable;
-}
-
-// One code point of well-formed UTF-8 that starts at text[at]; -1 where there is none. Advances `at`.
-std::int32_t next_code_point(std::string_view text, std::size_t& at) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned lead = byte(at);
-  if (lead < 0x80) {
-    ++at;
-    return static_cast<std::int32_t>(lead);
-  }
-  const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  if (lead < 0xc2 || lead > 0xf4 || text.size() - at < length) return -1;
-  unsigned point = lead & (0x7fU >> length);
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(at + i) & 0xc0U) != 0x80U) return -1;
-    point = point << 6 | (byte(at + i) & 0x3fU);
-  }
-  constexpr unsigned kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
-  if (point < kLeast[length] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff)) return -1;
-  at += length;
-  return static_cast<std::int32_t>(point);
 }
 
 }  // namespace

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "bindings.hpp"
+#include "cache/cache.hpp"
+
+namespace alphaforge::bindings {
+
+// A cache with its clock: what both Python classes have in common.
+struct CacheBase {
+  CacheBase(const cache::Settings& settings, nb::object clock_or_none);
+
+  cache::Cache cache;
+  nb::object clock;  // None: the system's monotonic clock
+
+  // Nanoseconds; calls Python where the clock is Python's.
+  std::int64_t now_ns() const;
+};
+
+// alphaforge_core.cache.GenericCache: typed values, times in seconds.
+struct GenericCache : CacheBase {
+  using CacheBase::CacheBase;
+  std::int64_t default_ttl_ns = cache::kNever;
+};
+
+// alphaforge_core.cache.CacheEngine: encoded values, requests and responses of the service, times in nanoseconds.
+struct CacheEngine : CacheBase {
+  using CacheBase::CacheBase;
+};
+
+// Calls `call(table)` with the table locked. One call costs less than giving up the GIL does; but nobody waits for the lock with the GIL in hand.
+template <class Call>
+auto locked(cache::Cache& cache, Call&& call) {
+  using Result = decltype(call(std::declval<cache::Table&>()));
+  std::optional<Result> result;
+  const auto keep = [&](cache::Table& table) { result.emplace(call(table)); };
+  if (!cache.try_with(keep)) {
+    const nb::gil_scoped_release release;
+    cache.with(keep);
+  }
+  return std::move(*result);
+}
+
+// The UTF-8 of a key; valid as long as the str lives. Throws UnsupportedValue TYPE_UNSUPPORTED, InvalidArgument KEY_INVALID.
+std::string_view key_text(nb::handle key);
+cache::HashedKey to_key(const cache::Cache& cache, nb::handle key);
+
+// The keys of a call, and what keeps them alive while the GIL is released.
+struct Keys {
+  std::vector<nb::object> objects;
+  std::vector<cache::HashedKey> hashed;
+};
+Keys to_keys(const cache::Cache& cache, nb::handle keys);
+
+// A time to live in seconds as ns above 0, kNever for infinity. Throws InvalidArgument TTL_INVALID, UnsupportedValue TYPE_UNSUPPORTED.
+std::int64_t to_ttl_ns(nb::handle seconds);
+// The deadline of a time to live from now; kNever where 64 bits don't reach.
+std::int64_t deadline(std::int64_t now_ns, std::int64_t ttl_ns);
+
+void bind_cache_base(nb::module_ m);
+void bind_generic_cache(nb::module_ m);
+void bind_cache_engine(nb::module_ m);
+
+}  // namespace alphaforge::bindings

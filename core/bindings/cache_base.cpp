@@ -1,0 +1,202 @@
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
+#include <nanobind/stl/vector.h>
+
+#include <cmath>
+#include <ctime>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "base/error.hpp"
+#include "cache.hpp"
+#include "cache/counters.hpp"
+#include "numbers.hpp"
+
+namespace alphaforge::bindings {
+
+using namespace nb::literals;
+
+namespace {
+
+constexpr std::int64_t kSecond = 1'000'000'000;
+
+cache::HashSeed random_seed() {
+  std::random_device device;
+  const auto word = [&] { return std::uint64_t{device()} << 32 | device(); };
+  return {word(), word()};
+}
+
+// alphaforge_core.cache.GenericCacheStatistics
+struct Statistics {
+  cache::Counters counters;
+
+  double hit_ratio() const {
+    const std::uint64_t asked = counters.hits + counters.misses;
+    return asked == 0 ? 0.0 : static_cast<double>(counters.hits) / static_cast<double>(asked);
+  }
+  nb::dict as_dict() const {
+    nb::dict dict;
+#define X(name, kind, unit, help) dict[#name] = counters.name;
+    ALPHAFORGE_CACHE_COUNTERS(X)
+#undef X
+    dict["hit_ratio"] = hit_ratio();
+    return dict;
+  }
+};
+
+void bind_statistics(nb::module_ m) {
+  nb::class_<Statistics> type(m, "GenericCacheStatistics", "What a cache has counted, as of one moment. `clear()` keeps the counts.");
+#define X(name, kind, unit, help) type.def_prop_ro(#name, [](const Statistics& self) { return self.counters.name; }, help);
+  ALPHAFORGE_CACHE_COUNTERS(X)
+#undef X
+  type.def_prop_ro("hit_ratio", &Statistics::hit_ratio, "hits / (hits + misses); 0.0 when nothing was asked for")
+      .def("as_dict", &Statistics::as_dict, nb::sig("def as_dict(self) -> dict[str, int | float]"), "All of them by name.")
+      .def("__repr__", [](const Statistics& self) { return nb::str("GenericCacheStatistics({})").format(self.as_dict()); });
+  nb::list counters;
+#define X(name, kind, unit, help) counters.append(nb::make_tuple(#name, #kind, unit, help));
+  ALPHAFORGE_CACHE_COUNTERS(X)
+#undef X
+  m.attr("COUNTERS") = nb::tuple(counters);
+}
+
+std::uint64_t delete_many(CacheBase& self, nb::handle keys) {
+  const Keys batch = to_keys(self.cache, keys);
+  const std::int64_t now = self.now_ns();
+  const nb::gil_scoped_release release;
+  return self.cache.erase_many(batch.hashed, now);
+}
+
+void clear(CacheBase& self) {
+  const std::int64_t now = self.now_ns();
+  const nb::gil_scoped_release release;
+  self.cache.clear(now);
+}
+
+cache::Counters counters(CacheBase& self) {
+  const std::int64_t now = self.now_ns();
+  const nb::gil_scoped_release release;
+  return self.cache.counters(now);
+}
+
+nb::object keys_page(CacheBase& self, std::string_view prefix, std::size_t limit, std::string_view cursor) {
+  const std::int64_t now = self.now_ns();
+  const cache::KeyPage page = [&] {
+    const nb::gil_scoped_release release;
+    return self.cache.keys(prefix, limit, cursor, now);
+  }();
+  nb::list keys;
+  for (const std::string& key : page.keys) keys.append(to_str(key));
+  return nb::make_tuple(keys, page.next_cursor);
+}
+
+}  // namespace
+
+CacheBase::CacheBase(const cache::Settings& settings, nb::object clock_or_none)
+    : cache(settings, random_seed()), clock(std::move(clock_or_none)) {}
+
+std::int64_t CacheBase::now_ns() const {
+  if (!clock.is_none()) return nb::cast<std::int64_t>(clock());
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * kSecond + now.tv_nsec;
+}
+
+std::string_view key_text(nb::handle key) {
+  if (!PyUnicode_Check(key.ptr()))
+    throw UnsupportedValue(Reason::TYPE_UNSUPPORTED, std::string("a key must be a str, not ") + nb::str(nb::type_name(key.type())).c_str());
+  Py_ssize_t size = 0;
+  const char* const text = PyUnicode_AsUTF8AndSize(key.ptr(), &size);
+  if (text != nullptr) return {text, static_cast<std::size_t>(size)};
+  PyErr_Clear();
+  throw InvalidArgument(Reason::KEY_INVALID, "the key has a lone surrogate, which is no text");
+}
+
+cache::HashedKey to_key(const cache::Cache& cache, nb::handle key) { return cache.hashed(key_text(key)); }
+
+Keys to_keys(const cache::Cache& cache, nb::handle keys) {
+  if (PyUnicode_Check(keys.ptr())) throw UnsupportedValue(Reason::TYPE_UNSUPPORTED, "keys must be an iterable of str, not one str");
+  Keys result;
+  const Py_ssize_t hint = PyObject_LengthHint(keys.ptr(), 0);
+  if (hint < 0) PyErr_Clear();
+  if (hint > 0) {
+    result.objects.reserve(static_cast<std::size_t>(hint));
+    result.hashed.reserve(static_cast<std::size_t>(hint));
+  }
+  for (const nb::handle key : nb::iter(keys)) {
+    result.hashed.push_back(to_key(cache, key));
+    result.objects.push_back(nb::borrow(key));
+  }
+  return result;
+}
+
+std::int64_t to_ttl_ns(nb::handle seconds) {
+  if (!PyNumber_Check(seconds.ptr()) || PyBool_Check(seconds.ptr()))
+    throw UnsupportedValue(Reason::TYPE_UNSUPPORTED,
+                           std::string("ttl must be a number of seconds, not ") + nb::str(nb::type_name(seconds.type())).c_str());
+  const double value = PyFloat_AsDouble(seconds.ptr());
+  if (value == -1.0 && PyErr_Occurred() != nullptr) throw nb::python_error();
+  if (!(value > 0))
+    throw InvalidArgument(Reason::TTL_INVALID, "ttl is " + std::to_string(value) + " seconds; it must be above 0, math.inf to keep the entry");
+  const double ns = value * static_cast<double>(kSecond);
+  // Beyond 64 bits, 292 years, is never.
+  if (ns >= static_cast<double>(cache::kNever)) return cache::kNever;
+  return std::max<std::int64_t>(1, std::llrint(ns));
+}
+
+std::int64_t deadline(std::int64_t now_ns, std::int64_t ttl_ns) {
+  std::int64_t at = 0;
+  return ttl_ns == cache::kNever || __builtin_add_overflow(now_ns, ttl_ns, &at) ? cache::kNever : at;
+}
+
+void bind_cache_base(nb::module_ m) {
+  bind_statistics(m);
+  nb::class_<CacheBase>(m, "CacheBase", "What the cache with typed values and the cache of the service have in common.")
+      .def(
+          "delete",
+          [](CacheBase& self, nb::handle key) {
+            const auto hashed = to_key(self.cache, key);
+            const std::int64_t now = self.now_ns();
+            return locked(self.cache, [&](cache::Table& table) { return table.erase(hashed, now); });
+          },
+          "key"_a, nb::sig("def delete(self, key: str) -> bool"), "Removes an entry; True when there was one.")
+      .def(
+          "contains",
+          [](CacheBase& self, nb::handle key) {
+            const auto hashed = to_key(self.cache, key);
+            const std::int64_t now = self.now_ns();
+            return locked(self.cache, [&](cache::Table& table) { return table.contains(hashed, now); });
+          },
+          "key"_a, nb::sig("def contains(self, key: str) -> bool"),
+          "Whether there is an entry, a stored None included. Does not count as its use.")
+      .def("size", [](CacheBase& self) { return counters(self).entries; }, "The number of entries that have not expired.")
+      .def("clear", &clear, "Removes all entries and keeps the counters. Other threads don't wait for the memory to be freed.")
+      .def("delete_many", &delete_many, "keys"_a, nb::sig("def delete_many(self, keys: collections.abc.Iterable[str]) -> int"),
+           "Removes entries and returns how many there were.")
+      .def("statistics", [](CacheBase& self) { return Statistics{counters(self)}; }, "The counters as of now.")
+      .def("keys_page", &keys_page, "prefix"_a, "limit"_a, "cursor"_a,
+           nb::sig("def keys_page(self, prefix: str, limit: int, cursor: str) -> tuple[list[str], str]"),
+           "Keys with that prefix, at most `limit`, in no particular order, and the cursor of the next page, \"\" after the last.\n\n"
+           "A key that stays from the first page to the last is listed exactly once. Raises ValueError (PAGE_TOKEN_INVALID) for a cursor "
+           "that this cache didn't make.")
+      .def(
+          "resize",
+          [](CacheBase& self, std::uint64_t max_size, std::uint64_t max_bytes) {
+            const std::int64_t now = self.now_ns();
+            const nb::gil_scoped_release release;
+            self.cache.resize({max_size, max_bytes}, now);
+          },
+          "max_size"_a, "max_bytes"_a = 0, "Sets new bounds (0 bytes: no such bound); entries beyond them are evicted at once.")
+      .def(
+          "release_expired",
+          [](CacheBase& self) {
+            const std::int64_t now = self.now_ns();
+            const nb::gil_scoped_release release;
+            self.cache.release_expired(now);
+          },
+          "Frees every entry that has expired. Every other call frees a few; this one is for a timer, where calls are rare.")
+      .def("validate", [](CacheBase& self) { self.cache.with([](cache::Table& table) { table.validate(); }); },
+           "Checks the cache against itself, for tests; raises RuntimeError (INTERNAL) at the first contradiction.");
+}
+
+}  // namespace alphaforge::bindings

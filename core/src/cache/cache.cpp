@@ -1,0 +1,114 @@
+#include "cache/cache.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <memory>
+#include <vector>
+
+#include "base/error.hpp"
+
+namespace alphaforge::cache {
+
+namespace {
+
+const Settings& checked(const Settings& settings) {
+  Cache::check(settings);
+  return settings;
+}
+
+}  // namespace
+
+void Cache::check(const Settings& settings) {
+  // Slots are numbered with 32 bits, some of them reserved.
+  constexpr std::uint64_t kEntriesMax = 4'000'000'000;
+  if (settings.entries_max < 1 || settings.entries_max > kEntriesMax)
+    throw InvalidArgument(Reason::SETTING_INVALID, "max_size is " + std::to_string(settings.entries_max) + "; it must be 1 to 4,000,000,000");
+}
+
+Cache::Cache(const Settings& settings, const HashSeed& seed) : table_(checked(settings)), seed_(seed) {}
+
+HashedKey Cache::hashed(std::string_view key) const {
+  if (key.empty()) throw InvalidArgument(Reason::KEY_INVALID, "the key is empty; it must have 1 to 1,024 bytes");
+  if (key.size() > kKeyBytesMax)
+    throw InvalidArgument(Reason::KEY_INVALID, "the key has " + std::to_string(key.size()) + " bytes; at most 1,024");
+  return {key, static_cast<std::uint32_t>(hash_of(key, seed_))};
+}
+
+std::uint64_t Cache::put_many(std::span<const Item> items, std::int64_t expires_at_ns, std::int64_t now_ns) {
+  std::uint64_t version = 0;
+  while (!items.empty()) {
+    const auto piece = items.first(std::min(kPiece, items.size()));
+    items = items.subspan(piece.size());
+    with([&](Table& table) {
+      for (const Item& item : piece) version = table.put(item.key, item.value, expires_at_ns, now_ns);
+    });
+  }
+  return version;
+}
+
+std::uint64_t Cache::erase_many(std::span<const HashedKey> keys, std::int64_t now_ns) {
+  std::uint64_t erased = 0;
+  while (!keys.empty()) {
+    const auto piece = keys.first(std::min(kPiece, keys.size()));
+    keys = keys.subspan(piece.size());
+    with([&](Table& table) {
+      for (const HashedKey& key : piece) erased += table.erase(key, now_ns) ? 1 : 0;
+    });
+  }
+  return erased;
+}
+
+// A position in hexadecimal, behind a mark of the cache's seed: another cache's positions, or those before a restart, mean nothing here.
+std::string Cache::cursor_of(std::uint64_t position) const {
+  char text[32];
+  const auto mark = static_cast<unsigned>(hash_of("cursor", seed_) >> 32);
+  const int size = std::snprintf(text, sizeof(text), "%08x%08x", mark, static_cast<unsigned>(position));
+  return std::string(text, static_cast<std::size_t>(size));
+}
+
+KeyPage Cache::keys(std::string_view prefix, std::size_t limit, std::string_view cursor, std::int64_t now_ns) {
+  std::uint64_t position = 0;
+  if (!cursor.empty()) {
+    const std::string_view digits = cursor.substr(std::min<std::size_t>(8, cursor.size()));
+    std::from_chars(digits.data(), digits.data() + digits.size(), position, 16);
+    if (cursor != cursor_of(position))
+      throw InvalidArgument(Reason::PAGE_TOKEN_INVALID, "the cursor was not made by this cache; start again without one");
+  }
+  KeyPage page;
+  do {
+    position = with([&](Table& table) { return table.keys(prefix, limit - page.keys.size(), position, now_ns, page.keys); });
+  } while (position != 0 && page.keys.size() < limit);
+  if (position != 0) page.next_cursor = cursor_of(position);
+  return page;
+}
+
+void Cache::clear(std::int64_t now_ns) {
+  release_expired(now_ns);
+  // The entries are freed here, after the lock.
+  const std::unique_ptr<Storage> old = with([](Table& table) { return table.clear(); });
+}
+
+void Cache::resize(const Settings& settings, std::int64_t now_ns) {
+  check(settings);
+  while (!with([&](Table& table) { return table.resize(settings, now_ns, kPiece); })) {
+  }
+}
+
+void Cache::release_expired(std::int64_t now_ns) {
+  while (!with([&](Table& table) { return table.release_expired(now_ns, kPiece); })) {
+  }
+}
+
+Counters Cache::counters(std::int64_t now_ns) {
+  // Others may have gone past `now_ns` meanwhile: the last piece and the counts are one.
+  for (;;) {
+    const auto [is_done, counters] = with([&](Table& table) {
+      const bool released = table.release_expired(now_ns, kPiece);
+      return std::pair(released, table.counters());
+    });
+    if (is_done) return counters;
+  }
+}
+
+}  // namespace alphaforge::cache

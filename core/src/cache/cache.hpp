@@ -1,0 +1,98 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "cache/hash.hpp"
+#include "cache/table.hpp"
+
+namespace alphaforge::cache {
+
+// One item of a batch of puts.
+struct Item {
+  HashedKey key;
+  std::string_view value;
+};
+
+// Some keys of a cache, and where to go on: empty after the last.
+struct KeyPage {
+  std::vector<std::string> keys;
+  std::string next_cursor;
+};
+
+// A table that many threads share.
+//
+// One-item calls are `with` or `try_with` and a call of the table. Batches, and whatever takes time in proportion to the cache, lock for a piece of
+// the work at a time, so that nobody waits for the whole of it; others may see them half done.
+class Cache {
+ public:
+  // Throws InvalidArgument SETTING_INVALID. The seed should be random, and the same for no two caches.
+  Cache(const Settings& settings, const HashSeed& seed);
+
+  // Throws InvalidArgument KEY_INVALID unless it has 1 to 1,024 bytes.
+  HashedKey hashed(std::string_view key) const;
+
+  // What `call(table)` returns, with the table locked. It must not touch Python.
+  template <class Call>
+  decltype(auto) with(Call&& call) {
+    const std::lock_guard lock(mutex_);
+    return std::forward<Call>(call)(table_);
+  }
+  // The same without waiting: false, and nothing done, while somebody else has the table.
+  template <class Call>
+  bool try_with(Call&& call) {
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    if (!lock) return false;
+    std::forward<Call>(call)(table_);
+    return true;
+  }
+
+  // Puts in order; returns the last one's version, 0 without items. Throws as Table::put; the items before are stored.
+  std::uint64_t put_many(std::span<const Item> items, std::int64_t expires_at_ns, std::int64_t now_ns);
+  // Calls visit(index, found) for every key that is there, in order, with the table locked.
+  template <class Visit>
+  void get_many(std::span<const HashedKey> keys, std::int64_t now_ns, Visit&& visit);
+  // How many there were.
+  std::uint64_t erase_many(std::span<const HashedKey> keys, std::int64_t now_ns);
+  // Keys with that prefix, at most `limit` (a few more where hashes collide), in no particular order; a key that stays throughout
+  // is met exactly once. Throws InvalidArgument PAGE_TOKEN_INVALID for a cursor that this cache didn't make.
+  KeyPage keys(std::string_view prefix, std::size_t limit, std::string_view cursor, std::int64_t now_ns);
+  void clear(std::int64_t now_ns);
+  void resize(const Settings& settings, std::int64_t now_ns);
+  // Frees everything that has expired.
+  void release_expired(std::int64_t now_ns);
+  // Exact at that time: what has expired is freed first.
+  Counters counters(std::int64_t now_ns);
+
+  static void check(const Settings& settings);
+
+ private:
+  // Keys or entries handled under one lock: some 100 us at worst.
+  static constexpr std::size_t kPiece = 1024;
+
+  std::string cursor_of(std::uint64_t position) const;
+
+  std::mutex mutex_;
+  Table table_;
+  HashSeed seed_;
+};
+
+template <class Visit>
+void Cache::get_many(std::span<const HashedKey> keys, std::int64_t now_ns, Visit&& visit) {
+  for (std::size_t done = 0; done < keys.size(); done += kPiece) {
+    const auto piece = keys.subspan(done, std::min(kPiece, keys.size() - done));
+    with([&](Table& table) {
+      table.prefetch(piece);
+      for (std::size_t i = 0; i < piece.size(); ++i)
+        if (const auto found = table.get(piece[i], now_ns)) visit(done + i, *found);
+    });
+  }
+}
+
+}  // namespace alphaforge::cache

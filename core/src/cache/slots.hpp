@@ -1,0 +1,77 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "cache/index.hpp"
+
+namespace alphaforge::cache {
+
+inline constexpr std::int64_t kNever = INT64_MAX;
+inline constexpr std::uint32_t kNoDeadline = 0xffffffffU;
+
+// What is known of an entry. Key and value lie behind each other in one allocation, `data`.
+struct Entry {
+  char* data = nullptr;
+  std::int64_t expires_at_ns = kNever;  // good before it, expired from it on
+  std::uint64_t version = 0;
+  std::uint32_t tag = 0;
+  std::uint32_t older = kNoSlot;  // neighbours in the order of use
+  std::uint32_t newer = kNoSlot;
+  std::uint32_t deadline_position = kNoDeadline;
+  std::uint32_t value_size = 0;
+  std::uint16_t key_size = 0;
+
+  std::string_view key() const { return {data, key_size}; }
+  std::string_view value() const { return {data + key_size, value_size}; }
+  std::size_t data_size() const { return std::size_t{key_size} + value_size; }
+};
+static_assert(sizeof(Entry) == 48, "a million entries are counted in these");
+
+// Entries by number. They live in chunks that never move, so that growing copies nothing; a chunk without entries is given back.
+class Slots {
+ public:
+  Slots() = default;
+  ~Slots();
+  Slots(const Slots&) = delete;
+  Slots& operator=(const Slots&) = delete;
+
+  Entry& operator[](std::uint32_t slot) { return chunks_[slot / kChunkSlots]->entries[slot % kChunkSlots]; }
+  const Entry& operator[](std::uint32_t slot) const { return chunks_[slot / kChunkSlots]->entries[slot % kChunkSlots]; }
+
+  // A slot with a default Entry. Throws std::bad_alloc, and then nothing has changed.
+  std::uint32_t allocate();
+  // Frees the entry's data too.
+  void release(std::uint32_t slot);
+
+  void prefetch(std::uint32_t slot) const { __builtin_prefetch(&(*this)[slot]); }
+  std::size_t memory_bytes() const { return chunks_held_ * sizeof(Chunk) + chunks_.capacity() * sizeof(chunks_[0]); }
+
+ private:
+  static constexpr std::uint32_t kChunkSlots = 1024;
+  static constexpr std::uint32_t kNoChunk = 0xffffffffU;
+
+  struct Chunk {
+    std::array<Entry, kChunkSlots> entries;  // free ones are linked through `newer`
+    std::uint32_t free_first = 0;
+    std::uint32_t used = 0;
+    std::uint32_t previous = kNoChunk;  // neighbours among the chunks with a free slot
+    std::uint32_t next = kNoChunk;
+  };
+
+  std::uint32_t add_chunk();
+  void link(std::uint32_t number);
+  void unlink(std::uint32_t number);
+
+  std::vector<std::unique_ptr<Chunk>> chunks_;
+  std::vector<std::uint32_t> vacant_;  // numbers of chunks that were given back
+  std::uint32_t roomy_first_ = kNoChunk;
+  std::size_t chunks_held_ = 0;
+  std::size_t chunks_empty_ = 0;
+};
+
+}  // namespace alphaforge::cache

@@ -1,0 +1,148 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cache/change_log.hpp"
+#include "cache/counters.hpp"
+#include "cache/deadlines.hpp"
+#include "cache/index.hpp"
+#include "cache/slots.hpp"
+
+namespace alphaforge::cache {
+
+inline constexpr std::size_t kKeyBytesMax = 1024;
+inline constexpr std::size_t kValueBytesMax = 4 * 1024 * 1024;
+// What an entry weighs against `bytes_max` besides its key and value: its slot, its places in index and heap, the allocator's rounding.
+inline constexpr std::uint64_t kEntryOverheadBytes = 96;
+
+// The bounds of a cache; 0 bytes: no such bound.
+struct Settings {
+  std::uint64_t entries_max = 10'000;
+  std::uint64_t bytes_max = 0;
+
+  bool operator==(const Settings&) const = default;
+};
+
+// A key with its hash under the cache's seed, computed before the cache is locked.
+struct HashedKey {
+  std::string_view text;
+  std::uint32_t tag = 0;
+};
+
+// A stored entry as a caller sees it; the bytes are good until the table changes.
+struct Found {
+  std::string_view value;
+  std::uint64_t version = 0;
+  std::int64_t expires_at_ns = kNever;
+};
+
+// What an increment has made of an entry: its encoded value and version.
+struct Sum {
+  std::string value;
+  std::uint64_t version = 0;
+};
+
+// All there is of the entries.
+struct Storage {
+  Slots slots;
+  Index index;
+  Deadlines deadlines{slots};
+  std::uint32_t oldest = kNoSlot;
+  std::uint32_t newest = kNoSlot;
+  std::uint64_t entries = 0;
+  std::uint64_t weight = 0;      // against bytes_max
+  std::uint64_t heap_bytes = 0;  // of keys and values, as malloc rounds them
+};
+
+// Entries in exact order of use, with limits and times to live. Not for several threads: that is Cache.
+//
+// Every call takes the time, in ns of any monotonic clock; a time before that of an earlier call counts as that one. Each call frees a few entries
+// that have expired, so the work of freeing is spread over the calls and none of them waits for it.
+class Table {
+ public:
+  explicit Table(const Settings& settings);
+
+  // A read that counts as a hit or miss and makes the entry the newest.
+  std::optional<Found> get(const HashedKey& key, std::int64_t now_ns);
+  // A read that changes and counts nothing.
+  std::optional<Found> peek(const HashedKey& key, std::int64_t now_ns);
+  bool contains(const HashedKey& key, std::int64_t now_ns);
+
+  // Stores a value and returns its version; a counted operation. Throws InvalidArgument LIMIT_EXCEEDED when it could never fit `bytes_max`.
+  std::uint64_t put(const HashedKey& key, std::string_view value, std::int64_t expires_at_ns, std::int64_t now_ns);
+  // The same without counting an operation: what put_if_absent, swaps and increments are made of.
+  std::uint64_t store(const HashedKey& key, std::string_view value, std::int64_t expires_at_ns, std::int64_t now_ns);
+  // Stores where the entry has that version, or with 0 where there is none; returns 0, and changes nothing, elsewhere.
+  std::uint64_t compare_and_swap(const HashedKey& key, std::uint64_t version, std::string_view value, std::int64_t expires_at_ns,
+                                 std::int64_t now_ns);
+  // Adds to an encoded number; `expires_at_ns` is that of a new entry, an existing one keeps its own.
+  // Throws as wire::add_values. The amount must have passed wire::check_amount.
+  Sum increment(const HashedKey& key, std::string_view amount, std::int64_t expires_at_ns, std::int64_t now_ns);
+  bool erase(const HashedKey& key, std::int64_t now_ns);
+  // A new deadline and the newest place; false when there is no such entry.
+  bool touch(const HashedKey& key, std::int64_t expires_at_ns, std::int64_t now_ns);
+  // The newest place for an entry that a near cache has served.
+  void refresh(const HashedKey& key, std::int64_t now_ns);
+
+  // Fetches the parts of the index where these keys will be looked for, while the caller does something else.
+  void prefetch(std::span<const HashedKey> keys) const {
+    for (const HashedKey& key : keys) storage_->index.prefetch(key.tag);
+  }
+
+  // Frees at most `limit` expired entries; true when none is left.
+  bool release_expired(std::int64_t now_ns, std::size_t limit);
+  // Appends keys with that prefix, at most `limit` (and those whose tags equal the last one's), from one segment of the index, the one at `cursor`
+  // (0: the first); returns where to go on, 0 at the end. A key that stays throughout is met exactly once.
+  std::uint64_t keys(std::string_view prefix, std::size_t limit, std::uint64_t cursor, std::int64_t now_ns, std::vector<std::string>& out);
+
+  // Takes all entries out. Destroying them takes time in proportion, which is the caller's to spend outside its lock.
+  [[nodiscard]] std::unique_ptr<Storage> clear();
+
+  Settings settings() const { return settings_; }
+  // Applies new bounds; entries beyond them leave as evictions, at most `limit` of them: true when all is within.
+  bool resize(const Settings& settings, std::int64_t now_ns, std::size_t limit);
+
+  // Entries are those not freed yet: callers that must not count expired ones release them first.
+  Counters counters() const;
+  ChangeLog& changes() { return changes_; }
+  const ChangeLog& changes() const { return changes_; }
+
+  // Calls visit(const Entry&) from the longest unused entry to the newest; nothing may change meanwhile.
+  template <class Visit>
+  void for_each(Visit&& visit) const;
+
+  // Recomputes every count and link the slow way; throws EngineError INTERNAL that names the first difference. For tests.
+  void validate() const;
+
+ private:
+  std::uint32_t find(const HashedKey& key) const;
+  std::uint32_t find_live(const HashedKey& key);
+  std::uint32_t insert(const HashedKey& key, std::string_view value, std::int64_t expires_at_ns);
+  void replace(std::uint32_t slot, std::string_view value, std::int64_t expires_at_ns);
+  void make_room(std::uint64_t entries, std::uint64_t weight);
+  void drop_one();
+  void remove(std::uint32_t slot, ChangeKind why);
+  void advance(std::int64_t now_ns);
+  void link_newest(std::uint32_t slot);
+  void unlink(std::uint32_t slot);
+  void make_newest(std::uint32_t slot);
+
+  Settings settings_;
+  std::unique_ptr<Storage> storage_;
+  Counters counters_;
+  ChangeLog changes_;
+  std::int64_t now_ns_ = INT64_MIN;
+};
+
+template <class Visit>
+void Table::for_each(Visit&& visit) const {
+  for (std::uint32_t slot = storage_->oldest; slot != kNoSlot; slot = storage_->slots[slot].newer) visit(storage_->slots[slot]);
+}
+
+}  // namespace alphaforge::cache
