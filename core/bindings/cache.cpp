@@ -208,23 +208,16 @@ cache::Settings to_settings(nb::handle max_size, nb::handle max_bytes) {
 }  // namespace
 
 void bind_generic_cache(nb::module_ m) {
-  nb::class_<GenericCache, CacheBase>(m, "GenericCache",
-      "An in-memory cache: exact LRU, a time to live per entry, typed values, safe for many threads.\n\n"
-      "Values are copied in and out. Keys are str of 1 to 1,024 bytes of UTF-8; values take at most 4 MiB encoded and nest at most 32 deep.\n"
-      "Every method raises ValueError (InvalidArgument) for a malformed key, value or ttl, TypeError (UnsupportedValue) for a type that it can't take.")
+  nb::class_<GenericCache, CacheBase>(m, "TypedCache", "What GenericCache does natively; see there.")
       .def("__init__",
            [](GenericCache* self, nb::handle max_size, nb::handle default_ttl, nb::handle max_bytes, nb::object clock) {
              const std::int64_t ttl_ns = to_ttl_ns(default_ttl);
              new (self) GenericCache(to_settings(max_size, max_bytes), std::move(clock));
              self->default_ttl_ns = ttl_ns;
            },
-           "max_size"_a = 10'000, "default_ttl"_a = 3600.0, nb::kw_only(), "max_bytes"_a = nb::none(), "clock"_a = nb::none(),
-           nb::sig("def __init__(self, max_size: int = 10000, default_ttl: float = 3600.0, *, max_bytes: int | None = None, "
-                   "clock: collections.abc.Callable[[], int] | None = None) -> None"),
-           "max_size: entries it holds, at least 1; one more evicts the one used longest ago.\n"
-           "default_ttl: seconds that an entry lives unless its put says otherwise; math.inf: always.\n"
-           "max_bytes: a bound on keys, encoded values and 96 bytes an entry; None: only max_size bounds it.\n"
-           "clock: for tests, a function that returns nanoseconds and never goes back; None: the system's monotonic clock.")
+           "max_size"_a, "default_ttl"_a, "max_bytes"_a.none(), "clock"_a.none(),
+           nb::sig("def __init__(self, max_size: int, default_ttl: float, max_bytes: int | None, "
+                   "clock: collections.abc.Callable[[], int] | None) -> None"))
       .def("put", &put, "key"_a, "value"_a.none(), "ttl"_a = nb::none(),
            nb::sig("def put(self, key: str, value: object, ttl: float | None = None) -> None"),
            "Stores a value for `ttl` seconds (None: default_ttl) and makes it the most recently used.")

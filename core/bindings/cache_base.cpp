@@ -79,11 +79,12 @@ cache::Counters counters(CacheBase& self) {
   return self.cache.counters(now);
 }
 
-nb::object keys_page(CacheBase& self, std::string_view prefix, std::size_t limit, std::string_view cursor) {
+nb::object keys_page(CacheBase& self, std::string_view prefix, std::int64_t limit, std::string_view cursor) {
+  if (limit < 1) throw InvalidArgument(Reason::SETTING_INVALID, "limit is " + std::to_string(limit) + "; it must be at least 1");
   const std::int64_t now = self.now_ns();
   const cache::KeyPage page = [&] {
     const nb::gil_scoped_release release;
-    return self.cache.keys(prefix, limit, cursor, now);
+    return self.cache.keys(prefix, static_cast<std::size_t>(limit), cursor, now);
   }();
   nb::list keys;
   for (const std::string& key : page.keys) keys.append(to_str(key));

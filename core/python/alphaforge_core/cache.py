@@ -12,10 +12,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from alphaforge_core._native import cache as _native
-from alphaforge_core._native.cache import COUNTERS, GenericCacheStatistics
+from alphaforge_core._native.cache import COUNTERS, CacheBase, GenericCacheStatistics, TypedCache
 
-__all__ = ["COUNTERS", "GenericCache", "GenericCacheStatistics", "KeyList"]
+__all__ = ["COUNTERS", "CacheBase", "GenericCache", "GenericCacheStatistics", "KeyList", "TypedCache"]
 
 _PAGE_KEYS = 10_000
 
@@ -23,13 +22,16 @@ _PAGE_KEYS = 10_000
 class KeyList(list[str]):
     """Keys of a cache; `next_cursor` asks for the next page, "" after the last one."""
 
-    def __init__(self, keys: list[str], next_cursor: str) -> None:
-        super().__init__(keys)
-        self.next_cursor = next_cursor
+    next_cursor: str = ""
 
 
-class GenericCache(_native.GenericCache):
-    __doc__ = _native.GenericCache.__doc__
+class GenericCache(TypedCache):
+    """An in-memory cache: exact LRU, a time to live per entry, typed values, safe for many threads.
+
+    Values are copied in and out. Keys are str of 1 to 1,024 bytes of UTF-8; values take at most 4 MiB encoded and nest at
+    most 32 deep. Every method raises ValueError (InvalidArgument) for a malformed key, value or ttl, and TypeError
+    (UnsupportedValue) for a type that it can't take.
+    """
 
     def __init__(
         self,
@@ -39,33 +41,36 @@ class GenericCache(_native.GenericCache):
         max_bytes: int | None = None,
         clock: Callable[[], int] | None = None,
     ) -> None:
-        super().__init__(max_size, default_ttl, max_bytes=max_bytes, clock=clock)
+        """max_size: entries it holds, at least 1; one more evicts the one used longest ago.
+        default_ttl: seconds that an entry lives unless its put says otherwise; math.inf: always.
+        max_bytes: a bound on keys, encoded values and 96 bytes an entry; None: only max_size bounds it.
+        clock: for tests, a function that returns nanoseconds and never goes back; None: the system's monotonic clock.
+        """
+        super().__init__(max_size, default_ttl, max_bytes, clock)
         self._computing: dict[str, threading.Event] = {}
         self._computing_lock = threading.Lock()
-
-    __init__.__doc__ = _native.GenericCache.__init__.__doc__
 
     def keys(self, prefix: str = "", limit: int | None = None, cursor: str = "") -> KeyList:
         """Keys with that prefix, in no particular order; does not count as their use.
 
-        limit: at most so many; None: all. cursor: `next_cursor` of the page before. A key that stays from the first page to the last is
-        listed exactly once, whatever happens to others meanwhile.
-        Raises ValueError (PAGE_TOKEN_INVALID) for a cursor that this cache didn't make.
+        limit: at most so many; None: all. cursor: `next_cursor` of the page before. A key that stays from the first page to
+        the last is listed exactly once, whatever happens to others meanwhile.
+        Raises ValueError: SETTING_INVALID for a limit below 1, PAGE_TOKEN_INVALID for a cursor that this cache didn't make.
         """
-        if limit is not None:
-            return KeyList(*self.keys_page(prefix, limit, cursor))
-        found: list[str] = []
+        keys = KeyList()
         while True:
-            page, cursor = self.keys_page(prefix, _PAGE_KEYS, cursor)
-            found += page
-            if not cursor:
-                return KeyList(found, "")
+            page, cursor = self.keys_page(prefix, _PAGE_KEYS if limit is None else limit, cursor)
+            keys += page
+            if limit is not None or not cursor:
+                keys.next_cursor = cursor
+                return keys
 
     def get_or_compute(self, key: str, function: Callable[[], Any], ttl: float | None = None) -> Any:
-        """The value of `key`; where there is none, what `function()` returns, which is stored for `ttl` seconds (None: default_ttl).
+        """The value of `key`; where there is none, what `function()` returns, stored for `ttl` seconds (None: default_ttl).
 
-        Of several threads that ask for one key at once one computes and the others wait for its value. An exception of `function` reaches
-        the thread that computed; the next one that waited then tries itself. The cache is not locked meanwhile.
+        Of several threads that ask for one key at once one computes and the others wait for its value. An exception of
+        `function` reaches the thread that computed; one of those that waited then tries itself. The cache is not locked
+        meanwhile.
         """
         while True:
             entry = self.get_entry(key)
@@ -78,9 +83,10 @@ class GenericCache(_native.GenericCache):
                     break
             others.wait()
         try:
-            self.put(key, function(), ttl)
+            value = function()
+            self.put(key, value, ttl)
+            return value
         finally:
             with self._computing_lock:
                 del self._computing[key]
             mine.set()
-        return self.get(key)
