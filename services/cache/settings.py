@@ -1,0 +1,20 @@
+"""What the cache service can be told."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from services.common.settings import Port, ServiceSettings
+
+__all__ = ["CacheServiceSettings"]
+
+
+class CacheServiceSettings(ServiceSettings):
+    """The settings of `python -m services.cache`."""
+
+    service: ClassVar[str] = "cache"
+
+    port: Port = 50051
+    """TCP port of the gRPC service; 0 takes a free one. Not used with `unix:`."""
+    metrics_port: Port = 9151
+    """TCP port of /metrics; 0 takes a free one."""

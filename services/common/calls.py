@@ -1,0 +1,58 @@
+"""The handlers of RPCs that go to one engine: decode the request, find the engine, call it, answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+from google.protobuf.message import Message
+
+from services.common.answers import Answers
+from services.common.registry import NamedEngine, Registry
+from services.common.rpc import UnaryHandler
+
+__all__ = ["Calls"]
+
+N = TypeVar("N", bound=NamedEngine)
+M = TypeVar("M", bound=Message)
+R = TypeVar("R")
+
+
+class Calls(Generic[N]):
+    """Makes the handlers of one service."""
+
+    def __init__(self, engines: Registry[N]) -> None:
+        self._engines = engines
+        self._answers = Answers()
+
+    def direct(self, kind: type[M], call: Callable[[N, M], bytes]) -> UnaryHandler:
+        """Calls that are as short as a look-up: made at once, in the event loop."""
+
+        async def handle(request: bytes) -> bytes:
+            message = kind.FromString(request)
+            return call(self._engines.of(message), message)
+
+        return handle
+
+    def queued(
+        self, kind: type[M], call: Callable[[N, M], R], then: Callable[[N, R], bytes] | None = None
+    ) -> UnaryHandler:
+        """Calls that are made one after the other, long ones in a thread; `then` publishes what they did."""
+
+        async def handle(request: bytes) -> bytes:
+            message = kind.FromString(request)
+            engine = self._engines.of(message)
+            finish: Callable[[Any], bytes] = bytes if then is None else partial(then, engine)
+            return await engine.apply(partial(call, engine), message, len(request), finish)
+
+        return handle
+
+    def once(self, kind: type[M], handler: UnaryHandler) -> UnaryHandler:
+        """The same calls where a request carries an id: a repeat gets the first answer."""
+
+        async def handle(request: bytes) -> bytes:
+            message: Any = kind.FromString(request)
+            return await self._answers.once(message, request, partial(handler, request))
+
+        return handle

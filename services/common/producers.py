@@ -1,0 +1,72 @@
+"""Who sends ticks, how far each has got, and what the last call of each was answered (docs: streams and producers).
+
+A producer counts its calls from 1 without a gap. One is applied once, in order: the last one repeated gets its first
+answer again, one that leaves a gap is refused with the sequence expected.
+"""
+
+from __future__ import annotations
+
+from alphaforge_core.errors import EngineError, InvalidArgument
+from cachetools import LRUCache
+
+from services.common.errors import with_metadata
+
+__all__ = ["Producers"]
+
+_PRODUCERS_MAX = 100_000
+_ANSWER_BYTES_MAX = 64 * 2**20
+
+# Field 5, `is_repeat`, as true: appended to an answer it is that field of the message.
+_IS_REPEAT = b"\x28\x01"
+
+
+class Producers:
+    """The producers of one engine. Bounded: the producers and the answers that were used longest ago are forgotten."""
+
+    def __init__(self) -> None:
+        self._sequences: LRUCache[str, int] = LRUCache(_PRODUCERS_MAX)
+        self._answers: LRUCache[str, bytes] = LRUCache(_ANSWER_BYTES_MAX, getsizeof=lambda answer: len(answer) + 100)
+
+    def last_sequence(self, producer_id: str) -> int:
+        """The sequence of the producer's last applied call, 0 where there is none."""
+        return self._sequences.get(_checked(producer_id), 0)
+
+    def first_answer(self, producer_id: str, sequence: int) -> bytes | None:
+        """The answer of a call that was applied before; None where it is to be applied now.
+
+        Raises EngineError: PRODUCER_SEQUENCE_GAP, with the metadata expected_sequence, and PRODUCER_SEQUENCE_PAST.
+        """
+        if not producer_id:
+            return None
+        last = self.last_sequence(producer_id)
+        if sequence == last + 1:
+            return None
+        if sequence > last or last == 0:
+            error = EngineError(
+                f"producer {producer_id!r} sent sequence {sequence}; expected is {last + 1}",
+                reason="PRODUCER_SEQUENCE_GAP",
+            )
+            raise with_metadata(error, expected_sequence=str(last + 1))
+        answer = self._answers.get(producer_id) if sequence == last else None
+        if answer is None:
+            raise EngineError(
+                f"sequence {sequence} of producer {producer_id!r} was applied, and its answer is no longer kept; "
+                f"go on with {last + 1}",
+                reason="PRODUCER_SEQUENCE_PAST",
+            )
+        return answer + _IS_REPEAT
+
+    def applied(self, producer_id: str, sequence: int, answer: bytes) -> None:
+        """Remembers the answer of a call that has been applied."""
+        if not producer_id:
+            return
+        self._sequences[producer_id] = sequence
+        self._answers.pop(producer_id, None)
+        if len(answer) < _ANSWER_BYTES_MAX // 4:
+            self._answers[producer_id] = answer
+
+
+def _checked(producer_id: str) -> str:
+    if not 1 <= len(producer_id.encode()) <= 64:
+        raise InvalidArgument(f"producer id {producer_id!r} must have 1 to 64 bytes", reason="NAME_INVALID")
+    return producer_id

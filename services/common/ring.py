@@ -1,0 +1,67 @@
+"""The last events of one kind, numbered without a gap from 1, for subscribers that are behind or come back."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
+
+__all__ = ["Ring"]
+
+T = TypeVar("T")
+
+# Deleting from the front of a list moves the rest of it, so it waits until that many entries are to go.
+_FORGOTTEN_MIN = 256
+
+
+class _Chunk(NamedTuple, Generic[T]):
+    """Events that were appended together, after the number `start`."""
+
+    start: int
+    events: Sequence[T]
+
+
+_FORGOTTEN: _Chunk[Any] = _Chunk(0, ())
+
+
+class Ring(Generic[T]):
+    """At most `capacity` events are kept; those that were appended last always are.
+
+    Appending costs the same for one event and for many: they are kept as the one sequence they came in.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self.first = 1
+        self.last = 0
+        self._capacity = capacity
+        self._chunks: list[_Chunk[T]] = []
+        self._ends: list[int] = []
+        self._oldest = 0
+
+    def append(self, events: Sequence[T]) -> None:
+        """Appends events, and forgets the oldest beyond the capacity."""
+        if not events:
+            return
+        self._chunks.append(_Chunk(self.last, events))
+        self.last += len(events)
+        self._ends.append(self.last)
+        newest = len(self._chunks) - 1
+        while self._oldest < newest and self.last - self._ends[self._oldest] >= self._capacity:
+            self.first = self._ends[self._oldest] + 1
+            self._chunks[self._oldest] = _FORGOTTEN
+            self._oldest += 1
+        if self._oldest >= _FORGOTTEN_MIN and self._oldest > len(self._chunks) // 2:
+            del self._chunks[: self._oldest]
+            del self._ends[: self._oldest]
+            self._oldest = 0
+
+    def read(self, after: int, limit: int) -> Sequence[T]:
+        """At most `limit` events after a number, which must be kept or the one before the first that is."""
+        events: list[T] = []
+        index = bisect_right(self._ends, after, self._oldest)
+        while index < len(self._chunks) and len(events) < limit:
+            chunk = self._chunks[index]
+            offset = after + len(events) - chunk.start
+            events += chunk.events[offset : offset + limit - len(events)]
+            index += 1
+        return events

@@ -1,0 +1,166 @@
+"""The life of a server process: listen, serve; on SIGTERM take no more calls, finish those under way, flush, exit."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import Protocol, TypeVar
+
+import grpc
+import uvloop
+from alphaforge_core.errors import AlphaForgeError
+from google.protobuf.descriptor import ServiceDescriptor
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from prometheus_client.registry import Collector
+from pydantic import ValidationError
+
+from services.common.logging import set_up_logging
+from services.common.metrics import MetricsServer, RpcCollector, new_registry
+from services.common.rpc import Handler, generic_handler
+from services.common.settings import ServiceSettings, load, log_settings
+
+__all__ = ["Health", "Servicer", "main"]
+
+_logger = logging.getLogger("services.server")
+
+
+class Health(Protocol):
+    """Lets a servicer say that it can't serve for now, and that it can again."""
+
+    async def __call__(self, *, serving: bool) -> None: ...
+
+
+class Servicer(Protocol):
+    """What a service brings: its method table, its metrics, and what it does when the process starts and ends."""
+
+    descriptor: ServiceDescriptor
+
+    @property
+    def handlers(self) -> dict[str, Handler]:
+        """Each RPC by its name."""
+
+    @property
+    def collectors(self) -> Sequence[Collector]:
+        """What Prometheus reads beyond the RPCs."""
+
+    async def start(self, health: Health) -> None:
+        """Runs in the event loop before the first call."""
+
+    def stop_streams(self) -> None:
+        """Ends every stream, so that clients go elsewhere and the stop waits for calls only."""
+
+    async def close(self) -> None:
+        """Runs after the last call: flushes and closes the engines."""
+
+
+def _options(settings: ServiceSettings) -> list[tuple[str, int]]:
+    return [
+        # Two servers on one port would split the state silently.
+        ("grpc.so_reuseport", 0),
+        ("grpc.max_receive_message_length", settings.max_message_bytes),
+        ("grpc.max_send_message_length", settings.max_message_bytes),
+        ("grpc.max_metadata_size", 16 * 1024),
+        # A peer that vanished is noticed; clients may ask as often as every five seconds.
+        ("grpc.keepalive_time_ms", 30_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+    ]
+
+
+def _credentials(settings: ServiceSettings) -> grpc.ServerCredentials | None:
+    if settings.tls_key_file is None or settings.tls_certificate_file is None:
+        return None
+    authorities = settings.tls_client_ca_file.read_bytes() if settings.tls_client_ca_file else None
+    pair = (settings.tls_key_file.read_bytes(), settings.tls_certificate_file.read_bytes())
+    return grpc.ssl_server_credentials([pair], authorities, require_client_auth=authorities is not None)
+
+
+def _listen(server: grpc.aio.Server, settings: ServiceSettings) -> str:
+    """Binds the address of the settings and returns the one that clients connect to."""
+    unix = settings.host.startswith("unix:")
+    address = settings.host if unix else f"{settings.host}:{settings.port}"
+    credentials = _credentials(settings)
+    port = server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
+    return address if unix else f"{settings.host}:{port}"
+
+
+async def _serve(servicer: Servicer, settings: ServiceSettings) -> None:
+    name = servicer.descriptor.full_name
+    server = grpc.aio.server(options=_options(settings))
+    handler, methods = generic_handler(servicer.descriptor, servicer.handlers)
+    server.add_generic_rpc_handlers((handler,))
+    states = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(states, server)
+    reflection.enable_server_reflection((name, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+
+    async def set_health(*, serving: bool) -> None:
+        status = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
+        await states.set("", status)
+        await states.set(name, status)
+
+    registry = new_registry(settings.service, version("alphaforge-services"))
+    for collector in (RpcCollector(name, methods), *servicer.collectors):
+        registry.register(collector)
+    await set_health(serving=False)
+    address = _listen(server, settings)
+    metrics = MetricsServer(registry, settings.metrics_host, settings.metrics_port)
+    stop = _stop_signals()
+    await servicer.start(set_health)
+    await server.start()
+    await set_health(serving=True)
+    ready = {
+        "event": "ready",
+        "service": settings.service,
+        "address": address,
+        "metrics": f"http://{settings.metrics_host}:{metrics.port}/metrics",
+        "pid": os.getpid(),
+    }
+    _logger.info("ready", extra=ready)
+    print(json.dumps(ready), flush=True)
+
+    await stop.get()
+    _logger.info("stopping", extra={"drain_seconds": settings.drain_seconds})
+    await states.enter_graceful_shutdown()
+    servicer.stop_streams()
+    drained = asyncio.ensure_future(server.stop(settings.drain_seconds))
+    await asyncio.wait((drained, asyncio.ensure_future(stop.get())), return_when=asyncio.FIRST_COMPLETED)
+    await server.stop(0)
+    await servicer.close()
+    metrics.close()
+    _logger.info("stopped")
+
+
+def _stop_signals() -> asyncio.Queue[int]:
+    """SIGTERM and SIGINT as they arrive: the first starts the drain, a second one cuts it short."""
+    signals: asyncio.Queue[int] = asyncio.Queue()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, signals.put_nowait, number)
+    return signals
+
+
+S = TypeVar("S", bound=ServiceSettings)
+
+
+def main(model: type[S], servicer: Callable[[S], Servicer], arguments: Sequence[str] | None = None) -> int:
+    """Runs one service until it is told to stop; returns the exit status."""
+    try:
+        settings = load(model, arguments)
+    except (AlphaForgeError, ValidationError) as error:
+        print(f"python -m services.{model.service}: {error}", file=sys.stderr)
+        return 2
+    set_up_logging(settings.service, settings.log_level, settings.log_format)
+    log_settings(settings)
+    try:
+        uvloop.run(_serve(servicer(settings), settings))
+    except (OSError, RuntimeError) as error:
+        _logger.error("can't start", extra={"reason": str(error)})
+        return 1
+    return 0

@@ -1,0 +1,77 @@
+"""Every environment variable of the product, in one list: services, client and command line.
+
+A misspelt variable would be ignored without a word, so an `ALPHAFORGE_*` variable that is not listed here stops a
+service at its start. A test holds the list against the settings of the three services.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from alphaforge_core.errors import InvalidArgument
+from dotenv import dotenv_values
+
+__all__ = ["KNOWN", "PER_SERVICE", "PREFIX", "SERVICES", "SHARED", "check_environment"]
+
+PREFIX = "ALPHAFORGE_"
+SERVICES = ("CACHE", "DATA", "EXECUTION")
+
+# Settings that a service takes only under its own name, `ALPHAFORGE_CACHE_PORT`: one value can't fit all three.
+PER_SERVICE = ("METRICS_PORT", "PORT")
+
+# Settings that all services share, `ALPHAFORGE_LOG_LEVEL`; `ALPHAFORGE_DATA_LOG_LEVEL` wins for one of them.
+SHARED = (
+    "DATA_DIR",
+    "DRAIN_SECONDS",
+    "HEARTBEAT_SECONDS",
+    "HOST",
+    "INSECURE",
+    "LOG_FORMAT",
+    "LOG_LEVEL",
+    "MAX_MESSAGE_BYTES",
+    "MAX_SUBSCRIBERS",
+    "METRICS_HOST",
+    "TLS_CERTIFICATE_FILE",
+    "TLS_CLIENT_CA_FILE",
+    "TLS_KEY_FILE",
+)
+
+# Settings that only one service has.
+OWN = (
+    "DATA_BAR_TYPES",
+    "EXECUTION_DATA_TARGET",
+    "EXECUTION_EVENT_BACKLOG",
+    "EXECUTION_MARKET_DATA",
+)
+
+# Where the client and the command line look for the services; the execution service finds the data service by it too.
+TARGETS = tuple(f"{service}_TARGET" for service in SERVICES)
+
+KNOWN = frozenset(
+    PREFIX + name
+    for name in (
+        *SHARED,
+        *(f"{service}_{name}" for service in SERVICES for name in (*PER_SERVICE, *SHARED)),
+        *OWN,
+        *TARGETS,
+    )
+)
+
+
+def check_environment(environment: Mapping[str, str] = os.environ, dotenv: Path = Path(".env")) -> None:
+    """Raises InvalidArgument that names each ALPHAFORGE_* variable of the environment or `.env` that nothing reads."""
+    names = {*environment, *(dotenv_values(dotenv) if dotenv.is_file() else ())}
+    unknown = sorted(name for name in names if name.upper().startswith(PREFIX) and name.upper() not in KNOWN)
+    if unknown:
+        raise InvalidArgument(
+            "; ".join(f"{name} is no variable of AlphaForge{_suggestion(name)}" for name in unknown),
+            reason="SETTING_INVALID",
+        )
+
+
+def _suggestion(name: str) -> str:
+    close = difflib.get_close_matches(name.upper(), KNOWN, n=1)
+    return f", did you mean {close[0]}?" if close else ""
