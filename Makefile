@@ -64,6 +64,7 @@ check: build $(BUF)
 	$(BUF) lint protos
 	$(BUF) breaking protos --against protos/released.binpb
 	python tools/gen.py --check
+	python -m tools.dashboards --check
 
 fix: build
 	ruff check --fix-only .
@@ -71,6 +72,7 @@ fix: build
 
 gen: build
 	python tools/gen.py
+	python -m tools.dashboards
 
 bench: build
 	python -m benchmarks

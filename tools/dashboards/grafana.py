@@ -1,0 +1,197 @@
+"""Grafana's dashboard JSON from few words: panels flow from left to right; each has a unit and a description."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Dashboard", "Panel", "Row", "Stat", "TimeSeries"]
+
+DATASOURCE = {"type": "prometheus", "uid": "alphaforge-prometheus"}
+COLUMNS = 24
+
+# Steps of colour: from which value on the panel is that colour.
+Thresholds = Mapping[float, str]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What all panels have. `queries` are (legend, PromQL); `description` says what one sees."""
+
+    title: str
+    description: str
+    queries: Sequence[tuple[str, str]]
+    unit: str
+    width: int = 8
+    height: int = 8
+    minimum: float | None = 0
+    maximum: float | None = None
+    thresholds: Thresholds = field(default_factory=dict)
+    decimals: int | None = None
+
+    kind = "timeseries"
+
+    def json(self, number: int, x: int, y: int) -> dict[str, Any]:
+        """The panel with its number on the dashboard and its place on the grid."""
+        defaults = {
+            "unit": self.unit,
+            "min": self.minimum,
+            "max": self.maximum,
+            "decimals": self.decimals,
+            "color": {"mode": "palette-classic"},
+            **self._defaults(),
+        }
+        return {
+            "id": number,
+            "type": self.kind,
+            "title": self.title,
+            "description": self.description,
+            "datasource": DATASOURCE,
+            "gridPos": {"h": self.height, "w": self.width, "x": x, "y": y},
+            "fieldConfig": {
+                "defaults": {name: value for name, value in defaults.items() if value is not None},
+                "overrides": [],
+            },
+            "options": self._options(),
+            "targets": [
+                {"refId": chr(ord("A") + index), "expr": expr, "legendFormat": legend, "datasource": DATASOURCE}
+                for index, (legend, expr) in enumerate(self.queries)
+            ],
+        }
+
+    def _steps(self) -> dict[str, Any]:
+        steps = [{"color": color, "value": value} for value, color in self.thresholds.items()]
+        return {"mode": "absolute", "steps": [{"color": "green", "value": None}, *steps]}
+
+    def _defaults(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def _options(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class TimeSeries(Panel):
+    """Lines over time; `stacked` ones fill what they add up to."""
+
+    stacked: bool = False
+
+    def _defaults(self) -> dict[str, Any]:
+        return {
+            "custom": {
+                "drawStyle": "line",
+                "lineInterpolation": "linear",
+                "lineWidth": 1,
+                "fillOpacity": 35 if self.stacked else 8,
+                "showPoints": "never",
+                "spanNulls": False,
+                "stacking": {"mode": "normal" if self.stacked else "none", "group": "A"},
+                "thresholdsStyle": {"mode": "dashed" if self.thresholds else "off"},
+            },
+            "thresholds": self._steps(),
+        }
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []},
+            "tooltip": {"mode": "multi", "sort": "desc"},
+        }
+
+
+@dataclass(frozen=True)
+class Stat(Panel):
+    """One number, now; `words` are shown in its place."""
+
+    width: int = 4
+    height: int = 4
+    words: Mapping[int, tuple[str, str]] = field(default_factory=dict)
+
+    kind = "stat"
+
+    def _defaults(self) -> dict[str, Any]:
+        words = {str(value): {"text": text, "color": color} for value, (text, color) in self.words.items()}
+        return {
+            "color": {"mode": "thresholds"},
+            "thresholds": self._steps(),
+            "mappings": [{"type": "value", "options": words}] if words else None,
+        }
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            "colorMode": "value",
+            "graphMode": "none" if self.words else "area",
+            "justifyMode": "auto",
+            "orientation": "auto",
+            "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
+            "textMode": "value",
+        }
+
+
+@dataclass(frozen=True)
+class Row:
+    """A heading and the panels under it."""
+
+    title: str
+    panels: Sequence[Panel]
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    """A dashboard; `engines_of` names a series whose label `engine` fills the menu of engines."""
+
+    uid: str
+    title: str
+    description: str
+    rows: Sequence[Row]
+    engines_of: str | None = None
+
+    def json(self) -> dict[str, Any]:
+        """What Grafana reads from a file."""
+        return {
+            "uid": self.uid,
+            "title": self.title,
+            "description": self.description,
+            "tags": ["alphaforge"],
+            "schemaVersion": 39,
+            "editable": False,
+            "graphTooltip": 1,
+            "refresh": "5s",
+            "time": {"from": "now-15m", "to": "now"},
+            "timezone": "utc",
+            "links": [{"type": "dashboards", "title": "AlphaForge", "tags": ["alphaforge"], "asDropdown": False}],
+            "templating": {"list": list(self._variables())},
+            "panels": list(self._panels()),
+        }
+
+    def _variables(self) -> Iterable[dict[str, Any]]:
+        if self.engines_of is not None:
+            yield {
+                "name": "engine",
+                "label": "engine",
+                "type": "query",
+                "datasource": DATASOURCE,
+                "query": f"label_values({self.engines_of}, engine)",
+                "refresh": 2,
+                "sort": 1,
+                "multi": True,
+                "includeAll": True,
+                "allValue": ".+",
+                "current": {"text": ["All"], "value": ["$__all"]},
+            }
+
+    def _panels(self) -> Iterable[dict[str, Any]]:
+        number = y = 0
+        for row in self.rows:
+            number += 1
+            grid = {"h": 1, "w": COLUMNS, "x": 0, "y": y}
+            yield {"id": number, "type": "row", "title": row.title, "collapsed": False, "gridPos": grid, "panels": []}
+            y += 1
+            x = height = 0
+            for panel in row.panels:
+                if x + panel.width > COLUMNS:
+                    x, y, height = 0, y + height, 0
+                number += 1
+                yield panel.json(number, x, y)
+                x, height = x + panel.width, max(height, panel.height)
+            y += height

@@ -1,0 +1,153 @@
+"""Panels that several dashboards share."""
+
+from __future__ import annotations
+
+from tools.dashboards.grafana import Panel, Row, Stat, TimeSeries
+
+__all__ = ["SERVICES", "calls", "journal", "p99", "process", "rate", "streams", "up"]
+
+SERVICES = ("cache", "data", "execution")
+RATE = "$__rate_interval"
+
+
+def rate(series: str, *, by: str = "", where: str = "") -> str:
+    """Per second, summed over all series or by labels."""
+    grouping = f" by ({by})" if by else ""
+    return f"sum{grouping} (rate({series}{{{where}}}[{RATE}]))"
+
+
+def up(job: str, title: str = "service") -> Stat:
+    return Stat(
+        title,
+        f"Whether Prometheus can read the {job} service.",
+        [("", f'up{{job="{job}"}}')],
+        "none",
+        words={1: ("up", "green"), 0: ("DOWN", "red")},
+    )
+
+
+def p99(job: str) -> Stat:
+    return Stat(
+        "p99 of a call",
+        "99 of 100 calls took less than this in the service, over the last minute.",
+        [("", f'job:grpc_server_handling_seconds:p99_1m{{job="{job}"}}')],
+        "s",
+        thresholds={0.025: "yellow", 0.1: "red"},
+    )
+
+
+def calls(job: str) -> Row:
+    """Rate, errors and duration by RPC."""
+    unary = f'job="{job}", grpc_type="unary"'
+    active = f'job_method:grpc_server_handled:rate1m{{job="{job}"}} > 0'
+    return Row(
+        "Calls",
+        [
+            TimeSeries(
+                "Calls by method",
+                "Unary calls answered, by RPC; those that were called.",
+                [("{{grpc_method}}", active)],
+                "reqps",
+                stacked=True,
+            ),
+            TimeSeries(
+                "Errors by status",
+                "Calls that did not end in OK. INVALID_ARGUMENT and its like are the callers'.",
+                [
+                    (
+                        "{{grpc_code}}",
+                        rate("grpc_server_handled_total", by="grpc_code", where=f'{unary}, grpc_code!="OK"'),
+                    )
+                ],
+                "reqps",
+                stacked=True,
+            ),
+            TimeSeries(
+                "p99 by method",
+                "Time in the service, without the network; 99 of 100 calls took less.",
+                [("{{grpc_method}}", f'job_method:grpc_server_handling_seconds:p99_1m{{job="{job}"}} >= 0')],
+                "s",
+            ),
+        ],
+    )
+
+
+def streams(job: str) -> list[Panel]:
+    where = f'job="{job}", grpc_type="server_stream"'
+    return [
+        TimeSeries(
+            "Open streams",
+            "Subscriptions that are open now, by RPC.",
+            [("{{grpc_method}}", f"sum by (grpc_method) (grpc_server_in_flight{{{where}}})")],
+            "short",
+        ),
+        TimeSeries(
+            "Stream messages",
+            "Messages sent on streams; each carries whatever waited. Heartbeats count.",
+            [("{{grpc_method}}", rate("grpc_server_msg_sent_total", by="grpc_method", where=where))],
+            "mps",
+        ),
+        TimeSeries(
+            "Slow subscribers",
+            "Subscribers that did not keep up; told of a gap, or disconnected. Should be 0.",
+            [("{{job}}", f'increase(alphaforge_stream_slow_subscribers_total{{job="{job}"}}[{RATE}])')],
+            "short",
+        ),
+    ]
+
+
+def journal(job: str) -> Row:
+    def series(name: str, legend: str) -> tuple[str, str]:
+        return (legend, rate(f"alphaforge_journal_{name}_total", where=f'job="{job}"'))
+
+    return Row(
+        "Journal",
+        [
+            TimeSeries(
+                "Journal records and commits",
+                "Inputs written, and the transactions that they shared.",
+                [series("records", "records"), series("commits", "commits")],
+                "wps",
+            ),
+            TimeSeries("Journal bytes", "What is written for the inputs.", [series("record_bytes", "written")], "Bps"),
+            TimeSeries(
+                "Journal backlog and failures",
+                "Records that wait to be written; writes that failed, which should be 0.",
+                [
+                    ("waiting", f'alphaforge_journal_waiting_records{{job="{job}"}}'),
+                    ("failures", f'increase(alphaforge_journal_failures_total{{job="{job}"}}[{RATE}])'),
+                ],
+                "short",
+            ),
+        ],
+    )
+
+
+def process(jobs: str, width: int = 8) -> Row:
+    where = f'{{job=~"{jobs}"}}'
+    return Row(
+        "Process",
+        [
+            TimeSeries(
+                "Processor",
+                "Processors used; 1 is one of them, all the time.",
+                [("{{job}}", f"rate(process_cpu_seconds_total{where}[{RATE}])")],
+                "none",
+                width=width,
+            ),
+            TimeSeries(
+                "Memory",
+                "What the process holds in memory.",
+                [("{{job}}", f"process_resident_memory_bytes{where}")],
+                "bytes",
+                width=width,
+            ),
+            TimeSeries(
+                "Open files",
+                "Connections, the journal and the process's own.",
+                [("{{job}}", f"process_open_fds{where}")],
+                "short",
+                width=width,
+            ),
+        ],
+    )
