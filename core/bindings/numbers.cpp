@@ -27,10 +27,20 @@ nb::handle decimal_type() {
   return type;
 }
 
-// NumPy's scalar type of that name; none in a process that has not imported NumPy, which then has no such scalars either.
-nb::object numpy_type(const char* name) {
+// NumPy's floating scalar types; none in a process that has not imported NumPy, which then has no such scalars either.
+struct NumpyFloats {
+  nb::handle floating, float32;
+};
+
+NumpyFloats numpy_floats() {
+  static NumpyFloats types;
+  if (types.floating.is_valid()) return types;
   const nb::object numpy = nb::steal(PyImport_GetModule(nb::str("numpy").ptr()));
-  return numpy.is_valid() ? numpy.attr(name) : nb::object();
+  if (numpy.is_valid()) {
+    types.float32 = nb::object(numpy.attr("float32")).release();
+    types.floating = nb::object(numpy.attr("floating")).release();
+  }
+  return types;
 }
 
 [[noreturn]] void out_of_range(const char* what) {
@@ -80,14 +90,16 @@ int128 from_foreign(nb::handle value, const char* what) {
   if (PyLong_Check(object)) return scale_up(from_int(value, what), kPlaces, what);
   if (PyUnicode_Check(object)) return parse_decimal(to_text(value, what), kPlaces, what);
   if (nb::isinstance(value, decimal_type())) return parse_decimal(text_of(value), kPlaces, what);
+  const NumpyFloats numpy = numpy_floats();
+  if (numpy.floating.is_valid() && nb::isinstance(value, numpy.floating)) {
+    if (value.type().is(numpy.float32)) return decimal_of(static_cast<float>(PyFloat_AsDouble(object)), what);
+    // float16 and long double know their own shortest decimal.
+    return parse_rounded(text_of(value), kPlaces, what);
+  }
   if (const nb::object index = as_index(value); index.is_valid()) {
     return scale_up(from_int(index, what), kPlaces, what);
   }
-  const nb::object floating = numpy_type("floating");
-  if (!floating.is_valid() || !nb::isinstance(value, floating)) unsupported(value, what, kNumber);
-  if (nb::isinstance(value, numpy_type("float32"))) return decimal_of(static_cast<float>(PyFloat_AsDouble(object)), what);
-  // float16 and long double know their own shortest decimal.
-  return parse_rounded(text_of(value), kPlaces, what);
+  unsupported(value, what, kNumber);
 }
 
 std::int64_t to_int64(nb::handle value, const char* what, Reason reason) {
