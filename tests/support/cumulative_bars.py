@@ -1,9 +1,8 @@
 """Bars computed a third way, straight from cumulative sums, for real trades in order of time.
 
-Nothing here goes tick by tick through a state, as the engine and its twin do. With C(i) the volume and W(x) the
-value of the first x units traded, volume bar k is what lies between C = (k-1)V and kV, and dollar bar k ends at the
-least x on the grid of 1e-9 with W(x) >= kD. All numbers are integers: prices and quantities in 1e-9, values in
-1e-18.
+Nothing here goes tick by tick through a state, as the engine and its twin do. With C(i) the volume and W(x) the value
+of the first x units traded, volume bar k is what lies between C = (k-1)V and kV, and dollar bar k ends at the least x
+on the grid of 1e-9 with W(x) >= kD. All numbers are integers: prices and quantities in 1e-9, values in 1e-18.
 """
 
 from __future__ import annotations

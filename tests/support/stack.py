@@ -56,6 +56,12 @@ class Stack:
         """What a client process needs to find this stack."""
         return {f"ALPHAFORGE_{noun.upper()}_TARGET": self.target(noun) for noun in NOUNS}
 
+    def serve(self, *nouns: str) -> None:
+        """Start those of the services that do not run yet."""
+        for noun in nouns:
+            if noun not in self.processes:
+                self.start(noun)
+
     def log(self, noun: str) -> Path:
         return self.data_dir / f"{noun}.log"
 
@@ -72,7 +78,8 @@ class Stack:
 
     def wait_ready(self, noun: str) -> None:
         deadline = time.monotonic() + READY_TIMEOUT_S
-        with grpc.insecure_channel(self.target(noun)) as channel:
+        impatient = [("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 200)]
+        with grpc.insecure_channel(self.target(noun), options=impatient) as channel:
             health = health_pb2_grpc.HealthStub(channel)
             while time.monotonic() < deadline and self.processes[noun].poll() is None:
                 try:
@@ -105,11 +112,9 @@ class Stack:
 
 @contextmanager
 def running_stack(data_dir: Path) -> Iterator[Stack]:
-    """All three services, serving."""
+    """A place for the services; each starts when a test first needs it, and all that run are stopped at the end."""
     stack = Stack(data_dir)
     try:
-        for noun in NOUNS:
-            stack.start(noun)
         yield stack
     finally:
         for noun in reversed(list(stack.processes)):

@@ -5,7 +5,10 @@ Small alphabets make collisions likely, and collisions are where rules decide so
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fractions import Fraction
+from random import Random
 from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
@@ -37,11 +40,6 @@ class Operation(NamedTuple):
     arguments: Any = None
 
 
-def often(common: st.SearchStrategy[Any], rare: st.SearchStrategy[Any], odds: int = 12) -> st.SearchStrategy[Any]:
-    """`rare` about once in so many draws."""
-    return st.integers(0, odds - 1).flatmap(lambda n: rare if n == odds - 1 else common)
-
-
 def long_lists(elements: st.SearchStrategy[Any], max_size: int) -> st.SearchStrategy[list[Any]]:
     """Lists that are often long, and still shrink to nothing."""
     return st.sampled_from((0, max_size // 3, max_size * 2 // 3)).flatmap(
@@ -49,23 +47,64 @@ def long_lists(elements: st.SearchStrategy[Any], max_size: int) -> st.SearchStra
     )
 
 
+class Chooser:
+    """Fills a table of possible steps once, so that drawing one is a single choice.
+
+    Drawing each field by itself would take most of a test's time. Plain entries come first: failures shrink to them.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(seed)
+        self.rare = 0
+
+    def often(self, common: Sequence[Any], rare: Sequence[Any], odds: int) -> Any:
+        """One of `rare` about once in so many choices."""
+        if self.random.randrange(odds):
+            return self.random.choice(common)
+        self.rare += 1
+        return self.random.choice(rare)
+
+    def table(self, size: int, make: Callable[[], Any]) -> tuple[Any, ...]:
+        entries = []
+        for _ in range(size):
+            self.rare = 0
+            entry = make()
+            entries.append((self.rare, entry))
+        return tuple(entry for _, entry in sorted(entries, key=lambda pair: pair[0]))
+
+
+def tick_table(prices: Sequence[Fraction], quantities: Sequence[Fraction]) -> tuple[tuple[int, Tick], ...]:
+    """Steps in time, and ticks whose own times are still 0."""
+    chooser = Chooser(seed=1)
+
+    def make() -> tuple[int, Tick]:
+        tick = Tick(
+            chooser.often(("A",), INSTRUMENTS, odds=3),
+            chooser.often(GRID, prices, odds=12),
+            chooser.often(QUANTITIES, quantities, odds=20),
+            chooser.random.choice(SIDES),
+            chooser.random.choice(("", "", "1", "2")),
+        )
+        return chooser.often(STEPS, STEPS_BACK + LONG_STEPS, odds=6), tick
+
+    return chooser.table(4000, make)
+
+
+ACCEPTED_TICKS = tick_table(ODD_PRICES, (HUGE_QUANTITY,))
+ANY_TICKS = tick_table(ODD_PRICES + REFUSED_PRICES, (HUGE_QUANTITY, Fraction(0)))
+
+
+def entries_of(table: tuple[Any, ...]) -> st.SearchStrategy[Any]:
+    """As `sampled_from`, which hashes the whole table whenever it is made."""
+    return st.integers(0, len(table) - 1).map(table.__getitem__)
+
+
 def steps() -> st.SearchStrategy[int]:
-    return often(st.sampled_from(STEPS), st.sampled_from(STEPS_BACK + LONG_STEPS), odds=6)
+    return st.sampled_from(STEPS * 3 + STEPS_BACK + LONG_STEPS)
 
 
-@st.composite
-def bare_ticks(draw: st.DrawFn, start: int = MIDNIGHT, refused: bool = True) -> tuple[int, Tick]:
-    """A step in time and a tick whose times are still 0."""
-    price = draw(often(st.sampled_from(GRID), st.sampled_from(ODD_PRICES + (REFUSED_PRICES if refused else ()))))
-    quantity = draw(often(st.sampled_from(QUANTITIES), st.sampled_from((Fraction(0), HUGE_QUANTITY)), odds=20))
-    tick = Tick(
-        draw(often(st.just("A"), st.sampled_from(INSTRUMENTS), odds=3)),
-        price,
-        quantity,
-        draw(st.sampled_from(SIDES)),
-        draw(st.sampled_from(("", "", "1", "2"))),
-    )
-    return draw(steps()), tick
+def bare_ticks(refused: bool = True) -> st.SearchStrategy[tuple[int, Tick]]:
+    return entries_of(ANY_TICKS if refused else ACCEPTED_TICKS)
 
 
 def at(tick: Tick, time: int) -> Tick:
@@ -137,25 +176,36 @@ def data_histories(draw: st.DrawFn, max_size: int = 40) -> list[Operation]:
     return history
 
 
-@st.composite
-def orders(draw: st.DrawFn, order_id: str) -> Order:
-    """Every type in every time in force, priced on the ticks' grid."""
-    order_type = draw(st.sampled_from(("Market", "Limit", "Limit", "Limit", "Stop", "StopLimit")))
-    time_in_force = draw(
-        st.sampled_from(("Day", "GoodTillCancel", "GoodTillCancel", "ImmediateOrCancel", "FillOrKill"))
-    )
-    return Order(
-        order_id,
-        symbol=draw(often(st.just("A"), st.just("B"), odds=5)),
-        side=draw(st.sampled_from(("Buy", "Sell"))),
-        order_type=order_type,
-        quantity=draw(st.sampled_from(QUANTITIES)),
-        price=draw(st.sampled_from(GRID)) if order_type in HAS_PRICE else None,
-        stop_price=draw(st.sampled_from(GRID)) if order_type in HAS_STOP else None,
-        time_in_force=time_in_force,
-        strategy_id=draw(st.sampled_from(("s", "s", "t"))),
-        post_only=order_type == "Limit" and time_in_force in ("Day", "GoodTillCancel") and draw(st.booleans()),
-    )
+def order_table() -> tuple[Order, ...]:
+    """Every type in every time in force, priced on the ticks' grid; the ids are still empty."""
+    chooser = Chooser(seed=2)
+    choose = chooser.random.choice
+
+    def make() -> Order:
+        order_type = choose(("Market", "Limit", "Limit", "Limit", "Stop", "StopLimit"))
+        time_in_force = choose(("Day", "GoodTillCancel", "GoodTillCancel", "ImmediateOrCancel", "FillOrKill"))
+        may_post = order_type == "Limit" and time_in_force in ("Day", "GoodTillCancel")
+        return Order(
+            order_id="",
+            symbol=chooser.often(("A",), ("B",), odds=5),
+            side=choose(("Buy", "Sell")),
+            order_type=order_type,
+            quantity=choose(QUANTITIES),
+            price=choose(GRID) if order_type in HAS_PRICE else None,
+            stop_price=choose(GRID) if order_type in HAS_STOP else None,
+            time_in_force=time_in_force,
+            strategy_id=choose(("s", "s", "t")),
+            post_only=may_post and chooser.often((False,), (True,), odds=4),
+        )
+
+    return chooser.table(4000, make)
+
+
+ORDERS = order_table()
+
+
+def orders(order_id: str) -> st.SearchStrategy[Order]:
+    return entries_of(ORDERS).map(lambda order: replace(order, order_id=order_id))
 
 
 @st.composite
@@ -182,7 +232,7 @@ def execution_histories(draw: st.DrawFn, max_size: int = 40) -> list[Operation]:
     time, submitted, ticks, history = MIDNIGHT - MINUTE, [], [], []
     names = ("submit",) * 8 + ("tick",) * 8 + ("again", "repeat", "cancel", "modify", "modify", "advance")
     rare = ("halt", "resume", "resume", "cancel_all", "batch", "batch")
-    for name in draw(long_lists(often(st.sampled_from(names), st.sampled_from(rare), odds=15), max_size)):
+    for name in draw(long_lists(st.sampled_from(names * 3 + rare), max_size)):
         if name in ("tick", "batch"):
             fresh = []
             for step, tick in draw(st.lists(bare_ticks(), min_size=1, max_size=1 if name == "tick" else 5)):
@@ -219,7 +269,7 @@ def changes(draw: st.DrawFn, order: Order) -> tuple[str, dict[str, Fraction]]:
     changed = {
         name: draw(st.sampled_from(QUANTITIES if name == "quantity" else GRID))
         for name in sorted(names)
-        if has[name] or draw(often(st.just(False), st.just(True)))
+        if has[name] or draw(st.integers(0, 11)) == 11
     }
     return order.order_id, changed
 
@@ -270,6 +320,10 @@ def cache_histories(draw: st.DrawFn, max_size: int = 60) -> list[Operation]:
         "get_many": st.tuples(keys),
         "put_many": st.tuples(st.dictionaries(key, value, max_size=4), cache_ttls()),
         "delete_many": st.tuples(keys),
+        "put_if_absent": st.tuples(key, value, cache_ttls()),
+        "touch": st.tuples(key, cache_ttls()),
+        "ttl": st.tuples(key),
+        "keys": st.tuples(st.sampled_from(("", "a", "ab", "x"))),
         "wait": st.tuples(st.sampled_from((0.5, 1.0, 1.5, 60.0))),
         "clear": st.just(()),
     }

@@ -20,8 +20,9 @@ Readings (where the rules leave a choice, this twin takes the one named here):
   respect (market time, duplicates, `ts_init`).
 - "Value overflow" is the tick's own value, and any sum of volume or value in a bar that the tick would join.
 - "Within a day of 2^63" includes the tick exactly one day before it.
-- A bar closed by `stop()` is partial; the next tick of the same interval opens another bar, not partial by that
-  alone.
+- A bar closed by `stop()` is partial, and what comes next starts anew (a dollar bar with progress 0); the next tick
+  of the same interval opens another bar, not partial by that alone.
+- An open bar shows the sequence that it will get if it is emitted.
 - `reset(instrument_id)` forgets that instrument; counts and the engine's clock stay. `reset()` makes the engine
   new.
 """
@@ -391,6 +392,7 @@ class DataEngine:
             for series in instrument.series:
                 if series.open:
                     series.open.is_partial = True
+                    series.progress = Fraction(0)
                     bar = series.close()
                     self.keep([bar] if bar else [])
 
@@ -415,7 +417,9 @@ class DataEngine:
 
     def open_bars(self, instrument_id: str) -> list[Bar]:
         instrument = self.instruments.get(instrument_id)
-        return [replace(series.open) for series in instrument.series if series.open] if instrument else []
+        if instrument is None:
+            return []
+        return [replace(series.open, sequence=series.sequence + 1) for series in instrument.series if series.open]
 
 
 def same_trade(a: Tick, b: Tick) -> bool:

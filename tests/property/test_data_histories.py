@@ -1,0 +1,131 @@
+"""Random histories give the same bars on the data engine and on its twin, field by field."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alphaforge_core.data import DataEngine, DataEngineConfig
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support import strategies
+from tests.support.native import native_tick, plain_bar, tick_columns
+from tests.support.strategies import Operation
+from tests.support.tape import Tick
+from tests.support.twins import data as twins
+
+COUNTS = ("ticks_processed", "ticks_rejected", "late_ticks", "duplicate_ticks", "bars_generated", "instruments")
+
+
+def bars_of_batch(engine: DataEngine, ticks: list[Tick], *, columns: bool) -> list[dict[str, Any]]:
+    if columns:
+        return list(map(plain_bar, engine.process_trade_ticks(**tick_columns(ticks))))
+    return list(map(plain_bar, engine.process_trade_ticks([native_tick(tick) for tick in ticks])))
+
+
+class Pair:
+    """An engine and its twin, given the same calls; each call's answers must agree."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.twin = twins.DataEngine(twins.Config(**settings))
+        self.engine = DataEngine(DataEngineConfig(**settings))
+
+    def do(self, operation: Operation, *, columns: bool) -> None:
+        name, given = operation
+        expected: list[twins.Bar] = []
+        actual: list[dict[str, Any]] = []
+        if name == "tick":
+            expected = self.twin.process_trade_tick(given)
+            actual = list(map(plain_bar, self.engine.process_trade_tick(native_tick(given))))
+        elif name == "batch":
+            expected = [bar for tick in given for bar in self.twin.process_trade_tick(tick)]
+            actual = bars_of_batch(self.engine, given, columns=columns)
+        elif name == "advance":
+            expected = self.twin.advance_time(given)
+            actual = list(map(plain_bar, self.engine.advance_time(given)))
+        elif name == "stop":
+            self.twin.stop()
+            self.engine.stop()
+        elif name == "reset":
+            self.twin.reset(given)
+            self.engine.reset(given)
+        elif name == "query":
+            self.compare_state()
+        assert actual == [bar.public() for bar in expected], operation
+        self.compare_counts()
+
+    def compare_counts(self) -> None:
+        statistics = self.engine.statistics()
+        assert {name: getattr(statistics, name) for name in COUNTS} == self.twin.statistics()
+
+    def compare_state(self) -> None:
+        assert self.engine.instruments() == list(self.twin.instruments)
+        for instrument_id in strategies.INSTRUMENTS:
+            for bar_type in self.twin.types:
+                kept = self.engine.get_bars(instrument_id, bar_type.name)
+                assert list(map(plain_bar, kept)) == [
+                    bar.public() for bar in self.twin.get_bars(instrument_id, bar_type.name)
+                ]
+            # Whether an unfinished bar counts as partial is not ruled.
+            opened = [{**plain_bar(bar), "is_partial": None} for bar in self.engine.open_bars(instrument_id)]
+            assert opened == [{**bar.public(), "is_partial": None} for bar in self.twin.open_bars(instrument_id)]
+
+
+@given(strategies.data_settings(), strategies.data_histories(), st.booleans())
+def test_every_call_answers_as_the_twin_does(settings: dict[str, Any], history: list[Operation], columns: bool) -> None:
+    pair = Pair(settings)
+    for operation in history:
+        pair.do(operation, columns=columns)
+    pair.compare_state()
+
+
+@given(strategies.tick_histories(max_size=30, refused=False), st.lists(st.integers(1, 9), min_size=1, max_size=5))
+def test_volume_and_value_are_conserved_by_every_type_however_the_ticks_are_cut(
+    ticks: list[Tick], sizes: list[int]
+) -> None:
+    types = ["1tick", "3tick", "0.5volume", "3volume", "50dollar", "1000dollar"]
+    settings = {"bar_types": types, "max_bars_per_tick": 50, "max_bars_per_instrument": 10**6}
+    whole, cut = DataEngine(DataEngineConfig(**settings)), DataEngine(DataEngineConfig(**settings))
+    expected = bars_of_batch(whole, ticks, columns=True)
+    actual, start = [], 0
+    while start < len(ticks):
+        size = sizes[len(actual) % len(sizes)]
+        actual += bars_of_batch(cut, ticks[start : start + size], columns=False)
+        start += size
+    assert actual == expected
+
+    twin = twins.DataEngine(twins.Config(bar_types=["1tick"]))
+    accepted = [tick for tick in ticks if twin.process_trade_tick(tick)]
+    bars = expected + [plain_bar(bar) for name in strategies.INSTRUMENTS for bar in whole.open_bars(name)]
+    for bar_type in types:
+        ours = [bar for bar in bars if bar["bar_type"] == bar_type]
+        assert sum(bar["volume"] for bar in ours) == sum(tick.quantity for tick in accepted)
+        assert sum(bar["value"] for bar in ours) == sum(tick.price * tick.quantity for tick in accepted)
+        assert sum(bar["trade_count"] for bar in ours) == len(accepted)
+        assert all(bar["volume"] > 0 for bar in ours)
+
+
+@given(strategies.tick_histories(max_size=30), strategies.tick_histories(max_size=30))
+def test_interleaved_instruments_give_what_each_gives_alone(a: list[Tick], b: list[Tick]) -> None:
+    settings = {"bar_types": ["1s", "2tick", "1volume", "100dollar"], "max_bars_per_tick": 8}
+    ours = [tick._replace(instrument_id="A") for tick in a]
+    theirs = [tick._replace(instrument_id="B") for tick in b]
+    mixed = [tick for pair in zip(ours, theirs, strict=False) for tick in pair]
+    mixed += ours[len(theirs) :] + theirs[len(ours) :]
+    together = bars_of_batch(DataEngine(DataEngineConfig(**settings)), mixed, columns=True)
+    for name, ticks in (("A", ours), ("B", theirs)):
+        alone = bars_of_batch(DataEngine(DataEngineConfig(**settings)), ticks, columns=True)
+        assert [bar for bar in together if bar["instrument_id"] == name] == alone
+
+
+@given(st.sampled_from(strategies.BAR_TYPES) | st.text("0123456789.msinhourdaytickvle", max_size=12))
+def test_bar_types_have_one_canonical_name(text: str) -> None:
+    try:
+        expected = twins.parse_bar_type(text).name
+    except ValueError:
+        expected = None
+    try:
+        actual = DataEngine(DataEngineConfig(bar_types=[text])).bar_types[0]
+    except ValueError:
+        actual = None
+    assert actual == expected

@@ -1,0 +1,54 @@
+"""The documented modules over one transport or the other, as tests use them."""
+
+from __future__ import annotations
+
+import importlib
+import uuid
+from contextlib import ExitStack
+from types import ModuleType
+from typing import Any
+
+from tests.support.stack import Stack
+
+
+class Api:
+    """`cache`, `data`, `execution`, `model`, `time` and `errors` are the documented modules.
+
+    The methods that make engines hide the one difference between the transports: in process an engine belongs to its
+    object, on a service it has a name, so each engine made here gets a name of its own.
+    """
+
+    def __init__(self, package: str, stack: Stack | None) -> None:
+        self.stack = stack
+        self.cleanup = ExitStack()
+        self.cache, self.data, self.execution, self.model, self.time = (
+            importlib.import_module(f"{package}.{name}") for name in ("cache", "data", "execution", "model", "time")
+        )
+        self.errors: ModuleType = importlib.import_module("alphaforge_core.errors")
+
+    @property
+    def remote(self) -> bool:
+        return self.stack is not None
+
+    def place(self, noun: str, name: str | None = None) -> dict[str, Any]:
+        """The keywords that lead a constructor to its engine; a new name unless one is given."""
+        if self.stack is None:
+            return {}
+        self.stack.serve(noun)
+        return {"name": name or f"test-{uuid.uuid4()}", "target": self.stack.target(noun)}
+
+    def make_cache(self, **settings: Any) -> Any:
+        return self._closing(self.cache.GenericCache(**settings, **self.place("cache")))
+
+    def make_data_engine(self, **settings: Any) -> Any:
+        config = self.data.DataEngineConfig(**settings)
+        return self._closing(self.data.DataEngine(config, **self.place("data")))
+
+    def make_execution_engine(self, **settings: Any) -> Any:
+        config = self.execution.ExecutionEngineConfig(**settings)
+        return self._closing(self.execution.ExecutionEngine(config, **self.place("execution")))
+
+    def _closing(self, engine: Any) -> Any:
+        if self.stack is not None:
+            self.cleanup.callback(engine.close)
+        return engine
