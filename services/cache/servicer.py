@@ -44,6 +44,7 @@ from services.common.metrics import EngineCollector
 from services.common.registry import Registry
 from services.common.rpc import Handler
 from services.common.server import Health
+from services.common.service_metrics import StreamCollector
 from services.common.streams import Subscribers
 
 __all__ = ["CacheServicer"]
@@ -91,7 +92,8 @@ class CacheServicer:
     def collectors(self) -> Sequence[Collector]:
         """The counters of each cache."""
         return [
-            EngineCollector("cache", COUNTERS, lambda: ((each.name, each.engine) for each in self._caches.engines()))
+            EngineCollector("cache", COUNTERS, lambda: ((each.name, each.engine) for each in self._caches.engines())),
+            StreamCollector(self._subscribers),
         ]
 
     async def start(self, health: Health) -> None:

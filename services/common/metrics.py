@@ -33,6 +33,7 @@ __all__ = [
     "MetricsServer",
     "RpcCollector",
     "new_registry",
+    "series_of",
 ]
 
 # A unary call takes some hundreds of microseconds on one machine, its handler some tens.
@@ -145,15 +146,20 @@ class EngineCollector(Collector):
         values = {name: engine.statistics().as_dict() for name, engine in self._engines()}
         values.setdefault("default", {})
         for name, kind, unit, text in self._counters:
-            series, scale = _series(self._noun, name, unit)
+            series, scale = series_of(self._noun, name, kind, unit)
             family = (CounterMetricFamily if kind == "counter" else GaugeMetricFamily)(series, text, labels=("engine",))
             for engine, statistics in values.items():
                 family.add_metric((engine,), float(statistics.get(name, 0)) * scale)
             yield family
 
 
-def _series(noun: str, name: str, unit: str) -> tuple[str, float]:
-    """The name of a counter's series and what its values are multiplied by: Prometheus wants base units, seconds."""
+def series_of(noun: str, name: str, kind: str, unit: str) -> tuple[str, float]:
+    """The name of a counter's series and what its values are multiplied by.
+
+    Prometheus wants base units, seconds, and the word "total" of a counter at the end, where the exposition puts it.
+    """
+    if kind == "counter":
+        name = name.removeprefix("total_")
     for short, scale in (("ns", 1e-9), ("ms", 1e-3)):
         if unit == short:
             return f"alphaforge_{noun}_{name.removesuffix(f'_{short}')}_seconds", scale

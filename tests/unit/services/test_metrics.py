@@ -83,12 +83,15 @@ def test_engines_report_their_counters_in_base_units_and_the_default_one_before_
         ("memory_usage_bytes", "gauge", "bytes", "Memory."),
         ("latency_ns", "gauge", "ns", "Latency."),
         ("wait_ms", "gauge", "ms", "Wait."),
+        ("total_volume", "counter", "units", "Volume."),
     )
-    engines = [("a", Engine(ticks_processed=5, memory_usage_bytes=7, latency_ns=1500.0, wait_ms=2.5))]
+    statistics = Engine(ticks_processed=5, memory_usage_bytes=7, latency_ns=1500.0, wait_ms=2.5, total_volume=3)
+    engines = [("a", statistics)]
     registry = CollectorRegistry()
     registry.register(EngineCollector("data", counters, lambda: engines))
     metrics = scrape(registry)
     assert values(metrics["alphaforge_data_ticks_processed"], "_total") == {("a",): 5, ("default",): 0}
+    assert values(metrics["alphaforge_data_volume"], "_total") == {("a",): 3, ("default",): 0}
     assert values(metrics["alphaforge_data_memory_usage_bytes"]) == {("a",): 7, ("default",): 0}
     assert values(metrics["alphaforge_data_latency_seconds"]) == {("a",): 1.5e-6, ("default",): 0}
     assert values(metrics["alphaforge_data_wait_seconds"]) == {("a",): 2.5e-3, ("default",): 0}

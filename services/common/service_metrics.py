@@ -1,0 +1,63 @@
+"""Metrics of what the services share: their streams and their journals.
+
+Each series is declared once, as the core declares the engines' counters: name, kind, unit, help.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from services.common.journal import JournalStatistics
+from services.common.streams import Subscribers
+
+__all__ = ["JOURNAL_COUNTERS", "STREAM_COUNTERS", "JournalCollector", "StreamCollector"]
+
+Counters = Sequence[tuple[str, str, str, str]]
+
+STREAM_COUNTERS: Counters = (
+    ("subscribers", "gauge", "streams", "Streams that are open."),
+    ("subscribers_limit", "gauge", "streams", "Streams that may be open at once (max_subscribers)."),
+    ("slow_subscribers", "counter", "streams", "Subscribers told of a gap or ended because they did not keep up."),
+)
+
+JOURNAL_COUNTERS: Counters = (
+    ("commits", "counter", "commits", "Transactions written; many records share one."),
+    ("records", "counter", "records", "Inputs written."),
+    ("record_bytes", "counter", "bytes", "Bytes of the inputs written."),
+    ("failures", "counter", "commits", "Transactions that failed; nothing of them was applied or acknowledged."),
+    ("waiting_records", "gauge", "records", "Inputs that wait for the next transaction."),
+    ("held_bytes", "gauge", "bytes", "Bytes of the inputs and checkpoints that are kept."),
+)
+
+
+class StreamCollector(Collector):
+    """How many streams of a service are open, and how many were too slow."""
+
+    def __init__(self, subscribers: Subscribers) -> None:
+        self._subscribers = subscribers
+
+    def collect(self) -> Iterator[Metric]:
+        subscribers = self._subscribers
+        return _families("stream", STREAM_COUNTERS, (subscribers.count, subscribers.limit, subscribers.slow))
+
+
+class JournalCollector(Collector):
+    """What the journals of a service have written, together."""
+
+    def __init__(self, statistics: Callable[[], Iterable[JournalStatistics]]) -> None:
+        self._statistics = statistics
+
+    def collect(self) -> Iterator[Metric]:
+        totals = [0] * len(JOURNAL_COUNTERS)
+        for journal in self._statistics():
+            totals = [total + value for total, value in zip(totals, journal, strict=True)]
+        return _families("journal", JOURNAL_COUNTERS, totals)
+
+
+def _families(group: str, counters: Counters, values: Iterable[int]) -> Iterator[Metric]:
+    for (name, kind, _unit, text), value in zip(counters, values, strict=True):
+        family = CounterMetricFamily if kind == "counter" else GaugeMetricFamily
+        yield family(f"alphaforge_{group}_{name}", text, value=value)
