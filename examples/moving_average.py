@@ -1,0 +1,138 @@
+"""A strategy process: follows bars, trades the crossing of two moving averages, protects itself with a stop.
+
+Start the stack (`make run`), then this program, then give it a market in a third terminal:
+
+    python examples/moving_average.py --instrument BTCUSDT-PERP.BINANCE
+    alphaforge replay trades.csv.gz --engine default --bars 100tick --speed 100x
+
+The execution service follows the trades of the data engine of the same name, so the orders meet the very ticks of which
+the bars were made. The program ends when no bar has come for `--patience` seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import threading
+from collections import deque
+from collections.abc import Iterator
+from decimal import Decimal
+from queue import Empty, Queue
+
+from alphaforge_client.data import DataEngine, DataEngineConfig, Gap
+from alphaforge_client.execution import ExecutionEngine, Order, OrderSide, TimeInForce
+from alphaforge_client.model import Bar
+
+STRATEGY = "moving-average"
+QUANTITY = 0.01
+FAST, SLOW = 3, 8
+STOP_DISTANCE = Decimal("0.9985")
+TARGET_DISTANCE = Decimal("1.0010")
+
+
+class MovingAverage:
+    """Long while the fast average is above the slow one; a limit takes the profit, a stop bounds the loss."""
+
+    def __init__(self, venue: ExecutionEngine, symbol: str) -> None:
+        self._venue = venue
+        self._symbol = symbol
+        self._closes: deque[Decimal] = deque(maxlen=SLOW)
+        self._exits: list[str] = []
+
+    def on_bar(self, bar: Bar) -> None:
+        self._closes.append(bar.close.as_decimal())
+        if len(self._closes) < SLOW:
+            return
+        closes = list(self._closes)
+        rising = sum(closes[-FAST:]) / FAST > sum(closes) / SLOW
+        position = self._position()
+        if rising and position == 0:
+            self._enter(bar.close.as_decimal())
+        elif not rising and position > 0:
+            self._leave(float(position))
+
+    def _enter(self, price: Decimal) -> None:
+        self._cancel_exits()
+        self._venue.submit_order(Order.market(self._symbol, OrderSide.Buy, QUANTITY, STRATEGY))
+        target, stop = (float(round(price * distance, 1)) for distance in (TARGET_DISTANCE, STOP_DISTANCE))
+        keep = TimeInForce.GoodTillCancel
+        self._exits = self._venue.submit_orders(
+            [
+                Order.limit(self._symbol, OrderSide.Sell, QUANTITY, target, keep, STRATEGY),
+                Order.stop(self._symbol, OrderSide.Sell, QUANTITY, stop, keep, STRATEGY),
+            ]
+        )
+
+    def _leave(self, quantity: float) -> None:
+        self._cancel_exits()
+        self._venue.submit_order(Order.market(self._symbol, OrderSide.Sell, quantity, STRATEGY))
+
+    def _cancel_exits(self) -> None:
+        for order_id in self._exits:
+            self._venue.cancel_order(order_id)
+        self._exits = []
+
+    def _position(self) -> Decimal:
+        positions = self._venue.get_positions(STRATEGY)
+        return next((p.net_quantity for p in positions if p.symbol == self._symbol), Decimal(0))
+
+
+def bars(data: DataEngine, instrument: str, bar_type: str, patience: float) -> Iterator[Bar]:
+    """The instrument's bars as they close, until none has come for `patience` seconds."""
+    waiting: Queue[Bar] = Queue(maxsize=10_000)
+    subscription = data.subscribe_bars(instruments=[instrument], bar_types=[bar_type])
+
+    def follow() -> None:
+        for item in subscription:
+            if isinstance(item, Gap):
+                print("missed bars:", item)
+            else:
+                waiting.put(item)
+
+    thread = threading.Thread(target=follow)
+    thread.start()
+    try:
+        while True:
+            yield waiting.get(timeout=patience)
+    except Empty:
+        pass
+    finally:
+        subscription.close()
+        thread.join()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--instrument", default="BTCUSDT-PERP.BINANCE")
+    parser.add_argument("--bar-type", default="100tick")
+    parser.add_argument("--engine", default="default", help="the name of the data and the execution engine")
+    parser.add_argument("--patience", type=float, default=30.0, help="seconds without a bar before it ends")
+    arguments = parser.parse_args()
+    config = DataEngineConfig(bar_types=[arguments.bar_type])
+    with DataEngine(config, name=arguments.engine) as data, ExecutionEngine(name=arguments.engine) as venue:
+        venue.wait_ready(timeout=10)
+        strategy = MovingAverage(venue, arguments.instrument)
+        print(f"following {arguments.bar_type} bars of {arguments.instrument}", flush=True)
+        count = 0
+        for bar in bars(data, arguments.instrument, arguments.bar_type, arguments.patience):
+            strategy.on_bar(bar)
+            count += 1
+        venue.cancel_all_orders(STRATEGY)
+        report(data, venue, count)
+
+
+def report(data: DataEngine, venue: ExecutionEngine, count: int) -> None:
+    print(f"\n{count} bars")
+    print("\nfills")
+    for fill in venue.get_fills(STRATEGY):
+        print(f"  {fill.side.name:4} {fill.quantity} @ {fill.price} {fill.liquidity_side.name.lower()} {fill.order_id}")
+    print("\npositions")
+    for position in venue.get_positions(STRATEGY):
+        print(f"  {position.symbol} {position.net_quantity} realized {position.realized_pnl}, unrealized {position.unrealized_pnl}")
+    for title, statistics in (("data engine", data.statistics()), ("execution engine", venue.statistics())):
+        print(f"\n{title}")
+        for name, value in statistics.as_dict().items():
+            print(f"  {name:26} {value:,}")
+
+
+if __name__ == "__main__":
+    main()
