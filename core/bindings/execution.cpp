@@ -1,7 +1,12 @@
-#include "bindings.hpp"
+#include "execution.hpp"
 
 namespace alphaforge::bindings {
 
-void bind_execution(nb::module_) {}
+void bind_execution(nb::module_ m) {
+  bind_order(m);
+  bind_execution_values(m);
+  bind_execution_config(m);
+  bind_execution_engine(m);
+}
 
 }  // namespace alphaforge::bindings

@@ -1,3 +1,35 @@
-"""Orders on a simulated venue."""
+"""Orders on a simulated venue that fills them against real trades, by price and time, and never without a trade."""
 
-__all__: list[str] = []
+from alphaforge_core._native.execution import (
+    COUNTERS,
+    ExecutionEngine,
+    ExecutionEngineConfig,
+    ExecutionStatistics,
+    Fill,
+    LiquiditySide,
+    Order,
+    OrderEvent,
+    OrderEventType,
+    OrderSide,
+    OrderStatus,
+    OrderType,
+    Position,
+    TimeInForce,
+)
+
+__all__ = [
+    "COUNTERS",
+    "ExecutionEngine",
+    "ExecutionEngineConfig",
+    "ExecutionStatistics",
+    "Fill",
+    "LiquiditySide",
+    "Order",
+    "OrderEvent",
+    "OrderEventType",
+    "OrderSide",
+    "OrderStatus",
+    "OrderType",
+    "Position",
+    "TimeInForce",
+]

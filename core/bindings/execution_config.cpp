@@ -1,0 +1,193 @@
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/error.hpp"
+#include "execution.hpp"
+#include "numbers.hpp"
+
+// ExecutionEngineConfig: keywords to settings and back.
+
+namespace alphaforge::bindings {
+
+using namespace nb::literals;
+using execution::ExecutionConfig;
+using execution::FillOn;
+using execution::Liquidity;
+
+namespace {
+
+// One setting: how a Python value gets in, and out again in one normal form.
+struct Setting {
+  const char* name;
+  const char* type;
+  const char* help;
+  void (*set)(ExecutionConfig&, nb::handle);
+  nb::object (*get)(const ExecutionConfig&);
+};
+
+[[noreturn]] void refuse(const char* setting, nb::handle value, const char* choices) {
+  throw InvalidArgument(Reason::SETTING_INVALID,
+                        std::string(setting) + " must be " + choices + ", not " + nb::repr(value).c_str());
+}
+
+Liquidity liquidity_of(nb::handle value) {
+  const std::string_view name = to_text(value, "liquidity");
+  if (name == "tick") return Liquidity::kTick;
+  if (name == "unlimited") return Liquidity::kUnlimited;
+  refuse("liquidity", value, "'tick' or 'unlimited'");
+}
+
+FillOn fill_on_of(nb::handle value) {
+  const std::string_view name = to_text(value, "fill_on");
+  if (name == "arrival") return FillOn::kArrival;
+  if (name == "next") return FillOn::kNext;
+  refuse("fill_on", value, "'arrival' or 'next'");
+}
+
+bool stale_of(nb::handle value) {
+  const std::string_view name = to_text(value, "market_orders_while_stale");
+  if (name == "wait") return false;
+  if (name == "reject") return true;
+  refuse("market_orders_while_stale", value, "'wait' or 'reject'");
+}
+
+std::int64_t rate_of(nb::handle value, const char* what) {
+  const int128 mantissa = to_mantissa(value, what);
+  if (mantissa > INT64_MAX || mantissa < INT64_MIN) refuse(what, value, "a small number");
+  return static_cast<std::int64_t>(mantissa);
+}
+
+nb::object optional_decimal(bool given, int128 mantissa, int places) {
+  return given ? to_decimal(mantissa, places) : nb::none();
+}
+
+#define COUNT(name, help)                                                                      \
+  Setting {                                                                                    \
+    #name, "int", help, [](ExecutionConfig& c, nb::handle v) { c.name = to_count(v, #name); }, \
+        [](const ExecutionConfig& c) -> nb::object { return nb::int_(c.name); }                \
+  }
+#define OPTIONAL_COUNT(name, help)                                                                                     \
+  Setting {                                                                                                            \
+    #name, "int | None", help,                                                                                         \
+        [](ExecutionConfig& c, nb::handle v) {                                                                         \
+          c.name = v.is_none() ? std::nullopt : std::optional<std::int64_t>(to_count(v, #name));                       \
+        },                                                                                                             \
+        [](const ExecutionConfig& c) -> nb::object { return c.name ? nb::object(nb::int_(*c.name)) : nb::none(); }     \
+  }
+#define RATE(name, help)                                                                             \
+  Setting {                                                                                          \
+    #name, "decimal.Decimal", help, [](ExecutionConfig& c, nb::handle v) { c.name = rate_of(v, #name); }, \
+        [](const ExecutionConfig& c) -> nb::object { return to_decimal(c.name, kPlaces); }           \
+  }
+
+const Setting kSettings[] = {
+    {"liquidity", "str",
+     "'tick': a tick's quantity, once for all own buys and once for all own sells; 'unlimited': whatever is asked for.",
+     [](ExecutionConfig& c, nb::handle v) { c.liquidity = liquidity_of(v); },
+     [](const ExecutionConfig& c) -> nb::object {
+       return nb::str(c.liquidity == Liquidity::kTick ? "tick" : "unlimited");
+     }},
+    {"fill_on", "str", "'arrival': an order meets the last tick when it arrives; 'next': it meets the next one.",
+     [](ExecutionConfig& c, nb::handle v) { c.fill_on = fill_on_of(v); },
+     [](const ExecutionConfig& c) -> nb::object { return nb::str(c.fill_on == FillOn::kArrival ? "arrival" : "next"); }},
+    OPTIONAL_COUNT(max_price_age_ns,
+                   "Market time since the last tick beyond which arriving orders find nothing, nanoseconds; None: no limit."),
+    RATE(maker_commission_rate, "Commission per value for makers, between -1 (a rebate) and 1."),
+    RATE(taker_commission_rate, "Commission per value for takers, between -1 and 1."),
+    RATE(slippage_bps, "Basis points of the price by which takers fill worse, never past their limit."),
+    {"max_order_quantity", "decimal.Decimal | None", "Largest quantity of an order; None: no limit.",
+     [](ExecutionConfig& c, nb::handle v) {
+       c.max_order_quantity = v.is_none() ? std::nullopt : std::optional(to_quantity(v, "max_order_quantity"));
+     },
+     [](const ExecutionConfig& c) {
+       return optional_decimal(c.max_order_quantity.has_value(), c.max_order_quantity.value_or(Quantity{}).mantissa, kPlaces);
+     }},
+    {"max_order_notional", "decimal.Decimal | None", "Largest price x quantity of an order; None: no limit.",
+     [](ExecutionConfig& c, nb::handle v) {
+       c.max_order_notional = v.is_none() ? std::nullopt
+                                          : std::optional<Value>(Value{
+                                                rescale(to_mantissa(v, "max_order_notional"), kPlaces, kValuePlaces)});
+     },
+     [](const ExecutionConfig& c) {
+       return optional_decimal(c.max_order_notional.has_value(), c.max_order_notional.value_or(Value{}).mantissa, kValuePlaces);
+     }},
+    OPTIONAL_COUNT(max_open_orders, "Active orders a strategy may have; None: no limit."),
+    OPTIONAL_COUNT(max_orders_per_second, "Orders a strategy may submit per second of market time; None: no limit."),
+    {"market_orders_while_stale", "str", "'wait' or 'reject': what happens to a market order while market data are stale.",
+     [](ExecutionConfig& c, nb::handle v) { c.reject_market_orders_while_stale = stale_of(v); },
+     [](const ExecutionConfig& c) -> nb::object {
+       return nb::str(c.reject_market_orders_while_stale ? "reject" : "wait");
+     }},
+    COUNT(order_retention_ns, "How long a final order is remembered at least, nanoseconds, as far as max_final_orders allows."),
+    COUNT(max_final_orders, "Final orders remembered."),
+    COUNT(max_events, "Events kept for subscribers that resume."),
+    COUNT(max_instruments, "Instruments that may be traded."),
+    COUNT(max_strategies, "Strategies that may trade."),
+    COUNT(duplicate_window, "Ticks with an id per instrument among which a duplicate is looked for; 0 looks for none."),
+    COUNT(max_duplicate_entries, "Ticks remembered for that in all instruments together."),
+};
+
+#undef COUNT
+#undef OPTIONAL_COUNT
+#undef RATE
+
+const Setting& setting_of(std::string_view name) {
+  for (const Setting& setting : kSettings)
+    if (name == setting.name) return setting;
+  throw UnsupportedValue(Reason::TYPE_UNSUPPORTED, "ExecutionEngineConfig has no setting '" + std::string(name) + "'");
+}
+
+void init_config(GivenConfig* self, const nb::kwargs& settings) {
+  GivenConfig made;
+  for (const auto& [key, value] : settings) {
+    const Setting& setting = setting_of(to_text(key, "setting"));
+    setting.set(made.config, value);
+    made.given[setting.name] = setting.get(made.config);
+  }
+  execution::check_config(made.config);
+  new (self) GivenConfig(std::move(made));
+}
+
+std::string signature() {
+  std::string text = "def __init__(self, *";
+  for (const Setting& setting : kSettings) {
+    const std::string type = setting.type;
+    const std::string wider = type.starts_with("decimal.Decimal") ? "int | str | float | " + type : type;
+    text += std::string(", ") + setting.name + ": " + wider + " = ...";
+  }
+  return text + ") -> None";
+}
+
+nb::object repr_config(const GivenConfig& self) {
+  nb::list parts;
+  for (const auto& [key, value] : self.given) parts.append(nb::str(key) + nb::str("=") + nb::repr(value));
+  return nb::str("ExecutionEngineConfig(") + nb::str(", ").attr("join")(parts) + nb::str(")");
+}
+
+}  // namespace
+
+void bind_execution_config(nb::module_ m) {
+  nb::class_<GivenConfig> type(m, "ExecutionEngineConfig", nb::is_final(),
+                               "The settings of an execution engine. Immutable; what is not given has its default.");
+  // The signature lives as long as the class, as nanobind wants it.
+  static const std::string kSignature = signature();
+  type.def("__init__", &init_config, "settings"_a, nb::sig(kSignature.c_str()),
+           "Raises InvalidArgument (a ValueError, SETTING_INVALID) for a value that a setting can't have; UnsupportedValue (a "
+           "TypeError) for an unknown setting or a wrong type.");
+  for (const Setting& setting : kSettings) {
+    const auto get = setting.get;
+    type.def_prop_ro(setting.name, [get](const GivenConfig& self) { return get(self.config); }, setting.help);
+  }
+  type.def("given", [](const GivenConfig& self) { return nb::borrow<nb::dict>(self.given.attr("copy")()); },
+           nb::sig("def given(self) -> dict[str, typing.Any]"), "The settings that were given, by name, in their normal form.")
+      .def("__eq__", [](const GivenConfig& self, const GivenConfig& other) { return self.given.equal(other.given); },
+           nb::is_operator(), nb::sig("def __eq__(self, other: object, /) -> bool"))
+      .def("__repr__", &repr_config, nb::sig("def __repr__(self) -> str"))
+      .def("__getstate__", [](const GivenConfig& self) { return self.given; },
+           nb::sig("def __getstate__(self) -> dict[str, typing.Any]"))
+      .def("__setstate__", [](GivenConfig& self, const nb::dict& given) { init_config(&self, nb::borrow<nb::kwargs>(given)); },
+           nb::sig("def __setstate__(self, given: dict[str, typing.Any], /) -> None"));
+}
+
+}  // namespace alphaforge::bindings

@@ -1,0 +1,139 @@
+#include <nanobind/operators.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+
+#include "execution.hpp"
+#include "execution/counters.hpp"
+#include "model.hpp"
+#include "model/order.hpp"
+#include "numbers.hpp"
+
+// Position, OrderEvent, ExecutionStatistics and the table of counters.
+
+namespace alphaforge::bindings {
+
+using namespace nb::literals;
+using execution::ExecutionStatistics;
+
+namespace {
+
+nb::object decimal_of_value(Value value) { return to_decimal(value.mantissa, kValuePlaces); }
+nb::object decimal_of_price(const std::optional<Price>& price) {
+  return price ? to_decimal(price->mantissa, kPlaces) : nb::none();
+}
+nb::object name_or_none(std::string_view name) { return name.empty() ? nb::none() : nb::object(to_str(name)); }
+
+void bind_position(nb::module_ m) {
+  nb::class_<Position> type(m, "Position", nb::is_final(),
+                            "What a strategy holds of a symbol. Immutable; every number an exact Decimal.");
+  type.def_prop_ro("strategy_id", [](const Position& self) { return to_str(self.strategy_id); }, "The strategy.")
+      .def_prop_ro("symbol", [](const Position& self) { return to_str(self.symbol); }, "The symbol.")
+      .def_prop_ro("net_quantity", [](const Position& self) { return to_decimal(self.net_quantity, kPlaces); },
+                   nb::sig("def net_quantity(self) -> decimal.Decimal"), "Bought minus sold; negative when short.")
+      .def_prop_ro("average_price", [](const Position& self) { return decimal_of_price(self.average_price); },
+                   nb::sig("def average_price(self) -> decimal.Decimal | None"),
+                   "Cost over quantity, rounded half to even at 9 places; None when flat.")
+      .def_prop_ro("cost", [](const Position& self) { return decimal_of_value(self.cost); },
+                   nb::sig("def cost(self) -> decimal.Decimal"), "The cost of what is held; negative when short.")
+      .def_prop_ro("realized_pnl", [](const Position& self) { return decimal_of_value(self.realized_pnl); },
+                   nb::sig("def realized_pnl(self) -> decimal.Decimal"), "What closed parts earned, commission apart.")
+      .def_prop_ro("unrealized_pnl", [](const Position& self) { return decimal_of_value(self.unrealized_pnl); },
+                   nb::sig("def unrealized_pnl(self) -> decimal.Decimal"),
+                   "What the rest would earn at the last tick, commission apart.")
+      .def_prop_ro("commission", [](const Position& self) { return decimal_of_value(self.commission); },
+                   nb::sig("def commission(self) -> decimal.Decimal"), "The sum of commissions.")
+      .def_prop_ro("last_price", [](const Position& self) { return decimal_of_price(self.last_price); },
+                   nb::sig("def last_price(self) -> decimal.Decimal | None"), "Price of the symbol's last tick.")
+      .def(nb::self == nb::self, nb::sig("def __eq__(self, other: object, /) -> bool"))
+      .def("__hash__", [](const Position& self) {
+        return static_cast<std::int64_t>(std::hash<std::string>{}(self.strategy_id) * 31 + std::hash<std::string>{}(self.symbol));
+      })
+      .def("__repr__", [](const Position& self) {
+        return "<Position " + self.strategy_id + " " + self.symbol + ": " + format_decimal(self.net_quantity, kPlaces, 0) +
+               (self.average_price ? " @ " + to_string(*self.average_price) : "") + ", realized " +
+               to_string(self.realized_pnl) + ", unrealized " + to_string(self.unrealized_pnl) + ">";
+      });
+  bind_copies(type);
+}
+
+void bind_event(nb::module_ m) {
+  nb::enum_<OrderEventType>(m, "OrderEventType", "What happened to an order.")
+      .value("Submitted", OrderEventType::kSubmitted, "It was accepted.")
+      .value("Rejected", OrderEventType::kRejected, "It was refused by a rule.")
+      .value("Triggered", OrderEventType::kTriggered, "Its stop was reached.")
+      .value("Filled", OrderEventType::kFilled, "It filled, in part or in full.")
+      .value("Cancelled", OrderEventType::kCancelled, "It ended with a rest unfilled.")
+      .value("Modified", OrderEventType::kModified, "It was changed on request.");
+  nb::class_<OrderEvent> type(m, "OrderEvent", nb::is_final(),
+                              "One change of one order. Immutable; the same inputs give the same events.");
+  type.def_ro("sequence", &OrderEvent::sequence, "Counts the engine's events without a gap, from 1.")
+      .def_ro("type", &OrderEvent::type, "What happened.")
+      .def_prop_ro("order_id", [](const OrderEvent& self) { return to_str(self.order_id); }, "The order.")
+      .def_prop_ro("symbol", [](const OrderEvent& self) { return to_str(self.symbol); }, "Its symbol.")
+      .def_prop_ro("strategy_id", [](const OrderEvent& self) { return to_str(self.strategy_id); }, "Its strategy.")
+      .def_ro("ts_event", &OrderEvent::ts_event,
+              "ts_event of the tick that caused it, else market time of its symbol; 0 before any. Nanoseconds since the Unix epoch.")
+      .def_ro("status", &OrderEvent::status, "Its status afterwards.")
+      .def_prop_ro("filled_quantity", [](const OrderEvent& self) { return to_decimal(self.filled_quantity.mantissa, kPlaces); },
+                   nb::sig("def filled_quantity(self) -> decimal.Decimal"), "Its filled quantity afterwards.")
+      .def_prop_ro("leaves_quantity", [](const OrderEvent& self) { return to_decimal(self.leaves_quantity.mantissa, kPlaces); },
+                   nb::sig("def leaves_quantity(self) -> decimal.Decimal"), "Its quantity minus what is filled, afterwards.")
+      .def_ro("fill", &OrderEvent::fill, nb::rv_policy::copy, "The fill, for Filled; else None.")
+      .def_ro("order", &OrderEvent::order, nb::rv_policy::copy, "The order as submitted, for Submitted and Rejected; else None.")
+      .def_prop_ro("quantity", [](const OrderEvent& self) { return self.quantity ? to_decimal(self.quantity->mantissa, kPlaces) : nb::none(); },
+                   nb::sig("def quantity(self) -> decimal.Decimal | None"), "Its new total quantity, for Modified; else None.")
+      .def_prop_ro("price", [](const OrderEvent& self) { return decimal_of_price(self.price); },
+                   nb::sig("def price(self) -> decimal.Decimal | None"), "Its limit, for Modified where it has one; else None.")
+      .def_prop_ro("stop_price", [](const OrderEvent& self) { return decimal_of_price(self.stop_price); },
+                   nb::sig("def stop_price(self) -> decimal.Decimal | None"), "Its trigger, for Modified where it has one; else None.")
+      .def_prop_ro("reject_reason", [](const OrderEvent& self) { return name_or_none(name_of(self.reject_reason)); },
+                   nb::sig("def reject_reason(self) -> str | None"), "Why, for Rejected; else None.")
+      .def_prop_ro("cancel_reason", [](const OrderEvent& self) { return name_or_none(name_of(self.cancel_reason)); },
+                   nb::sig("def cancel_reason(self) -> str | None"), "Why, for Cancelled; else None.")
+      .def(nb::self == nb::self, nb::sig("def __eq__(self, other: object, /) -> bool"))
+      .def("__hash__", [](const OrderEvent& self) { return self.sequence; })
+      .def("__repr__", [](const OrderEvent& self) {
+        std::string text = "<OrderEvent " + std::to_string(self.sequence) + ": " + self.order_id + " " + std::string(name_of(self.type));
+        if (self.fill)
+          text += " " + to_string(self.fill->quantity) + " @ " + to_string(self.fill->price) + " " +
+                  std::string(name_of(self.fill->liquidity_side));
+        if (self.reject_reason != RejectReason::kNone) text += " " + std::string(name_of(self.reject_reason));
+        if (self.cancel_reason != CancelReason::kNone) text += " " + std::string(name_of(self.cancel_reason));
+        return text + ", now " + std::string(name_of(self.status)) + ">";
+      });
+  bind_copies(type);
+}
+
+void bind_statistics(nb::module_ m) {
+  nb::class_<ExecutionStatistics> type(m, "ExecutionStatistics", nb::is_final(),
+                                       "Counters of an execution engine at one moment; each order counts once.");
+#define X(name, kind, unit, help) type.def_ro(#name, &ExecutionStatistics::name, help " Unit: " unit ".");
+  ALPHAFORGE_EXECUTION_COUNTERS(X)
+#undef X
+  const auto as_dict = [](const ExecutionStatistics& self) {
+    nb::dict all;
+#define X(name, kind, unit, help) all[#name] = self.name;
+    ALPHAFORGE_EXECUTION_COUNTERS(X)
+#undef X
+    return all;
+  };
+  type.def("as_dict", as_dict, nb::sig("def as_dict(self) -> dict[str, int | float]"), "All of them by name.")
+      .def("__repr__", [as_dict](const ExecutionStatistics& self) {
+        return nb::str("ExecutionStatistics(") + nb::repr(as_dict(self)) + nb::str(")");
+      }, nb::sig("def __repr__(self) -> str"));
+  nb::list counters;
+#define X(name, kind, unit, help) counters.append(nb::make_tuple(#name, #kind, unit, help));
+  ALPHAFORGE_EXECUTION_COUNTERS(X)
+#undef X
+  m.attr("COUNTERS") = nb::tuple(counters);
+}
+
+}  // namespace
+
+void bind_execution_values(nb::module_ m) {
+  bind_position(m);
+  bind_event(m);
+  bind_statistics(m);
+}
+
+}  // namespace alphaforge::bindings

@@ -1,0 +1,63 @@
+#include "execution/limits.hpp"
+#include "execution/venue.hpp"
+
+// modify_order (SEMANTICS 3.11).
+
+namespace alphaforge::execution {
+
+namespace {
+
+void check_change(const Change& change) {
+  if (change.quantity && change.quantity->mantissa <= 0)
+    throw InvalidArgument(Reason::QUANTITY_NOT_POSITIVE, "quantity must be above 0, not " + to_string(*change.quantity));
+  for (const auto& price : {change.price, change.stop_price})
+    if (price && price->mantissa <= 0)
+      throw InvalidArgument(Reason::PRICE_NOT_POSITIVE, "price must be above 0, not " + to_string(*price));
+}
+
+void check_fields(const Change& change, const OrderRecord& order) {
+  const auto lacks = [&order](const char* what) {
+    throw InvalidArgument(Reason::ORDER_FIELD_SURPLUS, "order " + std::string(order.id.view()) + " is a " +
+                                                           std::string(name_of(order.type)) + " order and has no " + what);
+  };
+  if (change.price && !order.has_limit()) lacks("price");
+  if (change.stop_price && !order.is_stop()) lacks("stop_price");
+}
+
+}  // namespace
+
+bool Venue::modify(std::string_view order_id, const Change& change, std::int64_t now_ns) {
+  check_change(change);
+  OrderRecord* order = ledger_.find(order_id);
+  if (order == nullptr) return false;
+  check_fields(change, *order);
+  if (!is_active(order->status)) return false;
+  const Terms old = order->terms;
+  const Terms terms{change.quantity.value_or(old.quantity), change.price.value_or(old.price),
+                    change.stop_price.value_or(old.stop_price)};
+  if (terms == old) return true;
+  if (terms.quantity <= order->filled_quantity) return false;
+  if (terms.stop_price != old.stop_price && order->is_triggered()) return false;
+  const bool only_shrinks =
+      terms.quantity <= old.quantity && terms.price == old.price && terms.stop_price == old.stop_price;
+  // Neither a halt nor a limit is passed by changing what is there.
+  if (!only_shrinks && (halted_ || size_refusal(config_, *order->instrument, order->type, terms) != RejectReason::kNone))
+    return false;
+  begin(*order->instrument, now_ns);
+  if (only_shrinks) {
+    order->terms = terms;
+    record(*order, OrderEventType::kModified);
+    return true;
+  }
+  leave_place(*order);
+  order->terms = terms;
+  order->priority = ++last_priority_;
+  record(*order, OrderEventType::kModified);
+  if (order->is_stop() && !order->is_triggered())
+    place_stop(*order);
+  else
+    arrive(*order);
+  return true;
+}
+
+}  // namespace alphaforge::execution

@@ -1,0 +1,146 @@
+#include <algorithm>
+#include <limits>
+
+#include "execution/venue.hpp"
+
+// An order meets the market: at submission, after a change, at its trigger, and with fill_on="next" at the next print.
+
+namespace alphaforge::execution {
+
+namespace {
+
+constexpr int128 kWhatever = std::numeric_limits<int128>::max();
+
+Quantity& pool_of(OrderRecord& order) {
+  return order.is_buy() ? order.instrument->buy_pool : order.instrument->sell_pool;
+}
+
+}  // namespace
+
+void Venue::arrive(OrderRecord& order) {
+  if (config_.fill_on == FillOn::kNext) {
+    order.place = Place::kArriving;
+    order.instrument->arriving.push_back(&order);
+    return;
+  }
+  meet_market(order);
+}
+
+void Venue::meet_market(OrderRecord& order) {
+  const auto limit = order.has_limit() ? std::optional(order.terms.price) : std::nullopt;
+  const int128 quantity = std::min(order.leaves(), takes(order.is_buy(), limit, *order.instrument));
+  if (order.post_only && quantity > 0) return cancel(order, CancelReason::kPostOnlyWouldTake);
+  if (order.time_in_force == TimeInForce::kFillOrKill && quantity < order.leaves())
+    return cancel(order, CancelReason::kFillOrKill);
+  if (quantity > 0) fill(order, taker_price(order), quantity, LiquiditySide::kTaker);
+  if (!is_active(order.status)) return;
+  if (order.time_in_force == TimeInForce::kImmediateOrCancel) return cancel(order, CancelReason::kImmediateOrCancel);
+  if (order.has_limit())
+    rest(order);
+  else
+    wait(order);
+}
+
+// How much an arriving order may take: at a price it accepts, the rest of the last print's pool, unless that print is too
+// old. A print is never too old for what happens because of it.
+int128 Venue::takes(bool is_buy, std::optional<Price> limit, const Instrument& instrument) const {
+  if (!instrument.has_price) return 0;
+  if (limit && (is_buy ? instrument.last_price > *limit : instrument.last_price < *limit)) return 0;
+  const bool is_too_old = config_.max_price_age_ns && !print_at_work_ &&
+                          market_time(instrument) - instrument.last_ts_event > *config_.max_price_age_ns;
+  if (is_too_old) return 0;
+  if (config_.liquidity == Liquidity::kUnlimited) return kWhatever;
+  return (is_buy ? instrument.buy_pool : instrument.sell_pool).mantissa;
+}
+
+// The last price, made worse by the slippage, never past the order's limit.
+Price Venue::taker_price(const OrderRecord& order) const {
+  const int128 last = order.instrument->last_price.mantissa;
+  const int128 slippage = divide_half_even(last * config_.slippage_bps, static_cast<int128>(kUnit) * 10'000);
+  int128 price = order.is_buy() ? last + slippage : last - slippage;
+  if (order.has_limit()) {
+    const int128 limit = order.terms.price.mantissa;
+    price = order.is_buy() ? std::min(price, limit) : std::max(price, limit);
+  }
+  return {static_cast<std::int64_t>(std::clamp<int128>(price, 1, std::numeric_limits<std::int64_t>::max()))};
+}
+
+// A stop is submitted or changed: it triggers at once if the last price is through.
+void Venue::place_stop(OrderRecord& order) {
+  if (is_through(order)) return trigger(order);
+  order.place = Place::kStops;
+  order.is_buy() ? order.instrument->buy_stops.add(&order, order.terms.stop_price)
+                 : order.instrument->sell_stops.add(&order, order.terms.stop_price);
+}
+
+bool Venue::is_through(const OrderRecord& stop) const {
+  const Instrument& instrument = *stop.instrument;
+  if (!instrument.has_price) return false;
+  return stop.is_buy() ? instrument.last_price >= stop.terms.stop_price : instrument.last_price <= stop.terms.stop_price;
+}
+
+void Venue::trigger(OrderRecord& order) {
+  leave_place(order);
+  order.priority = ++last_priority_;
+  order.triggered_at = ts_event_;
+  record(order, OrderEventType::kTriggered);
+  arrive(order);
+}
+
+void Venue::rest(OrderRecord& order) {
+  order.place = Place::kLimits;
+  order.is_buy() ? order.instrument->bids.add(&order, order.terms.price)
+                 : order.instrument->asks.add(&order, order.terms.price);
+}
+
+void Venue::wait(OrderRecord& order) {
+  order.place = Place::kWaiting;
+  (order.is_buy() ? order.instrument->waiting_buys : order.instrument->waiting_sells).push_back(&order);
+}
+
+// One execution. An amount that fits no 128 bits is never wrapped: the order is cancelled instead.
+void Venue::fill(OrderRecord& order, Price price, int128 quantity, LiquiditySide liquidity_side) {
+  const std::int64_t rate =
+      liquidity_side == LiquiditySide::kMaker ? config_.maker_commission_rate : config_.taker_commission_rate;
+  Value value, order_value, order_commission, notional, commissions;
+  Quantity volume;
+  auto& positions = order.strategy->positions;
+  const auto held = positions.find(order.instrument);
+  const bool fits = multiply(price, {quantity}, value);
+  const Value commission{fits && rate != 0 ? multiply_divide_half_even(value.mantissa, rate, kUnit) : 0};
+  const auto after = fits ? after_fill(held == positions.end() ? PositionRecord{} : held->second, order.side, price, {quantity}, commission) : std::nullopt;
+  if (!after || __builtin_add_overflow(order.filled_value.mantissa, value.mantissa, &order_value.mantissa) ||
+      __builtin_add_overflow(order.commission.mantissa, commission.mantissa, &order_commission.mantissa) ||
+      __builtin_add_overflow(total_notional_.mantissa, value.mantissa, &notional.mantissa) ||
+      __builtin_add_overflow(total_commission_.mantissa, commission.mantissa, &commissions.mantissa) ||
+      __builtin_add_overflow(total_volume_.mantissa, quantity, &volume.mantissa))
+    return cancel(order, CancelReason::kValueOverflow);
+
+  positions.insert_or_assign(order.instrument, *after);
+  total_notional_ = notional;
+  total_commission_ = commissions;
+  total_volume_ = volume;
+  ++counts_.fills;
+  if (config_.liquidity == Liquidity::kTick) pool_of(order).mantissa -= quantity;
+
+  order.filled_quantity.mantissa += quantity;
+  order.filled_value = order_value;
+  order.commission = order_commission;
+  FillRecord& record_of_fill = ledger_.add_fill(order);
+  record_of_fill.liquidity_side = liquidity_side;
+  record_of_fill.price = price;
+  record_of_fill.quantity = {quantity};
+  record_of_fill.commission = commission;
+  record_of_fill.ts_event = order.instrument->last_ts_event;
+  record_of_fill.trade_id = order.instrument->last_trade_id;
+  if (order.leaves() == 0) {
+    close(order, OrderStatus::kFilled);
+    ++counts_.orders_filled;
+  } else if (order.status == OrderStatus::kSubmitted) {
+    order.status = OrderStatus::kPartiallyFilled;
+    ++counts_.orders_partially_filled;
+  }
+  record(order, OrderEventType::kFilled, &record_of_fill);
+}
+
+}  // namespace alphaforge::execution

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "model/numbers.hpp"
+
+namespace alphaforge::execution {
+
+// What an arriving order may take and a print may give: the print's quantity, or whatever is asked for.
+enum class Liquidity : std::uint8_t { kTick = 1, kUnlimited = 2 };
+// When an arriving order meets the market: at once, against the last tick, or at the next one.
+enum class FillOn : std::uint8_t { kArrival = 1, kNext = 2 };
+
+// The settings of an execution engine (SEMANTICS 3). A limit that is absent is off.
+struct ExecutionConfig {
+  Liquidity liquidity = Liquidity::kTick;
+  FillOn fill_on = FillOn::kArrival;
+  std::optional<std::int64_t> max_price_age_ns;
+
+  // Rates at nine places, between -1 and 1; a negative one is a rebate.
+  std::int64_t maker_commission_rate = 0;
+  std::int64_t taker_commission_rate = 0;
+  // Basis points against takers at nine places, 0 to below 10,000.
+  std::int64_t slippage_bps = 0;
+
+  // What happens to a market order while market data are stale: it waits, or is rejected.
+  bool reject_market_orders_while_stale = false;
+
+  // Limits on each strategy.
+  std::optional<Quantity> max_order_quantity;
+  std::optional<Value> max_order_notional;
+  std::optional<std::int64_t> max_open_orders;
+  std::optional<std::int64_t> max_orders_per_second;
+
+  // Limits on the engine.
+  std::int64_t max_instruments = 10'000;
+  std::int64_t max_strategies = 10'000;
+  std::int64_t max_final_orders = 10'000'000;
+  std::int64_t order_retention_ns = 86'400'000'000'000;
+  std::int64_t max_events = 1'000'000;
+  std::int64_t duplicate_window = 10'000;
+  std::int64_t max_duplicate_entries = 10'000'000;
+};
+
+// Throws InvalidArgument SETTING_INVALID that names the setting and what it may be.
+void check_config(const ExecutionConfig& config);
+
+}  // namespace alphaforge::execution

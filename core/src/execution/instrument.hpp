@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <unordered_map>
+
+#include "execution/levels.hpp"
+#include "execution/order_record.hpp"
+#include "execution/positions.hpp"
+
+namespace alphaforge::execution {
+
+// One symbol: its last print and the orders that want it.
+struct Instrument {
+  explicit Instrument(std::string name) : id(std::move(name)) {}
+
+  std::string id;
+  std::int64_t market_time = kNever;  // greatest ts_event accepted; the engine's own time may be later
+  bool has_price = false;
+  Price last_price;
+  std::int64_t last_ts_event = 0;
+  std::string last_trade_id;
+  Quantity buy_pool;   // what the last print still holds for our buys
+  Quantity sell_pool;  // and for our sells
+
+  Levels<HighestFirst> bids;
+  Levels<LowestFirst> asks;
+  Levels<LowestFirst> buy_stops;
+  Levels<HighestFirst> sell_stops;
+  Queue waiting_buys;
+  Queue waiting_sells;
+  Queue arriving;
+  DayQueue day_orders;      // by midnight: market time never goes back
+  DayQueue undated_orders;  // DAY orders from before any market time: theirs is the day of the first print
+};
+
+struct Strategy {
+  explicit Strategy(std::string name) : id(std::move(name)) {}
+
+  std::string id;
+  OpenQueue open;
+  std::int64_t open_count = 0;
+  std::deque<std::int64_t> recent;  // market times of the orders accepted in the last second, when that is limited
+  std::unordered_map<const Instrument*, PositionRecord> positions;
+};
+
+}  // namespace alphaforge::execution

@@ -1,0 +1,68 @@
+#include "execution/ledger.hpp"
+
+#include <algorithm>
+
+#include "execution/instrument.hpp"
+
+namespace alphaforge::execution {
+
+OrderRecord& Ledger::add(const Order& order, Instrument& instrument, Strategy& strategy, std::int64_t now_ns) {
+  OrderRecord& record = *order_pool_.take();
+  record.id = OrderId(order.order_id);
+  record.side = order.side;
+  record.type = order.type;
+  record.time_in_force = order.time_in_force;
+  record.post_only = order.post_only;
+  record.instrument = &instrument;
+  record.strategy = &strategy;
+  record.terms = {order.quantity, order.price.value_or(Price{}), order.stop_price.value_or(Price{})};
+  record.submitted_terms = record.terms;
+  record.created_at = order.created_at;
+  record.submitted_at = now_ns;
+  record.updated_at = now_ns;
+  index_.insert(&record);
+  orders_.push_back(&record);
+  return record;
+}
+
+FillRecord& Ledger::add_fill(OrderRecord& order) {
+  FillRecord& fill = *fill_pool_.take();
+  fill.order = &order;
+  fill.number = order.last_fill == nullptr ? 1 : order.last_fill->number + 1;
+  (order.last_fill == nullptr ? order.first_fill : order.last_fill->next_of_order) = &fill;
+  order.last_fill = &fill;
+  fills_.push_back(&fill);
+  return fill;
+}
+
+void Ledger::finish(OrderRecord& order) {
+  final_.push_back(&order);
+  ++final_count_;
+}
+
+void Ledger::forget(EventLog& events, std::int64_t now_ns) {
+  while (final_count_ > 0) {
+    OrderRecord& oldest = *final_.front();
+    if (final_count_ <= final_orders_max_ && now_ns - oldest.updated_at <= retention_ns_) return;
+    // The last event of a final order is the one that made it final: the log loses no event of an order still known.
+    events.drop_through(oldest.last_event);
+    youngest_forgotten_ = std::max(youngest_forgotten_, oldest.created_at);
+    final_.pop_front();
+    --final_count_;
+    release(oldest);
+  }
+}
+
+void Ledger::release(OrderRecord& order) {
+  for (FillRecord* fill = order.first_fill; fill != nullptr;) {
+    FillRecord* next = fill->next_of_order;
+    fills_.remove(fill);
+    fill_pool_.give_back(fill);
+    fill = next;
+  }
+  index_.erase(&order);
+  orders_.remove(&order);
+  order_pool_.give_back(&order);
+}
+
+}  // namespace alphaforge::execution

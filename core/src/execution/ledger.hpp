@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "execution/config.hpp"
+#include "execution/event_log.hpp"
+#include "execution/order_index.hpp"
+#include "execution/order_record.hpp"
+#include "execution/pool.hpp"
+
+namespace alphaforge::execution {
+
+// Every order the engine remembers, with its fills. Final orders are forgotten, oldest first, when there are too many or
+// they are too old; whatever was forgotten can't be placed again, because an order made no later than the youngest
+// forgotten one is refused (SEMANTICS 3.1).
+class Ledger {
+ public:
+  explicit Ledger(const ExecutionConfig& config)
+      : final_orders_max_(config.max_final_orders), retention_ns_(config.order_retention_ns) {}
+
+  OrderRecord* find(std::string_view order_id) const { return index_.find(order_id); }
+  // The order's id must be unknown.
+  OrderRecord& add(const Order& order, Instrument& instrument, Strategy& strategy, std::int64_t now_ns);
+  FillRecord& add_fill(OrderRecord& order);
+  // The order is final and nowhere.
+  void finish(OrderRecord& order);
+
+  // True when an order of that age might have been submitted before and forgotten.
+  bool is_too_old(std::int64_t created_at) const { return created_at <= youngest_forgotten_; }
+  // Frees the final orders that need not be remembered any longer, and drops their events.
+  void forget(EventLog& events, std::int64_t now_ns);
+
+  const OrderHistory& orders() const { return orders_; }
+  const FillHistory& fills() const { return fills_; }
+  std::int64_t size() const { return static_cast<std::int64_t>(index_.size()); }
+  std::int64_t youngest_forgotten() const { return youngest_forgotten_; }
+  std::size_t bytes() const { return order_pool_.bytes() + fill_pool_.bytes() + index_.bytes(); }
+
+ private:
+  void release(OrderRecord& order);
+
+  std::int64_t final_orders_max_;
+  std::int64_t retention_ns_;
+  std::int64_t final_count_ = 0;
+  std::int64_t youngest_forgotten_ = kNever;
+  OrderIndex index_;
+  OrderHistory orders_;
+  FillHistory fills_;
+  Queue final_;
+  Pool<OrderRecord> order_pool_;
+  Pool<FillRecord> fill_pool_;
+};
+
+}  // namespace alphaforge::execution

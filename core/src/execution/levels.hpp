@@ -1,0 +1,40 @@
+#pragma once
+
+#include <functional>
+#include <map>
+
+#include "execution/order_record.hpp"
+
+namespace alphaforge::execution {
+
+using HighestFirst = std::greater<Price>;
+using LowestFirst = std::less<Price>;
+
+// Orders of one symbol and side by price, and by priority within a price: who joins a level has taken its priority just
+// before. The first level is the one that a print reaches before all others. A map, so that a new level costs the logarithm
+// of their number, and a print that reaches none costs one comparison, however many orders rest.
+template <class Before>
+class Levels {
+ public:
+  bool empty() const { return levels_.empty(); }
+  // Price and first order of the first level; there must be one.
+  Price best_price() const { return levels_.begin()->first; }
+  OrderRecord* front() const { return levels_.begin()->second.front(); }
+
+  void add(OrderRecord* order, Price price) { levels_[price].push_back(order); }
+  void remove(OrderRecord* order, Price price) {
+    const auto level = levels_.find(price);
+    level->second.remove(order);
+    if (level->second.empty()) levels_.erase(level);
+  }
+  // visit(price, queue), first level first.
+  template <class Visit>
+  void each(Visit visit) const {
+    for (const auto& [price, queue] : levels_) visit(price, queue);
+  }
+
+ private:
+  std::map<Price, Queue, Before> levels_;
+};
+
+}  // namespace alphaforge::execution

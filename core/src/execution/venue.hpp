@@ -1,0 +1,165 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/error.hpp"
+#include "execution/config.hpp"
+#include "execution/counters.hpp"
+#include "execution/event_log.hpp"
+#include "execution/instrument.hpp"
+#include "execution/ledger.hpp"
+#include "model/trade_tick.hpp"
+
+namespace alphaforge::execution {
+
+// One print, as it comes out of a tick or a batch.
+struct Print {
+  std::string_view instrument_id;
+  Price price;
+  Quantity quantity;
+  AggressorSide aggressor_side = AggressorSide::kNone;
+  std::string_view trade_id;
+  std::int64_t ts_event = 0;
+};
+
+// What modify_order asks for; absent stays as it is. `quantity` is the new total.
+struct Change {
+  std::optional<Quantity> quantity;
+  std::optional<Price> price;
+  std::optional<Price> stop_price;
+};
+
+// What became of a submission.
+struct Submission {
+  OrderStatus status = OrderStatus::kInitialized;
+  RejectReason reject_reason = RejectReason::kNone;
+  bool is_repeat = false;  // submitted before; nothing was placed
+};
+
+// Which orders, fills, positions or events to list: those that match all that is given.
+struct Filter {
+  std::optional<std::string> strategy_id;
+  std::optional<std::string> symbol;
+  std::optional<std::string> order_id;  // fills
+  std::vector<OrderStatus> statuses;    // orders; empty is any
+  std::string after;                    // the order_id or fill_id that ended the page before; empty for the first page
+  std::size_t limit = SIZE_MAX;
+  bool with_fills = true;  // orders
+};
+
+// A simulated venue: all of SEMANTICS 3, single-threaded and without a clock. Whatever happens is decided by the orders and
+// prints it is given, in their order; `now_ns` is the wall clock of the caller, which only fills submitted_at and updated_at
+// and ages what is remembered.
+class Venue {
+ public:
+  explicit Venue(const ExecutionConfig& config);
+  Venue(const Venue&) = delete;
+  Venue& operator=(const Venue&) = delete;
+
+  // Places the order, or recognises it. Throws InvalidArgument: malformed, or ORDER_CONFLICT for an id that was submitted
+  // with other fields; ResourceExhausted: a new symbol or strategy beyond the engine's limits.
+  Submission submit(const Order& order, std::int64_t now_ns);
+  // True exactly when the order was active and is now Cancelled.
+  bool cancel(std::string_view order_id, std::int64_t now_ns);
+  // All active orders of one strategy, or of all; by priority. Returns how many.
+  std::int64_t cancel_all(std::optional<std::string_view> strategy_id, CancelReason reason, std::int64_t now_ns);
+  // SEMANTICS 3.11. Throws InvalidArgument where the change is malformed, or names a field that the order's type lacks.
+  bool modify(std::string_view order_id, const Change& change, std::int64_t now_ns);
+  // None when the print was accepted or was a duplicate, which changes nothing; else why it was refused.
+  std::optional<Reason> process(const Print& print, std::int64_t now_ns);
+  // Moves market time of all instruments; never back. Throws InvalidArgument TIME_OUT_OF_RANGE.
+  void advance_time(std::int64_t market_time, std::int64_t now_ns);
+  // Halted, it rejects new orders; resting ones may fill, shrink and be cancelled.
+  void set_halted(bool halted) { halted_ = halted; }
+  bool is_halted() const { return halted_; }
+  // Whether the source of prints is known to have fallen silent.
+  void set_market_data_stale(bool stale) { market_data_stale_ = stale; }
+
+  // queries.cpp
+  std::optional<Order> order(std::string_view order_id) const;
+  // In order of submission. Throws InvalidArgument PAGE_TOKEN_INVALID when `after` is not (or no longer) known.
+  std::vector<Order> orders(const Filter& filter) const;
+  std::vector<Order> active_orders(std::string_view strategy_id) const;
+  // In the order in which they happened; `after` as above.
+  std::vector<Fill> fills(const Filter& filter) const;
+  // By strategy, then symbol; flat ones that were traded included.
+  std::vector<Position> positions(const Filter& filter) const;
+  // Those of `strategy_id` (if given) from `from_sequence` on that are kept, at most `limit`.
+  std::vector<OrderEvent> events(std::int64_t from_sequence, std::size_t limit,
+                                 std::optional<std::string_view> strategy_id) const;
+  std::int64_t first_event_sequence() const { return events_.first_sequence(); }
+  std::int64_t last_event_sequence() const { return events_.last_sequence(); }
+  ExecutionStatistics statistics() const;
+
+  // The invariants that do not hold, in words; none unless there is a bug.
+  std::vector<std::string> validate() const;
+
+ private:
+  // venue.cpp: bookkeeping
+  Instrument* find_instrument(std::string_view id) const;
+  Instrument& add_instrument(std::string_view id);
+  Strategy& strategy_of(std::string_view id);
+  std::int64_t market_time(const Instrument& instrument) const;
+  void begin(const Instrument& instrument, std::int64_t now_ns);
+  void record(OrderRecord& order, OrderEventType type, FillRecord* fill = nullptr);
+  const FillRecord* find_fill(const std::string& fill_id) const;
+  RejectReason refusal(const Order& order, const Instrument& instrument, Strategy& strategy) const;
+  void open(OrderRecord& order);
+  void close(OrderRecord& order, OrderStatus status);
+  void cancel(OrderRecord& order, CancelReason reason);
+  void leave_place(OrderRecord& order);
+
+  // arrival.cpp: an order meets the market (SEMANTICS 3.8 to 3.10)
+  void arrive(OrderRecord& order);
+  void meet_market(OrderRecord& order);
+  void place_stop(OrderRecord& order);
+  void trigger(OrderRecord& order);
+  bool is_through(const OrderRecord& stop) const;
+  int128 takes(bool is_buy, std::optional<Price> limit, const Instrument& instrument) const;
+  void rest(OrderRecord& order);
+  void wait(OrderRecord& order);
+  Price taker_price(const OrderRecord& order) const;
+  void fill(OrderRecord& order, Price price, int128 quantity, LiquiditySide liquidity_side);
+
+  // matching.cpp: a print meets the orders (SEMANTICS 3.6)
+  void match(Instrument& instrument, AggressorSide aggressor);
+  void fill_waiting(Instrument& instrument);
+  template <class Levels>
+  void fill_resting(const Instrument& instrument, Levels& levels, OrderSide side, AggressorSide aggressor);
+  void arrive_deferred(Instrument& instrument);
+  template <class Levels>
+  void trigger_stops(Levels& levels);
+
+  // expiry.cpp: DAY orders (SEMANTICS 3.9)
+  void enter_day(OrderRecord& order);
+  void leave_day(OrderRecord& order);
+  void date_day_orders(Instrument& instrument, std::int64_t first_ts_event);
+  void collect_expired(Instrument& instrument, std::vector<OrderRecord*>& expired);
+  void expire(std::vector<OrderRecord*>& expired);
+
+  ExecutionConfig config_;
+  bool halted_ = false;
+  bool market_data_stale_ = false;
+  std::int64_t advanced_to_ = kNever;   // by advance_time
+  std::int64_t market_time_ = kNever;   // of the whole engine: the greatest there was
+  std::uint64_t last_priority_ = 0;
+  bool print_at_work_ = false;          // between a print's arrival and the end of its steps
+  std::int64_t now_ns_ = 0;             // wall clock of the call under way
+  std::int64_t ts_event_ = 0;           // market time of the call under way
+  ExecutionStatistics counts_;
+  Quantity total_volume_;
+  Value total_notional_;
+  Value total_commission_;
+  Ledger ledger_;
+  EventLog events_;
+  std::unordered_map<std::string_view, std::unique_ptr<Instrument>> instruments_;
+  std::unordered_map<std::string_view, std::unique_ptr<Strategy>> strategies_;
+};
+
+}  // namespace alphaforge::execution

@@ -1,0 +1,173 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/numbers.hpp"
+
+namespace alphaforge {
+
+// The numbers of all these are those of the wire.
+enum class OrderSide : std::uint8_t { kBuy = 1, kSell = 2 };
+enum class OrderType : std::uint8_t { kMarket = 1, kLimit = 2, kStop = 3, kStopLimit = 4 };
+enum class TimeInForce : std::uint8_t { kDay = 1, kGoodTillCancel = 2, kImmediateOrCancel = 3, kFillOrKill = 4 };
+enum class LiquiditySide : std::uint8_t { kMaker = 1, kTaker = 2 };
+
+// Initialized -> Submitted | Rejected; Submitted -> PartiallyFilled | Filled | Cancelled; PartiallyFilled ->
+// PartiallyFilled | Filled | Cancelled. The last three and Rejected are final, always.
+enum class OrderStatus : std::uint8_t {
+  kInitialized = 1,
+  kSubmitted = 2,
+  kPartiallyFilled = 3,
+  kFilled = 4,
+  kCancelled = 5,
+  kRejected = 6
+};
+
+constexpr bool is_active(OrderStatus status) {
+  return status == OrderStatus::kSubmitted || status == OrderStatus::kPartiallyFilled;
+}
+
+// Why a rule refused a well-formed order.
+enum class RejectReason : std::uint8_t {
+  kNone = 0,
+  kHalted = 1,
+  kPostOnlyWouldTake = 2,
+  kOrderQuantityLimit = 3,
+  kOrderNotionalLimit = 4,
+  kOpenOrdersLimit = 5,
+  kOrderRateLimit = 6,
+  kOrderTooOld = 7,  // made no later than an order that was forgotten: it may be a repeat of one
+  kMarketDataStale = 8,
+  kInstrumentLimit = 9,
+  kValueOverflow = 10,
+};
+
+// Why an order ended Cancelled.
+enum class CancelReason : std::uint8_t {
+  kNone = 0,
+  kRequested = 1,
+  kImmediateOrCancel = 2,  // what an IOC could not fill on arrival
+  kFillOrKill = 3,         // a FOK that could not fill in full
+  kDayExpired = 4,
+  kPostOnlyWouldTake = 5,  // found when it arrived later than at its submission
+  kSessionLapsed = 6,
+  kValueOverflow = 7,  // a fill whose value, or a sum with it, does not fit 128 bits
+};
+
+enum class OrderEventType : std::uint8_t {
+  kSubmitted = 1,
+  kRejected = 2,
+  kTriggered = 3,
+  kFilled = 4,  // in part or in full: the status tells
+  kCancelled = 5,
+  kModified = 6,
+};
+
+// One execution of one order. `number` counts from 1 within its order; the id is made of both, so it is the same in every run.
+struct Fill {
+  std::string order_id;
+  std::string symbol;
+  std::string strategy_id;
+  OrderSide side = OrderSide::kBuy;
+  std::uint32_t number = 0;
+  Price price;
+  Quantity quantity;
+  Value commission;
+  LiquiditySide liquidity_side = LiquiditySide::kTaker;
+  std::string trade_id;       // of the tick behind the fill; may be empty
+  std::int64_t ts_event = 0;  // of the tick behind the fill
+  std::int64_t sequence = 0;  // of its event
+
+  std::string fill_id() const { return order_id + "-" + std::to_string(number); }
+  bool operator==(const Fill&) const = default;
+};
+
+// An order as its owner made it, and, in a snapshot of the engine, what became of it. Times are nanoseconds since the
+// Unix epoch; they inform and decide nothing (SEMANTICS 1.6).
+struct Order {
+  std::string order_id;
+  std::string symbol;
+  std::string strategy_id;
+  OrderSide side = OrderSide::kBuy;
+  OrderType type = OrderType::kMarket;
+  TimeInForce time_in_force = TimeInForce::kDay;
+  bool post_only = false;
+  Quantity quantity;
+  std::optional<Price> price;       // limit and stop-limit
+  std::optional<Price> stop_price;  // stop and stop-limit
+  std::int64_t created_at = 0;
+
+  OrderStatus status = OrderStatus::kInitialized;
+  RejectReason reject_reason = RejectReason::kNone;
+  CancelReason cancel_reason = CancelReason::kNone;
+  Quantity filled_quantity;
+  std::optional<Price> avg_fill_price;  // value / quantity of the fills, half to even at nine places; for show only
+  Value commission;
+  std::optional<std::int64_t> submitted_at;
+  std::optional<std::int64_t> updated_at;
+  std::optional<std::int64_t> triggered_at;  // market time of the trigger
+  std::uint32_t fill_count = 0;
+  std::vector<Fill> fills;  // empty where a list was asked for without them
+
+  // quantity - filled_quantity; of a final order, what it will never fill.
+  Quantity leaves_quantity() const { return {quantity.mantissa - filled_quantity.mantissa}; }
+  bool operator==(const Order&) const = default;
+};
+
+// Throws InvalidArgument where `order` can't be one: ids, numbers not above 0, a price missing or in surplus, an unknown
+// enumeration member, post_only where nothing could rest (SEMANTICS 3.3).
+void check_order(const Order& order);
+
+// One change of one order. `sequence` is gapless per engine, from 1; status and quantities are those after the change.
+// The same inputs give the same events, byte for byte.
+struct OrderEvent {
+  std::int64_t sequence = 0;
+  OrderEventType type = OrderEventType::kSubmitted;
+  std::string order_id;
+  std::string symbol;
+  std::string strategy_id;
+  std::int64_t ts_event = 0;  // of the tick that caused it, else the symbol's market time; 0 while there is none
+  OrderStatus status = OrderStatus::kInitialized;
+  Quantity filled_quantity;
+  Quantity leaves_quantity;
+  RejectReason reject_reason = RejectReason::kNone;  // for kRejected
+  CancelReason cancel_reason = CancelReason::kNone;  // for kCancelled
+  std::optional<Order> order;                        // as submitted, for kSubmitted and kRejected
+  std::optional<Fill> fill;                          // for kFilled
+  std::optional<Quantity> quantity;                  // the new terms, for kModified
+  std::optional<Price> price;
+  std::optional<Price> stop_price;
+
+  bool operator==(const OrderEvent&) const = default;
+};
+
+// What a strategy holds of a symbol. Amounts are exact at eighteen places; commission stands apart from the PnL.
+struct Position {
+  std::string strategy_id;
+  std::string symbol;
+  int128 net_quantity = 0;  // nine places; negative when short
+  std::optional<Price> average_price;  // cost / net_quantity, half to even at nine places; none when flat
+  Value cost;                          // of the open quantity, negative when short
+  Value realized_pnl;
+  Value unrealized_pnl;
+  Value commission;
+  std::optional<Price> last_price;  // of the last tick, at which unrealized_pnl counts
+  bool operator==(const Position&) const = default;
+};
+
+// The members' public names: "Buy", "StopLimit", "PartiallyFilled".
+std::string_view name_of(OrderSide side);
+std::string_view name_of(OrderType type);
+std::string_view name_of(OrderStatus status);
+std::string_view name_of(TimeInForce time_in_force);
+std::string_view name_of(LiquiditySide side);
+std::string_view name_of(OrderEventType type);
+// "HALTED", "DAY_EXPIRED": the wire's names; empty for kNone.
+std::string_view name_of(RejectReason reason);
+std::string_view name_of(CancelReason reason);
+
+}  // namespace alphaforge

@@ -1,0 +1,124 @@
+"""A venue for tables: orders and ticks in the words of a trader.
+
+    venue.submit("a: limit BUY 0.5 @ 3000 GTC")
+    venue.tick("2999 x 1 SELL")
+    venue.log() == ["a Submitted", "a Filled 0.5 @ 3000.00 Maker"]
+
+An order: `id: [post-only] type side quantity [stop price] [@ price] time-in-force [strategy]`; the type is market,
+limit, stop or stop-limit; the side BUY or SELL; the time in force DAY, GTC, IOC or FOK.
+A tick: `price x quantity [side] [at seconds]`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from alphaforge_core.execution import (
+    ExecutionEngine,
+    ExecutionEngineConfig,
+    Order,
+    OrderEvent,
+    OrderSide,
+    OrderStatus,
+    OrderType,
+    TimeInForce,
+)
+from alphaforge_core.model import TradeTick
+
+SECOND = 1_000_000_000
+SIDES = {"BUY": OrderSide.Buy, "SELL": OrderSide.Sell}
+TIMES_IN_FORCE = {
+    "DAY": TimeInForce.Day,
+    "GTC": TimeInForce.GoodTillCancel,
+    "IOC": TimeInForce.ImmediateOrCancel,
+    "FOK": TimeInForce.FillOrKill,
+}
+ORDER = re.compile(
+    r"(?P<id>\w+): (?P<post_only>post-only )?(?P<type>market|limit|stop|stop-limit) (?P<side>BUY|SELL)"
+    r" (?P<quantity>\S+)(?: stop (?P<stop>\S+))?(?: @ (?P<price>\S+))? (?P<tif>DAY|GTC|IOC|FOK)(?: (?P<strategy>\w+))?"
+)
+TICK = re.compile(r"(?P<price>\S+) x (?P<quantity>\S+)(?: (?P<side>BUY|SELL))?(?: at (?P<at>\d+))?")
+
+
+def order(text: str, *, symbol: str = "X", created_at: int = 1) -> Order:
+    """The order that the text says."""
+    match = ORDER.fullmatch(text)
+    assert match, text
+    side, tif = SIDES[match["side"]], TIMES_IN_FORCE[match["tif"]]
+    strategy, identity = match["strategy"] or "s", {"order_id": match["id"], "created_at": created_at}
+    post_only = bool(match["post_only"])
+    quantity, price, stop = match["quantity"], match["price"], match["stop"]
+    if match["type"] == "market":
+        return Order.market(symbol, side, quantity, strategy, tif, **identity)
+    if match["type"] == "limit":
+        return Order.limit(symbol, side, quantity, price, tif, strategy, post_only=post_only, **identity)
+    if match["type"] == "stop":
+        return Order.stop(symbol, side, quantity, stop, tif, strategy, **identity)
+    return Order.stop_limit(symbol, side, quantity, stop, price, tif, strategy, post_only=post_only, **identity)
+
+
+def line(event: OrderEvent) -> str:
+    """An event in a trader's words."""
+    text = f"{event.order_id} {event.type.name}"
+    if event.fill:
+        text += f" {event.fill.quantity} @ {event.fill.price} {event.fill.liquidity_side.name}"
+    reason = event.reject_reason or event.cancel_reason
+    return f"{text} {reason}" if reason else text
+
+
+class Venue:
+    """An engine, spoken to in texts; a tick without a time comes a second after the one before."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.engine = ExecutionEngine(ExecutionEngineConfig(**settings))
+        self.seconds = 0
+        self._seen = 0
+
+    def submit(self, *orders: str, symbol: str = "X") -> None:
+        for text in orders:
+            self.engine.submit_order(order(text, symbol=symbol))
+
+    def tick(self, *ticks: str, symbol: str = "X") -> None:
+        for text in ticks:
+            match = TICK.fullmatch(text)
+            assert match, text
+            self.seconds = int(match["at"]) if match["at"] else self.seconds + 1
+            side = match["side"] or "NONE"
+            tick = TradeTick(symbol, match["price"], match["quantity"], side, "", self.seconds * SECOND)
+            self.engine.process_trade_tick(tick)
+
+    def log(self) -> list[str]:
+        """The events since the last call; on the way, that the engine is consistent and its laws hold."""
+        events = self.engine.events(self._seen + 1)
+        assert [event.sequence for event in events] == list(range(self._seen + 1, self._seen + 1 + len(events)))
+        self._seen += len(events)
+        assert self.engine.validate() == []
+        return [line(event) for event in events]
+
+    def get(self, order_id: str) -> Order:
+        found = self.engine.get_order(order_id)
+        assert found
+        return found
+
+    def play(self, script: str) -> list[str]:
+        """Runs steps between `|`: orders, `tick ...`, `cancel id`, `modify id field=value`, `time seconds`, `halt`."""
+        for step in (part.strip() for part in script.split("|")):
+            verb, _, rest = step.partition(" ")
+            if step.startswith("tick "):
+                self.tick(rest)
+            elif verb == "cancel":
+                self.engine.cancel_order(rest)
+            elif verb in ("halt", "resume"):
+                getattr(self.engine, verb)()
+            elif verb == "time":
+                self.engine.advance_time(int(rest) * SECOND)
+            elif verb == "modify":
+                order_id, *changes = rest.split()
+                self.engine.modify_order(order_id, **dict(change.split("=") for change in changes))
+            else:
+                self.submit(step)
+        return self.log()
+
+
+__all__ = ["ORDER", "SECOND", "OrderStatus", "OrderType", "Venue", "order"]
