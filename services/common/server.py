@@ -32,9 +32,9 @@ _logger = logging.getLogger("services.server")
 
 
 class Health(Protocol):
-    """Lets a servicer say that it can't serve for now, and that it can again."""
+    """Lets a servicer say how a part of it is, under a name of its own in the health protocol."""
 
-    async def __call__(self, *, serving: bool) -> None: ...
+    async def __call__(self, part: str, *, serving: bool) -> None: ...
 
 
 class Servicer(Protocol):
@@ -101,21 +101,22 @@ async def _serve(servicer: Servicer, settings: ServiceSettings) -> None:
     health_pb2_grpc.add_HealthServicer_to_server(states, server)
     reflection.enable_server_reflection((name, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
 
-    async def set_health(*, serving: bool) -> None:
+    async def set_health(part: str, *, serving: bool) -> None:
         status = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
-        await states.set("", status)
-        await states.set(name, status)
+        await states.set(part, status)
 
     registry = new_registry(settings.service, version("alphaforge-services"))
     for collector in (RpcCollector(name, methods), *servicer.collectors):
         registry.register(collector)
-    await set_health(serving=False)
+    for part in ("", name):
+        await set_health(part, serving=False)
     address = _listen(server, settings)
     metrics = MetricsServer(registry, settings.metrics_host, settings.metrics_port)
     stop = _stop_signals()
     await servicer.start(set_health)
     await server.start()
-    await set_health(serving=True)
+    for part in ("", name):
+        await set_health(part, serving=True)
     ready = {
         "event": "ready",
         "service": settings.service,

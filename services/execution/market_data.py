@@ -1,0 +1,187 @@
+"""The trades that execution engines follow: each those of the data engine of its name.
+
+A link never loses its place: it resumes after the last sequence it has applied, and what the data service can't give
+any more is counted as missed. An engine that is new follows from now on. Where there is no data engine yet, or it
+begins anew, everything it will have is new, and is wanted from its beginning.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import grpc
+from alphaforge.data.v1.data_service_pb2_grpc import DataServiceStub
+from alphaforge.data.v1.subscriptions_pb2 import SubscribeTradesRequest, SubscribeTradesResponse
+from alphaforge.execution.v1.engines_pb2 import MarketDataState
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from services.common.server import Health
+from services.execution.engine import NamedExecutionEngine
+
+if TYPE_CHECKING:
+    # What the stub is over a channel of grpc.aio; a name of the type stubs alone.
+    from alphaforge.data.v1.data_service_pb2_grpc import DataServiceAsyncStub
+
+__all__ = ["MarketDataLinks"]
+
+HEALTH_NAME = "market_data"
+
+_PAUSE_SECONDS_FIRST = 0.05
+_PAUSE_SECONDS_MAX = 1.0
+# Heartbeats come at least every five seconds.
+_SILENCE_SECONDS_MAX = 12.0
+_WATCH_SECONDS = 0.5
+
+_CHANNEL_OPTIONS = (
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 1_000),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+    ("grpc.enable_retries", 0),
+)
+
+_logger = logging.getLogger("services.market_data")
+
+
+class _Link:
+    """One engine's subscription."""
+
+    def __init__(self, engine: NamedExecutionEngine, stub: DataServiceAsyncStub) -> None:
+        self.engine = engine
+        self._stub = stub
+        self._from_sequence: int | None = None
+        self._epoch: int | None = None
+        self._heard = float("-inf")
+        self.task = asyncio.ensure_future(self._run())
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether nothing has been heard for the engine's `stale_after_ns`, or never."""
+        stale_after_seconds: float = self.engine.settings["stale_after_ns"] / 1e9
+        return time.monotonic() - self._heard > stale_after_seconds
+
+    async def _run(self) -> None:
+        pause = _PAUSE_SECONDS_FIRST
+        while True:
+            before = self._heard
+            try:
+                await self._follow()
+            except grpc.aio.AioRpcError as error:
+                self._explain(error)
+            except TimeoutError:
+                _logger.warning("market data are silent", extra={"engine": self.engine.name})
+            pause = _PAUSE_SECONDS_FIRST if self._heard > before else min(2 * pause, _PAUSE_SECONDS_MAX)
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+
+    async def _follow(self) -> None:
+        request = SubscribeTradesRequest(engine=self.engine.name, epoch=self._epoch, from_sequence=self._from_sequence)
+        call = self._stub.SubscribeTrades(request)
+        try:
+            while True:
+                message = await asyncio.wait_for(call.read(), _SILENCE_SECONDS_MAX)
+                if not isinstance(message, SubscribeTradesResponse):
+                    return
+                self._heard = time.monotonic()
+                await self._apply(message)
+        finally:
+            call.cancel()
+
+    async def _apply(self, message: SubscribeTradesResponse) -> None:
+        data = self.engine.market_data
+        if self._from_sequence is not None and message.previous_sequence + 1 > self._from_sequence:
+            data.missed += message.previous_sequence + 1 - self._from_sequence
+        if message.HasField("gap"):
+            data.missed += message.gap.last_sequence - message.gap.first_sequence + 1
+            _logger.warning("trades were lost", extra={"engine": self.engine.name, "gap": str(message.gap)})
+        if message.HasField("ticks"):
+            engine = self.engine
+            await engine.apply(engine.follow, message.ticks, message.ByteSize(), engine.publish)
+        data.epoch = self._epoch = message.epoch
+        data.sequence = message.sequence
+        self._from_sequence = message.sequence + 1
+
+    def _explain(self, error: grpc.aio.AioRpcError) -> None:
+        if error.code() in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION):
+            self._heard = time.monotonic()
+            self._epoch, self._from_sequence = None, 1
+        else:
+            _logger.info(
+                "market data can't be reached", extra={"engine": self.engine.name, "status": error.code().name}
+            )
+
+
+class MarketDataLinks(Collector):
+    """The links of all engines of the service; tells Prometheus and the health protocol how they are."""
+
+    def __init__(self, target: str, *, enabled: bool) -> None:
+        self._target = target
+        self._enabled = enabled
+        self._channel: grpc.aio.Channel | None = None
+        self._links: dict[str, _Link] = {}
+        self._watch: asyncio.Task[None] | None = None
+
+    def start(self, health: Health) -> None:
+        """Begins to watch for links that are stale."""
+        self._watch = asyncio.ensure_future(self._run_watch(health))
+
+    def follow(self, engine: NamedExecutionEngine) -> None:
+        """Starts the engine's link, where settings have it; the link of an engine that it replaces ends."""
+        self.leave(engine.name)
+        if not self._enabled or not engine.settings["subscribe_market_data"]:
+            return
+        if self._channel is None:
+            self._channel = grpc.aio.insecure_channel(self._target, options=_CHANNEL_OPTIONS)
+        self._links[engine.name] = _Link(engine, DataServiceStub(self._channel))
+        engine.market_data.state = MarketDataState.MARKET_DATA_STATE_STALE
+
+    def leave(self, name: str) -> None:
+        """Ends the link of the engine of that name."""
+        link = self._links.pop(name, None)
+        if link is not None:
+            link.task.cancel()
+
+    async def close(self) -> None:
+        """Ends all links."""
+        tasks = [link.task for link in self._links.values()]
+        if self._watch is not None:
+            tasks.append(self._watch)
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+        if self._channel is not None:
+            await self._channel.close()
+
+    async def _run_watch(self, health: Health) -> None:
+        while True:
+            stale = False
+            for link in self._links.values():
+                state = MarketDataState.MARKET_DATA_STATE_LIVE
+                if link.is_stale:
+                    stale, state = True, MarketDataState.MARKET_DATA_STATE_STALE
+                link.engine.market_data.state = state
+            await health(HEALTH_NAME, serving=not stale)
+            await asyncio.sleep(_WATCH_SECONDS)
+
+    def collect(self) -> Iterator[Metric]:
+        """The series of each link, and of "default" before it is there."""
+        stale = GaugeMetricFamily(
+            "alphaforge_execution_market_data_stale", "1 while an engine does not hear its trades.", labels=("engine",)
+        )
+        missed = CounterMetricFamily(
+            "alphaforge_execution_market_data_missed_ticks", "Trades that were lost for an engine.", labels=("engine",)
+        )
+        links = dict(self._links)
+        for name in {"default", *links}:
+            link = links.get(name)
+            stale.add_metric((name,), float(link is not None and link.is_stale))
+            missed.add_metric((name,), 0 if link is None else link.engine.market_data.missed)
+        yield from (stale, missed)
