@@ -1,0 +1,159 @@
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "bindings.hpp"
+#include "data/config.hpp"
+#include "numbers.hpp"
+
+namespace alphaforge::bindings {
+
+using data::DataEngineConfig;
+
+namespace {
+
+// A configuration that remembers which options were given, so that an engine's settings are compared only in those.
+struct GivenConfig : DataEngineConfig {
+  std::vector<std::string> given;  // in the order of the keywords
+};
+
+bool to_bool(nb::handle value, const char* name) {
+  if (!PyBool_Check(value.ptr()))
+    throw UnsupportedValue(Reason::TYPE_UNSUPPORTED, std::string(name) + " must be a bool, not " + nb::type_name(value.type()).c_str());
+  return value.ptr() == Py_True;
+}
+
+std::vector<std::string> to_names(nb::handle value) {
+  if (PyUnicode_Check(value.ptr()))
+    throw UnsupportedValue(Reason::TYPE_UNSUPPORTED, "bar_types must be a list of names, not one str");
+  std::vector<std::string> names;
+  for (nb::handle name : value) {
+    const nb::str text(name);
+    names.emplace_back(to_text(PyUnicode_Check(name.ptr()) ? name : nb::handle(text), "bar_types"));
+  }
+  return names;
+}
+
+// Every option once: how it is set, and how it is read.
+#define ALPHAFORGE_DATA_FLAGS(X) X(enable_statistics) X(fill_gaps) X(skip_first_partial) X(flush_on_stop)
+
+bool set_option(DataEngineConfig& config, const std::string& name, nb::handle value) {
+  if (name == "bar_types") return config.bar_types = to_names(value), true;
+  if (name == "zero_quantity") return config.zero_quantity = data::zero_quantity_of(to_text(value, "zero_quantity")), true;
+#define X(option) \
+  if (name == #option) return config.option = to_bool(value, #option), true;
+  ALPHAFORGE_DATA_FLAGS(X)
+#undef X
+#define X(option, preset, least, greatest) \
+  if (name == #option) return config.option = to_count(value, #option), true;
+  ALPHAFORGE_DATA_LIMITS(X)
+#undef X
+  return false;
+}
+
+nb::object get_option(const DataEngineConfig& config, const std::string& name) {
+  if (name == "bar_types") return nb::cast(config.bar_types);
+  if (name == "zero_quantity") return to_str(data::name_of(config.zero_quantity));
+#define X(option) \
+  if (name == #option) return nb::bool_(config.option);
+  ALPHAFORGE_DATA_FLAGS(X)
+#undef X
+#define X(option, preset, least, greatest) \
+  if (name == #option) return nb::int_(config.option);
+  ALPHAFORGE_DATA_LIMITS(X)
+#undef X
+  return nb::none();
+}
+
+constexpr const char* kOptions[] = {"enable_statistics", "bar_types", "max_bars_per_instrument", "max_memory_bytes", "max_instruments",
+                                    "max_bars_per_tick", "duplicate_window", "max_duplicate_entries", "fill_gaps", "max_gap_bars",
+                                    "skip_first_partial", "origin_offset_ns", "allowed_lateness_ns", "zero_quantity", "flush_on_stop"};
+constexpr std::size_t kPositional = 3;  // the documented ones
+
+void init_config(GivenConfig* self, const nb::args& args, const nb::kwargs& kwargs) {
+  GivenConfig config;
+  nb::dict values;
+  if (args.size() > kPositional) throw nb::type_error("DataEngineConfig takes at most 3 positional arguments");
+  for (std::size_t i = 0; i < args.size(); ++i) values[kOptions[i]] = args[i];
+  for (const auto& [key, value] : kwargs) {
+    if (values.contains(key)) throw nb::type_error(("DataEngineConfig got two values for " + std::string(to_text(key, "keyword"))).c_str());
+    values[key] = value;
+  }
+  for (const auto& [key, value] : values) {
+    const std::string name = std::string(to_text(key, "keyword"));
+    if (!set_option(config, name, value)) throw nb::type_error(("DataEngineConfig has no option " + name).c_str());
+  }
+  for (const char* const name : kOptions)
+    if (values.contains(name)) config.given.emplace_back(name);
+  config.validate();
+  new (self) GivenConfig(std::move(config));
+}
+
+nb::dict given_of(const GivenConfig& self) {
+  nb::dict out;
+  for (const std::string& name : self.given) out[name.c_str()] = get_option(self, name);
+  return out;
+}
+
+nb::dict all_of(const GivenConfig& self) {
+  nb::dict out;
+  for (const char* const name : kOptions) out[name] = get_option(self, name);
+  return out;
+}
+
+}  // namespace
+
+void bind_data_config(nb::module_ m) {
+  nb::class_<DataEngineConfig>(m, "_Settings", "What the engine takes of a configuration.");
+  nb::class_<GivenConfig, DataEngineConfig> type(m, "DataEngineConfig", nb::is_final(),
+                                                 "How a data engine builds and keeps bars. Immutable; remembers which options were given.");
+  type.def("__init__", &init_config,
+           nb::sig("def __init__(self, enable_statistics: bool = True, bar_types: collections.abc.Sequence[str] = ['1min'], "
+                   "max_bars_per_instrument: int = 1000, *, max_memory_bytes: int = 1073741824, max_instruments: int = 10000, "
+                   "max_bars_per_tick: int = 10000, duplicate_window: int = 10000, max_duplicate_entries: int = 10000000, "
+                   "fill_gaps: bool = False, max_gap_bars: int = 1000, skip_first_partial: bool = False, "
+                   "origin_offset_ns: int = 0, allowed_lateness_ns: int = 0, zero_quantity: typing.Literal['reject', "
+                   "'price_only'] = 'reject', flush_on_stop: bool = False) -> None"),
+           "enable_statistics: measure rate and latency; counts are kept in any case.\n"
+           "bar_types: 1 to 32 names such as \"1min\", \"100tick\", \"0.5volume\", \"1000000dollar\".\n"
+           "max_bars_per_instrument: closed bars kept per instrument and type.\n"
+           "max_memory_bytes: bounds all closed bars; the oldest go first.\n"
+           "max_instruments: ticks of more instruments are refused.\n"
+           "max_bars_per_tick: a tick that would end more bars of a type goes whole into one oversize bar.\n"
+           "duplicate_window: among so many last ticks with an id of an instrument duplicates are found; 0 looks for none.\n"
+           "max_duplicate_entries: bounds all windows together; the longest idle instrument's go first.\n"
+           "fill_gaps, max_gap_bars: flat bars for quiet intervals, the first so many of a gap.\n"
+           "skip_first_partial: an instrument's first time bar is left out when it is partial.\n"
+           "origin_offset_ns: moves the grid of time bars from 00:00 UTC, 0 to a day.\n"
+           "allowed_lateness_ns: how long after its end, in market time, a closed time bar is still corrected.\n"
+           "zero_quantity: \"reject\" prints of quantity 0, or take their \"price_only\" into time bars.\n"
+           "flush_on_stop: stop() closes open bars as partial.\n\n"
+           "Raises InvalidArgument (a ValueError: SETTING_INVALID, BAR_TYPE_INVALID) or UnsupportedValue (a TypeError).");
+  for (const char* const name : kOptions)
+    type.def_prop_ro(name, [name](const GivenConfig& self) { return get_option(self, name); });
+  type.def("given", &given_of, nb::sig("def given(self) -> dict[str, typing.Any]"), "The options that were given, with their values.")
+      .def("as_dict", &all_of, nb::sig("def as_dict(self) -> dict[str, typing.Any]"), "All options with their values.")
+      .def("__eq__",
+           [](const GivenConfig& self, nb::handle other) {
+             return nb::isinstance<GivenConfig>(other) && given_of(self).equal(given_of(*nb::inst_ptr<GivenConfig>(other)));
+           },
+           nb::sig("def __eq__(self, other: object, /) -> bool"))
+      .def("__repr__",
+           [](const GivenConfig& self) {
+             std::string text;
+             for (const auto& [name, value] : given_of(self))
+               text += (text.empty() ? "" : ", ") + std::string(to_text(name, "option")) + "=" + nb::repr(value).c_str();
+             return "DataEngineConfig(" + text + ")";
+           })
+      .def("__reduce__",
+           [](nb::handle self) {
+             return nb::make_tuple(nb::module_::import_("alphaforge_core.data").attr("_rebuild_config"),
+                                   nb::make_tuple(given_of(*nb::inst_ptr<GivenConfig>(self))));
+           },
+           nb::sig("def __reduce__(self) -> tuple[typing.Any, ...]"));
+}
+
+}  // namespace alphaforge::bindings

@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "data/lazy_heap.hpp"
+#include "model/bar.hpp"
+
+namespace alphaforge::data {
+
+// A closed bar, with what a correction by a late tick has to know.
+struct KeptBar {
+  Bar bar;
+  std::int64_t ts_least = 0;     // ts_event of the tick that opened it
+  std::int64_t ts_greatest = 0;  // ts_event of the tick that closed it
+  bool is_uncovered = false;     // partial unless a tick lies on its start
+  std::uint64_t number = 0;      // among all bars of the engine: the order of eviction
+};
+
+// The closed bars of one instrument and type, oldest first: a ring that grows as it fills.
+class BarSeries {
+ public:
+  std::size_t size() const { return size_; }
+  const KeptBar& operator[](std::size_t i) const { return ring_[(first_ + i) & (ring_.size() - 1)]; }
+  KeptBar& operator[](std::size_t i) { return ring_[(first_ + i) & (ring_.size() - 1)]; }
+  const KeptBar& front() const { return (*this)[0]; }
+
+  void push_back(KeptBar kept);
+  void pop_front();
+
+  // The sequence of the last bar that took one.
+  std::int64_t sequence = 0;
+  LazyHeap<std::uint64_t>::Ticket ticket;
+
+ private:
+  std::vector<KeptBar> ring_;  // its size is a power of two, or 0
+  std::size_t first_ = 0;
+  std::size_t size_ = 0;
+};
+
+// Bounds what all series together hold: beyond the limit the oldest bar of the engine goes first.
+// Series are numbered by the caller, who finds them again by that number.
+class HistoryBudget {
+ public:
+  explicit HistoryBudget(std::int64_t bytes_max) : bars_max_(static_cast<std::uint64_t>(bytes_max) / sizeof(KeptBar)) {}
+
+  std::uint64_t bars() const { return bars_; }
+  std::uint64_t bytes() const { return bars_ * sizeof(KeptBar); }
+
+  // Appends to a series that keeps `kept_max` bars at most; `series_of(number)` gives a series, or null where it is gone.
+  template <class SeriesOf>
+  void push(std::uint64_t series_number, BarSeries& series, KeptBar kept, std::size_t kept_max, SeriesOf series_of) {
+    if (series.size() >= kept_max) {
+      series.pop_front();
+      --bars_;
+    }
+    oldest_.expect(series_number, kept.number, series.ticket);
+    series.push_back(std::move(kept));
+    ++bars_;
+    while (bars_ > bars_max_) evict_oldest(series_of);
+  }
+  // A series is about to be destroyed.
+  void forget(const BarSeries& series) { bars_ -= series.size(); }
+  void clear() {
+    bars_ = 0;
+    oldest_.clear();
+  }
+
+ private:
+  template <class SeriesOf>
+  void evict_oldest(SeriesOf series_of) {
+    std::uint64_t number = 0;
+    while (!oldest_.empty()) {
+      const auto ticket_of = [&](std::uint64_t item) {
+        BarSeries* series = series_of(item);
+        return series == nullptr ? nullptr : &series->ticket;
+      };
+      const std::uint64_t expected = oldest_.first_key();
+      if (!oldest_.pop(number, ticket_of)) continue;
+      BarSeries& series = *series_of(number);
+      if (series.size() == 0) continue;
+      const bool is_oldest = series.front().number == expected;
+      if (is_oldest) {
+        series.pop_front();
+        --bars_;
+      }
+      if (series.size() != 0) oldest_.expect(number, series.front().number, series.ticket);
+      if (is_oldest) return;
+    }
+  }
+
+  LazyHeap<std::uint64_t> oldest_;
+  std::uint64_t bars_ = 0;
+  std::uint64_t bars_max_;
+};
+
+}  // namespace alphaforge::data

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace alphaforge::data {
+
+// Bounds what the duplicate windows of all instruments together hold: beyond the limit the oldest entry of the longest
+// idle instrument goes. A doubly linked list of instruments in order of their last entry, by number.
+class DuplicateBudget {
+ public:
+  explicit DuplicateBudget(std::uint64_t entries_max) : entries_max_(entries_max) {}
+
+  std::uint64_t entries() const { return entries_; }
+  bool exceeded() const { return entries_ > entries_max_; }
+  // The instrument idle for longest, among those with entries.
+  std::uint64_t longest_idle() const { return nodes_[0].next - 1; }
+
+  // The instrument got an entry: it is the last to go.
+  void added(std::uint64_t instrument);
+  // Entries of the instrument are gone; `is_empty` when they were the last.
+  void removed(std::uint64_t instrument, std::uint64_t entries, bool is_empty);
+  void clear();
+
+ private:
+  struct Node {
+    std::uint64_t previous = kApart;
+    std::uint64_t next = kApart;
+  };
+  static constexpr std::uint64_t kApart = ~std::uint64_t{0};  // not in the list
+  void unlink(Node& node);
+
+  std::vector<Node> nodes_{{0, 0}};  // the ends of the list, then instrument i at i + 1
+  std::uint64_t entries_ = 0;
+  std::uint64_t entries_max_;
+};
+
+}  // namespace alphaforge::data

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "data/open_bar.hpp"
+
+namespace alphaforge::data {
+
+// 64 bits that stand for (trade_id, ts_event, price, quantity). The same in every process: checkpoints carry them.
+std::uint64_t fingerprint_of(std::string_view trade_id, const Print& print);
+
+// The fingerprints of an instrument's last ticks that had an id: a ring in order of arrival, and a hash table of its
+// entries with linear probing. Both grow as they fill. Never holds the same fingerprint twice.
+class DuplicateWindow {
+ public:
+  bool contains(std::uint64_t fingerprint) const;
+  void push(std::uint64_t fingerprint);
+  void pop_oldest();
+
+  std::size_t size() const { return size_; }
+  std::size_t memory_bytes() const { return (ring_.size() + table_.size()) * sizeof(std::uint64_t); }
+  // The i-th oldest.
+  std::uint64_t operator[](std::size_t i) const { return ring_[(first_ + i) & (ring_.size() - 1)]; }
+
+ private:
+  static constexpr std::uint64_t kFree = 0;  // fingerprint_of never gives it
+  std::size_t home_of(std::uint64_t fingerprint) const { return fingerprint & (table_.size() - 1); }
+  void insert(std::uint64_t fingerprint);
+  void grow();
+
+  std::vector<std::uint64_t> ring_;   // its size is a power of two, or 0
+  std::vector<std::uint64_t> table_;  // twice the ring
+  std::size_t first_ = 0;
+  std::size_t size_ = 0;
+};
+
+}  // namespace alphaforge::data

@@ -1,0 +1,222 @@
+#include "data/engine.hpp"
+
+#include <utility>
+
+#include "base/error.hpp"
+
+namespace alphaforge::data {
+namespace {
+
+// The last day of the representable time is refused, so that the end of every interval is a time.
+constexpr std::int64_t kTimeEnd = std::numeric_limits<std::int64_t>::max() - 86'400'000'000'000 + 1;
+
+bool is_time(std::int64_t ts) { return ts >= 0 && ts < kTimeEnd; }
+
+DataEngineConfig validated(DataEngineConfig config) {
+  config.validate();
+  return config;
+}
+
+}  // namespace
+
+DataEngine::DataEngine(DataEngineConfig config)
+    : config_(validated(std::move(config))),
+      duplicates_(static_cast<std::uint64_t>(config_.max_duplicate_entries)),
+      builder_(config_, [this](std::uint64_t index) { return book_.at(index); }) {}
+
+std::vector<std::string> DataEngine::bar_types() const {
+  const std::scoped_lock lock(mutex_);
+  std::vector<std::string> names;
+  for (const auto& type : builder_.types()) names.push_back(type->name);
+  return names;
+}
+
+void DataEngine::add_bar_types(const std::vector<std::string>& names) {
+  const std::scoped_lock lock(mutex_);
+  std::vector<std::string> all = config_.bar_types;
+  all.insert(all.end(), names.begin(), names.end());
+  const auto types = parse_bar_types(all);  // throws before anything is changed
+  for (const auto& type : types) {
+    if (builder_.index_of(*type) >= 0) continue;
+    builder_.add_type(type);
+    config_.bar_types.push_back(type->name);
+  }
+  book_.each([this](Instrument& instrument) { builder_.prepare(instrument); });
+}
+
+void DataEngine::start() {
+  const std::scoped_lock lock(mutex_);
+  is_running_ = true;
+}
+
+std::vector<Bar> DataEngine::stop() {
+  const std::scoped_lock lock(mutex_);
+  is_running_ = false;
+  std::vector<Bar> bars;
+  if (config_.flush_on_stop) book_.each([&](Instrument& instrument) { builder_.flush(instrument, bars); });
+  return bars;
+}
+
+bool DataEngine::is_running() const {
+  const std::scoped_lock lock(mutex_);
+  return is_running_;
+}
+
+void DataEngine::process(const TradeTick& tick, std::int64_t now_ns, ProcessResult& result) {
+  const std::scoped_lock lock(mutex_);
+  process_locked(tick, now_ns, result);
+}
+
+bool DataEngine::try_process(const TradeTick& tick, std::int64_t now_ns, ProcessResult& result) {
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock.owns_lock()) return false;
+  process_locked(tick, now_ns, result);
+  return true;
+}
+
+void DataEngine::process_locked(const TradeTick& tick, std::int64_t now_ns, ProcessResult& result) {
+  Print print{.price = tick.price.mantissa,
+              .quantity = tick.quantity.mantissa,
+              .side = tick.aggressor_side,
+              .ts_event = tick.ts_event,
+              .ts_init = tick.ts_init};
+  Instrument* instrument = nullptr;
+  process_row(instrument, tick.instrument_id, print, tick.trade_id, 0, result);
+  finish(1, now_ns, result);
+}
+
+void DataEngine::process(const TradeTickBatch& batch, std::int64_t now_ns, ProcessResult& result) {
+  const std::scoped_lock lock(mutex_);
+  // Each name of the batch's dictionary is looked up once.
+  std::vector<Instrument*> instruments(batch.instrument_ids.size(), nullptr);
+  Print print;
+  for (std::size_t row = 0; row < batch.size(); ++row) {
+    const std::size_t at = batch.instrument_of(row);
+    print.price = batch.prices[row];
+    print.quantity = batch.quantity_of(row);
+    print.side = batch.side_of(row);
+    print.ts_event = batch.ts_event[row];
+    print.ts_init = batch.ts_init_of(row);
+    process_row(instruments[at], batch.instrument_ids[at], print, batch.trade_id_of(row), static_cast<std::uint32_t>(row), result);
+  }
+  finish(batch.size(), now_ns, result);
+}
+
+void DataEngine::process_row(Instrument*& instrument, std::string_view instrument_id, Print& print, std::string_view trade_id,
+                             std::uint32_t row, ProcessResult& result) {
+  std::optional<Reason> reason = refusal(print);
+  if (!reason && instrument == nullptr) {
+    instrument = book_.find(instrument_id);
+    if (instrument == nullptr) {
+      if (book_.size() >= static_cast<std::size_t>(config_.max_instruments)) {
+        reason = Reason::INSTRUMENT_LIMIT;
+      } else {
+        instrument = &book_.add(instrument_id);
+        builder_.prepare(*instrument);
+      }
+    }
+  }
+  std::uint64_t fingerprint = 0;
+  if (!reason && !trade_id.empty()) {
+    fingerprint = fingerprint_of(trade_id, print);
+    if (instrument->seen.contains(fingerprint)) {
+      ++duplicate_ticks_;
+      result.duplicates.push_back(row);
+      return;
+    }
+  }
+  if (!reason && !sums_fit(*instrument, print)) reason = Reason::VALUE_OVERFLOW;
+  if (reason) {
+    ++ticks_rejected_;
+    result.rejected.push_back({row, *reason});
+    return;
+  }
+  if (!trade_id.empty()) remember(*instrument, fingerprint);
+  late_ticks_ += builder_.apply(*instrument, print, result.bars);
+  ++ticks_processed_;
+  ++result.accepted;
+}
+
+// What can be said of a print without its instrument. Computes its value.
+std::optional<Reason> DataEngine::refusal(Print& print) const {
+  if (print.price <= 0) return Reason::PRICE_NOT_POSITIVE;
+  if (print.quantity == 0 && config_.zero_quantity == ZeroQuantity::kReject) return Reason::QUANTITY_NOT_POSITIVE;
+  if (!is_time(print.ts_event)) return Reason::TIME_OUT_OF_RANGE;
+  if (__builtin_mul_overflow(print.quantity, static_cast<int128>(print.price), &print.value)) return Reason::VALUE_OVERFLOW;
+  return std::nullopt;
+}
+
+// No bar's value exceeds the sum over all prints; only when that overflows is each open bar looked at.
+bool DataEngine::sums_fit(Instrument& instrument, const Print& print) const {
+  int128 total;
+  if (!__builtin_add_overflow(instrument.value_total, print.value, &total)) {
+    instrument.value_total = total;
+    return true;
+  }
+  if (!builder_.fits(instrument, print)) return false;
+  instrument.value_total = ~(static_cast<int128>(1) << 127);
+  return true;
+}
+
+void DataEngine::remember(Instrument& instrument, std::uint64_t fingerprint) {
+  if (config_.duplicate_window == 0) return;
+  if (instrument.seen.size() >= static_cast<std::size_t>(config_.duplicate_window)) {
+    instrument.seen.pop_oldest();
+    duplicates_.removed(instrument.index, 1, false);
+  }
+  instrument.seen.push(fingerprint);
+  duplicates_.added(instrument.index);
+  while (duplicates_.exceeded()) {
+    Instrument& idle = *book_.at(duplicates_.longest_idle());
+    idle.seen.pop_oldest();
+    duplicates_.removed(idle.index, 1, idle.seen.size() == 0);
+  }
+}
+
+void DataEngine::finish(std::uint64_t ticks, std::int64_t now_ns, ProcessResult& result) {
+  is_running_ = true;
+  if (config_.enable_statistics) meter_.received(ticks, now_ns);
+  result.tick_sequence = ticks_processed_;
+  result.bar_sequence = builder_.bars_generated() + builder_.bars_revised();
+}
+
+std::vector<Bar> DataEngine::advance_time(std::int64_t now) {
+  if (!is_time(now))
+    throw InvalidArgument(Reason::TIME_OUT_OF_RANGE, "now_ns is " + std::to_string(now) +
+                                                         "; expected nanoseconds since 1970, before the last day of 64 bits");
+  const std::scoped_lock lock(mutex_);
+  std::vector<Bar> bars;
+  builder_.advance(now, bars);
+  return bars;
+}
+
+void DataEngine::reset() {
+  const std::scoped_lock lock(mutex_);
+  clear();
+  ++epoch_;
+}
+
+void DataEngine::reset(std::string_view instrument_id) {
+  const std::scoped_lock lock(mutex_);
+  ++epoch_;
+  const Instrument* instrument = book_.find(instrument_id);
+  if (instrument == nullptr) return;
+  builder_.forget(*instrument);
+  duplicates_.removed(instrument->index, instrument->seen.size(), true);
+  book_.remove(*instrument);
+}
+
+void DataEngine::clear() {
+  book_.clear();
+  duplicates_.clear();
+  builder_.clear();
+  meter_.clear();
+  ticks_processed_ = ticks_rejected_ = duplicate_ticks_ = late_ticks_ = 0;
+}
+
+std::uint64_t DataEngine::epoch() const {
+  const std::scoped_lock lock(mutex_);
+  return epoch_;
+}
+
+}  // namespace alphaforge::data

@@ -1,0 +1,114 @@
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/reason.hpp"
+#include "data/bar_builder.hpp"
+#include "data/config.hpp"
+#include "data/counters.hpp"
+#include "data/duplicate_budget.hpp"
+#include "data/instrument_book.hpp"
+#include "data/rate_meter.hpp"
+#include "model/bar.hpp"
+#include "model/trade_tick.hpp"
+#include "model/trade_tick_batch.hpp"
+
+namespace alphaforge::data {
+
+// A tick that a rule refused: its place in the call, and why.
+struct Rejection {
+  std::uint32_t row;
+  Reason reason;
+};
+
+// What a call with ticks came to. Rows that are neither rejected nor duplicates were accepted.
+struct ProcessResult {
+  std::vector<Bar> bars;  // closed or corrected, in order
+  std::vector<Rejection> rejected;
+  std::vector<std::uint32_t> duplicates;
+  std::uint64_t accepted = 0;
+  // The engine's counters after the call: ticks accepted and bars emitted since it was last empty.
+  std::uint64_t tick_sequence = 0;
+  std::uint64_t bar_sequence = 0;
+};
+
+// Trade ticks to bars. Safe to call from many threads; every call is one step under the engine's lock.
+//
+// A tick passes four stages: it is refused by a rule, or else dropped as a duplicate, or else given to the builder,
+// which closes, corrects and fills bars; closed bars are kept for queries. `now_ns` is a monotonic clock's time, used for
+// nothing but the rate.
+class DataEngine {
+ public:
+  explicit DataEngine(DataEngineConfig config);
+
+  const DataEngineConfig& config() const { return config_; }
+  std::vector<std::string> bar_types() const;
+  // Appends those it lacks; throws InvalidArgument as the configuration does.
+  void add_bar_types(const std::vector<std::string>& names);
+
+  void start();
+  // With `flush_on_stop`, returns the open bars, closed as partial.
+  std::vector<Bar> stop();
+  bool is_running() const;
+
+  void process(const TradeTick& tick, std::int64_t now_ns, ProcessResult& result);
+  // The same, unless another thread is inside: false, and nothing was done.
+  bool try_process(const TradeTick& tick, std::int64_t now_ns, ProcessResult& result);
+  void process(const TradeTickBatch& batch, std::int64_t now_ns, ProcessResult& result);
+  void took(std::uint64_t ticks, std::int64_t elapsed_ns) { meter_.took(ticks, elapsed_ns); }
+
+  // Market time of every instrument is at least `now`; returns the bars that this closed.
+  // Throws InvalidArgument TIME_OUT_OF_RANGE.
+  std::vector<Bar> advance_time(std::int64_t now);
+
+  // Closed bars with start <= ts_open < end, ascending, the newest `limit`. None for an unknown instrument; throws
+  // InvalidArgument BAR_TYPE_INVALID for what is no bar type, BAR_TYPE_UNKNOWN for one that the engine doesn't build.
+  std::vector<Bar> get_bars(std::string_view instrument_id, std::string_view bar_type, std::optional<std::size_t> limit,
+                            std::optional<std::int64_t> start, std::optional<std::int64_t> end) const;
+  std::vector<Bar> open_bars(std::string_view instrument_id) const;
+  std::vector<std::string> instruments() const;
+  DataEngineStatistics statistics(std::int64_t now_ns) const;
+
+  // Empties the engine, or forgets one instrument; begins a new epoch either way.
+  void reset();
+  void reset(std::string_view instrument_id);
+  // How often it was reset.
+  std::uint64_t epoch() const;
+
+  // Throws EngineError INTERNAL where the state contradicts itself.
+  void validate() const;
+  // Equal states have equal hashes, in every process.
+  std::uint64_t state_hash() const;
+
+ private:
+  friend class Snapshot;
+
+  void process_locked(const TradeTick& tick, std::int64_t now_ns, ProcessResult& result);
+  void process_row(Instrument*& instrument, std::string_view instrument_id, Print& print, std::string_view trade_id,
+                   std::uint32_t row, ProcessResult& result);
+  std::optional<Reason> refusal(Print& print) const;
+  void remember(Instrument& instrument, std::uint64_t fingerprint);
+  bool sums_fit(Instrument& instrument, const Print& print) const;
+  void finish(std::uint64_t ticks, std::int64_t now_ns, ProcessResult& result);
+  void clear();
+
+  DataEngineConfig config_;
+  mutable std::mutex mutex_;
+  InstrumentBook book_;
+  DuplicateBudget duplicates_;
+  BarBuilder builder_;
+  RateMeter meter_;
+  bool is_running_ = false;
+  std::uint64_t epoch_ = 0;
+  std::uint64_t ticks_processed_ = 0;
+  std::uint64_t ticks_rejected_ = 0;
+  std::uint64_t duplicate_ticks_ = 0;
+  std::uint64_t late_ticks_ = 0;
+};
+
+}  // namespace alphaforge::data

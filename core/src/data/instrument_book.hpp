@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "data/instrument.hpp"
+
+namespace alphaforge::data {
+
+// The instruments by name, and by number in order of first sight. A removed one leaves its number unused.
+class InstrumentBook {
+ public:
+  Instrument* find(std::string_view id) {
+    const auto found = by_id_.find(id);
+    return found == by_id_.end() ? nullptr : found->second;
+  }
+  const Instrument* find(std::string_view id) const { return const_cast<InstrumentBook*>(this)->find(id); }
+  Instrument* at(std::uint64_t index) const { return index < instruments_.size() ? instruments_[index].get() : nullptr; }
+
+  Instrument& add(std::string_view id) {
+    instruments_.push_back(std::make_unique<Instrument>());
+    Instrument& instrument = *instruments_.back();
+    instrument.id = std::make_shared<const std::string>(id);
+    instrument.index = instruments_.size() - 1;
+    by_id_.emplace(*instrument.id, &instrument);
+    return instrument;
+  }
+  void remove(const Instrument& instrument) {
+    by_id_.erase(*instrument.id);
+    instruments_[instrument.index].reset();
+  }
+  void clear() {
+    by_id_.clear();
+    instruments_.clear();
+  }
+  std::size_t size() const { return by_id_.size(); }
+
+  // In order of first sight.
+  template <class Visit>
+  void each(Visit visit) const {
+    for (const auto& instrument : instruments_)
+      if (instrument) visit(*instrument);
+  }
+
+ private:
+  std::vector<std::unique_ptr<Instrument>> instruments_;
+  std::unordered_map<std::string_view, Instrument*> by_id_;  // the keys live in the instruments
+};
+
+}  // namespace alphaforge::data

@@ -1,0 +1,100 @@
+#include "model/trade_tick_batch.hpp"
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "model/names.hpp"
+
+namespace alphaforge {
+namespace {
+
+template <class T>
+std::vector<T> picked(const std::vector<T>& column, const std::vector<bool>& keep) {
+  std::vector<T> out;
+  out.reserve(column.size());
+  for (std::size_t row = 0; row < column.size(); ++row)
+    if (keep[row]) out.push_back(column[row]);
+  return out;
+}
+
+[[noreturn]] void refuse_row(Reason reason, const char* column, std::size_t row, const std::string& what) {
+  throw InvalidArgument(reason, std::string(column) + "[" + std::to_string(row) + "] " + what);
+}
+
+}  // namespace
+
+int128 TradeTickBatch::wide_quantity_of(std::size_t row) const {
+  const auto found = std::lower_bound(wide_quantities.begin(), wide_quantities.end(), row,
+                                      [](const WideQuantity& wide, std::size_t at) { return wide.row < at; });
+  return found->mantissa;
+}
+
+TradeTick TradeTickBatch::tick_of(std::size_t row) const {
+  return {.instrument_id = instrument_ids[instrument_of(row)],
+          .price = {prices[row]},
+          .quantity = {quantity_of(row)},
+          .aggressor_side = side_of(row),
+          .trade_id = std::string(trade_id_of(row)),
+          .ts_event = ts_event[row],
+          .ts_init = ts_init_of(row)};
+}
+
+void TradeTickBatch::push_quantity(int128 mantissa) {
+  const auto narrow = static_cast<std::int64_t>(mantissa);
+  if (narrow == mantissa && narrow != kWide) return quantities.push_back(narrow);
+  wide_quantities.push_back({quantities.size(), mantissa});
+  quantities.push_back(kWide);
+}
+
+void TradeTickBatch::push_trade_id(std::string_view id) {
+  trade_id_text.append(id);
+  trade_id_ends.push_back(trade_id_text.size());
+}
+
+TradeTickBatch TradeTickBatch::filtered(const std::vector<bool>& keep) const {
+  TradeTickBatch out;
+  out.instrument_ids = instrument_ids;
+  out.instrument_index = picked(instrument_index, keep);
+  out.prices = picked(prices, keep);
+  out.sides = picked(sides, keep);
+  out.ts_event = picked(ts_event, keep);
+  out.ts_init = picked(ts_init, keep);
+  for (std::size_t row = 0; row < size(); ++row) {
+    if (!keep[row]) continue;
+    out.push_quantity(quantity_of(row));
+    if (!trade_id_ends.empty()) out.push_trade_id(trade_id_of(row));
+  }
+  return out;
+}
+
+void TradeTickBatch::validate() const {
+  const auto check_length = [this](std::size_t length, bool may_be_empty, const char* column) {
+    if (length != size() && !(may_be_empty && length == 0))
+      throw InvalidArgument(Reason::COLUMNS_UNEQUAL, std::string(column) + " has " + std::to_string(length) + " entries, prices has " +
+                                                         std::to_string(size()) + "; columns must be of equal length");
+  };
+  check_length(quantities.size(), false, "quantities");
+  check_length(ts_event.size(), false, "ts_event");
+  check_length(ts_init.size(), true, "ts_init");
+  check_length(sides.size(), true, "sides");
+  check_length(trade_id_ends.size(), true, "trade_ids");
+  check_length(instrument_index.size(), true, "instrument_index");
+  for (const std::string& id : instrument_ids) check_name(id, "instrument_id", kInstrumentIdBytesMax);
+  if (size() != 0 && instrument_ids.empty()) throw InvalidArgument(Reason::NAME_INVALID, "a batch of ticks without an instrument_id");
+  if (instrument_index.empty() && instrument_ids.size() > 1 && size() != 0)
+    throw InvalidArgument(Reason::COLUMNS_UNEQUAL, "several instrument_ids need an instrument_index");
+  for (std::size_t row = 0; row < instrument_index.size(); ++row)
+    if (instrument_index[row] >= instrument_ids.size())
+      refuse_row(Reason::NUMBER_OUT_OF_RANGE, "instrument_index", row, "is beyond the " + std::to_string(instrument_ids.size()) + " instrument_ids");
+  for (std::size_t row = 0; row < quantities.size(); ++row)
+    if (quantities[row] < 0 && quantity_of(row) < 0) refuse_row(Reason::NUMBER_OUT_OF_RANGE, "quantities", row, "is negative");
+  for (std::size_t row = 0; row < sides.size(); ++row)
+    if (sides[row] < 1 || sides[row] > 3)
+      refuse_row(Reason::ENUM_UNKNOWN, "sides", row, "is " + std::to_string(sides[row]) + "; expected 1 (NONE), 2 (BUY) or 3 (SELL)");
+  for (std::size_t row = 0; row < trade_id_ends.size(); ++row) {
+    const std::string_view id = trade_id_of(row);
+    if (id.size() > kTradeIdBytesMax) refuse_row(Reason::NAME_INVALID, "trade_ids", row, "has more than 64 bytes");
+  }
+}
+
+}  // namespace alphaforge

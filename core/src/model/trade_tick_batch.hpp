@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/trade_tick.hpp"
+
+namespace alphaforge {
+
+// Many ticks as columns: what NumPy arrays, lists of TradeTick and wire messages become, and what engines take.
+// Whoever builds one keeps its promises: columns of equal length, names and sides checked, no negative quantity.
+struct TradeTickBatch {
+  struct WideQuantity {
+    std::size_t row;
+    int128 mantissa;
+  };
+  // In `quantities`: the number does not fit 64 bits, look into `wide_quantities`.
+  static constexpr std::int64_t kWide = std::numeric_limits<std::int64_t>::min();
+
+  std::vector<std::string> instrument_ids;      // each once
+  std::vector<std::uint32_t> instrument_index;  // into instrument_ids; empty: all rows are of the first
+  std::vector<std::int64_t> prices;             // mantissas of nine places
+  std::vector<std::int64_t> quantities;         // mantissas of nine places, or kWide
+  std::vector<WideQuantity> wide_quantities;    // by row
+  std::vector<std::uint8_t> sides;              // AggressorSide; empty: NONE
+  std::vector<std::int64_t> ts_event;
+  std::vector<std::int64_t> ts_init;            // empty: ts_event
+  std::string trade_id_text;                    // all ids, one after the other
+  std::vector<std::uint64_t> trade_id_ends;     // where each ends in the text; empty: no ids
+
+  std::size_t size() const { return prices.size(); }
+
+  std::size_t instrument_of(std::size_t row) const { return instrument_index.empty() ? 0 : instrument_index[row]; }
+  int128 quantity_of(std::size_t row) const { return quantities[row] == kWide ? wide_quantity_of(row) : quantities[row]; }
+  AggressorSide side_of(std::size_t row) const {
+    return sides.empty() ? AggressorSide::kNone : static_cast<AggressorSide>(sides[row]);
+  }
+  std::int64_t ts_init_of(std::size_t row) const { return ts_init.empty() ? ts_event[row] : ts_init[row]; }
+  std::string_view trade_id_of(std::size_t row) const {
+    if (trade_id_ends.empty()) return {};
+    const std::size_t begin = row == 0 ? 0 : trade_id_ends[row - 1];
+    return std::string_view(trade_id_text).substr(begin, trade_id_ends[row] - begin);
+  }
+  TradeTick tick_of(std::size_t row) const;
+
+  void push_quantity(int128 mantissa);
+  void push_trade_id(std::string_view id);
+  // The rows for which `keep` is true, in order; the dictionary stays.
+  TradeTickBatch filtered(const std::vector<bool>& keep) const;
+
+  // Throws InvalidArgument: COLUMNS_UNEQUAL, NAME_INVALID, ENUM_UNKNOWN, NUMBER_OUT_OF_RANGE, MESSAGE_MALFORMED (an index
+  // beyond the dictionary). For batches whose columns came from outside.
+  void validate() const;
+
+ private:
+  int128 wide_quantity_of(std::size_t row) const;
+};
+
+}  // namespace alphaforge
