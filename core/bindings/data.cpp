@@ -8,6 +8,7 @@
 #include "base/error.hpp"
 #include "bindings.hpp"
 #include "data/engine.hpp"
+#include "data_config.hpp"
 #include "numbers.hpp"
 #include "trade_tick_batch.hpp"
 
@@ -120,7 +121,7 @@ void bind_data_engine(nb::module_ m) {
                          "Trade ticks to bars: every configured type, side by side, on each instrument.\n\n"
                          "Safe to call from many threads. Bars are closed by trades and by advance_time(), never by a clock.")
       .def("__init__",
-           [](DataEngine* self, const data::DataEngineConfig* config) {
+           [](DataEngine* self, const GivenConfig* config) {
              new (self) DataEngine(config == nullptr ? DataEngineConfig() : *config);
            },
            "config"_a = nb::none(), nb::sig("def __init__(self, config: DataEngineConfig | None = None) -> None"),
@@ -135,10 +136,10 @@ void bind_data_engine(nb::module_ m) {
       .def_prop_ro("is_running", &DataEngine::is_running, "Whether it was started and not stopped since.")
       .def_prop_ro("bar_types", &DataEngine::bar_types, "The canonical names of its bar types, in configured order.")
       .def_prop_ro("epoch", &DataEngine::epoch, "How often the engine was reset.")
-      .def("process_trade_tick", &process_trade_tick, "tick"_a, nb::sig("def process_trade_tick(self, tick: TradeTick) -> list[Bar]"),
+      .def("process_trade_tick", &process_trade_tick, "tick"_a, nb::sig("def process_trade_tick(self, tick: alphaforge_core.model.TradeTick) -> list[alphaforge_core.model.Bar]"),
            "Applies one tick and returns the bars that it closed or corrected, in order.\n\n"
            "Refused and duplicate ticks change nothing and are counted.")
-      .def("process_batch", &process_batch, "batch"_a, nb::sig("def process_batch(self, batch: TradeTickBatch) -> BarList"),
+      .def("process_batch", &process_batch, "batch"_a, nb::sig("def process_batch(self, batch: alphaforge_core.model.TradeTickBatch) -> BarList"),
            "Applies the ticks of a batch in their order. Runs without the GIL.")
       .def("process_trade_ticks",
            [](DataEngine& self, nb::handle ticks, nb::kwargs columns) {
@@ -147,7 +148,7 @@ void bind_data_engine(nb::module_ m) {
              return process_batch(self, ticks.is_none() ? batch_of_columns(columns) : batch_of_ticks(ticks, columns));
            },
            "ticks"_a = nb::none(), "columns"_a,
-           nb::sig("def process_trade_ticks(self, ticks: collections.abc.Iterable[TradeTick] | TradeTickBatch | None = None, *, "
+           nb::sig("def process_trade_ticks(self, ticks: collections.abc.Iterable[alphaforge_core.model.TradeTick] | alphaforge_core.model.TradeTickBatch | None = None, *, "
                    "instrument_id: typing.Any = None, prices: typing.Any = None, quantities: typing.Any = None, "
                    "ts_event: typing.Any = None, ts_init: typing.Any = None, sides: typing.Any = None, "
                    "trade_ids: typing.Any = None, price_scale: int = 0, quantity_scale: int = 0, "
@@ -160,7 +161,7 @@ void bind_data_engine(nb::module_ m) {
              const std::int64_t now_value = to_nanos(now, "now_ns");
              return bars_without_gil([&] { return self.advance_time(now_value); });
            },
-           "now_ns"_a, nb::sig("def advance_time(self, now_ns: int) -> list[Bar]"),
+           "now_ns"_a, nb::sig("def advance_time(self, now_ns: int) -> list[alphaforge_core.model.Bar]"),
            "Moves the market time of all instruments forward to `now_ns` (nanoseconds since the Unix epoch) and returns the time\n"
            "bars that this closed: by end, then first seen, then configured order. Earlier times than before change nothing.\n\n"
            "Raises ValueError (TIME_OUT_OF_RANGE) for a negative time or one in the last day of 64 bits.")
@@ -175,8 +176,8 @@ void bind_data_engine(nb::module_ m) {
              return bars_without_gil([&] { return self.get_bars(instrument, name, count, from, to); });
            },
            "instrument_id"_a, "bar_type"_a, "limit"_a = nb::none(), "start"_a = nb::none(), "end"_a = nb::none(),
-           nb::sig("def get_bars(self, instrument_id: str, bar_type: BarType | str, limit: int | None = None, start: int | None = "
-                   "None, end: int | None = None) -> list[Bar]"),
+           nb::sig("def get_bars(self, instrument_id: str, bar_type: alphaforge_core.model.BarType | str, limit: int | None = None, start: int | None = "
+                   "None, end: int | None = None) -> list[alphaforge_core.model.Bar]"),
            "The closed bars with `start <= ts_open < end` (nanoseconds), ascending, in their latest revision; the newest `limit`.\n\n"
            "Empty for an instrument that was not traded. Raises ValueError: BAR_TYPE_INVALID, or BAR_TYPE_UNKNOWN for a type that\n"
            "the engine doesn't build.")
@@ -185,7 +186,7 @@ void bind_data_engine(nb::module_ m) {
              const std::string_view instrument = to_text(instrument_id, "instrument_id");
              return bars_without_gil([&] { return self.open_bars(instrument); });
            },
-           "instrument_id"_a, nb::sig("def open_bars(self, instrument_id: str) -> list[Bar]"),
+           "instrument_id"_a, nb::sig("def open_bars(self, instrument_id: str) -> list[alphaforge_core.model.Bar]"),
            "The unfinished bars, in configured order, each with the sequence that it will get.")
       .def("instruments", &DataEngine::instruments, nb::call_guard<nb::gil_scoped_release>(), "Their ids, in the order of first sight.")
       .def("statistics", [](const DataEngine& self) { return self.statistics(now_ns()); }, nb::call_guard<nb::gil_scoped_release>(),

@@ -1,3 +1,5 @@
+#include "data_config.hpp"
+
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
@@ -6,7 +8,6 @@
 
 #include "base/error.hpp"
 #include "bindings.hpp"
-#include "data/config.hpp"
 #include "numbers.hpp"
 
 namespace alphaforge::bindings {
@@ -14,11 +15,6 @@ namespace alphaforge::bindings {
 using data::DataEngineConfig;
 
 namespace {
-
-// A configuration that remembers which options were given, so that an engine's settings are compared only in those.
-struct GivenConfig : DataEngineConfig {
-  std::vector<std::string> given;  // in the order of the keywords
-};
 
 bool to_bool(nb::handle value, const char* name) {
   if (!PyBool_Check(value.ptr()))
@@ -107,8 +103,7 @@ nb::dict all_of(const GivenConfig& self) {
 }  // namespace
 
 void bind_data_config(nb::module_ m) {
-  nb::class_<DataEngineConfig>(m, "_Settings", "What the engine takes of a configuration.");
-  nb::class_<GivenConfig, DataEngineConfig> type(m, "DataEngineConfig", nb::is_final(),
+  nb::class_<GivenConfig> type(m, "DataEngineConfig", nb::is_final(),
                                                  "How a data engine builds and keeps bars. Immutable; remembers which options were given.");
   type.def("__init__", &init_config,
            nb::sig("def __init__(self, enable_statistics: bool = True, bar_types: collections.abc.Sequence[str] = ['1min'], "

@@ -197,6 +197,13 @@ void bind_trade_tick_batch(nb::module_ m) {
              return self.tick_of(static_cast<std::size_t>(row < 0 ? row + size : row));
            },
            "row"_a, "One tick as a TradeTick.")
+      .def("__getitem__",
+           [](const TradeTickBatch& self, const nb::slice& rows) {
+             const auto [start, stop, step, length] = rows.compute(self.size());
+             if (step != 1) throw nb::index_error("a batch is cut without a step");
+             return self.slice(static_cast<std::size_t>(start), static_cast<std::size_t>(start) + length);
+           },
+           "rows"_a, "A batch of consecutive ticks.")
       .def_ro("instrument_ids", &TradeTickBatch::instrument_ids, "The names that occur.")
       .def("__repr__", [](const TradeTickBatch& self) {
         return "<TradeTickBatch of " + std::to_string(self.size()) + " ticks, " + std::to_string(self.instrument_ids.size()) + " instruments>";

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from alphaforge_core._native.data import COUNTERS, DataEngine, DataEngineConfig, DataEngineStatistics
@@ -13,19 +14,15 @@ __all__ = ["COUNTERS", "BarList", "DataEngine", "DataEngineConfig", "DataEngineS
 class BarList(list[Bar]):
     """The bars that a call with many ticks closed or corrected, in order.
 
-    `rejected` has a pair (index, reason) for each tick that was refused, `duplicates` the index of each that had been seen.
+    rejected: a pair (index, reason) for each tick that was refused.
+    duplicates: the index of each tick that had been seen before.
     All other ticks were accepted.
     """
 
-    __slots__ = ("duplicates", "rejected")
-
-    rejected: list[tuple[int, str]]
-    duplicates: list[int]
-
-    def __init__(self, bars: list[Bar] | tuple[Bar, ...] = ()) -> None:
+    def __init__(self, bars: Iterable[Bar] = ()) -> None:
         super().__init__(bars)
-        self.rejected = []
-        self.duplicates = []
+        self.rejected: list[tuple[int, str]] = []
+        self.duplicates: list[int] = []
 
 
 def _rebuild_config(given: dict[str, Any]) -> DataEngineConfig:

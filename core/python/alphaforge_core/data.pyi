@@ -1,1 +1,241 @@
 """Trade ticks to bars."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, Self
+
+import alphaforge_core.data
+import alphaforge_core.model
+from alphaforge_core.model import Bar as Bar
+
+
+COUNTERS: tuple[tuple[str, str, str, str], ...]
+
+class DataEngine:
+    """
+    Trade ticks to bars: every configured type, side by side, on each instrument.
+
+    Safe to call from many threads. Bars are closed by trades and by advance_time(), never by a clock.
+    """
+
+    def __init__(self, config: DataEngineConfig | None = None) -> None:
+        """One minute bars by default."""
+
+    def start(self) -> None:
+        """In any state; a tick starts the engine too."""
+
+    def stop(self) -> None:
+        """
+        In any state. With `flush_on_stop` open bars close as partial; otherwise they stay open and the next tick goes on.
+        """
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exception: object) -> None: ...
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and not stopped since."""
+
+    @property
+    def bar_types(self) -> list[str]:
+        """The canonical names of its bar types, in configured order."""
+
+    @property
+    def epoch(self) -> int:
+        """How often the engine was reset."""
+
+    def process_trade_tick(self, tick: alphaforge_core.model.TradeTick) -> list[alphaforge_core.model.Bar]:
+        """
+        Applies one tick and returns the bars that it closed or corrected, in order.
+
+        Refused and duplicate ticks change nothing and are counted.
+        """
+
+    def process_batch(self, batch: alphaforge_core.model.TradeTickBatch) -> BarList:
+        """Applies the ticks of a batch in their order. Runs without the GIL."""
+
+    def process_trade_ticks(self, ticks: Iterable[alphaforge_core.model.TradeTick] | alphaforge_core.model.TradeTickBatch | None = None, *, instrument_id: Any = None, prices: Any = None, quantities: Any = None, ts_event: Any = None, ts_init: Any = None, sides: Any = None, trade_ids: Any = None, price_scale: int = 0, quantity_scale: int = 0, instrument_index: Any = None) -> BarList:
+        """
+        Applies many ticks in their order: a sequence of TradeTick, or columns as TradeTickBatch.from_columns() takes them.
+
+        Returns the bars that they closed or corrected; its `rejected` has (index, reason) of the refused ticks, its
+        `duplicates` the indices of those seen before. Raises ValueError where something is no tick; nothing is applied then.
+        """
+
+    def advance_time(self, now_ns: int) -> list[alphaforge_core.model.Bar]:
+        """
+        Moves the market time of all instruments forward to `now_ns` (nanoseconds since the Unix epoch) and returns the time
+        bars that this closed: by end, then first seen, then configured order. Earlier times than before change nothing.
+
+        Raises ValueError (TIME_OUT_OF_RANGE) for a negative time or one in the last day of 64 bits.
+        """
+
+    def get_bars(self, instrument_id: str, bar_type: alphaforge_core.model.BarType | str, limit: int | None = None, start: int | None = None, end: int | None = None) -> list[alphaforge_core.model.Bar]:
+        """
+        The closed bars with `start <= ts_open < end` (nanoseconds), ascending, in their latest revision; the newest `limit`.
+
+        Empty for an instrument that was not traded. Raises ValueError: BAR_TYPE_INVALID, or BAR_TYPE_UNKNOWN for a type that
+        the engine doesn't build.
+        """
+
+    def open_bars(self, instrument_id: str) -> list[alphaforge_core.model.Bar]:
+        """
+        The unfinished bars, in configured order, each with the sequence that it will get.
+        """
+
+    def instruments(self) -> list[str]:
+        """Their ids, in the order of first sight."""
+
+    def statistics(self) -> DataEngineStatistics:
+        """What has been counted so far."""
+
+    def reset(self, instrument_id: str | None = None) -> None:
+        """
+        Empties the engine, counts included, or forgets one instrument. Begins a new epoch.
+        """
+
+    def validate(self) -> None:
+        """
+        For tests. Raises EngineError (INTERNAL) where the engine's state contradicts itself.
+        """
+
+class DataEngineConfig(alphaforge_core.data._Settings):
+    """
+    How a data engine builds and keeps bars. Immutable; remembers which options were given.
+    """
+
+    def __init__(self, enable_statistics: bool = True, bar_types: Sequence[str] = ['1min'], max_bars_per_instrument: int = 1000, *, max_memory_bytes: int = 1073741824, max_instruments: int = 10000, max_bars_per_tick: int = 10000, duplicate_window: int = 10000, max_duplicate_entries: int = 10000000, fill_gaps: bool = False, max_gap_bars: int = 1000, skip_first_partial: bool = False, origin_offset_ns: int = 0, allowed_lateness_ns: int = 0, zero_quantity: Literal['reject', 'price_only'] = 'reject', flush_on_stop: bool = False) -> None:
+        """
+        enable_statistics: measure rate and latency; counts are kept in any case.
+        bar_types: 1 to 32 names such as "1min", "100tick", "0.5volume", "1000000dollar".
+        max_bars_per_instrument: closed bars kept per instrument and type.
+        max_memory_bytes: bounds all closed bars; the oldest go first.
+        max_instruments: ticks of more instruments are refused.
+        max_bars_per_tick: a tick that would end more bars of a type goes whole into one oversize bar.
+        duplicate_window: among so many last ticks with an id of an instrument duplicates are found; 0 looks for none.
+        max_duplicate_entries: bounds all windows together; the longest idle instrument's go first.
+        fill_gaps, max_gap_bars: flat bars for quiet intervals, the first so many of a gap.
+        skip_first_partial: an instrument's first time bar is left out when it is partial.
+        origin_offset_ns: moves the grid of time bars from 00:00 UTC, 0 to a day.
+        allowed_lateness_ns: how long after its end, in market time, a closed time bar is still corrected.
+        zero_quantity: "reject" prints of quantity 0, or take their "price_only" into time bars.
+        flush_on_stop: stop() closes open bars as partial.
+
+        Raises InvalidArgument (a ValueError: SETTING_INVALID, BAR_TYPE_INVALID) or UnsupportedValue (a TypeError).
+        """
+
+    @property
+    def enable_statistics(self) -> object: ...
+
+    @property
+    def bar_types(self) -> object: ...
+
+    @property
+    def max_bars_per_instrument(self) -> object: ...
+
+    @property
+    def max_memory_bytes(self) -> object: ...
+
+    @property
+    def max_instruments(self) -> object: ...
+
+    @property
+    def max_bars_per_tick(self) -> object: ...
+
+    @property
+    def duplicate_window(self) -> object: ...
+
+    @property
+    def max_duplicate_entries(self) -> object: ...
+
+    @property
+    def fill_gaps(self) -> object: ...
+
+    @property
+    def max_gap_bars(self) -> object: ...
+
+    @property
+    def skip_first_partial(self) -> object: ...
+
+    @property
+    def origin_offset_ns(self) -> object: ...
+
+    @property
+    def allowed_lateness_ns(self) -> object: ...
+
+    @property
+    def zero_quantity(self) -> object: ...
+
+    @property
+    def flush_on_stop(self) -> object: ...
+
+    def given(self) -> dict[str, Any]:
+        """The options that were given, with their values."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """All options with their values."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+
+    def __repr__(self) -> str: ...
+
+    def __reduce__(self) -> tuple[Any, ...]: ...
+
+class DataEngineStatistics:
+    """
+    What a data engine has counted: received ticks are processed, duplicate or rejected.
+    """
+
+    @property
+    def ticks_processed(self) -> int:
+        """Ticks accepted, late and price-only ones included."""
+
+    @property
+    def bars_generated(self) -> int:
+        """Bars closed, of all types; corrections of a bar don't count."""
+
+    @property
+    def processing_rate(self) -> float:
+        """
+        Ticks received a second, over the last ten seconds; 0 without statistics.
+        """
+
+    @property
+    def avg_processing_latency_ns(self) -> float:
+        """Mean time in the engine per tick; 0 without statistics."""
+
+    @property
+    def memory_usage_bytes(self) -> int:
+        """Memory held for bars, open state and duplicate windows."""
+
+    @property
+    def ticks_rejected(self) -> int:
+        """Ticks refused by a rule; they changed nothing."""
+
+    @property
+    def late_ticks(self) -> int:
+        """Accepted ticks that came too late for at least one time bar."""
+
+    @property
+    def duplicate_ticks(self) -> int:
+        """Ticks that had been seen before; they changed nothing."""
+
+    @property
+    def instruments(self) -> int:
+        """Instruments that have been traded."""
+
+    def as_dict(self) -> dict[str, int | float]:
+        """All attributes by name."""
+
+class BarList(list[alphaforge_core.model.Bar]):
+    """
+    The bars that a call with many ticks closed or corrected, in order.
+
+        rejected: a pair (index, reason) for each tick that was refused.
+        duplicates: the index of each tick that had been seen before.
+        All other ticks were accepted.
+    """
+
+    rejected: list[tuple[int, str]]
+    duplicates: list[int]
+    def __init__(self, bars: Iterable[alphaforge_core.model.Bar] = ()) -> None: ...

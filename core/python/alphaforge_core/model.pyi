@@ -2,8 +2,9 @@
 Prices, quantities, ticks and bars: immutable values that engines, services and clients share.
 """
 
+from collections.abc import Iterable
 import decimal
-from typing import Any, Self
+from typing import Any, Self, overload
 
 import numpy
 
@@ -294,6 +295,52 @@ class TradeTick:
     def __repr__(self) -> str: ...
 
     def __reduce__(self) -> tuple[type, tuple[object, ...]]: ...
+
+    def __copy__(self) -> Self: ...
+
+    def __deepcopy__(self, memo: object, /) -> Self: ...
+
+class TradeTickBatch:
+    """
+    Many ticks as columns: what NumPy arrays, lists of TradeTick and wire messages become. Immutable.
+    """
+
+    @staticmethod
+    def from_ticks(ticks: Iterable[TradeTick]) -> TradeTickBatch:
+        """
+        Raises UnsupportedValue (a TypeError) for anything that is no TradeTick.
+        """
+
+    @staticmethod
+    def from_columns(*, instrument_id: Any, prices: Any, quantities: Any, ts_event: Any, ts_init: Any = None, sides: Any = None, trade_ids: Any = None, price_scale: int = 0, quantity_scale: int = 0, instrument_index: Any = None) -> TradeTickBatch:
+        """
+        Columns of equal length: NumPy arrays, pandas Series, lists.
+
+        instrument_id: one str for all, one per tick, or names into which `instrument_index` points.
+        prices, quantities: integers mean mantissa / 10^scale (0 to 9); floats their shortest decimal; str, Decimal, Price and
+        Quantity are exact.
+        ts_event, ts_init: nanoseconds since the Unix epoch, or datetime64; ts_init is ts_event where it is not given.
+        sides: one str for all, one per tick, or codes (1 NONE, 2 BUY, 3 SELL); NONE where not given.
+        trade_ids: strings or integers, "" where a tick has none.
+
+        Raises InvalidArgument (a ValueError) that names column and row, or UnsupportedValue (a TypeError).
+        """
+
+    def __len__(self) -> int: ...
+
+    @overload
+    def __getitem__(self, row: int) -> TradeTick:
+        """One tick as a TradeTick."""
+
+    @overload
+    def __getitem__(self, rows: slice) -> TradeTickBatch:
+        """A batch of consecutive ticks."""
+
+    @property
+    def instrument_ids(self) -> list[str]:
+        """The names that occur."""
+
+    def __repr__(self) -> str: ...
 
     def __copy__(self) -> Self: ...
 

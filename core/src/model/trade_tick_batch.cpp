@@ -1,6 +1,7 @@
 #include "model/trade_tick_batch.hpp"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "base/error.hpp"
 #include "model/names.hpp"
@@ -49,6 +50,31 @@ void TradeTickBatch::push_quantity(int128 mantissa) {
 void TradeTickBatch::push_trade_id(std::string_view id) {
   trade_id_text.append(id);
   trade_id_ends.push_back(trade_id_text.size());
+}
+
+TradeTickBatch TradeTickBatch::slice(std::size_t first, std::size_t last) const {
+  const auto cut = [&](const auto& column) {
+    using Rows = std::remove_cvref_t<decltype(column)>;
+    if (column.empty()) return Rows();
+    return Rows(column.begin() + static_cast<std::ptrdiff_t>(first), column.begin() + static_cast<std::ptrdiff_t>(last));
+  };
+  TradeTickBatch out;
+  out.instrument_ids = instrument_ids;
+  out.instrument_index = cut(instrument_index);
+  out.prices = cut(prices);
+  out.quantities = cut(quantities);
+  out.sides = cut(sides);
+  out.ts_event = cut(ts_event);
+  out.ts_init = cut(ts_init);
+  out.trade_id_ends = cut(trade_id_ends);
+  if (!out.trade_id_ends.empty()) {
+    const std::uint64_t begin = first == 0 ? 0 : trade_id_ends[first - 1];
+    out.trade_id_text = trade_id_text.substr(begin, out.trade_id_ends.back() - begin);
+    for (std::uint64_t& end : out.trade_id_ends) end -= begin;
+  }
+  for (const WideQuantity& wide : wide_quantities)
+    if (wide.row >= first && wide.row < last) out.wide_quantities.push_back({wide.row - first, wide.mantissa});
+  return out;
 }
 
 TradeTickBatch TradeTickBatch::filtered(const std::vector<bool>& keep) const {

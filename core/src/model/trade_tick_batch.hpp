@@ -49,6 +49,8 @@ struct TradeTickBatch {
 
   void push_quantity(int128 mantissa);
   void push_trade_id(std::string_view id);
+  // The rows from `first` to before `last`; the dictionary stays.
+  TradeTickBatch slice(std::size_t first, std::size_t last) const;
   // The rows for which `keep` is true, in order; the dictionary stays.
   TradeTickBatch filtered(const std::vector<bool>& keep) const;
 
