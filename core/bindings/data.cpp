@@ -122,7 +122,7 @@ void bind_data_engine(nb::module_ m) {
                          "Safe to call from many threads. Bars are closed by trades and by advance_time(), never by a clock.")
       .def("__init__",
            [](DataEngine* self, const GivenConfig* config) {
-             new (self) DataEngine(config == nullptr ? DataEngineConfig() : *config);
+             new (self) DataEngine(config == nullptr ? DataEngineConfig() : DataEngineConfig(*config));
            },
            "config"_a = nb::none(), nb::sig("def __init__(self, config: DataEngineConfig | None = None) -> None"),
            "One minute bars by default.")

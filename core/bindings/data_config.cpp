@@ -128,7 +128,7 @@ void bind_data_config(nb::module_ m) {
            "flush_on_stop: stop() closes open bars as partial.\n\n"
            "Raises InvalidArgument (a ValueError: SETTING_INVALID, BAR_TYPE_INVALID) or UnsupportedValue (a TypeError).");
   for (const char* const name : kOptions)
-    type.def_prop_ro(name, [name](const GivenConfig& self) { return get_option(self, name); });
+    type.def_prop_ro(name, [name](const GivenConfig& self) { return get_option(self, name); }, "See the constructor.");
   type.def("given", &given_of, nb::sig("def given(self) -> dict[str, typing.Any]"), "The options that were given, with their values.")
       .def("as_dict", &all_of, nb::sig("def as_dict(self) -> dict[str, typing.Any]"), "All options with their values.")
       .def("__eq__",

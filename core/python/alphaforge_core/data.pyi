@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, Self
 
-import alphaforge_core.data
 import alphaforge_core.model
 from alphaforge_core.model import Bar as Bar
 
@@ -99,7 +98,7 @@ class DataEngine:
         For tests. Raises EngineError (INTERNAL) where the engine's state contradicts itself.
         """
 
-class DataEngineConfig(alphaforge_core.data._Settings):
+class DataEngineConfig:
     """
     How a data engine builds and keeps bars. Immutable; remembers which options were given.
     """
@@ -125,49 +124,64 @@ class DataEngineConfig(alphaforge_core.data._Settings):
         """
 
     @property
-    def enable_statistics(self) -> object: ...
+    def enable_statistics(self) -> object:
+        """See the constructor."""
 
     @property
-    def bar_types(self) -> object: ...
+    def bar_types(self) -> object:
+        """See the constructor."""
 
     @property
-    def max_bars_per_instrument(self) -> object: ...
+    def max_bars_per_instrument(self) -> object:
+        """See the constructor."""
 
     @property
-    def max_memory_bytes(self) -> object: ...
+    def max_memory_bytes(self) -> object:
+        """See the constructor."""
 
     @property
-    def max_instruments(self) -> object: ...
+    def max_instruments(self) -> object:
+        """See the constructor."""
 
     @property
-    def max_bars_per_tick(self) -> object: ...
+    def max_bars_per_tick(self) -> object:
+        """See the constructor."""
 
     @property
-    def duplicate_window(self) -> object: ...
+    def duplicate_window(self) -> object:
+        """See the constructor."""
 
     @property
-    def max_duplicate_entries(self) -> object: ...
+    def max_duplicate_entries(self) -> object:
+        """See the constructor."""
 
     @property
-    def fill_gaps(self) -> object: ...
+    def fill_gaps(self) -> object:
+        """See the constructor."""
 
     @property
-    def max_gap_bars(self) -> object: ...
+    def max_gap_bars(self) -> object:
+        """See the constructor."""
 
     @property
-    def skip_first_partial(self) -> object: ...
+    def skip_first_partial(self) -> object:
+        """See the constructor."""
 
     @property
-    def origin_offset_ns(self) -> object: ...
+    def origin_offset_ns(self) -> object:
+        """See the constructor."""
 
     @property
-    def allowed_lateness_ns(self) -> object: ...
+    def allowed_lateness_ns(self) -> object:
+        """See the constructor."""
 
     @property
-    def zero_quantity(self) -> object: ...
+    def zero_quantity(self) -> object:
+        """See the constructor."""
 
     @property
-    def flush_on_stop(self) -> object: ...
+    def flush_on_stop(self) -> object:
+        """See the constructor."""
 
     def given(self) -> dict[str, Any]:
         """The options that were given, with their values."""
