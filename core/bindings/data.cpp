@@ -121,7 +121,7 @@ void bind_data_engine(nb::module_ m) {
                          "Trade ticks to bars: every configured type, side by side, on each instrument.\n\n"
                          "Safe to call from many threads. Bars are closed by trades and by advance_time(), never by a clock.")
       .def("__init__",
-           [](DataEngine* self, const GivenConfig* config) {
+           [](DataEngine* self, const GivenDataConfig* config) {
              new (self) DataEngine(config == nullptr ? DataEngineConfig() : DataEngineConfig(*config));
            },
            "config"_a = nb::none(), nb::sig("def __init__(self, config: DataEngineConfig | None = None) -> None"),

@@ -69,8 +69,8 @@ constexpr const char* kOptions[] = {"enable_statistics", "bar_types", "max_bars_
                                     "skip_first_partial", "origin_offset_ns", "allowed_lateness_ns", "zero_quantity", "flush_on_stop"};
 constexpr std::size_t kPositional = 3;  // the documented ones
 
-void init_config(GivenConfig* self, const nb::args& args, const nb::kwargs& kwargs) {
-  GivenConfig config;
+void init_config(GivenDataConfig* self, const nb::args& args, const nb::kwargs& kwargs) {
+  GivenDataConfig config;
   nb::dict values;
   if (args.size() > kPositional) throw nb::type_error("DataEngineConfig takes at most 3 positional arguments");
   for (std::size_t i = 0; i < args.size(); ++i) values[kOptions[i]] = args[i];
@@ -85,16 +85,16 @@ void init_config(GivenConfig* self, const nb::args& args, const nb::kwargs& kwar
   for (const char* const name : kOptions)
     if (values.contains(name)) config.given.emplace_back(name);
   config.validate();
-  new (self) GivenConfig(std::move(config));
+  new (self) GivenDataConfig(std::move(config));
 }
 
-nb::dict given_of(const GivenConfig& self) {
+nb::dict given_of(const GivenDataConfig& self) {
   nb::dict out;
   for (const std::string& name : self.given) out[name.c_str()] = get_option(self, name);
   return out;
 }
 
-nb::dict all_of(const GivenConfig& self) {
+nb::dict all_of(const GivenDataConfig& self) {
   nb::dict out;
   for (const char* const name : kOptions) out[name] = get_option(self, name);
   return out;
@@ -103,7 +103,7 @@ nb::dict all_of(const GivenConfig& self) {
 }  // namespace
 
 void bind_data_config(nb::module_ m) {
-  nb::class_<GivenConfig> type(m, "DataEngineConfig", nb::is_final(),
+  nb::class_<GivenDataConfig> type(m, "DataEngineConfig", nb::is_final(),
                                                  "How a data engine builds and keeps bars. Immutable; remembers which options were given.");
   type.def("__init__", &init_config,
            nb::sig("def __init__(self, enable_statistics: bool = True, bar_types: collections.abc.Sequence[str] = ['1min'], "
@@ -128,16 +128,16 @@ void bind_data_config(nb::module_ m) {
            "flush_on_stop: stop() closes open bars as partial.\n\n"
            "Raises InvalidArgument (a ValueError: SETTING_INVALID, BAR_TYPE_INVALID) or UnsupportedValue (a TypeError).");
   for (const char* const name : kOptions)
-    type.def_prop_ro(name, [name](const GivenConfig& self) { return get_option(self, name); }, "See the constructor.");
+    type.def_prop_ro(name, [name](const GivenDataConfig& self) { return get_option(self, name); }, "See the constructor.");
   type.def("given", &given_of, nb::sig("def given(self) -> dict[str, typing.Any]"), "The options that were given, with their values.")
       .def("as_dict", &all_of, nb::sig("def as_dict(self) -> dict[str, typing.Any]"), "All options with their values.")
       .def("__eq__",
-           [](const GivenConfig& self, nb::handle other) {
-             return nb::isinstance<GivenConfig>(other) && given_of(self).equal(given_of(*nb::inst_ptr<GivenConfig>(other)));
+           [](const GivenDataConfig& self, nb::handle other) {
+             return nb::isinstance<GivenDataConfig>(other) && given_of(self).equal(given_of(*nb::inst_ptr<GivenDataConfig>(other)));
            },
            nb::sig("def __eq__(self, other: object, /) -> bool"))
       .def("__repr__",
-           [](const GivenConfig& self) {
+           [](const GivenDataConfig& self) {
              std::string text;
              for (const auto& [name, value] : given_of(self))
                text += (text.empty() ? "" : ", ") + std::string(to_text(name, "option")) + "=" + nb::repr(value).c_str();
@@ -146,7 +146,7 @@ void bind_data_config(nb::module_ m) {
       .def("__reduce__",
            [](nb::handle self) {
              return nb::make_tuple(nb::module_::import_("alphaforge_core.data").attr("_rebuild_config"),
-                                   nb::make_tuple(given_of(*nb::inst_ptr<GivenConfig>(self))));
+                                   nb::make_tuple(given_of(*nb::inst_ptr<GivenDataConfig>(self))));
            },
            nb::sig("def __reduce__(self) -> tuple[typing.Any, ...]"));
 }

@@ -8,7 +8,7 @@
 namespace alphaforge::bindings {
 
 // A configuration that remembers which options were given, so that an engine's settings are compared only in those.
-struct GivenConfig : data::DataEngineConfig {
+struct GivenDataConfig : data::DataEngineConfig {
   std::vector<std::string> given;  // in the order of the keywords
 };
 
