@@ -21,6 +21,7 @@ void bind_model(nb::module_ m);
 void bind_time(nb::module_ m);
 void bind_cache(nb::module_ m);
 void bind_trade_tick_batch(nb::module_ m);
+void bind_cache_wire(nb::module_ m);
 void bind_data(nb::module_ m);
 void bind_data_config(nb::module_ m);
 void bind_execution(nb::module_ m);

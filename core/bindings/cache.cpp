@@ -154,16 +154,7 @@ struct EncodedItems {
 
 void put_many(GenericCache& self, nb::handle mapping, nb::handle ttl) {
   EncodedItems items;
-  if (PyDict_CheckExact(mapping.ptr())) {
-    items.places.reserve(static_cast<std::size_t>(PyDict_GET_SIZE(mapping.ptr())));
-    PyObject *key = nullptr, *value = nullptr;
-    for (Py_ssize_t at = 0; PyDict_Next(mapping.ptr(), &at, &key, &value) != 0;) {
-      const nb::object kept_key = nb::borrow(key), kept_value = nb::borrow(value);
-      items.append(kept_key, kept_value);
-    }
-  } else {
-    for (const nb::handle pair : nb::iter(mapping.attr("items")())) items.append(pair[0], pair[1]);
-  }
+  for_each_item(mapping, [&](nb::handle key, nb::handle value) { items.append(key, value); });
   const std::int64_t now = self.now_ns();
   const std::int64_t expires = expiry(self, ttl, now);
   const nb::gil_scoped_release release;

@@ -58,6 +58,23 @@ struct Keys {
   std::vector<cache::HashedKey> hashed;
 };
 Keys to_keys(const cache::Cache& cache, nb::handle keys);
+// Throws UnsupportedValue TYPE_UNSUPPORTED for one str, which is an iterable of str too.
+void check_keys(nb::handle keys);
+
+// Calls call(key, value) for each item of a mapping, in order.
+template <class Call>
+void for_each_item(nb::handle mapping, Call&& call) {
+  if (PyDict_CheckExact(mapping.ptr())) {
+    PyObject *key = nullptr, *value = nullptr;
+    for (Py_ssize_t at = 0; PyDict_Next(mapping.ptr(), &at, &key, &value) != 0;) {
+      // Kept: encoding a value may run Python code, which may change the dict.
+      const nb::object kept_key = nb::borrow(key), kept_value = nb::borrow(value);
+      call(kept_key, kept_value);
+    }
+    return;
+  }
+  for (const nb::handle pair : nb::iter(mapping.attr("items")())) call(pair[0], pair[1]);
+}
 
 // A time to live in seconds as ns above 0, kNever for infinity. Throws InvalidArgument TTL_INVALID, UnsupportedValue TYPE_UNSUPPORTED.
 std::int64_t to_ttl_ns(nb::handle seconds);
@@ -67,5 +84,6 @@ std::int64_t deadline(std::int64_t now_ns, std::int64_t ttl_ns);
 void bind_cache_base(nb::module_ m);
 void bind_generic_cache(nb::module_ m);
 void bind_cache_engine(nb::module_ m);
+void bind_cache_codecs(nb::module_ m);
 
 }  // namespace alphaforge::bindings

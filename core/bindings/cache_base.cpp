@@ -115,8 +115,12 @@ std::string_view key_text(nb::handle key) {
 
 cache::HashedKey to_key(const cache::Cache& cache, nb::handle key) { return cache.hashed(key_text(key)); }
 
-Keys to_keys(const cache::Cache& cache, nb::handle keys) {
+void check_keys(nb::handle keys) {
   if (PyUnicode_Check(keys.ptr())) throw UnsupportedValue(Reason::TYPE_UNSUPPORTED, "keys must be an iterable of str, not one str");
+}
+
+Keys to_keys(const cache::Cache& cache, nb::handle keys) {
+  check_keys(keys);
   Keys result;
   const Py_ssize_t hint = PyObject_LengthHint(keys.ptr(), 0);
   if (hint < 0) PyErr_Clear();

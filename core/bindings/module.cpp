@@ -11,6 +11,7 @@ NB_MODULE(_native, m) {
   bind_model(submodule(m, "model", "Prices, quantities, ticks and bars."));
   bind_time(submodule(m, "time", "Nanoseconds since the Unix epoch."));
   bind_cache(submodule(m, "cache", "An LRU cache with time to live."));
+  bind_cache_wire(submodule(m, "cache_wire", "The cache service's messages and values as bytes."));
   bind_data(submodule(m, "data", "Trade ticks to bars."));
   bind_execution(submodule(m, "execution", "Orders on a simulated venue."));
 }

@@ -77,6 +77,12 @@ class GenericCacheStatistics:
         """keys of get and get_many that were not found or had expired"""
 
     @property
+    def near_hits(self) -> int:
+        """
+        keys that near caches served themselves, as they reported; in no other counter
+        """
+
+    @property
     def total_operations(self) -> int:
         """gets, puts, deletes and contains; each key of a batch counts as one"""
 
@@ -176,8 +182,8 @@ class GenericCache(TypedCache):
     """
     An in-memory cache: exact LRU, a time to live per entry, typed values, safe for many threads.
 
-        Values are copied in and out. Keys are str of 1 to 1,024 bytes of UTF-8; values take at most 4 MiB encoded and nest at
-        most 32 deep. Every method raises ValueError (InvalidArgument) for a malformed key, value or ttl, and TypeError
+        Values are copied in and out. Keys are str of 1 to 1,024 bytes of UTF-8; values take at most 4 MiB encoded and nest
+        at most 32 deep. Every method raises ValueError (InvalidArgument) for a malformed key, value or ttl, and TypeError
         (UnsupportedValue) for a type that it can't take.
     """
 
@@ -193,16 +199,17 @@ class GenericCache(TypedCache):
         """
         Keys with that prefix, in no particular order; does not count as their use.
 
-                limit: at most so many; None: all. cursor: `next_cursor` of the page before. A key that stays from the first page to
-                the last is listed exactly once, whatever happens to others meanwhile.
-                Raises ValueError: SETTING_INVALID for a limit below 1, PAGE_TOKEN_INVALID for a cursor that this cache didn't make.
+                limit: at most so many; None: all. cursor: `next_cursor` of the page before. A key that stays from the first page
+                to the last is listed exactly once, whatever happens to others meanwhile.
+                Raises ValueError: SETTING_INVALID for a limit below 1, PAGE_TOKEN_INVALID for a cursor that this cache didn't
+                make.
         """
 
     def get_or_compute(self, key: str, function: Callable[[], Any], ttl: float | None = None) -> Any:
         """
-        The value of `key`; where there is none, what `function()` returns, stored for `ttl` seconds (None: default_ttl).
+        The value of `key`; where there is none, what `function()` returns, stored for `ttl` seconds.
 
-                Of several threads that ask for one key at once one computes and the others wait for its value. An exception of
+                ttl: None means default_ttl. Of several threads that ask for one key at once one computes and the others wait for its value. An exception of
                 `function` reaches the thread that computed; one of those that waited then tries itself. The cache is not locked
                 meanwhile.
         """

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "wire/cache.hpp"
 
 namespace alphaforge::cache {
 
@@ -29,34 +30,28 @@ void Cache::check(const Settings& settings) {
 Cache::Cache(const Settings& settings, const HashSeed& seed) : table_(checked(settings)), seed_(seed) {}
 
 HashedKey Cache::hashed(std::string_view key) const {
-  if (key.empty()) throw InvalidArgument(Reason::KEY_INVALID, "the key is empty; it must have 1 to 1,024 bytes");
-  if (key.size() > kKeyBytesMax)
-    throw InvalidArgument(Reason::KEY_INVALID, "the key has " + std::to_string(key.size()) + " bytes; at most 1,024");
+  wire::check_cache_key_size(key);
   return {key, static_cast<std::uint32_t>(hash_of(key, seed_))};
 }
 
 std::uint64_t Cache::put_many(std::span<const Item> items, std::int64_t expires_at_ns, std::int64_t now_ns) {
+  std::size_t largest = 0;
+  for (const Item& item : items) largest = std::max(largest, item.key.text.size() + item.value.size());
+  with([&](Table& table) { table.check_fits(largest); });
   std::uint64_t version = 0;
-  while (!items.empty()) {
-    const auto piece = items.first(std::min(kPiece, items.size()));
-    items = items.subspan(piece.size());
-    with([&](Table& table) {
-      for (const Item& item : piece) version = table.put(item.key, item.value, expires_at_ns, now_ns);
-    });
-  }
+  in_pieces(items, [&](Table& table, const Item& item) { version = table.put(item.key, item.value, expires_at_ns, now_ns); });
   return version;
 }
 
 std::uint64_t Cache::erase_many(std::span<const HashedKey> keys, std::int64_t now_ns) {
   std::uint64_t erased = 0;
-  while (!keys.empty()) {
-    const auto piece = keys.first(std::min(kPiece, keys.size()));
-    keys = keys.subspan(piece.size());
-    with([&](Table& table) {
-      for (const HashedKey& key : piece) erased += table.erase(key, now_ns) ? 1 : 0;
-    });
-  }
+  in_pieces(keys, [&](Table& table, const HashedKey& key) { erased += table.erase(key, now_ns) ? 1 : 0; });
   return erased;
+}
+
+void Cache::refresh_many(std::span<const HashedKey> keys, std::uint64_t hits, std::int64_t now_ns) {
+  in_pieces(keys, [&](Table& table, const HashedKey& key) { table.refresh(key, now_ns); });
+  with([&](Table& table) { table.count_near_hits(hits); });
 }
 
 // A position in hexadecimal, behind a mark of the cache's seed: another cache's positions, or those before a restart, mean nothing here.

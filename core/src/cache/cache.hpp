@@ -53,13 +53,15 @@ class Cache {
     return true;
   }
 
-  // Puts in order; returns the last one's version, 0 without items. Throws as Table::put; the items before are stored.
+  // Puts in order; returns the last one's version, 0 without items. Throws as Table::check_fits, and then none is stored.
   std::uint64_t put_many(std::span<const Item> items, std::int64_t expires_at_ns, std::int64_t now_ns);
   // Calls visit(index, found) for every key that is there, in order, with the table locked.
   template <class Visit>
   void get_many(std::span<const HashedKey> keys, std::int64_t now_ns, Visit&& visit);
   // How many there were.
   std::uint64_t erase_many(std::span<const HashedKey> keys, std::int64_t now_ns);
+  // What a near cache served: its keys become the newest, in order, and the hits are counted.
+  void refresh_many(std::span<const HashedKey> keys, std::uint64_t hits, std::int64_t now_ns);
   // Keys with that prefix, at most `limit` (a few more where hashes collide), in no particular order; a key that stays throughout
   // is met exactly once. Throws InvalidArgument PAGE_TOKEN_INVALID for a cursor that this cache didn't make.
   KeyPage keys(std::string_view prefix, std::size_t limit, std::string_view cursor, std::int64_t now_ns);
@@ -76,6 +78,9 @@ class Cache {
   // Keys or entries handled under one lock: some 100 us at worst.
   static constexpr std::size_t kPiece = 1024;
 
+  // Calls call(table, item) for each item in order, locking for a piece of them at a time.
+  template <class Item, class Call>
+  void in_pieces(std::span<const Item> items, Call&& call);
   std::string cursor_of(std::uint64_t position) const;
 
   std::mutex mutex_;
@@ -83,16 +88,24 @@ class Cache {
   HashSeed seed_;
 };
 
-template <class Visit>
-void Cache::get_many(std::span<const HashedKey> keys, std::int64_t now_ns, Visit&& visit) {
-  for (std::size_t done = 0; done < keys.size(); done += kPiece) {
-    const auto piece = keys.subspan(done, std::min(kPiece, keys.size() - done));
+template <class Item, class Call>
+void Cache::in_pieces(std::span<const Item> items, Call&& call) {
+  while (!items.empty()) {
+    const auto piece = items.first(std::min(kPiece, items.size()));
+    items = items.subspan(piece.size());
     with([&](Table& table) {
-      table.prefetch(piece);
-      for (std::size_t i = 0; i < piece.size(); ++i)
-        if (const auto found = table.get(piece[i], now_ns)) visit(done + i, *found);
+      for (const Item& item : piece) call(table, item);
     });
   }
+}
+
+template <class Visit>
+void Cache::get_many(std::span<const HashedKey> keys, std::int64_t now_ns, Visit&& visit) {
+  std::size_t index = 0;
+  in_pieces(keys, [&](Table& table, const HashedKey& key) {
+    if (const auto found = table.get(key, now_ns)) visit(index, *found);
+    ++index;
+  });
 }
 
 }  // namespace alphaforge::cache

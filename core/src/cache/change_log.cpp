@@ -4,16 +4,17 @@
 
 namespace alphaforge::cache {
 
-void ChangeLog::enable(std::size_t changes_max, std::size_t bytes_max) {
+void ChangeLog::keep(std::size_t changes_max, std::size_t bytes_max) {
   changes_max_ = changes_max;
   bytes_max_ = bytes_max;
+  trim();
 }
 
-void ChangeLog::disable() {
-  changes_max_ = 0;
-  key_bytes_ = 0;
-  kept_.clear();
-  kept_.shrink_to_fit();
+void ChangeLog::trim() {
+  while (!kept_.empty() && (kept_.size() > changes_max_ || memory_bytes() > bytes_max_)) {
+    key_bytes_ -= kept_.front().key.size();
+    kept_.pop_front();
+  }
 }
 
 void ChangeLog::skip_to(std::uint64_t last_sequence) {
@@ -25,13 +26,10 @@ void ChangeLog::skip_to(std::uint64_t last_sequence) {
 
 std::uint64_t ChangeLog::append(ChangeKind kind, std::string_view key) {
   const std::uint64_t sequence = next_sequence_++;
-  if (!is_enabled()) return sequence;
+  if (changes_max_ == 0) return sequence;
   kept_.push_back({sequence, kind, std::string(key)});
   key_bytes_ += key.size();
-  while (kept_.size() > changes_max_ || memory_bytes() > bytes_max_) {
-    key_bytes_ -= kept_.front().key.size();
-    kept_.pop_front();
-  }
+  trim();
   return sequence;
 }
 

@@ -30,9 +30,8 @@ struct Changes {
 // is its entry's version. They are kept only while somebody wants them, and then within two bounds.
 class ChangeLog {
  public:
-  void enable(std::size_t changes_max, std::size_t bytes_max);
-  void disable();
-  bool is_enabled() const { return changes_max_ != 0; }
+  // From now on; 0 changes: no longer.
+  void keep(std::size_t changes_max, std::size_t bytes_max);
 
   // Returns the change's sequence.
   std::uint64_t append(ChangeKind kind, std::string_view key);
@@ -44,6 +43,8 @@ class ChangeLog {
   std::size_t memory_bytes() const { return kept_.size() * sizeof(Change) + key_bytes_; }
 
  private:
+  void trim();
+
   std::deque<Change> kept_;
   std::uint64_t next_sequence_ = 1;
   std::size_t changes_max_ = 0;

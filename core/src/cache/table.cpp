@@ -76,6 +76,12 @@ bool Table::contains(const HashedKey& key, std::int64_t now_ns) {
   return peek(key, now_ns).has_value();
 }
 
+void Table::check_fits(std::size_t data_size) const {
+  if (settings_.bytes_max == 0 || weight_of(data_size) <= settings_.bytes_max) return;
+  throw InvalidArgument(Reason::LIMIT_EXCEEDED, "the entry takes " + std::to_string(weight_of(data_size)) +
+                                                    " bytes; the whole cache has max_bytes=" + std::to_string(settings_.bytes_max));
+}
+
 std::uint64_t Table::put(const HashedKey& key, std::string_view value, std::int64_t expires_at_ns, std::int64_t now_ns) {
   const std::uint64_t version = store(key, value, expires_at_ns, now_ns);
   ++counters_.total_operations;
@@ -84,13 +90,10 @@ std::uint64_t Table::put(const HashedKey& key, std::string_view value, std::int6
 
 std::uint64_t Table::store(const HashedKey& key, std::string_view value, std::int64_t expires_at_ns, std::int64_t now_ns) {
   advance(now_ns);
-  const std::uint64_t weight = weight_of(key.text.size() + value.size());
-  if (settings_.bytes_max != 0 && weight > settings_.bytes_max)
-    throw InvalidArgument(Reason::LIMIT_EXCEEDED, "the entry takes " + std::to_string(weight) + " bytes; the whole cache has max_bytes=" +
-                                                      std::to_string(settings_.bytes_max));
+  check_fits(key.text.size() + value.size());
   std::uint32_t slot = find_live(key);
   if (slot == kNoSlot) {
-    make_room(1, weight);
+    make_room(1, weight_of(key.text.size() + value.size()));
     slot = insert(key, value, expires_at_ns);
   } else {
     replace(slot, value, expires_at_ns);

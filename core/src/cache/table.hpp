@@ -16,8 +16,6 @@
 
 namespace alphaforge::cache {
 
-inline constexpr std::size_t kKeyBytesMax = 1024;
-inline constexpr std::size_t kValueBytesMax = 4 * 1024 * 1024;
 // What an entry weighs against `bytes_max` besides its key and value: its slot, its places in index and heap, the allocator's rounding.
 inline constexpr std::uint64_t kEntryOverheadBytes = 96;
 
@@ -74,7 +72,9 @@ class Table {
   std::optional<Found> peek(const HashedKey& key, std::int64_t now_ns);
   bool contains(const HashedKey& key, std::int64_t now_ns);
 
-  // Stores a value and returns its version; a counted operation. Throws InvalidArgument LIMIT_EXCEEDED when it could never fit `bytes_max`.
+  // Throws InvalidArgument LIMIT_EXCEEDED when an entry of so many bytes could never fit `bytes_max`.
+  void check_fits(std::size_t data_size) const;
+  // Stores a value and returns its version; a counted operation. Throws as check_fits.
   std::uint64_t put(const HashedKey& key, std::string_view value, std::int64_t expires_at_ns, std::int64_t now_ns);
   // The same without counting an operation: what put_if_absent, swaps and increments are made of.
   std::uint64_t store(const HashedKey& key, std::string_view value, std::int64_t expires_at_ns, std::int64_t now_ns);
@@ -87,13 +87,9 @@ class Table {
   bool erase(const HashedKey& key, std::int64_t now_ns);
   // A new deadline and the newest place; false when there is no such entry.
   bool touch(const HashedKey& key, std::int64_t expires_at_ns, std::int64_t now_ns);
-  // The newest place for an entry that a near cache has served.
+  // The newest place for an entry that a near cache has served. Counts nothing: see count_near_hits.
   void refresh(const HashedKey& key, std::int64_t now_ns);
-
-  // Fetches the parts of the index where these keys will be looked for, while the caller does something else.
-  void prefetch(std::span<const HashedKey> keys) const {
-    for (const HashedKey& key : keys) storage_->index.prefetch(key.tag);
-  }
+  void count_near_hits(std::uint64_t hits) { counters_.near_hits += hits; }
 
   // Frees at most `limit` expired entries; true when none is left.
   bool release_expired(std::int64_t now_ns, std::size_t limit);
