@@ -53,8 +53,8 @@ class GenericCache(TypedCache):
     def keys(self, prefix: str = "", limit: int | None = None, cursor: str = "") -> KeyList:
         """Keys with that prefix, in no particular order; does not count as their use.
 
-        limit: at most so many; None: all. cursor: `next_cursor` of the page before. A key that stays from the first page
-        to the last is listed exactly once, whatever happens to others meanwhile.
+        limit: at most so many; None: all. cursor: `next_cursor` of the page before. A key that stays from the first
+        page to the last is listed exactly once, whatever happens to others meanwhile.
         Raises ValueError: SETTING_INVALID for a limit below 1, PAGE_TOKEN_INVALID for a cursor that this cache didn't
         make.
         """
@@ -69,9 +69,9 @@ class GenericCache(TypedCache):
     def get_or_compute(self, key: str, function: Callable[[], Any], ttl: float | None = None) -> Any:
         """The value of `key`; where there is none, what `function()` returns, stored for `ttl` seconds.
 
-        ttl: None means default_ttl. Of several threads that ask for one key at once one computes and the others wait for its value. An exception of
-        `function` reaches the thread that computed; one of those that waited then tries itself. The cache is not locked
-        meanwhile.
+        ttl: None means default_ttl. Of several threads that ask for one key at once one computes, the others wait for
+        its value. An exception of `function` reaches the thread that computed; one of those that waited then tries
+        itself. The cache is not locked meanwhile.
         """
         while True:
             entry = self.get_entry(key)
