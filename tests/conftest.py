@@ -26,7 +26,9 @@ def _landed(module: str, name: str) -> bool:
 
 # Until the engines and the client are complete: what can't be imported yet is not collected.
 _DATA = _landed("alphaforge_core.data", "DataEngine")
-_EXECUTION = _landed("alphaforge_core.execution", "ExecutionEngine")
+_EXECUTION = _landed("alphaforge_core._native.model", "TradeTickBatch") and hasattr(
+    importlib.import_module("alphaforge_core.execution").ExecutionEngine, "process_trade_ticks"
+)
 collect_ignore = [] if _DATA else ["property/test_data_histories.py"]
 collect_ignore += [] if _EXECUTION else ["property/test_execution_histories.py"]
 collect_ignore += (

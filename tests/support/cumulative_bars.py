@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from decimal import Decimal
 from itertools import accumulate, pairwise
+from operator import mul
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -47,28 +48,27 @@ class Ruler:
     def __init__(self, trades: Trades) -> None:
         self.trades = trades
         self.volume = [0, *accumulate(trades.quantity)]  # C: volume before trade i
-        values = (p * q for p, q in zip(trades.price, trades.quantity, strict=True))
-        self.value = [0, *accumulate(values)]
+        self.rates = {
+            "value": trades.price,
+            "buy_volume": [int(side == "BUY") for side in trades.side],
+            "sell_volume": [int(side == "SELL") for side in trades.side],
+        }
+        self.sums = {name: [0, *accumulate(map(mul, rate, trades.quantity))] for name, rate in self.rates.items()}
 
-    def value_at(self, x: int) -> int:
-        """W: the value of the first x units."""
+    def between(self, name: str, start: int, end: int) -> int:
+        """What that sum gains from volume `start` to volume `end`; W(end) - W(start) for the value."""
+        return self.at(name, end) - self.at(name, start)
+
+    def at(self, name: str, x: int) -> int:
         i = min(bisect_right(self.volume, x) - 1, len(self.trades.price) - 1)
-        return self.value[i] + (x - self.volume[i]) * self.trades.price[i]
+        return self.sums[name][i] + (x - self.volume[i]) * self.rates[name][i]
 
     def volume_at(self, value: int) -> int | None:
         """The least x with W(x) >= value; None beyond the last trade."""
-        i = bisect_left(self.value, value) - 1
+        i = bisect_left(self.sums["value"], value) - 1
         if i >= len(self.trades.price):
             return None
-        return self.volume[i] - (self.value[i] - value) // self.trades.price[i]  # rounded up
-
-    def side_volume(self, side: str, start: int, end: int, first: int, last: int) -> int:
-        pieces = (
-            min(self.volume[i + 1], end) - max(self.volume[i], start)
-            for i in range(first, last + 1)
-            if self.trades.side[i] == side
-        )
-        return sum(pieces)
+        return self.volume[i] - (self.sums["value"][i] - value) // self.trades.price[i]  # rounded up
 
     def bar(self, bar_type: str, sequence: int, start: int, end: int) -> dict[str, Any]:
         """The bar of the volume from `start` to `end`."""
@@ -79,9 +79,8 @@ class Ruler:
         return {
             "instrument_id": t.instrument_id, "bar_type": bar_type, "sequence": sequence,
             "open": prices[0], "high": max(prices), "low": min(prices), "close": prices[-1],
-            "volume": end - start, "value": self.value_at(end) - self.value_at(start), "trade_count": begun,
-            "buy_volume": self.side_volume("BUY", start, end, first, last),
-            "sell_volume": self.side_volume("SELL", start, end, first, last),
+            "volume": end - start, "trade_count": begun,
+            **{name: self.between(name, start, end) for name in self.rates},
             "ts_open": t.ts_event[first], "ts_event": t.ts_event[last], "ts_init": max(t.ts_init[first : last + 1]),
         }  # fmt: skip
 
@@ -100,7 +99,7 @@ def volume_bars(trades: Trades, step: str) -> list[dict[str, Any]]:
 
 def dollar_bars(trades: Trades, step: str) -> list[dict[str, Any]]:
     ruler, size = Ruler(trades), nanos(step) * 10**9
-    count = ruler.value[-1] // size
+    count = ruler.sums["value"][-1] // size
     edges = [0] + [edge for k in range(1, count + 1) if (edge := ruler.volume_at(k * size)) is not None]
     return [ruler.bar(f"{step}dollar", k, a, b) for k, (a, b) in enumerate(pairwise(edges), 1)]
 

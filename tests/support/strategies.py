@@ -140,6 +140,7 @@ def data_settings(draw: st.DrawFn) -> dict[str, Any]:
         "allowed_lateness_ns": st.sampled_from((SECOND, 2 * MINUTE)),
         "zero_quantity": st.just("price_only"),
         "max_instruments": st.just(1),
+        "duplicate_window": st.sampled_from((0, 1, 2)),
     }
     settings: dict[str, Any] = {
         "bar_types": draw(st.lists(st.sampled_from(BAR_TYPES), min_size=1, max_size=4)),
@@ -221,6 +222,7 @@ def execution_settings(draw: st.DrawFn) -> dict[str, Any]:
         "max_order_quantity": st.just(Fraction(2)),
         "max_order_notional": st.just(Fraction(200)),
         "max_open_orders": st.just(2),
+        "duplicate_window": st.sampled_from((0, 1, 2)),
     }
     names = draw(st.sets(st.sampled_from(sorted(options)), max_size=3))
     return {name: draw(options[name]) for name in sorted(names)}

@@ -41,7 +41,6 @@ from tests.support.tape import DAY, NANO, Tick, half_even
 LAST_TIME = 2**63 - DAY
 LARGEST_QUANTITY = Fraction(2**127 - 1, 10**9)
 LARGEST_VALUE = Fraction(2**127 - 1, 10**18)
-DUPLICATE_WINDOW = 10_000
 
 UNITS = {"day": DAY, "hour": DAY // 24, "min": DAY // 1440, "s": 10**9, "ms": 10**6}
 
@@ -133,6 +132,7 @@ class Config:
     zero_quantity: str = "reject"
     max_bars_per_tick: int = 10_000
     max_instruments: int = 10_000
+    duplicate_window: int = 10_000
 
 
 @dataclass
@@ -278,7 +278,7 @@ class Instrument:
         self.time: int | None = None  # greatest accepted ts_event
         self.series = [(TimeSeries if t.kind == "time" else CountSeries)(name, t, config) for t in types]
         self.kept: list[deque[Bar]] = [deque(maxlen=config.max_bars_per_instrument) for _ in types]
-        self.seen: deque[Tick] = deque(maxlen=DUPLICATE_WINDOW)
+        self.seen: deque[Tick] = deque(maxlen=config.duplicate_window)
 
 
 class DataEngine:

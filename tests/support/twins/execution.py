@@ -33,7 +33,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from tests.support.tape import DAY, NANO, Tick, half_even
-from tests.support.twins.data import DUPLICATE_WINDOW, LARGEST_VALUE, LAST_TIME, same_trade
+from tests.support.twins.data import LARGEST_VALUE, LAST_TIME, same_trade
 
 ACTIVE = ("Submitted", "PartiallyFilled")
 HAS_PRICE = ("Limit", "StopLimit")
@@ -176,7 +176,7 @@ class Market:
     last: Tick | None = None
     time: int | None = None
     pool: dict[str, Fraction] = field(default_factory=dict)
-    seen: deque[Tick] = field(default_factory=lambda: deque(maxlen=DUPLICATE_WINDOW))
+    seen: deque[Tick] = field(default_factory=deque)  # those with an id, of which the last few are looked at
 
 
 @dataclass
@@ -188,6 +188,7 @@ class Config:
     taker_commission_rate: Fraction = Fraction(0)
     slippage_bps: Fraction = Fraction(0)
     max_instruments: int = 10_000
+    duplicate_window: int = 10_000
     max_order_quantity: Fraction | None = None
     max_order_notional: Fraction | None = None
     max_open_orders: int | None = None
@@ -297,7 +298,7 @@ class ExecutionEngine:
 
     def process_trade_tick(self, tick: Tick) -> None:
         known = self.markets.get(tick.instrument_id)
-        market = known or Market()
+        market = known or Market(seen=deque(maxlen=self.config.duplicate_window))
         if (
             tick.quantity == 0
             or tick.price <= 0
