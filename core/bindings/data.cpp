@@ -129,6 +129,17 @@ void bind_data_engine(nb::module_ m) {
       .def("start", &DataEngine::start, "In any state; a tick starts the engine too.")
       .def("stop", [](DataEngine& self) { self.stop(); },
            "In any state. With `flush_on_stop` open bars close as partial; otherwise they stay open and the next tick goes on.")
+      .def("flush", [](DataEngine& self) { return bars_without_gil([&] { return self.stop(); }); },
+           nb::sig("def flush(self) -> list[alphaforge_core.model.Bar]"),
+           "stop(), which returns the bars that it closed: for those who publish them.")
+      .def("add_bar_types",
+           [](DataEngine& self, const std::vector<std::string>& names) {
+             const nb::gil_scoped_release release;
+             self.add_bar_types(names);
+           },
+           "names"_a, nb::sig("def add_bar_types(self, names: collections.abc.Sequence[str]) -> None"),
+           "Adds the bar types that the engine lacks; their bars begin with the next tick of each instrument.\n\n"
+           "Raises ValueError: BAR_TYPE_INVALID, or SETTING_INVALID for more than 32 types.")
       .def("__enter__", [](nb::object self) { nb::cast<DataEngine&>(self).start(); return self; },
            nb::sig("def __enter__(self) -> typing.Self"))
       .def("__exit__", [](DataEngine& self, nb::args) { self.stop(); },
@@ -188,6 +199,9 @@ void bind_data_engine(nb::module_ m) {
            },
            "instrument_id"_a, nb::sig("def open_bars(self, instrument_id: str) -> list[alphaforge_core.model.Bar]"),
            "The unfinished bars, in configured order, each with the sequence that it will get.")
+      .def("market_time", &DataEngine::market_time, "instrument_id"_a, nb::call_guard<nb::gil_scoped_release>(),
+           nb::sig("def market_time(self, instrument_id: str) -> int | None"),
+           "The instrument's market time, nanoseconds since the Unix epoch; None before its first accepted tick.")
       .def("instruments", &DataEngine::instruments, nb::call_guard<nb::gil_scoped_release>(), "Their ids, in the order of first sight.")
       .def("statistics", [](const DataEngine& self) { return self.statistics(now_ns()); }, nb::call_guard<nb::gil_scoped_release>(),
            "What has been counted so far.")

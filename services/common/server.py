@@ -22,7 +22,7 @@ from prometheus_client.registry import Collector
 from pydantic import ValidationError
 
 from services.common.logging import set_up_logging
-from services.common.metrics import MetricsServer, RpcCollector, new_registry
+from services.common.metrics import MethodMetrics, MetricsServer, RpcCollector, new_registry
 from services.common.rpc import Handler, generic_handler
 from services.common.settings import ServiceSettings, load, log_settings
 
@@ -131,12 +131,24 @@ async def _serve(servicer: Servicer, settings: ServiceSettings) -> None:
     _logger.info("stopping", extra={"drain_seconds": settings.drain_seconds})
     await states.enter_graceful_shutdown()
     servicer.stop_streams()
-    drained = asyncio.ensure_future(server.stop(settings.drain_seconds))
-    await asyncio.wait((drained, asyncio.ensure_future(stop.get())), return_when=asyncio.FIRST_COMPLETED)
+    stopped = asyncio.ensure_future(server.stop(settings.drain_seconds))
+    drained = asyncio.ensure_future(_drain(methods))
+    again = asyncio.ensure_future(stop.get())
+    await asyncio.wait((stopped, drained, again), return_when=asyncio.FIRST_COMPLETED)
     await server.stop(0)
+    for task in (drained, again):
+        task.cancel()
     await servicer.close()
     metrics.close()
     _logger.info("stopped")
+
+
+async def _drain(methods: Sequence[MethodMetrics]) -> None:
+    """Returns when no call is under way; who merely watches the health of the service is not waited for."""
+    while any(method.in_flight for method in methods):
+        await asyncio.sleep(0.01)
+    # The last answers are on their way.
+    await asyncio.sleep(0.05)
 
 
 def _stop_signals() -> asyncio.Queue[int]:

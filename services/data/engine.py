@@ -180,7 +180,7 @@ class NamedDataEngine(NamedEngine):
 
     def stop(self, message: StopRequest) -> Outcome:
         """Stops the engine; with flush_on_stop its open bars close."""
-        return Outcome(b"", self.engine.stop())
+        return Outcome(b"", self.engine.flush())
 
     def get_bars(self, message: GetBarsRequest) -> bytes:
         """Closed bars of one instrument and type, the newest that match."""

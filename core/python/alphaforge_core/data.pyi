@@ -27,6 +27,18 @@ class DataEngine:
         In any state. With `flush_on_stop` open bars close as partial; otherwise they stay open and the next tick goes on.
         """
 
+    def flush(self) -> list[alphaforge_core.model.Bar]:
+        """
+        stop(), which returns the bars that it closed: for those who publish them.
+        """
+
+    def add_bar_types(self, names: Sequence[str]) -> None:
+        """
+        Adds the bar types that the engine lacks; their bars begin with the next tick of each instrument.
+
+        Raises ValueError: BAR_TYPE_INVALID, or SETTING_INVALID for more than 32 types.
+        """
+
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *exception: object) -> None: ...
@@ -80,6 +92,11 @@ class DataEngine:
     def open_bars(self, instrument_id: str) -> list[alphaforge_core.model.Bar]:
         """
         The unfinished bars, in configured order, each with the sequence that it will get.
+        """
+
+    def market_time(self, instrument_id: str) -> int | None:
+        """
+        The instrument's market time, nanoseconds since the Unix epoch; None before its first accepted tick.
         """
 
     def instruments(self) -> list[str]:

@@ -72,6 +72,8 @@ class DataEngine {
                             std::optional<std::int64_t> start, std::optional<std::int64_t> end) const;
   std::vector<Bar> open_bars(std::string_view instrument_id) const;
   std::vector<std::string> instruments() const;
+  // None where nothing of the instrument was accepted yet.
+  std::optional<std::int64_t> market_time(std::string_view instrument_id) const;
   DataEngineStatistics statistics(std::int64_t now_ns) const;
 
   // Empties the engine, or forgets one instrument; begins a new epoch either way.

@@ -39,6 +39,14 @@ std::vector<std::string> DataEngine::instruments() const {
   return ids;
 }
 
+std::optional<std::int64_t> DataEngine::market_time(std::string_view instrument_id) const {
+  const std::scoped_lock lock(mutex_);
+  const Instrument* instrument = book_.find(instrument_id);
+  if (instrument == nullptr) return std::nullopt;
+  // advance_time() moves all instruments, without a visit to each.
+  return std::max(instrument->market_time, builder_.clock());
+}
+
 DataEngineStatistics DataEngine::statistics(std::int64_t now_ns) const {
   const std::scoped_lock lock(mutex_);
   std::uint64_t memory_bytes = builder_.history().bytes();

@@ -1,0 +1,82 @@
+"""One service as a process of its own: free ports, a temporary folder, ended by pid."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+# Read by grpc when it is first imported; the services set the same.
+os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_client,-event_engine_listener")
+
+import grpc
+
+STOP_SECONDS_MAX = 15.0
+
+
+@dataclass
+class Service:
+    """A service that serves."""
+
+    noun: str
+    address: str
+    metrics: str
+    process: subprocess.Popen[str]
+    log: Path
+    channel: grpc.Channel
+
+    def log_lines(self) -> list[dict[str, object]]:
+        """What it has logged so far."""
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+    def stop(self) -> int:
+        """Tells it to stop, as an operator would, and returns its exit status."""
+        self.process.terminate()
+        return self.process.wait(STOP_SECONDS_MAX)
+
+
+def command(noun: str, *arguments: str) -> list[str]:
+    """The command of a service on free ports."""
+    return [sys.executable, "-m", f"services.{noun}", "--port", "0", "--metrics-port", "0", *arguments]
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """This process's environment without any setting of the product but those given."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("ALPHAFORGE_")}
+    return own | variables
+
+
+@contextmanager
+def running_service(noun: str, folder: Path, *arguments: str) -> Iterator[Service]:
+    """Starts a service and reads the line that says where it serves; ends it if the test did not."""
+    log = folder / f"{noun}.log"
+    with log.open("w") as stderr:
+        process = subprocess.Popen(
+            command(noun, "--data-dir", str(folder), *arguments),
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            cwd=folder,
+            env=environment(PYTHONPATH=os.pathsep.join(sys.path)),
+        )
+    assert process.stdout is not None
+    with process.stdout:
+        line = process.stdout.readline()
+        try:
+            assert line, log.read_text()
+            ready = json.loads(line)
+            with grpc.insecure_channel(ready["address"]) as channel:
+                yield Service(noun, ready["address"], ready["metrics"], process, log, channel)
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                try:
+                    process.wait(STOP_SECONDS_MAX)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
