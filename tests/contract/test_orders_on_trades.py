@@ -434,6 +434,47 @@ LIFE: list[tuple[str, dict[str, Any], str]] = [
         g is Submitted
         """,
     ),
+    (
+        "orders per second are counted by market time, per strategy, and a repeat does not count",
+        {"max_orders_per_second": 2},
+        """
+        tick 100 x 1
+        a: limit BUY 1 @ 1
+        a: limit BUY 1 @ 1
+        b: limit BUY 1 @ 1
+        c: limit BUY 1 @ 1
+        c is Rejected (ORDER_RATE_LIMIT)
+        d: limit BUY 1 @ 1 GTC strategy other
+        d is Submitted
+        tick 100 x 1 +2s
+        e: limit BUY 1 @ 1
+        e is Submitted
+        """,
+    ),
+    (
+        "a change that would break a limit is False",
+        {"max_order_quantity": 10, "max_order_notional": 1000},
+        """
+        a: limit BUY 10 @ 90
+        modify a quantity=11 -> False
+        modify a price=101 -> False
+        modify a price=100 -> True
+        modify a quantity=5 -> True
+        """,
+    ),
+    (
+        "while halted an order may shrink, but neither grow nor move",
+        {},
+        """
+        a: limit BUY 10 @ 90
+        halt
+        modify a quantity=9 -> True
+        modify a quantity=10 -> False
+        modify a price=91 -> False
+        resume
+        modify a price=91 -> True
+        """,
+    ),
 ]
 
 SCENARIOS = RESTING + ARRIVING + STOPS + LIFE

@@ -252,3 +252,33 @@ def test_final_is_final_and_quantities_add_up(history: list[Operation]) -> None:
             assert order.filled_quantity == float(filled)
             assert order.filled_quantity + order.leaves_quantity == order.quantity
             assert (status == "Filled") == (order.leaves_quantity == 0)
+
+
+@given(strategies.execution_histories())
+def test_no_reached_limit_keeps_quantity_while_a_worse_or_younger_one_fills(history: list[Operation]) -> None:
+    engine = ExecutionEngine()
+    submitted: list[str] = []  # in order of priority: nothing is modified
+    for operation in single_ticks(history):
+        if operation.name == "submit":
+            engine.submit_order(native_order(operation.arguments))
+            submitted += [] if operation.arguments.order_id in submitted else [operation.arguments.order_id]
+        elif operation.name == "tick":
+            tick = operation.arguments
+            limits = [
+                order
+                for order in map(engine.get_order, submitted)
+                if order.is_active and order.order_type.name == "Limit" and order.symbol == tick.instrument_id
+            ]
+            before = engine.last_event_sequence
+            engine.process_trade_tick(native_tick(tick))
+            makers = {event.order_id for event in engine.events(before + 1) if event.fill and is_maker(event)}
+            for side in ("Buy", "Sell"):
+                queue = [order for order in limits if order.side.name == side]
+                queue.sort(key=lambda order: -order.price if side == "Buy" else order.price)  # stable: age decides
+                last = max((i for i, order in enumerate(queue) if order.order_id in makers), default=0)
+                # All in front of one that filled are better or older, so the print reached them too.
+                assert all(engine.get_order(order.order_id).leaves_quantity == 0 for order in queue[:last])
+
+
+def is_maker(event: execution.OrderEvent) -> bool:
+    return bool(event.fill.liquidity_side is execution.LiquiditySide.Maker)

@@ -19,8 +19,8 @@ Readings (where the rules leave a choice, this twin takes the one named here):
   was handled.
 - Waiting market orders and triggered stops fill as taker.
 - `modify_order`: malformed numbers are refused first, then False for an unknown order, then the fields that the
-  type lacks, then the other reasons for False. While halted, a new price or an increase is False. Nothing given is
-  True.
+  type lacks, then the other reasons for False. While halted, or where it would break a limit on quantity or
+  notional, a new price or an increase is False. Nothing given is True.
 - Slippage moves the price half-even at 9 places, and no lower than the smallest price.
 - Closing q of Q takes cost x q / Q, half-even at 18 places.
 """
@@ -266,7 +266,8 @@ class ExecutionEngine:
         if (quantity, price, stop_price) == (order.quantity, order.price, order.stop_price):
             return True
         shrinks = quantity <= order.quantity and (price, stop_price) == (order.price, order.stop_price)
-        if self.halted and not shrinks:
+        changed = replace(order, quantity=quantity, price=price, stop_price=stop_price)
+        if not shrinks and (self.halted or self.too_large(changed)):
             return False
         order.quantity, order.price, order.stop_price = quantity, price, stop_price
         self.emit(order, "Modified")
@@ -450,19 +451,25 @@ class ExecutionEngine:
 
     def refusal(self, order: Order) -> str:
         """The rule that refuses a well-formed order, or "" """
-        config, last = self.config, self.market(order.symbol).last
-        price = order.price or (last.price if last else Fraction(0))
+        config = self.config
         opened = len(self.active(lambda other: other.strategy_id == order.strategy_id))
         if self.halted:
             return "HALTED"
-        if config.max_order_quantity is not None and order.quantity > config.max_order_quantity:
-            return "ORDER_QUANTITY_LIMIT"
-        if config.max_order_notional is not None and order.quantity * price > config.max_order_notional:
-            return "ORDER_NOTIONAL_LIMIT"
+        if too_large := self.too_large(order):
+            return too_large
         if config.max_open_orders is not None and opened >= config.max_open_orders:
             return "OPEN_ORDERS_LIMIT"
         if order.post_only and config.fill_on != "next" and self.takes(order):
             return "POST_ONLY_WOULD_TAKE"
+        return ""
+
+    def too_large(self, order: Order) -> str:
+        config, last = self.config, self.market(order.symbol).last
+        price = order.price or (last.price if last else Fraction(0))
+        if config.max_order_quantity is not None and order.quantity > config.max_order_quantity:
+            return "ORDER_QUANTITY_LIMIT"
+        if config.max_order_notional is not None and order.quantity * price > config.max_order_notional:
+            return "ORDER_NOTIONAL_LIMIT"
         return ""
 
     # Bookkeeping
