@@ -229,9 +229,7 @@ def test_an_idle_service_is_small(noun: str, tmp_path: Path) -> None:
         assert resident_kb <= 80 * 1024
 
 
-@pytest.mark.parametrize(
-    ("noun", "number"), [*((noun, signal.SIGTERM) for noun in NOUNS), ("cache", signal.SIGINT)]
-)
+@pytest.mark.parametrize(("noun", "number"), [*((noun, signal.SIGTERM) for noun in NOUNS), ("cache", signal.SIGINT)])
 def test_a_signal_stops_a_service_cleanly(noun: str, number: signal.Signals, tmp_path: Path) -> None:
     with running_service(noun, tmp_path) as service:
         health = health_pb2_grpc.HealthStub(service.channel)

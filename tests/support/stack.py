@@ -19,8 +19,8 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 NOUNS = ("cache", "data", "execution")
-READY_TIMEOUT_S = 30.0
-STOP_TIMEOUT_S = 15.0
+READY_TIMEOUT_SECONDS = 30.0
+STOP_TIMEOUT_SECONDS = 15.0
 
 
 def free_ports(count: int) -> list[int]:
@@ -33,6 +33,16 @@ def free_ports(count: int) -> list[int]:
     finally:
         for each in sockets:
             each.close()
+
+
+def serves(target: str) -> bool:
+    """Whether a service there answers its health check. Each time over a new channel: one that failed backs off."""
+    with grpc.insecure_channel(target) as channel:
+        try:
+            answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=2.0)
+        except grpc.RpcError:
+            return False
+        return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
 
 @dataclass
@@ -58,15 +68,21 @@ class Stack:
 
     def serve(self, *nouns: str) -> None:
         """Start those of the services that do not run yet."""
-        for noun in nouns:
-            if noun not in self.processes:
-                self.start(noun)
+        missing = [noun for noun in nouns if noun not in self.processes]
+        for noun in missing:
+            self.launch(noun)
+        for noun in missing:
+            self.wait_ready(noun)
 
     def log(self, noun: str) -> Path:
         return self.data_dir / f"{noun}.log"
 
     def start(self, noun: str) -> None:
         """Start one service and wait until it answers its health check."""
+        self.launch(noun)
+        self.wait_ready(noun)
+
+    def launch(self, noun: str) -> None:
         command = [sys.executable, "-m", f"services.{noun}", "--port", str(self.ports[noun])]
         command += ["--metrics-port", str(self.metrics_ports[noun]), "--data-dir", str(self.data_dir / noun)]
         if noun == "execution":
@@ -74,21 +90,13 @@ class Stack:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ALPHAFORGE_")}
         with self.log(noun).open("ab") as log:
             self.processes[noun] = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
-        self.wait_ready(noun)
 
     def wait_ready(self, noun: str) -> None:
-        deadline = time.monotonic() + READY_TIMEOUT_S
-        impatient = [("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 200)]
-        with grpc.insecure_channel(self.target(noun), options=impatient) as channel:
-            health = health_pb2_grpc.HealthStub(channel)
-            while time.monotonic() < deadline and self.processes[noun].poll() is None:
-                try:
-                    answer = health.Check(health_pb2.HealthCheckRequest(), timeout=1.0)
-                    if answer.status == health_pb2.HealthCheckResponse.SERVING:
-                        return
-                except grpc.RpcError:
-                    pass
-                time.sleep(0.05)
+        deadline = time.monotonic() + READY_TIMEOUT_SECONDS
+        while time.monotonic() < deadline and self.processes[noun].poll() is None:
+            if serves(self.target(noun)):
+                return
+            time.sleep(0.05)
         self.stop(noun)
         raise RuntimeError(f"{noun} service did not become ready:\n{self.log(noun).read_text()[-4000:]}")
 
@@ -97,7 +105,7 @@ class Stack:
         process = self.processes.pop(noun)
         process.terminate()
         try:
-            return process.wait(STOP_TIMEOUT_S)
+            return process.wait(STOP_TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
