@@ -28,7 +28,7 @@ cache::HashSeed random_seed() {
 }
 
 // alphaforge_core.cache.GenericCacheStatistics
-struct Statistics {
+struct CacheStatistics {
   cache::Counters counters;
 
   double hit_ratio() const {
@@ -46,13 +46,13 @@ struct Statistics {
 };
 
 void bind_statistics(nb::module_ m) {
-  nb::class_<Statistics> type(m, "GenericCacheStatistics", "What a cache has counted, as of one moment. `clear()` keeps the counts.");
-#define X(name, kind, unit, help) type.def_prop_ro(#name, [](const Statistics& self) { return self.counters.name; }, help);
+  nb::class_<CacheStatistics> type(m, "GenericCacheStatistics", "What a cache has counted, as of one moment. `clear()` keeps the counts.");
+#define X(name, kind, unit, help) type.def_prop_ro(#name, [](const CacheStatistics& self) { return self.counters.name; }, help);
   ALPHAFORGE_CACHE_COUNTERS(X)
 #undef X
-  type.def_prop_ro("hit_ratio", &Statistics::hit_ratio, "hits / (hits + misses); 0.0 when nothing was asked for")
-      .def("as_dict", &Statistics::as_dict, nb::sig("def as_dict(self) -> dict[str, int | float]"), "All of them by name.")
-      .def("__repr__", [](const Statistics& self) { return nb::str("GenericCacheStatistics({})").format(self.as_dict()); });
+  type.def_prop_ro("hit_ratio", &CacheStatistics::hit_ratio, "hits / (hits + misses); 0.0 when nothing was asked for")
+      .def("as_dict", &CacheStatistics::as_dict, nb::sig("def as_dict(self) -> dict[str, int | float]"), "All of them by name.")
+      .def("__repr__", [](const CacheStatistics& self) { return nb::str("GenericCacheStatistics({})").format(self.as_dict()); });
   nb::list counters;
 #define X(name, kind, unit, help) counters.append(nb::make_tuple(#name, #kind, unit, help));
   ALPHAFORGE_CACHE_COUNTERS(X)
@@ -178,7 +178,7 @@ void bind_cache_base(nb::module_ m) {
       .def("clear", &clear, "Removes all entries and keeps the counters. Other threads don't wait for the memory to be freed.")
       .def("delete_many", &delete_many, "keys"_a, nb::sig("def delete_many(self, keys: collections.abc.Iterable[str]) -> int"),
            "Removes entries and returns how many there were.")
-      .def("statistics", [](CacheBase& self) { return Statistics{counters(self)}; }, "The counters as of now.")
+      .def("statistics", [](CacheBase& self) { return CacheStatistics{counters(self)}; }, "The counters as of now.")
       .def("keys_page", &keys_page, "prefix"_a, "limit"_a, "cursor"_a,
            nb::sig("def keys_page(self, prefix: str, limit: int, cursor: str) -> tuple[list[str], str]"),
            "Keys with that prefix, at most `limit`, in no particular order, and the cursor of the next page, \"\" after the last.\n\n"

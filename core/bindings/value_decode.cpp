@@ -148,6 +148,7 @@ nb::object decode(std::string_view encoded, int depth) {
 }  // namespace
 
 nb::object decode_value(std::string_view encoded) {
+  if (wire::is_plain_double(encoded)) return checked(PyFloat_FromDouble(wire::plain_double(encoded)));
   try {
     return decode(encoded, 0);
   } catch (nb::python_error& error) {

@@ -25,19 +25,18 @@ std::int32_t next_code_point(std::string_view text, std::size_t& at) {
 }
 
 bool is_utf8(std::string_view text) {
+  constexpr std::uint64_t kHighBits = 0x8080808080808080ULL;
+  const auto word_at = [&](std::size_t at) {
+    std::uint64_t word;
+    std::memcpy(&word, text.data() + at, 8);
+    return word;
+  };
+  // Most texts are ASCII: eight bytes at a time, the last eight once more where they don't come out even.
   std::size_t at = 0;
-  while (at < text.size()) {
-    // Most texts are ASCII: eight bytes at a time until one is not.
-    if (text.size() - at >= 8) {
-      std::uint64_t word;
-      std::memcpy(&word, text.data() + at, 8);
-      if ((word & 0x8080808080808080ULL) == 0) {
-        at += 8;
-        continue;
-      }
-    }
+  while (text.size() - at >= 8 && (word_at(at) & kHighBits) == 0) at += 8;
+  if (text.size() >= 8 && text.size() - at < 8 && (word_at(text.size() - 8) & kHighBits) == 0) return true;
+  while (at < text.size())
     if (next_code_point(text, at) < 0) return false;
-  }
   return true;
 }
 

@@ -338,6 +338,7 @@ NumpyParts parse_numpy(std::string_view content, bool is_array) {
 }
 
 void check_value(std::string_view value) {
+  if (is_plain_double(value)) return;
   check_value_size(value.size());
   as_value_error([&] {
     check_level(value, 0);

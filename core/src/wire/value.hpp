@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 #include "wire/reader.hpp"
@@ -114,6 +115,14 @@ void for_each_entry(std::string_view content, Visit&& visit) {
 bool is_scalar(ValueKind kind);
 // Whether it may be the member of a set; tuples may, if their items may.
 bool is_container(ValueKind kind);
+
+// Whether these are the nine bytes of a double, the value that most caches hold; they need no further check.
+inline bool is_plain_double(std::string_view value) { return value.size() == 9 && value[0] == '\x21'; }
+inline double plain_double(std::string_view value) {
+  double number;
+  std::memcpy(&number, value.data() + 1, 8);
+  return number;
+}
 
 // Checks an encoded value through all its levels, and its size.
 // Throws InvalidArgument: VALUE_MALFORMED, VALUE_TOO_DEEP, VALUE_TOO_LARGE.
