@@ -1,19 +1,23 @@
-"""A cache of the service: the core's cache by name, which holds the bytes of values and does not read them."""
+"""A cache of the service: the core's cache by name, with its stream of changes and its leases.
+
+The four hot requests are read and answered natively; the others go by the generated classes. Values are bytes here.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from time import monotonic, monotonic_ns
+from typing import Any, NamedTuple
 
-from alphaforge.cache.v1.batches_pb2 import (
-    DeleteManyRequest,
-    DeleteManyResponse,
-    GetManyRequest,
-    GetManyResponse,
-    PutManyRequest,
-    PutManyResponse,
+from alphaforge.cache.v1.atomics_pb2 import (
+    CompareAndSwapRequest,
+    CompareAndSwapResponse,
+    IncrementRequest,
+    IncrementResponse,
+    PutIfAbsentRequest,
+    PutIfAbsentResponse,
 )
+from alphaforge.cache.v1.batches_pb2 import DeleteManyRequest, DeleteManyResponse
 from alphaforge.cache.v1.caches_pb2 import CacheStatistics, GetStatisticsRequest, GetStatisticsResponse
 from alphaforge.cache.v1.entries_pb2 import (
     ClearRequest,
@@ -22,60 +26,157 @@ from alphaforge.cache.v1.entries_pb2 import (
     ContainsResponse,
     DeleteRequest,
     DeleteResponse,
-    GetRequest,
-    GetResponse,
     GetSizeRequest,
     GetSizeResponse,
     GetTtlRequest,
     GetTtlResponse,
     ListKeysRequest,
     ListKeysResponse,
-    PutRequest,
-    PutResponse,
     TouchRequest,
     TouchResponse,
 )
+from alphaforge.cache.v1.invalidations_pb2 import (
+    InvalidationCause,
+    ReportNearHitsRequest,
+    ReportNearHitsResponse,
+    SubscribeInvalidationsRequest,
+    SubscribeInvalidationsResponse,
+)
+from alphaforge.cache.v1.leases_pb2 import (
+    AcquireLeaseRequest,
+    AcquireLeaseResponse,
+    FulfillLeaseRequest,
+    FulfillLeaseResponse,
+    Lease,
+    ReleaseLeaseRequest,
+    ReleaseLeaseResponse,
+    RenewLeaseRequest,
+    RenewLeaseResponse,
+)
 from alphaforge.cache.v1.value_pb2 import Value
-from alphaforge_core.cache import GenericCache
-from alphaforge_core.errors import InvalidArgument
+from alphaforge_core.cache_wire import CacheEngine, GetManyRequest, GetRequest, PutManyRequest, PutRequest
+from alphaforge_core.errors import AlphaForgeError, InvalidArgument
 
+from services.cache.leases import Leases
 from services.common.messages import fill
 from services.common.pages import limit_of
 from services.common.registry import NamedEngine
+from services.common.streams import Delivery, Feed, Filter, Subscribers
 
-__all__ = ["NamedCache"]
+__all__ = ["Change", "NamedCache"]
 
 _DEFAULTS: Mapping[str, Any] = {"max_size": 10_000, "max_bytes": None}
-_DEFAULT_TTL_SECONDS = 3600.0
+_TTL_NS_DEFAULT = 3_600_000_000_000
+_BATCH_KEYS_MAX = 100_000
+
+# A near cache that lost its connection finds its place for so long; afterwards changes cost nothing again.
+_CHANGES_KEPT_SECONDS = 60.0
+
+
+class Change(NamedTuple):
+    """Something that made an entry other than it was."""
+
+    key: str
+    cause: InvalidationCause.ValueType
+
+
+class _ChangeLog:
+    """The changes that the cache itself keeps."""
+
+    def __init__(self, engine: CacheEngine) -> None:
+        self._engine = engine
+
+    @property
+    def first(self) -> int:
+        sequences = self._engine.read_changes(1, 1)[1]
+        return sequences[0] if sequences else self.last + 1
+
+    @property
+    def last(self) -> int:
+        return self._engine.sequence
+
+    def read(self, after: int, limit: int) -> Sequence[Change]:
+        keys, _, causes, _, _ = self._engine.read_changes(after + 1, limit)
+        return [Change(key, InvalidationCause.ValueType(cause)) for key, cause in zip(keys, causes, strict=True)]
 
 
 class NamedCache(NamedEngine):
     """One cache of the service."""
 
-    def __init__(self, name: str, epoch: int, settings: Mapping[str, Any]) -> None:
+    def __init__(self, name: str, epoch: int, settings: Mapping[str, Any], subscribers: Subscribers) -> None:
         super().__init__(name, epoch, {**_DEFAULTS, **settings})
-        self.engine = GenericCache(self.settings["max_size"], math.inf, max_bytes=self.settings["max_bytes"])
+        self.engine = CacheEngine(self.settings["max_size"], self.settings["max_bytes"])
+        self.leases = Leases()
+        self.changes = Feed(
+            _ChangeLog(self.engine), epoch=epoch, subscribers=subscribers, encode=_invalidations_response
+        )
+        self._changes_wanted_until = 0.0
 
     def reconfigure(self, given: Mapping[str, Any]) -> bool:
         """Applies new bounds at once; entries beyond them are evicted."""
         settings = {**self.settings, **given}
         self.engine.resize(settings["max_size"], settings["max_bytes"] or 0)
         self.settings = settings
+        self.changes.notify()
         return True
 
-    def put(self, message: PutRequest) -> bytes:
-        """Stores one value."""
-        self.engine.put(message.key, _encoded(message.value), _ttl(message))
-        return PutResponse().SerializeToString()
+    def close(self, error: AlphaForgeError) -> None:
+        """Ends the stream of changes with `error`."""
+        self.changes.end(error)
 
-    def get(self, message: GetRequest) -> bytes:
+    def publish(self, answer: bytes) -> bytes:
+        """Tells the subscribers that there may be changes, and returns the answer of the call that made them."""
+        self.changes.notify()
+        return answer
+
+    def want_changes(self) -> None:
+        """Somebody follows the changes: they are kept from now on."""
+        if self._changes_wanted_until == 0.0:
+            self.engine.keep_changes()
+        self._changes_wanted_until = float("inf")
+
+    def sweep(self) -> None:
+        """Frees what has expired, and stops keeping changes that nobody has wanted for a while."""
+        self.engine.release_expired()
+        self.leases.forget_expired()
+        self.changes.notify()
+        if self._changes_wanted_until == 0.0:
+            return
+        if self.changes.open:
+            self._changes_wanted_until = monotonic() + _CHANGES_KEPT_SECONDS
+        elif monotonic() > self._changes_wanted_until:
+            self.engine.keep_changes(0)
+            self._changes_wanted_until = 0.0
+
+    # --- Entries.
+
+    def put(self, request: PutRequest) -> bytes:
+        """Stores one value."""
+        return self.engine.put_wire(request)
+
+    def get(self, request: GetRequest) -> bytes:
         """One value, or none."""
-        value = self.engine.get(message.key)
-        return (GetResponse() if value is None else GetResponse(value=Value.FromString(value))).SerializeToString()
+        return self.engine.get_wire(request)
+
+    def put_many(self, request: PutManyRequest) -> bytes:
+        """Stores many values."""
+        return self.engine.put_many_wire(request)
+
+    def get_many(self, request: GetManyRequest) -> bytes:
+        """The values that are found."""
+        return self.engine.get_many_wire(request)
 
     def delete(self, message: DeleteRequest) -> bytes:
         """Removes one entry."""
         return DeleteResponse(deleted=self.engine.delete(message.key)).SerializeToString()
+
+    def delete_many(self, message: DeleteManyRequest) -> bytes:
+        """Removes many entries."""
+        if len(message.keys) > _BATCH_KEYS_MAX:
+            raise InvalidArgument(
+                f"there are {len(message.keys):,} keys; at most {_BATCH_KEYS_MAX:,}", reason="LIMIT_EXCEEDED"
+            )
+        return DeleteManyResponse(deleted_count=self.engine.delete_many(message.keys)).SerializeToString()
 
     def contains(self, message: ContainsRequest) -> bytes:
         """Whether there is an entry."""
@@ -90,62 +191,114 @@ class NamedCache(NamedEngine):
         self.engine.clear()
         return ClearResponse().SerializeToString()
 
-    def statistics(self, message: GetStatisticsRequest) -> bytes:
-        """The cache's counters."""
-        statistics = fill(CacheStatistics(), self.engine.statistics().as_dict())
-        return GetStatisticsResponse(statistics=statistics).SerializeToString()
-
-    def put_many(self, message: PutManyRequest) -> bytes:
-        """Stores many values."""
-        if len(message.keys) != len(message.values):
-            raise InvalidArgument(
-                f"there are {len(message.keys)} keys and {len(message.values)} values", reason="COLUMNS_UNEQUAL"
-            )
-        items = dict(zip(message.keys, map(_encoded, message.values), strict=True))
-        self.engine.put_many(items, _ttl(message))
-        return PutManyResponse().SerializeToString()
-
-    def get_many(self, message: GetManyRequest) -> bytes:
-        """The values that are found."""
-        found = self.engine.get_many(message.keys)
-        indexes = [index for index, key in enumerate(message.keys) if key in found]
-        values = [Value.FromString(found[message.keys[index]]) for index in indexes]
-        return GetManyResponse(
-            values=values, indexes=() if len(values) == len(message.keys) else indexes
-        ).SerializeToString()
-
-    def delete_many(self, message: DeleteManyRequest) -> bytes:
-        """Removes many entries."""
-        return DeleteManyResponse(deleted_count=self.engine.delete_many(message.keys)).SerializeToString()
-
     def touch(self, message: TouchRequest) -> bytes:
         """Gives an entry a new time to live."""
-        return TouchResponse(touched=self.engine.touch(message.key, _ttl(message))).SerializeToString()
+        return TouchResponse(touched=self.engine.touch(message.key, _ttl_ns(message))).SerializeToString()
 
     def ttl(self, message: GetTtlRequest) -> bytes:
         """The time an entry has left."""
-        seconds = self.engine.ttl(message.key)
-        if seconds is None:
-            return GetTtlResponse().SerializeToString()
-        ttl_ns = None if seconds == math.inf else round(seconds * 1e9)
-        return GetTtlResponse(found=True, ttl_ns=ttl_ns).SerializeToString()
+        found, ttl_ns = self.engine.ttl_ns(message.key)
+        return GetTtlResponse(found=found, ttl_ns=ttl_ns).SerializeToString()
 
     def list_keys(self, message: ListKeysRequest) -> bytes:
         """A page of keys."""
         keys, cursor = self.engine.keys_page(message.prefix, limit_of(message.limit), message.cursor)
         return ListKeysResponse(keys=keys, next_cursor=cursor).SerializeToString()
 
+    def statistics(self, message: GetStatisticsRequest) -> bytes:
+        """The cache's counters."""
+        statistics = fill(CacheStatistics(), self.engine.statistics().as_dict())
+        return GetStatisticsResponse(statistics=statistics).SerializeToString()
 
-def _encoded(value: Value) -> bytes:
-    if value.WhichOneof("kind") is None:
-        raise InvalidArgument("a value has no kind", reason="VALUE_MALFORMED")
-    return value.SerializeToString()
+    # --- One step each: whatever happens between is nobody's.
+
+    def put_if_absent(self, message: PutIfAbsentRequest) -> bytes:
+        """Stores a value where there is none."""
+        stored, version = self.engine.swap(message.key, 0, message.value.SerializeToString(), _ttl_ns(message))
+        return PutIfAbsentResponse(stored=stored, version=version).SerializeToString()
+
+    def compare_and_swap(self, message: CompareAndSwapRequest) -> bytes:
+        """Stores a value where the entry has the version that the caller knows."""
+        value = message.value.SerializeToString()
+        swapped, version = self.engine.swap(message.key, message.expected_version, value, _ttl_ns(message))
+        return CompareAndSwapResponse(swapped=swapped, version=version).SerializeToString()
+
+    def increment(self, message: IncrementRequest) -> bytes:
+        """Adds to a number."""
+        amount = message.amount.SerializeToString()
+        value, version = self.engine.increment(message.key, amount, _ttl_ns(message))
+        return IncrementResponse(value=Value.FromString(value), version=version).SerializeToString()
+
+    # --- Leases.
+
+    async def acquire_lease(self, message: AcquireLeaseRequest) -> bytes:
+        """The value, or the right to compute it, or neither when somebody else computes for longer than is waited."""
+        until_ns = monotonic_ns() + message.wait_ns
+        while True:
+            if (entry := self.engine.get(message.key)) is not None:
+                return AcquireLeaseResponse(value=Value.FromString(entry[0])).SerializeToString()
+            if (lease := self.leases.grant(message.key, message.lease_ns)) is not None:
+                lease_ns = lease.expires_at_ns - monotonic_ns()
+                granted = Lease(lease_id=lease.lease_id, lease_ns=lease_ns)
+                return AcquireLeaseResponse(lease=granted).SerializeToString()
+            left_ns = until_ns - monotonic_ns()
+            if left_ns <= 0:
+                return AcquireLeaseResponse().SerializeToString()
+            await self.leases.wait(message.key, left_ns)
+
+    def renew_lease(self, message: RenewLeaseRequest) -> bytes:
+        """Makes a lease last longer."""
+        self.leases.renew(message.key, message.lease_id, message.lease_ns)
+        return RenewLeaseResponse().SerializeToString()
+
+    def fulfill_lease(self, message: FulfillLeaseRequest) -> bytes:
+        """Stores the value computed under a lease, and wakes those who wait for it."""
+        self.leases.check(message.key, message.lease_id)
+        version = self.engine.put(message.key, message.value.SerializeToString(), _ttl_ns(message))
+        self.leases.end(message.key, message.lease_id)
+        return FulfillLeaseResponse(version=version).SerializeToString()
+
+    def release_lease(self, message: ReleaseLeaseRequest) -> bytes:
+        """Gives a lease back without a value."""
+        released = self.leases.end(message.key, message.lease_id)
+        return ReleaseLeaseResponse(released=released).SerializeToString()
+
+    # --- Near caches.
+
+    def report_near_hits(self, message: ReportNearHitsRequest) -> bytes:
+        """Counts what a near cache served, and its keys as used."""
+        self.engine.report_near_hits(message.keys, message.hits)
+        return ReportNearHitsResponse().SerializeToString()
 
 
-def _ttl(message: PutRequest | PutManyRequest | TouchRequest) -> float:
+def change_filter(message: SubscribeInvalidationsRequest) -> Filter[Change] | None:
+    """Which changes a subscription wants; None for all. A clear concerns everybody."""
+    prefix = message.prefix
+    if not prefix:
+        return None
+    clear = InvalidationCause.INVALIDATION_CAUSE_CLEAR
+    return Filter(prefix, lambda change: change.key.startswith(prefix) or change.cause == clear)
+
+
+def _invalidations_response(delivery: Delivery[Change]) -> bytes:
+    return SubscribeInvalidationsResponse(
+        epoch=delivery.epoch,
+        sequence=delivery.sequence,
+        previous_sequence=delivery.previous_sequence,
+        keys=[change.key for change in delivery.events],
+        sequences=delivery.sequences,
+        causes=[change.cause for change in delivery.events],
+        gap=delivery.gap,
+    ).SerializeToString()
+
+
+def _ttl_ns(
+    message: TouchRequest | PutIfAbsentRequest | CompareAndSwapRequest | IncrementRequest | FulfillLeaseRequest,
+) -> int | None:
+    """None for ever, as the engine has it."""
     match message.WhichOneof("expiry"):
         case "ttl_ns":
-            return message.ttl_ns / 1e9
-        case "never_expires":
-            return math.inf
-    return _DEFAULT_TTL_SECONDS
+            return message.ttl_ns
+        case "never_expires" if message.never_expires:
+            return None
+    return _TTL_NS_DEFAULT

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing, suppress
+from typing import Any
 
 from alphaforge.cache.v1 import cache_service_pb2
-from alphaforge.cache.v1.batches_pb2 import DeleteManyRequest, GetManyRequest, PutManyRequest
+from alphaforge.cache.v1.atomics_pb2 import CompareAndSwapRequest, IncrementRequest, PutIfAbsentRequest
+from alphaforge.cache.v1.batches_pb2 import DeleteManyRequest
 from alphaforge.cache.v1.caches_pb2 import (
     CacheSettings,
     CacheSummary,
@@ -25,18 +27,24 @@ from alphaforge.cache.v1.entries_pb2 import (
     ClearRequest,
     ContainsRequest,
     DeleteRequest,
-    GetRequest,
     GetSizeRequest,
     GetTtlRequest,
     ListKeysRequest,
-    PutRequest,
     TouchRequest,
 )
+from alphaforge.cache.v1.invalidations_pb2 import ReportNearHitsRequest, SubscribeInvalidationsRequest
+from alphaforge.cache.v1.leases_pb2 import (
+    AcquireLeaseRequest,
+    FulfillLeaseRequest,
+    ReleaseLeaseRequest,
+    RenewLeaseRequest,
+)
 from alphaforge_core.cache import COUNTERS
+from alphaforge_core.cache_wire import GetManyRequest, GetRequest, PutManyRequest, PutRequest
 from alphaforge_core.errors import Unavailable
 from prometheus_client.registry import Collector
 
-from services.cache.engine import NamedCache
+from services.cache.engine import NamedCache, change_filter
 from services.cache.settings import CacheServiceSettings
 from services.common.calls import Calls
 from services.common.messages import fill, given
@@ -52,6 +60,9 @@ __all__ = ["CacheServicer"]
 # How often entries that have expired are freed where no call does it.
 _SWEEP_SECONDS = 0.25
 
+# A near cache may trust its copies for a second without a sign of life.
+_HEARTBEAT_SECONDS_MAX = 0.75
+
 
 class CacheServicer:
     """The caches of a cache service and its RPCs."""
@@ -59,10 +70,14 @@ class CacheServicer:
     descriptor = cache_service_pb2.DESCRIPTOR.services_by_name["CacheService"]
 
     def __init__(self, settings: CacheServiceSettings) -> None:
-        self._subscribers = Subscribers(settings.max_subscribers, settings.heartbeat_seconds)
-        self._caches = Registry("cache", NamedCache)
+        heartbeat_seconds = min(settings.heartbeat_seconds, _HEARTBEAT_SECONDS_MAX)
+        self._subscribers = Subscribers(settings.max_subscribers, heartbeat_seconds)
+        self._caches = Registry("cache", self._build)
         self._calls = Calls(self._caches)
         self._sweep: asyncio.Task[None] | None = None
+
+    def _build(self, name: str, epoch: int, settings: Mapping[str, Any]) -> NamedCache:
+        return NamedCache(name, epoch, settings, self._subscribers)
 
     @property
     def handlers(self) -> dict[str, Handler]:
@@ -73,19 +88,36 @@ class CacheServicer:
             "ListCaches": self._list_caches,
             "ResetCache": calls.once(ResetCacheRequest, self._reset_cache),
             "DropCache": calls.once(DropCacheRequest, self._drop_cache),
-            "Put": calls.direct(PutRequest, cache.put),
+            "Put": calls.direct(PutRequest, cache.put, cache.publish),
             "Get": calls.direct(GetRequest, cache.get),
-            "Delete": calls.once(DeleteRequest, calls.direct(DeleteRequest, cache.delete)),
+            "Delete": calls.once(DeleteRequest, calls.direct(DeleteRequest, cache.delete, cache.publish)),
             "Contains": calls.direct(ContainsRequest, cache.contains),
             "GetSize": calls.direct(GetSizeRequest, cache.size),
-            "Clear": calls.once(ClearRequest, calls.direct(ClearRequest, cache.clear)),
+            "Clear": calls.once(ClearRequest, calls.direct(ClearRequest, cache.clear, cache.publish)),
             "GetStatistics": calls.direct(GetStatisticsRequest, cache.statistics),
-            "PutMany": calls.queued(PutManyRequest, cache.put_many),
+            "PutMany": calls.queued(PutManyRequest, cache.put_many, cache.publish),
             "GetMany": calls.queued(GetManyRequest, cache.get_many),
-            "DeleteMany": calls.once(DeleteManyRequest, calls.queued(DeleteManyRequest, cache.delete_many)),
-            "Touch": calls.direct(TouchRequest, cache.touch),
+            "DeleteMany": calls.once(
+                DeleteManyRequest, calls.queued(DeleteManyRequest, cache.delete_many, cache.publish)
+            ),
+            "PutIfAbsent": calls.once(
+                PutIfAbsentRequest, calls.direct(PutIfAbsentRequest, cache.put_if_absent, cache.publish)
+            ),
+            "CompareAndSwap": calls.once(
+                CompareAndSwapRequest, calls.direct(CompareAndSwapRequest, cache.compare_and_swap, cache.publish)
+            ),
+            "Increment": calls.once(IncrementRequest, calls.direct(IncrementRequest, cache.increment, cache.publish)),
+            "Touch": calls.direct(TouchRequest, cache.touch, cache.publish),
             "GetTtl": calls.direct(GetTtlRequest, cache.ttl),
             "ListKeys": calls.direct(ListKeysRequest, cache.list_keys),
+            "AcquireLease": calls.once(AcquireLeaseRequest, self._acquire_lease),
+            "RenewLease": calls.direct(RenewLeaseRequest, cache.renew_lease),
+            "FulfillLease": calls.once(
+                FulfillLeaseRequest, calls.direct(FulfillLeaseRequest, cache.fulfill_lease, cache.publish)
+            ),
+            "ReleaseLease": calls.once(ReleaseLeaseRequest, calls.direct(ReleaseLeaseRequest, cache.release_lease)),
+            "SubscribeInvalidations": self._subscribe_invalidations,
+            "ReportNearHits": calls.queued(ReportNearHitsRequest, cache.report_near_hits),
         }
 
     @property
@@ -115,7 +147,7 @@ class CacheServicer:
         while True:
             await asyncio.sleep(_SWEEP_SECONDS)
             for cache in self._caches.engines():
-                cache.engine.release_expired()
+                cache.sweep()
 
     async def _open_cache(self, request: bytes) -> bytes:
         message = OpenCacheRequest.FromString(request)
@@ -141,3 +173,16 @@ class CacheServicer:
     async def _drop_cache(self, request: bytes) -> bytes:
         dropped = self._caches.drop(DropCacheRequest.FromString(request))
         return DropCacheResponse(dropped=dropped).SerializeToString()
+
+    async def _acquire_lease(self, request: bytes) -> bytes:
+        message = AcquireLeaseRequest.FromString(request)
+        return await self._caches.of(message).acquire_lease(message)
+
+    async def _subscribe_invalidations(self, request: bytes) -> AsyncGenerator[bytes]:
+        message = SubscribeInvalidationsRequest.FromString(request)
+        cache = self._caches.of(message)
+        cache.want_changes()
+        from_sequence = message.from_sequence if message.HasField("from_sequence") else None
+        async with aclosing(cache.changes.subscribe(from_sequence, change_filter(message))) as responses:
+            async for response in responses:
+                yield response

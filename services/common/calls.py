@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Generic, TypeVar
-
-from google.protobuf.message import Message
+from typing import Any, Generic, Protocol, TypeVar
 
 from services.common.answers import Answers
 from services.common.registry import NamedEngine, Registry
@@ -15,8 +13,15 @@ from services.common.rpc import UnaryHandler
 __all__ = ["Calls"]
 
 N = TypeVar("N", bound=NamedEngine)
-M = TypeVar("M", bound=Message)
+M = TypeVar("M", bound="_Message")
 R = TypeVar("R")
+
+
+class _Message(Protocol):
+    """A generated class of a request, or one that the core reads natively."""
+
+    @staticmethod
+    def FromString(data: bytes, /) -> Any: ...  # noqa: N802
 
 
 class Calls(Generic[N]):
@@ -26,12 +31,16 @@ class Calls(Generic[N]):
         self._engines = engines
         self._answers = Answers()
 
-    def direct(self, kind: type[M], call: Callable[[N, M], bytes]) -> UnaryHandler:
-        """Calls that are as short as a look-up: made at once, in the event loop."""
+    def direct(
+        self, kind: type[M], call: Callable[[N, M], bytes], then: Callable[[N, bytes], bytes] | None = None
+    ) -> UnaryHandler:
+        """Calls that are as short as a look-up: made at once, in the event loop; `then` publishes what they did."""
 
         async def handle(request: bytes) -> bytes:
             message = kind.FromString(request)
-            return call(self._engines.of(message), message)
+            engine = self._engines.of(message)
+            answer = call(engine, message)
+            return answer if then is None else then(engine, answer)
 
         return handle
 

@@ -205,7 +205,9 @@ class NamedDataEngine(NamedEngine):
     def list_instruments(self, message: ListInstrumentsRequest) -> bytes:
         """A page of the instruments."""
         names, token = page(self.engine.instruments(), message.limit, message.page_token)
-        instruments = [Instrument(instrument_id=name, market_time_ns=self.engine.market_time(name)) for name in names]
+        instruments = [
+            Instrument(instrument_id=name, market_time_ns=self.engine.market_time(name) or 0) for name in names
+        ]
         return ListInstrumentsResponse(instruments=instruments, next_page_token=token).SerializeToString()
 
     def snapshot(self, message: SubscribeBarsRequest) -> list[bytes]:

@@ -41,10 +41,7 @@ COUNTERS = {"cache": cache.COUNTERS, "data": data.COUNTERS, "execution": executi
 
 # What the wire has and the services do not do yet.
 UNIMPLEMENTED = {
-    "cache": {
-        *("PutIfAbsent", "CompareAndSwap", "Increment", "SubscribeInvalidations", "ReportNearHits"),
-        *("AcquireLease", "RenewLease", "FulfillLease", "ReleaseLease"),
-    },
+    "cache": set(),
     "data": set(),
     "execution": {"OpenSession", "KeepSession", "CloseSession"},
 }

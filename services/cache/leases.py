@@ -1,0 +1,102 @@
+"""The right to compute the value of a key: one caller has it, the others wait for the value."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+from time import monotonic_ns
+
+from alphaforge_core.errors import EngineError, InvalidArgument
+
+__all__ = ["Lease", "Leases"]
+
+LEASE_NS_DEFAULT = 10_000_000_000
+LEASE_NS_MIN = 1_000_000
+LEASE_NS_MAX = 3_600_000_000_000
+
+
+@dataclass
+class Lease:
+    """One caller's right; it is over when its time has passed, or it was fulfilled or released."""
+
+    lease_id: int
+    expires_at_ns: int
+    waiters: list[asyncio.Future[None]] = field(default_factory=list)
+
+    def wake(self) -> None:
+        """Lets those who wait look again."""
+        for waiter in self.waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        self.waiters.clear()
+
+
+class Leases:
+    """The leases of one cache. Lives in the event loop."""
+
+    def __init__(self, clock_ns: Callable[[], int] = monotonic_ns) -> None:
+        self._clock_ns = clock_ns
+        self._leases: dict[str, Lease] = {}
+        self._ids = count(1)
+
+    def grant(self, key: str, lease_ns: int) -> Lease | None:
+        """A lease of the key; None while somebody else has it."""
+        now_ns = self._clock_ns()
+        holder = self._leases.get(key)
+        if holder is not None and holder.expires_at_ns > now_ns:
+            return None
+        lease = Lease(next(self._ids), now_ns + _checked(lease_ns))
+        if holder is not None:
+            lease.waiters = holder.waiters
+        self._leases[key] = lease
+        return lease
+
+    async def wait(self, key: str, wait_ns: int) -> None:
+        """Returns when the key's lease is over, or after `wait_ns`."""
+        lease = self._leases.get(key)
+        if lease is None:
+            return
+        waiter = asyncio.get_running_loop().create_future()
+        lease.waiters.append(waiter)
+        left_ns = max(0, lease.expires_at_ns - self._clock_ns())
+        await asyncio.wait((waiter,), timeout=min(wait_ns, left_ns) / 1e9)
+
+    def renew(self, key: str, lease_id: int, lease_ns: int) -> None:
+        """Makes a lease last longer. Raises EngineError LEASE_LOST for one that is over."""
+        self._held(key, lease_id).expires_at_ns = self._clock_ns() + _checked(lease_ns)
+
+    def check(self, key: str, lease_id: int) -> None:
+        """Raises EngineError LEASE_LOST for a lease that is over."""
+        self._held(key, lease_id)
+
+    def end(self, key: str, lease_id: int) -> bool:
+        """Ends a lease and wakes those who wait; False for one that is over."""
+        try:
+            lease = self._held(key, lease_id)
+        except EngineError:
+            return False
+        del self._leases[key]
+        lease.wake()
+        return True
+
+    def forget_expired(self) -> None:
+        """Drops leases whose holders have not come back."""
+        now_ns = self._clock_ns()
+        for key in [key for key, lease in self._leases.items() if lease.expires_at_ns <= now_ns]:
+            self._leases.pop(key).wake()
+
+    def _held(self, key: str, lease_id: int) -> Lease:
+        lease = self._leases.get(key)
+        if lease is None or lease.lease_id != lease_id or lease.expires_at_ns <= self._clock_ns():
+            raise EngineError(f"the lease {lease_id} of key {key!r} is over", reason="LEASE_LOST")
+        return lease
+
+
+def _checked(lease_ns: int) -> int:
+    if lease_ns == 0:
+        return LEASE_NS_DEFAULT
+    if not LEASE_NS_MIN <= lease_ns <= LEASE_NS_MAX:
+        raise InvalidArgument(f"lease_ns is {lease_ns}; expected 1 ms to 1 h", reason="LIMIT_EXCEEDED")
+    return lease_ns
