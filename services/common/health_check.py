@@ -1,7 +1,7 @@
 """`python -m services.common.health_check HOST:PORT`: exit status 0 when the service there serves.
 
-For health checks of containers, where neither the command line nor any other tool is installed. Without TLS only; behind
-it, ask by `grpc-health-probe`, whose flags name the certificates.
+For health checks of containers, where neither the command line nor any other tool is installed. Without TLS only;
+behind it, ask by `grpc-health-probe`, whose flags name the certificates.
 """
 
 from __future__ import annotations

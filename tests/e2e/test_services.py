@@ -75,6 +75,12 @@ def request_of(method: MethodDescriptor, **fields: object) -> bytes:
     return bytes(message_factory.GetMessageClass(method.input_type)(**fields).SerializeToString())
 
 
+def good_fields(method: MethodDescriptor) -> dict[str, object]:
+    """What a request needs in order to be understood at all."""
+    good = {"key": "k", "value": {"bool_value": True}}
+    return {name: value for name, value in good.items() if name in method.input_type.fields_by_name}
+
+
 def reason_of(error: grpc.RpcError) -> str:
     metadata: Any = error.trailing_metadata()  # type: ignore[attr-defined]
     status = status_pb2.Status.FromString(dict(metadata)["grpc-status-details-bin"])
@@ -173,7 +179,7 @@ def test_an_epoch_that_is_not_the_engines_is_refused_everywhere(service: Service
         # A reset and a drop have nothing to refuse where there is no engine; here there is one.
         call(service, "GetStatistics", b"")
         with pytest.raises(grpc.RpcError) as caught:
-            call(service, name, request_of(method, epoch=1))
+            call(service, name, request_of(method, epoch=1, **good_fields(method)))
         assert reason_of(caught.value) == "EPOCH_CHANGED", name
 
 
