@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from alphaforge_core.errors import AlphaForgeError, EngineError, InvalidArgument, ResourceExhausted
 
-__all__ = ["DEFAULT_NAME", "ENGINES_MAX", "NamedEngine", "Registry", "epoch_changed", "new_epoch"]
+__all__ = ["DEFAULT_NAME", "ENGINES_MAX", "NamedEngine", "Registry", "check_durability", "epoch_changed", "new_epoch"]
 
 DEFAULT_NAME = "default"
 ENGINES_MAX = 1_000
@@ -190,6 +190,15 @@ def epoch_changed(noun: str, name: str) -> EngineError:
     return EngineError(
         f"{noun} engine {name!r} lost or reset its state since it was opened; open it again", reason="EPOCH_CHANGED"
     )
+
+
+def check_durability(settings: Mapping[str, Any]) -> None:
+    """Raises InvalidArgument for a promise that a service which keeps its state in memory can't hold."""
+    if settings.get("durability", "none") != "none":
+        raise InvalidArgument(
+            f"durability is {settings['durability']!r}; this service keeps its state in memory, which is 'none'",
+            reason="SETTING_INVALID",
+        )
 
 
 def _checked(name: str) -> str:

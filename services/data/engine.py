@@ -36,7 +36,7 @@ from alphaforge_core.model import Bar, BarType, TradeTick
 from services.common.messages import fill
 from services.common.pages import page
 from services.common.producers import Producers
-from services.common.registry import NamedEngine, epoch_changed, new_epoch
+from services.common.registry import NamedEngine, check_durability, epoch_changed, new_epoch
 from services.common.ring import Ring
 from services.common.streams import Feed, Subscribers
 from services.common.ticks import rejected_messages, tick_of, ticks_of
@@ -71,6 +71,7 @@ class NamedDataEngine(NamedEngine):
     """One engine of the service."""
 
     def __init__(self, name: str, epoch: int, settings: Mapping[str, Any], subscribers: Subscribers) -> None:
+        check_durability(settings)
         given = _canonical(settings)
         config = DataEngineConfig(**{key: value for key, value in given.items() if key not in _SERVICE_DEFAULTS})
         super().__init__(name, epoch, {**_SERVICE_DEFAULTS, **_canonical(config.as_dict()), **given})

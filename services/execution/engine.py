@@ -60,7 +60,7 @@ from alphaforge_core.model import TradeTick
 from services.common.messages import fill
 from services.common.pages import limit_of, page
 from services.common.producers import Producers
-from services.common.registry import NamedEngine
+from services.common.registry import NamedEngine, check_durability
 from services.common.streams import Feed, Subscribers
 from services.common.ticks import tick_of, ticks_of
 from services.execution.wire import (
@@ -127,6 +127,7 @@ class NamedExecutionEngine(NamedEngine):
     def __init__(
         self, name: str, epoch: int, settings: Mapping[str, Any], subscribers: Subscribers, event_backlog: int
     ) -> None:
+        check_durability(settings)
         config = ExecutionEngineConfig(
             **{key: value for key, value in settings.items() if key not in _SERVICE_DEFAULTS}
         )

@@ -1,0 +1,317 @@
+"""What services send says all that the engines know: each message is walked field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from alphaforge.cache.v1.caches_pb2 import CacheSettings, CacheStatistics
+from alphaforge.data.v1.settings_pb2 import DataEngineSettings
+from alphaforge.data.v1.statistics_pb2 import DataEngineStatistics
+from alphaforge.execution.v1.order_pb2 import NewOrder
+from alphaforge.execution.v1.settings_pb2 import ExecutionEngineSettings
+from alphaforge.execution.v1.statistics_pb2 import ExecutionStatistics
+from alphaforge.type.v1.market_pb2 import AggressorSide, InstrumentColumn, SparseDecimal, TradeTickColumns
+from alphaforge.type.v1.market_pb2 import TradeTick as TradeTickMessage
+from alphaforge_core.cache_wire import CacheEngine
+from alphaforge_core.data import DataEngine
+from alphaforge_core.errors import AlphaForgeError, InvalidArgument
+from alphaforge_core.execution import (
+    ExecutionEngine,
+    ExecutionEngineConfig,
+    Order,
+    OrderSide,
+    TimeInForce,
+)
+from alphaforge_core.model import Bar, BarType, Price, Quantity, TradeTick
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+
+from services.cache.engine import NamedCache
+from services.common.messages import fill, given
+from services.common.streams import Subscribers
+from services.common.ticks import columns_of, tick_of, ticks_of
+from services.data.engine import NamedDataEngine
+from services.data.wire import bar_message
+from services.execution.engine import NamedExecutionEngine
+from services.execution.wire import event_message, fill_message, order_message, order_of, position_message
+
+TICK = TradeTick("BTCUSD", Price("99.5"), Quantity("0.25"), "SELL", "trade-1", 1_000, 2_000)
+
+
+def names(message: Message) -> set[str]:
+    return {field.name for field in message.DESCRIPTOR.fields}
+
+
+def set_fields(message: Message) -> set[str]:
+    return {field.name for field, _ in message.ListFields()}
+
+
+def subscribers() -> Subscribers:
+    return Subscribers(10, 1.0)
+
+
+def test_every_field_of_a_bar_is_sent() -> None:
+    bar = Bar(
+        *(
+            "X",
+            BarType("1min"),
+            2,
+            4,
+            1,
+            3,
+            Quantity("10"),
+            Decimal(21),
+            5,
+            Quantity(6),
+            Quantity(4),
+            60,
+            120,
+            121,
+            7,
+        ),
+        is_partial=True,
+        is_gap_fill=True,
+        is_oversize=True,
+        revision=8,
+    )
+    message = bar_message(bar)
+    assert set_fields(message) == names(message)
+    assert {field.name: str(value) for field, value in message.ListFields()} == {
+        "instrument_id": "X",
+        "bar_type": "1min",
+        "open": "2.00",
+        "high": "4.00",
+        "low": "1.00",
+        "close": "3.00",
+        "volume": "10",
+        "value": "21",
+        "trade_count": "5",
+        "buy_volume": "6",
+        "sell_volume": "4",
+        "vwap": "2.10",
+        "ts_open_ns": "60",
+        "ts_event_ns": "120",
+        "ts_init_ns": "121",
+        "sequence": "7",
+        "is_partial": "True",
+        "is_gap_fill": "True",
+        "is_oversize": "True",
+        "revision": "8",
+    }
+
+
+def test_a_bar_without_volume_has_no_vwap() -> None:
+    bar = Bar("X", BarType("1min"), 1, 1, 1, 1, Quantity(0), Decimal(0), 0, Quantity(0), Quantity(0), 0, 60, 0, 1)
+    assert not bar_message(bar).HasField("vwap")
+
+
+def executed() -> ExecutionEngine:
+    """An engine in which every kind of thing has happened."""
+    engine = ExecutionEngine(ExecutionEngineConfig(maker_commission_rate="0.001", taker_commission_rate="0.002"))
+    terms: dict[str, Any] = {"order_id": "filled", "created_at": 5}
+    engine.submit_order(
+        Order.stop_limit(
+            *("BTCUSD", OrderSide.Buy, "0.5", "99", "100", TimeInForce.GoodTillCancel, "s"), post_only=False, **terms
+        )
+    )
+    engine.submit_order(
+        Order.limit("BTCUSD", OrderSide.Buy, 1, 50, TimeInForce.GoodTillCancel, "s", order_id="cancelled")
+    )
+    engine.modify_order("cancelled", price=51)
+    stop = ("BTCUSD", OrderSide.Buy, "1", "200", TimeInForce.GoodTillCancel, "s")
+    engine.modify_order(engine.submit_order(Order.stop(*stop)), stop_price=201)
+    engine.process_trade_tick(TICK)
+    engine.cancel_order("cancelled")
+    engine.halt()
+    engine.submit_order(
+        Order.limit(
+            *("BTCUSD", OrderSide.Sell, 1, 50, TimeInForce.Day, "s"), post_only=True, order_id="rejected", created_at=6
+        )
+    )
+    return engine
+
+
+def union(messages: Iterable[Message]) -> set[str]:
+    return {name for message in messages for name in set_fields(message)}
+
+
+def test_every_field_of_an_order_and_of_its_fills_is_sent() -> None:
+    engine = executed()
+    orders = [order_message(order, with_fills=True) for order in engine.get_orders()]
+    assert union(orders) == names(orders[0])
+    fills = [fill for order in orders for fill in order.fills]
+    assert union(fills) == names(fills[0])
+    assert [fill_message(fill) for fill in engine.get_fills()] == fills
+    assert (fills[0].price, fills[0].quantity, fills[0].commission) == ("99.50", "0.25", "0.04975")
+
+
+def test_every_field_of_an_event_is_sent() -> None:
+    events = [event_message(event) for event in executed().events()]
+    assert union(events) == names(events[0])
+    assert [event.sequence for event in events] == list(range(1, len(events) + 1))
+
+
+def test_every_field_of_a_position_is_sent() -> None:
+    engine = executed()
+    engine.resume()
+    engine.submit_order(Order.limit("BTCUSD", OrderSide.Sell, "0.05", 90, TimeInForce.GoodTillCancel, "s"))
+    engine.process_trade_tick(TradeTick("BTCUSD", Price(120), Quantity(1), "BUY", "", 2_000, 2_000))
+    (position,) = engine.get_positions()
+    message = position_message(position)
+    assert set_fields(message) == names(message)
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        Order.market("X", OrderSide.Buy, "0.1", "s", TimeInForce.FillOrKill, order_id="a", created_at=7),
+        Order.limit(
+            *("X", OrderSide.Sell, "2", "45000.000000001", TimeInForce.Day, "s"),
+            post_only=True,
+            order_id="b",
+            created_at=8,
+        ),
+        Order.stop("X", OrderSide.Buy, "3", "9", TimeInForce.ImmediateOrCancel, "", order_id="c", created_at=0),
+        Order.stop_limit(
+            *("X", OrderSide.Sell, "4", "8", "7.5", TimeInForce.GoodTillCancel, "s"), order_id="d", created_at=9
+        ),
+    ],
+    ids=lambda order: order.order_type.name,
+)
+def test_an_order_arrives_as_it_was_sent(order: Order) -> None:
+    engine = ExecutionEngine()
+    engine.submit_order(order)
+    assert order_of(event_message(engine.events()[0]).order) == order
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"order_type": 0}, "ENUM_UNKNOWN"),
+        ({"side": 3}, "ENUM_UNKNOWN"),
+        ({"time_in_force": 9}, "ENUM_UNKNOWN"),
+        ({"price": None}, "ORDER_FIELD_MISSING"),
+        ({"stop_price": "1"}, "ORDER_FIELD_SURPLUS"),
+        ({"order_type": 1, "price": None, "post_only": True}, "ORDER_FIELD_SURPLUS"),
+        ({"order_type": 3, "stop_price": "1"}, "ORDER_FIELD_SURPLUS"),
+        ({"quantity": "0"}, "QUANTITY_NOT_POSITIVE"),
+        ({"price": "-1"}, "PRICE_NOT_POSITIVE"),
+        ({"quantity": "x"}, "NUMBER_MALFORMED"),
+        ({"instrument_id": ""}, "NAME_INVALID"),
+        ({"order_id": ""}, "NAME_INVALID"),
+    ],
+)
+def test_what_is_no_order_is_refused_with_its_reason(fields: Mapping[str, Any], reason: str) -> None:
+    good = {"order_id": "a", "instrument_id": "X", "side": 1, "order_type": 2, "quantity": "1", "price": "1"}
+    message = NewOrder(**{**good, "time_in_force": 2, "strategy_id": "s", **fields})
+    with pytest.raises(InvalidArgument) as caught:
+        order_of(message)
+    assert caught.value.reason == reason
+
+
+def test_statistics_have_a_value_for_every_field() -> None:
+    statistics: list[tuple[Message, Mapping[str, Any]]] = [
+        (CacheStatistics(), CacheEngine().statistics().as_dict()),
+        (DataEngineStatistics(), DataEngine().statistics().as_dict()),
+        (ExecutionStatistics(), ExecutionEngine().statistics().as_dict()),
+    ]
+    for message, values in statistics:
+        assert names(message) <= set(values), message.DESCRIPTOR.name
+        fill(message, dict.fromkeys(values, 1))
+        assert set_fields(message) == names(message)
+
+
+# What is absent where it has no bound.
+UNBOUNDED = {"max_bytes", "max_price_age_ns", "max_order_quantity", "max_order_notional", "max_open_orders"}
+UNBOUNDED |= {"max_orders_per_second"}
+
+
+def test_settings_in_force_are_all_of_them() -> None:
+    engines: list[tuple[Message, Mapping[str, Any]]] = [
+        (CacheSettings(), NamedCache("a", 1, {}, subscribers()).settings),
+        (DataEngineSettings(), NamedDataEngine("a", 1, {}, subscribers()).settings),
+        (ExecutionEngineSettings(), NamedExecutionEngine("a", 1, {}, subscribers(), 1000).settings),
+    ]
+    for message, settings in engines:
+        assert set_fields(fill(message, settings)) == names(message) - UNBOUNDED, message.DESCRIPTOR.name
+
+
+@pytest.mark.parametrize("message", [CacheSettings(), DataEngineSettings(), ExecutionEngineSettings()])
+def test_every_setting_that_is_given_reaches_the_engine(message: Message) -> None:
+    for field in message.DESCRIPTOR.fields:
+        one = type(message)()
+        if field.is_repeated:
+            getattr(one, field.name).extend(["5min"])
+        elif field.type == FieldDescriptor.TYPE_STRING:
+            setattr(one, field.name, "0.5")
+        else:
+            setattr(one, field.name, 1_048_576 if field.name == "max_memory_bytes" else 1)
+        settings = given(one)
+        assert list(settings) == [field.name]
+        engine: Any
+        if isinstance(message, CacheSettings):
+            engine = NamedCache("a", 1, settings, subscribers())
+        elif isinstance(message, DataEngineSettings):
+            engine = NamedDataEngine("a", 1, settings, subscribers())
+        else:
+            engine = NamedExecutionEngine("a", 1, settings, subscribers(), 1000)
+        assert given(fill(type(message)(), engine.settings))[field.name] == settings[field.name], field.name
+
+
+def test_ticks_come_back_as_they_went() -> None:
+    ticks = [
+        TICK,
+        TradeTick("ETHUSD", Price("-1.000000001"), Quantity("0"), "NONE", "", 0, -5),
+        TradeTick("BTCUSD", Price(1), Quantity(2), "BUY", "7", 3, 3),
+    ]
+    columns = columns_of(ticks)
+    assert columns is not None
+    assert ticks_of(columns) == ticks
+    assert columns_of([]) is None
+
+
+def test_columns_that_say_the_same_of_all_may_be_left_out() -> None:
+    columns = TradeTickColumns(
+        instruments=[InstrumentColumn(instrument_id="X", price_exponent=2)],
+        price_mantissas=[4500001, 7],
+        quantity_mantissas=[3, 0],
+        ts_event_ns=[5, 6],
+        quantity_overflows=[SparseDecimal(index=1, value="100000000000000000000")],
+    )
+    assert ticks_of(columns) == [
+        TradeTick("X", Price("45000.01"), Quantity(3), "NONE", "", 5, 5),
+        TradeTick("X", Price("0.07"), Quantity("100000000000000000000"), "NONE", "", 6, 6),
+    ]
+
+
+def test_a_single_tick_may_leave_out_side_and_ts_init() -> None:
+    message = TradeTickMessage(instrument_id="X", price="1.5", quantity="2", ts_event_ns=5)
+    assert tick_of(message) == TradeTick("X", Price("1.5"), Quantity(2), "NONE", "", 5, 5)
+    message.aggressor_side = AggressorSide.AGGRESSOR_SIDE_SELL
+    message.ts_init_ns = 4
+    assert tick_of(message) == TradeTick("X", Price("1.5"), Quantity(2), "SELL", "", 5, 4)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"quantity_mantissas": [1]}, "COLUMNS_UNEQUAL"),
+        ({"trade_ids": ["a"]}, "COLUMNS_UNEQUAL"),
+        ({"instrument_index": [0, 1]}, "MESSAGE_MALFORMED"),
+        ({"aggressor_sides": [1, 0]}, "ENUM_UNKNOWN"),
+        ({"quantity_mantissas": [1, -1]}, "NUMBER_OUT_OF_RANGE"),
+    ],
+)
+def test_columns_that_do_not_fit_together_are_refused(fields: Mapping[str, Any], reason: str) -> None:
+    good = {
+        "instruments": [InstrumentColumn(instrument_id="X")],
+        "price_mantissas": [1, 2],
+        "quantity_mantissas": [1, 2],
+        "ts_event_ns": [5, 6],
+    }
+    with pytest.raises(AlphaForgeError) as caught:
+        ticks_of(TradeTickColumns(**{**good, **fields}))
+    assert caught.value.reason == reason
