@@ -4,7 +4,7 @@ python tools/unasync.py            # write
 python tools/unasync.py --check    # exit 1 and name the files that are not what would be written
 
 The asyncio client in `alphaforge_client/aio` is written by hand; each of its files becomes the file of the same name
-one folder up. What really differs between tasks and threads stands in `_transport.py`, which is written twice.
+one folder up. What really differs between tasks and threads stands in the files of BY_HAND, which are written twice.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "clients/python/alphaforge_client/aio"
 TARGET = SOURCE.parent
-BY_HAND = {"__init__.py", "_transport.py"}
+BY_HAND = {"__init__.py", "_coalescer.py", "_transport.py"}
 
 # Applied in this order; docstrings and comments are converted with the code.
 REPLACEMENTS = tuple(
@@ -28,7 +28,8 @@ REPLACEMENTS = tuple(
         (r"__a(enter|exit|iter|next)__", r"__\1__"),
         (r"\bAsync(Iterator|Iterable|Generator|ExitStack)\b", r"\1"),
         (r"\bStopAsyncIteration\b", "StopIteration"),
-        (r"\bAwaitable\[([\w.\[\], ]+)\]", r"\1"),
+        (r"\bAwaitable\[(\w+)\]", r"\1"),
+        (r"\bAwaitable, ", ""),
         (r"\b(anext|aiter)\(", lambda match: match[1][1:] + "("),
         (r"\balphaforge_client\.aio\b", "alphaforge_client"),
         (r"\ban asyncio ", "a "),

@@ -16,6 +16,12 @@ inline nb::module_ submodule(nb::module_& parent, const char* name, const char* 
   return module;
 }
 
+// One counter of a statistics object that is built from keywords, as the client does with what the service tells.
+template <class T>
+void read_counter(const nb::kwargs& counters, const char* name, T& value) {
+  if (counters.contains(name)) value = nb::cast<T>(counters[name]);
+}
+
 void bind_errors(nb::module_ m);
 void bind_model(nb::module_ m);
 void bind_time(nb::module_ m);

@@ -50,7 +50,15 @@ void bind_statistics(nb::module_ m) {
 #define X(name, kind, unit, help) type.def_prop_ro(#name, [](const CacheStatistics& self) { return self.counters.name; }, help);
   ALPHAFORGE_CACHE_COUNTERS(X)
 #undef X
-  type.def_prop_ro("hit_ratio", &CacheStatistics::hit_ratio, "hits / (hits + misses); 0.0 when nothing was asked for")
+  type.def("__init__",
+           [](CacheStatistics* self, const nb::kwargs& counters) {
+             new (self) CacheStatistics();
+#define X(name, kind, unit, help) read_counter(counters, #name, self->counters.name);
+             ALPHAFORGE_CACHE_COUNTERS(X)
+#undef X
+           },
+           nb::sig("def __init__(self, **counters: int | float) -> None"), "As told by a service; those that are not given are 0.")
+      .def_prop_ro("hit_ratio", &CacheStatistics::hit_ratio, "hits / (hits + misses); 0.0 when nothing was asked for")
       .def("as_dict", &CacheStatistics::as_dict, nb::sig("def as_dict(self) -> dict[str, int | float]"), "All of them by name.")
       .def("__repr__", [](const CacheStatistics& self) { return nb::str("GenericCacheStatistics({})").format(self.as_dict()); });
   nb::list counters;

@@ -87,7 +87,15 @@ void bind_statistics(nb::module_ m) {
 #define X(ctype, name, kind, unit, help) type.def_ro(#name, &DataEngineStatistics::name, help);
   ALPHAFORGE_DATA_COUNTERS(X)
 #undef X
-  type.def("as_dict",
+  type.def("__init__",
+           [](DataEngineStatistics* self, const nb::kwargs& counters) {
+             new (self) DataEngineStatistics();
+#define X(ctype, name, kind, unit, help) read_counter(counters, #name, self->name);
+             ALPHAFORGE_DATA_COUNTERS(X)
+#undef X
+           },
+           nb::sig("def __init__(self, **counters: int | float) -> None"), "As told by a service; those that are not given are 0.")
+      .def("as_dict",
            [](const DataEngineStatistics& self) {
              nb::dict out;
 #define X(ctype, name, kind, unit, help) out[#name] = self.name;

@@ -29,15 +29,10 @@ def fill_settings(message: Message, given: Mapping[str, Any]) -> None:
         if field.is_repeated:
             getattr(message, name).extend(str(item) for item in value)
         elif field.enum_type is not None:
-            setattr(message, name, _enum_number(field, value))
+            prefix = field.enum_type.values[0].name.removesuffix("UNSPECIFIED")
+            setattr(message, name, field.enum_type.values_by_name[prefix + value.upper()].number)
         else:
             setattr(message, name, str(value) if field.type == FieldDescriptor.TYPE_STRING else value)
-
-
-def _enum_number(field: FieldDescriptor, value: str) -> int:
-    values = field.enum_type.values
-    prefix = values[0].name.removesuffix("UNSPECIFIED")
-    return int(field.enum_type.values_by_name[prefix + value.upper()].number)
 
 
 def names(values: Sequence[T], what: str) -> Sequence[T]:

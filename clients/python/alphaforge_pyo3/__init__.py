@@ -1,0 +1,1 @@
+"""The documented import name of `alphaforge_client`: the same objects."""

@@ -68,6 +68,9 @@ class GenericCacheStatistics:
     What a cache has counted, as of one moment. `clear()` keeps the counts.
     """
 
+    def __init__(self, **counters: int | float) -> None:
+        """As told by a service; those that are not given are 0."""
+
     @property
     def hits(self) -> int:
         """keys of get and get_many that were found"""

@@ -217,6 +217,9 @@ class DataEngineStatistics:
     What a data engine has counted: received ticks are processed, duplicate or rejected.
     """
 
+    def __init__(self, **counters: int | float) -> None:
+        """As told by a service; those that are not given are 0."""
+
     @property
     def ticks_processed(self) -> int:
         """Ticks accepted, late and price-only ones included."""

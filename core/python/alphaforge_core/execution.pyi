@@ -235,6 +235,9 @@ class ExecutionEngineConfig:
 class ExecutionStatistics:
     """Counters of an execution engine at one moment; each order counts once."""
 
+    def __init__(self, **counters: int | float) -> None:
+        """As told by a service; those that are not given are 0."""
+
     @property
     def orders_submitted(self) -> int:
         """

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-# As the client's package sets it; tests may import grpc first.
-os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_client,-event_engine_listener")
-os.environ.setdefault("GRPC_POLL_STRATEGY", "poll")
-
+# First of all, since it sets grpc up.
+import alphaforge_client  # noqa: F401
 import grpc
 import pytest
 from google.protobuf import any_pb2

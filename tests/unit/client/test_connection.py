@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import os
 import threading
 import time
@@ -203,38 +202,6 @@ def test_closing_ends_a_call_under_way(server: Server) -> None:
 def test_a_timeout_must_be_finite_and_above_zero(server: Server, timeout: float) -> None:
     with pytest.raises(ValueError, match="timeout"):
         connect(server, timeout=timeout)
-
-
-def test_a_forked_child_gets_a_connection_of_its_own(server: Server) -> None:
-    server.calls = {"Open": lambda *_: b"7", "Peer": lambda _, context: context.peer().encode()}
-    server.start()
-    connection = connect(server)
-    mine = connection.call("Peer", b"")
-    stop = threading.Event()
-
-    def keep_calling() -> None:
-        while not stop.is_set():
-            assert connection.call("Peer", b"") == mine
-
-    threads = [threading.Thread(target=keep_calling) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    try:
-        fork = multiprocessing.get_context("fork")
-        for _ in range(5):
-            receiver, sender = fork.Pipe(duplex=False)
-            child = fork.Process(target=lambda out: out.send(connection.call("Peer", b"")), args=(sender,))
-            child.start()
-            assert receiver.poll(10), "the child hangs"
-            assert receiver.recv() != mine
-            child.join(10)
-            assert child.exitcode == 0
-        assert connection.call("Peer", b"") == mine
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
-    connection.close()
 
 
 def test_endpoints_are_the_argument_then_the_environment_then_the_default(monkeypatch: pytest.MonkeyPatch) -> None:

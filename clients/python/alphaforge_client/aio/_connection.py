@@ -33,8 +33,8 @@ class Opening:
     method: str
     request: bytes
     epoch: Callable[[bytes], int]
-    # The fields that every later request begins with: the engine's name and its epoch.
-    header: Callable[[int], bytes]
+    # The fields that every later request begins with: the engine's name and its epoch, None for any.
+    header: Callable[[int | None], bytes]
 
 
 class _Session:
@@ -91,6 +91,19 @@ class Connection:
                     session.header = None
                 if not reopen:
                     raise problem
+            await sleep(attempts.pause_after(problem))
+
+    async def call_by_name(self, method: str, body: bytes, timeout: float | None = None) -> bytes:
+        """The answer to a request about the engine of that name, which is neither opened nor made for it."""
+        attempts = Attempts(self.timeout if timeout is None else checked_timeout(timeout))
+        request = self._opening.header(None) + body
+        while True:
+            try:
+                session = self._current_session()
+                call = session.calls.get(method) or self._unary(session, method)
+                return await call(request, timeout=attempts.remaining())
+            except CALL_FAILED as error:
+                problem = self.explained(error, method, attempts.count)
             await sleep(attempts.pause_after(problem))
 
     async def open(self, timeout: float | None = None) -> int:

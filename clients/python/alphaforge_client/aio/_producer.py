@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 
 from alphaforge_client._attempts import Attempts
+from alphaforge_client._ticks import producer_fields, producer_state, producer_state_request
 from alphaforge_client.aio._connection import Connection
 from alphaforge_client.aio._transport import Mutex, scope
 from alphaforge_client.errors import DeadlineExceeded, EngineError
@@ -16,7 +16,7 @@ __all__ = ["Producer"]
 class _Numbering:
     """Where one producer stands; a forked child and a second event loop are producers of their own."""
 
-    __slots__ = ("fields", "is_known", "mutex", "producer_id", "scope", "sequence")
+    __slots__ = ("epoch", "is_known", "mutex", "producer_id", "scope", "sequence")
 
     def __init__(self, producer_id: str | None) -> None:
         self.scope = scope()
@@ -25,6 +25,8 @@ class _Numbering:
         # The number of the next call; known only when nobody has ever used the id, or the service has told it.
         self.sequence = 1
         self.is_known = producer_id is None
+        # The epoch of the last call that was answered: a service forgets producers when an engine is reset.
+        self.epoch = 0
 
 
 class Producer:
@@ -35,19 +37,9 @@ class Producer:
     service asked where it stands.
     """
 
-    def __init__(
-        self,
-        connection: Connection,
-        producer_id: str | None,
-        fields: Callable[[str, int], bytes],
-        state_request: Callable[[str], bytes],
-        state: Callable[[bytes], int],
-    ) -> None:
+    def __init__(self, connection: Connection, producer_id: str | None) -> None:
         self._connection = connection
         self._producer_id = producer_id
-        self._fields = fields
-        self._state_request = state_request
-        self._state = state
         self._numbering: _Numbering | None = None
 
     async def send(self, method: str, body: bytes, timeout: float | None) -> bytes:
@@ -67,14 +59,17 @@ class Producer:
 
     async def last_sequence(self, producer_id: str, timeout: float | None = None) -> int:
         """The number of the producer's last applied call; 0 when the service does not know it."""
-        return self._state(await self._connection.call("GetProducerState", self._state_request(producer_id), timeout))
+        request = producer_state_request(producer_id)
+        return producer_state(await self._connection.call("GetProducerState", request, timeout))
 
     async def _send(self, numbering: _Numbering, method: str, body: bytes, attempts: Attempts) -> bytes:
         if not numbering.is_known:
             numbering.sequence = await self.last_sequence(numbering.producer_id, attempts.remaining()) + 1
             numbering.is_known = True
+        elif numbering.epoch not in (0, self._connection.epoch):
+            await self._find_place(numbering, attempts)
         while True:
-            fields = self._fields(numbering.producer_id, numbering.sequence)
+            fields = producer_fields(numbering.producer_id, numbering.sequence)
             try:
                 answer = await self._connection.call(method, body + fields, attempts.remaining(), reopen=False)
             except EngineError as error:
@@ -88,6 +83,7 @@ class Producer:
                 raise
             else:
                 numbering.sequence += 1
+                numbering.epoch = self._connection.epoch
                 return answer
             await self._find_place(numbering, attempts)
 

@@ -1,0 +1,134 @@
+"""Concurrent single calls share batches: written twice, by hand, since threads wait and wake otherwise than tasks."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from time import monotonic
+from typing import Generic, TypeVar
+
+from alphaforge_client.errors import AlphaForgeError, DeadlineExceeded, EngineError, InvalidArgument
+
+__all__ = ["Coalescer"]
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+# A call that has waited for longer than this share of its time is given up, not sent: the batch it would travel in ends
+# with its deadline, and the others of the batch with it.
+_SPARE_SHARE = 0.2
+
+
+class _Waiter(Generic[Item, Answer]):
+    """One call that waits for the one under way; woken with its answer, or to lead the next batch."""
+
+    __slots__ = ("answer", "batch", "ends", "error", "item", "woken")
+
+    def __init__(self, item: Item, ends: float) -> None:
+        self.item = item
+        self.ends = ends
+        self.woken = threading.Lock()
+        self.woken.acquire()
+        self.batch: list[_Waiter[Item, Answer]] | None = None
+        self.answer: Answer | None = None
+        self.error: BaseException | None = None
+
+
+class Coalescer(Generic[Item, Answer]):
+    """Sends a lone call at once; while it is under way, further ones wait, and then travel together as one batch.
+
+    `one` sends a single item, `many` a batch, with the seconds it may take; `many` returns one answer per item, in
+    order. All calls have the same timeout, so that none waits longer for the one before than it may.
+    """
+
+    def __init__(
+        self,
+        one: Callable[[Item], Answer],
+        many: Callable[[Sequence[Item], float], Sequence[Answer]],
+        timeout: float,
+        items_max: int,
+    ) -> None:
+        self._one = one
+        self._many = many
+        self._timeout = timeout
+        self._items_max = items_max
+        self._lock = threading.Lock()
+        self._is_busy = False
+        self._waiting: deque[_Waiter[Item, Answer]] = deque()
+
+    def call(self, item: Item) -> Answer:
+        """The answer to the item, alone or in a batch."""
+        with self._lock:
+            is_alone = not self._is_busy
+            if is_alone:
+                self._is_busy = True
+            else:
+                waiter: _Waiter[Item, Answer] = _Waiter(item, monotonic() + self._timeout)
+                self._waiting.append(waiter)
+        if is_alone:
+            try:
+                return self._one(item)
+            finally:
+                self._pass_on()
+        waiter.woken.acquire()
+        if waiter.batch is not None:
+            self._lead(waiter.batch, waiter)
+        if waiter.error is not None:
+            raise waiter.error
+        return waiter.answer  # type: ignore[return-value]  # set where there is no error
+
+    def _pass_on(self) -> None:
+        """The next batch is led by the thread that has waited longest."""
+        late: list[_Waiter[Item, Answer]] = []
+        with self._lock:
+            batch: list[_Waiter[Item, Answer]] = []
+            earliest_end = monotonic() + self._timeout * _SPARE_SHARE
+            while self._waiting and len(batch) < self._items_max:
+                waiter = self._waiting.popleft()
+                (batch if waiter.ends > earliest_end else late).append(waiter)
+            if not batch:
+                self._is_busy = False
+        for waiter in late:
+            waiter.error = DeadlineExceeded(
+                "the calls before it took too long; nothing was sent", reason="DEADLINE_EXCEEDED"
+            )
+            waiter.woken.release()
+        if batch:
+            batch[0].batch = batch
+            batch[0].woken.release()
+
+    def _lead(self, batch: list[_Waiter[Item, Answer]], leader: _Waiter[Item, Answer]) -> None:
+        try:
+            self._send(batch)
+        except BaseException as error:
+            for waiter in batch:
+                waiter.error = _for_others(error)
+            leader.error = error
+        finally:
+            self._pass_on()
+            for waiter in batch:
+                if waiter is not leader:
+                    waiter.woken.release()
+
+    def _send(self, batch: list[_Waiter[Item, Answer]]) -> None:
+        try:
+            answers = self._many([waiter.item for waiter in batch], batch[0].ends - monotonic())
+        except InvalidArgument:
+            # One bad item spoils its batch: each on its own.
+            for waiter in batch:
+                try:
+                    waiter.answer = self._one(waiter.item)
+                except AlphaForgeError as error:
+                    waiter.error = error
+        else:
+            for waiter, answer in zip(batch, answers, strict=True):
+                waiter.answer = answer
+
+
+def _for_others(error: BaseException) -> BaseException:
+    """An error of each thread's own, as a traceback grows with each raise; an interrupt stays with its thread."""
+    if isinstance(error, AlphaForgeError):
+        return copy.copy(error)
+    return EngineError(f"the call that was to send this one was interrupted by {error!r}", reason="CANCELLED")

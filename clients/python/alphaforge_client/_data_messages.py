@@ -1,0 +1,164 @@
+"""Messages of the data service: what the engine's methods say and hear."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from alphaforge.data.v1 import engines_pb2, queries_pb2, subscriptions_pb2, ticks_pb2
+from alphaforge.type.v1 import market_pb2
+from alphaforge_core.data import COUNTERS, BarList, DataEngineConfig, DataEngineStatistics
+from alphaforge_core.model import Bar, BarType, TradeTick
+
+from alphaforge_client._chunk import Chunk
+from alphaforge_client._gap import gap_of
+from alphaforge_client._pages import PAGE_ITEMS_MAX
+from alphaforge_client._request_id import new_request_id
+from alphaforge_client._settings import fill_settings, names
+from alphaforge_client._ticks import checked_nanos, reason_name, ticks_of
+
+SERVICE = "alphaforge.data.v1.DataService"
+
+
+def open_request(name: str, config: DataEngineConfig | None, reconfigure: bool) -> bytes:
+    request = engines_pb2.OpenEngineRequest(engine=name, reconfigure=reconfigure)
+    request.settings.SetInParent()
+    fill_settings(request.settings, {} if config is None else config.given())
+    return request.SerializeToString()
+
+
+def open_epoch(answer: bytes) -> int:
+    return engines_pb2.OpenEngineResponse.FromString(answer).epoch
+
+
+def header(name: str, epoch: int | None) -> bytes:
+    """The first two fields of every request of the service."""
+    return queries_pb2.GetStatisticsRequest(engine=name, epoch=epoch).SerializeToString()
+
+
+def collect(result: BarList, answer: bytes, start: int) -> None:
+    """Adds the answer to the piece that began at `start`."""
+    message = ticks_pb2.ProcessTradeTicksResponse.FromString(answer)
+    result.extend(map(bar, message.bars))
+    result.rejected.extend((start + item.index, reason_name(item.reason)) for item in message.rejected)
+
+
+def bar(message: market_pb2.Bar) -> Bar:
+    return Bar(
+        message.instrument_id,
+        message.bar_type,
+        message.open,
+        message.high,
+        message.low,
+        message.close,
+        message.volume,
+        message.value,
+        message.trade_count,
+        message.buy_volume,
+        message.sell_volume,
+        message.ts_open_ns,
+        message.ts_event_ns,
+        message.ts_init_ns,
+        message.sequence,
+        message.is_partial,
+        message.is_gap_fill,
+        message.is_oversize,
+        message.revision,
+    )
+
+
+def bars(answer: bytes) -> list[Bar]:
+    """The bars of any answer that has them, always in field 1."""
+    return [bar(message) for message in queries_pb2.GetOpenBarsResponse.FromString(answer).bars]
+
+
+def bars_by_tick(answer: bytes, count: int) -> list[list[Bar]]:
+    """For each of `count` ticks the bars that it closed or corrected."""
+    message = ticks_pb2.ProcessTradeTicksResponse.FromString(answer)
+    found: list[list[Bar]] = [[] for _ in range(count)]
+    for place, item in zip(message.tick_indexes, message.bars, strict=True):
+        found[place].append(bar(item))
+    return found
+
+
+def advance_time(now_ns: int) -> bytes:
+    request = ticks_pb2.AdvanceTimeRequest(request_id=new_request_id(), now_ns=checked_nanos(now_ns))
+    return request.SerializeToString()
+
+
+class BarsQuery:
+    """A query for bars that may take several pages, the newest first."""
+
+    def __init__(
+        self, instrument_id: str, bar_type: BarType | str, limit: int | None, start: int | None, end: int | None
+    ) -> None:
+        self.bars: list[Bar] = []
+        self._limit = limit
+        self._is_done = limit == 0
+        self._request = queries_pb2.GetBarsRequest(
+            instrument_id=instrument_id, bar_type=str(bar_type), start_ns=start, end_ns=end
+        )
+
+    def next_page(self) -> bytes | None:
+        """The request for the next page; None when there is none left."""
+        if self._is_done:
+            return None
+        if self._limit is not None:
+            self._request.limit = min(self._limit - len(self.bars), PAGE_ITEMS_MAX)
+        return self._request.SerializeToString()
+
+    def add(self, answer: bytes) -> None:
+        """Takes a page in."""
+        page = queries_pb2.GetBarsResponse.FromString(answer)
+        self.bars[:0] = map(bar, page.bars)
+        self._is_done = not page.has_more or len(self.bars) == self._limit
+        if page.bars:
+            self._request.before_sequence = page.bars[0].sequence
+
+
+def statistics(answer: bytes) -> DataEngineStatistics:
+    message = queries_pb2.GetStatisticsResponse.FromString(answer).statistics
+    return DataEngineStatistics(**{name: getattr(message, name) for name, *_ in COUNTERS})
+
+
+class BarsRequest:
+    """Makes the request of a subscription to bars, anew for each connection."""
+
+    def __init__(self, instrument_ids: Sequence[str], bar_types: Sequence[BarType | str], snapshot_bars: int) -> None:
+        self._request = subscriptions_pb2.SubscribeBarsRequest(
+            instrument_ids=names(instrument_ids, "instrument_ids"),
+            bar_types=map(str, names(bar_types, "bar_types")),
+            snapshot_bars=snapshot_bars,
+        )
+
+    def __call__(self, from_sequence: int | None) -> bytes:
+        if from_sequence is not None:
+            self._request.from_sequence = from_sequence
+        request = self._request.SerializeToString()
+        # A subscription that resumes has seen its snapshot.
+        self._request.snapshot_bars = 0
+        return request
+
+
+class TradesRequest:
+    """Makes the request of a subscription to trades, anew for each connection."""
+
+    def __init__(self, instrument_ids: Sequence[str]) -> None:
+        self._request = subscriptions_pb2.SubscribeTradesRequest(instrument_ids=names(instrument_ids, "instrument_ids"))
+
+    def __call__(self, from_sequence: int | None) -> bytes:
+        if from_sequence is not None:
+            self._request.from_sequence = from_sequence
+        return self._request.SerializeToString()
+
+
+def bars_chunk(message: bytes) -> Chunk[Bar]:
+    response = subscriptions_pb2.SubscribeBarsResponse.FromString(message)
+    items = [bar(item) for item in (*response.bars, *response.open_bars)]
+    gap = gap_of(response.gap, response.epoch) if response.HasField("gap") else None
+    return Chunk(response.epoch, response.sequence, response.previous_sequence, items, gap, response.is_snapshot)
+
+
+def trades_chunk(message: bytes) -> Chunk[TradeTick]:
+    response = subscriptions_pb2.SubscribeTradesResponse.FromString(message)
+    gap = gap_of(response.gap, response.epoch) if response.HasField("gap") else None
+    return Chunk(response.epoch, response.sequence, response.previous_sequence, ticks_of(response.ticks), gap)
