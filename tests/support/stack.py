@@ -67,8 +67,9 @@ class Stack:
         return {f"ALPHAFORGE_{noun.upper()}_TARGET": self.target(noun) for noun in NOUNS}
 
     def serve(self, *nouns: str) -> None:
-        """Start those of the services that do not run yet."""
-        missing = [noun for noun in nouns if noun not in self.processes]
+        """Start those of the services that do not run yet; execution brings along data, whose trades it follows."""
+        wanted = {*nouns, "data"} if "execution" in nouns else {*nouns}
+        missing = [noun for noun in NOUNS if noun in wanted and noun not in self.processes]
         for noun in missing:
             self.launch(noun)
         for noun in missing:
