@@ -30,6 +30,7 @@ void bind_trade_tick_batch(nb::module_ m);
 void bind_cache_wire(nb::module_ m);
 void bind_data(nb::module_ m);
 void bind_data_config(nb::module_ m);
+void bind_data_wire(nb::module_ m);
 void bind_execution(nb::module_ m);
 
 }  // namespace alphaforge::bindings

@@ -6,8 +6,7 @@
 #include <chrono>
 
 #include "base/error.hpp"
-#include "bindings.hpp"
-#include "data/engine.hpp"
+#include "data.hpp"
 #include "data_config.hpp"
 #include "numbers.hpp"
 #include "trade_tick_batch.hpp"
@@ -32,21 +31,6 @@ nb::list to_list(std::vector<Bar>&& bars) {
   return out;
 }
 
-// The list that calls with many ticks return: alphaforge_core.data.BarList.
-nb::object to_bar_list(ProcessResult&& result) {
-  nb::object list = nb::module_::import_("alphaforge_core.data").attr("BarList")();
-  for (Bar& bar : result.bars)
-    if (PyList_Append(list.ptr(), nb::cast(std::move(bar)).ptr()) != 0) throw nb::python_error();
-  nb::list rejected;
-  for (const data::Rejection& rejection : result.rejected)
-    rejected.append(nb::make_tuple(rejection.row, to_str(name_of(rejection.reason))));
-  list.attr("rejected") = rejected;
-  nb::list duplicates;
-  for (const std::uint32_t row : result.duplicates) duplicates.append(row);
-  list.attr("duplicates") = duplicates;
-  return list;
-}
-
 nb::list process_trade_tick(DataEngine& self, const TradeTick& tick) {
   ProcessResult result;
   const bool is_timed = self.config().enable_statistics;
@@ -62,13 +46,8 @@ nb::list process_trade_tick(DataEngine& self, const TradeTick& tick) {
 
 nb::object process_batch(DataEngine& self, const TradeTickBatch& batch) {
   ProcessResult result;
-  {
-    const nb::gil_scoped_release release;
-    const std::int64_t start = now_ns();
-    self.process(batch, start, result);
-    if (self.config().enable_statistics) self.took(batch.size(), now_ns() - start);
-  }
-  return to_bar_list(std::move(result));
+  process_timed(self, batch, result);
+  return to_bar_list(result);
 }
 
 template <class Call>
@@ -124,6 +103,27 @@ std::optional<std::int64_t> to_optional_nanos(nb::handle value, const char* what
 
 }  // namespace
 
+nb::object to_bar_list(const ProcessResult& result) {
+  nb::object list = nb::module_::import_("alphaforge_core.data").attr("BarList")();
+  for (const Bar& bar : result.bars)
+    if (PyList_Append(list.ptr(), nb::cast(bar).ptr()) != 0) throw nb::python_error();
+  nb::list rejected;
+  for (const data::Rejection& rejection : result.rejected)
+    rejected.append(nb::make_tuple(rejection.row, to_str(name_of(rejection.reason))));
+  list.attr("rejected") = rejected;
+  nb::list duplicates;
+  for (const std::uint32_t row : result.duplicates) duplicates.append(row);
+  list.attr("duplicates") = duplicates;
+  return list;
+}
+
+void process_timed(DataEngine& engine, const TradeTickBatch& batch, ProcessResult& result) {
+  const nb::gil_scoped_release release;
+  const std::int64_t start = now_ns();
+  engine.process(batch, start, result);
+  if (engine.config().enable_statistics) engine.took(batch.size(), now_ns() - start);
+}
+
 void bind_data_engine(nb::module_ m) {
   nb::class_<DataEngine>(m, "DataEngine",
                          "Trade ticks to bars: every configured type, side by side, on each instrument.\n\n"
@@ -160,6 +160,8 @@ void bind_data_engine(nb::module_ m) {
            "Refused and duplicate ticks change nothing and are counted.")
       .def("process_batch", &process_batch, "batch"_a, nb::sig("def process_batch(self, batch: alphaforge_core.model.TradeTickBatch) -> BarList"),
            "Applies the ticks of a batch in their order. Runs without the GIL.")
+      .def("process_request", &process_request, "request"_a, nb::sig("def process_request(self, request: ProcessRequest) -> ProcessOutcome"),
+           "Applies the ticks of a request; for servers.")
       .def("process_trade_ticks",
            [](DataEngine& self, nb::handle ticks, nb::kwargs columns) {
              if (!ticks.is_none() && nb::isinstance<TradeTickBatch>(ticks) && columns.size() == 0)
@@ -233,6 +235,7 @@ void bind_data(nb::module_ m) {
   bind_data_config(m);
   bind_statistics(m);
   bind_data_engine(m);
+  bind_data_wire(m);
 }
 
 }  // namespace alphaforge::bindings

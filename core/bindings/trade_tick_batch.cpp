@@ -12,6 +12,7 @@
 #include "model.hpp"
 #include "model/names.hpp"
 #include "numbers.hpp"
+#include "wire/trade_ticks.hpp"
 
 namespace alphaforge::bindings {
 
@@ -189,6 +190,23 @@ void bind_trade_tick_batch(nb::module_ m) {
                   "sides: one str for all, one per tick, or codes (1 NONE, 2 BUY, 3 SELL); NONE where not given.\n"
                   "trade_ids: strings or integers, \"\" where a tick has none.\n\n"
                   "Raises InvalidArgument (a ValueError) that names column and row, or UnsupportedValue (a TypeError).")
+      .def_static("from_wire",
+                  [](const nb::bytes& message) {
+                    const std::string_view bytes(message.c_str(), message.size());
+                    const nb::gil_scoped_release release;
+                    return wire::decode_trade_ticks(bytes);
+                  },
+                  "message"_a, "From the bytes of an alphaforge.type.v1.TradeTickColumns.\n\nRaises InvalidArgument (a ValueError).")
+      .def("to_wire",
+           [](const TradeTickBatch& self) {
+             std::string out;
+             {
+               const nb::gil_scoped_release release;
+               wire::encode_trade_ticks(self, out);
+             }
+             return nb::bytes(out.data(), out.size());
+           },
+           "The bytes of an alphaforge.type.v1.TradeTickColumns.")
       .def("__len__", &TradeTickBatch::size)
       .def("__getitem__",
            [](const TradeTickBatch& self, std::int64_t row) {

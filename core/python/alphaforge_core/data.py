@@ -5,10 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from alphaforge_core._native.data import COUNTERS, DataEngine, DataEngineConfig, DataEngineStatistics
+from alphaforge_core._native.data import (
+    COUNTERS,
+    DataEngine,
+    DataEngineConfig,
+    DataEngineStatistics,
+    ProcessOutcome,
+    ProcessRequest,
+    ProcessResponse,
+    encode_bars,
+)
 from alphaforge_core.model import Bar
 
-__all__ = ["COUNTERS", "BarList", "DataEngine", "DataEngineConfig", "DataEngineStatistics"]
+__all__ = [
+    "COUNTERS",
+    "BarList",
+    "DataEngine",
+    "DataEngineConfig",
+    "DataEngineStatistics",
+    "ProcessOutcome",
+    "ProcessRequest",
+    "ProcessResponse",
+    "encode_bars",
+]
 
 
 class BarList(list[Bar]):

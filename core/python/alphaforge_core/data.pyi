@@ -22,9 +22,10 @@ class DataEngine:
     def start(self) -> None:
         """In any state; a tick starts the engine too."""
 
-    def stop(self) -> None:
+    def stop(self) -> list[alphaforge_core.model.Bar]:
         """
-        In any state. With `flush_on_stop` open bars close as partial; otherwise they stay open and the next tick goes on.
+        In any state. With `flush_on_stop` open bars close as partial and are returned; otherwise they stay open and the next
+        tick goes on.
         """
 
     def flush(self) -> list[alphaforge_core.model.Bar]:
@@ -51,6 +52,13 @@ class DataEngine:
     def bar_types(self) -> list[str]:
         """The canonical names of its bar types, in configured order."""
 
+    def add_bar_types(self, names: Sequence[str]) -> None:
+        """
+        Appends the types that it lacks; their bars begin with the next tick.
+
+        Raises ValueError: BAR_TYPE_INVALID, SETTING_INVALID for more than 32 types.
+        """
+
     @property
     def epoch(self) -> int:
         """How often the engine was reset."""
@@ -64,6 +72,9 @@ class DataEngine:
 
     def process_batch(self, batch: alphaforge_core.model.TradeTickBatch) -> BarList:
         """Applies the ticks of a batch in their order. Runs without the GIL."""
+
+    def process_request(self, request: ProcessRequest) -> ProcessOutcome:
+        """Applies the ticks of a request; for servers."""
 
     def process_trade_ticks(self, ticks: Iterable[alphaforge_core.model.TradeTick] | alphaforge_core.model.TradeTickBatch | None = None, *, instrument_id: Any = None, prices: Any = None, quantities: Any = None, ts_event: Any = None, ts_init: Any = None, sides: Any = None, trade_ids: Any = None, price_scale: int = 0, quantity_scale: int = 0, instrument_index: Any = None) -> BarList:
         """
@@ -101,6 +112,11 @@ class DataEngine:
 
     def instruments(self) -> list[str]:
         """Their ids, in the order of first sight."""
+
+    def market_time(self, instrument_id: str) -> int | None:
+        """
+        The greatest ts_event accepted for it, and of advance_time(), nanoseconds; None where it was not traded.
+        """
 
     def statistics(self) -> DataEngineStatistics:
         """What has been counted so far."""
@@ -260,6 +276,122 @@ class DataEngineStatistics:
 
     def as_dict(self) -> dict[str, int | float]:
         """All attributes by name."""
+
+class ProcessOutcome:
+    """What an engine made of a request."""
+
+    @property
+    def bars(self) -> BarList:
+        """The bars that closed or were corrected, of all types."""
+
+    @property
+    def has_bars(self) -> bool:
+        """Whether there are any, without making them."""
+
+    @property
+    def accepted(self) -> alphaforge_core.model.TradeTickBatch:
+        """The accepted ticks; the request's own batch where all were."""
+
+    @property
+    def processed_count(self) -> int:
+        """How many were accepted."""
+
+    @property
+    def duplicate_count(self) -> int:
+        """How many had been seen before."""
+
+    @property
+    def tick_sequence(self) -> int:
+        """The engine's count of accepted ticks, after this call."""
+
+    @property
+    def bar_sequence(self) -> int:
+        """The engine's count of bars emitted, after this call."""
+
+    def to_wire(self, epoch: int) -> bytes:
+        """The answer's bytes, with the bars of the types that were asked for."""
+
+class ProcessRequest:
+    """
+    A call with one tick or with many, as it crosses the network: alphaforge.data.v1.ProcessTradeTick(s)TicksRequest.
+    """
+
+    def __init__(self, ticks: alphaforge_core.model.TradeTick | alphaforge_core.model.TradeTickBatch, *, engine: str = '', epoch: int | None = None, producer_id: str = '', producer_sequence: int = 0, bar_types: Sequence[str] = ()) -> None:
+        """
+        A TradeTick makes the request of one tick, a TradeTickBatch that of many.
+        """
+
+    @staticmethod
+    def from_wire(message: bytes, *, single: bool = False) -> ProcessRequest:
+        """
+        From a message's bytes; `single` where it is that of one tick.
+
+        Raises InvalidArgument (a ValueError): MESSAGE_MALFORMED, LIMIT_EXCEEDED for more than 1,000,000 ticks, and what
+        making the ticks raises.
+        """
+
+    def to_wire(self) -> bytes:
+        """The message's bytes."""
+
+    @property
+    def engine(self) -> str:
+        """The engine's name; empty is "default"."""
+
+    @property
+    def epoch(self) -> int | None:
+        """The epoch that the engine must have, if any."""
+
+    @property
+    def ticks(self) -> alphaforge_core.model.TradeTickBatch:
+        """The ticks."""
+
+    @property
+    def producer_id(self) -> str:
+        """Who sends; empty: unnumbered."""
+
+    @property
+    def producer_sequence(self) -> int:
+        """Counts the producer's calls."""
+
+    @property
+    def bar_types(self) -> list[str]:
+        """Canonical names of the types whose bars are wanted; empty: all."""
+
+class ProcessResponse:
+    """The answer to a call with ticks, as the caller reads it."""
+
+    @staticmethod
+    def from_wire(message: bytes) -> ProcessResponse:
+        """Raises InvalidArgument (a ValueError) MESSAGE_MALFORMED."""
+
+    @property
+    def bars(self) -> BarList:
+        """The bars, with `rejected`; `duplicates` are only counted."""
+
+    @property
+    def producer_sequence(self) -> int:
+        """The request's."""
+
+    @property
+    def epoch(self) -> int:
+        """The engine's epoch."""
+
+    @property
+    def is_repeat(self) -> bool:
+        """Whether it is the first answer again."""
+
+    @property
+    def processed_count(self) -> int:
+        """How many were accepted."""
+
+    @property
+    def duplicate_count(self) -> int:
+        """How many had been seen before."""
+
+def encode_bars(bars: Sequence[alphaforge_core.model.Bar], field: int) -> bytes:
+    """
+    A repeated field of alphaforge.type.v1.Bar as bytes, to be appended to a message that lacks it.
+    """
 
 class BarList(list[alphaforge_core.model.Bar]):
     """

@@ -326,6 +326,17 @@ class TradeTickBatch:
         Raises InvalidArgument (a ValueError) that names column and row, or UnsupportedValue (a TypeError).
         """
 
+    @staticmethod
+    def from_wire(message: bytes) -> TradeTickBatch:
+        """
+        From the bytes of an alphaforge.type.v1.TradeTickColumns.
+
+        Raises InvalidArgument (a ValueError).
+        """
+
+    def to_wire(self) -> bytes:
+        """The bytes of an alphaforge.type.v1.TradeTickColumns."""
+
     def __len__(self) -> int: ...
 
     @overload

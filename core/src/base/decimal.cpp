@@ -213,21 +213,52 @@ double to_double(int128 mantissa, int places) {
   return value;
 }
 
+namespace {
+
+// The decimal digits of a number, the last first. 128-bit divisions are slow: one gives eighteen digits at a time.
+class Digits {
+ public:
+  explicit Digits(uint128 number) : rest_(number) {}
+
+  char next() {
+    if (left_ == 0) refill();
+    --left_;
+    const char digit = static_cast<char>('0' + chunk_ % 10);
+    chunk_ /= 10;
+    return digit;
+  }
+  bool done() const { return chunk_ == 0 && rest_ == 0; }
+
+ private:
+  static constexpr std::uint64_t kChunk = 1'000'000'000'000'000'000;
+  void refill() {
+    const bool is_last = rest_ < kChunk;
+    chunk_ = static_cast<std::uint64_t>(is_last ? rest_ : rest_ % kChunk);
+    rest_ = is_last ? 0 : rest_ / kChunk;
+    left_ = 18;
+  }
+
+  uint128 rest_;
+  std::uint64_t chunk_ = 0;
+  int left_ = 0;
+};
+
+}  // namespace
+
 std::string format_decimal(int128 mantissa, int places, int min_places) {
   std::array<char, 2 * kPlacesMax + 4> buffer;
   char* at = buffer.data() + buffer.size();
   char* const end = at;
-  uint128 rest = magnitude(mantissa);
+  Digits digits(magnitude(mantissa));
   char* last = end;  // behind the last digit that is shown
-  for (int place = places; place > 0; --place, rest /= 10) {
-    *--at = static_cast<char>('0' + static_cast<int>(rest % 10));
+  for (int place = places; place > 0; --place) {
+    *--at = digits.next();
     if (last == at + 1 && *at == '0' && place > min_places) last = at;
   }
   if (last != at) *--at = '.';
   do {
-    *--at = static_cast<char>('0' + static_cast<int>(rest % 10));
-    rest /= 10;
-  } while (rest != 0);
+    *--at = digits.next();
+  } while (!digits.done());
   if (mantissa < 0) *--at = '-';
   return {at, last};
 }

@@ -14,17 +14,12 @@
 #include "data/duplicate_budget.hpp"
 #include "data/instrument_book.hpp"
 #include "data/rate_meter.hpp"
+#include "data/rejection.hpp"
 #include "model/bar.hpp"
 #include "model/trade_tick.hpp"
 #include "model/trade_tick_batch.hpp"
 
 namespace alphaforge::data {
-
-// A tick that a rule refused: its place in the call, and why.
-struct Rejection {
-  std::uint32_t row;
-  Reason reason;
-};
 
 // What a call with ticks came to. Rows that are neither rejected nor duplicates were accepted.
 struct ProcessResult {

@@ -40,6 +40,18 @@ TradeTick TradeTickBatch::tick_of(std::size_t row) const {
           .ts_init = ts_init_of(row)};
 }
 
+TradeTickBatch TradeTickBatch::of(const TradeTick& tick) {
+  TradeTickBatch batch;
+  batch.instrument_ids = {tick.instrument_id};
+  batch.prices = {tick.price.mantissa};
+  batch.push_quantity(tick.quantity.mantissa);
+  batch.sides = {static_cast<std::uint8_t>(tick.aggressor_side)};
+  batch.ts_event = {tick.ts_event};
+  batch.ts_init = {tick.ts_init};
+  if (!tick.trade_id.empty()) batch.push_trade_id(tick.trade_id);
+  return batch;
+}
+
 void TradeTickBatch::push_quantity(int128 mantissa) {
   const auto narrow = static_cast<std::int64_t>(mantissa);
   if (narrow == mantissa && narrow != kWide) return quantities.push_back(narrow);
@@ -94,6 +106,11 @@ TradeTickBatch TradeTickBatch::filtered(const std::vector<bool>& keep) const {
 }
 
 void TradeTickBatch::validate() const {
+  validate_shape();
+  validate_values();
+}
+
+void TradeTickBatch::validate_shape() const {
   const auto check_length = [this](std::size_t length, bool may_be_empty, const char* column) {
     if (length != size() && !(may_be_empty && length == 0))
       throw InvalidArgument(Reason::COLUMNS_UNEQUAL, std::string(column) + " has " + std::to_string(length) + " entries, prices has " +
@@ -112,14 +129,19 @@ void TradeTickBatch::validate() const {
   for (std::size_t row = 0; row < instrument_index.size(); ++row)
     if (instrument_index[row] >= instrument_ids.size())
       refuse_row(Reason::NUMBER_OUT_OF_RANGE, "instrument_index", row, "is beyond the " + std::to_string(instrument_ids.size()) + " instrument_ids");
+}
+
+void TradeTickBatch::validate_values() const {
   for (std::size_t row = 0; row < quantities.size(); ++row)
     if (quantities[row] < 0 && quantity_of(row) < 0) refuse_row(Reason::NUMBER_OUT_OF_RANGE, "quantities", row, "is negative");
   for (std::size_t row = 0; row < sides.size(); ++row)
     if (sides[row] < 1 || sides[row] > 3)
       refuse_row(Reason::ENUM_UNKNOWN, "sides", row, "is " + std::to_string(sides[row]) + "; expected 1 (NONE), 2 (BUY) or 3 (SELL)");
+  const bool is_plain = std::all_of(trade_id_text.begin(), trade_id_text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
   for (std::size_t row = 0; row < trade_id_ends.size(); ++row) {
     const std::string_view id = trade_id_of(row);
     if (id.size() > kTradeIdBytesMax) refuse_row(Reason::NAME_INVALID, "trade_ids", row, "has more than 64 bytes");
+    if (!is_plain) check_optional_name(id, "trade_id", kTradeIdBytesMax);
   }
 }
 

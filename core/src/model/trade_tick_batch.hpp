@@ -46,6 +46,8 @@ struct TradeTickBatch {
     return std::string_view(trade_id_text).substr(begin, trade_id_ends[row] - begin);
   }
   TradeTick tick_of(std::size_t row) const;
+  // A batch of one.
+  static TradeTickBatch of(const TradeTick& tick);
 
   void push_quantity(int128 mantissa);
   void push_trade_id(std::string_view id);
@@ -54,9 +56,11 @@ struct TradeTickBatch {
   // The rows for which `keep` is true, in order; the dictionary stays.
   TradeTickBatch filtered(const std::vector<bool>& keep) const;
 
-  // Throws InvalidArgument: COLUMNS_UNEQUAL, NAME_INVALID, ENUM_UNKNOWN, NUMBER_OUT_OF_RANGE, MESSAGE_MALFORMED (an index
-  // beyond the dictionary). For batches whose columns came from outside.
+  // For batches whose columns came from outside. Throws InvalidArgument: COLUMNS_UNEQUAL, NAME_INVALID, ENUM_UNKNOWN,
+  // NUMBER_OUT_OF_RANGE. The shape (lengths, names, indices) first: the values are found by it.
   void validate() const;
+  void validate_shape() const;
+  void validate_values() const;
 
  private:
   int128 wide_quantity_of(std::size_t row) const;

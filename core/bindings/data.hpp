@@ -1,0 +1,17 @@
+#pragma once
+
+#include "bindings.hpp"
+#include "data/engine.hpp"
+
+namespace alphaforge::bindings {
+
+// The list that calls with many ticks return: alphaforge_core.data.BarList.
+nb::object to_bar_list(const data::ProcessResult& result);
+
+// Applies a batch without the GIL and measures the time it takes.
+void process_timed(data::DataEngine& engine, const TradeTickBatch& batch, data::ProcessResult& result);
+
+// A ProcessRequest's ticks; returns a ProcessOutcome.
+nb::object process_request(data::DataEngine& engine, nb::object request);
+
+}  // namespace alphaforge::bindings

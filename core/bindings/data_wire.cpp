@@ -1,0 +1,187 @@
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <algorithm>
+#include <string>
+
+#include "data.hpp"
+#include "model.hpp"
+#include "numbers.hpp"
+#include "trade_tick_batch.hpp"
+#include "wire/bars.hpp"
+#include "wire/data.hpp"
+#include "wire/trade_ticks.hpp"
+
+namespace alphaforge::bindings {
+
+using namespace nb::literals;
+
+namespace {
+
+std::string_view view(const nb::bytes& bytes) { return {bytes.c_str(), bytes.size()}; }
+nb::bytes to_bytes(const std::string& text) { return nb::bytes(text.data(), text.size()); }
+
+template <class Call>
+auto without_gil(Call call) {
+  const nb::gil_scoped_release release;
+  return call();
+}
+
+// A request, and whether it is the one of a single tick.
+struct TicksRequest : wire::ProcessRequest {
+  bool is_single = false;
+};
+
+// What an engine made of a request. Keeps the request, whose ticks it speaks of.
+struct TicksOutcome {
+  nb::object request;
+  data::ProcessResult result;
+
+  const TicksRequest& asked() const { return *nb::inst_ptr<TicksRequest>(request); }
+};
+
+std::vector<std::string> canonical_names(const std::vector<std::string>& names) {
+  std::vector<std::string> out;
+  for (const std::string& name : names) out.push_back(BarType::parse(name).name);
+  return out;
+}
+
+TicksRequest request_of_wire(const nb::bytes& message, bool single) {
+  return without_gil([bytes = view(message), single] {
+    TicksRequest request{single ? wire::decode_tick_request(bytes) : wire::decode_ticks_request(bytes), single};
+    request.bar_types = canonical_names(request.bar_types);
+    return request;
+  });
+}
+
+void init_request(TicksRequest* self, nb::handle ticks, std::string engine, std::optional<std::uint64_t> epoch, std::string producer_id,
+                  std::uint64_t producer_sequence, const std::vector<std::string>& bar_types) {
+  TicksRequest request;
+  request.is_single = nb::isinstance<TradeTick>(ticks);
+  request.ticks = request.is_single ? TradeTickBatch::of(*nb::inst_ptr<TradeTick>(ticks)) : nb::cast<const TradeTickBatch&>(ticks);
+  request.engine = std::move(engine);
+  request.epoch = epoch;
+  request.producer_id = std::move(producer_id);
+  request.producer_sequence = producer_sequence;
+  request.bar_types = canonical_names(bar_types);
+  new (self) TicksRequest(std::move(request));
+}
+
+std::string answer_of(const TicksOutcome& outcome, std::uint64_t epoch) {
+  const TicksRequest& request = outcome.asked();
+  const data::ProcessResult& result = outcome.result;
+  wire::ProcessResponse response{.producer_sequence = request.producer_sequence,
+                                 .epoch = epoch,
+                                 .processed_count = result.accepted,
+                                 .duplicate_count = result.duplicates.size()};
+  const auto is_wanted = [&](const Bar& bar) {
+    const auto& types = request.bar_types;
+    return types.empty() || std::find(types.begin(), types.end(), bar.bar_type->name) != types.end();
+  };
+  std::copy_if(result.bars.begin(), result.bars.end(), std::back_inserter(response.bars), is_wanted);
+  for (const data::Rejection& rejection : result.rejected)
+    response.rejected.push_back({rejection.row, rejection.reason, message_of(rejection, request.ticks)});
+  return wire::encode_process_response(response);
+}
+
+// The batch itself where all its ticks were accepted.
+nb::object accepted_of(const TicksOutcome& outcome) {
+  const TradeTickBatch& ticks = outcome.asked().ticks;
+  const data::ProcessResult& result = outcome.result;
+  if (result.accepted == ticks.size()) return outcome.request.attr("ticks");
+  std::vector<bool> keep(ticks.size(), true);
+  for (const data::Rejection& rejection : result.rejected) keep[rejection.row] = false;
+  for (const std::uint32_t row : result.duplicates) keep[row] = false;
+  return nb::cast(ticks.filtered(keep));
+}
+
+nb::object response_bars(const wire::ProcessResponse& response) {
+  data::ProcessResult result;
+  result.bars = response.bars;
+  for (const wire::RejectedTick& rejected : response.rejected) result.rejected.push_back({rejected.index, rejected.reason});
+  return to_bar_list(result);
+}
+
+void bind_request(nb::module_ m) {
+  nb::class_<TicksRequest>(m, "ProcessRequest", nb::is_final(),
+                      "A call with one tick or with many, as it crosses the network: alphaforge.data.v1.ProcessTradeTick(s)TicksRequest.")
+      .def("__init__", &init_request, "ticks"_a, nb::kw_only(), "engine"_a = "", "epoch"_a = nb::none(), "producer_id"_a = "",
+           "producer_sequence"_a = 0, "bar_types"_a = std::vector<std::string>(),
+           nb::sig("def __init__(self, ticks: alphaforge_core.model.TradeTick | alphaforge_core.model.TradeTickBatch, *, engine: str = '', "
+                   "epoch: int | None = None, producer_id: str = '', producer_sequence: int = 0, "
+                   "bar_types: collections.abc.Sequence[str] = ()) -> None"),
+           "A TradeTick makes the request of one tick, a TradeTickBatch that of many.")
+      .def_static("from_wire", &request_of_wire, "message"_a, nb::kw_only(), "single"_a = false,
+                  "From a message's bytes; `single` where it is that of one tick.\n\n"
+                  "Raises InvalidArgument (a ValueError): MESSAGE_MALFORMED, LIMIT_EXCEEDED for more than 1,000,000 ticks, and what\n"
+                  "making the ticks raises.")
+      .def("to_wire",
+           [](const TicksRequest& self) {
+             return to_bytes(without_gil([&] { return self.is_single ? wire::encode_tick_request(self) : wire::encode_ticks_request(self); }));
+           },
+           "The message's bytes.")
+      .def_ro("engine", &TicksRequest::engine, "The engine's name; empty is \"default\".")
+      .def_ro("epoch", &TicksRequest::epoch, "The epoch that the engine must have, if any.")
+      .def_ro("ticks", &TicksRequest::ticks, nb::rv_policy::reference_internal, "The ticks.")
+      .def_ro("producer_id", &TicksRequest::producer_id, "Who sends; empty: unnumbered.")
+      .def_ro("producer_sequence", &TicksRequest::producer_sequence, "Counts the producer's calls.")
+      .def_ro("bar_types", &TicksRequest::bar_types, "Canonical names of the types whose bars are wanted; empty: all.");
+}
+
+void bind_outcome(nb::module_ m) {
+  nb::class_<TicksOutcome>(m, "ProcessOutcome", nb::is_final(), "What an engine made of a request.")
+      .def_prop_ro("bars", [](const TicksOutcome& self) { return to_bar_list(self.result); },
+                   nb::sig("def bars(self) -> BarList"), "The bars that closed or were corrected, of all types.")
+      .def_prop_ro("has_bars", [](const TicksOutcome& self) { return !self.result.bars.empty(); }, "Whether there are any, without making them.")
+      .def_prop_ro("accepted", &accepted_of, nb::sig("def accepted(self) -> alphaforge_core.model.TradeTickBatch"),
+                   "The accepted ticks; the request's own batch where all were.")
+      .def_prop_ro("processed_count", [](const TicksOutcome& self) { return self.result.accepted; }, "How many were accepted.")
+      .def_prop_ro("duplicate_count", [](const TicksOutcome& self) { return self.result.duplicates.size(); }, "How many had been seen before.")
+      .def_prop_ro("tick_sequence", [](const TicksOutcome& self) { return self.result.tick_sequence; },
+                   "The engine's count of accepted ticks, after this call.")
+      .def_prop_ro("bar_sequence", [](const TicksOutcome& self) { return self.result.bar_sequence; },
+                   "The engine's count of bars emitted, after this call.")
+      .def("to_wire", [](const TicksOutcome& self, std::uint64_t epoch) { return to_bytes(without_gil([&] { return answer_of(self, epoch); })); },
+           "epoch"_a, "The answer's bytes, with the bars of the types that were asked for.");
+}
+
+void bind_response(nb::module_ m) {
+  nb::class_<wire::ProcessResponse>(m, "ProcessResponse", nb::is_final(), "The answer to a call with ticks, as the caller reads it.")
+      .def_static("from_wire",
+                  [](const nb::bytes& message) { return without_gil([bytes = view(message)] { return wire::decode_process_response(bytes); }); },
+                  "message"_a, "Raises InvalidArgument (a ValueError) MESSAGE_MALFORMED.")
+      .def_prop_ro("bars", &response_bars, nb::sig("def bars(self) -> BarList"), "The bars, with `rejected`; `duplicates` are only counted.")
+      .def_ro("producer_sequence", &wire::ProcessResponse::producer_sequence, "The request's.")
+      .def_ro("epoch", &wire::ProcessResponse::epoch, "The engine's epoch.")
+      .def_ro("is_repeat", &wire::ProcessResponse::is_repeat, "Whether it is the first answer again.")
+      .def_ro("processed_count", &wire::ProcessResponse::processed_count, "How many were accepted.")
+      .def_ro("duplicate_count", &wire::ProcessResponse::duplicate_count, "How many had been seen before.");
+}
+
+}  // namespace
+
+void bind_data_wire(nb::module_ m) {
+  bind_request(m);
+  bind_outcome(m);
+  bind_response(m);
+  m.def("encode_bars",
+        [](nb::sequence bars, std::uint32_t field) {
+          std::string out;
+          wire::Writer writer(out);
+          for (nb::handle bar : bars) wire::encode_bar(writer, field, nb::cast<const Bar&>(bar));
+          return to_bytes(out);
+        },
+        "bars"_a, "field"_a,
+        nb::sig("def encode_bars(bars: collections.abc.Sequence[alphaforge_core.model.Bar], field: int) -> bytes"),
+        "A repeated field of alphaforge.type.v1.Bar as bytes, to be appended to a message that lacks it.");
+}
+
+nb::object process_request(data::DataEngine& engine, nb::object request) {
+  const TicksRequest& asked = nb::cast<const TicksRequest&>(request);
+  TicksOutcome outcome{request, {}};
+  process_timed(engine, asked.ticks, outcome.result);
+  return nb::cast(std::move(outcome));
+}
+
+}  // namespace alphaforge::bindings

@@ -1,0 +1,118 @@
+#include "wire/bars.hpp"
+
+#include "base/decimal.hpp"
+#include "base/error.hpp"
+#include "wire/reader.hpp"
+
+namespace alphaforge::wire {
+namespace {
+
+void number_field(Writer& writer, std::uint32_t field, std::int64_t value) {
+  if (value != 0) writer.uint(field, static_cast<std::uint64_t>(value));
+}
+
+}  // namespace
+
+void encode_bar(Writer& writer, std::uint32_t field, const Bar& bar) {
+  const std::size_t start = writer.begin(field);
+  writer.bytes(1, *bar.instrument_id);
+  writer.bytes(2, bar.bar_type->name);
+  writer.bytes(3, to_string(bar.open));
+  writer.bytes(4, to_string(bar.high));
+  writer.bytes(5, to_string(bar.low));
+  writer.bytes(6, to_string(bar.close));
+  writer.bytes(7, to_string(bar.volume));
+  writer.bytes(8, to_string(bar.value));
+  number_field(writer, 9, bar.trade_count);
+  writer.bytes(10, to_string(bar.buy_volume));
+  writer.bytes(11, to_string(bar.sell_volume));
+  if (const auto vwap = bar.vwap()) writer.bytes(12, to_string(*vwap));
+  number_field(writer, 13, bar.ts_open);
+  number_field(writer, 14, bar.ts_event);
+  number_field(writer, 15, bar.ts_init);
+  number_field(writer, 16, bar.sequence);
+  number_field(writer, 17, bar.is_partial);
+  number_field(writer, 18, bar.is_gap_fill);
+  number_field(writer, 19, bar.is_oversize);
+  number_field(writer, 20, bar.revision);
+  writer.end(start);
+}
+
+Bar decode_bar(std::string_view message) {
+  Bar bar;
+  std::string_view instrument_id;
+  std::string_view bar_type;
+  const auto decimal = [](Reader& reader, int places) { return parse_decimal(reader.bytes(), places, "a bar's number"); };
+  const auto price = [&](Reader& reader) { return price_of(decimal(reader, kPlaces), "a bar's price"); };
+  const auto quantity = [&](Reader& reader) { return quantity_of(decimal(reader, kPlaces), "a bar's volume"); };
+  const auto number = [](Reader& reader) { return static_cast<std::int64_t>(reader.uint()); };
+  Reader reader(message);
+  while (reader.next()) {
+    switch (reader.field()) {
+      case 1:
+        instrument_id = reader.bytes();
+        break;
+      case 2:
+        bar_type = reader.bytes();
+        break;
+      case 3:
+        bar.open = price(reader);
+        break;
+      case 4:
+        bar.high = price(reader);
+        break;
+      case 5:
+        bar.low = price(reader);
+        break;
+      case 6:
+        bar.close = price(reader);
+        break;
+      case 7:
+        bar.volume = quantity(reader);
+        break;
+      case 8:
+        bar.value = {decimal(reader, kValuePlaces)};
+        break;
+      case 9:
+        bar.trade_count = number(reader);
+        break;
+      case 10:
+        bar.buy_volume = quantity(reader);
+        break;
+      case 11:
+        bar.sell_volume = quantity(reader);
+        break;
+      case 13:
+        bar.ts_open = number(reader);
+        break;
+      case 14:
+        bar.ts_event = number(reader);
+        break;
+      case 15:
+        bar.ts_init = number(reader);
+        break;
+      case 16:
+        bar.sequence = number(reader);
+        break;
+      case 17:
+        bar.is_partial = number(reader) != 0;
+        break;
+      case 18:
+        bar.is_gap_fill = number(reader) != 0;
+        break;
+      case 19:
+        bar.is_oversize = number(reader) != 0;
+        break;
+      case 20:
+        bar.revision = static_cast<std::int32_t>(number(reader));
+        break;
+      default:
+        reader.skip();
+    }
+  }
+  bar.instrument_id = std::make_shared<const std::string>(instrument_id);
+  bar.bar_type = std::make_shared<const BarType>(BarType::parse(bar_type));
+  return bar;
+}
+
+}  // namespace alphaforge::wire

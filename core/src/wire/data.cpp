@@ -1,0 +1,152 @@
+#include "wire/data.hpp"
+
+#include "base/error.hpp"
+#include "wire/bars.hpp"
+#include "wire/reader.hpp"
+#include "wire/trade_ticks.hpp"
+#include "wire/writer.hpp"
+
+namespace alphaforge::wire {
+namespace {
+
+template <class ReadTicks>
+ProcessRequest decode_request(std::string_view message, ReadTicks read_ticks) {
+  ProcessRequest request;
+  std::string_view ticks;
+  Reader reader(message);
+  while (reader.next()) {
+    switch (reader.field()) {
+      case 1:
+        request.engine = reader.bytes();
+        break;
+      case 2:
+        request.epoch = reader.fixed<std::uint64_t>();
+        break;
+      case 4:
+        ticks = reader.bytes();
+        break;
+      case 5:
+        request.producer_id = reader.bytes();
+        break;
+      case 6:
+        request.producer_sequence = reader.uint();
+        break;
+      case 7:
+        request.bar_types.emplace_back(reader.bytes());
+        break;
+      default:
+        reader.skip();
+    }
+  }
+  request.ticks = read_ticks(ticks);
+  return request;
+}
+
+template <class WriteTicks>
+std::string encode_request(const ProcessRequest& request, WriteTicks write_ticks) {
+  std::string out;
+  Writer writer(out);
+  if (!request.engine.empty()) writer.bytes(1, request.engine);
+  if (request.epoch) writer.fixed(2, *request.epoch);
+  if (!request.producer_id.empty()) writer.bytes(5, request.producer_id);
+  if (request.producer_sequence != 0) writer.uint(6, request.producer_sequence);
+  for (const std::string& type : request.bar_types) writer.bytes(7, type);
+  // Last, so that the length of the long field is moved into place at the end of the message only.
+  const std::size_t start = writer.begin(4);
+  write_ticks(out);
+  writer.end(start);
+  return out;
+}
+
+RejectedTick decode_rejected(std::string_view message) {
+  RejectedTick rejected;
+  Reader reader(message);
+  while (reader.next()) {
+    switch (reader.field()) {
+      case 1:
+        rejected.index = static_cast<std::uint32_t>(reader.uint());
+        break;
+      case 2: {
+        const std::uint64_t number = reader.uint();
+        rejected.reason = number > 255 ? Reason::INTERNAL : static_cast<Reason>(number);
+        break;
+      }
+      case 3:
+        rejected.message = reader.bytes();
+        break;
+      default:
+        reader.skip();
+    }
+  }
+  return rejected;
+}
+
+}  // namespace
+
+ProcessRequest decode_tick_request(std::string_view message) {
+  return decode_request(message, [](std::string_view tick) { return TradeTickBatch::of(decode_trade_tick(tick)); });
+}
+
+ProcessRequest decode_ticks_request(std::string_view message) { return decode_request(message, decode_trade_ticks); }
+
+std::string encode_tick_request(const ProcessRequest& request) {
+  return encode_request(request, [&](std::string& out) { encode_trade_tick(request.ticks.tick_of(0), out); });
+}
+
+std::string encode_ticks_request(const ProcessRequest& request) {
+  return encode_request(request, [&](std::string& out) { encode_trade_ticks(request.ticks, out); });
+}
+
+ProcessResponse decode_process_response(std::string_view message) {
+  ProcessResponse response;
+  Reader reader(message);
+  while (reader.next()) {
+    switch (reader.field()) {
+      case 1:
+        response.bars.push_back(decode_bar(reader.bytes()));
+        break;
+      case 2:
+        response.rejected.push_back(decode_rejected(reader.bytes()));
+        break;
+      case 3:
+        response.producer_sequence = reader.uint();
+        break;
+      case 4:
+        response.epoch = reader.fixed<std::uint64_t>();
+        break;
+      case 5:
+        response.is_repeat = reader.uint() != 0;
+        break;
+      case 6:
+        response.processed_count = reader.uint();
+        break;
+      case 7:
+        response.duplicate_count = reader.uint();
+        break;
+      default:
+        reader.skip();
+    }
+  }
+  return response;
+}
+
+std::string encode_process_response(const ProcessResponse& response) {
+  std::string out;
+  Writer writer(out);
+  for (const Bar& bar : response.bars) encode_bar(writer, 1, bar);
+  for (const RejectedTick& rejected : response.rejected) {
+    const std::size_t start = writer.begin(2);
+    if (rejected.index != 0) writer.uint(1, rejected.index);
+    writer.uint(2, static_cast<std::uint64_t>(rejected.reason));
+    writer.bytes(3, rejected.message);
+    writer.end(start);
+  }
+  if (response.producer_sequence != 0) writer.uint(3, response.producer_sequence);
+  if (response.epoch != 0) writer.fixed(4, response.epoch);
+  if (response.is_repeat) writer.uint(5, 1);
+  if (response.processed_count != 0) writer.uint(6, response.processed_count);
+  if (response.duplicate_count != 0) writer.uint(7, response.duplicate_count);
+  return out;
+}
+
+}  // namespace alphaforge::wire

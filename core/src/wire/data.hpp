@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/reason.hpp"
+#include "model/bar.hpp"
+#include "model/trade_tick_batch.hpp"
+
+namespace alphaforge::wire {
+
+// alphaforge.data.v1.ProcessTradeTickRequest (one tick) and ProcessTradeTicksRequest (columns) differ in one field only.
+struct ProcessRequest {
+  std::string engine;                  // empty: "default"
+  std::optional<std::uint64_t> epoch;  // none: any
+  TradeTickBatch ticks;
+  std::string producer_id;  // empty: unnumbered
+  std::uint64_t producer_sequence = 0;
+  std::vector<std::string> bar_types;  // the wanted ones; empty: all
+};
+
+struct RejectedTick {
+  std::uint32_t index = 0;
+  Reason reason = Reason::INTERNAL;
+  std::string message;
+};
+
+// alphaforge.data.v1.ProcessTradeTickResponse and ProcessTradeTicksResponse, which are equal.
+struct ProcessResponse {
+  std::vector<Bar> bars;
+  std::vector<RejectedTick> rejected;
+  std::uint64_t producer_sequence = 0;
+  std::uint64_t epoch = 0;
+  bool is_repeat = false;
+  std::uint64_t processed_count = 0;
+  std::uint64_t duplicate_count = 0;
+};
+
+// Decoding throws InvalidArgument: MESSAGE_MALFORMED, and what the ticks throw.
+ProcessRequest decode_tick_request(std::string_view message);
+ProcessRequest decode_ticks_request(std::string_view message);
+std::string encode_tick_request(const ProcessRequest& request);  // of the first tick
+std::string encode_ticks_request(const ProcessRequest& request);
+
+ProcessResponse decode_process_response(std::string_view message);
+std::string encode_process_response(const ProcessResponse& response);
+
+}  // namespace alphaforge::wire

@@ -1,0 +1,277 @@
+#include "wire/trade_ticks.hpp"
+
+#include <algorithm>
+#include <array>
+#include <span>
+
+#include "base/decimal.hpp"
+#include "base/error.hpp"
+#include "model/names.hpp"
+#include "wire/reader.hpp"
+#include "wire/writer.hpp"
+
+namespace alphaforge::wire {
+namespace {
+
+constexpr std::array<std::int64_t, kPlaces + 1> kPowers = {1,       10,        100,        1'000,        10'000,
+                                                           100'000, 1'000'000, 10'000'000, 100'000'000, 1'000'000'000};
+
+// How one instrument's mantissas become those of nine places.
+struct Factors {
+  std::int64_t price = kUnit;
+  std::int64_t quantity = kUnit;
+  bool operator==(const Factors&) const = default;
+};
+
+// A number that its column can't hold.
+struct Overflow {
+  std::uint64_t row = 0;
+  std::string_view value;
+};
+
+// What is read before the columns can be understood: they may come in any order.
+struct RawColumns {
+  TradeTickBatch batch;
+  std::vector<Factors> factors;  // one for each instrument
+  std::vector<Overflow> price_overflows;
+  std::vector<Overflow> quantity_overflows;
+};
+
+std::int64_t factor_of(std::uint64_t exponent) {
+  if (exponent > kPlaces)
+    throw InvalidArgument(Reason::NUMBER_OUT_OF_RANGE, "an exponent is " + std::to_string(exponent) + "; expected 0 to 9");
+  return kPowers[kPlaces - exponent];
+}
+
+void read_instrument(std::string_view message, RawColumns& raw) {
+  std::string_view id;
+  Factors factors;
+  Reader reader(message);
+  while (reader.next()) {
+    switch (reader.field()) {
+      case 1:
+        id = reader.bytes();
+        break;
+      case 2:
+        factors.price = factor_of(reader.uint());
+        break;
+      case 3:
+        factors.quantity = factor_of(reader.uint());
+        break;
+      default:
+        reader.skip();
+    }
+  }
+  raw.batch.instrument_ids.emplace_back(id);
+  raw.factors.push_back(factors);
+}
+
+Overflow read_overflow(std::string_view message) {
+  Overflow overflow;
+  Reader reader(message);
+  while (reader.next()) {
+    switch (reader.field()) {
+      case 1:
+        overflow.row = reader.uint();
+        break;
+      case 2:
+        overflow.value = reader.bytes();
+        break;
+      default:
+        reader.skip();
+    }
+  }
+  return overflow;
+}
+
+RawColumns read_columns(std::string_view message) {
+  RawColumns raw;
+  TradeTickBatch& batch = raw.batch;
+  std::vector<std::uint64_t> sides;
+  Reader reader(message);
+  while (reader.next()) {
+    switch (reader.field()) {
+      case 1:
+        read_instrument(reader.bytes(), raw);
+        break;
+      case 2:
+        reader.append_varint(batch.instrument_index);
+        break;
+      case 3:
+        reader.append_fixed(batch.prices);
+        break;
+      case 4:
+        reader.append_fixed(batch.quantities);
+        break;
+      case 5:
+        reader.append_fixed(batch.ts_event);
+        break;
+      case 6:
+        reader.append_fixed(batch.ts_init);
+        break;
+      case 7:
+        reader.append_varint(sides);
+        break;
+      case 8:
+        batch.push_trade_id(reader.bytes());
+        break;
+      case 9:
+        raw.price_overflows.push_back(read_overflow(reader.bytes()));
+        break;
+      case 10:
+        raw.quantity_overflows.push_back(read_overflow(reader.bytes()));
+        break;
+      default:
+        reader.skip();
+    }
+  }
+  // A number beyond a byte is unknown too, and must not become a known one.
+  batch.sides.reserve(sides.size());
+  for (const std::uint64_t side : sides) batch.sides.push_back(side > 3 ? std::uint8_t{0} : static_cast<std::uint8_t>(side));
+  return raw;
+}
+
+// Multiplies each mantissa with its instrument's factor; `overflows(row, mantissa)` takes what does not fit.
+template <class FactorOf, class Overflows>
+void scale(std::vector<std::int64_t>& column, FactorOf factor_of_row, Overflows overflows) {
+  for (std::size_t row = 0; row < column.size(); ++row) {
+    std::int64_t scaled = 0;
+    const std::int64_t factor = factor_of_row(row);
+    if (__builtin_mul_overflow(column[row], factor, &scaled) || scaled == TradeTickBatch::kWide)
+      overflows(row, static_cast<int128>(column[row]) * factor);
+    else
+      column[row] = scaled;
+  }
+}
+
+void check_overflows(const std::vector<Overflow>& overflows, std::size_t rows) {
+  for (std::size_t i = 0; i < overflows.size(); ++i)
+    if (overflows[i].row >= rows || (i != 0 && overflows[i].row <= overflows[i - 1].row))
+      throw InvalidArgument(Reason::MESSAGE_MALFORMED, "overflows of a column must be by ascending index, within the column");
+}
+
+void scale_prices(RawColumns& raw) {
+  TradeTickBatch& batch = raw.batch;
+  // A mantissa at the place of an overflow means nothing, and must not fail.
+  for (const Overflow& overflow : raw.price_overflows) batch.prices[overflow.row] = 0;
+  scale(batch.prices, [&](std::size_t row) { return raw.factors[batch.instrument_of(row)].price; },
+        [](std::size_t, int128 mantissa) { price_of(mantissa, "price"); });
+  for (const Overflow& overflow : raw.price_overflows)
+    batch.prices[overflow.row] = price_of(parse_decimal(overflow.value, kPlaces, "price"), "price").mantissa;
+}
+
+void scale_quantities(RawColumns& raw) {
+  TradeTickBatch& batch = raw.batch;
+  for (const Overflow& overflow : raw.quantity_overflows) batch.quantities[overflow.row] = 0;
+  std::vector<TradeTickBatch::WideQuantity> wide;
+  scale(batch.quantities, [&](std::size_t row) { return raw.factors[batch.instrument_of(row)].quantity; },
+        [&](std::size_t row, int128 mantissa) { wide.push_back({row, mantissa}); });
+  for (const Overflow& overflow : raw.quantity_overflows)
+    wide.push_back({overflow.row, quantity_of(parse_decimal(overflow.value, kPlaces, "quantity"), "quantity").mantissa});
+  std::sort(wide.begin(), wide.end(), [](const auto& a, const auto& b) { return a.row < b.row; });
+  for (const auto& each : wide) batch.quantities[each.row] = TradeTickBatch::kWide;
+  batch.wide_quantities = std::move(wide);
+}
+
+}  // namespace
+
+TradeTickBatch decode_trade_ticks(std::string_view message) {
+  RawColumns raw = read_columns(message);
+  TradeTickBatch& batch = raw.batch;
+  if (batch.size() > kTicksPerMessageMax)
+    throw InvalidArgument(Reason::LIMIT_EXCEEDED, "a batch has " + std::to_string(batch.size()) + " ticks; at most " +
+                                                      std::to_string(kTicksPerMessageMax));
+  batch.validate_shape();
+  check_overflows(raw.price_overflows, batch.size());
+  check_overflows(raw.quantity_overflows, batch.size());
+  if (batch.size() != 0) {
+    scale_prices(raw);
+    scale_quantities(raw);
+  }
+  batch.validate_values();
+  return std::move(raw.batch);
+}
+
+void encode_trade_ticks(const TradeTickBatch& batch, std::string& out) {
+  out.reserve(out.size() + batch.size() * 37 + batch.trade_id_text.size());
+  Writer writer(out);
+  for (const std::string& id : batch.instrument_ids) {
+    const std::size_t start = writer.begin(1);
+    writer.bytes(1, id);
+    writer.uint(2, kPlaces);
+    writer.uint(3, kPlaces);
+    writer.end(start);
+  }
+  writer.packed_varint(2, std::span<const std::uint32_t>(batch.instrument_index));
+  writer.packed_fixed(3, std::span<const std::int64_t>(batch.prices));
+  writer.packed_fixed(4, std::span<const std::int64_t>(batch.quantities));
+  writer.packed_fixed(5, std::span<const std::int64_t>(batch.ts_event));
+  writer.packed_fixed(6, std::span<const std::int64_t>(batch.ts_init));
+  // Every side is a varint of one byte.
+  if (!batch.sides.empty())
+    writer.bytes(7, std::string_view(reinterpret_cast<const char*>(batch.sides.data()), batch.sides.size()));
+  for (std::size_t row = 0; row < batch.trade_id_ends.size(); ++row) writer.bytes(8, batch.trade_id_of(row));
+  for (const auto& wide : batch.wide_quantities) {
+    const std::size_t start = writer.begin(10);
+    writer.uint(1, wide.row);
+    writer.bytes(2, to_string(Quantity{wide.mantissa}));
+    writer.end(start);
+  }
+}
+
+TradeTick decode_trade_tick(std::string_view message) {
+  TradeTick tick;
+  std::string_view price;
+  std::string_view quantity;
+  std::uint64_t side = 0;
+  bool has_ts_init = false;
+  Reader reader(message);
+  while (reader.next()) {
+    switch (reader.field()) {
+      case 1:
+        tick.instrument_id = reader.bytes();
+        break;
+      case 2:
+        price = reader.bytes();
+        break;
+      case 3:
+        quantity = reader.bytes();
+        break;
+      case 4:
+        side = reader.uint();
+        break;
+      case 5:
+        tick.trade_id = reader.bytes();
+        break;
+      case 6:
+        tick.ts_event = static_cast<std::int64_t>(reader.uint());
+        break;
+      case 7:
+        tick.ts_init = static_cast<std::int64_t>(reader.uint());
+        has_ts_init = true;
+        break;
+      default:
+        reader.skip();
+    }
+  }
+  check_names(tick.instrument_id, tick.trade_id);
+  tick.price = price_of(parse_decimal(price, kPlaces, "price"), "price");
+  tick.quantity = quantity_of(parse_decimal(quantity, kPlaces, "quantity"), "quantity");
+  if (side > 3) throw InvalidArgument(Reason::ENUM_UNKNOWN, "aggressor_side " + std::to_string(side) + " is unknown");
+  tick.aggressor_side = side == 0 ? AggressorSide::kNone : static_cast<AggressorSide>(side);
+  if (!has_ts_init) tick.ts_init = tick.ts_event;
+  return tick;
+}
+
+void encode_trade_tick(const TradeTick& tick, std::string& out) {
+  Writer writer(out);
+  writer.bytes(1, tick.instrument_id);
+  writer.bytes(2, to_string(tick.price));
+  writer.bytes(3, to_string(tick.quantity));
+  writer.uint(4, static_cast<std::uint64_t>(tick.aggressor_side));
+  if (!tick.trade_id.empty()) writer.bytes(5, tick.trade_id);
+  writer.uint(6, static_cast<std::uint64_t>(tick.ts_event));
+  if (tick.ts_init != tick.ts_event) writer.uint(7, static_cast<std::uint64_t>(tick.ts_init));
+}
+
+}  // namespace alphaforge::wire
