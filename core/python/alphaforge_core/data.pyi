@@ -22,10 +22,9 @@ class DataEngine:
     def start(self) -> None:
         """In any state; a tick starts the engine too."""
 
-    def stop(self) -> list[alphaforge_core.model.Bar]:
+    def stop(self) -> None:
         """
-        In any state. With `flush_on_stop` open bars close as partial and are returned; otherwise they stay open and the next
-        tick goes on.
+        In any state. With `flush_on_stop` open bars close as partial; otherwise they stay open and the next tick goes on.
         """
 
     def flush(self) -> list[alphaforge_core.model.Bar]:
@@ -51,13 +50,6 @@ class DataEngine:
     @property
     def bar_types(self) -> list[str]:
         """The canonical names of its bar types, in configured order."""
-
-    def add_bar_types(self, names: Sequence[str]) -> None:
-        """
-        Appends the types that it lacks; their bars begin with the next tick.
-
-        Raises ValueError: BAR_TYPE_INVALID, SETTING_INVALID for more than 32 types.
-        """
 
     @property
     def epoch(self) -> int:
@@ -112,11 +104,6 @@ class DataEngine:
 
     def instruments(self) -> list[str]:
         """Their ids, in the order of first sight."""
-
-    def market_time(self, instrument_id: str) -> int | None:
-        """
-        The greatest ts_event accepted for it, and of advance_time(), nanoseconds; None where it was not traded.
-        """
 
     def statistics(self) -> DataEngineStatistics:
         """What has been counted so far."""
