@@ -65,6 +65,7 @@ check: build $(BUF)
 	$(BUF) breaking protos --against protos/released.binpb
 	python tools/gen.py --check
 	python -m tools.dashboards --check
+	python -m tools.metrics_page --check
 
 fix: build
 	ruff check --fix-only .
@@ -73,6 +74,7 @@ fix: build
 gen: build
 	python tools/gen.py
 	python -m tools.dashboards
+	python -m tools.metrics_page
 
 bench: build
 	python -m benchmarks

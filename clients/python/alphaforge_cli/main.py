@@ -9,9 +9,11 @@ import typer
 from alphaforge_core.errors import AlphaForgeError
 from rich.console import Console
 
+from alphaforge_cli.demo import demo
 from alphaforge_cli.ping import ping
 from alphaforge_cli.replay import replay
 from alphaforge_cli.stats import stats
+from alphaforge_cli.top import top
 from alphaforge_cli.up import up
 
 __all__ = ["app", "main"]
@@ -22,7 +24,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for verb in (up, replay, stats, ping):
+for verb in (up, replay, stats, top, ping, demo):
     app.command()(verb)
 
 

@@ -19,7 +19,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from alphaforge_cli.tables import bars_table, totals_table
 from alphaforge_cli.trades import Columns, TradeBlock, TradeFile
 
-__all__ = ["replay"]
+__all__ = ["paced", "replay", "speed_multiple"]
 
 PACE_SECONDS = 0.05
 ERRORS = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -66,7 +66,7 @@ def replay(
     """
     if reset and engine is None:
         raise typer.BadParameter("--reset empties a named engine; name it by --engine")
-    multiple = _multiple(speed)
+    multiple = speed_multiple(speed)
     bar_types = list(dict.fromkeys(str(BarType(text.strip())) for text in bars.split(",")))
     trades = TradeFile(file, _columns(column or []), instrument, limit, strict)
     name = engine or f"replay-{uuid.uuid4().hex[:12]}"
@@ -115,12 +115,12 @@ def _with_progress(trades: TradeFile, multiple: float | None) -> Iterator[TradeB
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=ERRORS, transient=True) as progress:
         task = progress.add_task(trades.path.name, total=1.0)
-        for block in trades.blocks() if multiple is None else _paced(trades.blocks(), multiple):
+        for block in trades.blocks() if multiple is None else paced(trades.blocks(), multiple):
             yield block
             progress.update(task, completed=trades.fraction_read)
 
 
-def _paced(blocks: Iterator[TradeBlock], multiple: float) -> Iterator[TradeBlock]:
+def paced(blocks: Iterator[TradeBlock], multiple: float) -> Iterator[TradeBlock]:
     """Cuts blocks where the market's clock, `multiple` times as fast, has not come to the next tick yet."""
     market_start: int | None = None
     wall_start = time.monotonic()
@@ -139,7 +139,8 @@ def _paced(blocks: Iterator[TradeBlock], multiple: float) -> Iterator[TradeBlock
             first = due
 
 
-def _multiple(speed: str) -> float | None:
+def speed_multiple(speed: str) -> float | None:
+    """What `--speed` says: None for max, else how many times as fast as the market."""
     if speed == "max":
         return None
     try:

@@ -28,7 +28,7 @@ namespace alphaforge::execution {
   X(avg_execution_latency_ms, gauge, "ms", "Mean time from a submission's receipt to its acknowledgement.")          \
   X(total_volume, counter, "units", "Sum of the filled quantities.")                                                 \
   X(total_notional, counter, "value", "Sum of price x quantity over all fills.")                                     \
-  X(total_commission, counter, "value", "Sum of the commissions; rebates make it smaller.")
+  X(total_commission, gauge, "value", "Sum of the commissions; rebates make it smaller.")
 
 #define ALPHAFORGE_EXECUTION_COUNTERS(X) \
   ALPHAFORGE_EXECUTION_COUNTS(X)         \

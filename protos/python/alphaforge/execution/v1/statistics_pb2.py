@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(alphaforge/execution/v1/statistics.proto\x12\x17\x61lphaforge.execution.v1\"\x86\x03\n\x13\x45xecutionStatistics\x12\x18\n\x10orders_submitted\x18\x01 \x01(\x04\x12\x15\n\rorders_filled\x18\x02 \x01(\x04\x12\x18\n\x10orders_cancelled\x18\x03 \x01(\x04\x12\x12\n\nfill_ratio\x18\x04 \x01(\x01\x12 \n\x18\x61vg_execution_latency_ms\x18\x05 \x01(\x01\x12\x14\n\x0ctotal_volume\x18\x06 \x01(\t\x12\x18\n\x10total_commission\x18\x07 \x01(\t\x12\x17\n\x0forders_rejected\x18\x08 \x01(\x04\x12\x13\n\x0borders_open\x18\t \x01(\x04\x12\x1f\n\x17orders_partially_filled\x18\n \x01(\x04\x12\x16\n\x0etotal_notional\x18\x0b \x01(\t\x12\r\n\x05\x66ills\x18\x0c \x01(\x04\x12\x17\n\x0fticks_processed\x18\r \x01(\x04\x12\x16\n\x0eticks_rejected\x18\x0e \x01(\x04\x12\x17\n\x0f\x64uplicate_ticks\x18\x0f \x01(\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(alphaforge/execution/v1/statistics.proto\x12\x17\x61lphaforge.execution.v1\"\xf5\x03\n\x13\x45xecutionStatistics\x12\x18\n\x10orders_submitted\x18\x01 \x01(\x04\x12\x15\n\rorders_filled\x18\x02 \x01(\x04\x12\x18\n\x10orders_cancelled\x18\x03 \x01(\x04\x12\x12\n\nfill_ratio\x18\x04 \x01(\x01\x12 \n\x18\x61vg_execution_latency_ms\x18\x05 \x01(\x01\x12\x14\n\x0ctotal_volume\x18\x06 \x01(\t\x12\x18\n\x10total_commission\x18\x07 \x01(\t\x12\x17\n\x0forders_rejected\x18\x08 \x01(\x04\x12\x13\n\x0borders_open\x18\t \x01(\x04\x12\x1f\n\x17orders_partially_filled\x18\n \x01(\x04\x12\x16\n\x0etotal_notional\x18\x0b \x01(\t\x12\r\n\x05\x66ills\x18\x0c \x01(\x04\x12\x17\n\x0fticks_processed\x18\r \x01(\x04\x12\x16\n\x0eticks_rejected\x18\x0e \x01(\x04\x12\x17\n\x0f\x64uplicate_ticks\x18\x0f \x01(\x04\x12\x13\n\x0binstruments\x18\x10 \x01(\x04\x12\x12\n\nstrategies\x18\x11 \x01(\x04\x12\x13\n\x0borders_kept\x18\x12 \x01(\x04\x12\x13\n\x0b\x65vents_kept\x18\x13 \x01(\x04\x12\x1a\n\x12memory_usage_bytes\x18\x14 \x01(\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'alphaforge.execution.v1.sta
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_EXECUTIONSTATISTICS']._serialized_start=70
-  _globals['_EXECUTIONSTATISTICS']._serialized_end=460
+  _globals['_EXECUTIONSTATISTICS']._serialized_end=571
 # @@protoc_insertion_point(module_scope)

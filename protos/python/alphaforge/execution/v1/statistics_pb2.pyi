@@ -37,6 +37,11 @@ class ExecutionStatistics(_message.Message):
     TICKS_PROCESSED_FIELD_NUMBER: _builtins.int
     TICKS_REJECTED_FIELD_NUMBER: _builtins.int
     DUPLICATE_TICKS_FIELD_NUMBER: _builtins.int
+    INSTRUMENTS_FIELD_NUMBER: _builtins.int
+    STRATEGIES_FIELD_NUMBER: _builtins.int
+    ORDERS_KEPT_FIELD_NUMBER: _builtins.int
+    EVENTS_KEPT_FIELD_NUMBER: _builtins.int
+    MEMORY_USAGE_BYTES_FIELD_NUMBER: _builtins.int
     orders_submitted: _builtins.int
     """Orders submitted, rejected ones included."""
     orders_filled: _builtins.int
@@ -67,6 +72,16 @@ class ExecutionStatistics(_message.Message):
     """Ticks understood and refused."""
     duplicate_ticks: _builtins.int
     """Ticks dropped because they had been seen."""
+    instruments: _builtins.int
+    """Instruments with state."""
+    strategies: _builtins.int
+    """Strategies with state."""
+    orders_kept: _builtins.int
+    """Orders remembered, final ones included."""
+    events_kept: _builtins.int
+    """Order events held for subscribers to resume."""
+    memory_usage_bytes: _builtins.int
+    """Bytes held for orders, events and duplicate windows, estimated."""
     def __init__(
         self,
         *,
@@ -85,10 +100,15 @@ class ExecutionStatistics(_message.Message):
         ticks_processed: _builtins.int = ...,
         ticks_rejected: _builtins.int = ...,
         duplicate_ticks: _builtins.int = ...,
+        instruments: _builtins.int = ...,
+        strategies: _builtins.int = ...,
+        orders_kept: _builtins.int = ...,
+        events_kept: _builtins.int = ...,
+        memory_usage_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["avg_execution_latency_ms", b"avg_execution_latency_ms", "duplicate_ticks", b"duplicate_ticks", "fill_ratio", b"fill_ratio", "fills", b"fills", "orders_cancelled", b"orders_cancelled", "orders_filled", b"orders_filled", "orders_open", b"orders_open", "orders_partially_filled", b"orders_partially_filled", "orders_rejected", b"orders_rejected", "orders_submitted", b"orders_submitted", "ticks_processed", b"ticks_processed", "ticks_rejected", b"ticks_rejected", "total_commission", b"total_commission", "total_notional", b"total_notional", "total_volume", b"total_volume"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["avg_execution_latency_ms", b"avg_execution_latency_ms", "duplicate_ticks", b"duplicate_ticks", "events_kept", b"events_kept", "fill_ratio", b"fill_ratio", "fills", b"fills", "instruments", b"instruments", "memory_usage_bytes", b"memory_usage_bytes", "orders_cancelled", b"orders_cancelled", "orders_filled", b"orders_filled", "orders_kept", b"orders_kept", "orders_open", b"orders_open", "orders_partially_filled", b"orders_partially_filled", "orders_rejected", b"orders_rejected", "orders_submitted", b"orders_submitted", "strategies", b"strategies", "ticks_processed", b"ticks_processed", "ticks_rejected", b"ticks_rejected", "total_commission", b"total_commission", "total_notional", b"total_notional", "total_volume", b"total_volume"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

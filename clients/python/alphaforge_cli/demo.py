@@ -1,0 +1,172 @@
+"""`alphaforge demo`: a market and a small strategy, so that there is something to look at."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from alphaforge_client.aio.cache import GenericCache
+from alphaforge_client.aio.data import DataEngine, DataEngineConfig, Gap
+from alphaforge_client.aio.execution import ExecutionEngine, ExecutionEngineConfig
+from alphaforge_client.errors import AlphaForgeError, DeadlineExceeded, Unavailable
+from alphaforge_core.model import TradeTickBatch
+from rich.console import Console
+
+from alphaforge_cli.demo_market import SyntheticMarket
+from alphaforge_cli.demo_trader import MAX_ORDER_QUANTITY, Trader
+from alphaforge_cli.replay import paced, speed_multiple
+from alphaforge_cli.trades import Columns, TradeFile
+
+__all__ = ["demo"]
+
+NAME = "demo"
+BAR_TYPES = ("1s", "1min", "100tick", "500volume", "1000000dollar")
+TRADED_BARS = "1s"
+BATCH_SECONDS = 0.05
+REPORT_SECONDS = 10.0
+RETRY_SECONDS = 1.0
+
+# Small enough that entries must make room for others, and short enough that some expire first.
+CACHE_SIZE = 2_000
+REMEMBERED_PER_BATCH = 20
+REMEMBERED_SECONDS = 60.0
+QUOTE_SECONDS = 1.5
+
+CONSOLE = Console(highlight=False, soft_wrap=True)
+
+
+def demo(
+    seed: Annotated[int, typer.Option(help="The same seed draws the same market.")] = 7,
+    rate: Annotated[float, typer.Option(help="Synthetic trades per second.", min=1, max=100_000)] = 2_000,
+    file: Annotated[
+        Path | None,
+        typer.Option(help="Trades of your own instead: .csv, .csv.gz or .parquet.", exists=True, dir_okay=False),
+    ] = None,
+    instrument: Annotated[str | None, typer.Option(help="Names the instrument of a file without that column.")] = None,
+    speed: Annotated[str, typer.Option(help="Of a file: max, or a multiple of the market's own pace.")] = "1x",
+    duration: Annotated[float | None, typer.Option(help="Stop after so many seconds.", min=0.1)] = None,
+) -> None:
+    """Feed a market to the data service and trade on its bars, until Ctrl-C, SIGTERM or the end of the file.
+
+    Uses engines named "demo" on all three services and leaves everybody else's alone. Outages are waited for.
+    """
+    if file is None:
+        batches = _synthetic(SyntheticMarket(seed, rate))
+    else:
+        batches = _from_file(TradeFile(file, Columns(), instrument, None, False), speed_multiple(speed))
+    # A file's times are not the wall clock's, which would close its bars before their trades come.
+    config = DataEngineConfig(bar_types=BAR_TYPES, live_clock=file is None)
+    asyncio.run(_run(batches, config, seed, duration))
+
+
+async def _run(
+    batches: AsyncIterator[TradeTickBatch], config: DataEngineConfig, seed: int, duration: float | None
+) -> None:
+    limits = ExecutionEngineConfig(
+        max_order_quantity=MAX_ORDER_QUANTITY, maker_commission_rate="0.0001", taker_commission_rate="0.0004"
+    )
+    async with AsyncExitStack() as stack:
+        cache = await stack.enter_async_context(GenericCache(CACHE_SIZE, REMEMBERED_SECONDS, name=NAME))
+        data = DataEngine(config, name=NAME)
+        stack.push_async_callback(data.close)
+        venue = await stack.enter_async_context(ExecutionEngine(limits, name=NAME))
+        trader = Trader(cache, venue, seed)
+        sent: Counter[str] = Counter()
+        feed = asyncio.ensure_future(_feed(batches, data, cache, sent))
+        others = [
+            asyncio.ensure_future(task) for task in (_trade(data, trader), _follow(venue, sent), _report(sent, trader))
+        ]
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, feed.cancel)
+        done, _ = await asyncio.wait((feed, *others), timeout=duration, return_when=asyncio.FIRST_COMPLETED)
+        for task in (feed, *others):
+            task.cancel()
+        await asyncio.wait((feed, *others))
+        with suppress(AlphaForgeError):
+            await trader.stop()
+        for task in done:
+            if not task.cancelled():
+                task.result()
+    _print(sent, trader.counts)
+
+
+async def _feed(
+    batches: AsyncIterator[TradeTickBatch], data: DataEngine, cache: GenericCache, sent: Counter[str]
+) -> None:
+    async for batch in batches:
+        await _patiently(lambda batch=batch: data.process_batch(batch))
+        sent["ticks"] += len(batch)
+        await _patiently(lambda batch=batch: _remember(cache, batch, sent["ticks"]))
+
+
+async def _remember(cache: GenericCache, batch: TradeTickBatch, count: int) -> None:
+    """The last trades by their number, and the last price; then looks some up, of which older ones have made room."""
+    first = max(0, len(batch) - REMEMBERED_PER_BATCH)
+    ticks = list(batch[first:])
+    await cache.put_many({f"trade:{count - index}": tick.price for index, tick in enumerate(ticks)})
+    for tick in ticks[-1:]:
+        await cache.put(f"quote:{tick.instrument_id}", tick.price, ttl=QUOTE_SECONDS)
+        await cache.get(f"quote:{tick.instrument_id}")
+    await cache.get_many([f"trade:{count - step * 293}" for step in range(REMEMBERED_PER_BATCH)])
+
+
+async def _trade(data: DataEngine, trader: Trader) -> None:
+    subscription = data.subscribe_bars(bar_types=[TRADED_BARS])
+    async for bar in subscription:
+        if isinstance(bar, Gap):
+            trader.counts["gaps"] += 1
+        else:
+            await _patiently(lambda bar=bar: trader.on_bar(bar))
+
+
+async def _follow(venue: ExecutionEngine, sent: Counter[str]) -> None:
+    async for event in venue.subscribe_order_events():
+        sent["gaps" if isinstance(event, Gap) else "events"] += 1
+
+
+async def _report(sent: Counter[str], trader: Trader) -> None:
+    while True:
+        await asyncio.sleep(REPORT_SECONDS)
+        _print(sent, trader.counts)
+
+
+def _print(*counts: Counter[str]) -> None:
+    CONSOLE.print(", ".join(f"{name} {count:,}" for each in counts for name, count in sorted(each.items())))
+
+
+async def _patiently(call: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+    """Once done, or once a service that was away is back: what was not taken during its absence is given up."""
+    try:
+        await call()
+    except (Unavailable, DeadlineExceeded) as error:
+        CONSOLE.print(f"[yellow]{error}[/]")
+        await asyncio.sleep(RETRY_SECONDS)
+
+
+async def _synthetic(market: SyntheticMarket) -> AsyncIterator[TradeTickBatch]:
+    start = time.time_ns()
+    while True:
+        await asyncio.sleep(BATCH_SECONDS)
+        now = time.time_ns()
+        yield market.trades(start, now)
+        start = now
+
+
+async def _from_file(trades: TradeFile, multiple: float | None) -> AsyncIterator[TradeTickBatch]:
+    """Reading and waiting are a thread's, so that the strategy goes on meanwhile."""
+    blocks = trades.blocks() if multiple is None else paced(trades.blocks(), multiple)
+    while (block := await asyncio.to_thread(_next, blocks)) is not None:
+        yield block
+
+
+def _next(blocks: Iterator[Any]) -> TradeTickBatch | None:
+    block = next(blocks, None)
+    return None if block is None else block.batch

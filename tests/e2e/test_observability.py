@@ -1,0 +1,98 @@
+"""Every series that a dashboard or a rule names is there, and every panel has data, while the demo runs."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.prometheus import DASHBOARDS, OBSERVABILITY, ROOT, Prometheus, named_series, wait_until
+from tests.support.stack import NOUNS, Stack, free_ports, running_stack
+
+CHECK_DASHBOARD = ROOT.parent / "shared/tools/check_dashboard.py"
+TOOLS = f"{ROOT / '.tools/bin'}:/usr/bin:/usr/local/bin"
+
+
+def tool(name: str) -> str:
+    found = shutil.which(name, path=TOOLS)
+    if found is None:
+        pytest.skip(f"{name} is not installed (Debian's package prometheus has it; .ci/run fetches it)")
+    return found
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with running_stack(tmp_path_factory.mktemp("stack")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def demo(stack: Stack) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "alphaforge_cli", "demo", "--rate", "1000"]
+    environment = {"PATH": "/usr/bin:/bin", **stack.environment()}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+            output = process.communicate(timeout=20)[0]
+            print(output)
+    assert process.returncode == 0, output
+
+
+@pytest.fixture(scope="module")
+def prometheus(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    """The committed configuration, looking at this stack five times as often."""
+    binary = tool("prometheus")
+    folder = tmp_path_factory.mktemp("prometheus")
+    (port,) = free_ports(1)
+    shutil.copytree(OBSERVABILITY / "rules", folder / "rules")
+    config = (OBSERVABILITY / "prometheus.yml").read_text().replace("interval: 5s", "interval: 1s")
+    config = config.replace("timeout: 4s", "timeout: 1s").replace("localhost:9090", f"127.0.0.1:{port}")
+    for noun, default in zip(NOUNS, (9151, 9152, 9153), strict=True):
+        config = config.replace(f"{noun}:{default}", f"127.0.0.1:{stack.metrics_ports[noun]}")
+    (folder / "prometheus.yml").write_text(config)
+    command = [binary, f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
+    command.append(f"--web.listen-address=127.0.0.1:{port}")
+    with (folder / "log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+        try:
+            server = Prometheus(f"http://127.0.0.1:{port}")
+            wait_until(lambda: all(server.up().values()), 30, f"targets up, see {folder}/log")
+            yield server
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+@pytest.mark.parametrize("noun", NOUNS)
+def test_metrics_follow_prometheus_conventions(stack: Stack, noun: str) -> None:
+    promtool = tool("promtool")
+    with urllib.request.urlopen(f"http://127.0.0.1:{stack.metrics_ports[noun]}/metrics") as answer:
+        text = answer.read()
+    result = subprocess.run((promtool, "check", "metrics"), input=text, capture_output=True, check=False)
+    assert result.returncode == 0, (result.stdout + result.stderr).decode()
+
+
+def test_every_series_that_is_named_anywhere_exists(prometheus: Prometheus, demo: subprocess.Popen[str]) -> None:
+    names = named_series()
+    assert len(names) > 50
+    wait_until(lambda: names <= prometheus.series(), 40, f"all of {sorted(names - prometheus.series())}")
+    assert prometheus.broken_rules() == []
+    assert demo.poll() is None
+
+
+@pytest.mark.skipif(not CHECK_DASHBOARD.is_file(), reason="needs ../shared/tools/check_dashboard.py")
+@pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda path: path.stem)
+def test_every_panel_has_data_under_load(prometheus: Prometheus, demo: subprocess.Popen[str], dashboard: Path) -> None:
+    wait_until(lambda: prometheus.value("sum(rate(alphaforge_execution_fills_total[1m]))"), 30, "fills")
+    command = [sys.executable, str(CHECK_DASHBOARD), "--prometheus", prometheus.url, str(dashboard)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout
+    assert demo.poll() is None

@@ -1,0 +1,177 @@
+"""The compose stack, brought up for real from images built here: healthy, watched, and nothing lost when it is killed.
+
+Builds images and starts containers, which takes minutes: `.ci/run` asks for it by TEST_STACK=1.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alphaforge_client.cache import GenericCache
+from alphaforge_client.data import DataEngine, DataEngineConfig
+from alphaforge_client.execution import ExecutionEngine, Order, OrderSide, TimeInForce
+from alphaforge_client.model import Price, Quantity, TradeTick
+
+from tests.support.docker import docker_environment
+from tests.support.prometheus import DASHBOARDS, Prometheus, wait_until
+from tests.support.stack import NOUNS, free_ports
+
+ROOT = Path(__file__).parents[2]
+CHECK_DASHBOARD = ROOT.parent / "shared/tools/check_dashboard.py"
+
+pytestmark = [
+    pytest.mark.skipif(
+        os.environ.get("TEST_STACK") != "1", reason="takes minutes: set TEST_STACK=1, as .ci/run does, to run it"
+    ),
+    pytest.mark.timeout(900),
+]
+
+PORTS = {"cache": 50051, "data": 50052, "execution": 50053, "prometheus": 9090}
+
+
+class Compose:
+    """The stack under a name, ports and images of its own, so that it can run beside another one."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self.ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+        override = {
+            "services": {
+                **{name: {"ports": [f"127.0.0.1:{self.ports[name]}:{port}"]} for name, port in PORTS.items()},
+                "demo": {},
+            }
+        }
+        self._override = folder / "override.yml"
+        # The tag replaces the list of ports, which JSON alone would add to.
+        self._override.write_text(json.dumps(override, indent=1).replace('"ports": [', '"ports": !override ['))
+        self._environment = {**environment, "COMPOSE_PROFILES": "demo"}
+        self._project = f"alphaforge-test-{os.getpid()}"
+
+    def run(self, *arguments: str, check: bool = True) -> str:
+        command = ("docker", "compose", "--project-name", self._project, "--file", "docker-compose.yml")
+        command += ("--file", str(self._override))
+        result = subprocess.run(
+            (*command, *arguments), cwd=ROOT, env=self._environment, capture_output=True, text=True, check=False
+        )
+        assert not check or result.returncode == 0, f"{' '.join(arguments)}: {result.stdout}{result.stderr}"[-6000:]
+        return result.stdout
+
+    def inspect(self, service: str) -> dict[str, Any]:
+        container = self.run("ps", "--all", "--quiet", service).strip()
+        command = ("docker", "inspect", container)
+        answer = subprocess.run(command, env=self._environment, capture_output=True, text=True, check=True)
+        described: dict[str, Any] = json.loads(answer.stdout)[0]
+        return described
+
+    def target(self, noun: str) -> str:
+        return f"127.0.0.1:{self.ports[noun]}"
+
+
+@pytest.fixture(scope="module")
+def compose(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
+    with docker_environment() as environment:
+        stack = Compose(tmp_path_factory.mktemp("compose"), environment)
+        started = time.monotonic()
+        try:
+            stack.run("build")
+            built = time.monotonic()
+            stack.run("up", "--detach", "--no-build", "--wait", "--wait-timeout", "120")
+            print(f"images in {built - started:.0f} s, healthy {time.monotonic() - built:.0f} s later")
+            yield stack
+        finally:
+            print(stack.run("logs", "--tail", "40", check=False))
+            stack.run("down", "--volumes", "--timeout", "20", check=False)
+
+
+@pytest.fixture(scope="module")
+def prometheus(compose: Compose) -> Prometheus:
+    return Prometheus(f"http://127.0.0.1:{compose.ports['prometheus']}")
+
+
+@pytest.mark.parametrize("service", [*NOUNS, "demo"])
+def test_containers_are_confined(compose: Compose, service: str) -> None:
+    container = compose.inspect(service)
+    host = container["HostConfig"]
+    assert container["Config"]["User"] == "10001:10001"
+    assert host["ReadonlyRootfs"]
+    assert host["CapDrop"] == ["ALL"]
+    assert host["Init"]
+    assert host["Memory"] > 0
+    assert host["NanoCpus"] > 0
+    assert container["Config"]["StopTimeout"] >= 10
+
+
+def test_the_three_services_run_one_small_image(compose: Compose) -> None:
+    images = {compose.inspect(noun)["Image"] for noun in NOUNS}
+    assert len(images) == 1
+
+
+def test_targets_are_up_rules_work_and_every_panel_has_data(prometheus: Prometheus) -> None:
+    wait_until(lambda: all(prometheus.up().values()), 30, "all targets up")
+    assert set(prometheus.up()) == {*NOUNS, "prometheus"}
+    wait_until(lambda: prometheus.value("sum(rate(alphaforge_execution_fills_total[1m]))"), 60, "fills of the demo")
+    assert prometheus.broken_rules() == []
+    if CHECK_DASHBOARD.is_file():
+        command = (sys.executable, CHECK_DASHBOARD, "--prometheus", prometheus.url, *DASHBOARDS)
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stdout
+    assert {alert for alert, _ in prometheus.firing()} <= {"AlphaForgeCallsSlow"}
+
+
+def tick(number: int) -> TradeTick:
+    time_ns = 1_700_000_000_000_000_000 + number * 1_000_000_000
+    return TradeTick("KILLED", Price(100 + number), Quantity(1), "BUY", f"{number}", time_ns, time_ns)
+
+
+def test_what_was_acknowledged_survives_a_kill_which_raises_its_alert(compose: Compose, prometheus: Prometheus) -> None:
+    config = DataEngineConfig(bar_types=["10tick"])
+    data = DataEngine(config, name="killed", target=compose.target("data"))
+    venue = ExecutionEngine(name="killed", target=compose.target("execution"))
+    cache = GenericCache(name="killed", target=compose.target("cache"))
+    bars = data.process_trade_ticks([tick(number) for number in range(25)])
+    order_ids = venue.submit_orders(
+        [Order.limit("KILLED", OrderSide.Buy, 1.0, 50.0 + n, TimeInForce.GoodTillCancel, "s") for n in range(20)]
+    )
+    cache.put("key", "value")
+    assert len(bars) == 2
+
+    compose.run("kill", *NOUNS)
+    wait_until(
+        lambda: {("AlphaForgeServiceDown", noun) for noun in NOUNS} <= prometheus.firing(), 60, "an alert for each"
+    )
+    compose.run("up", "--detach", "--no-build", "--wait", "--wait-timeout", "120")
+
+    assert data.statistics(timeout=10.0).ticks_processed == 25
+    assert data.get_bars("KILLED", "10tick") == list(bars)
+    assert [order.order_id for order in venue.get_active_orders("s")] == order_ids
+    cache.put("key", "again")
+    assert cache.get("key") == "again"
+    data.process_trade_ticks([tick(number) for number in range(25, 30)])
+    assert data.statistics().ticks_processed == 30
+    wait_until(lambda: not prometheus.firing() & {("AlphaForgeServiceDown", n) for n in NOUNS}, 60, "the alerts' end")
+    for engine in (data, venue, cache):
+        engine.close()
+
+
+def test_the_demo_and_prometheus_come_back_after_a_kill(compose: Compose, prometheus: Prometheus) -> None:
+    before = prometheus.value("alphaforge_execution_fills_total") is not None
+    compose.run("kill", "demo", "prometheus")
+    compose.run("up", "--detach", "--no-build", "--wait", "--wait-timeout", "120")
+    wait_until(lambda: all(prometheus.up().values()), 30, "all targets up again")
+    assert before
+    wait_until(lambda: prometheus.value("sum(rate(alphaforge_data_ticks_processed_total[30s]))"), 60, "ticks again")
+    compose.run("stop", "demo")
+    assert compose.inspect("demo")["State"]["ExitCode"] == 0
+
+
+def test_a_stop_ends_cleanly_within_the_grace_period(compose: Compose) -> None:
+    compose.run("stop", *NOUNS)
+    for noun in NOUNS:
+        assert compose.inspect(noun)["State"]["ExitCode"] == 0, noun

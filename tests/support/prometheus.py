@@ -1,0 +1,82 @@
+"""What tests ask of a running Prometheus, over its HTTP API."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+ROOT = Path(__file__).parents[2]
+OBSERVABILITY = ROOT / "observability"
+DASHBOARDS = sorted((OBSERVABILITY / "grafana/dashboards").glob("*.json"))
+
+# What each of the services' jobs must have in every scrape, and what Prometheus itself makes.
+_OWN_PREFIXES = ("alphaforge_", "grpc_server_", "process_", "python_", "up")
+
+
+class Prometheus:
+    """A server at `url`."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def get(self, path: str, **query: str) -> Any:
+        """The `data` of an answer of /api/v1."""
+        url = f"{self.url}/api/v1/{path}?{urllib.parse.urlencode(query)}"
+        with urllib.request.urlopen(url, timeout=10) as reply:
+            return json.load(reply)["data"]
+
+    def value(self, query: str) -> float | None:
+        """The first sample of an instant query, None where there is none."""
+        result = self.get("query", query=query)["result"]
+        return float(result[0]["value"][1]) if result else None
+
+    def series(self) -> set[str]:
+        """Every name that was ever scraped or recorded."""
+        return set(self.get("label/__name__/values"))
+
+    def up(self) -> dict[str, bool]:
+        """Each job, and whether its last scrape succeeded."""
+        return {target["labels"]["job"]: target["health"] == "up" for target in self.get("targets")["activeTargets"]}
+
+    def firing(self) -> set[tuple[str, str]]:
+        """The alerts that fire now: name and job, or engine."""
+        return {
+            (alert["labels"]["alertname"], alert["labels"].get("job") or alert["labels"].get("engine", ""))
+            for alert in self.get("alerts")["alerts"]
+            if alert["state"] == "firing"
+        }
+
+    def broken_rules(self) -> list[str]:
+        """The rules whose evaluation fails."""
+        rules = [rule for group in self.get("rules")["groups"] for rule in group["rules"]]
+        assert rules
+        return [f"{rule['name']}: {rule.get('lastError')}" for rule in rules if rule["health"] == "err"]
+
+
+def wait_until(condition: Callable[[], T], seconds: float, what: str, every: float = 0.5) -> T:
+    """The first true answer of `condition`; AssertionError when none comes in time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            if answer := condition():
+                return answer
+        except OSError:
+            pass  # not there yet
+        assert time.monotonic() < deadline, f"{what}: not within {seconds:g} s"
+        time.sleep(every)
+
+
+def named_series() -> set[str]:
+    """Every series that a dashboard or a rule names, recorded ones included."""
+    texts = [path.read_text() for path in (*DASHBOARDS, *(OBSERVABILITY / "rules").glob("*.yml"))]
+    prefixes = "|".join(_OWN_PREFIXES[:-1])
+    names = {name for text in texts for name in re.findall(rf"(?<![\w:])(?:{prefixes})\w+\b(?!:)", text)}
+    return names | {name for text in texts for name in re.findall(r"\b(?:job\w*|engine):\w+:\w+\b", text)}
