@@ -237,12 +237,12 @@ def test_a_time_to_live_must_be_above_zero(api: Api, ttl: float) -> None:
     with pytest.raises(ValueError):
         cache.put("k", 1, ttl=ttl)
     with pytest.raises(ValueError):
-        api.cache.GenericCache(default_ttl=ttl)
+        api.make_cache(default_ttl=ttl)
 
 
 def test_limits_on_sizes(api: Api) -> None:
     with pytest.raises(ValueError):
-        api.cache.GenericCache(max_size=0)
+        api.make_cache(max_size=0)
     cache = api.make_cache()
     cache.put("k" * 1024, b"x" * (4 * 2**20 - 64))
     for key, value in (("", 1), ("k" * 1025, 1), ("k", b"x" * (4 * 2**20 + 1))):

@@ -10,6 +10,8 @@ from typing import Any
 
 from tests.support.stack import Stack
 
+MODULES = ("cache", "data", "errors", "execution", "model", "time")
+
 
 class Api:
     """`cache`, `data`, `execution`, `model`, `time` and `errors` are the documented modules.
@@ -21,10 +23,12 @@ class Api:
     def __init__(self, package: str, stack: Stack | None) -> None:
         self.stack = stack
         self.cleanup = ExitStack()
-        self.cache, self.data, self.execution, self.model, self.time = (
-            importlib.import_module(f"{package}.{name}") for name in ("cache", "data", "execution", "model", "time")
-        )
-        self.errors: ModuleType = importlib.import_module("alphaforge_core.errors")
+        self.package = package
+
+    def __getattr__(self, name: str) -> ModuleType:
+        if name not in MODULES:
+            raise AttributeError(name)
+        return importlib.import_module(f"{self.package}.{name}")
 
     @property
     def remote(self) -> bool:
