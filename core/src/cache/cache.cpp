@@ -9,6 +9,10 @@
 #include "base/error.hpp"
 #include "wire/cache.hpp"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 namespace alphaforge::cache {
 
 namespace {
@@ -44,8 +48,10 @@ std::uint64_t Cache::put_many(std::span<const Item> items, std::int64_t expires_
 }
 
 std::uint64_t Cache::erase_many(std::span<const HashedKey> keys, std::int64_t now_ns) {
+  const std::uint64_t before = memory_bytes();
   std::uint64_t erased = 0;
   in_pieces(keys, [&](Table& table, const HashedKey& key) { erased += table.erase(key, now_ns) ? 1 : 0; });
+  give_back(before);
   return erased;
 }
 
@@ -79,9 +85,25 @@ KeyPage Cache::keys(std::string_view prefix, std::size_t limit, std::string_view
 }
 
 void Cache::clear(std::int64_t now_ns) {
-  release_expired(now_ns);
+  const std::uint64_t before = memory_bytes();
+  while (!with([&](Table& table) { return table.release_expired(now_ns, kPiece); })) {
+  }
+  std::unique_ptr<Storage> old = with([](Table& table) { return table.clear(); });
   // The entries are freed here, after the lock.
-  const std::unique_ptr<Storage> old = with([](Table& table) { return table.clear(); });
+  old.reset();
+  give_back(before);
+}
+
+std::uint64_t Cache::memory_bytes() {
+  return with([](Table& table) { return table.counters().estimated_memory_bytes; });
+}
+
+// glibc keeps what is freed among what is not. Finding it takes some milliseconds, which only a large release is worth.
+void Cache::give_back(std::uint64_t memory_before) {
+#ifdef __GLIBC__
+  constexpr std::uint64_t kWorthwhileBytes = 16 * 1024 * 1024;
+  if (memory_before > memory_bytes() + kWorthwhileBytes) malloc_trim(0);
+#endif
 }
 
 void Cache::resize(const Settings& settings, std::int64_t now_ns) {
@@ -91,12 +113,15 @@ void Cache::resize(const Settings& settings, std::int64_t now_ns) {
 }
 
 void Cache::release_expired(std::int64_t now_ns) {
+  const std::uint64_t before = memory_bytes();
   while (!with([&](Table& table) { return table.release_expired(now_ns, kPiece); })) {
   }
+  give_back(before);
 }
 
 Counters Cache::counters(std::int64_t now_ns) {
-  // Others may have gone past `now_ns` meanwhile: the last piece and the counts are one.
+  release_expired(now_ns);
+  // What has expired since, by the clock of others, is not counted among the entries either.
   for (;;) {
     const auto [is_done, counters] = with([&](Table& table) {
       const bool released = table.release_expired(now_ns, kPiece);

@@ -41,7 +41,10 @@ class Cache {
   // What `call(table)` returns, with the table locked. It must not touch Python.
   template <class Call>
   decltype(auto) with(Call&& call) {
+    // Who waits for the table holds the queue: the next piece of a batch can't overtake him.
+    std::unique_lock queue(queue_);
     const std::lock_guard lock(mutex_);
+    queue.unlock();
     return std::forward<Call>(call)(table_);
   }
   // The same without waiting: false, and nothing done, while somebody else has the table.
@@ -82,7 +85,12 @@ class Cache {
   template <class Item, class Call>
   void in_pieces(std::span<const Item> items, Call&& call);
   std::string cursor_of(std::uint64_t position) const;
+  // What the table holds of the process's memory.
+  std::uint64_t memory_bytes();
+  // Gives memory back to the system when the table has become much smaller than it was.
+  void give_back(std::uint64_t memory_before);
 
+  std::mutex queue_;
   std::mutex mutex_;
   Table table_;
   HashSeed seed_;
