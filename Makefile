@@ -8,6 +8,8 @@ UV_VERSION := 0.13.9
 export UV_PYTHON_DOWNLOADS := never
 export VIRTUAL_ENV := $(abspath $(VENV))
 export PATH := $(VIRTUAL_ENV)/bin:$(PATH)
+# Tests and services start many processes; each would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 UV := uv --quiet
 BUF := .tools/node_modules/.bin/buf
