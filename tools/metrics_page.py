@@ -15,6 +15,7 @@ from prometheus_client.core import Metric
 
 from services.common.metrics import BUCKETS_SECONDS, MethodMetrics, RpcCollector, series_of
 from services.common.service_metrics import JOURNAL_COUNTERS, STREAM_COUNTERS
+from services.execution.market_data import MarketDataLinks
 
 PAGE = Path(__file__).resolve().parents[1] / "docs/metrics.md"
 
@@ -87,6 +88,12 @@ def service(group: str, counters: Counters, heading: str, words: str) -> str:
     return f"\n## {heading}\n\n{words}\n\n" + table(rows, ("series", "kind", "what"))
 
 
+def market_data() -> str:
+    metrics = MarketDataLinks("", enabled=False).collect()
+    rows = [(shown(metric.name, metric.type), metric.type, sentence(metric.documentation)) for metric in metrics]
+    return "\n## Market data of the execution engines\n\nLabel: `engine`.\n\n" + table(rows, ("series", "kind", "what"))
+
+
 def calls() -> str:
     def name(metric: Metric) -> str:
         return shown(metric.name, metric.type) + (", by `grpc_code`" if metric.name == "grpc_server_handled" else "")
@@ -102,6 +109,7 @@ def page() -> str:
             HEAD,
             calls(),
             *(engine(module.__name__.rpartition(".")[2], module.COUNTERS) for module in (cache, data, execution)),
+            market_data(),
             service(
                 "stream", STREAM_COUNTERS, "Streams", "Of every service: subscriptions to ticks, bars, order events."
             ),

@@ -42,8 +42,10 @@ SHARED = (
 # Settings that only one service has.
 OWN = (
     "DATA_BAR_TYPES",
+    "DATA_LIVE_CLOCK",
     "EXECUTION_DATA_TARGET",
     "EXECUTION_EVENT_BACKLOG",
+    "EXECUTION_LIVE_CLOCK",
     "EXECUTION_MARKET_DATA",
 )
 

@@ -71,7 +71,8 @@ class DataServicer:
         self._clock: asyncio.Task[None] | None = None
 
     def _build(self, name: str, epoch: int, settings: Mapping[str, Any]) -> NamedDataEngine:
-        return NamedDataEngine(name, epoch, {"bar_types": self._settings.bar_types, **settings}, self._subscribers)
+        defaults = {"bar_types": self._settings.bar_types, "live_clock": self._settings.live_clock}
+        return NamedDataEngine(name, epoch, {**defaults, **settings}, self._subscribers)
 
     @property
     def handlers(self) -> dict[str, Handler]:

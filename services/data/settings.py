@@ -33,3 +33,5 @@ class DataServiceSettings(ServiceSettings):
     """TCP port of /metrics; 0 takes a free one."""
     bar_types: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_canonical)] = ("1min",)
     """Bar types of an engine that is made without any, with commas between them: 1min,100tick."""
+    live_clock: bool = False
+    """Whether the wall clock drives the market time of engines that are made without saying so."""

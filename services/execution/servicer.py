@@ -81,6 +81,7 @@ class ExecutionServicer:
         self._clock: asyncio.Task[None] | None = None
 
     def _build(self, name: str, epoch: int, settings: Mapping[str, Any]) -> NamedExecutionEngine:
+        settings = {"live_clock": self._settings.live_clock, **settings}
         engine = NamedExecutionEngine(name, epoch, settings, self._subscribers, self._settings.event_backlog)
         self._links.follow(engine)
         return engine

@@ -26,3 +26,5 @@ class ExecutionServiceSettings(ServiceSettings):
     """Where the data service is; the variable ALPHAFORGE_DATA_TARGET, which clients read too, sets it as well."""
     event_backlog: int = Field(10_000, ge=256)
     """Order events that a subscriber may be behind before it is disconnected."""
+    live_clock: bool = False
+    """Whether the wall clock drives the market time of engines that are made without saying so."""

@@ -33,13 +33,11 @@ def execution() -> Dashboard:
                         thresholds={0.05: "yellow", 0.2: "red"},
                     ),
                     Stat(
-                        "missed trades",
-                        "Trades per second that the data engine took and this one did not: about 0.",
-                        [("", "max(engine:alphaforge_execution_ticks_missed:rate1m)")],
-                        "ops",
-                        minimum=None,
-                        decimals=0,
-                        thresholds={1000: "yellow", 10000: "red"},
+                        "market data",
+                        "Whether every engine hears the trades of its data engine.",
+                        [("", f"max(alphaforge_execution_market_data_stale{{{own}}})")],
+                        "none",
+                        words={0: ("live", "green"), 1: ("STALE", "red")},
                     ),
                     Stat(
                         "acknowledgement",
@@ -101,11 +99,12 @@ def execution() -> Dashboard:
                 [
                     TimeSeries(
                         "Trades",
-                        "Trades by which orders fill: taken, known already, refused.",
+                        "Trades by which orders fill: taken, known already, refused; missed ones never came.",
                         [
                             flow("ticks_processed", "processed"),
                             flow("duplicate_ticks", "duplicate"),
                             flow("ticks_rejected", "rejected"),
+                            flow("market_data_missed_ticks", "missed"),
                         ],
                         "ops",
                     ),

@@ -17,6 +17,7 @@ from alphaforge_core import cache, data, execution
 
 from services.common.metrics import series_of
 from services.common.service_metrics import JOURNAL_COUNTERS, STREAM_COUNTERS
+from services.execution.market_data import MarketDataLinks
 from tests.support.prometheus import DASHBOARDS, named_series
 
 ROOT = Path(__file__).parents[3]
@@ -58,7 +59,11 @@ def all_series() -> set[str]:
         for group, counters in (("stream", STREAM_COUNTERS), ("journal", JOURNAL_COUNTERS))
         for name, kind, *_ in counters
     }
-    return engines | shared
+    market_data = {
+        metric.name + ("_total" if metric.type == "counter" else "")
+        for metric in MarketDataLinks("", enabled=False).collect()
+    }
+    return engines | shared | market_data
 
 
 def test_dashboards_and_rules_name_series_that_the_tables_declare() -> None:
