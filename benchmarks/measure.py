@@ -1,4 +1,4 @@
-"""Timing: rates over repetitions, latencies by percentile, and the CPU an operation cost, client and servers together."""
+"""Timing: rates over repetitions, latencies by percentile, and an operation's CPU, client and servers together."""
 
 from __future__ import annotations
 

@@ -127,7 +127,8 @@ def report(data: DataEngine, venue: ExecutionEngine, count: int) -> None:
         print(f"  {fill.side.name:4} {fill.quantity} @ {fill.price} {fill.liquidity_side.name.lower()} {fill.order_id}")
     print("\npositions")
     for position in venue.get_positions(STRATEGY):
-        print(f"  {position.symbol} {position.net_quantity} realized {position.realized_pnl}, unrealized {position.unrealized_pnl}")
+        profit = f"realized {position.realized_pnl}, unrealized {position.unrealized_pnl}"
+        print(f"  {position.symbol} {position.net_quantity} {profit}")
     for title, statistics in (("data engine", data.statistics()), ("execution engine", venue.statistics())):
         print(f"\n{title}")
         for name, value in statistics.as_dict().items():
