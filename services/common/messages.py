@@ -9,7 +9,7 @@ from alphaforge_core.errors import InvalidArgument
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-__all__ = ["enum_name", "enum_number", "fill", "given"]
+__all__ = ["enum_name", "enum_number", "fill", "given", "with_message"]
 
 M = TypeVar("M", bound=Message)
 
@@ -35,6 +35,19 @@ def fill(message: M, values: Mapping[str, Any]) -> M:
         else:
             setattr(message, field.name, str(value) if field.type == FieldDescriptor.TYPE_STRING else value)
     return message
+
+
+def with_message(message: Message, field: int, encoded: bytes) -> bytes:
+    """The bytes of `message` with another message, encoded already, as its field of that number."""
+    return b"".join((message.SerializeToString(), _varint(field << 3 | 2), _varint(len(encoded)), encoded))
+
+
+def _varint(value: int) -> bytes:
+    groups = []
+    while value >= 0x80:
+        groups.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes((*groups, value))
 
 
 def _plain(field: FieldDescriptor, value: Any) -> Any:

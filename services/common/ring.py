@@ -10,6 +10,9 @@ __all__ = ["Ring"]
 
 T = TypeVar("T")
 
+# Events that came together leave together, unmerged, when they are at least so many.
+_MERGED_MAX = 256
+
 # Deleting from the front of a list moves the rest of it, so it waits until that many entries are to go.
 _FORGOTTEN_MIN = 256
 
@@ -56,12 +59,20 @@ class Ring(Generic[T]):
             self._oldest = 0
 
     def read(self, after: int, limit: int) -> Sequence[T]:
-        """At most `limit` events after a number, which must be kept or the one before the first that is."""
-        events: list[T] = []
+        """At most `limit` events after a number, which must be kept or the one before the first that is.
+
+        Few events that came one by one are merged into a list; many that came together stay what they are.
+        """
         index = bisect_right(self._ends, after, self._oldest)
-        while index < len(self._chunks) and len(events) < limit:
-            chunk = self._chunks[index]
-            offset = after + len(events) - chunk.start
-            events += chunk.events[offset : offset + limit - len(events)]
-            index += 1
+        if index == len(self._chunks):
+            return ()
+        chunk = self._chunks[index]
+        offset = after - chunk.start
+        first = chunk.events[offset : offset + limit]
+        if len(first) >= _MERGED_MAX or index + 1 == len(self._chunks):
+            return first
+        events = list(first)
+        limit = min(limit, _MERGED_MAX)
+        while (index := index + 1) < len(self._chunks) and len(events) < limit:
+            events += self._chunks[index].events[: limit - len(events)]
         return events

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from alphaforge.data.v1.engines_pb2 import ResetEngineRequest, StartRequest, StopRequest
 from alphaforge.data.v1.queries_pb2 import (
@@ -24,12 +24,8 @@ from alphaforge.data.v1.ticks_pb2 import (
     AdvanceTimeResponse,
     GetProducerStateRequest,
     GetProducerStateResponse,
-    ProcessTradeTickRequest,
-    ProcessTradeTickResponse,
-    ProcessTradeTicksRequest,
-    ProcessTradeTicksResponse,
 )
-from alphaforge_core.data import DataEngine, DataEngineConfig
+from alphaforge_core.data import DataEngine, DataEngineConfig, ProcessRequest, encode_bars
 from alphaforge_core.errors import AlphaForgeError
 from alphaforge_core.model import Bar, BarType, TradeTick
 
@@ -39,8 +35,7 @@ from services.common.producers import Producers
 from services.common.registry import NamedEngine, check_durability, epoch_changed, new_epoch
 from services.common.ring import Ring
 from services.common.streams import Feed, Subscribers
-from services.common.ticks import rejected_messages, tick_of, ticks_of
-from services.data.wire import bar_message, bars_response, snapshot_responses, trades_response
+from services.data.wire import bars_response, snapshot_responses, trades_response
 
 __all__ = ["NamedDataEngine", "Outcome"]
 
@@ -128,41 +123,22 @@ class NamedDataEngine(NamedEngine):
 
     # --- Calls: what changes something returns what is to be published of it.
 
-    def process_trade_tick(self, message: ProcessTradeTickRequest) -> Outcome:
-        """Applies one tick."""
-        if (answer := self.producers.first_answer(message.producer_id, message.producer_sequence)) is not None:
+    def process(self, request: ProcessRequest) -> Outcome:
+        """Applies one tick, or many."""
+        producer_id, sequence = request.producer_id, request.producer_sequence
+        if (answer := self.producers.first_answer(producer_id, sequence)) is not None:
             return Outcome(answer)
-        return self._process(message, [tick_of(message.tick)], ProcessTradeTickResponse())
-
-    def process_trade_ticks(self, message: ProcessTradeTicksRequest) -> Outcome:
-        """Applies many ticks."""
-        if (answer := self.producers.first_answer(message.producer_id, message.producer_sequence)) is not None:
-            return Outcome(answer)
-        return self._process(message, ticks_of(message.ticks), ProcessTradeTicksResponse())
-
-    def _process(
-        self,
-        message: ProcessTradeTickRequest | ProcessTradeTicksRequest,
-        ticks: list[TradeTick],
-        response: ProcessTradeTickResponse | ProcessTradeTicksResponse,
-    ) -> Outcome:
-        bars = self.engine.process_trade_ticks(ticks)
-        refused = {index for index, _ in bars.rejected} | set(bars.duplicates)
-        response.bars.extend(map(bar_message, _wanted(bars, message.bar_types)))
-        response.rejected.extend(rejected_messages(bars.rejected))
-        response.producer_sequence = message.producer_sequence
-        response.epoch = self.epoch
-        response.processed_count = len(ticks) - len(refused)
-        response.duplicate_count = len(bars.duplicates)
-        trades = [tick for index, tick in enumerate(ticks) if index not in refused] if refused else ticks
-        answer = response.SerializeToString()
-        return Outcome(answer, list(bars), trades, message.producer_id, message.producer_sequence)
+        outcome = self.engine.process_request(request)
+        bars = outcome.bars if outcome.has_bars else ()
+        # A batch is a sequence of ticks in all that a ring asks of one, and stays columns.
+        trades = cast("Sequence[TradeTick]", outcome.accepted if outcome.processed_count else ())
+        return Outcome(outcome.to_wire(self.epoch), bars, trades, producer_id, sequence)
 
     def advance_time(self, message: AdvanceTimeRequest) -> Outcome:
         """Moves market time forward."""
         bars = self.engine.advance_time(message.now_ns)
-        response = AdvanceTimeResponse(bars=map(bar_message, _wanted(bars, message.bar_types)))
-        return Outcome(response.SerializeToString(), bars)
+        wanted = encode_bars(_wanted(bars, message.bar_types), AdvanceTimeResponse.BARS_FIELD_NUMBER)
+        return Outcome(wanted, bars)
 
     def start(self, message: StartRequest) -> bytes:
         """Starts the engine."""
@@ -195,13 +171,13 @@ class NamedDataEngine(NamedEngine):
         )
         if message.HasField("before_sequence"):
             bars = [bar for bar in bars if bar.sequence < message.before_sequence]
-        response = GetBarsResponse(bars=map(bar_message, bars[-limit:]), has_more=len(bars) > limit)
-        return response.SerializeToString()
+        response = GetBarsResponse(has_more=len(bars) > limit).SerializeToString()
+        return response + encode_bars(bars[-limit:], GetBarsResponse.BARS_FIELD_NUMBER)
 
     def open_bars(self, message: GetOpenBarsRequest) -> bytes:
         """The unfinished bars of one instrument."""
         bars = self.engine.open_bars(message.instrument_id)
-        return GetOpenBarsResponse(bars=map(bar_message, bars)).SerializeToString()
+        return encode_bars(bars, GetOpenBarsResponse.BARS_FIELD_NUMBER)
 
     def list_instruments(self, message: ListInstrumentsRequest) -> bytes:
         """A page of the instruments."""

@@ -33,10 +33,8 @@ from alphaforge.data.v1.subscriptions_pb2 import SubscribeBarsRequest, Subscribe
 from alphaforge.data.v1.ticks_pb2 import (
     AdvanceTimeRequest,
     GetProducerStateRequest,
-    ProcessTradeTickRequest,
-    ProcessTradeTicksRequest,
 )
-from alphaforge_core.data import COUNTERS
+from alphaforge_core.data import COUNTERS, ProcessRequest
 from alphaforge_core.errors import Unavailable
 from prometheus_client.registry import Collector
 
@@ -85,8 +83,8 @@ class DataServicer:
             "DropEngine": calls.once(DropEngineRequest, self._drop_engine),
             "Start": calls.queued(StartRequest, engine.start),
             "Stop": calls.queued(StopRequest, engine.stop, engine.publish),
-            "ProcessTradeTick": calls.queued(ProcessTradeTickRequest, engine.process_trade_tick, engine.publish),
-            "ProcessTradeTicks": calls.queued(ProcessTradeTicksRequest, engine.process_trade_ticks, engine.publish),
+            "ProcessTradeTick": self._process_trade_tick,
+            "ProcessTradeTicks": self._process_trade_ticks,
             "AdvanceTime": calls.once(
                 AdvanceTimeRequest, calls.queued(AdvanceTimeRequest, engine.advance_time, engine.publish)
             ),
@@ -163,6 +161,18 @@ class DataServicer:
     async def _drop_engine(self, request: bytes) -> bytes:
         message = DropEngineRequest.FromString(request)
         return DropEngineResponse(dropped=self._engines.drop(message)).SerializeToString()
+
+    # --- Ticks.
+
+    async def _process_trade_tick(self, request: bytes) -> bytes:
+        return await self._process(ProcessRequest.from_wire(request, single=True), len(request))
+
+    async def _process_trade_ticks(self, request: bytes) -> bytes:
+        return await self._process(ProcessRequest.from_wire(request), len(request))
+
+    async def _process(self, request: ProcessRequest, size: int) -> bytes:
+        engine = self._engines.get(request.engine, request.epoch)
+        return await engine.apply(engine.process, request, size, engine.publish)
 
     # --- Streams.
 

@@ -8,15 +8,17 @@ from typing import Any
 
 import pytest
 from alphaforge.cache.v1.caches_pb2 import CacheSettings, CacheStatistics
+from alphaforge.data.v1.queries_pb2 import GetBarsResponse
 from alphaforge.data.v1.settings_pb2 import DataEngineSettings
 from alphaforge.data.v1.statistics_pb2 import DataEngineStatistics
 from alphaforge.execution.v1.order_pb2 import NewOrder
 from alphaforge.execution.v1.settings_pb2 import ExecutionEngineSettings
 from alphaforge.execution.v1.statistics_pb2 import ExecutionStatistics
 from alphaforge.type.v1.market_pb2 import AggressorSide, InstrumentColumn, SparseDecimal, TradeTickColumns
+from alphaforge.type.v1.market_pb2 import Bar as BarMessage
 from alphaforge.type.v1.market_pb2 import TradeTick as TradeTickMessage
 from alphaforge_core.cache_wire import CacheEngine
-from alphaforge_core.data import DataEngine
+from alphaforge_core.data import DataEngine, encode_bars
 from alphaforge_core.errors import AlphaForgeError, InvalidArgument
 from alphaforge_core.execution import (
     ExecutionEngine,
@@ -34,7 +36,6 @@ from services.common.messages import fill, given
 from services.common.streams import Subscribers
 from services.common.ticks import columns_of, tick_of, ticks_of
 from services.data.engine import NamedDataEngine
-from services.data.wire import bar_message
 from services.execution.engine import NamedExecutionEngine
 from services.execution.wire import event_message, fill_message, order_message, order_of, position_message
 
@@ -51,6 +52,10 @@ def set_fields(message: Message) -> set[str]:
 
 def subscribers() -> Subscribers:
     return Subscribers(10, 1.0)
+
+
+def bar_message(bar: Bar) -> BarMessage:
+    return GetBarsResponse.FromString(encode_bars([bar], GetBarsResponse.BARS_FIELD_NUMBER)).bars[0]
 
 
 def test_every_field_of_a_bar_is_sent() -> None:
