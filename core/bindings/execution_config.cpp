@@ -138,15 +138,15 @@ const Setting& setting_of(std::string_view name) {
   throw UnsupportedValue(Reason::TYPE_UNSUPPORTED, "ExecutionEngineConfig has no setting '" + std::string(name) + "'");
 }
 
-void init_config(GivenConfig* self, const nb::kwargs& settings) {
-  GivenConfig made;
+void init_config(GivenExecutionConfig* self, const nb::kwargs& settings) {
+  GivenExecutionConfig made;
   for (const auto& [key, value] : settings) {
     const Setting& setting = setting_of(to_text(key, "setting"));
     setting.set(made.config, value);
     made.given[setting.name] = setting.get(made.config);
   }
   execution::check_config(made.config);
-  new (self) GivenConfig(std::move(made));
+  new (self) GivenExecutionConfig(std::move(made));
 }
 
 std::string signature() {
@@ -159,7 +159,7 @@ std::string signature() {
   return text + ") -> None";
 }
 
-nb::object repr_config(const GivenConfig& self) {
+nb::object repr_config(const GivenExecutionConfig& self) {
   nb::list parts;
   for (const auto& [key, value] : self.given) parts.append(nb::str(key) + nb::str("=") + nb::repr(value));
   return nb::str("ExecutionEngineConfig(") + nb::str(", ").attr("join")(parts) + nb::str(")");
@@ -168,7 +168,7 @@ nb::object repr_config(const GivenConfig& self) {
 }  // namespace
 
 void bind_execution_config(nb::module_ m) {
-  nb::class_<GivenConfig> type(m, "ExecutionEngineConfig", nb::is_final(),
+  nb::class_<GivenExecutionConfig> type(m, "ExecutionEngineConfig", nb::is_final(),
                                "The settings of an execution engine. Immutable; what is not given has its default.");
   // The signature lives as long as the class, as nanobind wants it.
   static const std::string kSignature = signature();
@@ -177,16 +177,16 @@ void bind_execution_config(nb::module_ m) {
            "TypeError) for an unknown setting or a wrong type.");
   for (const Setting& setting : kSettings) {
     const auto get = setting.get;
-    type.def_prop_ro(setting.name, [get](const GivenConfig& self) { return get(self.config); }, setting.help);
+    type.def_prop_ro(setting.name, [get](const GivenExecutionConfig& self) { return get(self.config); }, setting.help);
   }
-  type.def("given", [](const GivenConfig& self) { return nb::borrow<nb::dict>(self.given.attr("copy")()); },
+  type.def("given", [](const GivenExecutionConfig& self) { return nb::borrow<nb::dict>(self.given.attr("copy")()); },
            nb::sig("def given(self) -> dict[str, typing.Any]"), "The settings that were given, by name, in their normal form.")
-      .def("__eq__", [](const GivenConfig& self, const GivenConfig& other) { return self.given.equal(other.given); },
+      .def("__eq__", [](const GivenExecutionConfig& self, const GivenExecutionConfig& other) { return self.given.equal(other.given); },
            nb::is_operator(), nb::sig("def __eq__(self, other: object, /) -> bool"))
       .def("__repr__", &repr_config, nb::sig("def __repr__(self) -> str"))
-      .def("__getstate__", [](const GivenConfig& self) { return self.given; },
+      .def("__getstate__", [](const GivenExecutionConfig& self) { return self.given; },
            nb::sig("def __getstate__(self) -> dict[str, typing.Any]"))
-      .def("__setstate__", [](GivenConfig& self, const nb::dict& given) { init_config(&self, nb::borrow<nb::kwargs>(given)); },
+      .def("__setstate__", [](GivenExecutionConfig& self, const nb::dict& given) { init_config(&self, nb::borrow<nb::kwargs>(given)); },
            nb::sig("def __setstate__(self, given: dict[str, typing.Any], /) -> None"));
 }
 

@@ -9,6 +9,7 @@
 #include "model.hpp"
 #include "model/trade_tick.hpp"
 #include "numbers.hpp"
+#include "trade_tick_batch.hpp"
 
 // ExecutionEngine: conversion and GIL policy.
 
@@ -23,34 +24,11 @@ using execution::Venue;
 
 namespace {
 
-// An engine and the settings it was made with.
-struct PythonEngine {
-  explicit PythonEngine(const GivenConfig& given) : config(given), engine(given.config) {}
-  GivenConfig config;
-  ExecutionEngine engine;
-};
-
-// Short work: it costs less than giving up the GIL does; but nobody waits for the engine with the GIL in hand. `work` touches
-// no Python.
-template <class Work>
-auto promptly(ExecutionEngine& engine, Work work) {
-  if (const auto lock = engine.try_lock()) return engine.locked(lock, work);
-  const nb::gil_scoped_release release;
-  return engine.alone(work);
-}
-
-// Long work: without the GIL.
-template <class Work>
-auto at_length(ExecutionEngine& engine, Work work) {
-  const nb::gil_scoped_release release;
-  return engine.alone(work);
-}
-
 std::optional<std::string> optional_text(nb::handle value, const char* what) {
   return value.is_none() ? std::nullopt : std::optional<std::string>(to_text(value, what));
 }
 
-nb::str submit_order(PythonEngine& self, const Order& order) {
+nb::str submit_order(BoundExecutionEngine& self, const Order& order) {
   const std::int64_t received = wall_now();
   promptly(self.engine, [&](Venue& venue) { return venue.submit(order, received); });
   self.engine.took(1, std::max<std::int64_t>(wall_now() - received, 0));
@@ -94,7 +72,7 @@ std::vector<Failure> submit_all(Venue& venue, const std::vector<const Order*>& o
   throw nb::python_error();
 }
 
-nb::list submit_orders(PythonEngine& self, nb::handle given) {
+nb::list submit_orders(BoundExecutionEngine& self, nb::handle given) {
   // A tuple of our own keeps the orders alive while the GIL is away.
   const nb::tuple kept(nb::borrow(given));
   std::vector<const Order*> orders;
@@ -120,24 +98,39 @@ Print print_of(const TradeTick& tick) {
   return {tick.instrument_id, tick.price, tick.quantity, tick.aggressor_side, tick.trade_id, tick.ts_event};
 }
 
-void process_trade_tick(PythonEngine& self, const TradeTick& tick) {
+void process_trade_tick(BoundExecutionEngine& self, const TradeTick& tick) {
   const std::int64_t now = wall_now();
   promptly(self.engine, [&](Venue& venue) { return venue.process(print_of(tick), now); });
 }
 
-bool cancel_order(PythonEngine& self, nb::handle order_id) {
+TickResult process_batch(BoundExecutionEngine& self, const TradeTickBatch& batch) {
+  const std::int64_t now = wall_now();
+  const auto found = at_length(self.engine, [&](Venue& venue) { return venue.process(batch, now); });
+  TickResult result;
+  for (const auto& [row, reason] : found.rejected) result.rejected.append(nb::make_tuple(row, to_str(name_of(reason))));
+  for (const std::size_t row : found.duplicates) result.duplicates.append(row);
+  return result;
+}
+
+TickResult process_trade_ticks(BoundExecutionEngine& self, nb::handle ticks, const nb::kwargs& columns) {
+  if (!ticks.is_none() && columns.size() == 0 && nb::isinstance<TradeTickBatch>(ticks))
+    return process_batch(self, nb::cast<const TradeTickBatch&>(ticks));
+  return process_batch(self, ticks.is_none() ? batch_of_columns(columns) : batch_of_ticks(ticks, columns));
+}
+
+bool cancel_order(BoundExecutionEngine& self, nb::handle order_id) {
   const std::string_view id = to_text(order_id, "order_id");
   const std::int64_t now = wall_now();
   return promptly(self.engine, [&](Venue& venue) { return venue.cancel(id, now); });
 }
 
-std::int64_t cancel_all_orders(PythonEngine& self, nb::handle strategy_id) {
+std::int64_t cancel_all_orders(BoundExecutionEngine& self, nb::handle strategy_id) {
   const auto strategy = optional_text(strategy_id, "strategy_id");
   const std::int64_t now = wall_now();
   return at_length(self.engine, [&](Venue& venue) { return venue.cancel_all(strategy, CancelReason::kRequested, now); });
 }
 
-bool modify_order(PythonEngine& self, nb::handle order_id, nb::handle quantity, nb::handle price, nb::handle stop_price) {
+bool modify_order(BoundExecutionEngine& self, nb::handle order_id, nb::handle quantity, nb::handle price, nb::handle stop_price) {
   const std::string_view id = to_text(order_id, "order_id");
   Change change;
   if (!quantity.is_none()) change.quantity = to_quantity(quantity);
@@ -162,7 +155,7 @@ std::vector<OrderStatus> statuses_of(nb::handle status) {
   return statuses;
 }
 
-std::vector<Order> get_orders(PythonEngine& self, nb::handle strategy_id, nb::handle status, nb::handle symbol,
+std::vector<Order> get_orders(BoundExecutionEngine& self, nb::handle strategy_id, nb::handle status, nb::handle symbol,
                               nb::handle limit, nb::handle after) {
   Filter filter;
   filter.strategy_id = optional_text(strategy_id, "strategy_id");
@@ -173,7 +166,7 @@ std::vector<Order> get_orders(PythonEngine& self, nb::handle strategy_id, nb::ha
   return at_length(self.engine, [&](const Venue& venue) { return venue.orders(filter); });
 }
 
-std::vector<Fill> get_fills(PythonEngine& self, nb::handle strategy_id, nb::handle order_id, nb::handle symbol,
+std::vector<Fill> get_fills(BoundExecutionEngine& self, nb::handle strategy_id, nb::handle order_id, nb::handle symbol,
                             nb::handle limit, nb::handle after) {
   Filter filter;
   filter.strategy_id = optional_text(strategy_id, "strategy_id");
@@ -184,21 +177,21 @@ std::vector<Fill> get_fills(PythonEngine& self, nb::handle strategy_id, nb::hand
   return at_length(self.engine, [&](const Venue& venue) { return venue.fills(filter); });
 }
 
-std::vector<Position> get_positions(PythonEngine& self, nb::handle strategy_id, nb::handle symbol) {
+std::vector<Position> get_positions(BoundExecutionEngine& self, nb::handle strategy_id, nb::handle symbol) {
   Filter filter;
   filter.strategy_id = optional_text(strategy_id, "strategy_id");
   filter.symbol = optional_text(symbol, "symbol");
   return at_length(self.engine, [&](const Venue& venue) { return venue.positions(filter); });
 }
 
-std::vector<OrderEvent> get_events(PythonEngine& self, nb::handle from_sequence, nb::handle limit, nb::handle strategy_id) {
+std::vector<OrderEvent> get_events(BoundExecutionEngine& self, nb::handle from_sequence, nb::handle limit, nb::handle strategy_id) {
   const std::int64_t from = to_count(from_sequence, "from_sequence");
   const std::size_t most = limit_of(limit);
   const auto strategy = optional_text(strategy_id, "strategy_id");
   return at_length(self.engine, [&](const Venue& venue) { return venue.events(from, most, strategy); });
 }
 
-void bind_submission(nb::class_<PythonEngine>& type) {
+void bind_submission(nb::class_<BoundExecutionEngine>& type) {
   type.def("submit_order", &submit_order, "order"_a,
            nb::sig("def submit_order(self, order: Order) -> str"),
            "Places the order and returns its id. Submitting it again changes nothing and returns the id.\n\n"
@@ -227,36 +220,47 @@ void bind_submission(nb::class_<PythonEngine>& type) {
            "0 and for a field that its type lacks.");
 }
 
-void bind_market(nb::class_<PythonEngine>& type) {
+void bind_market(nb::class_<BoundExecutionEngine>& type) {
   type.def("process_trade_tick", &process_trade_tick, "tick"_a, nb::sig("def process_trade_tick(self, tick: alphaforge_core.model.TradeTick) -> None"),
            "Shows one tick to the orders of its symbol. Refused ticks and duplicates change nothing and are counted.")
+      .def("process_trade_ticks", &process_trade_ticks, "ticks"_a = nb::none(), "columns"_a,
+           nb::sig("def process_trade_ticks(self, ticks: collections.abc.Iterable[alphaforge_core.model.TradeTick] | "
+                   "alphaforge_core.model.TradeTickBatch | None = None, *, instrument_id: typing.Any = None, "
+                   "prices: typing.Any = None, quantities: typing.Any = None, ts_event: typing.Any = None, "
+                   "ts_init: typing.Any = None, sides: typing.Any = None, trade_ids: typing.Any = None, price_scale: int = 0, "
+                   "quantity_scale: int = 0, instrument_index: typing.Any = None) -> TickResult"),
+           "Shows many ticks in their order: a sequence of TradeTick, or columns as TradeTickBatch.from_columns() takes them.\n\n"
+           "Runs without the GIL. Raises ValueError where something is no tick; nothing is applied then.")
+      .def("process_batch", &process_batch, "batch"_a,
+           nb::sig("def process_batch(self, batch: alphaforge_core.model.TradeTickBatch) -> TickResult"),
+           "Shows the ticks of a batch in their order. Runs without the GIL.")
       .def("advance_time",
-           [](PythonEngine& self, nb::handle now_ns) {
+           [](BoundExecutionEngine& self, nb::handle now_ns) {
              const std::int64_t market_time = to_nanos(now_ns, "now_ns");
              at_length(self.engine, [&](Venue& venue) { venue.advance_time(market_time, wall_now()); });
            },
            "now_ns"_a, nb::sig("def advance_time(self, now_ns: int) -> None"),
            "Moves market time of all symbols forward, never back: DAY orders whose midnight it reaches are cancelled.\n\n"
            "Raises InvalidArgument (a ValueError) for a time that is negative or within a day of 2^63.")
-      .def("halt", [](PythonEngine& self) { promptly(self.engine, [](Venue& venue) { venue.set_halted(true); }); },
+      .def("halt", [](BoundExecutionEngine& self) { promptly(self.engine, [](Venue& venue) { venue.set_halted(true); }); },
            "Rejects new orders from now on; resting ones may fill, shrink and be cancelled.")
-      .def("resume", [](PythonEngine& self) { promptly(self.engine, [](Venue& venue) { venue.set_halted(false); }); },
+      .def("resume", [](BoundExecutionEngine& self) { promptly(self.engine, [](Venue& venue) { venue.set_halted(false); }); },
            "Accepts new orders again.")
-      .def_prop_ro("is_halted", [](PythonEngine& self) {
+      .def_prop_ro("is_halted", [](BoundExecutionEngine& self) {
         return promptly(self.engine, [](const Venue& venue) { return venue.is_halted(); });
       }, "True when new orders are rejected.");
 }
 
-void bind_queries(nb::class_<PythonEngine>& type) {
+void bind_queries(nb::class_<BoundExecutionEngine>& type) {
   type.def("get_order",
-           [](PythonEngine& self, nb::handle order_id) {
+           [](BoundExecutionEngine& self, nb::handle order_id) {
              const std::string_view id = to_text(order_id, "order_id");
              return promptly(self.engine, [&](const Venue& venue) { return venue.order(id); });
            },
            "order_id"_a, nb::sig("def get_order(self, order_id: str) -> Order | None"),
            "The order as it stands now, or None when it is unknown.")
       .def("get_active_orders",
-           [](PythonEngine& self, nb::handle strategy_id) {
+           [](BoundExecutionEngine& self, nb::handle strategy_id) {
              const std::string_view id = to_text(strategy_id, "strategy_id");
              return at_length(self.engine, [&](const Venue& venue) { return venue.active_orders(id); });
            },
@@ -282,17 +286,20 @@ void bind_queries(nb::class_<PythonEngine>& type) {
            nb::sig("def events(self, from_sequence: int = 0, limit: int | None = None, *, strategy_id: str | None = None) -> "
                    "list[OrderEvent]"),
            "The events that are kept from that sequence on, at most `limit`.")
-      .def_prop_ro("first_event_sequence", [](PythonEngine& self) {
+      .def_prop_ro("first_event_sequence", [](BoundExecutionEngine& self) {
         return promptly(self.engine, [](const Venue& venue) { return venue.first_event_sequence(); });
       }, "The sequence of the oldest event that is kept.")
-      .def_prop_ro("last_event_sequence", [](PythonEngine& self) {
+      .def_prop_ro("last_event_sequence", [](BoundExecutionEngine& self) {
         return promptly(self.engine, [](const Venue& venue) { return venue.last_event_sequence(); });
       }, "The sequence of the newest event; 0 before the first.")
-      .def("statistics", [](PythonEngine& self) {
+      .def("statistics", [](BoundExecutionEngine& self) {
         const nb::gil_scoped_release release;
         return self.engine.statistics();
       }, "The engine's counters now.")
-      .def("validate", [](PythonEngine& self) {
+      .def("state_hash", [](BoundExecutionEngine& self) {
+        return at_length(self.engine, [](const Venue& venue) { return venue.state_hash(); });
+      }, "64 bits of all that decides what happens next: the same wherever the same has happened. It walks the whole state.")
+      .def("validate", [](BoundExecutionEngine& self) {
         return at_length(self.engine, [](const Venue& venue) { return venue.validate(); });
       }, "The invariants that do not hold, in words; empty unless there is a bug. For tests: it walks the whole state.");
 }
@@ -300,17 +307,18 @@ void bind_queries(nb::class_<PythonEngine>& type) {
 }  // namespace
 
 void bind_execution_engine(nb::module_ m) {
-  nb::class_<PythonEngine> type(m, "ExecutionEngine", nb::is_final(),
+  nb::class_<BoundExecutionEngine> type(m, "ExecutionEngine", nb::is_final(),
                                 "Orders on a simulated venue that fills them against real trades, by price and time, and never "
                                 "without a trade. Safe to use from many threads.");
-  type.def("__init__", [](PythonEngine* self, std::optional<GivenConfig> config) {
-        new (self) PythonEngine(config ? *config : GivenConfig{});
+  type.def("__init__", [](BoundExecutionEngine* self, std::optional<GivenExecutionConfig> config) {
+        new (self) BoundExecutionEngine(config ? *config : GivenExecutionConfig{});
       }, "config"_a = nb::none(), nb::sig("def __init__(self, config: ExecutionEngineConfig | None = None) -> None"),
       "An empty engine with these settings, or the defaults.")
-      .def_prop_ro("config", [](const PythonEngine& self) { return self.config; }, "The settings it was made with.");
+      .def_prop_ro("config", [](const BoundExecutionEngine& self) { return self.config; }, "The settings it was made with.");
   bind_submission(type);
   bind_market(type);
   bind_queries(type);
+  bind_execution_wire(m, type);
 }
 
 }  // namespace alphaforge::bindings

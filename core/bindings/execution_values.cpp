@@ -7,6 +7,7 @@
 #include "model.hpp"
 #include "model/order.hpp"
 #include "numbers.hpp"
+#include "wire/orders.hpp"
 
 // Position, OrderEvent, ExecutionStatistics and the table of counters.
 
@@ -54,6 +55,7 @@ void bind_position(nb::module_ m) {
                to_string(self.realized_pnl) + ", unrealized " + to_string(self.unrealized_pnl) + ">";
       });
   bind_copies(type);
+  bind_wire(type, "Position", &wire::encode_position, &wire::decode_position);
 }
 
 void bind_event(nb::module_ m) {
@@ -102,6 +104,27 @@ void bind_event(nb::module_ m) {
         return text + ", now " + std::string(name_of(self.status)) + ">";
       });
   bind_copies(type);
+  bind_wire(type, "OrderEvent", &wire::encode_event, &wire::decode_event);
+}
+
+void set_counter(ExecutionStatistics& statistics, std::string_view counter, nb::handle value) {
+#define X(name, kind, unit, help) \
+  if (counter == #name) statistics.name = nb::cast<decltype(statistics.name)>(value);
+  ALPHAFORGE_EXECUTION_COUNTERS(X)
+#undef X
+}
+
+void bind_tick_result(nb::module_ m) {
+  nb::class_<TickResult>(m, "TickResult", nb::is_final(), "Which ticks of a call were not applied.")
+      .def("__init__", [](TickResult* self) { new (self) TickResult(); })
+      .def_ro("rejected", &TickResult::rejected, nb::sig("def rejected(self) -> list[tuple[int, str]]"),
+              "Pairs of index and reason, of the ticks refused by a rule.")
+      .def_ro("duplicates", &TickResult::duplicates, nb::sig("def duplicates(self) -> list[int]"),
+              "Indices of the ticks seen before.")
+      .def("__repr__", [](const TickResult& self) {
+        return nb::str("TickResult(rejected=") + nb::repr(self.rejected) + nb::str(", duplicates=") +
+               nb::repr(self.duplicates) + nb::str(")");
+      }, nb::sig("def __repr__(self) -> str"));
 }
 
 void bind_statistics(nb::module_ m) {
@@ -110,6 +133,12 @@ void bind_statistics(nb::module_ m) {
 #define X(name, kind, unit, help) type.def_ro(#name, &ExecutionStatistics::name, help " Unit: " unit ".");
   ALPHAFORGE_EXECUTION_COUNTERS(X)
 #undef X
+  type.def("__init__", [](ExecutionStatistics* self, const nb::kwargs& values) {
+        ExecutionStatistics made;
+        for (const auto& [key, value] : values) set_counter(made, to_text(key, "counter"), value);
+        new (self) ExecutionStatistics(made);
+      }, "values"_a, nb::sig("def __init__(self, **values: int | float) -> None"),
+      "The counters by name; what is not given is 0. Unknown names are left out: they are of a later release.");
   const auto as_dict = [](const ExecutionStatistics& self) {
     nb::dict all;
 #define X(name, kind, unit, help) all[#name] = self.name;
@@ -141,6 +170,7 @@ void bind_statistics(nb::module_ m) {
 void bind_execution_values(nb::module_ m) {
   bind_position(m);
   bind_event(m);
+  bind_tick_result(m);
   bind_statistics(m);
 }
 

@@ -9,6 +9,7 @@
 #include "model.hpp"
 #include "model/order_id.hpp"
 #include "numbers.hpp"
+#include "wire/orders.hpp"
 
 // Order, Fill and their enumerations.
 
@@ -229,6 +230,7 @@ void bind_fill(nb::module_ m) {
                self.symbol + " @ " + to_string(self.price) + " " + std::string(name_of(self.liquidity_side)) + ">";
       });
   bind_copies(type);
+  bind_wire(type, "Fill", &wire::encode_fill, &wire::decode_fill);
 }
 
 }  // namespace
@@ -246,6 +248,7 @@ void bind_order(nb::module_ m) {
       .def("__hash__", [](const Order& self) { return static_cast<std::int64_t>(std::hash<std::string>{}(self.order_id)); })
       .def("__repr__", &repr_order);
   bind_copies(type);
+  bind_wire(type, "Order", &wire::encode_order, &wire::decode_order);
 }
 
 }  // namespace alphaforge::bindings

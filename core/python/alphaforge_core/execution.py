@@ -14,6 +14,7 @@ from alphaforge_core._native.execution import (
     OrderStatus,
     OrderType,
     Position,
+    TickResult,
     TimeInForce,
 )
 
@@ -31,5 +32,6 @@ __all__ = [
     "OrderStatus",
     "OrderType",
     "Position",
+    "TickResult",
     "TimeInForce",
 ]

@@ -5,7 +5,7 @@ Orders on a simulated venue that fills them against real trades, by price and ti
 from collections.abc import Iterable
 import decimal
 import enum
-from typing import Any, Self
+from typing import Any, Self, overload
 
 import alphaforge_core.model
 
@@ -59,6 +59,16 @@ class ExecutionEngine:
         """
         Shows one tick to the orders of its symbol. Refused ticks and duplicates change nothing and are counted.
         """
+
+    def process_trade_ticks(self, ticks: Iterable[alphaforge_core.model.TradeTick] | alphaforge_core.model.TradeTickBatch | None = None, *, instrument_id: Any = None, prices: Any = None, quantities: Any = None, ts_event: Any = None, ts_init: Any = None, sides: Any = None, trade_ids: Any = None, price_scale: int = 0, quantity_scale: int = 0, instrument_index: Any = None) -> TickResult:
+        """
+        Shows many ticks in their order: a sequence of TradeTick, or columns as TradeTickBatch.from_columns() takes them.
+
+        Runs without the GIL. Raises ValueError where something is no tick; nothing is applied then.
+        """
+
+    def process_batch(self, batch: alphaforge_core.model.TradeTickBatch) -> TickResult:
+        """Shows the ticks of a batch in their order. Runs without the GIL."""
 
     def advance_time(self, now_ns: int) -> None:
         """
@@ -118,9 +128,33 @@ class ExecutionEngine:
     def statistics(self) -> ExecutionStatistics:
         """The engine's counters now."""
 
+    def state_hash(self) -> int:
+        """
+        64 bits of all that decides what happens next: the same wherever the same has happened. It walks the whole state.
+        """
+
     def validate(self) -> list[str]:
         """
         The invariants that do not hold, in words; empty unless there is a bug. For tests: it walks the whole state.
+        """
+
+    def submit_order_wire(self, request: bytes) -> bytes:
+        """
+        Answers a SubmitOrderRequest with a SubmitOrderResponse; its engine and epoch are not looked at.
+
+        Raises what submit_order and the order's factory raise, and InvalidArgument (MESSAGE_MALFORMED).
+        """
+
+    def submit_orders_wire(self, request: bytes) -> bytes:
+        """
+        Answers a SubmitOrdersRequest with a SubmitOrdersResponse, without the GIL; engine and epoch are not looked at.
+
+        Raises InvalidArgument, with nothing placed: MESSAGE_MALFORMED, or LIMIT_EXCEEDED beyond 100,000 orders.
+        """
+
+    def events_wire(self, from_sequence: int, limit: int) -> bytes:
+        """
+        What events() would return, as the `events` of a SubscribeOrderEventsResponse: to be appended to its bytes.
         """
 
 class ExecutionEngineConfig:
@@ -235,6 +269,13 @@ class ExecutionEngineConfig:
 class ExecutionStatistics:
     """Counters of an execution engine at one moment; each order counts once."""
 
+    @overload
+    def __init__(self, **values: int | float) -> None:
+        """
+        The counters by name; what is not given is 0. Unknown names are left out: they are of a later release.
+        """
+
+    @overload
     def __init__(self, **counters: int | float) -> None:
         """As told by a service; those that are not given are 0."""
 
@@ -389,6 +430,19 @@ class Fill:
     def __copy__(self) -> Self: ...
 
     def __deepcopy__(self, memo: object, /) -> Self: ...
+
+    def to_wire(self) -> bytes:
+        """The value as a protobuf message."""
+
+    @staticmethod
+    def from_wire(message: bytes, /) -> Fill:
+        """
+        The value of a protobuf message. Raises InvalidArgument (MESSAGE_MALFORMED) for bytes that are none.
+        """
+
+    def __getstate__(self) -> bytes: ...
+
+    def __setstate__(self, message: bytes, /) -> None: ...
 
 class LiquiditySide(enum.Enum):
     """Which part a fill had in the trade."""
@@ -562,6 +616,19 @@ class Order:
 
     def __deepcopy__(self, memo: object, /) -> Self: ...
 
+    def to_wire(self) -> bytes:
+        """The value as a protobuf message."""
+
+    @staticmethod
+    def from_wire(message: bytes, /) -> Order:
+        """
+        The value of a protobuf message. Raises InvalidArgument (MESSAGE_MALFORMED) for bytes that are none.
+        """
+
+    def __getstate__(self) -> bytes: ...
+
+    def __setstate__(self, message: bytes, /) -> None: ...
+
 class OrderEvent:
     """
     One change of one order. Immutable; the same inputs give the same events.
@@ -642,6 +709,19 @@ class OrderEvent:
     def __copy__(self) -> Self: ...
 
     def __deepcopy__(self, memo: object, /) -> Self: ...
+
+    def to_wire(self) -> bytes:
+        """The value as a protobuf message."""
+
+    @staticmethod
+    def from_wire(message: bytes, /) -> OrderEvent:
+        """
+        The value of a protobuf message. Raises InvalidArgument (MESSAGE_MALFORMED) for bytes that are none.
+        """
+
+    def __getstate__(self) -> bytes: ...
+
+    def __setstate__(self, message: bytes, /) -> None: ...
 
 class OrderEventType(enum.Enum):
     """What happened to an order."""
@@ -759,6 +839,34 @@ class Position:
     def __copy__(self) -> Self: ...
 
     def __deepcopy__(self, memo: object, /) -> Self: ...
+
+    def to_wire(self) -> bytes:
+        """The value as a protobuf message."""
+
+    @staticmethod
+    def from_wire(message: bytes, /) -> Position:
+        """
+        The value of a protobuf message. Raises InvalidArgument (MESSAGE_MALFORMED) for bytes that are none.
+        """
+
+    def __getstate__(self) -> bytes: ...
+
+    def __setstate__(self, message: bytes, /) -> None: ...
+
+class TickResult:
+    """Which ticks of a call were not applied."""
+
+    def __init__(self) -> None: ...
+
+    @property
+    def rejected(self) -> list[tuple[int, str]]:
+        """Pairs of index and reason, of the ticks refused by a rule."""
+
+    @property
+    def duplicates(self) -> list[int]:
+        """Indices of the ticks seen before."""
+
+    def __repr__(self) -> str: ...
 
 class TimeInForce(enum.Enum):
     """How long an order lives."""

@@ -5,6 +5,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "data/duplicate_window.hpp"
 #include "execution/levels.hpp"
 #include "execution/order_record.hpp"
 #include "execution/positions.hpp"
@@ -16,6 +17,9 @@ struct Instrument {
   explicit Instrument(std::string name) : id(std::move(name)) {}
 
   std::string id;
+  std::uint64_t index = 0;       // in order of first sight
+  bool is_listed = true;         // false: it is there only for the rejected orders that name it
+  std::int64_t order_count = 0;  // orders remembered
   std::int64_t market_time = kNever;  // greatest ts_event accepted; the engine's own time may be later
   bool has_price = false;
   Price last_price;
@@ -23,6 +27,7 @@ struct Instrument {
   std::string last_trade_id;
   Quantity buy_pool;   // what the last print still holds for our buys
   Quantity sell_pool;  // and for our sells
+  data::DuplicateWindow seen;
 
   Levels<HighestFirst> bids;
   Levels<LowestFirst> asks;

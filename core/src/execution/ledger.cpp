@@ -7,19 +7,26 @@
 namespace alphaforge::execution {
 
 OrderRecord& Ledger::add(const Order& order, Instrument& instrument, Strategy& strategy, std::int64_t now_ns) {
-  OrderRecord& record = *order_pool_.take();
-  record.id = OrderId(order.order_id);
+  OrderRecord& record = add(order.order_id, instrument, strategy, last_number_ + 1);
   record.side = order.side;
   record.type = order.type;
   record.time_in_force = order.time_in_force;
   record.post_only = order.post_only;
-  record.instrument = &instrument;
-  record.strategy = &strategy;
   record.terms = {order.quantity, order.price.value_or(Price{}), order.stop_price.value_or(Price{})};
   record.submitted_terms = record.terms;
   record.created_at = order.created_at;
   record.submitted_at = now_ns;
   record.updated_at = now_ns;
+  return record;
+}
+
+OrderRecord& Ledger::add(std::string_view order_id, Instrument& instrument, Strategy& strategy, std::int64_t number) {
+  OrderRecord& record = *order_pool_.take();
+  record.id = OrderId(order_id);
+  record.number = last_number_ = number;
+  record.instrument = &instrument;
+  record.strategy = &strategy;
+  ++instrument.order_count;
   index_.insert(&record);
   orders_.push_back(&record);
   return record;
@@ -60,6 +67,8 @@ void Ledger::release(OrderRecord& order) {
     fill_pool_.give_back(fill);
     fill = next;
   }
+  Instrument& instrument = *order.instrument;
+  if (--instrument.order_count == 0 && !instrument.is_listed) abandoned_.push_back(&instrument);
   index_.erase(&order);
   orders_.remove(&order);
   order_pool_.give_back(&order);

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "execution/config.hpp"
 #include "execution/event_log.hpp"
@@ -22,6 +24,8 @@ class Ledger {
   OrderRecord* find(std::string_view order_id) const { return index_.find(order_id); }
   // The order's id must be unknown.
   OrderRecord& add(const Order& order, Instrument& instrument, Strategy& strategy, std::int64_t now_ns);
+  // For a restored order, whose fields its caller fills in.
+  OrderRecord& add(std::string_view order_id, Instrument& instrument, Strategy& strategy, std::int64_t number);
   FillRecord& add_fill(OrderRecord& order);
   // The order is final and nowhere.
   void finish(OrderRecord& order);
@@ -30,11 +34,15 @@ class Ledger {
   bool is_too_old(std::int64_t created_at) const { return created_at <= youngest_forgotten_; }
   // Frees the final orders that need not be remembered any longer, and drops their events.
   void forget(EventLog& events, std::int64_t now_ns);
+  // Instruments without listing whose last order was forgotten since the last call.
+  std::vector<Instrument*> take_abandoned() { return std::exchange(abandoned_, {}); }
 
   const OrderHistory& orders() const { return orders_; }
   const FillHistory& fills() const { return fills_; }
+  const Queue& final_orders() const { return final_; }
   std::int64_t size() const { return static_cast<std::int64_t>(index_.size()); }
   std::int64_t youngest_forgotten() const { return youngest_forgotten_; }
+  void set_youngest_forgotten(std::int64_t created_at) { youngest_forgotten_ = created_at; }
   std::size_t bytes() const { return order_pool_.bytes() + fill_pool_.bytes() + index_.bytes(); }
 
  private:
@@ -43,11 +51,13 @@ class Ledger {
   std::int64_t final_orders_max_;
   std::int64_t retention_ns_;
   std::int64_t final_count_ = 0;
+  std::int64_t last_number_ = 0;
   std::int64_t youngest_forgotten_ = kNever;
   OrderIndex index_;
   OrderHistory orders_;
   FillHistory fills_;
   Queue final_;
+  std::vector<Instrument*> abandoned_;
   Pool<OrderRecord> order_pool_;
   Pool<FillRecord> fill_pool_;
 };

@@ -13,8 +13,8 @@ constexpr std::int64_t kTimeMax = std::numeric_limits<std::int64_t>::max() - kDa
 
 std::optional<Reason> refusal_of(const Print& print) {
   Value value;
-  if (print.quantity.mantissa <= 0) return Reason::QUANTITY_NOT_POSITIVE;
   if (print.price.mantissa <= 0) return Reason::PRICE_NOT_POSITIVE;
+  if (print.quantity.mantissa <= 0) return Reason::QUANTITY_NOT_POSITIVE;
   if (print.ts_event < 0 || print.ts_event > kTimeMax) return Reason::TIME_OUT_OF_RANGE;
   if (!multiply(print.price, print.quantity, value)) return Reason::VALUE_OVERFLOW;
   return std::nullopt;
@@ -29,18 +29,44 @@ bool reaches(Price print, AggressorSide aggressor, OrderSide side, Price limit) 
 
 }  // namespace
 
-std::optional<Reason> Venue::process(const Print& print, std::int64_t now_ns) {
-  if (const auto reason = refusal_of(print)) {
-    ++counts_.ticks_rejected;
-    return reason;
+PrintResult Venue::process(const Print& print, std::int64_t now_ns) {
+  now_ns_ = now_ns;
+  Instrument* instrument = nullptr;
+  return process(instrument, print);
+}
+
+BatchResult Venue::process(const TradeTickBatch& batch, std::int64_t now_ns) {
+  now_ns_ = now_ns;
+  BatchResult result;
+  std::vector<Instrument*> instruments(batch.instrument_ids.size(), nullptr);
+  for (std::size_t row = 0; row < batch.size(); ++row) {
+    const std::size_t at = batch.instrument_of(row);
+    const Print print{batch.instrument_ids[at],    {batch.prices[row]},     {batch.quantity_of(row)},
+                      batch.side_of(row),          batch.trade_id_of(row), batch.ts_event[row]};
+    const PrintResult one = process(instruments[at], print);
+    if (one.refusal) result.rejected.emplace_back(row, *one.refusal);
+    if (one.is_duplicate) result.duplicates.push_back(row);
   }
-  Instrument* instrument = find_instrument(print.instrument_id);
-  if (instrument == nullptr) {
-    if (static_cast<std::int64_t>(instruments_.size()) >= config_.max_instruments) {
-      ++counts_.ticks_rejected;
-      return Reason::INSTRUMENT_LIMIT;
-    }
-    instrument = &add_instrument(print.instrument_id);
+  return result;
+}
+
+// `instrument` is looked up, and added, where it is not known yet.
+PrintResult Venue::process(Instrument*& instrument, const Print& print) {
+  std::optional<Reason> refusal = refusal_of(print);
+  if (!refusal && instrument == nullptr) {
+    instrument = find_instrument(print.instrument_id);
+    if (instrument == nullptr && static_cast<std::int64_t>(instruments_.size()) >= config_.max_instruments)
+      refusal = Reason::INSTRUMENT_LIMIT;
+    else if (instrument == nullptr)
+      instrument = &add_instrument(print.instrument_id);
+  }
+  if (refusal) {
+    ++counts_.ticks_rejected;
+    return {refusal};
+  }
+  if (is_duplicate(*instrument, print)) {
+    ++counts_.duplicate_ticks;
+    return {std::nullopt, true};
   }
   ++counts_.ticks_processed;
   instrument->market_time = std::max(instrument->market_time, print.ts_event);
@@ -50,12 +76,31 @@ std::optional<Reason> Venue::process(const Print& print, std::int64_t now_ns) {
   instrument->last_ts_event = print.ts_event;
   instrument->last_trade_id = print.trade_id;
   instrument->buy_pool = instrument->sell_pool = print.quantity;
-  now_ns_ = now_ns;
   ts_event_ = print.ts_event;
   print_at_work_ = true;
   match(*instrument, print.aggressor_side);
   print_at_work_ = false;
-  return std::nullopt;
+  return {};
+}
+
+// Whether one of the instrument's last prints with an id was the same; if not, this one is remembered (SEMANTICS 2.9).
+bool Venue::is_duplicate(Instrument& instrument, const Print& print) {
+  if (print.trade_id.empty() || config_.duplicate_window == 0) return false;
+  const std::uint64_t fingerprint = data::fingerprint_of(
+      print.trade_id, {print.price.mantissa, print.quantity.mantissa, 0, print.aggressor_side, print.ts_event, 0});
+  if (instrument.seen.contains(fingerprint)) return true;
+  if (instrument.seen.size() >= static_cast<std::size_t>(config_.duplicate_window)) {
+    instrument.seen.pop_oldest();
+    duplicates_.removed(instrument.index, 1, false);
+  }
+  instrument.seen.push(fingerprint);
+  duplicates_.added(instrument.index);
+  while (duplicates_.exceeded()) {
+    Instrument& idle = *instruments_by_index_[duplicates_.longest_idle()];
+    idle.seen.pop_oldest();
+    duplicates_.removed(idle.index, 1, idle.seen.size() == 0);
+  }
+  return false;
 }
 
 // SEMANTICS 3.6, step by step.

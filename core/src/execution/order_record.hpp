@@ -52,6 +52,7 @@ struct Terms {
 
 struct OrderRecord {
   OrderId id;
+  std::int64_t number = 0;  // counts the submissions of the engine from 1
   OrderSide side = OrderSide::kBuy;
   OrderType type = OrderType::kMarket;
   TimeInForce time_in_force = TimeInForce::kDay;

@@ -6,7 +6,11 @@
 
 namespace alphaforge::execution {
 
-Venue::Venue(const ExecutionConfig& config) : config_(config), ledger_(config), events_(config.max_events) {
+Venue::Venue(const ExecutionConfig& config)
+    : config_(config),
+      ledger_(config),
+      events_(config.max_events),
+      duplicates_(static_cast<std::uint64_t>(config.max_duplicate_entries)) {
   check_config(config);
 }
 
@@ -16,13 +20,29 @@ Instrument* Venue::find_instrument(std::string_view id) const {
 }
 
 Instrument& Venue::add_instrument(std::string_view id) {
-  if (static_cast<std::int64_t>(instruments_.size()) >= config_.max_instruments)
-    throw ResourceExhausted(Reason::INSTRUMENT_LIMIT, "the engine has the " + std::to_string(config_.max_instruments) +
-                                                          " instruments that max_instruments allows");
   auto instrument = std::make_unique<Instrument>(std::string(id));
   Instrument& added = *instrument;
+  added.index = instruments_by_index_.size();
+  instruments_by_index_.push_back(&added);
   instruments_.emplace(added.id, std::move(instrument));
   return added;
+}
+
+// An order for an instrument beyond the limit is rejected, and shows its symbol as long as it is remembered.
+Instrument& Venue::instrument_for_order(std::string_view id) {
+  if (Instrument* listed = find_instrument(id)) return *listed;
+  if (static_cast<std::int64_t>(instruments_.size()) < config_.max_instruments) return add_instrument(id);
+  if (const auto found = unlisted_.find(id); found != unlisted_.end()) return *found->second;
+  auto instrument = std::make_unique<Instrument>(std::string(id));
+  instrument->is_listed = false;
+  Instrument& added = *instrument;
+  unlisted_.emplace(added.id, std::move(instrument));
+  return added;
+}
+
+void Venue::forget(std::int64_t now_ns) {
+  ledger_.forget(events_, now_ns);
+  for (const Instrument* instrument : ledger_.take_abandoned()) unlisted_.erase(instrument->id);
 }
 
 Strategy& Venue::strategy_of(std::string_view id) {
@@ -70,11 +90,10 @@ Submission Venue::submit(const Order& order, std::int64_t now_ns) {
     throw InvalidArgument(Reason::ORDER_CONFLICT, "order " + order.order_id + " was submitted with other fields; " +
                                                       "a new order needs a new order_id");
   }
-  Instrument* known_instrument = find_instrument(order.symbol);
+  forget(now_ns);
   Strategy& strategy = strategy_of(order.strategy_id);
-  Instrument& instrument = known_instrument != nullptr ? *known_instrument : add_instrument(order.symbol);
+  Instrument& instrument = instrument_for_order(order.symbol);
   begin(instrument, now_ns);
-  ledger_.forget(events_, now_ns);
   const RejectReason reason = refusal(order, instrument, strategy);
   OrderRecord& placed = ledger_.add(order, instrument, strategy, now_ns);
   ++counts_.orders_submitted;
@@ -97,6 +116,7 @@ Submission Venue::submit(const Order& order, std::int64_t now_ns) {
 RejectReason Venue::refusal(const Order& order, const Instrument& instrument, Strategy& strategy) const {
   if (ledger_.is_too_old(order.created_at)) return RejectReason::kOrderTooOld;
   if (halted_) return RejectReason::kHalted;
+  if (!instrument.is_listed) return RejectReason::kInstrumentLimit;
   if (market_data_stale_ && config_.reject_market_orders_while_stale && order.type == OrderType::kMarket)
     return RejectReason::kMarketDataStale;
   const Terms terms{order.quantity, order.price.value_or(Price{}), order.stop_price.value_or(Price{})};

@@ -9,12 +9,14 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "data/duplicate_budget.hpp"
 #include "execution/config.hpp"
 #include "execution/counters.hpp"
 #include "execution/event_log.hpp"
 #include "execution/instrument.hpp"
 #include "execution/ledger.hpp"
 #include "model/trade_tick.hpp"
+#include "model/trade_tick_batch.hpp"
 
 namespace alphaforge::execution {
 
@@ -26,6 +28,18 @@ struct Print {
   AggressorSide aggressor_side = AggressorSide::kNone;
   std::string_view trade_id;
   std::int64_t ts_event = 0;
+};
+
+// What became of a print.
+struct PrintResult {
+  std::optional<Reason> refusal;
+  bool is_duplicate = false;
+};
+
+// The rows of a batch that were not applied.
+struct BatchResult {
+  std::vector<std::pair<std::size_t, Reason>> rejected;
+  std::vector<std::size_t> duplicates;
 };
 
 // What modify_order asks for; absent stays as it is. `quantity` is the new total.
@@ -63,7 +77,7 @@ class Venue {
   Venue& operator=(const Venue&) = delete;
 
   // Places the order, or recognises it. Throws InvalidArgument: malformed, or ORDER_CONFLICT for an id that was submitted
-  // with other fields; ResourceExhausted: a new symbol or strategy beyond the engine's limits.
+  // with other fields; ResourceExhausted: a strategy beyond max_strategies.
   Submission submit(const Order& order, std::int64_t now_ns);
   // True exactly when the order was active and is now Cancelled.
   bool cancel(std::string_view order_id, std::int64_t now_ns);
@@ -71,8 +85,10 @@ class Venue {
   std::int64_t cancel_all(std::optional<std::string_view> strategy_id, CancelReason reason, std::int64_t now_ns);
   // SEMANTICS 3.11. Throws InvalidArgument where the change is malformed, or names a field that the order's type lacks.
   bool modify(std::string_view order_id, const Change& change, std::int64_t now_ns);
-  // None when the print was accepted or was a duplicate, which changes nothing; else why it was refused.
-  std::optional<Reason> process(const Print& print, std::int64_t now_ns);
+  // Shows a print to the orders of its symbol, unless it is refused or a duplicate: then nothing changes.
+  PrintResult process(const Print& print, std::int64_t now_ns);
+  // The prints of a batch, in their order.
+  BatchResult process(const TradeTickBatch& batch, std::int64_t now_ns);
   // Moves market time of all instruments; never back. Throws InvalidArgument TIME_OUT_OF_RANGE.
   void advance_time(std::int64_t market_time, std::int64_t now_ns);
   // Halted, it rejects new orders; resting ones may fill, shrink and be cancelled.
@@ -99,11 +115,19 @@ class Venue {
 
   // The invariants that do not hold, in words; none unless there is a bug.
   std::vector<std::string> validate() const;
+  // 64 bits of all that decides what happens next, wall clock times apart: the same wherever the same has happened.
+  std::uint64_t state_hash() const;
 
  private:
+  // state.cpp
+  template <class Sink>
+  void describe(Sink& sink) const;
+
   // venue.cpp: bookkeeping
   Instrument* find_instrument(std::string_view id) const;
   Instrument& add_instrument(std::string_view id);
+  Instrument& instrument_for_order(std::string_view id);
+  void forget(std::int64_t now_ns);
   Strategy& strategy_of(std::string_view id);
   std::int64_t market_time(const Instrument& instrument) const;
   void begin(const Instrument& instrument, std::int64_t now_ns);
@@ -128,6 +152,8 @@ class Venue {
   void fill(OrderRecord& order, Price price, int128 quantity, LiquiditySide liquidity_side);
 
   // matching.cpp: a print meets the orders (SEMANTICS 3.6)
+  PrintResult process(Instrument*& instrument, const Print& print);
+  bool is_duplicate(Instrument& instrument, const Print& print);
   void match(Instrument& instrument, AggressorSide aggressor);
   void fill_waiting(Instrument& instrument);
   template <class Levels>
@@ -159,7 +185,10 @@ class Venue {
   Ledger ledger_;
   EventLog events_;
   std::unordered_map<std::string_view, std::unique_ptr<Instrument>> instruments_;
+  std::unordered_map<std::string_view, std::unique_ptr<Instrument>> unlisted_;  // of orders rejected for INSTRUMENT_LIMIT
+  std::vector<Instrument*> instruments_by_index_;
   std::unordered_map<std::string_view, std::unique_ptr<Strategy>> strategies_;
+  data::DuplicateBudget duplicates_;
 };
 
 }  // namespace alphaforge::execution

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/int128.hpp"
+
+namespace alphaforge::execution {
+
+// Takes a venue's state in one canonical order and makes 64 bits of it. Wall clock times are left out: they decide nothing.
+class StateHash {
+ public:
+  void number(std::int64_t value) { mix(static_cast<std::uint64_t>(value)); }
+  void number(int128 value) {
+    mix(static_cast<std::uint64_t>(value));
+    mix(static_cast<std::uint64_t>(value >> 64));
+  }
+  void text(std::string_view value) {
+    mix(value.size());
+    std::uint64_t word = 0;
+    for (std::size_t i = 0; i < value.size(); ++i) {
+      word = word << 8 | static_cast<unsigned char>(value[i]);
+      if (i % 8 == 7) mix(std::exchange(word, 0));
+    }
+    mix(word);
+  }
+  void wall_clock(std::int64_t) {}
+
+  std::uint64_t value() const { return hash_; }
+
+ private:
+  // Multiplies to 128 bits and folds: every bit of the result depends on every bit of both.
+  void mix(std::uint64_t word) {
+    const uint128 product = static_cast<uint128>(hash_ ^ word) * 0x9e3779b97f4a7c15ULL;
+    hash_ = static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64) ^ 0xd6e8feb86659fd93ULL;
+  }
+
+  std::uint64_t hash_ = 0x243f6a8885a308d3ULL;
+};
+
+}  // namespace alphaforge::execution
