@@ -14,6 +14,7 @@ from alphaforge_cli.ping import ping
 from alphaforge_cli.replay import replay
 from alphaforge_cli.stats import stats
 from alphaforge_cli.top import top
+from alphaforge_cli.trades import TradeFileError
 from alphaforge_cli.up import up
 
 __all__ = ["app", "main"]
@@ -38,7 +39,8 @@ def main() -> None:
     """The entry point: an expected failure is one line on stderr and exit status 1, never a traceback."""
     try:
         app()
-    except AlphaForgeError as error:
+    except (AlphaForgeError, TradeFileError) as error:
+        reason = f" ({error.reason})" if isinstance(error, AlphaForgeError) else ""
         console = Console(stderr=True, highlight=False, soft_wrap=True)
-        console.print(f"[red]alphaforge:[/] {error} [dim]({error.reason})[/]")
+        console.print(f"alphaforge: {error}{reason}", markup=False)
         sys.exit(1)

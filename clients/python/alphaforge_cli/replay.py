@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from alphaforge_cli.tables import bars_table, totals_table
-from alphaforge_cli.trades import Columns, TradeBlock, TradeFile
+from alphaforge_cli.trades import Columns, TimeUnit, TradeBlock, TradeFile
 
 __all__ = ["paced", "replay", "speed_multiple"]
 
@@ -53,61 +55,77 @@ def replay(
         str | None, typer.Option(help="The engine to feed; without it, one of its own, dropped afterwards.")
     ] = None,
     reset: Annotated[bool, typer.Option("--reset", help="Empty the engine first (with --engine).")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad row.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Stop before the block of the first bad row.")] = False,
     show: Annotated[int, typer.Option(help="Closed bars to show of each type, the newest.", min=0)] = 5,
     column: Annotated[
         list[str] | None, typer.Option(help="What the file calls a column, such as price=px; may be repeated.")
     ] = None,
+    time_unit: Annotated[TimeUnit, typer.Option(help="Of the file's times, where they are integers.")] = "ns",
     target: Annotated[str | None, typer.Option(help="The data service's address.")] = None,
 ) -> None:
     """Send a file of trades to the data service in batches and print the bars it makes of them.
 
-    The tables go to stdout and are the same at every replay; progress, bad rows and the rate go to stderr.
+    The tables go to stdout and are the same at every replay; progress, bad rows and the rate go to stderr. Ends with
+    status 1 where the file can't be read to its end, or not as --strict wants it; what came before has been applied.
     """
     if reset and engine is None:
         raise typer.BadParameter("--reset empties a named engine; name it by --engine")
     multiple = speed_multiple(speed)
     bar_types = list(dict.fromkeys(str(BarType(text.strip())) for text in bars.split(",")))
-    trades = TradeFile(file, _columns(column or []), instrument, limit, strict)
+    trades = TradeFile(file, _columns(column or []), instrument, limit, strict, time_unit)
     name = engine or f"replay-{uuid.uuid4().hex[:12]}"
-    with DataEngine(DataEngineConfig(bar_types=bar_types), name=name, target=target) as data:
-        if reset:
-            data.reset()
+    # Not the engine's own context manager: that would stop an engine which others use.
+    with closing(DataEngine(DataEngineConfig(bar_types=bar_types), name=name, target=target)) as data:
         try:
-            _run(data, trades, bar_types, multiple, show)
+            if reset:
+                data.reset()
+            _run(data, trades, {name: BarTotals(show) for name in bar_types}, multiple)
         finally:
             if engine is None:
                 data.drop()
 
 
-def _run(data: DataEngine, trades: TradeFile, bar_types: list[str], multiple: float | None, show: int) -> None:
-    totals = {name: BarTotals(show) for name in bar_types}
-    sent = rejected = 0
+def _run(data: DataEngine, trades: TradeFile, totals: dict[str, BarTotals], multiple: float | None) -> None:
+    sent = 0
+    left_out: Counter[str] = Counter()
     instruments: dict[str, None] = {}
     started = time.perf_counter()
-    for block in _with_progress(trades, multiple):
-        result = data.process_batch(block.batch)
-        sent += len(block.ts_event)
-        rejected += len(result.rejected)
-        instruments.update(dict.fromkeys(block.batch.instrument_ids))
-        for bar in result:
-            totals[str(bar.bar_type)].add(bar)
-    seconds = time.perf_counter() - started
-    open_bars = [bar for name in instruments for bar in data.open_bars(name) if str(bar.bar_type) in totals]
+    try:
+        for block in _with_progress(trades, multiple):
+            result = data.process_batch(block.batch)
+            sent += len(block.ts_event)
+            left_out.update(reason for _, reason in result.rejected)
+            left_out["DUPLICATE"] += len(result.duplicates)
+            instruments.update(dict.fromkeys(block.batch.instrument_ids))
+            for bar in result:
+                totals[str(bar.bar_type)].add(bar)
+        seconds = time.perf_counter() - started
+        _print_bars(
+            totals, [bar for name in instruments for bar in data.open_bars(name) if str(bar.bar_type) in totals]
+        )
+        _report_ticks(sent, left_out, seconds)
+    finally:
+        _report_bad_rows(trades)
+
+
+def _print_bars(totals: dict[str, BarTotals], open_bars: list[Bar]) -> None:
     console = Console()
-    for name in bar_types:
-        console.print(bars_table(name, totals[name].last, [bar for bar in open_bars if str(bar.bar_type) == name]))
-    console.print(totals_table({name: (t.count, t.volume) for name, t in totals.items()}, open_bars))
-    _report(trades, sent, rejected, seconds)
+    for name, total in totals.items():
+        console.print(bars_table(name, total.last, [bar for bar in open_bars if str(bar.bar_type) == name]))
+    console.print(totals_table({name: (total.count, total.volume) for name, total in totals.items()}, open_bars))
 
 
-def _report(trades: TradeFile, sent: int, rejected: int, seconds: float) -> None:
+def _report_bad_rows(trades: TradeFile) -> None:
     for line, problem in trades.bad_rows:
-        ERRORS.print(f"[yellow]{trades.path}:{line}[/]: {problem}")
+        ERRORS.print(f"{trades.path}:{line}: {problem}", style="yellow", markup=False)
     if trades.bad_row_count:
-        ERRORS.print(f"[yellow]{trades.bad_row_count:,} bad rows left out[/], the first {len(trades.bad_rows)} above")
-    if rejected:
-        ERRORS.print(f"[yellow]{rejected:,} ticks refused by the engine[/] (quantity 0, price or time out of range)")
+        ERRORS.print(f"{trades.bad_row_count:,} bad rows left out, the first {len(trades.bad_rows)} are above")
+
+
+def _report_ticks(sent: int, left_out: Counter[str], seconds: float) -> None:
+    for reason, count in left_out.items():
+        if count:
+            ERRORS.print(f"{count:,} ticks left out by the engine: {reason}", style="yellow")
     ERRORS.print(f"{sent:,} ticks in {seconds:.2f} s, {sent / max(seconds, 1e-9):,.0f} ticks/s")
 
 

@@ -1,7 +1,7 @@
 """Files of trades as batches of ticks: CSV, CSV.gz and Parquet, exact, in columns, with every bad row named.
 
-A row's decimals go from their text to 128-bit integers of nine places without a float between. A block that holds a
-bad row is read a second time, row by row, so that only the bad rows are left out.
+Texts and decimals reach the core as they stand in the file, so one parser, its own, decides what a number is. A block
+that it refuses is halved until the bad rows stand alone; those are left out and the rest is one batch again.
 """
 
 from __future__ import annotations
@@ -9,27 +9,33 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, Literal, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 from alphaforge_core.errors import InvalidArgument, UnsupportedValue
-from alphaforge_core.model import Price, Quantity, TradeTick, TradeTickBatch
+from alphaforge_core.model import TradeTickBatch
 
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+__all__ = ["BadRow", "Columns", "TimeUnit", "TradeBlock", "TradeFile", "TradeFileError"]
 
-__all__ = ["BadRow", "Columns", "TradeBlock", "TradeFile"]
+TimeUnit = Literal["ns", "us", "ms", "s"]
 
 BLOCK_BYTES = 1 << 20
 PARQUET_ROWS = 16_384
 BAD_ROWS_KEPT = 10
-_EXACT = pa.decimal128(38, 9)
-_SIDES = pa.array(["NONE", "BUY", "SELL"])
-_SIDE_CODE_FIRST = 1  # AggressorSide on the wire: NONE 1, BUY 2, SELL 3
+_UNIT_NS: dict[TimeUnit, int] = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
+# UnicodeDecodeError is a ValueError, and so is ArrowInvalid: a text that is no UTF-8, a time that is no integer.
+_BAD_ROW = (InvalidArgument, UnsupportedValue, ValueError)
+
+Lines = npt.NDArray[np.int64]
+
+
+class TradeFileError(Exception):
+    """The file can't be read as trades, or with `strict` one of its rows can't."""
 
 
 class Columns(NamedTuple):
@@ -67,8 +73,12 @@ class TradeBlock(NamedTuple):
 class TradeFile:
     """Reads a file of trades block by block.
 
-    `instrument` names the instrument of a file without that column; in a file with it, it selects its rows.
-    Raises InvalidArgument for a file without the required columns, and with `strict` at the first bad row.
+    instrument: names the instrument of a file without that column; in a file with it, selects its rows.
+    limit: so many rows at most, bad ones included.
+    time_unit: of the times, where they are integers.
+
+    Raises TradeFileError for a file that has not the required columns or can't be read to its end, and with `strict` at
+    the first bad row. Empty lines are no rows.
     """
 
     path: Path
@@ -76,11 +86,11 @@ class TradeFile:
     instrument: str | None = None
     limit: int | None = None
     strict: bool = False
-    rows: int = 0
+    time_unit: TimeUnit = "ns"
     bad_row_count: int = 0
     bad_rows: list[BadRow] = field(default_factory=list)
     fraction_read: float = 0.0
-    _ragged_lines: list[int] = field(default_factory=list, repr=False)
+    _ragged: list[BadRow] = field(default_factory=list, repr=False)
 
     @property
     def is_parquet(self) -> bool:
@@ -88,35 +98,45 @@ class TradeFile:
         return self.path.suffix.lower() in {".parquet", ".pq"}
 
     def blocks(self) -> Iterator[TradeBlock]:
-        """The trades in the file's order, `limit` at most; bad rows are counted and left out."""
+        """The trades in the file's order; bad rows are counted and left out."""
         left = self.limit
-        for lines, table in self._tables():
+        for read_lines, table in self._tables():
+            rows, lines = self._chosen(table, read_lines)
             if left is not None:
-                table = table.slice(0, left)
-            block = self._block(table, lines)
-            self.rows += len(table)
-            if left is not None:
-                left -= len(table)
-            if len(block.ts_event):
+                rows, lines = rows.slice(0, left), lines[:left]
+                left -= len(rows)
+            block = self._good(rows, lines) if len(rows) else None
+            self._count_ragged(int(lines[-1] if left == 0 else read_lines[-1]))
+            self._stop_if_strict()
+            if block is not None:
                 yield block
             if left == 0:
                 return
+        self._count_ragged(None)
+        self._stop_if_strict()
 
-    def _tables(self) -> Iterator[tuple[list[int], pa.Table]]:
+    def _tables(self) -> Iterator[tuple[Lines, pa.Table]]:
+        """The file in blocks of at least one row, with the line of each row."""
         line = 1 if self.is_parquet else 2
-        for batch in self._parquet() if self.is_parquet else self._csv():
-            lines = self._lines(line, len(batch))
-            line = lines[-1] + 1 if lines else line
-            yield lines, pa.Table.from_batches([batch])
+        try:
+            for batch in self._parquet() if self.is_parquet else self._csv():
+                if len(batch):
+                    lines = self._lines(line, len(batch))
+                    line = int(lines[-1]) + 1
+                    yield lines, pa.Table.from_batches([batch])
+        # A damaged gzip stream is an OSError, and so is a file that vanishes.
+        except (pa.ArrowException, OSError) as error:
+            raise TradeFileError(f"{self.path}: {error}") from error
 
-    def _lines(self, first: int, count: int) -> list[int]:
-        """The lines of the next `count` rows: the ones that were skipped for their shape don't count."""
+    def _lines(self, first: int, count: int) -> Lines:
+        """The lines of the next `count` rows: those between them that were skipped for their shape are left out."""
         end = first + count
-        skipped = set()
-        while self._ragged_lines and self._ragged_lines[0] < end:
-            skipped.add(self._ragged_lines.pop(0))
-            end += 1
-        return [line for line in range(first, end) if line not in skipped]
+        skipped = []
+        for line, _ in self._ragged:
+            if first <= line < end:
+                skipped.append(line)
+                end += 1
+        return np.setdiff1d(np.arange(first, end), skipped)
 
     def _parquet(self) -> Iterator[pa.RecordBatch]:
         file = pyarrow.parquet.ParquetFile(self.path)
@@ -136,6 +156,7 @@ class TradeFile:
                 column_types=dict.fromkeys(names, pa.string()),
                 include_columns=self._wanted(names),
                 strings_can_be_null=False,
+                check_utf8=False,
             )
             for batch in self._open_csv(raw, options):
                 self.fraction_read = raw.tell() / size
@@ -146,112 +167,130 @@ class TradeFile:
             return list(self._open_csv(raw, None).schema.names)
 
     def _open_csv(self, raw: BinaryIO, options: pyarrow.csv.ConvertOptions | None) -> pyarrow.csv.CSVStreamingReader:
-        source = pa.CompressedInputStream(raw, "gzip") if self.path.suffix == ".gz" else raw
+        source = pa.CompressedInputStream(raw, "gzip") if self.path.suffix.lower() == ".gz" else raw
         return pyarrow.csv.open_csv(
             source,
             read_options=pyarrow.csv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES),
             parse_options=pyarrow.csv.ParseOptions(
-                ignore_empty_lines=False, invalid_row_handler=options and self._on_ragged_row
+                # Kept, so that lines can be counted.
+                ignore_empty_lines=False,
+                # The header is read first, by itself; the rows of the block it reads must not be reported twice.
+                invalid_row_handler=self._on_ragged_row if options else _skip,
             ),
             convert_options=options,
         )
 
     def _wanted(self, names: list[str]) -> list[str]:
-        missing = [name for name in self.columns.required if name not in names]
-        if missing:
-            raise InvalidArgument(
-                f"{self.path} has no column {', '.join(map(repr, missing))}; it has {', '.join(names)}; "
-                "say what the file calls it by --column",
-                reason="COLUMNS_MISSING",
-            )
+        has = f"it has {', '.join(names)}"
+        if missing := [name for name in self.columns.required if name not in names]:
+            columns = ", ".join(map(repr, missing))
+            raise TradeFileError(f"{self.path} has no column {columns}; {has}; say what the file calls it by --column")
         if self.columns.instrument_id not in names and self.instrument is None:
-            raise InvalidArgument(
-                f"{self.path} has no column {self.columns.instrument_id!r}; give the instrument by --instrument",
-                reason="COLUMNS_MISSING",
-            )
-        return [name for name in self.columns if name in names]
+            name = self.columns.instrument_id
+            raise TradeFileError(f"{self.path} has no column {name!r}; {has}; give the instrument by --instrument")
+        wanted = [name for name in self.columns if name in names]
+        if twice := [name for name in wanted if names.count(name) > 1]:
+            raise TradeFileError(f"{self.path} has the column {twice[0]!r} more than once; {has}")
+        return wanted
 
-    def _on_ragged_row(self, row: Any) -> str:
-        self._ragged_lines.append(row.number)
-        self._bad(row.number, f"{row.actual_columns} columns where the header has {row.expected_columns}")
+    def _on_ragged_row(self, row: Any) -> Literal["skip"]:
+        # Called while a block is read: nothing may be raised through the reader, and the row may lie beyond the limit.
+        problem = f"{row.actual_columns} columns where the header has {row.expected_columns}"
+        self._ragged.append(BadRow(row.number, problem))
         return "skip"
 
-    def _bad(self, line: int, problem: str) -> None:
-        if self.strict:
-            raise InvalidArgument(f"{self.path}:{line}: {problem}", reason="ROW_INVALID")
-        self.bad_row_count += 1
-        if len(self.bad_rows) < BAD_ROWS_KEPT:
-            self.bad_rows.append(BadRow(line, problem))
+    def _count_ragged(self, last_line: int | None) -> None:
+        """Counts the rows of a wrong shape up to that line, or all."""
+        count = len(self._ragged) if last_line is None else sum(line < last_line for line, _ in self._ragged)
+        self._count_bad(self._ragged[:count])
+        del self._ragged[:count]
 
-    def _block(self, table: pa.Table, lines: list[int]) -> TradeBlock:
+    def _count_bad(self, rows: list[BadRow]) -> None:
+        self.bad_row_count += len(rows)
+        self.bad_rows = sorted([*self.bad_rows, *rows[:BAD_ROWS_KEPT]])[:BAD_ROWS_KEPT]
+
+    def _stop_if_strict(self) -> None:
+        if self.strict and self.bad_rows:
+            line, problem = self.bad_rows[0]
+            raise TradeFileError(f"{self.path}:{line}: {problem}")
+
+    def _chosen(self, table: pa.Table, lines: Lines) -> tuple[pa.Table, Lines]:
+        """The rows of the instrument asked for, without those of empty lines."""
+        keep = np.ones(len(table), dtype=bool)
+        if not self.is_parquet:
+            keep = ~np.logical_and.reduce([_is_empty(table[name]) for name in self.columns.required])
         if self.instrument is not None and self.columns.instrument_id in table.column_names:
-            chosen = pc.equal(table[self.columns.instrument_id], self.instrument)
-            table = table.filter(chosen)
-            lines = [line for line, keep in zip(lines, chosen.to_pylist(), strict=False) if keep]
-        try:
-            return self._columnar(table)
-        except (pa.ArrowInvalid, InvalidArgument, UnsupportedValue, OverflowError):
-            return self._row_by_row(table, lines)
+            wanted = pc.equal(_text(table[self.columns.instrument_id], ""), self.instrument)
+            keep &= wanted.to_numpy()
+        return (table, lines) if keep.all() else (table.filter(pa.array(keep)), lines[keep])
 
-    def _columnar(self, table: pa.Table) -> TradeBlock:
+    def _good(self, table: pa.Table, lines: Lines) -> TradeBlock | None:
+        try:
+            return self._block(table)
+        except _BAD_ROW as error:
+            keep = np.ones(len(table), dtype=bool)
+            self._mark_bad(table, lines, keep, error)
+        return self._block(table.filter(pa.array(keep))) if keep.any() else None
+
+    def _mark_bad(self, table: pa.Table, lines: Lines, keep: npt.NDArray[np.bool_], error: Exception) -> None:
+        """Halves what was refused until the bad rows stand alone."""
+        if len(table) == 1:
+            keep[0] = False
+            self._count_bad([BadRow(int(lines[0]), str(error))])
+            return
+        middle = len(table) // 2
+        for part in (slice(0, middle), slice(middle, len(table))):
+            rows = table.slice(part.start, part.stop - part.start)
+            try:
+                self._block(rows)
+            except _BAD_ROW as refused:
+                self._mark_bad(rows, lines[part], keep[part], refused)
+
+    def _block(self, table: pa.Table) -> TradeBlock:
         names = self.columns
-        ts_event = pc.cast(table[names.ts_event], pa.int64()).to_numpy()
         has = set(table.column_names)
+        ts_event = self._times(table[names.ts_event], names.ts_event)
+        sides = _text(table[names.aggressor_side], "NONE") if names.aggressor_side in has else None
         batch = TradeTickBatch.from_columns(
-            instrument_id=table[names.instrument_id].to_pylist() if names.instrument_id in has else self.instrument,
-            prices=_mantissas(table[names.price]),
-            quantities=_mantissas(table[names.quantity]),
-            price_scale=9,
-            quantity_scale=9,
+            instrument_id=_text(table[names.instrument_id], "").to_pylist()
+            if names.instrument_id in has
+            else self.instrument,
+            prices=_numbers(table[names.price]),
+            quantities=_numbers(table[names.quantity]),
             ts_event=ts_event,
-            ts_init=pc.cast(table[names.ts_init], pa.int64()).to_numpy() if names.ts_init in has else None,
-            sides=_side_codes(table[names.aggressor_side]) if names.aggressor_side in has else None,
-            trade_ids=pc.cast(table[names.trade_id], pa.string()).to_pylist() if names.trade_id in has else None,
+            ts_init=self._times(table[names.ts_init], names.ts_init) if names.ts_init in has else None,
+            # A venue that gives no side leaves the field empty.
+            sides=None if sides is None else pc.if_else(pc.equal(sides, ""), "NONE", sides).to_pylist(),
+            trade_ids=_text(table[names.trade_id], "").to_pylist() if names.trade_id in has else None,
         )
         return TradeBlock(batch, ts_event)
 
-    def _row_by_row(self, table: pa.Table, lines: list[int]) -> TradeBlock:
-        ticks = []
-        for line, row in zip(lines, table.to_pylist(), strict=False):
-            if not any(row.values()):  # an empty line
-                continue
-            try:
-                ticks.append(self._tick(row))
-            except (InvalidArgument, UnsupportedValue, ValueError) as error:
-                self._bad(line, str(error))
-        batch = TradeTickBatch.from_ticks(ticks)
-        return TradeBlock(batch, pa.array([tick.ts_event for tick in ticks], pa.int64()).to_numpy(zero_copy_only=False))
-
-    def _tick(self, row: dict[str, Any]) -> TradeTick:
-        names = self.columns
-        instrument_id = row.get(names.instrument_id, self.instrument)
-        assert instrument_id is not None
-        ts_event = int(row[names.ts_event])
-        return TradeTick(
-            instrument_id=instrument_id,
-            price=Price(row[names.price]),
-            quantity=Quantity(row[names.quantity]),
-            aggressor_side=row.get(names.aggressor_side, "NONE"),
-            trade_id=str(row.get(names.trade_id, "")),
-            ts_event=ts_event,
-            ts_init=int(row.get(names.ts_init, ts_event)),
-        )
+    def _times(self, column: pa.ChunkedArray, name: str) -> npt.NDArray[np.int64]:
+        """Nanoseconds since the Unix epoch."""
+        unit = 1 if pa.types.is_timestamp(column.type) else _UNIT_NS[self.time_unit]
+        if pa.types.is_timestamp(column.type):
+            column = pc.cast(column, pa.timestamp("ns", column.type.tz))
+        try:
+            times = pc.multiply_checked(pc.cast(column, pa.int64()), unit)
+        except pa.ArrowInvalid:
+            raise ValueError(f"{name} {column[0]} is no integer of 64 bits") from None
+        if times.null_count:
+            raise ValueError(f"{name} is missing")
+        return np.asarray(times.to_numpy(), np.int64)
 
 
-def _mantissas(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
-    """Nine-place mantissas in 64 bits; raises ArrowInvalid for more places and OverflowError for more digits."""
-    exact = pc.cast(column, _EXACT).combine_chunks()
-    if exact.null_count:
-        raise pa.ArrowInvalid("an empty value")
-    words = pa.Array.from_buffers(pa.int64(), 2 * (exact.offset + len(exact)), [None, exact.buffers()[1]]).to_numpy()
-    low, high = words[0::2][exact.offset :], words[1::2][exact.offset :]
-    if not (high == low >> 63).all():
-        raise OverflowError("a number beyond 64 bits")
-    return low.copy()
+def _skip(_row: Any) -> Literal["skip"]:
+    return "skip"
 
 
-def _side_codes(column: pa.ChunkedArray) -> npt.NDArray[np.uint8]:
-    codes = pc.index_in(column, value_set=_SIDES)
-    if codes.null_count:
-        raise pa.ArrowInvalid("an unknown side")
-    return pc.cast(pc.add(codes, _SIDE_CODE_FIRST), pa.uint8()).to_numpy()
+def _is_empty(column: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
+    return np.asarray(pc.equal(pc.binary_length(column), 0).to_numpy(), bool)
+
+
+def _text(column: pa.ChunkedArray, missing: str) -> pa.ChunkedArray:
+    return pc.fill_null(column if pa.types.is_string(column.type) else pc.cast(column, pa.string()), missing)
+
+
+def _numbers(column: pa.ChunkedArray) -> Any:
+    """What the core takes for exact: floats as they are (their shortest decimal), all else as texts, ints, Decimals."""
+    return column.to_numpy() if pa.types.is_floating(column.type) else column.to_pylist()
