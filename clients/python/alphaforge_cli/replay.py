@@ -24,6 +24,8 @@ from alphaforge_cli.trades import Columns, TimeUnit, TradeBlock, TradeFile
 __all__ = ["paced", "replay", "speed_multiple"]
 
 PACE_SECONDS = 0.05
+# A batch waits for its turn on a busy service rather than give the replay up.
+BATCH_SECONDS_MAX = 60.0
 ERRORS = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -75,7 +77,8 @@ def replay(
     trades = TradeFile(file, _columns(column or []), instrument, limit, strict, time_unit)
     name = engine or f"replay-{uuid.uuid4().hex[:12]}"
     # Not the engine's own context manager: that would stop an engine which others use.
-    with closing(DataEngine(DataEngineConfig(bar_types=bar_types), name=name, target=target)) as data:
+    config = DataEngineConfig(bar_types=bar_types)
+    with closing(DataEngine(config, name=name, target=target, timeout=BATCH_SECONDS_MAX)) as data:
         try:
             if reset:
                 data.reset()
