@@ -84,7 +84,7 @@ def test_construction_does_not_touch_the_network() -> None:
     from alphaforge_client.cache import GenericCache
 
     started = time.monotonic()
-    with GenericCache(target=DEAD, timeout=0.5) as cache:
+    with GenericCache(name="dead", target=DEAD, timeout=0.5) as cache:
         assert time.monotonic() - started < 0.2
         assert DEAD in repr(cache)
 
@@ -152,7 +152,7 @@ def test_a_service_that_starts_late_is_reached_once_it_serves(tmp_path: Any) -> 
     from alphaforge_client.cache import GenericCache
 
     late = Stack(tmp_path)
-    with GenericCache(target=late.target("cache"), timeout=0.3) as cache:
+    with GenericCache(name="late", target=late.target("cache"), timeout=0.3) as cache:
         with pytest.raises((ConnectionError, TimeoutError)):
             cache.put("k", 1)
         late.start("cache")
