@@ -11,6 +11,7 @@
 #include "trade_tick_batch.hpp"
 #include "wire/bars.hpp"
 #include "wire/data.hpp"
+#include "wire/reader.hpp"
 #include "wire/trade_ticks.hpp"
 
 namespace alphaforge::bindings {
@@ -56,7 +57,7 @@ TicksRequest request_of_wire(const nb::bytes& message, bool single) {
 }
 
 void init_request(TicksRequest* self, nb::handle ticks, std::string engine, std::optional<std::uint64_t> epoch, std::string producer_id,
-                  std::uint64_t producer_sequence, const std::vector<std::string>& bar_types) {
+                  std::uint64_t producer_sequence, const std::vector<std::string>& bar_types, bool with_tick_indexes) {
   TicksRequest request;
   request.is_single = nb::isinstance<TradeTick>(ticks);
   request.ticks = request.is_single ? TradeTickBatch::of(*nb::inst_ptr<TradeTick>(ticks)) : nb::cast<const TradeTickBatch&>(ticks);
@@ -65,6 +66,7 @@ void init_request(TicksRequest* self, nb::handle ticks, std::string engine, std:
   request.producer_id = std::move(producer_id);
   request.producer_sequence = producer_sequence;
   request.bar_types = canonical_names(bar_types);
+  request.with_tick_indexes = with_tick_indexes;
   new (self) TicksRequest(std::move(request));
 }
 
@@ -79,7 +81,11 @@ std::string answer_of(const TicksOutcome& outcome, std::uint64_t epoch) {
     const auto& types = request.bar_types;
     return types.empty() || std::find(types.begin(), types.end(), bar.bar_type->name) != types.end();
   };
-  std::copy_if(result.bars.begin(), result.bars.end(), std::back_inserter(response.bars), is_wanted);
+  for (std::size_t i = 0; i < result.bars.size(); ++i) {
+    if (!is_wanted(result.bars[i])) continue;
+    response.bars.push_back(result.bars[i]);
+    if (request.with_tick_indexes) response.tick_indexes.push_back(result.bar_rows[i]);
+  }
   for (const data::Rejection& rejection : result.rejected)
     response.rejected.push_back({rejection.row, rejection.reason, message_of(rejection, request.ticks)});
   return wire::encode_process_response(response);
@@ -107,10 +113,10 @@ void bind_request(nb::module_ m) {
   nb::class_<TicksRequest>(m, "ProcessRequest", nb::is_final(),
                       "A call with one tick or with many, as it crosses the network: alphaforge.data.v1.ProcessTradeTick(s)TicksRequest.")
       .def("__init__", &init_request, "ticks"_a, nb::kw_only(), "engine"_a = "", "epoch"_a = nb::none(), "producer_id"_a = "",
-           "producer_sequence"_a = 0, "bar_types"_a = std::vector<std::string>(),
+           "producer_sequence"_a = 0, "bar_types"_a = std::vector<std::string>(), "with_tick_indexes"_a = false,
            nb::sig("def __init__(self, ticks: alphaforge_core.model.TradeTick | alphaforge_core.model.TradeTickBatch, *, engine: str = '', "
                    "epoch: int | None = None, producer_id: str = '', producer_sequence: int = 0, "
-                   "bar_types: collections.abc.Sequence[str] = ()) -> None"),
+                   "bar_types: collections.abc.Sequence[str] = (), with_tick_indexes: bool = False) -> None"),
            "A TradeTick makes the request of one tick, a TradeTickBatch that of many.")
       .def_static("from_wire", &request_of_wire, "message"_a, nb::kw_only(), "single"_a = false,
                   "From a message's bytes; `single` where it is that of one tick.\n\n"
@@ -126,7 +132,8 @@ void bind_request(nb::module_ m) {
       .def_ro("ticks", &TicksRequest::ticks, nb::rv_policy::reference_internal, "The ticks.")
       .def_ro("producer_id", &TicksRequest::producer_id, "Who sends; empty: unnumbered.")
       .def_ro("producer_sequence", &TicksRequest::producer_sequence, "Counts the producer's calls.")
-      .def_ro("bar_types", &TicksRequest::bar_types, "Canonical names of the types whose bars are wanted; empty: all.");
+      .def_ro("bar_types", &TicksRequest::bar_types, "Canonical names of the types whose bars are wanted; empty: all.")
+      .def_ro("with_tick_indexes", &TicksRequest::with_tick_indexes, "Whether the answer tells which tick each bar came of.");
 }
 
 void bind_outcome(nb::module_ m) {
@@ -156,7 +163,21 @@ void bind_response(nb::module_ m) {
       .def_ro("epoch", &wire::ProcessResponse::epoch, "The engine's epoch.")
       .def_ro("is_repeat", &wire::ProcessResponse::is_repeat, "Whether it is the first answer again.")
       .def_ro("processed_count", &wire::ProcessResponse::processed_count, "How many were accepted.")
-      .def_ro("duplicate_count", &wire::ProcessResponse::duplicate_count, "How many had been seen before.");
+      .def_ro("duplicate_count", &wire::ProcessResponse::duplicate_count, "How many had been seen before.")
+      .def_ro("tick_indexes", &wire::ProcessResponse::tick_indexes,
+              "Per bar the index of the tick that closed or corrected it, if the request asked for it.");
+}
+
+nb::list decode_bars(const nb::bytes& message, std::uint32_t field) {
+  nb::list bars;
+  wire::Reader reader(view(message));
+  while (reader.next()) {
+    if (reader.field() == field)
+      bars.append(nb::cast(wire::decode_bar(reader.bytes())));
+    else
+      reader.skip();
+  }
+  return bars;
 }
 
 }  // namespace
@@ -175,6 +196,9 @@ void bind_data_wire(nb::module_ m) {
         "bars"_a, "field"_a,
         nb::sig("def encode_bars(bars: collections.abc.Sequence[alphaforge_core.model.Bar], field: int) -> bytes"),
         "A repeated field of alphaforge.type.v1.Bar as bytes, to be appended to a message that lacks it.");
+  m.def("decode_bars", &decode_bars, "message"_a, "field"_a,
+        nb::sig("def decode_bars(message: bytes, field: int) -> list[alphaforge_core.model.Bar]"),
+        "The bars of that field of any message; its other fields are skipped.\n\nRaises InvalidArgument (a ValueError) MESSAGE_MALFORMED.");
 }
 
 nb::object process_request(data::DataEngine& engine, nb::object request) {

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from alphaforge.data.v1 import engines_pb2, queries_pb2, subscriptions_pb2, ticks_pb2
-from alphaforge.type.v1 import market_pb2
-from alphaforge_core.data import COUNTERS, BarList, DataEngineConfig, DataEngineStatistics
-from alphaforge_core.model import Bar, BarType, TradeTick
+from alphaforge_core.data import COUNTERS, BarList, DataEngineConfig, DataEngineStatistics, ProcessResponse, decode_bars
+from alphaforge_core.model import Bar, BarType, TradeTick, TradeTickBatch
 
 from alphaforge_client._chunk import Chunk
 from alphaforge_client._gap import gap_of
 from alphaforge_client._pages import PAGE_ITEMS_MAX
 from alphaforge_client._request_id import new_request_id
 from alphaforge_client._settings import fill_settings, names
-from alphaforge_client._ticks import checked_nanos, reason_name, ticks_of
+from alphaforge_client._ticks import checked_nanos
 
 SERVICE = "alphaforge.data.v1.DataService"
 
@@ -37,46 +36,22 @@ def header(name: str, epoch: int | None) -> bytes:
 
 def collect(result: BarList, answer: bytes, start: int) -> None:
     """Adds the answer to the piece that began at `start`."""
-    message = ticks_pb2.ProcessTradeTicksResponse.FromString(answer)
-    result.extend(map(bar, message.bars))
-    result.rejected.extend((start + item.index, reason_name(item.reason)) for item in message.rejected)
-
-
-def bar(message: market_pb2.Bar) -> Bar:
-    return Bar(
-        message.instrument_id,
-        message.bar_type,
-        message.open,
-        message.high,
-        message.low,
-        message.close,
-        message.volume,
-        message.value,
-        message.trade_count,
-        message.buy_volume,
-        message.sell_volume,
-        message.ts_open_ns,
-        message.ts_event_ns,
-        message.ts_init_ns,
-        message.sequence,
-        message.is_partial,
-        message.is_gap_fill,
-        message.is_oversize,
-        message.revision,
-    )
+    bars = ProcessResponse.from_wire(answer).bars
+    result.extend(bars)
+    result.rejected.extend((start + index, reason) for index, reason in bars.rejected)
 
 
 def bars(answer: bytes) -> list[Bar]:
     """The bars of any answer that has them, always in field 1."""
-    return [bar(message) for message in queries_pb2.GetOpenBarsResponse.FromString(answer).bars]
+    return decode_bars(answer, 1)
 
 
 def bars_by_tick(answer: bytes, count: int) -> list[list[Bar]]:
     """For each of `count` ticks the bars that it closed or corrected."""
-    message = ticks_pb2.ProcessTradeTicksResponse.FromString(answer)
+    response = ProcessResponse.from_wire(answer)
     found: list[list[Bar]] = [[] for _ in range(count)]
-    for place, item in zip(message.tick_indexes, message.bars, strict=True):
-        found[place].append(bar(item))
+    for place, bar in zip(response.tick_indexes, response.bars, strict=True):
+        found[place].append(bar)
     return found
 
 
@@ -108,11 +83,12 @@ class BarsQuery:
 
     def add(self, answer: bytes) -> None:
         """Takes a page in."""
-        page = queries_pb2.GetBarsResponse.FromString(answer)
-        self.bars[:0] = map(bar, page.bars)
-        self._is_done = not page.has_more or len(self.bars) == self._limit
-        if page.bars:
-            self._request.before_sequence = page.bars[0].sequence
+        page = bars(answer)
+        self.bars[:0] = page
+        has_more = queries_pb2.GetBarsResponse.FromString(answer).has_more
+        self._is_done = not has_more or len(self.bars) == self._limit
+        if page:
+            self._request.before_sequence = page[0].sequence
 
 
 def statistics(answer: bytes) -> DataEngineStatistics:
@@ -153,7 +129,7 @@ class TradesRequest:
 
 def bars_chunk(message: bytes) -> Chunk[Bar]:
     response = subscriptions_pb2.SubscribeBarsResponse.FromString(message)
-    items = [bar(item) for item in (*response.bars, *response.open_bars)]
+    items = [*decode_bars(message, 4), *decode_bars(message, 8)]
     gap = gap_of(response.gap, response.epoch) if response.HasField("gap") else None
     return Chunk(response.epoch, response.sequence, response.previous_sequence, items, gap, response.is_snapshot)
 
@@ -161,4 +137,6 @@ def bars_chunk(message: bytes) -> Chunk[Bar]:
 def trades_chunk(message: bytes) -> Chunk[TradeTick]:
     response = subscriptions_pb2.SubscribeTradesResponse.FromString(message)
     gap = gap_of(response.gap, response.epoch) if response.HasField("gap") else None
-    return Chunk(response.epoch, response.sequence, response.previous_sequence, ticks_of(response.ticks), gap)
+    batch = TradeTickBatch.from_wire(response.ticks.SerializeToString())
+    ticks = [batch[row] for row in range(len(batch))]
+    return Chunk(response.epoch, response.sequence, response.previous_sequence, ticks, gap)

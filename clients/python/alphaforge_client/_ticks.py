@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from decimal import Decimal
 from typing import Any, TypedDict
 
 from alphaforge.data.v1 import ticks_pb2
-from alphaforge.type.v1 import error_pb2, market_pb2
+from alphaforge.type.v1 import error_pb2
+from alphaforge_core.data import ProcessRequest
 from alphaforge_core.model import TradeTick, TradeTickBatch
 
 from alphaforge_client.errors import InvalidArgument, UnsupportedValue
@@ -25,7 +25,6 @@ __all__ = [
     "producer_state_request",
     "reason_name",
     "single_tick",
-    "ticks_of",
 ]
 
 # Larger batches travel in pieces: a piece is applied by the service within a fraction of a millisecond, so that other
@@ -61,7 +60,7 @@ def batch_of(ticks: Iterable[TradeTick] | TradeTickBatch | None, columns: TickCo
 def pieces(batch: TradeTickBatch) -> Iterator[tuple[int, bytes]]:
     """The batch as requests, each with the index of its first tick."""
     for start in range(0, len(batch), PIECE_TICKS_MAX):
-        yield start, _request(batch[start : start + PIECE_TICKS_MAX])
+        yield start, ProcessRequest(batch[start : start + PIECE_TICKS_MAX]).to_wire()
 
 
 def checked_tick(tick: TradeTick) -> None:
@@ -72,21 +71,12 @@ def checked_tick(tick: TradeTick) -> None:
 
 def single_tick(tick: TradeTick) -> bytes:
     """The request for one tick."""
-    message = market_pb2.TradeTick(
-        instrument_id=tick.instrument_id,
-        price=str(tick.price),
-        quantity=str(tick.quantity),
-        aggressor_side=market_pb2.AggressorSide.Value("AGGRESSOR_SIDE_" + tick.aggressor_side),
-        trade_id=tick.trade_id,
-        ts_event_ns=tick.ts_event,
-        ts_init_ns=tick.ts_init,
-    )
-    return ticks_pb2.ProcessTradeTickRequest(tick=message).SerializeToString()
+    return ProcessRequest(tick).to_wire()
 
 
 def many_ticks(ticks: Sequence[TradeTick], *, with_tick_indexes: bool = False) -> bytes:
     """The request of calls with one tick each that travel together."""
-    return _request(TradeTickBatch.from_ticks(ticks), with_tick_indexes=with_tick_indexes)
+    return ProcessRequest(TradeTickBatch.from_ticks(ticks), with_tick_indexes=with_tick_indexes).to_wire()
 
 
 def producer_fields(producer_id: str, sequence: int) -> bytes:
@@ -117,51 +107,3 @@ def checked_nanos(now_ns: int) -> int:
     if not -(2**63) <= now_ns < 2**63:
         raise InvalidArgument(f"now_ns is {now_ns}, which does not fit 64 bits", reason="TIME_OUT_OF_RANGE")
     return now_ns
-
-
-def _request(batch: TradeTickBatch, *, with_tick_indexes: bool = False) -> bytes:
-    columns = market_pb2.TradeTickColumns(
-        instruments=[
-            market_pb2.InstrumentColumn(instrument_id=name, price_exponent=9, quantity_exponent=9)
-            for name in batch.instrument_ids
-        ]
-    )
-    places = {name: place for place, name in enumerate(batch.instrument_ids)}
-    for row in range(len(batch)):
-        tick = batch[row]
-        columns.instrument_index.append(places[tick.instrument_id])
-        columns.price_mantissas.append(int(tick.price.as_decimal().scaleb(9)))
-        quantity = int(tick.quantity.as_decimal().scaleb(9))
-        if quantity < 2**63:
-            columns.quantity_mantissas.append(quantity)
-        else:
-            columns.quantity_mantissas.append(0)
-            columns.quantity_overflows.add(index=row, value=str(tick.quantity))
-        columns.ts_event_ns.append(tick.ts_event)
-        columns.ts_init_ns.append(tick.ts_init)
-        columns.aggressor_sides.append(market_pb2.AggressorSide.Value("AGGRESSOR_SIDE_" + tick.aggressor_side))
-        columns.trade_ids.append(tick.trade_id)
-    request = ticks_pb2.ProcessTradeTicksRequest(ticks=columns, with_tick_indexes=with_tick_indexes)
-    return request.SerializeToString()
-
-
-def ticks_of(columns: market_pb2.TradeTickColumns) -> list[TradeTick]:
-    """The ticks of columns that a service sent."""
-    overflows = {sparse.index: sparse.value for sparse in columns.quantity_overflows}
-    ticks = []
-    for row, price in enumerate(columns.price_mantissas):
-        instrument = columns.instruments[columns.instrument_index[row] if columns.instrument_index else 0]
-        side = columns.aggressor_sides[row] if columns.aggressor_sides else market_pb2.AGGRESSOR_SIDE_NONE
-        quantity = Decimal(columns.quantity_mantissas[row]).scaleb(-instrument.quantity_exponent)
-        ticks.append(
-            TradeTick(
-                instrument.instrument_id,
-                Decimal(price).scaleb(-instrument.price_exponent),
-                overflows.get(row, quantity),
-                market_pb2.AggressorSide.Name(side).removeprefix("AGGRESSOR_SIDE_"),
-                columns.trade_ids[row] if columns.trade_ids else "",
-                columns.ts_event_ns[row],
-                columns.ts_init_ns[row] if columns.ts_init_ns else columns.ts_event_ns[row],
-            )
-        )
-    return ticks

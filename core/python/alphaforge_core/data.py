@@ -13,6 +13,7 @@ from alphaforge_core._native.data import (
     ProcessOutcome,
     ProcessRequest,
     ProcessResponse,
+    decode_bars,
     encode_bars,
 )
 from alphaforge_core.model import Bar
@@ -26,6 +27,7 @@ __all__ = [
     "ProcessOutcome",
     "ProcessRequest",
     "ProcessResponse",
+    "decode_bars",
     "encode_bars",
 ]
 

@@ -303,7 +303,7 @@ class ProcessRequest:
     A call with one tick or with many, as it crosses the network: alphaforge.data.v1.ProcessTradeTick(s)TicksRequest.
     """
 
-    def __init__(self, ticks: alphaforge_core.model.TradeTick | alphaforge_core.model.TradeTickBatch, *, engine: str = '', epoch: int | None = None, producer_id: str = '', producer_sequence: int = 0, bar_types: Sequence[str] = ()) -> None:
+    def __init__(self, ticks: alphaforge_core.model.TradeTick | alphaforge_core.model.TradeTickBatch, *, engine: str = '', epoch: int | None = None, producer_id: str = '', producer_sequence: int = 0, bar_types: Sequence[str] = (), with_tick_indexes: bool = False) -> None:
         """
         A TradeTick makes the request of one tick, a TradeTickBatch that of many.
         """
@@ -344,6 +344,10 @@ class ProcessRequest:
     def bar_types(self) -> list[str]:
         """Canonical names of the types whose bars are wanted; empty: all."""
 
+    @property
+    def with_tick_indexes(self) -> bool:
+        """Whether the answer tells which tick each bar came of."""
+
 class ProcessResponse:
     """The answer to a call with ticks, as the caller reads it."""
 
@@ -374,6 +378,19 @@ class ProcessResponse:
     @property
     def duplicate_count(self) -> int:
         """How many had been seen before."""
+
+    @property
+    def tick_indexes(self) -> list[int]:
+        """
+        Per bar the index of the tick that closed or corrected it, if the request asked for it.
+        """
+
+def decode_bars(message: bytes, field: int) -> list[alphaforge_core.model.Bar]:
+    """
+    The bars of that field of any message; its other fields are skipped.
+
+    Raises InvalidArgument (a ValueError) MESSAGE_MALFORMED.
+    """
 
 def encode_bars(bars: Sequence[alphaforge_core.model.Bar], field: int) -> bytes:
     """

@@ -133,6 +133,7 @@ void DataEngine::process_row(Instrument*& instrument, std::string_view instrumen
   }
   if (!trade_id.empty()) remember(*instrument, fingerprint);
   late_ticks_ += builder_.apply(*instrument, print, result.bars);
+  result.bar_rows.resize(result.bars.size(), row);
   ++ticks_processed_;
   ++result.accepted;
 }

@@ -24,6 +24,7 @@ namespace alphaforge::data {
 // What a call with ticks came to. Rows that are neither rejected nor duplicates were accepted.
 struct ProcessResult {
   std::vector<Bar> bars;  // closed or corrected, in order
+  std::vector<std::uint32_t> bar_rows;  // per bar the row of the tick that did it
   std::vector<Rejection> rejected;
   std::vector<std::uint32_t> duplicates;
   std::uint64_t accepted = 0;

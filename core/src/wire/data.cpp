@@ -34,6 +34,9 @@ ProcessRequest decode_request(std::string_view message, ReadTicks read_ticks) {
       case 7:
         request.bar_types.emplace_back(reader.bytes());
         break;
+      case 8:
+        request.with_tick_indexes = reader.uint() != 0;
+        break;
       default:
         reader.skip();
     }
@@ -51,6 +54,7 @@ std::string encode_request(const ProcessRequest& request, WriteTicks write_ticks
   if (!request.producer_id.empty()) writer.bytes(5, request.producer_id);
   if (request.producer_sequence != 0) writer.uint(6, request.producer_sequence);
   for (const std::string& type : request.bar_types) writer.bytes(7, type);
+  if (request.with_tick_indexes) writer.uint(8, 1);
   // Last, so that the length of the long field is moved into place at the end of the message only.
   const std::size_t start = writer.begin(4);
   write_ticks(out);
@@ -123,6 +127,9 @@ ProcessResponse decode_process_response(std::string_view message) {
       case 7:
         response.duplicate_count = reader.uint();
         break;
+      case 8:
+        reader.append_varint(response.tick_indexes);
+        break;
       default:
         reader.skip();
     }
@@ -146,6 +153,7 @@ std::string encode_process_response(const ProcessResponse& response) {
   if (response.is_repeat) writer.uint(5, 1);
   if (response.processed_count != 0) writer.uint(6, response.processed_count);
   if (response.duplicate_count != 0) writer.uint(7, response.duplicate_count);
+  writer.packed_varint<std::uint32_t>(8, response.tick_indexes);
   return out;
 }
 

@@ -20,6 +20,7 @@ struct ProcessRequest {
   std::string producer_id;  // empty: unnumbered
   std::uint64_t producer_sequence = 0;
   std::vector<std::string> bar_types;  // the wanted ones; empty: all
+  bool with_tick_indexes = false;
 };
 
 struct RejectedTick {
@@ -37,6 +38,7 @@ struct ProcessResponse {
   bool is_repeat = false;
   std::uint64_t processed_count = 0;
   std::uint64_t duplicate_count = 0;
+  std::vector<std::uint32_t> tick_indexes;  // per bar the tick that closed or corrected it, if asked for
 };
 
 // Decoding throws InvalidArgument: MESSAGE_MALFORMED, and what the ticks throw.
