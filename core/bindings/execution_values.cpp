@@ -146,15 +146,7 @@ void bind_statistics(nb::module_ m) {
 #undef X
     return all;
   };
-  type.def("__init__",
-           [](ExecutionStatistics* self, const nb::kwargs& counters) {
-             new (self) ExecutionStatistics();
-#define X(name, kind, unit, help) read_counter(counters, #name, self->name);
-             ALPHAFORGE_EXECUTION_COUNTERS(X)
-#undef X
-           },
-           nb::sig("def __init__(self, **counters: int | float) -> None"), "As told by a service; those that are not given are 0.")
-      .def("as_dict", as_dict, nb::sig("def as_dict(self) -> dict[str, int | float]"), "All of them by name.")
+  type.def("as_dict", as_dict, nb::sig("def as_dict(self) -> dict[str, int | float]"), "All of them by name.")
       .def("__repr__", [as_dict](const ExecutionStatistics& self) {
         return nb::str("ExecutionStatistics(") + nb::repr(as_dict(self)) + nb::str(")");
       }, nb::sig("def __repr__(self) -> str"));

@@ -16,6 +16,7 @@ from alphaforge_core._native.execution import (
     Position,
     TickResult,
     TimeInForce,
+    encode_submit_orders,
 )
 
 __all__ = [
@@ -34,4 +35,5 @@ __all__ = [
     "Position",
     "TickResult",
     "TimeInForce",
+    "encode_submit_orders",
 ]

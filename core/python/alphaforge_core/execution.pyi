@@ -5,7 +5,7 @@ Orders on a simulated venue that fills them against real trades, by price and ti
 from collections.abc import Iterable
 import decimal
 import enum
-from typing import Any, Self, overload
+from typing import Any, Self
 
 import alphaforge_core.model
 
@@ -269,15 +269,10 @@ class ExecutionEngineConfig:
 class ExecutionStatistics:
     """Counters of an execution engine at one moment; each order counts once."""
 
-    @overload
     def __init__(self, **values: int | float) -> None:
         """
         The counters by name; what is not given is 0. Unknown names are left out: they are of a later release.
         """
-
-    @overload
-    def __init__(self, **counters: int | float) -> None:
-        """As told by a service; those that are not given are 0."""
 
     @property
     def orders_submitted(self) -> int:
@@ -884,3 +879,8 @@ class TimeInForce(enum.Enum):
 
     FillOrKill = 4
     """Fills in full on arrival, or is cancelled without a fill."""
+
+def encode_submit_orders(orders: Iterable[Order]) -> bytes:
+    """
+    The orders as a SubmitOrdersRequest, or one of them as a SubmitOrderRequest, without engine and epoch: to be appended to the bytes of those.
+    """
