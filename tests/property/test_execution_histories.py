@@ -9,7 +9,7 @@ from typing import Any
 
 from alphaforge_core import execution
 from alphaforge_core.execution import ExecutionEngine, ExecutionEngineConfig
-from hypothesis import given
+from hypothesis import given, settings
 
 from tests.support import strategies
 from tests.support.native import native_tick, plain, tick_columns
@@ -200,6 +200,7 @@ def single_ticks(history: list[Operation]) -> Iterator[Operation]:
             yield operation
 
 
+@settings(max_examples=40)
 @given(strategies.execution_histories())
 def test_no_fill_is_worse_than_its_limit_nor_takes_more_than_was_traded(history: list[Operation]) -> None:
     pair = Pair({})
@@ -224,6 +225,7 @@ def test_no_fill_is_worse_than_its_limit_nor_takes_more_than_was_traded(history:
                     assert worse <= 0 if side == "Buy" else worse >= 0
 
 
+@settings(max_examples=40)
 @given(strategies.execution_settings(), strategies.execution_histories())
 def test_the_same_inputs_give_the_same_events(settings: dict[str, Any], history: list[Operation]) -> None:
     engines = []
@@ -237,6 +239,7 @@ def test_the_same_inputs_give_the_same_events(settings: dict[str, Any], history:
     assert [plain_event(event) for event in first.events()] == [plain_event(event) for event in second.events()]
 
 
+@settings(max_examples=40)
 @given(strategies.execution_histories())
 def test_final_is_final_and_quantities_add_up(history: list[Operation]) -> None:
     pair = Pair({})
@@ -254,6 +257,7 @@ def test_final_is_final_and_quantities_add_up(history: list[Operation]) -> None:
             assert (status == "Filled") == (order.leaves_quantity == 0)
 
 
+@settings(max_examples=40)
 @given(strategies.execution_histories())
 def test_no_reached_limit_keeps_quantity_while_a_worse_or_younger_one_fills(history: list[Operation]) -> None:
     engine = ExecutionEngine()
