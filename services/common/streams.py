@@ -10,6 +10,7 @@ as its stream's rule says.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, Protocol, TypeVar
@@ -25,6 +26,10 @@ EVENTS_PER_RESPONSE = 256
 
 # Responses that are remembered for subscribers at the same place, between two events.
 _SHARED_RESPONSES = 32
+
+# What a write to one subscriber takes, and how many may delay a call that comes in meanwhile.
+_WRITE_SECONDS = 30e-6
+_WOKEN_AT_ONCE = 16
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -114,8 +119,9 @@ class Feed(Generic[T]):
         self._encode = encode
         self._events_per_response = events_per_response
         self._ends_when_behind = ends_when_behind
-        self._waiters: list[asyncio.Future[None]] = []
-        self._wake_scheduled = False
+        self._waiters: deque[asyncio.Future[None]] = deque()
+        self._to_wake = 0
+        self._next_round = 0.0
         self._beats = 0
         self._beat: asyncio.TimerHandle | None = None
         self._shared: dict[Hashable, tuple[bytes | None, int]] = {}
@@ -128,16 +134,20 @@ class Feed(Generic[T]):
 
     def notify(self) -> None:
         """The log has new events."""
-        if self._waiters and not self._wake_scheduled:
-            self._wake_scheduled = True
-            asyncio.get_running_loop().call_soon(self._wake)
+        if self._waiters:
+            if not self._to_wake:
+                # Rounds follow each other no faster than leaves half of the time to calls.
+                loop = asyncio.get_running_loop()
+                loop.call_at(self._next_round, self._wake)
+                self._next_round = max(self._next_round, loop.time()) + self.open * 2 * _WRITE_SECONDS
+            self._to_wake = len(self._waiters)
 
     def end(self, error: AlphaForgeError) -> None:
         """Ends all subscriptions with `error`; later ones end at once."""
         self._ended = error
         if self._beat is not None:
             self._beat.cancel()
-        self._wake()
+        self.notify()
 
     async def subscribe(
         self, from_sequence: int | None = None, wanted: Filter[T] | None = None
@@ -165,6 +175,8 @@ class Feed(Generic[T]):
                     if response is not None:
                         yield response
                         sent, beats = position, self._beats
+                    if position < self._log.last:
+                        await self._turn()
                     up_to_date = up_to_date or position >= self._log.last
                 elif beats != self._beats:
                     yield self._encode(Delivery(self._epoch, position, sent))
@@ -212,17 +224,27 @@ class Feed(Generic[T]):
         self._shared[key] = (response, end)
         return response, end
 
-    async def _wait(self) -> None:
+    async def _turn(self) -> None:
+        """Lets the other subscribers, and the calls that wait in the event loop, go first."""
+        waiting = self._wait()
+        self.notify()
+        await waiting
+
+    def _wait(self) -> asyncio.Future[None]:
         waiter = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
-        await waiter
+        return waiter
 
     def _wake(self) -> None:
-        self._wake_scheduled = False
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
+        """Wakes some of those who wait; the others in the next turns of the loop, between which it serves calls."""
+        woken = min(self._to_wake, _WOKEN_AT_ONCE)
+        self._to_wake -= woken
+        for _ in range(woken):
+            waiter = self._waiters.popleft()
             if not waiter.done():
                 waiter.set_result(None)
+        if self._to_wake:
+            asyncio.get_running_loop().call_soon(self._wake)
 
     def _keep_beating(self) -> None:
         if self._beat is None:
@@ -235,6 +257,6 @@ class Feed(Generic[T]):
         self._beats += 1
         if self.open:
             self._keep_beating()
-            self._wake()
+            self.notify()
         else:
             self._shared.clear()

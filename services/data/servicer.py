@@ -125,7 +125,7 @@ class DataServicer:
             await asyncio.sleep(_CLOCK_SECONDS)
             for engine in self._engines.engines():
                 if engine.settings["live_clock"]:
-                    now = time.time_ns() - engine.settings["close_grace_ns"]
+                    now = max(0, time.time_ns() - engine.settings["close_grace_ns"])
                     await engine.apply(engine.advance_time, AdvanceTimeRequest(now_ns=now), 0, engine.publish)
 
     # --- Engines.

@@ -1,0 +1,32 @@
+"""One list of environment variables, and it is complete."""
+
+from __future__ import annotations
+
+from services.cache.settings import CacheServiceSettings
+from services.common import variables
+from services.common.settings import ServiceSettings
+from services.data.settings import DataServiceSettings
+from services.execution.settings import ExecutionServiceSettings
+
+MODELS: tuple[type[ServiceSettings], ...] = (CacheServiceSettings, DataServiceSettings, ExecutionServiceSettings)
+
+
+def test_every_setting_of_a_service_has_its_variable_and_no_other() -> None:
+    own = {
+        f"{model.service}_{name}".upper()
+        for model in MODELS
+        for name in model.model_fields.keys() - ServiceSettings.model_fields.keys()
+    }
+    assert own == set(variables.OWN)
+    assert tuple(model.service.upper() for model in MODELS) == variables.SERVICES
+
+
+def test_every_setting_is_documented() -> None:
+    for model in MODELS:
+        for name, field in model.model_fields.items():
+            assert field.description, f"{model.__name__}.{name}"
+
+
+def test_the_clients_variables_are_known() -> None:
+    for service in variables.SERVICES:
+        assert f"ALPHAFORGE_{service}_TARGET" in variables.KNOWN
