@@ -34,6 +34,15 @@ def header(name: str, epoch: int | None) -> bytes:
     return queries_pb2.GetStatisticsRequest(engine=name, epoch=epoch).SerializeToString()
 
 
+class NamedBarTypes:
+    """The bar types that a client named: its calls answer only bars of those; of all types if it named none."""
+
+    def __init__(self, config: DataEngineConfig | None) -> None:
+        named = [] if config is None else list(map(str, config.given().get("bar_types", ())))
+        self.in_ticks = ticks_pb2.ProcessTradeTicksRequest(bar_types=named).SerializeToString()
+        self.in_advance_time = ticks_pb2.AdvanceTimeRequest(bar_types=named).SerializeToString()
+
+
 def collect(result: BarList, answer: bytes, start: int) -> None:
     """Adds the answer to the piece that began at `start`."""
     bars = ProcessResponse.from_wire(answer).bars

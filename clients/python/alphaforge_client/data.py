@@ -83,6 +83,7 @@ class DataEngine(RemoteEngine):
             lambda epoch: messages.header(wire_name, epoch),
         )
         super().__init__(name, Connection(Endpoint.of("data", target, credentials), opening, timeout))
+        self._named = messages.NamedBarTypes(config)
         self._producer = Producer(self._connection, producer_id)
         self._ticks = Coalescer(self._process_one, self._process_together, timeout, PIECE_TICKS_MAX)
         self._coalesces = coalesce
@@ -133,7 +134,8 @@ class DataEngine(RemoteEngine):
         """
         result = BarList()
         for start, piece in pieces(batch):
-            messages.collect(result, self._producer.send("ProcessTradeTicks", piece, timeout), start)
+            request = piece + self._named.in_ticks
+            messages.collect(result, self._producer.send("ProcessTradeTicks", request, timeout), start)
         return result
 
     def process_trade_ticks(
@@ -178,7 +180,7 @@ class DataEngine(RemoteEngine):
         before change nothing. Raises ValueError (TIME_OUT_OF_RANGE) for a negative time or one in the last day of 64
         bits.
         """
-        request = messages.advance_time(now_ns)
+        request = messages.advance_time(now_ns) + self._named.in_advance_time
         return messages.bars(self._connection.call("AdvanceTime", request, timeout))
 
     def get_bars(
@@ -282,8 +284,10 @@ class DataEngine(RemoteEngine):
         )
 
     def _process_one(self, tick: TradeTick, timeout: float | None = None) -> list[Bar]:
-        return messages.bars(self._producer.send("ProcessTradeTick", single_tick(tick), timeout))
+        request = single_tick(tick) + self._named.in_ticks
+        return messages.bars(self._producer.send("ProcessTradeTick", request, timeout))
 
     def _process_together(self, ticks: Sequence[TradeTick], timeout: float) -> Sequence[list[Bar]]:
-        answer = self._producer.send("ProcessTradeTicks", many_ticks(ticks, with_tick_indexes=True), timeout)
+        request = many_ticks(ticks, with_tick_indexes=True) + self._named.in_ticks
+        answer = self._producer.send("ProcessTradeTicks", request, timeout)
         return messages.bars_by_tick(answer, len(ticks))

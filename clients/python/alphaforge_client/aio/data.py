@@ -82,6 +82,7 @@ class DataEngine(RemoteEngine):
             lambda epoch: messages.header(wire_name, epoch),
         )
         super().__init__(name, Connection(Endpoint.of("data", target, credentials), opening, timeout))
+        self._named = messages.NamedBarTypes(config)
         self._producer = Producer(self._connection, producer_id)
         self._ticks = Coalescer(self._process_one, self._process_together, timeout, PIECE_TICKS_MAX)
         self._coalesces = coalesce
@@ -132,7 +133,8 @@ class DataEngine(RemoteEngine):
         """
         result = BarList()
         for start, piece in pieces(batch):
-            messages.collect(result, await self._producer.send("ProcessTradeTicks", piece, timeout), start)
+            request = piece + self._named.in_ticks
+            messages.collect(result, await self._producer.send("ProcessTradeTicks", request, timeout), start)
         return result
 
     async def process_trade_ticks(
@@ -177,7 +179,7 @@ class DataEngine(RemoteEngine):
         before change nothing. Raises ValueError (TIME_OUT_OF_RANGE) for a negative time or one in the last day of 64
         bits.
         """
-        request = messages.advance_time(now_ns)
+        request = messages.advance_time(now_ns) + self._named.in_advance_time
         return messages.bars(await self._connection.call("AdvanceTime", request, timeout))
 
     async def get_bars(
@@ -281,8 +283,10 @@ class DataEngine(RemoteEngine):
         )
 
     async def _process_one(self, tick: TradeTick, timeout: float | None = None) -> list[Bar]:
-        return messages.bars(await self._producer.send("ProcessTradeTick", single_tick(tick), timeout))
+        request = single_tick(tick) + self._named.in_ticks
+        return messages.bars(await self._producer.send("ProcessTradeTick", request, timeout))
 
     async def _process_together(self, ticks: Sequence[TradeTick], timeout: float) -> Sequence[list[Bar]]:
-        answer = await self._producer.send("ProcessTradeTicks", many_ticks(ticks, with_tick_indexes=True), timeout)
+        request = many_ticks(ticks, with_tick_indexes=True) + self._named.in_ticks
+        answer = await self._producer.send("ProcessTradeTicks", request, timeout)
         return messages.bars_by_tick(answer, len(ticks))
