@@ -39,6 +39,7 @@ def p99(job: str) -> Stat:
 def calls(job: str) -> Row:
     """Rate, errors and duration by RPC."""
     unary = f'job="{job}", grpc_type="unary"'
+    errors = f'sum (rate(grpc_server_handled_total{{{unary}, grpc_code!="OK"}}[1m]))'
     active = f'job_method:grpc_server_handled:rate1m{{job="{job}"}} > 0'
     return Row(
         "Calls",
@@ -51,13 +52,11 @@ def calls(job: str) -> Row:
                 stacked=True,
             ),
             TimeSeries(
-                "Errors by status",
-                "Calls that did not end in OK. INVALID_ARGUMENT and its like are the callers'.",
+                "Errors",
+                "Calls that did not end in OK: by callers' mistakes (INVALID_ARGUMENT and its like), or by failures here.",
                 [
-                    (
-                        "{{grpc_code}}",
-                        rate("grpc_server_handled_total", by="grpc_code", where=f'{unary}, grpc_code!="OK"'),
-                    )
+                    ("mistakes", f'{errors} - on () job:grpc_server_failed:rate1m{{job="{job}"}}'),
+                    ("failures", f'job:grpc_server_failed:rate1m{{job="{job}"}}'),
                 ],
                 "reqps",
                 stacked=True,

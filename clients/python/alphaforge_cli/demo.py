@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import signal
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+from alphaforge.type.v1.market_pb2 import TradeTickColumns
 from alphaforge_client.aio.cache import GenericCache
 from alphaforge_client.aio.data import DataEngine, DataEngineConfig, Gap
 from alphaforge_client.aio.execution import ExecutionEngine, ExecutionEngineConfig
-from alphaforge_client.errors import AlphaForgeError, DeadlineExceeded, Unavailable
+from alphaforge_client.errors import AlphaForgeError, DeadlineExceeded, EngineError, Unavailable
 from alphaforge_core.model import TradeTickBatch
 from rich.console import Console
 
@@ -61,8 +63,7 @@ def demo(
         batches = _synthetic(SyntheticMarket(seed, rate))
     else:
         batches = _from_file(TradeFile(file, Columns(), instrument, None, False), speed_multiple(speed))
-    # A file's times are not the wall clock's, which would close its bars before their trades come.
-    config = DataEngineConfig(bar_types=BAR_TYPES, live_clock=file is None)
+    config = DataEngineConfig(bar_types=BAR_TYPES)
     asyncio.run(_run(batches, config, seed, duration))
 
 
@@ -79,7 +80,7 @@ async def _run(
         venue = await stack.enter_async_context(ExecutionEngine(limits, name=NAME))
         trader = Trader(cache, venue, seed)
         sent: Counter[str] = Counter()
-        feed = asyncio.ensure_future(_feed(batches, data, cache, sent))
+        feed = asyncio.ensure_future(_feed(batches, data, _Memory(cache, seed), sent))
         others = [
             asyncio.ensure_future(task) for task in (_trade(data, trader), _follow(venue, sent), _report(sent, trader))
         ]
@@ -98,24 +99,33 @@ async def _run(
     _print(sent, trader.counts)
 
 
-async def _feed(
-    batches: AsyncIterator[TradeTickBatch], data: DataEngine, cache: GenericCache, sent: Counter[str]
-) -> None:
+async def _feed(batches: AsyncIterator[TradeTickBatch], data: DataEngine, memory: _Memory, sent: Counter[str]) -> None:
     async for batch in batches:
-        await _patiently(lambda batch=batch: data.process_batch(batch))
+        await _patiently(data.process_batch(batch))
         sent["ticks"] += len(batch)
-        await _patiently(lambda batch=batch: _remember(cache, batch, sent["ticks"]))
+        await _patiently(memory.keep(batch))
 
 
-async def _remember(cache: GenericCache, batch: TradeTickBatch, count: int) -> None:
-    """The last trades by their number, and the last price; then looks some up, of which older ones have made room."""
-    first = max(0, len(batch) - REMEMBERED_PER_BATCH)
-    ticks = list(batch[first:])
-    await cache.put_many({f"trade:{count - index}": tick.price for index, tick in enumerate(ticks)})
-    for tick in ticks[-1:]:
-        await cache.put(f"quote:{tick.instrument_id}", tick.price, ttl=QUOTE_SECONDS)
-        await cache.get(f"quote:{tick.instrument_id}")
-    await cache.get_many([f"trade:{count - step * 293}" for step in range(REMEMBERED_PER_BATCH)])
+class _Memory:
+    """Keeps trades and last prices in the cache, and looks some up again: old ones have made room for others."""
+
+    def __init__(self, cache: GenericCache, seed: int) -> None:
+        self._cache = cache
+        self._random = random.Random(seed)
+        self._keys: deque[str] = deque(maxlen=CACHE_SIZE * 5 // 4)
+        self._count = 0
+
+    async def keep(self, batch: TradeTickBatch) -> None:
+        """The last trades of a batch, and their last price, which soon expires."""
+        trades = {}
+        for tick in batch[max(0, len(batch) - REMEMBERED_PER_BATCH) :]:
+            self._count += 1
+            trades[f"trade:{self._count}"] = tick.price
+        self._keys.extend(trades)
+        await self._cache.put_many(trades)
+        await self._cache.put(f"quote:{tick.instrument_id}:{self._count}", tick.price, ttl=QUOTE_SECONDS)
+        await self._cache.get(f"quote:{tick.instrument_id}:{self._count}")
+        await self._cache.get_many([self._random.choice(self._keys) for _ in range(REMEMBERED_PER_BATCH)])
 
 
 async def _trade(data: DataEngine, trader: Trader) -> None:
@@ -124,7 +134,7 @@ async def _trade(data: DataEngine, trader: Trader) -> None:
         if isinstance(bar, Gap):
             trader.counts["gaps"] += 1
         else:
-            await _patiently(lambda bar=bar: trader.on_bar(bar))
+            await _patiently(trader.on_bar(bar))
 
 
 async def _follow(venue: ExecutionEngine, sent: Counter[str]) -> None:
@@ -142,11 +152,11 @@ def _print(*counts: Counter[str]) -> None:
     CONSOLE.print(", ".join(f"{name} {count:,}" for each in counts for name, count in sorted(each.items())))
 
 
-async def _patiently(call: Callable[[], Coroutine[Any, Any, Any]]) -> None:
-    """Once done, or once a service that was away is back: what was not taken during its absence is given up."""
+async def _patiently(call: Awaitable[object]) -> None:
+    """Waits for a call; one that a service's absence or fault made fail is given up, and the demo goes on."""
     try:
-        await call()
-    except (Unavailable, DeadlineExceeded) as error:
+        await call
+    except (Unavailable, DeadlineExceeded, EngineError) as error:
         CONSOLE.print(f"[yellow]{error}[/]")
         await asyncio.sleep(RETRY_SECONDS)
 
@@ -161,12 +171,16 @@ async def _synthetic(market: SyntheticMarket) -> AsyncIterator[TradeTickBatch]:
 
 
 async def _from_file(trades: TradeFile, multiple: float | None) -> AsyncIterator[TradeTickBatch]:
-    """Reading and waiting are a thread's, so that the strategy goes on meanwhile."""
+    """The trades as if the first of them happened now: the services go by the wall clock, and so must these.
+
+    Reading and waiting are a thread's, so that the strategy goes on meanwhile.
+    """
     blocks = trades.blocks() if multiple is None else paced(trades.blocks(), multiple)
-    while (block := await asyncio.to_thread(_next, blocks)) is not None:
-        yield block
-
-
-def _next(blocks: Iterator[Any]) -> TradeTickBatch | None:
-    block = next(blocks, None)
-    return None if block is None else block.batch
+    shift_ns: int | None = None
+    while (block := await asyncio.to_thread(next, blocks, None)) is not None:
+        if shift_ns is None:
+            shift_ns = time.time_ns() - int(block.ts_event[0])
+        columns = TradeTickColumns.FromString(block.batch.to_wire())
+        columns.ts_event_ns[:] = [ts_event + shift_ns for ts_event in columns.ts_event_ns]
+        columns.ts_init_ns[:] = [ts_init + shift_ns for ts_init in columns.ts_init_ns]
+        yield TradeTickBatch.from_wire(columns.SerializeToString())

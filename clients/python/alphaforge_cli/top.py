@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Annotated, NamedTuple
 
@@ -12,7 +13,6 @@ from alphaforge_client.cache import GenericCache
 from alphaforge_client.data import DataEngine
 from alphaforge_client.execution import ExecutionEngine
 from alphaforge_core.errors import AlphaForgeError
-from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
@@ -25,7 +25,8 @@ Values = Mapping[str, float]
 
 HISTORY = 60
 BARS = "▁▂▃▄▅▆▇█"
-TIMEOUT_SECONDS_MAX = 2.0
+TIMEOUT_SECONDS = 2.0
+WIDTH_SIDE_BY_SIDE = 84
 
 
 class Line(NamedTuple):
@@ -131,11 +132,14 @@ def top(
     console = Console()
     readings = 0
     try:
-        with Live(console=console, screen=console.is_terminal, auto_refresh=False) as live:
+        with (
+            ThreadPoolExecutor(len(engines)) as pool,
+            Live(console=console, screen=console.is_terminal, auto_refresh=False) as live,
+        ):
             while True:
-                for each in engines:
-                    each.read(max(interval, TIMEOUT_SECONDS_MAX))
-                live.update(screen(engine, engines), refresh=True)
+                # At once, so that what two services say can be compared.
+                list(pool.map(lambda each: each.read(TIMEOUT_SECONDS), engines))
+                live.update(screen(engine, engines, console.width), refresh=True)
                 readings += 1
                 if readings == count:
                     return
@@ -147,11 +151,16 @@ def top(
             each.client.close()
 
 
-def screen(name: str, engines: list[Engine]) -> RenderableType:
+def screen(name: str, engines: list[Engine], width: int) -> RenderableType:
     """The whole picture: one panel an engine, side by side where the terminal is wide enough."""
     lag = _lag({each.noun: each.now.values for each in engines if each.now is not None})
     title = Text.assemble((f"alphaforge top  engine {name}", "bold"), f"  {time.strftime('%H:%M:%S')}")
-    return Group(title, Columns([_panel(each, lag) for each in engines], equal=True, expand=True))
+    panels = [_panel(each, lag) for each in engines]
+    side_by_side = Table.grid(expand=True)
+    for _ in panels:
+        side_by_side.add_column(ratio=1)
+    side_by_side.add_row(*panels)
+    return Group(title, side_by_side if width >= WIDTH_SIDE_BY_SIDE else Group(*panels))
 
 
 def _lag(values: Mapping[str, Values]) -> float | None:
@@ -161,7 +170,7 @@ def _lag(values: Mapping[str, Values]) -> float | None:
     """
     if not {"data", "execution"} <= values.keys():
         return None
-    return values["data"].get("ticks_processed", 0) - values["execution"].get("ticks_processed", 0)
+    return max(0, values["data"].get("ticks_processed", 0) - values["execution"].get("ticks_processed", 0))
 
 
 def _panel(engine: Engine, lag: float | None) -> Panel:
