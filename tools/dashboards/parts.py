@@ -53,7 +53,7 @@ def calls(job: str) -> Row:
             ),
             TimeSeries(
                 "Errors",
-                "Calls that did not end in OK: by callers' mistakes (INVALID_ARGUMENT and its like), or by failures here.",
+                "Calls that did not end in OK: callers' mistakes (INVALID_ARGUMENT and its like), and failures here.",
                 [
                     ("mistakes", f'{errors} - on () job:grpc_server_failed:rate1m{{job="{job}"}}'),
                     ("failures", f'job:grpc_server_failed:rate1m{{job="{job}"}}'),

@@ -1,0 +1,111 @@
+"""`alphaforge top` shows rates from two readings, and says which service does not answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from alphaforge_cli.top import Engine, Reading, formatted, scaled, screen, sparkline
+from alphaforge_client.errors import Unavailable
+from rich.console import Console
+
+
+class Statistics:
+    def __init__(self, values: dict[str, float]) -> None:
+        self._values = values
+
+    def as_dict(self) -> dict[str, float]:
+        return self._values
+
+
+class Client:
+    """Answers one reading after the other; an exception is raised."""
+
+    def __init__(self, *answers: dict[str, float] | Exception) -> None:
+        self._answers = list(answers)
+
+    def statistics(self, timeout: float) -> Statistics:
+        answer = self._answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return Statistics(answer)
+
+
+def engine(noun: str, *answers: dict[str, float] | Exception) -> Engine:
+    client: Any = Client(*answers)
+    return Engine(noun, client)
+
+
+def shown(*engines: Engine, width: int = 120) -> str:
+    console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    with console.file:
+        console.print(screen("demo", list(engines), width))
+        return console.export_text()
+
+
+def test_a_rate_is_the_change_between_two_readings() -> None:
+    data = engine("data", {"ticks_processed": 100})
+    data.read(1.0)
+    assert data.rate("ticks_processed") is None
+    assert data.now is not None
+    data.before, data.now = Reading(10.0, 1.0, {"ticks_processed": 100}), Reading(12.0, 1.0, {"ticks_processed": 700})
+    assert data.rate("ticks_processed") == 300
+
+
+def test_an_engine_that_was_reset_has_no_rate_rather_than_a_negative_one() -> None:
+    data = engine("data")
+    data.before, data.now = Reading(10.0, 1.0, {"ticks_processed": 100}), Reading(12.0, 1.0, {"ticks_processed": 5})
+    assert data.rate("ticks_processed") is None
+
+
+def test_a_service_that_is_away_is_shown_with_what_is_wrong_and_the_others_go_on() -> None:
+    cache = engine("cache", {"hit_ratio": 0.5, "entries": 7})
+    data = engine("data", Unavailable("the data service at x can't be reached", reason="UNREACHABLE"))
+    for each in (cache, data):
+        each.read(1.0)
+    text = shown(cache, data)
+    assert "50.0%" in text
+    assert "no answer" in text
+    assert "can't be reached" in text
+
+
+def test_lag_is_what_execution_has_not_taken_of_the_trades() -> None:
+    data, execution = engine("data", {"ticks_processed": 1000}), engine("execution", {"ticks_processed": 988})
+    for each in (data, execution):
+        each.read(1.0)
+    line = next(line for line in shown(data, execution).splitlines() if "lag" in line)
+    assert "12" in line
+
+
+@pytest.mark.parametrize("width", [60, 200])
+def test_panels_fit_the_terminal(width: int) -> None:
+    text = shown(engine("cache"), engine("data"), engine("execution"), width=width)
+    assert max(map(len, text.splitlines())) <= width
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "text"),
+    [
+        (1_234_567, "rate", "1.23 M/s"),
+        (0.0, "rate", "0/s"),
+        (0.756, "share", "75.6%"),
+        (3 * 2**20, "bytes", "3.0 MiB"),
+        (12.3456, "ms", "12.35 ms"),
+        (987.6, "ns", "988 ns"),
+        (12345, "count", "12,345"),
+    ],
+)
+def test_numbers_are_short(value: float, kind: str, text: str) -> None:
+    assert formatted(value, kind) == text
+
+
+def test_scaled_numbers_have_three_digits() -> None:
+    assert [scaled(value) for value in (0.5, 12.34, 999, 1000, 45_600, 7.89e9)] == [
+        "0.5", "12.3", "999", "1 k", "45.6 k", "7.89 G",
+    ]  # fmt: skip
+
+
+def test_a_sparkline_is_as_high_as_its_highest() -> None:
+    assert sparkline([0, 50, 100]) == "▁▅█"
+    assert sparkline([0, 0]) == "▁▁"
+    assert sparkline([]) == ""
