@@ -118,7 +118,8 @@ class _Memory:
     async def keep(self, batch: TradeTickBatch) -> None:
         """The last trades of a batch, and their last price, which soon expires."""
         trades = {}
-        for tick in batch[max(0, len(batch) - REMEMBERED_PER_BATCH) :]:
+        for row in range(max(0, len(batch) - REMEMBERED_PER_BATCH), len(batch)):
+            tick = batch[row]
             self._count += 1
             trades[f"trade:{self._count}"] = tick.price
         self._keys.extend(trades)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -43,13 +43,19 @@ INSTRUMENTS = (
 )
 
 
+Column: TypeAlias = npt.NDArray[Any]
+
+
 class _Trades(NamedTuple):
-    instruments: npt.NDArray[np.uint32]
-    prices: npt.NDArray[np.int64]
-    quantities: npt.NDArray[np.int64]
-    times: npt.NDArray[np.int64]
-    sides: npt.NDArray[np.uint8]
-    ids: npt.NDArray[np.int64]
+    instruments: Column
+    prices: Column
+    quantities: Column
+    times: Column
+    sides: Column
+    ids: Column
+
+    def after(self, others: _Trades) -> _Trades:
+        return _Trades(*(np.concatenate(pair) for pair in zip(others, self, strict=True)))
 
 
 class SyntheticMarket:
@@ -70,7 +76,7 @@ class SyntheticMarket:
         """The trades of `start_ns <= ts_event < end_ns`, nanoseconds since the Unix epoch."""
         count = max(1, int(self._random.poisson(self._rate * (end_ns - start_ns) / 1e9)))
         fresh = self._draw(count, start_ns, end_ns)
-        sent = fresh if self._resent is None else _Trades(*map(np.concatenate, zip(self._resent, fresh, strict=True)))
+        sent = fresh if self._resent is None else fresh.after(self._resent)
         repeated = self._random.random(count) < RESENT_SHARE
         self._resent = _Trades(*(column[repeated] for column in fresh))
         return TradeTickBatch.from_columns(
