@@ -44,7 +44,7 @@ from services.common.metrics import EngineCollector
 from services.common.registry import Registry
 from services.common.rpc import Handler
 from services.common.server import Health
-from services.common.service_metrics import StreamCollector
+from services.common.service_metrics import JournalCollector, StreamCollector
 from services.common.streams import Subscribers
 from services.data.engine import NamedDataEngine
 from services.data.settings import DataServiceSettings
@@ -103,6 +103,7 @@ class DataServicer:
         return [
             EngineCollector("data", COUNTERS, lambda: ((each.name, each.engine) for each in self._engines.engines())),
             StreamCollector(self._subscribers),
+            JournalCollector(list),
         ]
 
     async def start(self, health: Health) -> None:

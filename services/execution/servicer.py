@@ -54,7 +54,7 @@ from services.common.metrics import EngineCollector
 from services.common.registry import DEFAULT_NAME, Registry
 from services.common.rpc import Handler
 from services.common.server import Health
-from services.common.service_metrics import StreamCollector
+from services.common.service_metrics import JournalCollector, StreamCollector
 from services.common.streams import Subscribers
 from services.execution.engine import NamedExecutionEngine
 from services.execution.market_data import MarketDataLinks
@@ -131,7 +131,7 @@ class ExecutionServicer:
         counters = EngineCollector(
             "execution", COUNTERS, lambda: ((each.name, each.engine) for each in self._engines.engines())
         )
-        return [counters, StreamCollector(self._subscribers), self._links]
+        return [counters, StreamCollector(self._subscribers), JournalCollector(list), self._links]
 
     async def start(self, health: Health) -> None:
         """Starts the live clock and the links to the data service."""

@@ -28,6 +28,7 @@ def tool(name: str) -> str:
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with running_stack(tmp_path_factory.mktemp("stack")) as running:
+        running.serve(*NOUNS)
         yield running
 
 
