@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from alphaforge_cli.tables import output
 from alphaforge_cli.targets import services, serving
 
 __all__ = ["ping"]
@@ -16,7 +16,7 @@ def ping(
     timeout: Annotated[float, typer.Option(help="Seconds to wait for each service.", min=0.001)] = 5.0,
 ) -> None:
     """Exit 0 when the cache, data and execution services all serve, else 1; one line each."""
-    console = Console(highlight=False)
+    console = output()
     failures = 0
     for noun, target in services():
         problem = serving(target, timeout)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from alphaforge_client.data import DataEngine, DataEngineConfig
-from alphaforge_core.model import Bar, BarType
+from alphaforge_client.data import BarList, DataEngine, DataEngineConfig
+from alphaforge_core.model import Bar, BarType, TradeTickBatch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from alphaforge_cli.tables import bars_table, totals_table
+from alphaforge_cli.tables import bars_table, output, totals_table
 from alphaforge_cli.trades import Columns, TimeUnit, TradeBlock, TradeFile
 
 __all__ = ["paced", "replay", "speed_multiple"]
@@ -26,23 +26,26 @@ __all__ = ["paced", "replay", "speed_multiple"]
 PACE_SECONDS = 0.05
 # A batch waits for its turn on a busy service rather than give the replay up.
 BATCH_SECONDS_MAX = 60.0
+# Pieces grow and shrink so that an answer carries about so many bars.
+ANSWER_BARS = 10_000
+PIECE_TICKS_FIRST = 512
+PIECE_TICKS_MAX = 16_384
 ERRORS = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-@dataclass
 class BarTotals:
     """What one bar type came to: closed bars are summed and forgotten but for the last ones, which are shown."""
 
-    shown: int
-    count: int = 0
-    volume: Decimal = Decimal(0)
-    last: list[Bar] = field(default_factory=list)
+    def __init__(self, shown: int) -> None:
+        self.count = 0
+        self.volume = Decimal(0)
+        self.last: deque[Bar] = deque(maxlen=shown)
 
     def add(self, bar: Bar) -> None:
         """Counts a closed bar."""
         self.count += 1
         self.volume += bar.volume.as_decimal()
-        self.last = [*self.last, bar][-self.shown :] if self.shown else []
+        self.last.append(bar)
 
 
 def replay(
@@ -82,37 +85,64 @@ def replay(
         try:
             if reset:
                 data.reset()
-            _run(data, trades, {name: BarTotals(show) for name in bar_types}, multiple)
+            _run(_Feed(data, {name: BarTotals(show) for name in bar_types}), trades, multiple)
         finally:
             if engine is None:
                 data.drop()
 
 
-def _run(data: DataEngine, trades: TradeFile, totals: dict[str, BarTotals], multiple: float | None) -> None:
-    sent = 0
-    left_out: Counter[str] = Counter()
-    instruments: dict[str, None] = {}
+@dataclass
+class _Feed:
+    """Sends batches to an engine and adds up what comes back."""
+
+    data: DataEngine
+    totals: dict[str, BarTotals]
+    sent: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+    instruments: dict[str, None] = field(default_factory=dict)
+    _piece_ticks: int = PIECE_TICKS_FIRST
+
+    def send(self, batch: TradeTickBatch) -> None:
+        """In pieces: a few ticks of great volume may close more bars than one answer can carry."""
+        first = 0
+        while first < len(batch):
+            piece = batch[first : first + self._piece_ticks]
+            result = self.data.process_batch(piece)
+            self._add(piece, result)
+            first += len(piece)
+            fitting = len(piece) * ANSWER_BARS // max(1, len(result))
+            self._piece_ticks = max(1, min(fitting, 2 * self._piece_ticks, PIECE_TICKS_MAX))
+
+    def _add(self, piece: TradeTickBatch, result: BarList) -> None:
+        self.sent += len(piece)
+        self.left_out.update(reason for _, reason in result.rejected)
+        self.instruments.update(dict.fromkeys(piece.instrument_ids))
+        for bar in result:
+            self.totals[str(bar.bar_type)].add(bar)
+
+    def open_bars(self) -> list[Bar]:
+        """The unfinished bars of the types asked for."""
+        return [
+            bar for name in self.instruments for bar in self.data.open_bars(name) if str(bar.bar_type) in self.totals
+        ]
+
+
+def _run(feed: _Feed, trades: TradeFile, multiple: float | None) -> None:
+    duplicates_before = feed.data.statistics().duplicate_ticks
     started = time.perf_counter()
     try:
         for block in _with_progress(trades, multiple):
-            result = data.process_batch(block.batch)
-            sent += len(block.ts_event)
-            left_out.update(reason for _, reason in result.rejected)
-            left_out["DUPLICATE"] += len(result.duplicates)
-            instruments.update(dict.fromkeys(block.batch.instrument_ids))
-            for bar in result:
-                totals[str(bar.bar_type)].add(bar)
+            feed.send(block.batch)
         seconds = time.perf_counter() - started
-        _print_bars(
-            totals, [bar for name in instruments for bar in data.open_bars(name) if str(bar.bar_type) in totals]
-        )
-        _report_ticks(sent, left_out, seconds)
+        feed.left_out["DUPLICATE"] = feed.data.statistics().duplicate_ticks - duplicates_before
+        _print_bars(feed.totals, feed.open_bars())
+        _report_ticks(feed.sent, feed.left_out, seconds)
     finally:
         _report_bad_rows(trades)
 
 
 def _print_bars(totals: dict[str, BarTotals], open_bars: list[Bar]) -> None:
-    console = Console()
+    console = output()
     for name, total in totals.items():
         console.print(bars_table(name, total.last, [bar for bar in open_bars if str(bar.bar_type) == name]))
     console.print(totals_table({name: (total.count, total.volume) for name, total in totals.items()}, open_bars))

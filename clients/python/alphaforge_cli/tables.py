@@ -7,9 +7,29 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from alphaforge_core.model import Bar
+from rich.console import Console
 from rich.table import Table
 
-__all__ = ["bars_table", "moment", "totals_table"]
+__all__ = ["bars_table", "moment", "output", "table", "totals_table"]
+
+# Where the output is no terminal: no cell is broken, so that programs can read it too.
+_PIPE_COLUMNS = 1000
+
+
+def output() -> Console:
+    """Standard output; every number is printed to its last digit, on however many lines of a narrow terminal."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_PIPE_COLUMNS)
+
+
+def table(title: str, words: Iterable[str] = (), numbers: Iterable[str] = ()) -> Table:
+    """An empty table with columns of words, which stand left, and then of numbers, which stand right."""
+    made = Table(title=title, title_justify="left")
+    for heading in words:
+        made.add_column(heading, overflow="fold")
+    for heading in numbers:
+        made.add_column(heading, justify="right", overflow="fold")
+    return made
 
 
 def moment(ts_ns: int) -> str:
@@ -20,32 +40,27 @@ def moment(ts_ns: int) -> str:
 
 def bars_table(bar_type: str, closed: Iterable[Bar], unfinished: Iterable[Bar]) -> Table:
     """Closed bars, oldest first, then the open ones."""
-    table = Table(title=f"{bar_type} bars", title_justify="left")
-    for heading in ("instrument", "open time (UTC)", "state"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("open", "high", "low", "close", "volume", "trades", "vwap"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    words = ("instrument", "open time (UTC)", "state")
+    made = table(f"{bar_type} bars", words, ("open", "high", "low", "close", "volume", "trades", "vwap"))
     for state, bars in (("closed", closed), ("open", unfinished)):
         for bar in bars:
             flags = [name for name in ("partial", "gap_fill", "oversize") if getattr(bar, f"is_{name}")]
             prices = (str(price) for price in (bar.open, bar.high, bar.low, bar.close))
-            table.add_row(
+            made.add_row(
                 bar.instrument_id, moment(bar.ts_open), " ".join([state, *flags]), *prices,
                 str(bar.volume), str(bar.trade_count), "" if bar.vwap is None else str(bar.vwap),
             )  # fmt: skip
-    return table
+    return made
 
 
 def totals_table(closed: Mapping[str, tuple[int, Decimal]], unfinished: Iterable[Bar]) -> Table:
     """Per bar type: how many bars closed, and where all the volume is."""
-    table = Table(title="volume, closed and open", title_justify="left")
-    table.add_column("bars", no_wrap=True)
-    for heading in ("closed bars", "closed volume", "open volume", "total"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    numbers = ("closed bars", "closed volume", "open volume", "total")
+    made = table("volume, closed and open", ("bars",), numbers)
     open_volume = dict.fromkeys(closed, Decimal(0))
     for bar in unfinished:
         open_volume[str(bar.bar_type)] += bar.volume.as_decimal()
     for name, (count, volume) in closed.items():
         volumes = (volume, open_volume[name], volume + open_volume[name])
-        table.add_row(name, f"{count:,}", *(f"{number.normalize():,f}" for number in volumes))
-    return table
+        made.add_row(name, f"{count:,}", *(f"{number.normalize():,f}" for number in volumes))
+    return made

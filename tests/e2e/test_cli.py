@@ -1,0 +1,250 @@
+"""The `alphaforge` command as a user types it: processes, exit statuses, what stands on stdout and what on stderr."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from decimal import Decimal
+from pathlib import Path
+
+import grpc
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+from alphaforge.data.v1 import data_service_pb2_grpc, engines_pb2
+from alphaforge_client.data import DataEngine
+from alphaforge_client.errors import InvalidArgument
+
+from tests.support.tape import BTCUSDT, REAL_TRADES, SPY, real_trades
+
+NOUNS = ("cache", "data", "execution")
+BARS = "1min,100tick,50volume,1000000dollar"
+HEADER = "instrument_id,trade_id,ts_event,ts_init,price,quantity,aggressor_side"
+
+
+def consecutive_ports() -> int:
+    """A base such that the three ports after it are free."""
+    for base in range(20_000, 60_000, 7):
+        with ExitStack() as probes:
+            try:
+                for port in range(base + 1, base + 4):
+                    probes.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return base
+    raise AssertionError("no three free ports in a row")
+
+
+class Up:
+    """`alphaforge up` in a folder of its own."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.port_base = consecutive_ports()
+        self.metrics_base = consecutive_ports() + 3
+        self.log = folder / "up.log"
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("ALPHAFORGE_")}
+        self.options = ["--port-base", str(self.port_base), "--metrics-base", str(self.metrics_base), *options]
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "alphaforge_cli", "up", *self.options],
+                cwd=folder, stdout=log, stderr=log, env=self.environment,
+            )  # fmt: skip
+
+    def wait_ready(self) -> None:
+        deadline = time.monotonic() + 90
+        while "\nalphaforge ready\n" not in self.log.read_text():
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.05)
+
+    def services(self) -> dict[str, int]:
+        """The process id of each service, by its noun."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        found = {}
+        for child in children:
+            words = Path(f"/proc/{child}/cmdline").read_text().split("\0")
+            found[words[words.index("-m") + 1].removeprefix("services.")] = int(child)
+        return found
+
+    def stop(self, number: signal.Signals) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+    def run(self, *words: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+        """Another verb, against these services."""
+        targets = {f"ALPHAFORGE_{n.upper()}_TARGET": f"127.0.0.1:{self.port_base + i}" for i, n in enumerate(NOUNS, 1)}
+        done = subprocess.run(
+            [sys.executable, "-m", "alphaforge_cli", *words],
+            capture_output=True, text=True, timeout=120, env=self.environment | targets,
+        )  # fmt: skip
+        assert done.returncode == status, done.stdout + done.stderr
+        return done
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """Running services; one Ctrl-C ends all of them, and the command with status 0."""
+    running = Up(tmp_path_factory.mktemp("up"), "--bars", "1min,100tick")
+    try:
+        running.wait_ready()
+        children = running.services()
+        assert sorted(children) == list(NOUNS)
+        yield running
+    finally:
+        status = running.stop(signal.SIGINT)
+    assert status == 0, running.log.read_text()
+    assert not any(Path(f"/proc/{child}").exists() for child in children.values())
+
+
+def totals(output: str) -> dict[str, Decimal]:
+    """The last column of the table of volumes, by bar type."""
+    rows = re.findall(r"^│ (\S+) +│.*│ +([0-9.,]+) │$", output[output.index("volume, closed and open") :], re.MULTILINE)
+    return {name: Decimal(total.replace(",", "")) for name, total in rows}
+
+
+def trades_csv(folder: Path, *lines: str, header: str = HEADER) -> str:
+    path = folder / "trades.csv"
+    path.write_text("\n".join([header, *lines, ""]))
+    return str(path)
+
+
+def test_all_three_serve(up: Up) -> None:
+    assert up.run("ping").stdout.count(" serving") == 3
+
+
+def test_statistics_of_all_three_are_shown(up: Up) -> None:
+    shown = up.run("stats").stdout
+    for word in ("cache (default)", "hit_ratio", "ticks_processed", "orders_submitted"):
+        assert word in shown
+
+
+def test_a_second_stack_on_the_same_ports_is_refused(up: Up, tmp_path: Path) -> None:
+    refused = up.run("up", "--data-dir", str(tmp_path), *up.options, status=2)
+    assert f"port {up.port_base + 1}" in refused.stderr
+
+
+def test_an_engine_opened_without_bar_types_has_those_of_the_command(up: Up) -> None:
+    with DataEngine(name="without", target=f"127.0.0.1:{up.port_base + 2}") as engine:
+        assert engine.get_bars("X", "100tick") == []
+        with pytest.raises(InvalidArgument):
+            engine.get_bars("X", "5min")
+        engine.drop()
+
+
+@pytest.mark.parametrize(("name", "limit"), [(BTCUSDT, 21_313), (SPY, 2_000)])
+def test_a_replay_accounts_for_every_unit_of_volume_and_repeats_itself(up: Up, name: str, limit: int) -> None:
+    quantity = sum(Decimal(row["quantity"]) for row in real_trades(name)[:limit])
+    replay = ("replay", str(REAL_TRADES / name), "--bars", BARS, "--limit", str(limit))
+    first = up.run(*replay)
+    assert totals(first.stdout) == dict.fromkeys(BARS.split(","), quantity)
+    assert f"{limit:,} ticks in " in first.stderr
+    assert up.run(*replay).stdout == first.stdout
+
+
+def test_a_replay_leaves_no_engine_behind(up: Up, tmp_path: Path) -> None:
+    up.run("replay", trades_csv(tmp_path, "X,1,1,1,5,5,BUY"))
+    with grpc.insecure_channel(f"127.0.0.1:{up.port_base + 2}") as channel:
+        listed = data_service_pb2_grpc.DataServiceStub(channel).ListEngines(engines_pb2.ListEnginesRequest())
+    assert not [engine.engine for engine in listed.engines if engine.engine.startswith("replay-")]
+
+
+def test_parquet_replays_as_the_csv_it_was_made_from(up: Up, tmp_path: Path) -> None:
+    path = trades_csv(tmp_path, *(f"X,{i},{i * 10**9},{i},5.{i},0.{i},BUY" for i in range(1, 200)))
+    text = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(("price", "quantity"), "string"))
+    parquet = tmp_path / "trades.parquet"
+    pyarrow.parquet.write_table(pyarrow.csv.read_csv(path, convert_options=text), parquet)
+    replayed = up.run("replay", path, "--bars", "1min,7tick").stdout
+    assert up.run("replay", str(parquet), "--bars", "1min,7tick").stdout == replayed
+
+
+def test_columns_of_other_names_and_times_in_other_units(up: Up, tmp_path: Path) -> None:
+    path = trades_csv(tmp_path, "1723075200000,61000.5,2", "1723075260000,61001,1", header="T,p,q")
+    columns = ("--column", "ts_event=T", "--column", "price=p", "--column", "quantity=q")
+    shown = up.run("replay", path, *columns, "--instrument", "BTCUSDT", "--time-unit", "ms").stdout
+    assert re.search(r"BTCUSDT +│ 2024-08-08 00:00:00.000 │ closed .* 61000.50 │", shown)
+    assert "'ts_event'" in up.run("replay", path, "--instrument", "X", status=1).stderr
+    assert "OURS=THEIRS" in up.run("replay", path, "--column", "p=price", status=2).stderr
+
+
+def test_bad_rows_are_counted_and_shown_and_strict_stops_at_one(up: Up, tmp_path: Path) -> None:
+    path = trades_csv(tmp_path, "X,1,1,1,5,5,BUY", "X,2,1,1,nan,5,BUY", "X,3,1", "X,4,1,1,5,0,BUY", "X,5,1,1,5,7,SELL")
+    replayed = up.run("replay", path)
+    assert totals(replayed.stdout) == {"1min": Decimal(12)}
+    assert f"{path}:3: " in replayed.stderr
+    assert f"{path}:4: 3 columns" in replayed.stderr
+    assert "2 bad rows left out" in replayed.stderr
+    assert "1 ticks left out by the engine: QUANTITY_" in replayed.stderr
+    strict = up.run("replay", path, "--strict", status=1)
+    assert f"alphaforge: {path}:3: " in strict.stderr
+    assert strict.stdout == ""
+
+
+def test_a_named_engine_keeps_its_bars_until_it_is_reset(up: Up, tmp_path: Path) -> None:
+    path = trades_csv(tmp_path, "X,1,1,1,5,5,BUY", "X,2,2,1,6,5,BUY")
+    replay = ("replay", path, "--engine", "kept")
+    first = up.run(*replay)
+    assert "2 ticks left out by the engine: DUPLICATE" in up.run(*replay).stderr
+    again = up.run(*replay, "--reset")
+    assert again.stdout == first.stdout
+    assert "DUPLICATE" not in again.stderr
+    with DataEngine(name="kept", target=f"127.0.0.1:{up.port_base + 2}") as engine:
+        assert engine.statistics().ticks_processed == 2
+        engine.drop()
+    assert "--engine" in up.run("replay", path, "--reset", status=2).stderr
+
+
+def test_a_replay_at_the_markets_pace_takes_as_long_as_the_market_did(up: Up, tmp_path: Path) -> None:
+    path = trades_csv(tmp_path, *(f"X,{i},{i * 10**8},1,5,5,BUY" for i in range(21)))
+    began = time.monotonic()
+    paced = up.run("replay", path, "--speed", "2x").stdout
+    assert time.monotonic() - began >= 1.0
+    assert up.run("replay", path).stdout == paced
+    assert "--speed" in up.run("replay", path, "--speed", "fast", status=2).stderr
+
+
+def test_what_can_not_be_reached_is_one_line_and_status_1(up: Up, tmp_path: Path) -> None:
+    path = trades_csv(tmp_path, "X,1,1,1,5,5,BUY")
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        target = f"127.0.0.1:{nobody.getsockname()[1]}"
+        environment = up.environment | dict.fromkeys((f"ALPHAFORGE_{noun.upper()}_TARGET" for noun in NOUNS), target)
+        for words in (("ping", "--timeout", "0.2"), ("stats", "--timeout", "0.2")):
+            done = subprocess.run(
+                [sys.executable, "-m", "alphaforge_cli", *words],
+                capture_output=True, text=True, timeout=60, env=environment,
+            )  # fmt: skip
+            assert done.returncode == 1
+            assert "Traceback" not in done.stderr
+    assert "Traceback" not in up.run("replay", path, "--bars", "7parsec", status=1).stderr
+
+
+def test_a_service_that_dies_is_reported_and_ends_the_others(tmp_path: Path) -> None:
+    running = Up(tmp_path)
+    try:
+        running.wait_ready()
+        children = running.services()
+        os.kill(children["data"], signal.SIGKILL)
+        assert running.process.wait(60) == 1
+    finally:
+        running.process.kill()
+        running.process.wait()
+    assert "alphaforge: data on " in running.log.read_text()
+    assert "signal SIGKILL" in running.log.read_text()
+    assert not any(Path(f"/proc/{child}").exists() for child in children.values())
+
+
+def test_a_stack_told_to_stop_before_it_is_ready_stops_cleanly(tmp_path: Path) -> None:
+    running = Up(tmp_path)
+    while len(Path(f"/proc/{running.process.pid}/task/{running.process.pid}/children").read_text().split()) < 3:
+        assert running.process.poll() is None, running.log.read_text()
+        time.sleep(0.05)
+    children = running.services()
+    assert running.stop(signal.SIGTERM) == 0
+    assert not any(Path(f"/proc/{child}").exists() for child in children.values())
