@@ -126,9 +126,12 @@ def test_every_block_runs_against_the_services(stack: Stack, monkeypatch: pytest
     for name, target in stack.environment().items():
         monkeypatch.setenv(name, target)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "second unnamed", UserWarning)
+        warnings.filterwarnings("ignore", "a second remote GenericCache without a name", UserWarning)
         namespace = read_all("alphaforge_pyo3")
     # The market order fills if the execution service already has the tick that the data service was given.
     assert len(namespace["active_orders"]) in (1, 2)
-    assert namespace["data_engine"].statistics().ticks_processed == 1
+    with importlib.import_module("alphaforge_pyo3.data").DataEngine() as engine:
+        assert engine.statistics().ticks_processed == 1  # all data engines were one: the unnamed one of the service
     assert namespace["cache"].get("b") == [1.5, "x"]
+    for name in ("cache", "execution_engine"):
+        namespace[name].close()

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -110,7 +110,7 @@ class Stack:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-            raise
+            raise RuntimeError(f"{noun} service did not stop:\n{self.log(noun).read_text()[-4000:]}") from None
 
     def kill(self, noun: str) -> None:
         """End one service by SIGKILL, in the middle of whatever it does."""
@@ -126,5 +126,6 @@ def running_stack(data_dir: Path) -> Iterator[Stack]:
     try:
         yield stack
     finally:
-        for noun in reversed(list(stack.processes)):
-            stack.stop(noun)
+        with ExitStack() as every_one:
+            for noun in stack.processes:
+                every_one.callback(stack.stop, noun)
