@@ -16,7 +16,8 @@ using namespace nb::literals;
 
 namespace {
 
-// A value copied out of the table, small ones without an allocation: it is decoded after the table is unlocked, since decoding runs Python.
+// A value copied out of the table, small ones without an allocation: it is decoded after the table is unlocked, since
+// decoding runs Python.
 class Copy {
  public:
   explicit Copy(std::string_view bytes) : size_(bytes.size()) {
@@ -82,7 +83,8 @@ bool put_if_absent(GenericCache& self, nb::handle key, nb::handle value, nb::han
   encode_value(value, encoded);
   const std::int64_t now = self.now_ns();
   const std::int64_t expires = expiry(self, ttl, now);
-  return locked(self.cache, [&](cache::Table& table) { return table.compare_and_swap(hashed, 0, encoded, expires, now); }) != 0;
+  return locked(self.cache,
+                [&](cache::Table& table) { return table.compare_and_swap(hashed, 0, encoded, expires, now); }) != 0;
 }
 
 bool compare_and_swap(GenericCache& self, nb::handle key, std::uint64_t version, nb::handle value, nb::handle ttl) {
@@ -93,7 +95,9 @@ bool compare_and_swap(GenericCache& self, nb::handle key, std::uint64_t version,
   const std::int64_t expires = expiry(self, ttl, now);
   // Version 0 is no entry's: here it can't mean that there must be none, which is put_if_absent.
   if (version == 0) return false;
-  return locked(self.cache, [&](cache::Table& table) { return table.compare_and_swap(hashed, version, encoded, expires, now); }) != 0;
+  return locked(self.cache, [&](cache::Table& table) {
+           return table.compare_and_swap(hashed, version, encoded, expires, now);
+         }) != 0;
 }
 
 nb::object increment(GenericCache& self, nb::handle key, nb::handle amount, nb::handle ttl) {
@@ -103,7 +107,8 @@ nb::object increment(GenericCache& self, nb::handle key, nb::handle amount, nb::
   wire::check_amount(encoded);
   const std::int64_t now = self.now_ns();
   const std::int64_t expires = expiry(self, ttl, now);
-  const std::string sum = locked(self.cache, [&](cache::Table& table) { return table.increment(hashed, encoded, expires, now).value; });
+  const std::string sum =
+      locked(self.cache, [&](cache::Table& table) { return table.increment(hashed, encoded, expires, now).value; });
   return decode_value(sum);
 }
 
@@ -145,7 +150,8 @@ struct EncodedItems {
     std::size_t start = 0;
     for (const Place& place : places) {
       const std::string_view all = bytes;
-      items.push_back({cache.hashed(all.substr(start, place.key_end - start)), all.substr(place.key_end, place.value_end - place.key_end)});
+      items.push_back({cache.hashed(all.substr(start, place.key_end - start)),
+                       all.substr(place.key_end, place.value_end - place.key_end)});
       start = place.value_end;
     }
     return items;
@@ -190,7 +196,9 @@ nb::dict get_many(GenericCache& self, nb::handle keys) {
 cache::Settings to_settings(nb::handle max_size, nb::handle max_bytes) {
   const auto positive = [](nb::handle value, const char* what) {
     const std::int64_t number = to_count(value, what);
-    if (number < 1) throw InvalidArgument(Reason::SETTING_INVALID, std::string(what) + " is " + std::to_string(number) + "; it must be at least 1");
+    if (number < 1)
+      throw InvalidArgument(Reason::SETTING_INVALID,
+                            std::string(what) + " is " + std::to_string(number) + "; it must be at least 1");
     return static_cast<std::uint64_t>(number);
   };
   return {positive(max_size, "max_size"), max_bytes.is_none() ? 0 : positive(max_bytes, "max_bytes")};
@@ -200,27 +208,31 @@ cache::Settings to_settings(nb::handle max_size, nb::handle max_bytes) {
 
 void bind_generic_cache(nb::module_ m) {
   nb::class_<GenericCache, CacheBase>(m, "TypedCache", "What GenericCache does natively; see there.")
-      .def("__init__",
-           [](GenericCache* self, nb::handle max_size, nb::handle default_ttl, nb::handle max_bytes, nb::object clock) {
-             const std::int64_t ttl_ns = to_ttl_ns(default_ttl);
-             new (self) GenericCache(to_settings(max_size, max_bytes), std::move(clock));
-             self->default_ttl_ns = ttl_ns;
-           },
-           "max_size"_a, "default_ttl"_a, "max_bytes"_a.none(), "clock"_a.none(),
-           nb::sig("def __init__(self, max_size: int, default_ttl: float, max_bytes: int | None, "
-                   "clock: collections.abc.Callable[[], int] | None) -> None"))
+      .def(
+          "__init__",
+          [](GenericCache* self, nb::handle max_size, nb::handle default_ttl, nb::handle max_bytes, nb::object clock) {
+            const std::int64_t ttl_ns = to_ttl_ns(default_ttl);
+            new (self) GenericCache(to_settings(max_size, max_bytes), std::move(clock));
+            self->default_ttl_ns = ttl_ns;
+          },
+          "max_size"_a, "default_ttl"_a, "max_bytes"_a.none(), "clock"_a.none(),
+          nb::sig("def __init__(self, max_size: int, default_ttl: float, max_bytes: int | None, "
+                  "clock: collections.abc.Callable[[], int] | None) -> None"))
       .def("put", &put, "key"_a, "value"_a.none(), "ttl"_a = nb::none(),
            nb::sig("def put(self, key: str, value: object, ttl: float | None = None) -> None"),
            "Stores a value for `ttl` seconds (None: default_ttl) and makes it the most recently used.")
       .def("get", &get, "key"_a, nb::sig("def get(self, key: str) -> typing.Any"),
            "The value, or None when there is none or it has expired. Makes the entry the most recently used.")
-      .def("get_entry", &get_entry, "key"_a, nb::sig("def get_entry(self, key: str) -> tuple[typing.Any, int, float] | None"),
-           "As get, with the entry's version, which compare_and_swap takes, and the seconds it has left (math.inf: all).")
+      .def("get_entry", &get_entry, "key"_a,
+           nb::sig("def get_entry(self, key: str) -> tuple[typing.Any, int, float] | None"),
+           "As get, with the entry's version, which compare_and_swap takes, and the seconds it has left (math.inf: "
+           "all).")
       .def("put_many", &put_many, "items"_a, "ttl"_a = nb::none(),
            nb::sig("def put_many(self, items: collections.abc.Mapping[str, object], ttl: float | None = None) -> None"),
            "Stores many values in order. When one of them can't be stored, none is.")
       .def("warm_cache", &put_many, "items"_a, "ttl"_a = nb::none(),
-           nb::sig("def warm_cache(self, items: collections.abc.Mapping[str, object], ttl: float | None = None) -> None"),
+           nb::sig(
+               "def warm_cache(self, items: collections.abc.Mapping[str, object], ttl: float | None = None) -> None"),
            "Another name of put_many.")
       .def("get_many", &get_many, "keys"_a,
            nb::sig("def get_many(self, keys: collections.abc.Iterable[str]) -> dict[str, typing.Any]"),
@@ -229,17 +241,24 @@ void bind_generic_cache(nb::module_ m) {
            nb::sig("def put_if_absent(self, key: str, value: object, ttl: float | None = None) -> bool"),
            "Stores a value where there is none; False where there is one, which stays as it is.")
       .def("compare_and_swap", &compare_and_swap, "key"_a, "version"_a, "value"_a.none(), "ttl"_a = nb::none(),
-           nb::sig("def compare_and_swap(self, key: str, version: int, value: object, ttl: float | None = None) -> bool"),
-           "Stores a value where the entry still has that version (see get_entry); False, and nothing done, where it has not.")
+           nb::sig(
+               "def compare_and_swap(self, key: str, version: int, value: object, ttl: float | None = None) -> bool"),
+           "Stores a value where the entry still has that version (see get_entry); False, and nothing done, where it "
+           "has not.")
       .def("increment", &increment, "key"_a, "amount"_a = 1, "ttl"_a = nb::none(),
-           nb::sig("def increment(self, key: str, amount: int | decimal.Decimal = 1, ttl: float | None = None) -> int | decimal.Decimal"),
-           "Adds to an int or a Decimal, exactly, and returns the sum. A missing entry counts as 0; an existing one keeps its time to live.\n\n"
-           "Raises RuntimeError (VALUE_NOT_NUMERIC) when the entry is no number, ValueError (NUMBER_OUT_OF_RANGE) when an exact decimal sum has "
+           nb::sig("def increment(self, key: str, amount: int | decimal.Decimal = 1, ttl: float | None = None) -> int "
+                   "| decimal.Decimal"),
+           "Adds to an int or a Decimal, exactly, and returns the sum. A missing entry counts as 0; an existing one "
+           "keeps its time to live.\n\n"
+           "Raises RuntimeError (VALUE_NOT_NUMERIC) when the entry is no number, ValueError (NUMBER_OUT_OF_RANGE) when "
+           "an exact decimal sum has "
            "more than 1,000 digits.")
-      .def("touch", &touch, "key"_a, "ttl"_a = nb::none(), nb::sig("def touch(self, key: str, ttl: float | None = None) -> bool"),
+      .def("touch", &touch, "key"_a, "ttl"_a = nb::none(),
+           nb::sig("def touch(self, key: str, ttl: float | None = None) -> bool"),
            "Gives an entry a new time to live and makes it the most recently used; False when there is none.")
       .def("ttl", &ttl, "key"_a, nb::sig("def ttl(self, key: str) -> float | None"),
-           "Seconds that the entry has left, math.inf when it never expires, None when there is none. Does not count as its use.");
+           "Seconds that the entry has left, math.inf when it never expires, None when there is none. Does not count "
+           "as its use.");
 }
 
 void bind_cache(nb::module_ m) {

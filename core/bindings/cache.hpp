@@ -35,7 +35,8 @@ struct CacheEngine : CacheBase {
   using CacheBase::CacheBase;
 };
 
-// Calls `call(table)` with the table locked. One call costs less than giving up the GIL does; but nobody waits for the lock with the GIL in hand.
+// Calls `call(table)` with the table locked. One call costs less than giving up the GIL does; but nobody waits for the
+// lock with the GIL in hand.
 template <class Call>
 auto locked(cache::Cache& cache, Call&& call) {
   using Result = decltype(call(std::declval<cache::Table&>()));
@@ -48,7 +49,8 @@ auto locked(cache::Cache& cache, Call&& call) {
   return std::move(*result);
 }
 
-// The UTF-8 of a key; valid as long as the str lives. Throws UnsupportedValue TYPE_UNSUPPORTED, InvalidArgument KEY_INVALID.
+// The UTF-8 of a key; valid as long as the str lives. Throws UnsupportedValue TYPE_UNSUPPORTED, InvalidArgument
+// KEY_INVALID.
 std::string_view key_text(nb::handle key);
 cache::HashedKey to_key(const cache::Cache& cache, nb::handle key);
 
@@ -76,7 +78,8 @@ void for_each_item(nb::handle mapping, Call&& call) {
   for (const nb::handle pair : nb::iter(mapping.attr("items")())) call(pair[0], pair[1]);
 }
 
-// A time to live in seconds as ns above 0, kNever for infinity. Throws InvalidArgument TTL_INVALID, UnsupportedValue TYPE_UNSUPPORTED.
+// A time to live in seconds as ns above 0, kNever for infinity. Throws InvalidArgument TTL_INVALID, UnsupportedValue
+// TYPE_UNSUPPORTED.
 std::int64_t to_ttl_ns(nb::handle seconds);
 // The deadline of a time to live from now; kNever where 64 bits don't reach.
 std::int64_t deadline(std::int64_t now_ns, std::int64_t ttl_ns);

@@ -46,21 +46,27 @@ struct CacheStatistics {
 };
 
 void bind_statistics(nb::module_ m) {
-  nb::class_<CacheStatistics> type(m, "GenericCacheStatistics", "What a cache has counted, as of one moment. `clear()` keeps the counts.");
-#define X(name, kind, unit, help) type.def_prop_ro(#name, [](const CacheStatistics& self) { return self.counters.name; }, help);
+  nb::class_<CacheStatistics> type(m, "GenericCacheStatistics",
+                                   "What a cache has counted, as of one moment. `clear()` keeps the counts.");
+#define X(name, kind, unit, help) \
+  type.def_prop_ro(#name, [](const CacheStatistics& self) { return self.counters.name; }, help);
   ALPHAFORGE_CACHE_COUNTERS(X)
 #undef X
-  type.def("__init__",
-           [](CacheStatistics* self, const nb::kwargs& counters) {
-             new (self) CacheStatistics();
+  type.def(
+          "__init__",
+          [](CacheStatistics* self, const nb::kwargs& counters) {
+            new (self) CacheStatistics();
 #define X(name, kind, unit, help) read_counter(counters, #name, self->counters.name);
-             ALPHAFORGE_CACHE_COUNTERS(X)
+            ALPHAFORGE_CACHE_COUNTERS(X)
 #undef X
-           },
-           nb::sig("def __init__(self, **counters: int | float) -> None"), "As told by a service; those that are not given are 0.")
+          },
+          nb::sig("def __init__(self, **counters: int | float) -> None"),
+          "As told by a service; those that are not given are 0.")
       .def_prop_ro("hit_ratio", &CacheStatistics::hit_ratio, "hits / (hits + misses); 0.0 when nothing was asked for")
-      .def("as_dict", &CacheStatistics::as_dict, nb::sig("def as_dict(self) -> dict[str, int | float]"), "All of them by name.")
-      .def("__repr__", [](const CacheStatistics& self) { return nb::str("GenericCacheStatistics({})").format(self.as_dict()); });
+      .def("as_dict", &CacheStatistics::as_dict, nb::sig("def as_dict(self) -> dict[str, int | float]"),
+           "All of them by name.")
+      .def("__repr__",
+           [](const CacheStatistics& self) { return nb::str("GenericCacheStatistics({})").format(self.as_dict()); });
   nb::list counters;
 #define X(name, kind, unit, help) counters.append(nb::make_tuple(#name, #kind, unit, help));
   ALPHAFORGE_CACHE_COUNTERS(X)
@@ -88,7 +94,8 @@ cache::Counters counters(CacheBase& self) {
 }
 
 nb::object keys_page(CacheBase& self, std::string_view prefix, std::int64_t limit, std::string_view cursor) {
-  if (limit < 1) throw InvalidArgument(Reason::SETTING_INVALID, "limit is " + std::to_string(limit) + "; it must be at least 1");
+  if (limit < 1)
+    throw InvalidArgument(Reason::SETTING_INVALID, "limit is " + std::to_string(limit) + "; it must be at least 1");
   const std::int64_t now = self.now_ns();
   const cache::KeyPage page = [&] {
     const nb::gil_scoped_release release;
@@ -113,7 +120,8 @@ std::int64_t CacheBase::now_ns() const {
 
 std::string_view key_text(nb::handle key) {
   if (!PyUnicode_Check(key.ptr()))
-    throw UnsupportedValue(Reason::TYPE_UNSUPPORTED, std::string("a key must be a str, not ") + nb::str(nb::type_name(key.type())).c_str());
+    throw UnsupportedValue(Reason::TYPE_UNSUPPORTED,
+                           std::string("a key must be a str, not ") + nb::str(nb::type_name(key.type())).c_str());
   Py_ssize_t size = 0;
   const char* const text = PyUnicode_AsUTF8AndSize(key.ptr(), &size);
   if (text != nullptr) return {text, static_cast<std::size_t>(size)};
@@ -124,7 +132,8 @@ std::string_view key_text(nb::handle key) {
 cache::HashedKey to_key(const cache::Cache& cache, nb::handle key) { return cache.hashed(key_text(key)); }
 
 void check_keys(nb::handle keys) {
-  if (PyUnicode_Check(keys.ptr())) throw UnsupportedValue(Reason::TYPE_UNSUPPORTED, "keys must be an iterable of str, not one str");
+  if (PyUnicode_Check(keys.ptr()))
+    throw UnsupportedValue(Reason::TYPE_UNSUPPORTED, "keys must be an iterable of str, not one str");
 }
 
 Keys to_keys(const cache::Cache& cache, nb::handle keys) {
@@ -145,12 +154,13 @@ Keys to_keys(const cache::Cache& cache, nb::handle keys) {
 
 std::int64_t to_ttl_ns(nb::handle seconds) {
   if (!PyNumber_Check(seconds.ptr()) || PyBool_Check(seconds.ptr()))
-    throw UnsupportedValue(Reason::TYPE_UNSUPPORTED,
-                           std::string("ttl must be a number of seconds, not ") + nb::str(nb::type_name(seconds.type())).c_str());
+    throw UnsupportedValue(Reason::TYPE_UNSUPPORTED, std::string("ttl must be a number of seconds, not ") +
+                                                         nb::str(nb::type_name(seconds.type())).c_str());
   const double value = PyFloat_AsDouble(seconds.ptr());
   if (value == -1.0 && PyErr_Occurred() != nullptr) throw nb::python_error();
   if (!(value > 0))
-    throw InvalidArgument(Reason::TTL_INVALID, "ttl is " + std::to_string(value) + " seconds; it must be above 0, math.inf to keep the entry");
+    throw InvalidArgument(Reason::TTL_INVALID, "ttl is " + std::to_string(value) +
+                                                   " seconds; it must be above 0, math.inf to keep the entry");
   const double ns = value * static_cast<double>(kSecond);
   // Beyond 64 bits, 292 years, is never.
   if (ns >= static_cast<double>(cache::kNever)) return cache::kNever;
@@ -182,15 +192,22 @@ void bind_cache_base(nb::module_ m) {
           },
           "key"_a, nb::sig("def contains(self, key: str) -> bool"),
           "Whether there is an entry, a stored None included. Does not count as its use.")
-      .def("size", [](CacheBase& self) { return counters(self).entries; }, "The number of entries that have not expired.")
-      .def("clear", &clear, "Removes all entries and keeps the counters. Other threads don't wait for the memory to be freed.")
-      .def("delete_many", &delete_many, "keys"_a, nb::sig("def delete_many(self, keys: collections.abc.Iterable[str]) -> int"),
+      .def(
+          "size", [](CacheBase& self) { return counters(self).entries; },
+          "The number of entries that have not expired.")
+      .def("clear", &clear,
+           "Removes all entries and keeps the counters. Other threads don't wait for the memory to be freed.")
+      .def("delete_many", &delete_many, "keys"_a,
+           nb::sig("def delete_many(self, keys: collections.abc.Iterable[str]) -> int"),
            "Removes entries and returns how many there were.")
-      .def("statistics", [](CacheBase& self) { return CacheStatistics{counters(self)}; }, "The counters as of now.")
+      .def(
+          "statistics", [](CacheBase& self) { return CacheStatistics{counters(self)}; }, "The counters as of now.")
       .def("keys_page", &keys_page, "prefix"_a, "limit"_a, "cursor"_a,
            nb::sig("def keys_page(self, prefix: str, limit: int, cursor: str) -> tuple[list[str], str]"),
-           "Keys with that prefix, at most `limit`, in no particular order, and the cursor of the next page, \"\" after the last.\n\n"
-           "A key that stays from the first page to the last is listed exactly once. Raises ValueError (PAGE_TOKEN_INVALID) for a cursor "
+           "Keys with that prefix, at most `limit`, in no particular order, and the cursor of the next page, \"\" "
+           "after the last.\n\n"
+           "A key that stays from the first page to the last is listed exactly once. Raises ValueError "
+           "(PAGE_TOKEN_INVALID) for a cursor "
            "that this cache didn't make.")
       .def(
           "resize",
@@ -199,7 +216,8 @@ void bind_cache_base(nb::module_ m) {
             const nb::gil_scoped_release release;
             self.cache.resize({max_size, max_bytes}, now);
           },
-          "max_size"_a, "max_bytes"_a = 0, "Sets new bounds (0 bytes: no such bound); entries beyond them are evicted at once.")
+          "max_size"_a, "max_bytes"_a = 0,
+          "Sets new bounds (0 bytes: no such bound); entries beyond them are evicted at once.")
       .def(
           "release_expired",
           [](CacheBase& self) {
@@ -207,9 +225,11 @@ void bind_cache_base(nb::module_ m) {
             const nb::gil_scoped_release release;
             self.cache.release_expired(now);
           },
-          "Frees every entry that has expired. Every other call frees a few; this one is for a timer, where calls are rare.")
-      .def("validate", [](CacheBase& self) { self.cache.with([](cache::Table& table) { table.validate(); }); },
-           "Checks the cache against itself, for tests; raises RuntimeError (INTERNAL) at the first contradiction.");
+          "Frees every entry that has expired. Every other call frees a few; this one is for a timer, where calls are "
+          "rare.")
+      .def(
+          "validate", [](CacheBase& self) { self.cache.with([](cache::Table& table) { table.validate(); }); },
+          "Checks the cache against itself, for tests; raises RuntimeError (INTERNAL) at the first contradiction.");
 }
 
 }  // namespace alphaforge::bindings

@@ -19,7 +19,9 @@ std::string_view view(const nb::bytes& bytes) { return {bytes.c_str(), bytes.siz
 
 nb::bytes to_bytes(std::string_view data) { return nb::bytes(data.data(), data.size()); }
 
-double seconds_of(const wire::CacheDetails& details) { return details.ttl_ns ? static_cast<double>(*details.ttl_ns) / 1e9 : HUGE_VAL; }
+double seconds_of(const wire::CacheDetails& details) {
+  return details.ttl_ns ? static_cast<double>(*details.ttl_ns) / 1e9 : HUGE_VAL;
+}
 
 void append_key(std::string& out, nb::handle key) {
   const std::string_view text = key_text(key);
@@ -130,7 +132,8 @@ void decode_get_many(const nb::bytes& response, const nb::list& keys, nb::dict i
   const wire::CacheGetManyResult decoded = wire::decode_cache_get_many_response(view(response), keys.size());
   for (std::size_t i = 0; i < decoded.values.size(); ++i) {
     const nb::object value = decode_value(decoded.values[i]);
-    if (PyDict_SetItem(into.ptr(), PyList_GET_ITEM(keys.ptr(), decoded.indexes[i]), value.ptr()) != 0) throw nb::python_error();
+    if (PyDict_SetItem(into.ptr(), PyList_GET_ITEM(keys.ptr(), decoded.indexes[i]), value.ptr()) != 0)
+      throw nb::python_error();
   }
 }
 
@@ -146,25 +149,32 @@ void bind_cache_codecs(nb::module_ m) {
       },
       "value"_a.none(), nb::sig("def encode_value(value: object) -> bytes"),
       "The bytes of an alphaforge.cache.v1.Value.\n\n"
-      "Raises TypeError (UnsupportedValue) for a type that can't be stored, ValueError for a value too large or too deep.");
+      "Raises TypeError (UnsupportedValue) for a type that can't be stored, ValueError for a value too large or too "
+      "deep.");
   m.def(
       "decode_value", [](const nb::bytes& data) { return decode_value(view(data)); }, "data"_a,
-      nb::sig("def decode_value(data: bytes) -> typing.Any"), "The value of such bytes. Raises ValueError (VALUE_MALFORMED, VALUE_TOO_DEEP) for others.");
-  m.def("encode_put", &encode_put, "key"_a, "value"_a.none(), "ttl"_a, nb::sig("def encode_put(key: str, value: object, ttl: float) -> bytes"),
+      nb::sig("def decode_value(data: bytes) -> typing.Any"),
+      "The value of such bytes. Raises ValueError (VALUE_MALFORMED, VALUE_TOO_DEEP) for others.");
+  m.def("encode_put", &encode_put, "key"_a, "value"_a.none(), "ttl"_a,
+        nb::sig("def encode_put(key: str, value: object, ttl: float) -> bytes"),
         "A PutRequest without its fields 1 and 2, which name the cache: put them before it.");
-  m.def("encode_get", &encode_get, "key"_a, "with_details"_a = false, nb::sig("def encode_get(key: str, with_details: bool = False) -> bytes"),
+  m.def("encode_get", &encode_get, "key"_a, "with_details"_a = false,
+        nb::sig("def encode_get(key: str, with_details: bool = False) -> bytes"),
         "A GetRequest without its fields 1 and 2.");
   m.def("decode_get", &decode_get, "response"_a, nb::sig("def decode_get(response: bytes) -> typing.Any"),
         "The value of a GetResponse, None on a miss.");
   m.def("decode_get_entry", &decode_get_entry, "response"_a,
         nb::sig("def decode_get_entry(response: bytes) -> tuple[typing.Any, int, float, int] | None"),
-        "The value of a GetResponse with details, its version, the seconds it has left (math.inf: all) and the cache's sequence; None on a miss.");
+        "The value of a GetResponse with details, its version, the seconds it has left (math.inf: all) and the cache's "
+        "sequence; None on a miss.");
   m.def("encode_put_many", &encode_put_many, "items"_a, "ttl"_a, "keys_max"_a = 8192, "bytes_max"_a = 1024 * 1024,
         nb::sig("def encode_put_many(items: collections.abc.Mapping[str, object], ttl: float, keys_max: int = 8192, "
                 "bytes_max: int = 1048576) -> list[bytes]"),
-        "PutManyRequests without their fields 1 and 2, in order, each of at most so many keys and, as far as one item fits, bytes.");
+        "PutManyRequests without their fields 1 and 2, in order, each of at most so many keys and, as far as one item "
+        "fits, bytes.");
   m.def("encode_get_many", &encode_get_many, "keys"_a, "with_details"_a = false, "keys_max"_a = 8192,
-        nb::sig("def encode_get_many(keys: collections.abc.Iterable[str], with_details: bool = False, keys_max: int = 8192) -> "
+        nb::sig("def encode_get_many(keys: collections.abc.Iterable[str], with_details: bool = False, keys_max: int = "
+                "8192) -> "
                 "list[tuple[bytes, list[str]]]"),
         "GetManyRequests without their fields 1 and 2, each with its keys, at most so many.");
   m.def("decode_get_many", &decode_get_many, "response"_a, "keys"_a, "into"_a,

@@ -3,10 +3,14 @@
 #include <nanobind/stl/string_view.h>
 #include <nanobind/stl/vector.h>
 
+#include <unistd.h>
+
+#include <cerrno>
 #include <utility>
 
 #include "base/error.hpp"
 #include "cache.hpp"
+#include "cache/snapshot.hpp"
 #include "numbers.hpp"
 #include "wire/cache.hpp"
 #include "wire/value.hpp"
@@ -32,7 +36,9 @@ struct Request {
 template <class Message>
 void bind_request(nb::module_ m, const char* name, Message (*decode)(std::string_view)) {
   using Bound = Request<Message>;
-  nb::class_<Bound>(m, name, "A request of the cache service, decoded and checked natively; as the generated class of that name, as far as it goes.")
+  nb::class_<Bound>(m, name,
+                    "A request of the cache service, decoded and checked natively; as the generated class of that "
+                    "name, as far as it goes.")
       .def_static(
           "FromString",
           [decode](nb::bytes bytes) {
@@ -46,17 +52,27 @@ void bind_request(nb::module_ m, const char* name, Message (*decode)(std::string
             }();
             return Bound{std::move(bytes), std::move(message)};
           },
-          "data"_a, "Raises ValueError: MESSAGE_MALFORMED, KEY_INVALID, VALUE_MALFORMED and others, for bytes that are no such request.")
-      .def_prop_ro("cache", [](const Bound& self) { return to_str(self.message.head.cache); }, "The cache's name; empty is \"default\".")
-      .def_prop_ro("epoch", [](const Bound& self) { return self.message.head.epoch.value_or(0); }, "The epoch the caller knows, 0 if absent.")
+          "data"_a,
+          "Raises ValueError: MESSAGE_MALFORMED, KEY_INVALID, VALUE_MALFORMED and others, for bytes that are no such "
+          "request.")
+      .def_prop_ro(
+          "cache", [](const Bound& self) { return to_str(self.message.head.cache); },
+          "The cache's name; empty is \"default\".")
+      .def_prop_ro(
+          "epoch", [](const Bound& self) { return self.message.head.epoch.value_or(0); },
+          "The epoch the caller knows, 0 if absent.")
       .def(
-          "HasField", [](const Bound& self, std::string_view field) { return field == "epoch" && self.message.head.epoch.has_value(); },
+          "HasField",
+          [](const Bound& self, std::string_view field) {
+            return field == "epoch" && self.message.head.epoch.has_value();
+          },
           "field_name"_a, "Whether the epoch is given.");
 }
 
 std::int64_t to_ttl(std::optional<std::int64_t> ttl_ns) {
   if (!ttl_ns) return cache::kNever;
-  if (*ttl_ns <= 0) throw InvalidArgument(Reason::TTL_INVALID, "ttl_ns is " + std::to_string(*ttl_ns) + "; it must be above 0");
+  if (*ttl_ns <= 0)
+    throw InvalidArgument(Reason::TTL_INVALID, "ttl_ns is " + std::to_string(*ttl_ns) + "; it must be above 0");
   return *ttl_ns;
 }
 
@@ -66,7 +82,9 @@ std::optional<std::int64_t> ttl_left(std::int64_t expires_at_ns, std::int64_t no
   return std::max<std::int64_t>(1, expires_at_ns - now_ns);
 }
 
-wire::CacheDetails details_of(const cache::Found& found, std::int64_t now_ns) { return {found.version, ttl_left(found.expires_at_ns, now_ns)}; }
+wire::CacheDetails details_of(const cache::Found& found, std::int64_t now_ns) {
+  return {found.version, ttl_left(found.expires_at_ns, now_ns)};
+}
 
 nb::bytes put_wire(CacheEngine& self, const Request<wire::CachePutRequest>& request) {
   const auto key = self.cache.hashed(request.message.key);
@@ -97,7 +115,8 @@ nb::bytes put_many_wire(CacheEngine& self, const Request<wire::CachePutManyReque
     const auto& message = request.message;
     std::vector<cache::Item> items;
     items.reserve(message.keys.size());
-    for (std::size_t i = 0; i < message.keys.size(); ++i) items.push_back({self.cache.hashed(message.keys[i]), message.values[i]});
+    for (std::size_t i = 0; i < message.keys.size(); ++i)
+      items.push_back({self.cache.hashed(message.keys[i]), message.values[i]});
     response = wire::encode_cache_put_many_response(self.cache.put_many(items, deadline(now, message.ttl_ns), now));
   }
   return to_bytes(response);
@@ -148,7 +167,8 @@ nb::object get(CacheEngine& self, nb::handle key) {
 }
 
 // What is there after a conditional store, and whether that was done.
-nb::tuple swap(CacheEngine& self, nb::handle key, std::uint64_t version, const nb::bytes& value, std::optional<std::int64_t> ttl_ns) {
+nb::tuple swap(CacheEngine& self, nb::handle key, std::uint64_t version, const nb::bytes& value,
+               std::optional<std::int64_t> ttl_ns) {
   wire::check_value(view(value));
   const auto hashed = to_key(self.cache, key);
   const std::int64_t now = self.now_ns();
@@ -168,7 +188,8 @@ nb::tuple increment(CacheEngine& self, nb::handle key, const nb::bytes& amount, 
   const auto hashed = to_key(self.cache, key);
   const std::int64_t now = self.now_ns();
   const std::int64_t expires = deadline(now, to_ttl(ttl_ns));
-  const cache::Sum sum = locked(self.cache, [&](cache::Table& table) { return table.increment(hashed, view(amount), expires, now); });
+  const cache::Sum sum =
+      locked(self.cache, [&](cache::Table& table) { return table.increment(hashed, view(amount), expires, now); });
   return nb::make_tuple(to_bytes(sum.value), sum.version);
 }
 
@@ -204,14 +225,63 @@ nb::tuple read_changes(CacheEngine& self, std::uint64_t from_sequence, std::size
   return nb::make_tuple(keys, sequences, causes, read.next_sequence, read.has_gap);
 }
 
+// An OSError of Python's for what the system refused.
+[[noreturn]] void raise_os_error(int number) {
+  errno = number;
+  PyErr_SetFromErrno(PyExc_OSError);
+  throw nb::python_error();
+}
+
+// The GIL is released while the file is read or written: a failure is kept in `error` until it is held again.
+struct FileFailure {
+  int error;
+};
+
+std::uint64_t save(CacheEngine& self, int file, std::int64_t wall_ns) {
+  const std::int64_t now = self.now_ns();
+  try {
+    const nb::gil_scoped_release release;
+    return cache::write_snapshot(self.cache, now, wall_ns, [&](std::string_view bytes) {
+      while (!bytes.empty()) {
+        const ssize_t written = ::write(file, bytes.data(), bytes.size());
+        if (written < 0 && errno != EINTR) throw FileFailure{errno};
+        if (written > 0) bytes.remove_prefix(static_cast<std::size_t>(written));
+      }
+    });
+  } catch (const FileFailure& failure) {
+    raise_os_error(failure.error);
+  }
+}
+
+std::uint64_t load(CacheEngine& self, int file, std::int64_t wall_ns) {
+  const std::int64_t now = self.now_ns();
+  try {
+    const nb::gil_scoped_release release;
+    return cache::read_snapshot(self.cache, now, wall_ns, [&](char* buffer, std::size_t size) {
+      std::size_t filled = 0;
+      while (filled < size) {
+        const ssize_t got = ::read(file, buffer + filled, size - filled);
+        if (got < 0 && errno != EINTR) throw FileFailure{errno};
+        if (got == 0) break;
+        if (got > 0) filled += static_cast<std::size_t>(got);
+      }
+      return filled;
+    });
+  } catch (const FileFailure& failure) {
+    raise_os_error(failure.error);
+  }
+}
+
 void bind_encoded(nb::class_<CacheEngine, CacheBase>& type) {
   type.def("put", &put, "key"_a, "value"_a, "ttl_ns"_a.none(),
            "Stores an encoded Value for `ttl_ns` nanoseconds (None: for ever) and returns the entry's version.")
       .def("get", &get, "key"_a, nb::sig("def get(self, key: str) -> tuple[bytes, int, int | None] | None"),
            "The encoded Value, its version and the nanoseconds it has left (None: it never expires); None on a miss.")
       .def("swap", &swap, "key"_a, "expected_version"_a, "value"_a, "ttl_ns"_a.none(),
-           nb::sig("def swap(self, key: str, expected_version: int, value: bytes, ttl_ns: int | None) -> tuple[bool, int]"),
-           "Stores where the entry has that version, or with 0 where there is none: whether it did, and the version that is there now (0: none).")
+           nb::sig(
+               "def swap(self, key: str, expected_version: int, value: bytes, ttl_ns: int | None) -> tuple[bool, int]"),
+           "Stores where the entry has that version, or with 0 where there is none: whether it did, and the version "
+           "that is there now (0: none).")
       .def("increment", &increment, "key"_a, "amount"_a, "ttl_ns"_a.none(),
            nb::sig("def increment(self, key: str, amount: bytes, ttl_ns: int | None) -> tuple[bytes, int]"),
            "Adds an encoded number and returns the encoded sum and its version; `ttl_ns` is that of a new entry.\n\n"
@@ -239,7 +309,8 @@ void bind_cache_engine(nb::module_ m) {
   bind_request<wire::CacheGetManyRequest>(m, "GetManyRequest", &wire::decode_cache_get_many);
   nb::class_<CacheEngine, CacheBase> type(
       m, "CacheEngine",
-      "The cache of the service: values are the bytes of an alphaforge.cache.v1.Value, checked and stored as they are.\n\n"
+      "The cache of the service: values are the bytes of an alphaforge.cache.v1.Value, checked and stored as they "
+      "are.\n\n"
       "The `_wire` calls take a decoded request and return the bytes of the response; batches run without the GIL.");
   type.def(
           "__init__",
@@ -266,12 +337,25 @@ void bind_cache_engine(nb::module_ m) {
           "changes_max"_a = 65'536, "bytes_max"_a = 16 * 1024 * 1024,
           "From now on the latest changes are kept for read_changes, within these bounds; 0 changes: no longer.")
       .def("read_changes", &read_changes, "from_sequence"_a, "limit"_a,
-           nb::sig("def read_changes(self, from_sequence: int, limit: int) -> tuple[list[str], list[int], list[int], int, bool]"),
-           "The kept changes from that sequence: keys, sequences, causes (numbers of InvalidationCause), the sequence to go on from, and whether "
+           nb::sig("def read_changes(self, from_sequence: int, limit: int) -> tuple[list[str], list[int], list[int], "
+                   "int, bool]"),
+           "The kept changes from that sequence: keys, sequences, causes (numbers of InvalidationCause), the sequence "
+           "to go on from, and whether "
            "changes before the first one are lost.")
       .def_prop_ro(
-          "sequence", [](CacheEngine& self) { return self.cache.with([](cache::Table& table) { return table.changes().last_sequence(); }); },
+          "sequence",
+          [](CacheEngine& self) {
+            return self.cache.with([](cache::Table& table) { return table.changes().last_sequence(); });
+          },
           "The sequence of the latest change; 0 before the first.");
+  type.def("save", &save, "file"_a, "wall_ns"_a,
+           "Writes the entries to an open file descriptor, with the time of day, and returns how many.\n\n"
+           "The cache is locked throughout: this is for one that is about to end. Raises OSError.")
+      .def("load", &load, "file"_a, "wall_ns"_a,
+           "Reads what `save` wrote into this cache, which must be new, and returns how many entries it then has.\n\n"
+           "Entries keep their versions and order of use; their times to live go on from the time of day of `save`, "
+           "and those that have expired since are left out. Counters and sequence go on where they were. Raises "
+           "ValueError (MESSAGE_MALFORMED), and leaves the cache empty, when the file is damaged; OSError.");
   bind_encoded(type);
 }
 

@@ -24,7 +24,8 @@ nb::bytes to_bytes(std::string_view data) { return nb::bytes(data.data(), data.s
 nb::object decode(std::string_view encoded, int depth);
 
 nb::object decode_big_int(std::string_view digits) {
-  return nb::handle(reinterpret_cast<PyObject*>(&PyLong_Type)).attr("from_bytes")(to_bytes(digits), "big", nb::arg("signed") = true);
+  return nb::handle(reinterpret_cast<PyObject*>(&PyLong_Type))
+      .attr("from_bytes")(to_bytes(digits), "big", nb::arg("signed") = true);
 }
 
 nb::object decode_items(const wire::ValueParts& parts, int depth) {
@@ -74,8 +75,8 @@ nb::object decode_datetime(std::string_view content) {
   if (day_us < 0) day_us += wire::kDayUs;
   const nb::object date = decode_date((parts.local_us - day_us) / wire::kDayUs);
   const std::int64_t seconds = day_us / 1'000'000;
-  return types.datetime(date.attr("year"), date.attr("month"), date.attr("day"), seconds / 3600, seconds / 60 % 60, seconds % 60,
-                        day_us % 1'000'000, zone, nb::arg("fold") = parts.fold ? 1 : 0);
+  return types.datetime(date.attr("year"), date.attr("month"), date.attr("day"), seconds / 3600, seconds / 60 % 60,
+                        seconds % 60, day_us % 1'000'000, zone, nb::arg("fold") = parts.fold ? 1 : 0);
 }
 
 nb::object decode_scalar(const wire::NumpyParts& parts, const nb::object& dtype) {
@@ -83,8 +84,8 @@ nb::object decode_scalar(const wire::NumpyParts& parts, const nb::object& dtype)
   if (parts.kind == 'S') return dtype.attr("type")(to_bytes(parts.data));
   if (parts.kind == 'U') {
     int order = parts.byte_order == '>' ? 1 : -1;
-    return dtype.attr("type")(
-        checked(PyUnicode_DecodeUTF32(parts.data.data(), static_cast<Py_ssize_t>(parts.data.size()), "surrogatepass", &order)));
+    return dtype.attr("type")(checked(
+        PyUnicode_DecodeUTF32(parts.data.data(), static_cast<Py_ssize_t>(parts.data.size()), "surrogatepass", &order)));
   }
   return value_types().numpy_frombuffer(to_bytes(parts.data), dtype)[0];
 }

@@ -16,8 +16,11 @@ using wire::Writer;
 
 [[noreturn]] void unsupported(const std::string& what) {
   throw UnsupportedValue(Reason::VALUE_UNSUPPORTED,
-                         what + " can't be stored; types are matched exactly: None, bool, int, float, str, bytes, Decimal, datetime with a timezone or "
-                                "ZoneInfo, date, timedelta, list, tuple, set, dict with scalar keys, Price, Quantity, NumPy scalars and arrays without objects");
+                         what +
+                             " can't be stored; types are matched exactly: None, bool, int, float, str, bytes, "
+                             "Decimal, datetime with a timezone or "
+                             "ZoneInfo, date, timedelta, list, tuple, set, dict with scalar keys, Price, Quantity, "
+                             "NumPy scalars and arrays without objects");
 }
 
 std::string name_of_type(nb::handle value) {
@@ -150,7 +153,8 @@ class Encoder {
   }
 
   static std::int64_t microseconds_of(nb::handle delta) {
-    return nb::cast<std::int64_t>(delta.attr("days")) * wire::kDayUs + nb::cast<std::int64_t>(delta.attr("seconds")) * 1'000'000 +
+    return nb::cast<std::int64_t>(delta.attr("days")) * wire::kDayUs +
+           nb::cast<std::int64_t>(delta.attr("seconds")) * 1'000'000 +
            nb::cast<std::int64_t>(delta.attr("microseconds"));
   }
 
@@ -183,7 +187,8 @@ class Encoder {
     writer_.end(message);
   }
 
-  // The dtype's name, which says all there is to say of plain types; structures, sub-arrays, voids and objects have more or no bytes.
+  // The dtype's name, which says all there is to say of plain types; structures, sub-arrays, voids and objects have
+  // more or no bytes.
   void dtype(nb::handle value) {
     const nb::object type = value.attr("dtype");
     const nb::object name = type.attr("str");
@@ -195,7 +200,8 @@ class Encoder {
 
   void scalar(nb::handle value) {
     const nb::object type = value.attr("dtype");
-    // A subclass of a scalar, and `longlong` where `int64` is another type of the same name, would come back as something else.
+    // A subclass of a scalar, and `longlong` where `int64` is another type of the same name, would come back as
+    // something else.
     if (!value.type().is(value_types().numpy_dtype(type.attr("str")).attr("type"))) unsupported(name_of_type(value));
     const nb::object bytes = value.attr("tobytes")();
     const std::size_t message = writer_.begin(field(ValueKind::kNumpyScalar));

@@ -4,7 +4,8 @@
 
 namespace alphaforge::bindings {
 
-// Python's types of values that are no built-ins, looked up when the first such value comes. They live as long as the process.
+// Python's types of values that are no built-ins, looked up when the first such value comes. They live as long as the
+// process.
 struct ValueTypes {
   nb::object decimal;
   nb::object timezone, utc, zoneinfo, timedelta, datetime, date;

@@ -51,6 +51,20 @@ class CacheEngine(alphaforge_core.cache.CacheBase):
     def sequence(self) -> int:
         """The sequence of the latest change; 0 before the first."""
 
+    def save(self, file: int, wall_ns: int) -> int:
+        """
+        Writes the entries to an open file descriptor, with the time of day, and returns how many.
+
+        The cache is locked throughout: this is for one that is about to end. Raises OSError.
+        """
+
+    def load(self, file: int, wall_ns: int) -> int:
+        """
+        Reads what `save` wrote into this cache, which must be new, and returns how many entries it then has.
+
+        Entries keep their versions and order of use; their times to live go on from the time of day of `save`, and those that have expired since are left out. Counters and sequence go on where they were. Raises ValueError (MESSAGE_MALFORMED), and leaves the cache empty, when the file is damaged; OSError.
+        """
+
     def put(self, key: object, value: bytes, ttl_ns: int | None) -> int:
         """
         Stores an encoded Value for `ttl_ns` nanoseconds (None: for ever) and returns the entry's version.

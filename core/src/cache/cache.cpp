@@ -28,7 +28,8 @@ void Cache::check(const Settings& settings) {
   // Slots are numbered with 32 bits, some of them reserved.
   constexpr std::uint64_t kEntriesMax = 4'000'000'000;
   if (settings.entries_max < 1 || settings.entries_max > kEntriesMax)
-    throw InvalidArgument(Reason::SETTING_INVALID, "max_size is " + std::to_string(settings.entries_max) + "; it must be 1 to 4,000,000,000");
+    throw InvalidArgument(Reason::SETTING_INVALID,
+                          "max_size is " + std::to_string(settings.entries_max) + "; it must be 1 to 4,000,000,000");
 }
 
 Cache::Cache(const Settings& settings, const HashSeed& seed) : table_(checked(settings)), seed_(seed) {}
@@ -43,7 +44,8 @@ std::uint64_t Cache::put_many(std::span<const Item> items, std::int64_t expires_
   for (const Item& item : items) largest = std::max(largest, item.key.text.size() + item.value.size());
   with([&](Table& table) { table.check_fits(largest); });
   std::uint64_t version = 0;
-  in_pieces(items, [&](Table& table, const Item& item) { version = table.put(item.key, item.value, expires_at_ns, now_ns); });
+  in_pieces(items,
+            [&](Table& table, const Item& item) { version = table.put(item.key, item.value, expires_at_ns, now_ns); });
   return version;
 }
 
@@ -60,7 +62,8 @@ void Cache::refresh_many(std::span<const HashedKey> keys, std::uint64_t hits, st
   with([&](Table& table) { table.count_near_hits(hits); });
 }
 
-// A position in hexadecimal, behind a mark of the cache's seed: another cache's positions, or those before a restart, mean nothing here.
+// A position in hexadecimal, behind a mark of the cache's seed: another cache's positions, or those before a restart,
+// mean nothing here.
 std::string Cache::cursor_of(std::uint64_t position) const {
   char text[32];
   const auto mark = static_cast<unsigned>(hash_of("cursor", seed_) >> 32);
@@ -74,11 +77,13 @@ KeyPage Cache::keys(std::string_view prefix, std::size_t limit, std::string_view
     const std::string_view digits = cursor.substr(std::min<std::size_t>(8, cursor.size()));
     std::from_chars(digits.data(), digits.data() + digits.size(), position, 16);
     if (cursor != cursor_of(position))
-      throw InvalidArgument(Reason::PAGE_TOKEN_INVALID, "the cursor was not made by this cache; start again without one");
+      throw InvalidArgument(Reason::PAGE_TOKEN_INVALID,
+                            "the cursor was not made by this cache; start again without one");
   }
   KeyPage page;
   do {
-    position = with([&](Table& table) { return table.keys(prefix, limit - page.keys.size(), position, now_ns, page.keys); });
+    position =
+        with([&](Table& table) { return table.keys(prefix, limit - page.keys.size(), position, now_ns, page.keys); });
   } while (position != 0 && page.keys.size() < limit);
   if (position != 0) page.next_cursor = cursor_of(position);
   return page;

@@ -28,8 +28,9 @@ struct KeyPage {
 
 // A table that many threads share.
 //
-// One-item calls are `with` or `try_with` and a call of the table. Batches, and whatever takes time in proportion to the cache, lock for a piece of
-// the work at a time, so that nobody waits for the whole of it; others may see them half done.
+// One-item calls are `with` or `try_with` and a call of the table. Batches, and whatever takes time in proportion to
+// the cache, lock for a piece of the work at a time, so that nobody waits for the whole of it; others may see them half
+// done.
 class Cache {
  public:
   // Throws InvalidArgument SETTING_INVALID. The seed should be random, and the same for no two caches.
@@ -56,7 +57,8 @@ class Cache {
     return true;
   }
 
-  // Puts in order; returns the last one's version, 0 without items. Throws as Table::check_fits, and then none is stored.
+  // Puts in order; returns the last one's version, 0 without items. Throws as Table::check_fits, and then none is
+  // stored.
   std::uint64_t put_many(std::span<const Item> items, std::int64_t expires_at_ns, std::int64_t now_ns);
   // Calls visit(index, found) for every key that is there, in order, with the table locked.
   template <class Visit>
@@ -65,8 +67,8 @@ class Cache {
   std::uint64_t erase_many(std::span<const HashedKey> keys, std::int64_t now_ns);
   // What a near cache served: its keys become the newest, in order, and the hits are counted.
   void refresh_many(std::span<const HashedKey> keys, std::uint64_t hits, std::int64_t now_ns);
-  // Keys with that prefix, at most `limit` (a few more where hashes collide), in no particular order; a key that stays throughout
-  // is met exactly once. Throws InvalidArgument PAGE_TOKEN_INVALID for a cursor that this cache didn't make.
+  // Keys with that prefix, at most `limit` (a few more where hashes collide), in no particular order; a key that stays
+  // throughout is met exactly once. Throws InvalidArgument PAGE_TOKEN_INVALID for a cursor that this cache didn't make.
   KeyPage keys(std::string_view prefix, std::size_t limit, std::string_view cursor, std::int64_t now_ns);
   void clear(std::int64_t now_ns);
   void resize(const Settings& settings, std::int64_t now_ns);

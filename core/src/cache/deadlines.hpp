@@ -9,11 +9,13 @@
 
 namespace alphaforge::cache {
 
-// The entries that will expire, as a heap with the earliest at its root; an entry knows its position, so that it can be moved and removed.
+// The entries that will expire, as a heap with the earliest at its root; an entry knows its position, so that it can be
+// moved and removed.
 //
-// A heap and no timer wheel, because whether anything has expired must be known exactly before an entry may be evicted, at a bounded cost.
-// Four children a node: a new deadline is mostly later than all others and stays where it is put, a refreshed one sinks from near the leaves,
-// so both cost about one step; only removing the root walks the height, ten steps at a million entries.
+// A heap and no timer wheel, because whether anything has expired must be known exactly before an entry may be evicted,
+// at a bounded cost. Four children a node: a new deadline is mostly later than all others and stays where it is put, a
+// refreshed one sinks from near the leaves, so both cost about one step; only removing the root walks the height, ten
+// steps at a million entries.
 class Deadlines {
  public:
   explicit Deadlines(Slots& slots) : slots_(&slots) {}
@@ -27,7 +29,8 @@ class Deadlines {
 
   // Makes room for one more; throws std::bad_alloc, and then nothing has changed.
   void reserve_one();
-  // Sets, moves or (kNever) removes the deadline of a slot, in its entry too. Room must have been reserved for a new one.
+  // Sets, moves or (kNever) removes the deadline of a slot, in its entry too. Room must have been reserved for a new
+  // one.
   void set(std::uint32_t slot, std::int64_t at_ns);
 
   std::size_t memory_bytes() const { return capacity_ * sizeof(Item); }

@@ -34,8 +34,8 @@ struct SipState {
 }  // namespace
 
 std::uint64_t hash_of(std::string_view key, const HashSeed& seed) {
-  SipState state{seed.first ^ 0x736f6d6570736575ULL, seed.second ^ 0x646f72616e646f6dULL, seed.first ^ 0x6c7967656e657261ULL,
-                 seed.second ^ 0x7465646279746573ULL};
+  SipState state{seed.first ^ 0x736f6d6570736575ULL, seed.second ^ 0x646f72616e646f6dULL,
+                 seed.first ^ 0x6c7967656e657261ULL, seed.second ^ 0x7465646279746573ULL};
   const char* at = key.data();
   std::size_t left = key.size();
   for (; left >= 8; at += 8, left -= 8) {
@@ -44,7 +44,8 @@ std::uint64_t hash_of(std::string_view key, const HashSeed& seed) {
     state.absorb(word);
   }
   std::uint64_t last = static_cast<std::uint64_t>(key.size()) << 56;
-  for (std::size_t i = 0; i < left; ++i) last |= static_cast<std::uint64_t>(static_cast<unsigned char>(at[i])) << (8 * i);
+  for (std::size_t i = 0; i < left; ++i)
+    last |= static_cast<std::uint64_t>(static_cast<unsigned char>(at[i])) << (8 * i);
   state.absorb(last);
   state.v2 ^= 0xff;
   state.round();

@@ -12,9 +12,10 @@ inline constexpr std::uint32_t kNoSlot = 0xffffffffU;
 
 // From a key's 32-bit tag to the slot of its entry: extendible hashing, a directory of small open-addressing segments.
 //
-// The leading bits of a tag choose the segment, the trailing ones the cell where a probe starts. A full segment splits in two by one
-// more leading bit, so that growing never moves more than one segment's cells, however large the index is, and a walk in
-// order of the segments meets every tag once although segments split meanwhile: that is what cursors of keys() are made of.
+// The leading bits of a tag choose the segment, the trailing ones the cell where a probe starts. A full segment splits
+// in two by one more leading bit, so that growing never moves more than one segment's cells, however large the index
+// is, and a walk in order of the segments meets every tag once although segments split meanwhile: that is what cursors
+// of keys() are made of.
 class Index {
  public:
   Index();
@@ -62,12 +63,14 @@ class Index {
     void insert(Cell cell);
   };
 
-  std::size_t position_of(std::uint32_t tag) const { return static_cast<std::size_t>(std::uint64_t{tag} >> (32 - depth_)); }
+  std::size_t position_of(std::uint32_t tag) const {
+    return static_cast<std::size_t>(std::uint64_t{tag} >> (32 - depth_));
+  }
   const Segment& segment_of(std::uint32_t tag) const { return *directory_[position_of(tag)]; }
   void split(std::uint32_t tag);
 
-  unsigned depth_ = 0;                 // leading tag bits that number the directory
-  std::vector<Segment*> directory_;    // 2^depth pointers; a segment of lesser depth stands in several places
+  unsigned depth_ = 0;               // leading tag bits that number the directory
+  std::vector<Segment*> directory_;  // 2^depth pointers; a segment of lesser depth stands in several places
   std::vector<std::unique_ptr<Segment>> segments_;
 };
 

@@ -32,7 +32,8 @@ struct Entry {
 };
 static_assert(sizeof(Entry) == 48, "a million entries are counted in these");
 
-// Entries by number. They live in chunks that never move, so that growing copies nothing; a chunk without entries is given back.
+// Entries by number. They live in chunks that never move, so that growing copies nothing; a chunk without entries is
+// given back.
 class Slots {
  public:
   Slots() = default;

@@ -13,12 +13,14 @@ namespace alphaforge::cache {
 
 namespace {
 
-// Expired entries that a call frees in passing. Two would keep pace with any traffic of puts; more drain a burst sooner.
+// Expired entries that a call frees in passing. Two would keep pace with any traffic of puts; more drain a burst
+// sooner.
 constexpr std::size_t kReleasedPerCall = 4;
 
 constexpr std::uint64_t weight_of(std::size_t data_size) { return data_size + kEntryOverheadBytes; }
 
-// What malloc takes for a block: its size and an 8-byte header, in steps of 16 bytes, at least 32; large blocks are whole pages.
+// What malloc takes for a block: its size and an 8-byte header, in steps of 16 bytes, at least 32; large blocks are
+// whole pages.
 constexpr std::uint64_t heap_bytes_of(std::size_t data_size) {
   constexpr std::size_t kMappedFrom = 128 * 1024;
   constexpr std::size_t kPage = 4096;
@@ -78,17 +80,20 @@ bool Table::contains(const HashedKey& key, std::int64_t now_ns) {
 
 void Table::check_fits(std::size_t data_size) const {
   if (settings_.bytes_max == 0 || weight_of(data_size) <= settings_.bytes_max) return;
-  throw InvalidArgument(Reason::LIMIT_EXCEEDED, "the entry takes " + std::to_string(weight_of(data_size)) +
-                                                    " bytes; the whole cache has max_bytes=" + std::to_string(settings_.bytes_max));
+  throw InvalidArgument(Reason::LIMIT_EXCEEDED,
+                        "the entry takes " + std::to_string(weight_of(data_size)) +
+                            " bytes; the whole cache has max_bytes=" + std::to_string(settings_.bytes_max));
 }
 
-std::uint64_t Table::put(const HashedKey& key, std::string_view value, std::int64_t expires_at_ns, std::int64_t now_ns) {
+std::uint64_t Table::put(const HashedKey& key, std::string_view value, std::int64_t expires_at_ns,
+                         std::int64_t now_ns) {
   const std::uint64_t version = store(key, value, expires_at_ns, now_ns);
   ++counters_.total_operations;
   return version;
 }
 
-std::uint64_t Table::store(const HashedKey& key, std::string_view value, std::int64_t expires_at_ns, std::int64_t now_ns) {
+std::uint64_t Table::store(const HashedKey& key, std::string_view value, std::int64_t expires_at_ns,
+                           std::int64_t now_ns) {
   advance(now_ns);
   check_fits(key.text.size() + value.size());
   std::uint32_t slot = find_live(key);
@@ -102,8 +107,8 @@ std::uint64_t Table::store(const HashedKey& key, std::string_view value, std::in
   return storage_->slots[slot].version = changes_.append(ChangeKind::kPut, key.text);
 }
 
-std::uint64_t Table::compare_and_swap(const HashedKey& key, std::uint64_t version, std::string_view value, std::int64_t expires_at_ns,
-                                      std::int64_t now_ns) {
+std::uint64_t Table::compare_and_swap(const HashedKey& key, std::uint64_t version, std::string_view value,
+                                      std::int64_t expires_at_ns, std::int64_t now_ns) {
   const std::optional<Found> found = peek(key, now_ns);
   if ((found ? found->version : 0) != version) return 0;
   return store(key, value, expires_at_ns, now_ns);
@@ -237,6 +242,17 @@ void Table::remove(std::uint32_t slot, ChangeKind why) {
   storage_->slots.release(slot);
 }
 
+void Table::restore(const HashedKey& key, std::string_view value, std::uint64_t version, std::int64_t expires_at_ns,
+                    std::int64_t now_ns) {
+  store(key, value, expires_at_ns, now_ns);
+  storage_->slots[storage_->newest].version = version;
+}
+
+void Table::resume(const Counters& counters, std::uint64_t last_sequence) {
+  counters_ = counters;
+  changes_.skip_to(last_sequence);
+}
+
 std::unique_ptr<Storage> Table::clear() {
   auto fresh = std::make_unique<Storage>();
   storage_.swap(fresh);
@@ -272,8 +288,9 @@ std::uint64_t Table::keys(std::string_view prefix, std::size_t limit, std::uint6
 Counters Table::counters() const {
   Counters counters = counters_;
   counters.entries = storage_->entries;
-  counters.estimated_memory_bytes = sizeof(Table) + sizeof(Storage) + storage_->heap_bytes + storage_->slots.memory_bytes() +
-                                    storage_->index.memory_bytes() + storage_->deadlines.memory_bytes() + changes_.memory_bytes();
+  counters.estimated_memory_bytes = sizeof(Table) + sizeof(Storage) + storage_->heap_bytes +
+                                    storage_->slots.memory_bytes() + storage_->index.memory_bytes() +
+                                    storage_->deadlines.memory_bytes() + changes_.memory_bytes();
   return counters;
 }
 

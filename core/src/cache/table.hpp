@@ -16,7 +16,8 @@
 
 namespace alphaforge::cache {
 
-// What an entry weighs against `bytes_max` besides its key and value: its slot, its places in index and heap, the allocator's rounding.
+// What an entry weighs against `bytes_max` besides its key and value: its slot, its places in index and heap, the
+// allocator's rounding.
 inline constexpr std::uint64_t kEntryOverheadBytes = 96;
 
 // The bounds of a cache; 0 bytes: no such bound.
@@ -60,8 +61,9 @@ struct Storage {
 
 // Entries in exact order of use, with limits and times to live. Not for several threads: that is Cache.
 //
-// Every call takes the time, in ns of any monotonic clock; a time before that of an earlier call counts as that one. Each call frees a few entries
-// that have expired, so the work of freeing is spread over the calls and none of them waits for it.
+// Every call takes the time, in ns of any monotonic clock; a time before that of an earlier call counts as that one.
+// Each call frees a few entries that have expired, so the work of freeing is spread over the calls and none of them
+// waits for it.
 class Table {
  public:
   explicit Table(const Settings& settings);
@@ -79,8 +81,8 @@ class Table {
   // The same without counting an operation: what put_if_absent, swaps and increments are made of.
   std::uint64_t store(const HashedKey& key, std::string_view value, std::int64_t expires_at_ns, std::int64_t now_ns);
   // Stores where the entry has that version, or with 0 where there is none; returns 0, and changes nothing, elsewhere.
-  std::uint64_t compare_and_swap(const HashedKey& key, std::uint64_t version, std::string_view value, std::int64_t expires_at_ns,
-                                 std::int64_t now_ns);
+  std::uint64_t compare_and_swap(const HashedKey& key, std::uint64_t version, std::string_view value,
+                                 std::int64_t expires_at_ns, std::int64_t now_ns);
   // Adds to an encoded number; `expires_at_ns` is that of a new entry, an existing one keeps its own.
   // Throws as wire::add_values. The amount must have passed wire::check_amount.
   Sum increment(const HashedKey& key, std::string_view amount, std::int64_t expires_at_ns, std::int64_t now_ns);
@@ -93,9 +95,11 @@ class Table {
 
   // Frees at most `limit` expired entries; true when none is left.
   bool release_expired(std::int64_t now_ns, std::size_t limit);
-  // Appends keys with that prefix, at most `limit` (and those whose tags equal the last one's), from one segment of the index, the one at `cursor`
-  // (0: the first); returns where to go on, 0 at the end. A key that stays throughout is met exactly once.
-  std::uint64_t keys(std::string_view prefix, std::size_t limit, std::uint64_t cursor, std::int64_t now_ns, std::vector<std::string>& out);
+  // Appends keys with that prefix, at most `limit` (and those whose tags equal the last one's), from one segment of the
+  // index, the one at `cursor` (0: the first); returns where to go on, 0 at the end. A key that stays throughout is met
+  // exactly once.
+  std::uint64_t keys(std::string_view prefix, std::size_t limit, std::uint64_t cursor, std::int64_t now_ns,
+                     std::vector<std::string>& out);
 
   // Takes all entries out. Destroying them takes time in proportion, which is the caller's to spend outside its lock.
   [[nodiscard]] std::unique_ptr<Storage> clear();
@@ -109,11 +113,18 @@ class Table {
   ChangeLog& changes() { return changes_; }
   const ChangeLog& changes() const { return changes_; }
 
+  // An entry as it was before a restart, version included; to be followed by `resume`.
+  void restore(const HashedKey& key, std::string_view value, std::uint64_t version, std::int64_t expires_at_ns,
+               std::int64_t now_ns);
+  // Counters and sequence go on from these.
+  void resume(const Counters& counters, std::uint64_t last_sequence);
+
   // Calls visit(const Entry&) from the longest unused entry to the newest; nothing may change meanwhile.
   template <class Visit>
   void for_each(Visit&& visit) const;
 
-  // Recomputes every count and link the slow way; throws EngineError INTERNAL that names the first difference. For tests.
+  // Recomputes every count and link the slow way; throws EngineError INTERNAL that names the first difference. For
+  // tests.
   void validate() const;
 
  private:
@@ -138,7 +149,8 @@ class Table {
 
 template <class Visit>
 void Table::for_each(Visit&& visit) const {
-  for (std::uint32_t slot = storage_->oldest; slot != kNoSlot; slot = storage_->slots[slot].newer) visit(storage_->slots[slot]);
+  for (std::uint32_t slot = storage_->oldest; slot != kNoSlot; slot = storage_->slots[slot].newer)
+    visit(storage_->slots[slot]);
 }
 
 }  // namespace alphaforge::cache

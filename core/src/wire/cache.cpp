@@ -17,7 +17,9 @@ constexpr std::uint32_t kWithDetailsField = 5;
 // About what a key, or a key and a number, takes of a request; it only saves growing.
 constexpr std::size_t kItemBytesGuess = 24;
 
-[[noreturn]] void refuse(const char* what) { throw InvalidArgument(Reason::MESSAGE_MALFORMED, std::string("malformed message: ") + what); }
+[[noreturn]] void refuse(const char* what) {
+  throw InvalidArgument(Reason::MESSAGE_MALFORMED, std::string("malformed message: ") + what);
+}
 
 // Reads a field of the head; false for one that is not of it.
 bool read_head(Reader& reader, CacheRequestHead& head) {
@@ -38,7 +40,8 @@ void check_head(const CacheRequestHead& head) {
 bool read_expiry(Reader& reader, std::int64_t& ttl_ns) {
   if (reader.field() == kTtlField) {
     ttl_ns = static_cast<std::int64_t>(reader.uint());
-    if (ttl_ns <= 0) throw InvalidArgument(Reason::TTL_INVALID, "ttl_ns is " + std::to_string(ttl_ns) + "; it must be above 0");
+    if (ttl_ns <= 0)
+      throw InvalidArgument(Reason::TTL_INVALID, "ttl_ns is " + std::to_string(ttl_ns) + "; it must be above 0");
   } else if (reader.field() == kNeverExpiresField) {
     ttl_ns = reader.uint() != 0 ? kCacheTtlNever : kCacheTtlDefaultNs;
   } else {
@@ -166,7 +169,9 @@ std::string encode_cache_put_response(std::uint64_t version) {
   return message;
 }
 
-std::string encode_cache_put_many_response(std::uint64_t last_version) { return encode_cache_put_response(last_version); }
+std::string encode_cache_put_many_response(std::uint64_t last_version) {
+  return encode_cache_put_response(last_version);
+}
 
 std::string encode_cache_get_response(const CacheGetResponse& response) {
   std::string message;
@@ -228,8 +233,10 @@ CacheGetManyResult decode_cache_get_many_response(std::string_view message, std:
   }
   if (result.indexes.size() != result.values.size()) refuse("values and indexes differ in number");
   for (std::size_t i = 0; i < result.indexes.size(); ++i)
-    if (result.indexes[i] >= keys || (i != 0 && result.indexes[i] <= result.indexes[i - 1])) refuse("an index is out of order");
-  if (!result.details.empty() && result.details.size() != result.values.size()) refuse("values and details differ in number");
+    if (result.indexes[i] >= keys || (i != 0 && result.indexes[i] <= result.indexes[i - 1]))
+      refuse("an index is out of order");
+  if (!result.details.empty() && result.details.size() != result.values.size())
+    refuse("values and details differ in number");
   return result;
 }
 

@@ -12,7 +12,8 @@
 
 namespace alphaforge::wire {
 
-// The hot messages of alphaforge.cache.v1.CacheService: Put, Get, PutMany, GetMany. All views are of the message that was decoded.
+// The hot messages of alphaforge.cache.v1.CacheService: Put, Get, PutMany, GetMany. All views are of the message that
+// was decoded.
 
 inline constexpr std::size_t kCacheKeyBytesMax = 1024;
 inline constexpr std::size_t kCacheBatchKeysMax = 100'000;

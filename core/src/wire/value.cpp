@@ -60,7 +60,8 @@ void check_nine_places(std::string_view text, bool is_price) {
 bool is_zone_key(std::string_view key) {
   constexpr std::size_t kZoneKeyBytesMax = 255;
   const auto is_allowed = [](char c) {
-    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '/' || c == '_' || c == '-' || c == '+' || c == '.';
+    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '/' || c == '_' || c == '-' ||
+           c == '+' || c == '.';
   };
   return key.size() <= kZoneKeyBytesMax && std::all_of(key.begin(), key.end(), is_allowed) && key.front() != '/' &&
          key.find("..") == std::string_view::npos;
@@ -162,9 +163,11 @@ void set_dtype(NumpyParts& parts) {
   if (is_time) is_good = parts.item_bytes == 8;
   if (!is_good) refuse_value("dtype has an item size that NumPy doesn't know");
   if (parts.kind == 'U') parts.item_bytes *= 4;
-  const bool has_unit = text.size() >= 3 && text.front() == '[' && text.back() == ']' &&
-                        std::all_of(text.begin() + 1, text.end() - 1, [](char c) { return is_digit(c) || (c >= 'A' && c <= 'z'); });
-  if (!text.empty() && !(is_time && has_unit && text.size() <= 24)) refuse_value("dtype is not one of NumPy's plain types");
+  const bool has_unit =
+      text.size() >= 3 && text.front() == '[' && text.back() == ']' &&
+      std::all_of(text.begin() + 1, text.end() - 1, [](char c) { return is_digit(c) || (c >= 'A' && c <= 'z'); });
+  if (!text.empty() && !(is_time && has_unit && text.size() <= 24))
+    refuse_value("dtype is not one of NumPy's plain types");
 }
 
 void check_items(const NumpyParts& parts) {
@@ -230,15 +233,19 @@ bool is_container(ValueKind kind) {
 
 bool is_scalar(ValueKind kind) { return !is_container(kind) && kind != ValueKind::kNumpyArray; }
 
-void refuse_value(const char* what) { throw InvalidArgument(Reason::VALUE_MALFORMED, std::string("malformed value: ") + what); }
+void refuse_value(const char* what) {
+  throw InvalidArgument(Reason::VALUE_MALFORMED, std::string("malformed value: ") + what);
+}
 
 void refuse_depth() {
-  throw InvalidArgument(Reason::VALUE_TOO_DEEP, "the value is nested deeper than " + std::to_string(kValueDepthMax) + " levels");
+  throw InvalidArgument(Reason::VALUE_TOO_DEEP,
+                        "the value is nested deeper than " + std::to_string(kValueDepthMax) + " levels");
 }
 
 void check_value_size(std::size_t bytes) {
   if (bytes > kValueBytesMax)
-    throw InvalidArgument(Reason::VALUE_TOO_LARGE, "the value's encoding has " + std::to_string(bytes) + " bytes; at most 4,194,304");
+    throw InvalidArgument(Reason::VALUE_TOO_LARGE,
+                          "the value's encoding has " + std::to_string(bytes) + " bytes; at most 4,194,304");
 }
 
 ValueParts parse_value(std::string_view value) {
@@ -278,7 +285,8 @@ DateTimeParts parse_datetime(std::string_view content) {
     if (zones != 1) refuse_value("a datetime has exactly one zone");
     if (parts.local_us < kDaysMin * kDayUs || parts.local_us >= (kDaysMax + 1) * kDayUs)
       refuse_value("local_us is beyond the years 1 to 9999");
-    if (parts.utc_offset_us <= -kDayUs || parts.utc_offset_us >= kDayUs) refuse_value("utc_offset_us is not within a day");
+    if (parts.utc_offset_us <= -kDayUs || parts.utc_offset_us >= kDayUs)
+      refuse_value("utc_offset_us is not within a day");
     return parts;
   });
 }
@@ -305,7 +313,8 @@ TimeDeltaParts parse_timedelta(std::string_view content) {
     }
     if (days < -kTimeDeltaDaysMax || days > kTimeDeltaDaysMax || seconds >= 86'400 || microseconds >= 1'000'000)
       refuse_value("a part of a timedelta is out of range");
-    return TimeDeltaParts{static_cast<std::int32_t>(days), static_cast<std::int32_t>(seconds), static_cast<std::int32_t>(microseconds)};
+    return TimeDeltaParts{static_cast<std::int32_t>(days), static_cast<std::int32_t>(seconds),
+                          static_cast<std::int32_t>(microseconds)};
   });
 }
 

@@ -59,8 +59,8 @@ struct TimeDeltaParts {
 };
 
 struct NumpyParts {
-  char byte_order = '|';           // '<', '>' or '|'
-  char kind = 'b';                 // one of b i u f c m M S U
+  char byte_order = '|';  // '<', '>' or '|'
+  char kind = 'b';        // one of b i u f c m M S U
   std::size_t item_bytes = 1;
   std::string_view dtype;
   std::vector<std::uint64_t> shape;  // of an array

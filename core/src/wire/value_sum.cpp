@@ -14,7 +14,8 @@ namespace {
 
 bool is_int(ValueKind kind) { return kind == ValueKind::kInt || kind == ValueKind::kBigInt; }
 
-// Coefficient x 10^exponent, the coefficient as decimal digits, most significant first, without leading zeros; zero is "0".
+// Coefficient x 10^exponent, the coefficient as decimal digits, most significant first, without leading zeros; zero is
+// "0".
 struct Decimal {
   bool is_negative = false;
   std::string digits;
@@ -24,14 +25,16 @@ struct Decimal {
 void trim_zeros(std::string& digits) { digits.erase(0, std::min(digits.find_first_not_of('0'), digits.size() - 1)); }
 
 [[noreturn]] void refuse_digits() {
-  throw InvalidArgument(Reason::NUMBER_OUT_OF_RANGE, "the exact sum has more than " + std::to_string(kSumDigitsMax) + " digits");
+  throw InvalidArgument(Reason::NUMBER_OUT_OF_RANGE,
+                        "the exact sum has more than " + std::to_string(kSumDigitsMax) + " digits");
 }
 
 // Big-endian two's complement of any length.
 std::string int_bytes(const ValueParts& parts) {
   if (parts.kind == ValueKind::kBigInt) return std::string(parts.content);
   std::string bytes(8, '\0');
-  for (std::size_t i = 0; i < 8; ++i) bytes[7 - i] = static_cast<char>(static_cast<std::uint64_t>(parts.number) >> (8 * i));
+  for (std::size_t i = 0; i < 8; ++i)
+    bytes[7 - i] = static_cast<char>(static_cast<std::uint64_t>(parts.number) >> (8 * i));
   return bytes;
 }
 
@@ -118,7 +121,8 @@ bool parse_finite(std::string_view text, Decimal& decimal) {
   const std::size_t e = std::min(text.find_first_of("eE"), text.size());
   std::string_view exponent = text.substr(std::min(e + 1, text.size()));
   if (exponent.starts_with('+')) exponent.remove_prefix(1);
-  if (!exponent.empty() && std::from_chars(exponent.data(), exponent.data() + exponent.size(), decimal.exponent).ec != std::errc())
+  if (!exponent.empty() &&
+      std::from_chars(exponent.data(), exponent.data() + exponent.size(), decimal.exponent).ec != std::errc())
     refuse_digits();
   const std::string_view coefficient = text.substr(0, e);
   const std::size_t point = std::min(coefficient.find('.'), coefficient.size());
@@ -126,7 +130,8 @@ bool parse_finite(std::string_view text, Decimal& decimal) {
   if (point < coefficient.size()) {
     const std::string_view places = coefficient.substr(point + 1);
     decimal.digits += places;
-    if (__builtin_sub_overflow(decimal.exponent, static_cast<std::int64_t>(places.size()), &decimal.exponent)) refuse_digits();
+    if (__builtin_sub_overflow(decimal.exponent, static_cast<std::int64_t>(places.size()), &decimal.exponent))
+      refuse_digits();
   }
   trim_zeros(decimal.digits);
   return true;
@@ -201,7 +206,8 @@ void check_amount(std::string_view amount) {
     throw UnsupportedValue(Reason::VALUE_NOT_NUMERIC, "the amount of an increment must be an int or a Decimal");
   Decimal decimal;
   if (!parse_finite(parts.content, decimal))
-    throw InvalidArgument(Reason::NUMBER_MALFORMED, "the amount of an increment must be finite, not " + std::string(parts.content));
+    throw InvalidArgument(Reason::NUMBER_MALFORMED,
+                          "the amount of an increment must be finite, not " + std::string(parts.content));
 }
 
 std::string add_values(std::string_view stored, std::string_view amount) {
@@ -216,7 +222,8 @@ std::string add_values(std::string_view stored, std::string_view amount) {
   if (is_int(a.kind) && is_int(b.kind)) return add_ints(a, b);
   Decimal left, right;
   if (!is_int(a.kind) && !is_finite_decimal(a, left))
-    throw EngineError(Reason::VALUE_NOT_NUMERIC, "the entry's value is no int and no finite Decimal; it can't be incremented");
+    throw EngineError(Reason::VALUE_NOT_NUMERIC,
+                      "the entry's value is no int and no finite Decimal; it can't be incremented");
   if (is_int(a.kind)) left = decimal_of_int(a);
   if (is_int(b.kind))
     right = decimal_of_int(b);

@@ -12,13 +12,16 @@
 namespace alphaforge::wire {
 
 // Bytes that the varint of a value takes.
-constexpr std::size_t varint_size(std::uint64_t value) { return (static_cast<std::size_t>(std::bit_width(value | 1)) + 6) / 7; }
+constexpr std::size_t varint_size(std::uint64_t value) {
+  return (static_cast<std::size_t>(std::bit_width(value | 1)) + 6) / 7;
+}
 
 constexpr std::uint64_t zigzag(std::int64_t value) {
   return (static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63);
 }
 
-// Appends the fields of protobuf messages to a string. It writes what it is told, zeros too: leaving out defaults is the caller's choice.
+// Appends the fields of protobuf messages to a string. It writes what it is told, zeros too: leaving out defaults is
+// the caller's choice.
 class Writer {
  public:
   explicit Writer(std::string& out) : out_(out) {}
