@@ -296,6 +296,17 @@ void bind_queries(nb::class_<BoundExecutionEngine>& type) {
         const nb::gil_scoped_release release;
         return self.engine.statistics();
       }, "The engine's counters now.")
+      .def("snapshot", [](BoundExecutionEngine& self) {
+        const std::string bytes = at_length(self.engine, [](const Venue& venue) { return venue.snapshot(); });
+        return nb::bytes(bytes.data(), bytes.size());
+      }, nb::sig("def snapshot(self) -> bytes"), "The whole state as bytes, versioned and with a checksum.")
+      .def("restore", [](BoundExecutionEngine& self, const nb::bytes& snapshot) {
+        const std::string_view bytes(snapshot.c_str(), snapshot.size());
+        at_length(self.engine, [&](Venue& venue) { venue.restore(bytes); });
+      }, "snapshot"_a, nb::sig("def restore(self, snapshot: bytes) -> None"),
+      "Brings an empty engine of the same settings into the state of the snapshot.\n\n"
+      "Raises EngineError (JOURNAL_DAMAGED) for bytes that are none, or damaged, or of another release; the engine is of no use "
+      "then.")
       .def("state_hash", [](BoundExecutionEngine& self) {
         return at_length(self.engine, [](const Venue& venue) { return venue.state_hash(); });
       }, "64 bits of all that decides what happens next: the same wherever the same has happened. It walks the whole state.")

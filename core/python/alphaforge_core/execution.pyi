@@ -128,6 +128,16 @@ class ExecutionEngine:
     def statistics(self) -> ExecutionStatistics:
         """The engine's counters now."""
 
+    def snapshot(self) -> bytes:
+        """The whole state as bytes, versioned and with a checksum."""
+
+    def restore(self, snapshot: bytes) -> None:
+        """
+        Brings an empty engine of the same settings into the state of the snapshot.
+
+        Raises EngineError (JOURNAL_DAMAGED) for bytes that are none, or damaged, or of another release; the engine is of no use then.
+        """
+
     def state_hash(self) -> int:
         """
         64 bits of all that decides what happens next: the same wherever the same has happened. It walks the whole state.

@@ -18,12 +18,15 @@ Quantity& pool_of(OrderRecord& order) {
 }  // namespace
 
 void Venue::arrive(OrderRecord& order) {
-  if (config_.fill_on == FillOn::kNext) {
-    order.place = Place::kArriving;
-    order.instrument->arriving.push_back(&order);
-    return;
-  }
-  meet_market(order);
+  if (config_.fill_on == FillOn::kNext)
+    put_off(order);
+  else
+    meet_market(order);
+}
+
+void Venue::put_off(OrderRecord& order) {
+  order.place = Place::kArriving;
+  order.instrument->arriving.push_back(&order);
 }
 
 void Venue::meet_market(OrderRecord& order) {
@@ -67,7 +70,13 @@ Price Venue::taker_price(const OrderRecord& order) const {
 
 // A stop is submitted or changed: it triggers at once if the last price is through.
 void Venue::place_stop(OrderRecord& order) {
-  if (is_through(order)) return trigger(order);
+  if (is_through(order))
+    trigger(order);
+  else
+    keep_stop(order);
+}
+
+void Venue::keep_stop(OrderRecord& order) {
   order.place = Place::kStops;
   order.is_buy() ? order.instrument->buy_stops.add(&order, order.terms.stop_price)
                  : order.instrument->sell_stops.add(&order, order.terms.stop_price);

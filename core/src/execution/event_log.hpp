@@ -38,6 +38,8 @@ class EventLog {
     if (size() > events_max_) events_.pop_front();
     return ++last_;
   }
+  // For a restored log: the next event is the one after `sequence`.
+  void start_after(std::int64_t sequence) { last_ = sequence; }
   // Drops all events up to `sequence`.
   void drop_through(std::int64_t sequence) {
     while (!events_.empty() && first_sequence() <= sequence) events_.pop_front();

@@ -28,6 +28,7 @@ struct Instrument {
   Quantity buy_pool;   // what the last print still holds for our buys
   Quantity sell_pool;  // and for our sells
   data::DuplicateWindow seen;
+  std::int64_t last_id_at = 0;  // which of the engine's prints with an id was its last
 
   Levels<HighestFirst> bids;
   Levels<LowestFirst> asks;

@@ -39,6 +39,7 @@ FillRecord& Ledger::add_fill(OrderRecord& order) {
   (order.last_fill == nullptr ? order.first_fill : order.last_fill->next_of_order) = &fill;
   order.last_fill = &fill;
   fills_.push_back(&fill);
+  ++fill_count_;
   return fill;
 }
 
@@ -64,6 +65,7 @@ void Ledger::release(OrderRecord& order) {
   for (FillRecord* fill = order.first_fill; fill != nullptr;) {
     FillRecord* next = fill->next_of_order;
     fills_.remove(fill);
+    --fill_count_;
     fill_pool_.give_back(fill);
     fill = next;
   }

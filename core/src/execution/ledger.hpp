@@ -29,6 +29,10 @@ class Ledger {
   FillRecord& add_fill(OrderRecord& order);
   // The order is final and nowhere.
   void finish(OrderRecord& order);
+  // Whether that was said of it.
+  bool is_finished(const OrderRecord& order) const {
+    return order.queue.previous != nullptr || order.queue.next != nullptr || final_.front() == &order;
+  }
 
   // True when an order of that age might have been submitted before and forgotten.
   bool is_too_old(std::int64_t created_at) const { return created_at <= youngest_forgotten_; }
@@ -41,7 +45,10 @@ class Ledger {
   const FillHistory& fills() const { return fills_; }
   const Queue& final_orders() const { return final_; }
   std::int64_t size() const { return static_cast<std::int64_t>(index_.size()); }
+  std::int64_t fill_count() const { return fill_count_; }
   std::int64_t youngest_forgotten() const { return youngest_forgotten_; }
+  // For a restored ledger: the next order is the one after `number`.
+  void set_last_number(std::int64_t number) { last_number_ = number; }
   void set_youngest_forgotten(std::int64_t created_at) { youngest_forgotten_ = created_at; }
   std::size_t bytes() const { return order_pool_.bytes() + fill_pool_.bytes() + index_.bytes(); }
 
@@ -52,6 +59,7 @@ class Ledger {
   std::int64_t retention_ns_;
   std::int64_t final_count_ = 0;
   std::int64_t last_number_ = 0;
+  std::int64_t fill_count_ = 0;
   std::int64_t youngest_forgotten_ = kNever;
   OrderIndex index_;
   OrderHistory orders_;

@@ -94,6 +94,7 @@ bool Venue::is_duplicate(Instrument& instrument, const Print& print) {
     duplicates_.removed(instrument.index, 1, false);
   }
   instrument.seen.push(fingerprint);
+  instrument.last_id_at = ++ids_seen_;
   duplicates_.added(instrument.index);
   while (duplicates_.exceeded()) {
     Instrument& idle = *instruments_by_index_[duplicates_.longest_idle()];

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "execution/snapshot_codec.hpp"
 #include "execution/state_sink.hpp"
 #include "execution/venue.hpp"
 
@@ -35,6 +36,7 @@ void describe_instrument(Sink& sink, const Instrument& instrument) {
   sink.text(instrument.last_trade_id);
   sink.number(instrument.buy_pool.mantissa);
   sink.number(instrument.sell_pool.mantissa);
+  sink.number(instrument.last_id_at);
   sink.number(static_cast<std::int64_t>(instrument.seen.size()));
   for (std::size_t i = 0; i < instrument.seen.size(); ++i) sink.number(static_cast<std::int64_t>(instrument.seen[i]));
 }
@@ -112,6 +114,7 @@ void Venue::describe(Sink& sink) const {
   sink.number(advanced_to_);
   sink.number(market_time_);
   sink.number(static_cast<std::int64_t>(last_priority_));
+  sink.number(ids_seen_);
   sink.number(total_volume_.mantissa);
   sink.number(total_notional_.mantissa);
   sink.number(total_commission_.mantissa);
@@ -131,7 +134,7 @@ void Venue::describe(Sink& sink) const {
     describe_order(sink, *order);
   for (const OrderRecord* order = ledger_.final_orders().front(); order != nullptr; order = Queue::next(order))
     sink.number(order->number);
-  sink.number(counts_.fills);
+  sink.number(ledger_.fill_count());
   for (const FillRecord* fill = ledger_.fills().front(); fill != nullptr; fill = FillHistory::next(fill))
     describe_fill(sink, *fill);
   sink.number(events_.last_sequence());
@@ -139,6 +142,9 @@ void Venue::describe(Sink& sink) const {
   for (std::int64_t sequence = events_.first_sequence(); sequence <= events_.last_sequence(); ++sequence)
     describe_event(sink, events_[sequence]);
 }
+
+template void Venue::describe(StateHash& sink) const;
+template void Venue::describe(SnapshotWriter& sink) const;
 
 std::uint64_t Venue::state_hash() const {
   StateHash hash;

@@ -18,23 +18,28 @@ class Findings {
   std::vector<std::string> found_;
 };
 
+[[nodiscard]] bool add(int128& sum, int128 term) { return !__builtin_add_overflow(sum, term, &sum); }
+
 void check_order_record(Findings& findings, const OrderRecord& order) {
   const std::string_view id = order.id.view();
   int128 filled = 0, value = 0, commission = 0;
+  bool fits = true;
   for (const FillRecord* fill = order.first_fill; fill != nullptr; fill = fill->next_of_order) {
-    filled += fill->quantity.mantissa;
-    value += static_cast<int128>(fill->price.mantissa) * fill->quantity.mantissa;
-    commission += fill->commission.mantissa;
+    Value part;
+    fits = fits && multiply(fill->price, fill->quantity, part) && add(filled, fill->quantity.mantissa) &&
+           add(value, part.mantissa) && add(commission, fill->commission.mantissa);
     const bool is_worse = order.is_buy() ? fill->price > order.terms.price : fill->price < order.terms.price;
     // A limit that was changed may have filled at a former one.
     findings.expect(!order.has_limit() || order.terms.price != order.submitted_terms.price || !is_worse,
                     "a fill is worse than the limit", id);
   }
+  findings.expect(fits, "a sum over the fills does not fit 128 bits", id);
   findings.expect(filled == order.filled_quantity.mantissa, "filled_quantity is not the sum of the fills", id);
   findings.expect(value == order.filled_value.mantissa, "filled_value is not the sum of the fills", id);
   findings.expect(commission == order.commission.mantissa, "commission is not the sum of the fills", id);
-  findings.expect(order.leaves() >= 0, "more was filled than was ordered", id);
-  findings.expect((order.status == OrderStatus::kFilled) == (order.leaves() == 0), "Filled and leaves disagree", id);
+  findings.expect(order.filled_quantity.mantissa >= 0 && order.filled_quantity <= order.terms.quantity,
+                  "more was filled than was ordered", id);
+  findings.expect((order.status == OrderStatus::kFilled) == (order.filled_quantity == order.terms.quantity), "Filled and leaves disagree", id);
   findings.expect(is_active(order.status) == (order.place != Place::kNowhere), "active, and neither rests nor waits", id);
   findings.expect((order.status == OrderStatus::kRejected) == (order.reject_reason != RejectReason::kNone),
                   "Rejected and reject_reason disagree", id);

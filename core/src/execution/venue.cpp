@@ -33,6 +33,10 @@ Instrument& Venue::instrument_for_order(std::string_view id) {
   if (Instrument* listed = find_instrument(id)) return *listed;
   if (static_cast<std::int64_t>(instruments_.size()) < config_.max_instruments) return add_instrument(id);
   if (const auto found = unlisted_.find(id); found != unlisted_.end()) return *found->second;
+  return add_unlisted_instrument(id);
+}
+
+Instrument& Venue::add_unlisted_instrument(std::string_view id) {
   auto instrument = std::make_unique<Instrument>(std::string(id));
   instrument->is_listed = false;
   Instrument& added = *instrument;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -67,6 +68,8 @@ struct Filter {
   bool with_fills = true;  // orders
 };
 
+class SnapshotReader;
+
 // A simulated venue: all of SEMANTICS 3, single-threaded and without a clock. Whatever happens is decided by the orders and
 // prints it is given, in their order; `now_ns` is the wall clock of the caller, which only fills submitted_at and updated_at
 // and ages what is remembered.
@@ -117,15 +120,30 @@ class Venue {
   std::vector<std::string> validate() const;
   // 64 bits of all that decides what happens next, wall clock times apart: the same wherever the same has happened.
   std::uint64_t state_hash() const;
+  // The whole state, versioned and with a checksum; and an empty venue of the same settings brought into it. Throws
+  // EngineError JOURNAL_DAMAGED, after which the venue is of no use.
+  std::string snapshot() const;
+  void restore(std::string_view snapshot);
 
  private:
   // state.cpp
   template <class Sink>
   void describe(Sink& sink) const;
 
+  // restore.cpp
+  static constexpr std::size_t kChecksumBytes = 10;
+  using OrdersByNumber = std::map<std::int64_t, OrderRecord*>;
+  void restore_engine(SnapshotReader& in);
+  void restore_instruments(SnapshotReader& in);
+  void restore_strategies(SnapshotReader& in);
+  OrdersByNumber restore_orders(SnapshotReader& in);
+  void restore_fills_and_events(SnapshotReader& in, const OrdersByNumber& orders);
+  void restore_queues(const OrdersByNumber& orders);
+
   // venue.cpp: bookkeeping
   Instrument* find_instrument(std::string_view id) const;
   Instrument& add_instrument(std::string_view id);
+  Instrument& add_unlisted_instrument(std::string_view id);
   Instrument& instrument_for_order(std::string_view id);
   void forget(std::int64_t now_ns);
   Strategy& strategy_of(std::string_view id);
@@ -146,6 +164,8 @@ class Venue {
   void trigger(OrderRecord& order);
   bool is_through(const OrderRecord& stop) const;
   int128 takes(bool is_buy, std::optional<Price> limit, const Instrument& instrument) const;
+  void put_off(OrderRecord& order);
+  void keep_stop(OrderRecord& order);
   void rest(OrderRecord& order);
   void wait(OrderRecord& order);
   Price taker_price(const OrderRecord& order) const;
@@ -189,6 +209,7 @@ class Venue {
   std::vector<Instrument*> instruments_by_index_;
   std::unordered_map<std::string_view, std::unique_ptr<Strategy>> strategies_;
   data::DuplicateBudget duplicates_;
+  std::int64_t ids_seen_ = 0;  // prints that were remembered for it
 };
 
 }  // namespace alphaforge::execution
