@@ -15,7 +15,7 @@ void demand(bool holds, const char* what) {
 }  // namespace
 
 void check_config(const ExecutionConfig& config) {
-  demand(!config.max_price_age_ns || *config.max_price_age_ns >= 0, "max_price_age must not be negative");
+  demand(!config.max_price_age_ns || *config.max_price_age_ns >= 0, "max_price_age_ns must not be negative");
   demand(config.maker_commission_rate > -kUnit && config.maker_commission_rate < kUnit, "maker_commission_rate must lie between -1 and 1");
   demand(config.taker_commission_rate > -kUnit && config.taker_commission_rate < kUnit, "taker_commission_rate must lie between -1 and 1");
   demand(config.slippage_bps >= 0 && config.slippage_bps < 10'000 * kUnit, "slippage_bps must be at least 0 and below 10000");
@@ -26,7 +26,7 @@ void check_config(const ExecutionConfig& config) {
   demand(config.max_instruments > 0, "max_instruments must be above 0");
   demand(config.max_strategies > 0, "max_strategies must be above 0");
   demand(config.max_final_orders > 0, "max_final_orders must be above 0");
-  demand(config.order_retention_ns > 0, "order_retention must be above 0");
+  demand(config.order_retention_ns > 0, "order_retention_ns must be above 0");
   demand(config.max_events > 0, "max_events must be above 0");
   demand(config.duplicate_window >= 0, "duplicate_window must not be negative");
   demand(config.max_duplicate_entries >= 0, "max_duplicate_entries must not be negative");

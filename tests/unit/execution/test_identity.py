@@ -1,0 +1,126 @@
+"""The id is the idempotency key: what is recognised, what is a conflict, what is forgotten."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from alphaforge_core.errors import BatchError, InvalidArgument
+from alphaforge_core.execution import ExecutionEngine, ExecutionEngineConfig, Order, OrderSide, OrderStatus, TimeInForce
+
+from tests.unit.execution.venue import Venue, order
+
+FIRST = "a: limit BUY 1 @ 10 GTC"
+
+
+@pytest.mark.parametrize(
+    "became",
+    ["", "tick 9 x 1", "tick 9 x 0.5", "cancel a", "modify a quantity=5 price=3"],
+    ids=["resting", "filled", "filled in part", "cancelled", "changed"],
+)
+def test_the_same_order_again_places_nothing_whatever_became_of_it(became: str) -> None:
+    venue = Venue()
+    venue.play(f"{FIRST} | {became}" if became else FIRST)
+    before = venue.engine.state_hash()
+    assert venue.engine.submit_order(order(FIRST)) == "a"
+    assert venue.engine.submit_orders([order(FIRST), order(FIRST)]) == ["a", "a"]
+    assert venue.engine.state_hash() == before
+
+
+def test_a_rejected_order_stays_rejected() -> None:
+    venue = Venue()
+    assert venue.play(f"halt | {FIRST} | resume | {FIRST}") == ["a Rejected HALTED"]
+
+
+def test_when_it_was_made_does_not_make_another_order() -> None:
+    engine = ExecutionEngine()
+    engine.submit_order(order(FIRST, created_at=1))
+    assert engine.submit_order(order(FIRST, created_at=2)) == "a"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "a: limit SELL 1 @ 10 GTC",
+        "a: limit BUY 2 @ 10 GTC",
+        "a: limit BUY 1 @ 11 GTC",
+        "a: limit BUY 1 @ 10 DAY",
+        "a: limit BUY 1 @ 10 GTC other",
+        "a: post-only limit BUY 1 @ 10 GTC",
+        "a: market BUY 1 GTC",
+        "a: stop BUY 1 stop 10 GTC",
+        "a: stop-limit BUY 1 stop 9 @ 10 GTC",
+    ],
+)
+def test_an_id_with_other_fields_is_a_conflict(other: str) -> None:
+    venue = Venue()
+    venue.play(FIRST)
+    with pytest.raises(ValueError, match="other fields") as caught:
+        venue.engine.submit_order(order(other))
+    assert isinstance(caught.value, InvalidArgument)
+    assert caught.value.reason == "ORDER_CONFLICT"
+    with pytest.raises(ValueError, match="other fields"):
+        venue.engine.submit_order(order(FIRST, symbol="Y"))
+
+
+def test_compared_are_the_fields_as_first_submitted() -> None:
+    venue = Venue()
+    venue.play(f"{FIRST} | modify a price=11")
+    with pytest.raises(ValueError, match="other fields"):
+        venue.submit("a: limit BUY 1 @ 11 GTC")
+    venue.submit(FIRST)
+
+
+def test_a_batch_places_what_is_good() -> None:
+    engine = ExecutionEngine()
+    engine.submit_order(order(FIRST))
+    with pytest.raises(BatchError, match="1 of 3") as caught:
+        engine.submit_orders([order("b: market BUY 1 GTC"), order("a: market BUY 1 GTC"), order("c: market BUY 1 GTC")])
+    first, second, third = caught.value.results
+    assert (first, third) == ("b", "c")
+    assert isinstance(second, InvalidArgument)
+    assert second.reason == "ORDER_CONFLICT"
+    assert [found.order_id for found in engine.get_orders()] == ["a", "b", "c"]
+
+
+def test_what_is_no_order_is_refused_before_anything_is_placed() -> None:
+    engine = ExecutionEngine()
+    with pytest.raises(TypeError, match="submit_orders takes Orders, not str"):
+        engine.submit_orders([order(FIRST), "b"])  # type: ignore[list-item]
+    assert engine.get_orders() == []
+
+
+def test_forgetting_never_places_twice() -> None:
+    engine = ExecutionEngine(ExecutionEngineConfig(max_final_orders=2))
+    orders = [order(f"o{i}: market BUY 1 IOC", created_at=i) for i in range(5)]
+    engine.submit_orders(orders)  # each is cancelled at once: of five final orders two are remembered
+    assert engine.get_order("o0") is None
+    assert engine.submit_order(orders[0]) == "o0"
+    assert engine.get_order("o0").reject_reason == "ORDER_TOO_OLD"  # type: ignore[union-attr]
+    younger = order("new: market BUY 1 IOC", created_at=9)
+    engine.submit_order(younger)
+    assert engine.get_order("new").status is OrderStatus.Cancelled  # type: ignore[union-attr]
+
+
+def test_active_orders_are_never_forgotten() -> None:
+    engine = ExecutionEngine(ExecutionEngineConfig(max_final_orders=1))
+    engine.submit_order(order(FIRST))
+    engine.submit_orders([order(f"o{i}: market BUY 1 IOC", created_at=i + 2) for i in range(9)])
+    assert engine.get_order("a") is not None
+    assert engine.submit_order(order(FIRST)) == "a"
+
+
+def test_events_of_a_forgotten_order_go_with_it() -> None:
+    engine = ExecutionEngine(ExecutionEngineConfig(max_final_orders=1))
+    engine.submit_orders([order(f"o{i}: market BUY 1 IOC", created_at=i) for i in range(3)])
+    kept = engine.events()
+    assert engine.first_event_sequence == kept[0].sequence > 1
+    assert {event.order_id for event in kept} == {"o1", "o2"}
+
+
+def test_ids_are_made_by_the_client_and_sort_by_time() -> None:
+    made = [Order.market("X", OrderSide.Buy, 1, "s", TimeInForce.Day).order_id for _ in range(1000)]
+    assert len(set(made)) == 1000
+    assert all(len(one) == 32 and int(one, 16) for one in made)
+    assert abs(int(made[0][:12], 16) - time.time_ns() // 1_000_000) < 60_000
+    assert [one[:12] for one in made] == sorted(one[:12] for one in made)
