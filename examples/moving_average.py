@@ -79,7 +79,7 @@ class MovingAverage:
 def bars(data: DataEngine, instrument: str, bar_type: str, patience: float) -> Iterator[Bar]:
     """The instrument's bars as they close, until none has come for `patience` seconds."""
     waiting: Queue[Bar] = Queue(maxsize=10_000)
-    subscription = data.subscribe_bars(instruments=[instrument], bar_types=[bar_type])
+    subscription = data.subscribe_bars([instrument], [bar_type])
 
     def follow() -> None:
         for item in subscription:
