@@ -1,4 +1,4 @@
-"""Timing: rates over repetitions, latencies by percentile, and an operation's CPU, client and servers together."""
+"""Timing: rates over repetitions, latencies by percentile, and the CPU an operation cost, servers and all."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import hashlib
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Latency", "Rate", "cpu_seconds", "latency", "rate", "work_hash"]
+__all__ = ["Latency", "Rate", "cpu_seconds", "latencies", "latencies_async", "rate", "resident_bytes", "work_hash"]
 
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 class Rate(NamedTuple):
@@ -25,37 +26,71 @@ class Rate(NamedTuple):
 
 
 class Latency(NamedTuple):
-    """Microseconds of one operation at a time."""
+    """Microseconds of one call at a time: medians over the repetitions of each one's percentile."""
 
     p50: float
     p99: float
 
 
-def rate(operation: Callable[[], int], *, repetitions: int = 5, processes: Sequence[int] = ()) -> Rate:
-    """Calls `operation`, which returns how many operations it did, once to warm up and then `repetitions` times."""
-    operation()
-    rates, done = [], 0
-    cpu_before = cpu_seconds(processes)
-    for _ in range(repetitions):
+def rate(
+    operation: Callable[[], int],
+    *,
+    repetitions: int,
+    processes: Sequence[int] = (),
+    prepare: Callable[[], object] = lambda: None,
+) -> Rate:
+    """Calls `operation`, which returns how many operations it did, once to warm up and then `repetitions` times.
+
+    What `prepare` does before each is not timed.
+    """
+    rates, done, cpu = [], 0, 0.0
+    for repetition in range(repetitions + 1):
+        prepare()
+        cpu_before = cpu_seconds(processes)
         started = time.perf_counter()
         count = operation()
-        rates.append(count / (time.perf_counter() - started))
-        done += count
-    cpu = cpu_seconds(processes) - cpu_before
+        seconds = time.perf_counter() - started
+        if repetition:
+            rates.append(count / seconds)
+            done += count
+            cpu += cpu_seconds(processes) - cpu_before
     return Rate(statistics.median(rates), min(rates), max(rates), cpu / done * 1e6)
 
 
-def latency(operation: Callable[[], object], *, calls: int) -> Latency:
-    """Percentiles of `calls` calls one after the other, after a tenth as many to warm up."""
-    for _ in range(max(1, calls // 10)):
-        operation()
-    samples = []
-    for _ in range(calls):
-        started = time.perf_counter_ns()
-        operation()
-        samples.append(time.perf_counter_ns() - started)
-    samples.sort()
-    return Latency(samples[len(samples) // 2] / 1000, samples[len(samples) * 99 // 100] / 1000)
+def latencies(operations: Sequence[Callable[[], object]], *, calls: int, repetitions: int) -> list[Latency]:
+    """Percentiles of several operations in turn, so that whatever else the machine does falls on all of them alike."""
+    samples: list[list[list[int]]] = [[[] for _ in range(repetitions)] for _ in operations]
+    for repetition in range(-1, repetitions):
+        for _ in range(calls):
+            for operation, found in zip(operations, samples, strict=True):
+                started = time.perf_counter_ns()
+                operation()
+                elapsed = time.perf_counter_ns() - started
+                if repetition >= 0:
+                    found[repetition].append(elapsed)
+    return [_latency(found) for found in samples]
+
+
+async def latencies_async(
+    operations: Sequence[Callable[[], Awaitable[object]]], *, calls: int, repetitions: int
+) -> list[Latency]:
+    """The same of operations that are awaited."""
+    samples: list[list[list[int]]] = [[[] for _ in range(repetitions)] for _ in operations]
+    for repetition in range(-1, repetitions):
+        for _ in range(calls):
+            for operation, found in zip(operations, samples, strict=True):
+                started = time.perf_counter_ns()
+                await operation()
+                elapsed = time.perf_counter_ns() - started
+                if repetition >= 0:
+                    found[repetition].append(elapsed)
+    return [_latency(found) for found in samples]
+
+
+def _latency(repetitions: Sequence[list[int]]) -> Latency:
+    ordered = [sorted(samples) for samples in repetitions]
+    p50, p99 = (statistics.median(found[len(found) * share // 100] for found in ordered) for share in (50, 99))
+    return Latency(p50 / 1000, p99 / 1000)
 
 
 def cpu_seconds(processes: Iterable[int]) -> float:
@@ -65,6 +100,11 @@ def cpu_seconds(processes: Iterable[int]) -> float:
         fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
         total += (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND
     return total
+
+
+def resident_bytes(process: int) -> int:
+    """The memory of a process that is in RAM."""
+    return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * _PAGE_BYTES
 
 
 def work_hash(parts: Iterable[object]) -> str:

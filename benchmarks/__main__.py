@@ -1,0 +1,35 @@
+"""`python -m benchmarks [--quick]`: the engines, the services and a bare echo, side by side in one run."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+
+from benchmarks import cache, data, execution, memory
+from benchmarks.bench import Bench, Sizes
+from benchmarks.echo import echo_server
+from benchmarks.measure import work_hash
+from benchmarks.stack import running_stack
+
+FULL = Sizes(repetitions=5, items=200_000, calls=2_000, resting=1_000_000, entries=1_000_000)
+QUICK = Sizes(repetitions=1, items=5_000, calls=50, resting=5_000, entries=5_000)
+# Memory first: the services have not been used then.
+PARTS = {"memory": memory.run, "cache": cache.run, "data": data.run, "execution": execution.run}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a little of everything, to see that it runs")
+    parser.add_argument("--only", choices=PARTS, help="one part alone")
+    arguments = parser.parse_args()
+    print(f"Python {platform.python_version()}, {platform.machine()}; compare within a run, not between runs")
+    with echo_server() as (echo_target, echo_process), running_stack() as stack:
+        bench = Bench(QUICK if arguments.quick else FULL, stack, echo_target, echo_process)
+        for name, run in PARTS.items():
+            if arguments.only in (None, name):
+                run(bench)
+    print(f"work {work_hash(bench.work)}")
+
+
+if __name__ == "__main__":
+    main()

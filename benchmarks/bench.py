@@ -1,0 +1,145 @@
+"""One run: how much to do, where the services are, what was found, and the tables that show it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import grpc
+import grpc.aio
+import uvloop
+from alphaforge_cli.tables import output, table
+from alphaforge_client._endpoint import CHANNEL_OPTIONS
+
+from benchmarks.echo import METHOD
+from benchmarks.measure import Latency, Rate, latencies, latencies_async, rate
+from benchmarks.stack import Stack
+
+__all__ = ["Bench", "Sizes", "Way"]
+
+
+class Sizes(NamedTuple):
+    """How much each measurement does."""
+
+    repetitions: int
+    items: int  # of batches and of engines in process
+    calls: int  # one by one over the network
+    resting: int  # orders in the book that a tick must not care about
+    entries: int  # of the cache whose memory is taken
+
+
+class Way(NamedTuple):
+    """One way to do an operation: its name, what does it and returns how often, and what comes before, untimed."""
+
+    name: str
+    operation: Callable[[], int]
+    prepare: Callable[[], object] = lambda: None
+
+
+@dataclass
+class Bench:
+    """Runs measurements and prints each as soon as it is there. `work` is what was computed, for the hash."""
+
+    sizes: Sizes
+    stack: Stack
+    echo_target: str
+    echo_process: int
+    work: list[object] = field(default_factory=list)
+
+    def rates(self, title: str, unit: str, documented: float | None, ways: Sequence[Way]) -> dict[str, Rate]:
+        """A table of the ways to do one thing, side by side, with the bare echo and the documented figure."""
+        processes = [*self.stack.processes.values(), self.echo_process]
+        found = {
+            way.name: rate(way.operation, repetitions=self.sizes.repetitions, processes=processes, prepare=way.prepare)
+            for way in ways
+        }
+        numbers = (f"{unit}/s", "least", "greatest", "CPU us each", "x documented")
+        made = table(f"{title}, {self.sizes.repetitions} repetitions", ("way",), numbers)
+        if documented:
+            made.add_row("documented", f"{documented:,.0f}", "", "", "", "1.00")
+        for name, (median, least, greatest, cpu_us) in found.items():
+            figures = (f"{median:,.0f}", f"{least:,.0f}", f"{greatest:,.0f}", f"{cpu_us:.2f}")
+            made.add_row(name, *figures, f"{median / documented:.2f}" if documented else "")
+        self.show(made)
+        return found
+
+    def single_calls(
+        self,
+        title: str,
+        request_bytes: int,
+        call: Callable[[], object],
+        call_async: Callable[[], tuple[Callable[[], Awaitable[object]], Callable[[], Awaitable[None]]]],
+    ) -> None:
+        """Percentiles of one call at a time against the bare echo of a message of that size, sync and asyncio.
+
+        call_async: makes the asyncio call, and what closes its client, inside the loop.
+        """
+        with grpc.insecure_channel(self.echo_target, options=list(CHANNEL_OPTIONS)) as channel:
+            echo: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(METHOD)
+            payload = bytes(request_bytes)
+            sync = latencies(
+                (call, lambda: echo(payload, timeout=5.0)),
+                calls=self.sizes.calls // self.sizes.repetitions,
+                repetitions=self.sizes.repetitions,
+            )
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            found = runner.run(self._single_calls_async(payload, call_async))
+        made = table(
+            f"{title}, one call at a time, {request_bytes} bytes",
+            ("client",),
+            ("p50 us", "p99 us", "echo p50 us", "echo p99 us", "p50 ratio", "p99 ratio"),
+        )
+        for name, (ours, bare) in (("sync", sync), ("asyncio", found)):
+            figures = [f"{value:,.0f}" for value in (*ours, *bare)]
+            made.add_row(name, *figures, f"{ours.p50 / bare.p50:.2f}", f"{ours.p99 / bare.p99:.2f}")
+        self.show(made)
+
+    async def _single_calls_async(
+        self,
+        payload: bytes,
+        call_async: Callable[[], tuple[Callable[[], Awaitable[object]], Callable[[], Awaitable[None]]]],
+    ) -> list[Latency]:
+        call, close = call_async()
+        async with grpc.aio.insecure_channel(self.echo_target, options=list(CHANNEL_OPTIONS)) as channel:
+            echo: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(METHOD)
+
+            async def bare() -> object:
+                return await echo(payload, timeout=5.0)
+
+            try:
+                return await latencies_async(
+                    (call, bare),
+                    calls=self.sizes.calls // self.sizes.repetitions,
+                    repetitions=self.sizes.repetitions,
+                )
+            finally:
+                await close()
+
+    def echo_way(self, exits: ExitStack, request_bytes: int) -> Way:
+        """The bare echo of a message of that size, one by one."""
+        channel = exits.enter_context(grpc.insecure_channel(self.echo_target, options=list(CHANNEL_OPTIONS)))
+        echo: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(METHOD)
+        payload = bytes(request_bytes)
+
+        def run() -> int:
+            for _ in range(self.sizes.calls):
+                echo(payload, timeout=5.0)
+            return self.sizes.calls
+
+        return Way("bare grpcio echo", run)
+
+    def check(self, what: str, in_process: object, remote: object) -> None:
+        """Both did the same work, or the figures mean nothing; the work is part of the hash."""
+        if in_process != remote:
+            raise AssertionError(f"{what}: the service's work differs from the engine's in process")
+        self.work.append((what, in_process))
+
+    @staticmethod
+    def show(what: object) -> None:
+        """Prints at once, also into a pipe."""
+        console = output()
+        console.print(what)
+        console.file.flush()

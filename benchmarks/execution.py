@@ -1,0 +1,131 @@
+"""The execution engine: orders in, and ticks that meet none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from itertools import count
+from typing import Any
+
+import alphaforge_core.execution
+from alphaforge_client._execution_messages import new_order
+from alphaforge_client.aio.execution import ExecutionEngine as AsyncExecutionEngine
+from alphaforge_client.execution import ExecutionEngine, Order, OrderSide, TimeInForce
+
+from benchmarks.bench import Bench, Way
+from benchmarks.data import columns, ticks
+
+__all__ = ["run"]
+
+ORDERS_DOCUMENTED = 15_000
+BATCH = 500
+CONCURRENT = 64
+Engines = alphaforge_core.execution.ExecutionEngine | ExecutionEngine
+
+_numbers = count()
+
+
+def order(number: int) -> Order:
+    """A limit order that rests: below every price of the ticks."""
+    return Order.limit(
+        "BTCUSDT", OrderSide.Buy, 0.5, 1000 + number % 1000, TimeInForce.GoodTillCancel, "benchmark",
+        order_id=f"order-{number:012}", created_at=number,
+    )  # fmt: skip
+
+
+def run(bench: Bench) -> None:
+    """Rates of orders one by one and in batches, ticks with few and many resting orders, percentiles of orders."""
+    target = bench.stack.targets["execution"]
+    core = alphaforge_core.execution.ExecutionEngine()
+    with ExitStack() as exits:
+        remote = exits.enter_context(ExecutionEngine(name="benchmark", target=target, timeout=60.0))
+        pool = exits.enter_context(ThreadPoolExecutor(CONCURRENT))
+        items, calls = bench.sizes.items, bench.sizes.calls
+        bench.rates("orders", "orders", ORDERS_DOCUMENTED, [
+            _orders("in process, one by one", items, lambda orders: _each(core, orders)),
+            _orders(f"in process, {BATCH} at a time", items, lambda orders: _batches(core, orders)),
+            _orders("remote, one by one", calls, lambda orders: _each(remote, orders)),
+            _orders(f"remote, {CONCURRENT} threads", items // 10, lambda orders: _threads(pool, remote, orders)),
+            _orders(f"remote, {BATCH} at a time", items, lambda orders: _batches(remote, orders)),
+            bench.echo_way(exits, len(new_order(order(0)))),
+        ])  # fmt: skip
+        _check(bench, target)
+        _resting(bench)
+        bench.single_calls(
+            "submit_order",
+            len(new_order(order(0))),
+            lambda: remote.submit_order(order(next(_numbers))),
+            lambda: _async_order(target),
+        )
+
+
+def _orders(name: str, number: int, submit: Callable[[list[Order]], int]) -> Way:
+    """Orders are made before the clock starts, anew for each repetition: one that is known already places nothing."""
+    made: list[Order] = []
+
+    def prepare() -> None:
+        made[:] = [order(next(_numbers)) for _ in range(number)]
+
+    return Way(name, lambda: submit(made), prepare)
+
+
+def _each(engine: Engines, orders: list[Order]) -> int:
+    submit = engine.submit_order
+    for each in orders:
+        submit(each)
+    return len(orders)
+
+
+def _batches(engine: Engines, orders: list[Order]) -> int:
+    for first in range(0, len(orders), BATCH):
+        engine.submit_orders(orders[first : first + BATCH])
+    return len(orders)
+
+
+def _threads(pool: ThreadPoolExecutor, engine: ExecutionEngine, orders: list[Order]) -> int:
+    return sum(pool.map(lambda first: _each(engine, orders[first::CONCURRENT]), range(CONCURRENT)))
+
+
+def _check(bench: Bench, target: str) -> None:
+    """The same ticks and orders, in process and over the network, come to the same fills."""
+    found = []
+    trades = ticks(columns(2000), 2000)
+    with ExecutionEngine(name="benchmark-check", target=target) as remote:
+        for engine in (alphaforge_core.execution.ExecutionEngine(), remote):
+            for number, tick in enumerate(trades):
+                if number % 20 == 0:
+                    side, price = (OrderSide.Buy, OrderSide.Sell)[number // 20 % 2], tick.price
+                    rest = TimeInForce.GoodTillCancel
+                    engine.submit_order(
+                        Order.limit(
+                            "BTCUSDT", side, 0.25, price, rest, "check", order_id=f"check-{number}", created_at=0
+                        )
+                    )
+                if number % 20 == 10:
+                    engine.process_trade_ticks(trades[number - 10 : number + 10])
+            fills = engine.get_fills("check")
+            found.append([(fill.fill_id, str(fill.price), str(fill.quantity), fill.side.name) for fill in fills])
+    bench.check("fills", *found)
+
+
+def _resting(bench: Bench) -> None:
+    trades = columns(bench.sizes.items)
+    given: dict[str, Any] = trades.keywords()
+    ways = []
+    for resting in (1, bench.sizes.resting):
+        engine = alphaforge_core.execution.ExecutionEngine()
+        for first in range(0, resting, 10_000):
+            engine.submit_orders([order(number) for number in range(first, min(resting, first + 10_000))])
+
+        def process(engine: alphaforge_core.execution.ExecutionEngine = engine) -> int:
+            engine.process_trade_ticks(**given)
+            return len(trades.prices)
+
+        ways.append(Way(f"{resting:,} resting orders", process))
+    bench.rates("ticks that cross nothing, in process", "ticks", None, ways)
+
+
+def _async_order(target: str) -> tuple[Callable[[], Awaitable[object]], Callable[[], Awaitable[None]]]:
+    engine = AsyncExecutionEngine(name="benchmark", target=target)
+    return lambda: engine.submit_order(order(next(_numbers))), engine.close
