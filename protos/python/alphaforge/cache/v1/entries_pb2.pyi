@@ -588,7 +588,7 @@ Global___ListKeysRequest: _TypeAlias = ListKeysRequest  # noqa: Y015
 
 @_typing.final
 class ListKeysResponse(_message.Message):
-    """Keys in the order of their bytes. An entry that is there from the first page to the last is listed exactly once."""
+    """Keys in no particular order. An entry that is there from the first page to the last is listed exactly once."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
