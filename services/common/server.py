@@ -25,6 +25,7 @@ from services.common.logging import set_up_logging
 from services.common.metrics import MethodMetrics, MetricsServer, RpcCollector, new_registry
 from services.common.rpc import Handler, generic_handler
 from services.common.settings import ServiceSettings, load, log_settings
+from services.common.tracing import interceptors
 
 __all__ = ["Health", "Servicer", "main"]
 
@@ -94,7 +95,7 @@ def _listen(server: grpc.aio.Server, settings: ServiceSettings) -> str:
 
 async def _serve(servicer: Servicer, settings: ServiceSettings) -> None:
     name = servicer.descriptor.full_name
-    server = grpc.aio.server(options=_options(settings))
+    server = grpc.aio.server(interceptors=interceptors(settings.service), options=_options(settings))
     handler, methods = generic_handler(servicer.descriptor, servicer.handlers)
     server.add_generic_rpc_handlers((handler,))
     states = health.aio.HealthServicer()

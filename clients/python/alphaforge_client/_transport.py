@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, TypeAlias
 
 import grpc
 
 from alphaforge_client._endpoint import CHANNEL_OPTIONS, Endpoint
+from alphaforge_client._tracing import traced
 
 if TYPE_CHECKING:
     from grpc import _CallIterator
@@ -19,7 +21,7 @@ __all__ = ["CALL_FAILED", "Channel", "Mutex", "ResponseStream", "UnaryCall", "be
 # What a call may raise; ValueError is what grpc raises on a channel that is closed.
 CALL_FAILED = (grpc.RpcError, ValueError)
 
-UnaryCall: TypeAlias = "grpc.UnaryUnaryMultiCallable[bytes, bytes]"
+UnaryCall: TypeAlias = Callable[..., bytes]
 
 _process = object()
 
@@ -58,7 +60,8 @@ class Channel:
             self._channel = grpc.secure_channel(endpoint.target, endpoint.credentials, CHANNEL_OPTIONS)
 
     def unary(self, path: str) -> UnaryCall:
-        return self._channel.unary_unary(path)
+        call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(path)
+        return traced(call, path)
 
     def stream(self, path: str, request: bytes) -> ResponseStream:
         call: grpc.UnaryStreamMultiCallable[bytes, bytes] = self._channel.unary_stream(path)

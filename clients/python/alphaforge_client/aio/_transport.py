@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import sleep
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 import grpc
 from grpc import aio
 
 from alphaforge_client._endpoint import CHANNEL_OPTIONS, Endpoint
+from alphaforge_client._tracing import traced_async
 
 if TYPE_CHECKING:
     from grpc.aio import UnaryStreamCall, UnaryStreamMultiCallable, UnaryUnaryMultiCallable
@@ -19,7 +21,7 @@ __all__ = ["CALL_FAILED", "Channel", "Mutex", "ResponseStream", "UnaryCall", "be
 # What a call may raise. On a channel that was closed grpc raises UsageError, in calls under way CancelledError.
 CALL_FAILED = (grpc.RpcError, aio.UsageError, asyncio.CancelledError)
 
-UnaryCall: TypeAlias = "UnaryUnaryMultiCallable[bytes, bytes]"
+UnaryCall: TypeAlias = Callable[..., Awaitable[bytes]]
 
 
 def scope() -> object:
@@ -64,7 +66,7 @@ class Channel:
 
     def unary(self, path: str) -> UnaryCall:
         call: UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(path)
-        return call
+        return traced_async(call, path)
 
     def stream(self, path: str, request: bytes) -> ResponseStream:
         call: UnaryStreamMultiCallable[bytes, bytes] = self._channel.unary_stream(path)

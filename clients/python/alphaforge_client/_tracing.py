@@ -1,0 +1,55 @@
+"""Traces of calls, for OpenTelemetry: the extra `alphaforge-client[otel]`, off unless OTEL_TRACES_EXPORTER is set.
+
+Spans go to the tracer provider that the application has set up. Each call carries its trace to the service, which goes
+on with it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+__all__ = ["traced", "traced_async"]
+
+_enabled = os.environ.get("OTEL_TRACES_EXPORTER", "none") != "none"
+
+
+def traced(call: Callable[..., bytes], path: str) -> Callable[..., bytes]:
+    """`call` with a span around it; `call` itself where tracing is off."""
+    if not _enabled:
+        return call
+
+    def invoke(request: bytes, timeout: float | None = None) -> bytes:
+        with _span(path) as metadata:
+            return call(request, timeout=timeout, metadata=metadata)
+
+    return invoke
+
+
+def traced_async(call: Callable[..., Awaitable[bytes]], path: str) -> Callable[..., Awaitable[bytes]]:
+    """`call` with a span around it; `call` itself where tracing is off."""
+    if not _enabled:
+        return call
+
+    async def invoke(request: bytes, timeout: float | None = None) -> bytes:
+        with _span(path) as metadata:
+            return await call(request, timeout=timeout, metadata=metadata)
+
+    return invoke
+
+
+@contextmanager
+def _span(path: str) -> Iterator[tuple[tuple[str, Any], ...]]:
+    """A client's span, and the metadata by which the service finds it."""
+    from opentelemetry import trace
+    from opentelemetry.propagate import inject
+
+    service, _, name = path.lstrip("/").rpartition("/")
+    attributes = {"rpc.system": "grpc", "rpc.service": service, "rpc.method": name}
+    tracer = trace.get_tracer("alphaforge")
+    with tracer.start_as_current_span(path.lstrip("/"), kind=trace.SpanKind.CLIENT, attributes=attributes):
+        carrier: dict[str, str] = {}
+        inject(carrier)
+        yield tuple(carrier.items())
