@@ -1,0 +1,121 @@
+"""The examples do what they say, each as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.stack import NOUNS, Stack
+from tests.support.tape import BTCUSDT, REAL_TRADES, real_trades
+
+ROOT = Path(__file__).parents[2]
+
+
+class Programs:
+    """Runs examples and the command against the services."""
+
+    def __init__(self, stack: Stack) -> None:
+        stack.serve(*NOUNS)
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("ALPHAFORGE_")}
+        self.environment = kept | stack.environment()
+        self.engine = f"example-{uuid.uuid4().hex[:8]}"
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, *words],
+            cwd=ROOT, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+    def output(self, *words: str) -> str:
+        process = self.start(*words)
+        said, _ = process.communicate(timeout=120)
+        assert process.returncode == 0, said
+        return said
+
+    def replay(self, *words: str) -> None:
+        """The real trades into the engine that the examples use."""
+        file = str(REAL_TRADES / BTCUSDT)
+        self.output("-m", "alphaforge_cli", "replay", file, "--engine", self.engine, "--bars", "100tick", *words)
+
+
+@pytest.fixture
+def programs(stack: Stack) -> Programs:
+    return Programs(stack)
+
+
+@pytest.fixture
+def real_file() -> Iterator[str]:
+    real_trades(BTCUSDT)
+    return str(REAL_TRADES / BTCUSDT)
+
+
+def after_line(process: subprocess.Popen[str], line: str) -> None:
+    """Waits until the program has said so, and a moment longer for its subscription."""
+    assert process.stdout is not None
+    said = ""
+    while line not in said:
+        said = process.stdout.readline()
+        assert said, process.communicate()
+    time.sleep(1.0)
+
+
+def test_moving_average_follows_a_replay_and_shows_what_became_of_its_orders(
+    programs: Programs, real_file: str
+) -> None:
+    process = programs.start("examples/moving_average.py", "--engine", programs.engine, "--patience", "10")
+    after_line(process, "following 100tick bars")
+    programs.replay("--speed", "100x")
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    assert "\n213 bars\n" in said
+    assert len(re.findall(r"^  Buy  [\d.]+ @ [\d.]+ taker \w+$", said, re.MULTILINE)) > 3
+    assert len(re.findall(r"^  Sell [\d.]+ @ [\d.]+ (?:taker|maker) \w+$", said, re.MULTILINE)) > 3
+    assert re.search(r"^  BTCUSDT-PERP.BINANCE -?[\d.]+ realized -?[\d.]+", said, re.MULTILINE)
+    assert re.search(r"^  ticks_processed +21,313$", said, re.MULTILINE)
+    assert re.search(r"^  orders_submitted +\d+$", said, re.MULTILINE)
+
+
+def test_live_bars_prints_them_as_they_close(programs: Programs, real_file: str) -> None:
+    process = programs.start(
+        "examples/live_bars.py", "--engine", programs.engine, "--bar-types", "100tick", "--count", "5"
+    )
+    after_line(process, "waiting for bars")
+    programs.replay("--limit", "700")
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert re.findall(r"100tick (\d):", said) == ["1", "2", "3", "4", "5"]
+
+
+def test_processes_share_state_without_spending_it_twice(programs: Programs) -> None:
+    words = ("examples/shared_state.py", "--cache", programs.engine)
+    together = [programs.start(*words, "--name", name) for name in ("left", "right")]
+    said = "".join(process.communicate(timeout=60)[0] for process in together)
+    assert [process.returncode for process in together] == [0, 0], said
+    assert said.count("working the limits out") == 1
+    assert said.count(" spent 30") == 3
+    assert said.count("left 10\n") == 2
+    assert "'BTCUSDT': Decimal('1.5')" in said
+    last = programs.output(*words, "--name", "third")
+    assert "runs so far 3" in last
+    assert "signals/left [-1.  -0.5  0.   0.5  1. ]" in last
+
+
+def test_a_backtest_comes_to_the_same_in_process_and_against_the_services(programs: Programs, real_file: str) -> None:
+    in_process = programs.output("examples/backtest.py", real_file, "--limit", "1500")
+    assert programs.output("examples/backtest.py", real_file, "--limit", "1500", "--remote") == in_process
+    whole = programs.output("examples/backtest.py", real_file)
+    assert re.search(r"^Buy  0.05 @ [\d.]+ (?:maker|taker)$", whole, re.MULTILINE)
+    assert re.search(r"^\d+ orders, \d+% filled$", whole, re.MULTILINE)
+
+
+def test_monitoring_shows_the_three_engines(programs: Programs) -> None:
+    said = programs.output("examples/monitoring.py", "--engine", programs.engine, "--rounds", "2", "--interval", "0.1")
+    assert [line.split()[0] for line in said.splitlines()] == ["cache", "data", "execution"] * 2
