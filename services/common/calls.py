@@ -57,6 +57,15 @@ class Calls(Generic[N]):
 
         return handle
 
+    def raw(self, head: type[M], call: Callable[[N, bytes], bytes], then: Callable[[N, bytes], bytes]) -> UnaryHandler:
+        """Calls whose request and response the core reads and writes; `head` has the request's fields 1 and 2 alone."""
+
+        async def handle(request: bytes) -> bytes:
+            engine = self._engines.of(head.FromString(request))
+            return await engine.apply(partial(call, engine), request, len(request), partial(then, engine))
+
+        return handle
+
     def once(self, kind: type[M], handler: UnaryHandler) -> UnaryHandler:
         """The same calls where a request carries an id: a repeat gets the first answer."""
 

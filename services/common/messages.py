@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from alphaforge_core.errors import InvalidArgument
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-__all__ = ["enum_name", "enum_number", "fill", "given", "with_message"]
+__all__ = ["enum_name", "enum_number", "fill", "given", "with_message", "with_messages"]
 
 M = TypeVar("M", bound=Message)
 
@@ -39,7 +39,16 @@ def fill(message: M, values: Mapping[str, Any]) -> M:
 
 def with_message(message: Message, field: int, encoded: bytes) -> bytes:
     """The bytes of `message` with another message, encoded already, as its field of that number."""
-    return b"".join((message.SerializeToString(), _varint(field << 3 | 2), _varint(len(encoded)), encoded))
+    return with_messages(message, field, (encoded,))
+
+
+def with_messages(message: Message, field: int, encoded: Iterable[bytes]) -> bytes:
+    """The bytes of `message` with other messages, encoded already, as its repeated field of that number."""
+    tag = _varint(field << 3 | 2)
+    parts = [message.SerializeToString()]
+    for each in encoded:
+        parts += (tag, _varint(len(each)), each)
+    return b"".join(parts)
 
 
 def _varint(value: int) -> bytes:

@@ -21,13 +21,8 @@ from alphaforge.execution.v1.market_data_pb2 import (
     AdvanceTimeRequest,
     GetProducerStateRequest,
     GetProducerStateResponse,
-    ProcessTradeTickRequest,
-    ProcessTradeTickResponse,
-    ProcessTradeTicksRequest,
     ProcessTradeTicksResponse,
 )
-from alphaforge.execution.v1.order_pb2 import NewOrder
-from alphaforge.execution.v1.order_pb2 import OrderStatus as OrderStatusMessage
 from alphaforge.execution.v1.orders_pb2 import (
     CancelAllOrdersRequest,
     CancelAllOrdersResponse,
@@ -43,35 +38,21 @@ from alphaforge.execution.v1.orders_pb2 import (
     ListPositionsResponse,
     ModifyOrderRequest,
     ModifyOrderResponse,
-    SubmitOrderRequest,
-    SubmitOrderResponse,
-    SubmitOrdersRequest,
-    SubmitOrdersResponse,
-    SubmitResult,
 )
 from alphaforge.execution.v1.statistics_pb2 import ExecutionStatistics
-from alphaforge.type.v1.error_pb2 import ErrorReason
-from alphaforge.type.v1.market_pb2 import TradeTickColumns
 from alphaforge.type.v1.stream_pb2 import Gap, GapReason
-from alphaforge_core.errors import AlphaForgeError, InvalidArgument, ResourceExhausted
+from alphaforge_core.data import ProcessRequest
+from alphaforge_core.errors import AlphaForgeError, InvalidArgument
 from alphaforge_core.execution import ExecutionEngine, ExecutionEngineConfig, OrderEvent, OrderStatus
-from alphaforge_core.model import TradeTick
+from alphaforge_core.model import TradeTickBatch
 
-from services.common.messages import fill
+from services.common.messages import fill, with_message, with_messages
 from services.common.pages import limit_of, page
 from services.common.producers import Producers
 from services.common.registry import NamedEngine, check_durability
 from services.common.streams import Feed, Subscribers
-from services.common.ticks import tick_of, ticks_of
-from services.execution.wire import (
-    event_message,
-    events_response,
-    fill_message,
-    order_message,
-    order_of,
-    position_message,
-    reject_reason,
-)
+from services.common.ticks import rejected_messages
+from services.execution.wire import events_response, without_fills
 
 __all__ = ["NamedExecutionEngine", "Outcome"]
 
@@ -163,38 +144,13 @@ class NamedExecutionEngine(NamedEngine):
 
     # --- Orders.
 
-    def submit_order(self, message: SubmitOrderRequest) -> bytes:
+    def submit_order(self, request: bytes) -> bytes:
         """Submits one order."""
-        result = self._submit(message.order)
-        return SubmitOrderResponse(
-            order_id=result.order_id,
-            status=result.status,
-            reject_reason=result.reject_reason,
-            is_repeat=result.is_repeat,
-        ).SerializeToString()
+        return self.engine.submit_order_wire(request)
 
-    def submit_orders(self, message: SubmitOrdersRequest) -> bytes:
+    def submit_orders(self, request: bytes) -> bytes:
         """Submits many orders, each on its own."""
-        results = []
-        for order in message.orders:
-            try:
-                results.append(self._submit(order))
-            except (InvalidArgument, ResourceExhausted) as error:
-                reason = ErrorReason.Value(f"ERROR_REASON_{error.reason}")
-                results.append(SubmitResult(order_id=order.order_id, error_reason=reason, error_message=str(error)))
-        return SubmitOrdersResponse(results=results).SerializeToString()
-
-    def _submit(self, message: NewOrder) -> SubmitResult:
-        order = order_of(message)
-        is_repeat = self.engine.get_order(order.order_id) is not None
-        placed = self.engine.get_order(self.engine.submit_order(order))
-        assert placed is not None
-        return SubmitResult(
-            order_id=placed.order_id,
-            status=OrderStatusMessage.ValueType(placed.status.value),
-            reject_reason=reject_reason(placed.reject_reason),
-            is_repeat=is_repeat,
-        )
+        return self.engine.submit_orders_wire(request)
 
     def cancel_order(self, message: CancelOrderRequest) -> bytes:
         """Cancels one order."""
@@ -220,8 +176,9 @@ class NamedExecutionEngine(NamedEngine):
     def get_order(self, message: GetOrderRequest) -> bytes:
         """One order as it stands now."""
         order = self.engine.get_order(message.order_id)
-        found = None if order is None else order_message(order, with_fills=True)
-        return GetOrderResponse(order=found).SerializeToString()
+        if order is None:
+            return b""
+        return with_message(GetOrderResponse(), GetOrderResponse.ORDER_FIELD_NUMBER, order.to_wire())
 
     def list_orders(self, message: ListOrdersRequest) -> bytes:
         """A page of orders."""
@@ -234,8 +191,11 @@ class NamedExecutionEngine(NamedEngine):
             after=message.page_token or None,
         )
         token = orders[limit - 1].order_id if len(orders) > limit else ""
-        messages = [order_message(order, with_fills=message.with_fills) for order in orders[:limit]]
-        return ListOrdersResponse(orders=messages, next_page_token=token).SerializeToString()
+        encoded = (order.to_wire() for order in orders[:limit])
+        if not message.with_fills:
+            encoded = (without_fills(order) for order in encoded)
+        head = ListOrdersResponse(next_page_token=token)
+        return with_messages(head, ListOrdersResponse.ORDERS_FIELD_NUMBER, encoded)
 
     def list_fills(self, message: ListFillsRequest) -> bytes:
         """A page of fills."""
@@ -248,7 +208,8 @@ class NamedExecutionEngine(NamedEngine):
             after=message.page_token or None,
         )
         token = fills[limit - 1].fill_id if len(fills) > limit else ""
-        return ListFillsResponse(fills=map(fill_message, fills[:limit]), next_page_token=token).SerializeToString()
+        head = ListFillsResponse(next_page_token=token)
+        return with_messages(head, ListFillsResponse.FILLS_FIELD_NUMBER, (fill.to_wire() for fill in fills[:limit]))
 
     def list_positions(self, message: ListPositionsRequest) -> bytes:
         """A page of positions."""
@@ -257,7 +218,9 @@ class NamedExecutionEngine(NamedEngine):
             symbol=message.instrument_id if message.HasField("instrument_id") else None,
         )
         found, token = page(positions, message.limit, message.page_token)
-        return ListPositionsResponse(positions=map(position_message, found), next_page_token=token).SerializeToString()
+        head = ListPositionsResponse(next_page_token=token)
+        encoded = (position.to_wire() for position in found)
+        return with_messages(head, ListPositionsResponse.POSITIONS_FIELD_NUMBER, encoded)
 
     def list_order_events(self, message: ListOrderEventsRequest) -> bytes:
         """A page of events that are kept."""
@@ -266,10 +229,7 @@ class NamedExecutionEngine(NamedEngine):
         start = max(message.from_sequence, first)
         strategy_id = message.strategy_id if message.HasField("strategy_id") else None
         events = self.engine.events(start, limit + 1, strategy_id=strategy_id)
-        response = ListOrderEventsResponse(
-            events=map(event_message, events[:limit]),
-            next_sequence=events[limit].sequence if len(events) > limit else 0,
-        )
+        response = ListOrderEventsResponse(next_sequence=events[limit].sequence if len(events) > limit else 0)
         if 0 < message.from_sequence < first:
             gap = Gap(
                 first_sequence=message.from_sequence,
@@ -277,42 +237,29 @@ class NamedExecutionEngine(NamedEngine):
                 reason=GapReason.GAP_REASON_NOT_RETAINED,
             )
             response.gap.CopyFrom(gap)
-        return response.SerializeToString()
+        encoded = (event.to_wire() for event in events[:limit])
+        return with_messages(response, ListOrderEventsResponse.EVENTS_FIELD_NUMBER, encoded)
 
     # --- Market data.
 
-    def process_trade_tick(self, message: ProcessTradeTickRequest) -> Outcome:
-        """Applies one tick."""
-        if (answer := self.producers.first_answer(message.producer_id, message.producer_sequence)) is not None:
+    def process(self, request: ProcessRequest) -> Outcome:
+        """Applies one tick, or many."""
+        producer_id, sequence = request.producer_id, request.producer_sequence
+        if (answer := self.producers.first_answer(producer_id, sequence)) is not None:
             return Outcome(answer)
-        return self._process(message, [tick_of(message.tick)], ProcessTradeTickResponse())
+        result = self.engine.process_batch(request.ticks)
+        response = ProcessTradeTicksResponse(
+            rejected=rejected_messages(result.rejected),
+            producer_sequence=sequence,
+            epoch=self.epoch,
+            processed_count=len(request.ticks) - len(result.rejected) - len(result.duplicates),
+            duplicate_count=len(result.duplicates),
+        )
+        return Outcome(response.SerializeToString(), producer_id, sequence)
 
-    def process_trade_ticks(self, message: ProcessTradeTicksRequest) -> Outcome:
-        """Applies many ticks."""
-        if (answer := self.producers.first_answer(message.producer_id, message.producer_sequence)) is not None:
-            return Outcome(answer)
-        return self._process(message, ticks_of(message.ticks), ProcessTradeTicksResponse())
-
-    def _process(
-        self,
-        message: ProcessTradeTickRequest | ProcessTradeTicksRequest,
-        ticks: Sequence[TradeTick],
-        response: ProcessTradeTickResponse | ProcessTradeTicksResponse,
-    ) -> Outcome:
-        before = self.engine.statistics()
-        for tick in ticks:
-            self.engine.process_trade_tick(tick)
-        after = self.engine.statistics()
-        response.producer_sequence = message.producer_sequence
-        response.epoch = self.epoch
-        response.processed_count = after.ticks_processed - before.ticks_processed
-        response.duplicate_count = after.duplicate_ticks - before.duplicate_ticks
-        return Outcome(response.SerializeToString(), message.producer_id, message.producer_sequence)
-
-    def follow(self, ticks: TradeTickColumns) -> bytes:
+    def follow(self, ticks: TradeTickBatch) -> bytes:
         """Applies trades of the data engine; those that came by a call already are dropped as duplicates."""
-        for tick in ticks_of(ticks):
-            self.engine.process_trade_tick(tick)
+        self.engine.process_batch(ticks)
         return b""
 
     def advance_time(self, message: AdvanceTimeRequest) -> bytes:
@@ -356,7 +303,7 @@ class NamedExecutionEngine(NamedEngine):
     def validate(self, message: ValidateEngineRequest) -> bytes:
         """Whether the engine's invariants hold."""
         violations = self.engine.validate()
-        return ValidateEngineResponse(violations=violations).SerializeToString()
+        return ValidateEngineResponse(state_hash=self.engine.state_hash(), violations=violations).SerializeToString()
 
 
 def _status(number: int) -> OrderStatus:

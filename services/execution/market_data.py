@@ -19,6 +19,7 @@ import grpc
 from alphaforge.data.v1.data_service_pb2_grpc import DataServiceStub
 from alphaforge.data.v1.subscriptions_pb2 import SubscribeTradesRequest, SubscribeTradesResponse
 from alphaforge.execution.v1.engines_pb2 import MarketDataState
+from alphaforge_core.model import TradeTickBatch
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -101,8 +102,8 @@ class _Link:
             data.missed += message.gap.last_sequence - message.gap.first_sequence + 1
             _logger.warning("trades were lost", extra={"engine": self.engine.name, "gap": str(message.gap)})
         if message.HasField("ticks"):
-            engine = self.engine
-            await engine.apply(engine.follow, message.ticks, message.ByteSize(), engine.publish)
+            engine, columns = self.engine, message.ticks.SerializeToString()
+            await engine.apply(engine.follow, TradeTickBatch.from_wire(columns), len(columns), engine.publish)
         data.epoch = self._epoch = message.epoch
         data.sequence = message.sequence
         self._from_sequence = message.sequence + 1

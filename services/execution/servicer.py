@@ -29,8 +29,6 @@ from alphaforge.execution.v1.events_pb2 import ListOrderEventsRequest, Subscribe
 from alphaforge.execution.v1.market_data_pb2 import (
     AdvanceTimeRequest,
     GetProducerStateRequest,
-    ProcessTradeTickRequest,
-    ProcessTradeTicksRequest,
 )
 from alphaforge.execution.v1.orders_pb2 import (
     CancelAllOrdersRequest,
@@ -40,10 +38,9 @@ from alphaforge.execution.v1.orders_pb2 import (
     ListOrdersRequest,
     ListPositionsRequest,
     ModifyOrderRequest,
-    SubmitOrderRequest,
-    SubmitOrdersRequest,
 )
 from alphaforge.execution.v1.settings_pb2 import ExecutionEngineSettings
+from alphaforge_core.data import ProcessRequest
 from alphaforge_core.errors import Unavailable
 from alphaforge_core.execution import COUNTERS
 from prometheus_client.registry import Collector
@@ -95,8 +92,8 @@ class ExecutionServicer:
             "ListEngines": self._list_engines,
             "ResetEngine": calls.once(ResetEngineRequest, self._reset_engine),
             "DropEngine": calls.once(DropEngineRequest, self._drop_engine),
-            "SubmitOrder": calls.queued(SubmitOrderRequest, engine.submit_order, engine.publish),
-            "SubmitOrders": calls.queued(SubmitOrdersRequest, engine.submit_orders, engine.publish),
+            "SubmitOrder": calls.raw(GetStatisticsRequest, engine.submit_order, engine.publish),
+            "SubmitOrders": calls.raw(GetStatisticsRequest, engine.submit_orders, engine.publish),
             "CancelOrder": calls.once(
                 CancelOrderRequest, calls.queued(CancelOrderRequest, engine.cancel_order, engine.publish)
             ),
@@ -112,10 +109,8 @@ class ExecutionServicer:
             "ListPositions": calls.queued(ListPositionsRequest, engine.list_positions),
             "ListOrderEvents": calls.queued(ListOrderEventsRequest, engine.list_order_events),
             "SubscribeOrderEvents": self._subscribe_order_events,
-            "ProcessTradeTick": calls.queued(ProcessTradeTickRequest, engine.process_trade_tick, engine.publish_ticks),
-            "ProcessTradeTicks": calls.queued(
-                ProcessTradeTicksRequest, engine.process_trade_ticks, engine.publish_ticks
-            ),
+            "ProcessTradeTick": self._process_trade_tick,
+            "ProcessTradeTicks": self._process_trade_ticks,
             "AdvanceTime": calls.queued(AdvanceTimeRequest, engine.advance_time, engine.publish),
             "GetProducerState": calls.queued(GetProducerStateRequest, engine.producer_state),
             "Halt": calls.queued(HaltRequest, engine.halt),
@@ -188,6 +183,17 @@ class ExecutionServicer:
         if dropped:
             self._links.leave(message.engine or DEFAULT_NAME)
         return DropEngineResponse(dropped=dropped).SerializeToString()
+
+    async def _process_trade_tick(self, request: bytes) -> bytes:
+        return await self._process(ProcessRequest.from_wire(request, single=True), len(request))
+
+    async def _process_trade_ticks(self, request: bytes) -> bytes:
+        return await self._process(ProcessRequest.from_wire(request), len(request))
+
+    async def _process(self, request: ProcessRequest, size: int) -> bytes:
+        # The data service's request, field by field; a test holds the two together.
+        engine = self._engines.get(request.engine, request.epoch)
+        return await engine.apply(engine.process, request, size, engine.publish_ticks)
 
     async def _subscribe_order_events(self, request: bytes) -> AsyncGenerator[bytes]:
         message = SubscribeOrderEventsRequest.FromString(request)

@@ -8,36 +8,41 @@ from typing import Any
 
 import pytest
 from alphaforge.cache.v1.caches_pb2 import CacheSettings, CacheStatistics
+from alphaforge.data.v1 import ticks_pb2 as data_ticks
 from alphaforge.data.v1.queries_pb2 import GetBarsResponse
 from alphaforge.data.v1.settings_pb2 import DataEngineSettings
 from alphaforge.data.v1.statistics_pb2 import DataEngineStatistics
-from alphaforge.execution.v1.order_pb2 import NewOrder
+from alphaforge.execution.v1 import market_data_pb2 as execution_ticks
+from alphaforge.execution.v1.events_pb2 import OrderEvent as OrderEventMessage
+from alphaforge.execution.v1.market_data_pb2 import ProcessTradeTicksResponse
+from alphaforge.execution.v1.order_pb2 import Fill as FillMessage
+from alphaforge.execution.v1.order_pb2 import NewOrder, OrderStatus
+from alphaforge.execution.v1.order_pb2 import Order as OrderMessage
+from alphaforge.execution.v1.order_pb2 import Position as PositionMessage
+from alphaforge.execution.v1.orders_pb2 import (
+    GetOrderResponse,
+    SubmitOrderRequest,
+    SubmitOrdersRequest,
+    SubmitOrdersResponse,
+)
 from alphaforge.execution.v1.settings_pb2 import ExecutionEngineSettings
 from alphaforge.execution.v1.statistics_pb2 import ExecutionStatistics
-from alphaforge.type.v1.market_pb2 import AggressorSide, InstrumentColumn, SparseDecimal, TradeTickColumns
+from alphaforge.type.v1.error_pb2 import ErrorReason
 from alphaforge.type.v1.market_pb2 import Bar as BarMessage
-from alphaforge.type.v1.market_pb2 import TradeTick as TradeTickMessage
 from alphaforge_core.cache_wire import CacheEngine
-from alphaforge_core.data import DataEngine, encode_bars
-from alphaforge_core.errors import AlphaForgeError, InvalidArgument
-from alphaforge_core.execution import (
-    ExecutionEngine,
-    ExecutionEngineConfig,
-    Order,
-    OrderSide,
-    TimeInForce,
-)
-from alphaforge_core.model import Bar, BarType, Price, Quantity, TradeTick
+from alphaforge_core.data import DataEngine, ProcessRequest, encode_bars
+from alphaforge_core.errors import InvalidArgument
+from alphaforge_core.execution import ExecutionEngine, ExecutionEngineConfig, Order, OrderSide, TimeInForce
+from alphaforge_core.model import Bar, BarType, Price, Quantity, TradeTick, TradeTickBatch
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from services.cache.engine import NamedCache
-from services.common.messages import fill, given
+from services.common.messages import fill, given, with_message
 from services.common.streams import Subscribers
-from services.common.ticks import columns_of, tick_of, ticks_of
 from services.data.engine import NamedDataEngine
 from services.execution.engine import NamedExecutionEngine
-from services.execution.wire import event_message, fill_message, order_message, order_of, position_message
+from services.execution.wire import without_fills
 
 TICK = TradeTick("BTCUSD", Price("99.5"), Quantity("0.25"), "SELL", "trade-1", 1_000, 2_000)
 
@@ -145,16 +150,18 @@ def union(messages: Iterable[Message]) -> set[str]:
 
 def test_every_field_of_an_order_and_of_its_fills_is_sent() -> None:
     engine = executed()
-    orders = [order_message(order, with_fills=True) for order in engine.get_orders()]
+    orders = [OrderMessage.FromString(order.to_wire()) for order in engine.get_orders()]
     assert union(orders) == names(orders[0])
     fills = [fill for order in orders for fill in order.fills]
     assert union(fills) == names(fills[0])
-    assert [fill_message(fill) for fill in engine.get_fills()] == fills
+    assert [FillMessage.FromString(fill.to_wire()) for fill in engine.get_fills()] == fills
+    bare = OrderMessage.FromString(without_fills(engine.get_orders()[0].to_wire()))
+    assert set_fields(orders[0]) - set_fields(bare) == {"fills"}
     assert (fills[0].price, fills[0].quantity, fills[0].commission) == ("99.50", "0.25", "0.04975")
 
 
 def test_every_field_of_an_event_is_sent() -> None:
-    events = [event_message(event) for event in executed().events()]
+    events = [OrderEventMessage.FromString(event.to_wire()) for event in executed().events()]
     assert union(events) == names(events[0])
     assert [event.sequence for event in events] == list(range(1, len(events) + 1))
 
@@ -165,31 +172,12 @@ def test_every_field_of_a_position_is_sent() -> None:
     engine.submit_order(Order.limit("BTCUSD", OrderSide.Sell, "0.05", 90, TimeInForce.GoodTillCancel, "s"))
     engine.process_trade_tick(TradeTick("BTCUSD", Price(120), Quantity(1), "BUY", "", 2_000, 2_000))
     (position,) = engine.get_positions()
-    message = position_message(position)
+    message = PositionMessage.FromString(position.to_wire())
     assert set_fields(message) == names(message)
 
 
-@pytest.mark.parametrize(
-    "order",
-    [
-        Order.market("X", OrderSide.Buy, "0.1", "s", TimeInForce.FillOrKill, order_id="a", created_at=7),
-        Order.limit(
-            *("X", OrderSide.Sell, "2", "45000.000000001", TimeInForce.Day, "s"),
-            post_only=True,
-            order_id="b",
-            created_at=8,
-        ),
-        Order.stop("X", OrderSide.Buy, "3", "9", TimeInForce.ImmediateOrCancel, "", order_id="c", created_at=0),
-        Order.stop_limit(
-            *("X", OrderSide.Sell, "4", "8", "7.5", TimeInForce.GoodTillCancel, "s"), order_id="d", created_at=9
-        ),
-    ],
-    ids=lambda order: order.order_type.name,
-)
-def test_an_order_arrives_as_it_was_sent(order: Order) -> None:
-    engine = ExecutionEngine()
-    engine.submit_order(order)
-    assert order_of(event_message(engine.events()[0]).order) == order
+def execution() -> NamedExecutionEngine:
+    return NamedExecutionEngine("a", 1, {}, subscribers(), 1000)
 
 
 @pytest.mark.parametrize(
@@ -211,10 +199,14 @@ def test_an_order_arrives_as_it_was_sent(order: Order) -> None:
 )
 def test_what_is_no_order_is_refused_with_its_reason(fields: Mapping[str, Any], reason: str) -> None:
     good = {"order_id": "a", "instrument_id": "X", "side": 1, "order_type": 2, "quantity": "1", "price": "1"}
-    message = NewOrder(**{**good, "time_in_force": 2, "strategy_id": "s", **fields})
+    order = NewOrder(**{**good, "time_in_force": 2, "strategy_id": "s", **fields})
     with pytest.raises(InvalidArgument) as caught:
-        order_of(message)
+        execution().submit_order(SubmitOrderRequest(order=order).SerializeToString())
     assert caught.value.reason == reason
+    batch = SubmitOrdersRequest(orders=[order, NewOrder(**good, time_in_force=2)]).SerializeToString()
+    first, second = SubmitOrdersResponse.FromString(execution().submit_orders(batch)).results
+    assert ErrorReason.Name(first.error_reason) == f"ERROR_REASON_{reason}"
+    assert (second.order_id, second.status) == ("a", OrderStatus.ORDER_STATUS_SUBMITTED)
 
 
 def test_statistics_have_a_value_for_every_field() -> None:
@@ -266,57 +258,28 @@ def test_every_setting_that_is_given_reaches_the_engine(message: Message) -> Non
         assert given(fill(type(message)(), engine.settings))[field.name] == settings[field.name], field.name
 
 
-def test_ticks_come_back_as_they_went() -> None:
-    ticks = [
-        TICK,
-        TradeTick("ETHUSD", Price("-1.000000001"), Quantity("0"), "NONE", "", 0, -5),
-        TradeTick("BTCUSD", Price(1), Quantity(2), "BUY", "7", 3, 3),
-    ]
-    columns = columns_of(ticks)
-    assert columns is not None
-    assert ticks_of(columns) == ticks
-    assert columns_of([]) is None
+def test_the_ticks_of_execution_are_requested_as_those_of_data() -> None:
+    for kind in ("ProcessTradeTickRequest", "ProcessTradeTicksRequest"):
+        ours = getattr(execution_ticks, kind).DESCRIPTOR.fields
+        theirs = getattr(data_ticks, kind).DESCRIPTOR.fields_by_name
+        for field in ours:
+            other = theirs[field.name]
+            assert (field.number, field.type) == (other.number, other.type), field.name
+            assert field.message_type is other.message_type
 
 
-def test_columns_that_say_the_same_of_all_may_be_left_out() -> None:
-    columns = TradeTickColumns(
-        instruments=[InstrumentColumn(instrument_id="X", price_exponent=2)],
-        price_mantissas=[4500001, 7],
-        quantity_mantissas=[3, 0],
-        ts_event_ns=[5, 6],
-        quantity_overflows=[SparseDecimal(index=1, value="100000000000000000000")],
-    )
-    assert ticks_of(columns) == [
-        TradeTick("X", Price("45000.01"), Quantity(3), "NONE", "", 5, 5),
-        TradeTick("X", Price("0.07"), Quantity("100000000000000000000"), "NONE", "", 6, 6),
+def test_refused_ticks_are_told_with_their_reason() -> None:
+    batch = TradeTickBatch.from_ticks([TICK, TradeTick("X", Price(0), Quantity(1), "BUY", "", 5, 5), TICK])
+    request = ProcessRequest(batch, producer_id="p", producer_sequence=1)
+    outcome = execution().process(request)
+    response = ProcessTradeTicksResponse.FromString(outcome.answer)
+    assert (response.processed_count, response.duplicate_count, response.epoch) == (1, 1, 1)
+    assert [(tick.index, ErrorReason.Name(tick.reason)) for tick in response.rejected] == [
+        (1, "ERROR_REASON_PRICE_NOT_POSITIVE")
     ]
 
 
-def test_a_single_tick_may_leave_out_side_and_ts_init() -> None:
-    message = TradeTickMessage(instrument_id="X", price="1.5", quantity="2", ts_event_ns=5)
-    assert tick_of(message) == TradeTick("X", Price("1.5"), Quantity(2), "NONE", "", 5, 5)
-    message.aggressor_side = AggressorSide.AGGRESSOR_SIDE_SELL
-    message.ts_init_ns = 4
-    assert tick_of(message) == TradeTick("X", Price("1.5"), Quantity(2), "SELL", "", 5, 4)
-
-
-@pytest.mark.parametrize(
-    ("fields", "reason"),
-    [
-        ({"quantity_mantissas": [1]}, "COLUMNS_UNEQUAL"),
-        ({"trade_ids": ["a"]}, "COLUMNS_UNEQUAL"),
-        ({"instrument_index": [0, 1]}, "MESSAGE_MALFORMED"),
-        ({"aggressor_sides": [1, 0]}, "ENUM_UNKNOWN"),
-        ({"quantity_mantissas": [1, -1]}, "NUMBER_OUT_OF_RANGE"),
-    ],
-)
-def test_columns_that_do_not_fit_together_are_refused(fields: Mapping[str, Any], reason: str) -> None:
-    good = {
-        "instruments": [InstrumentColumn(instrument_id="X")],
-        "price_mantissas": [1, 2],
-        "quantity_mantissas": [1, 2],
-        "ts_event_ns": [5, 6],
-    }
-    with pytest.raises(AlphaForgeError) as caught:
-        ticks_of(TradeTickColumns(**{**good, **fields}))
-    assert caught.value.reason == reason
+def test_a_message_within_a_message_is_written_as_protobuf_writes_it() -> None:
+    order = OrderMessage(order_id="x" * 300)
+    expected = GetOrderResponse(order=order).SerializeToString()
+    assert with_message(GetOrderResponse(), GetOrderResponse.ORDER_FIELD_NUMBER, order.SerializeToString()) == expected
