@@ -209,8 +209,13 @@ void bind_data_engine(nb::module_ m) {
            },
            "instrument_id"_a, nb::sig("def open_bars(self, instrument_id: str) -> list[alphaforge_core.model.Bar]"),
            "The unfinished bars, in configured order, each with the sequence that it will get.")
-      .def("market_time", &DataEngine::market_time, "instrument_id"_a, nb::call_guard<nb::gil_scoped_release>(),
-           nb::sig("def market_time(self, instrument_id: str) -> int | None"),
+      .def("market_time",
+           [](const DataEngine& self, nb::handle instrument_id) {
+             const std::string_view instrument = to_text(instrument_id, "instrument_id");
+             const nb::gil_scoped_release release;
+             return self.market_time(instrument);
+           },
+           "instrument_id"_a, nb::sig("def market_time(self, instrument_id: str) -> int | None"),
            "The instrument's market time, nanoseconds since the Unix epoch; None before its first accepted tick.")
       .def("instruments", &DataEngine::instruments, nb::call_guard<nb::gil_scoped_release>(), "Their ids, in the order of first sight.")
       .def("statistics", [](const DataEngine& self) { return self.statistics(now_ns()); }, nb::call_guard<nb::gil_scoped_release>(),

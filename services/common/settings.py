@@ -67,7 +67,7 @@ class ServiceSettings(BaseSettings):
     """Size of the largest message that is taken or sent, in bytes."""
     drain_seconds: float = Field(5.0, ge=0, le=3600)
     """How long a stop waits for calls under way, in seconds."""
-    heartbeat_seconds: float = Field(0.75, ge=0.05, le=4.5)
+    heartbeat_seconds: float = Field(2.0, ge=0.05, le=4.5)
     """A stream that has been silent for this long sends a heartbeat, in seconds."""
     max_subscribers: int = Field(10_000, ge=1)
     """Streams that are open at once on one service."""

@@ -11,12 +11,12 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Iterator
 from typing import TYPE_CHECKING
 
 import grpc
 from alphaforge.data.v1.data_service_pb2_grpc import DataServiceStub
+from alphaforge.data.v1.engines_pb2 import ListEnginesRequest
 from alphaforge.data.v1.subscriptions_pb2 import SubscribeTradesRequest, SubscribeTradesResponse
 from alphaforge.execution.v1.engines_pb2 import MarketDataState
 from alphaforge_core.model import TradeTickBatch
@@ -39,6 +39,7 @@ _PAUSE_SECONDS_MAX = 1.0
 # Heartbeats come at least every five seconds.
 _SILENCE_SECONDS_MAX = 12.0
 _WATCH_SECONDS = 0.5
+_ASK_SECONDS = 0.25
 
 _CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", -1),
@@ -54,9 +55,10 @@ _logger = logging.getLogger("services.market_data")
 class _Link:
     """One engine's subscription."""
 
-    def __init__(self, engine: NamedExecutionEngine, stub: DataServiceAsyncStub) -> None:
+    def __init__(self, engine: NamedExecutionEngine, stub: DataServiceAsyncStub, absent: _Absent) -> None:
         self.engine = engine
         self._stub = stub
+        self._absent = absent
         self._from_sequence: int | None = None
         self._epoch: int | None = None
         self._heard = float("-inf")
@@ -75,7 +77,7 @@ class _Link:
             try:
                 await self._follow()
             except grpc.aio.AioRpcError as error:
-                self._explain(error)
+                await self._explain(error)
             except TimeoutError:
                 _logger.warning("market data are silent", extra={"engine": self.engine.name})
             pause = _PAUSE_SECONDS_FIRST if self._heard > before else min(2 * pause, _PAUSE_SECONDS_MAX)
@@ -86,7 +88,9 @@ class _Link:
         call = self._stub.SubscribeTrades(request)
         try:
             while True:
-                message = await asyncio.wait_for(call.read(), _SILENCE_SECONDS_MAX)
+                # Not wait_for: in Python 3.11 it forgets a cancellation that comes together with a message.
+                async with asyncio.timeout(_SILENCE_SECONDS_MAX):
+                    message = await call.read()
                 if not isinstance(message, SubscribeTradesResponse):
                     return
                 self._heard = time.monotonic()
@@ -108,14 +112,49 @@ class _Link:
         data.sequence = message.sequence
         self._from_sequence = message.sequence + 1
 
-    def _explain(self, error: grpc.aio.AioRpcError) -> None:
+    async def _explain(self, error: grpc.aio.AioRpcError) -> None:
         if error.code() in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION):
             self._heard = time.monotonic()
             self._epoch, self._from_sequence = None, 1
-        else:
+        if error.code() is grpc.StatusCode.NOT_FOUND:
+            async for _ in self._absent.until_there(self.engine.name):
+                self._heard = time.monotonic()
+        elif error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
             _logger.info(
                 "market data can't be reached", extra={"engine": self.engine.name, "status": error.code().name}
             )
+
+
+class _Absent:
+    """Asks the data service for the engines that it does not have yet: one question for all who wait."""
+
+    def __init__(self, stub: DataServiceAsyncStub) -> None:
+        self._stub = stub
+        self._answer: asyncio.Task[frozenset[str]] | None = None
+
+    async def until_there(self, name: str) -> AsyncGenerator[None]:
+        """Yields at each sign of life of the service, and ends when the engine is there or the service is not."""
+        while True:
+            if self._answer is None or self._answer.done():
+                self._answer = asyncio.ensure_future(self._ask())
+            try:
+                engines = await asyncio.shield(self._answer)
+            except grpc.aio.AioRpcError:
+                return
+            yield
+            if name in engines:
+                return
+
+    async def close(self) -> None:
+        """Asks no more."""
+        if self._answer is not None:
+            self._answer.cancel()
+            await asyncio.gather(self._answer, return_exceptions=True)
+
+    async def _ask(self) -> frozenset[str]:
+        await asyncio.sleep(_ASK_SECONDS)
+        response = await self._stub.ListEngines(ListEnginesRequest(), timeout=_SILENCE_SECONDS_MAX)
+        return frozenset(engine.engine for engine in response.engines)
 
 
 class MarketDataLinks(Collector):
@@ -125,6 +164,7 @@ class MarketDataLinks(Collector):
         self._target = target
         self._enabled = enabled
         self._channel: grpc.aio.Channel | None = None
+        self._absent: _Absent | None = None
         self._links: dict[str, _Link] = {}
         self._watch: asyncio.Task[None] | None = None
 
@@ -137,9 +177,10 @@ class MarketDataLinks(Collector):
         self.leave(engine.name)
         if not self._enabled or not engine.settings["subscribe_market_data"]:
             return
-        if self._channel is None:
+        if self._channel is None or self._absent is None:
             self._channel = grpc.aio.insecure_channel(self._target, options=_CHANNEL_OPTIONS)
-        self._links[engine.name] = _Link(engine, DataServiceStub(self._channel))
+            self._absent = _Absent(DataServiceStub(self._channel))
+        self._links[engine.name] = _Link(engine, DataServiceStub(self._channel), self._absent)
         engine.market_data.state = MarketDataState.MARKET_DATA_STATE_STALE
 
     def leave(self, name: str) -> None:
@@ -155,9 +196,9 @@ class MarketDataLinks(Collector):
             tasks.append(self._watch)
         for task in tasks:
             task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._absent is not None:
+            await self._absent.close()
         if self._channel is not None:
             await self._channel.close()
 

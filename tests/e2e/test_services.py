@@ -77,7 +77,8 @@ def request_of(method: MethodDescriptor, **fields: object) -> bytes:
 
 def good_fields(method: MethodDescriptor) -> dict[str, object]:
     """What a request needs in order to be understood at all."""
-    good = {"key": "k", "value": {"bool_value": True}}
+    tick = {"instrument_id": "X", "price": "1", "quantity": "1"}
+    good = {"key": "k", "value": {"bool_value": True}, "tick": tick}
     return {name: value for name, value in good.items() if name in method.input_type.fields_by_name}
 
 
