@@ -34,6 +34,7 @@ TRADED_BARS = "1s"
 BATCH_SECONDS = 0.05
 REPORT_SECONDS = 10.0
 RETRY_SECONDS = 1.0
+SETTLE_SECONDS = 3.0
 
 # Small enough that entries must make room for others, and short enough that some expire first.
 CACHE_SIZE = 2_000
@@ -104,6 +105,8 @@ async def _feed(batches: AsyncIterator[TradeTickBatch], data: DataEngine, memory
         await _patiently(data.process_batch(batch))
         sent["ticks"] += len(batch)
         await _patiently(memory.keep(batch))
+    # The file has ended; the strategy is some bars behind.
+    await asyncio.sleep(SETTLE_SECONDS)
 
 
 class _Memory:
