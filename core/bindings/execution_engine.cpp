@@ -130,6 +130,17 @@ std::int64_t cancel_all_orders(BoundExecutionEngine& self, nb::handle strategy_i
   return at_length(self.engine, [&](Venue& venue) { return venue.cancel_all(strategy, CancelReason::kRequested, now); });
 }
 
+std::int64_t lapse_session(BoundExecutionEngine& self, nb::handle strategy_id) {
+  const std::string strategy(to_text(strategy_id, "strategy_id"));
+  const std::int64_t now = wall_now();
+  return at_length(self.engine, [&](Venue& venue) { return venue.cancel_all(strategy, CancelReason::kSessionLapsed, now); });
+}
+
+void reconfigure(BoundExecutionEngine& self, const GivenExecutionConfig& config) {
+  at_length(self.engine, [&](Venue& venue) { venue.reconfigure(config.config); });
+  self.config = config;
+}
+
 bool modify_order(BoundExecutionEngine& self, nb::handle order_id, nb::handle quantity, nb::handle price, nb::handle stop_price) {
   const std::string_view id = to_text(order_id, "order_id");
   Change change;
@@ -207,6 +218,8 @@ void bind_submission(nb::class_<BoundExecutionEngine>& type) {
       .def("cancel_all_orders", &cancel_all_orders, "strategy_id"_a = nb::none(),
            nb::sig("def cancel_all_orders(self, strategy_id: str | None = None) -> int"),
            "Cancels the active orders of one strategy, or of all, by priority. Returns how many.")
+      .def("lapse_session", &lapse_session, "strategy_id"_a, nb::sig("def lapse_session(self, strategy_id: str) -> int"),
+           "Cancels the strategy's active orders because its session lapsed (SESSION_LAPSED). Returns how many.")
       .def("modify_order", &modify_order, "order_id"_a, nb::kw_only(), "quantity"_a = nb::none(), "price"_a = nb::none(),
            "stop_price"_a = nb::none(),
            nb::sig("def modify_order(self, order_id: str, *, quantity: alphaforge_core.model.Quantity | int | str | float | "
@@ -246,6 +259,15 @@ void bind_market(nb::class_<BoundExecutionEngine>& type) {
            "Rejects new orders from now on; resting ones may fill, shrink and be cancelled.")
       .def("resume", [](BoundExecutionEngine& self) { promptly(self.engine, [](Venue& venue) { venue.set_halted(false); }); },
            "Accepts new orders again.")
+      .def("set_market_data_stale",
+           [](BoundExecutionEngine& self, bool is_stale) {
+             promptly(self.engine, [&](Venue& venue) { venue.set_market_data_stale(is_stale); });
+           },
+           "is_stale"_a,
+           "Says whether the source of ticks has fallen silent; what market orders do then is market_orders_while_stale.")
+      .def("reconfigure", &reconfigure, "config"_a,
+           nb::sig("def reconfigure(self, config: ExecutionEngineConfig) -> None"),
+           "Other settings from now on; orders that are there stay as they are, also beyond a limit.")
       .def_prop_ro("is_halted", [](BoundExecutionEngine& self) {
         return promptly(self.engine, [](const Venue& venue) { return venue.is_halted(); });
       }, "True when new orders are rejected.");

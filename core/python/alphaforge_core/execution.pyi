@@ -48,6 +48,11 @@ class ExecutionEngine:
         Cancels the active orders of one strategy, or of all, by priority. Returns how many.
         """
 
+    def lapse_session(self, strategy_id: str) -> int:
+        """
+        Cancels the strategy's active orders because its session lapsed (SESSION_LAPSED). Returns how many.
+        """
+
     def modify_order(self, order_id: str, *, quantity: alphaforge_core.model.Quantity | int | str | float | decimal.Decimal | None = None, price: alphaforge_core.model.Price | int | str | float | decimal.Decimal | None = None, stop_price: alphaforge_core.model.Price | int | str | float | decimal.Decimal | None = None) -> bool:
         """
         Changes an active order; `quantity` is the new total. Equal values: True, and nothing happens.
@@ -84,6 +89,16 @@ class ExecutionEngine:
 
     def resume(self) -> None:
         """Accepts new orders again."""
+
+    def set_market_data_stale(self, is_stale: bool) -> None:
+        """
+        Says whether the source of ticks has fallen silent; what market orders do then is market_orders_while_stale.
+        """
+
+    def reconfigure(self, config: ExecutionEngineConfig) -> None:
+        """
+        Other settings from now on; orders that are there stay as they are, also beyond a limit.
+        """
 
     @property
     def is_halted(self) -> bool:

@@ -38,6 +38,10 @@ class EventLog {
     if (size() > events_max_) events_.pop_front();
     return ++last_;
   }
+  void reconfigure(std::int64_t events_max) {
+    events_max_ = events_max;
+    drop_through(last_ - events_max);
+  }
   // For a restored log: the next event is the one after `sequence`.
   void start_after(std::int64_t sequence) { last_ = sequence; }
   // Drops all events up to `sequence`.

@@ -21,6 +21,12 @@ class Ledger {
   explicit Ledger(const ExecutionConfig& config)
       : final_orders_max_(config.max_final_orders), retention_ns_(config.order_retention_ns) {}
 
+  // Applies from the next forget() on.
+  void reconfigure(const ExecutionConfig& config) {
+    final_orders_max_ = config.max_final_orders;
+    retention_ns_ = config.order_retention_ns;
+  }
+
   OrderRecord* find(std::string_view order_id) const { return index_.find(order_id); }
   // The order's id must be unknown.
   OrderRecord& add(const Order& order, Instrument& instrument, Strategy& strategy, std::int64_t now_ns);

@@ -89,7 +89,7 @@ bool Venue::is_duplicate(Instrument& instrument, const Print& print) {
   const std::uint64_t fingerprint = data::fingerprint_of(
       print.trade_id, {print.price.mantissa, print.quantity.mantissa, 0, print.aggressor_side, print.ts_event, 0});
   if (instrument.seen.contains(fingerprint)) return true;
-  if (instrument.seen.size() >= static_cast<std::size_t>(config_.duplicate_window)) {
+  while (instrument.seen.size() >= static_cast<std::size_t>(config_.duplicate_window)) {
     instrument.seen.pop_oldest();
     duplicates_.removed(instrument.index, 1, false);
   }

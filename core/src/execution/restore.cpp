@@ -127,11 +127,7 @@ void Venue::restore_instruments(SnapshotReader& in) {
   }
   for (std::int64_t rest = in.count(); rest > 0; --rest)
     read_instrument(in, add_unlisted_instrument(in.text(kInstrumentIdBytesMax)));
-  // The windows' budget lets the instrument go first whose last id is the oldest.
-  std::vector<Instrument*> by_age = instruments_by_index_;
-  std::ranges::sort(by_age, {}, &Instrument::last_id_at);
-  for (const Instrument* instrument : by_age)
-    for (std::size_t i = 0; i < instrument->seen.size(); ++i) duplicates_.added(instrument->index);
+  count_duplicates();
 }
 
 void Venue::restore_strategies(SnapshotReader& in) {

@@ -14,6 +14,23 @@ Venue::Venue(const ExecutionConfig& config)
   check_config(config);
 }
 
+void Venue::reconfigure(const ExecutionConfig& config) {
+  check_config(config);
+  config_ = config;
+  ledger_.reconfigure(config);
+  events_.reconfigure(config.max_events);
+  count_duplicates();
+}
+
+// Begins the budget of the duplicate windows anew: the instrument goes first whose last id is the oldest.
+void Venue::count_duplicates() {
+  duplicates_ = data::DuplicateBudget(static_cast<std::uint64_t>(config_.max_duplicate_entries));
+  std::vector<Instrument*> by_age = instruments_by_index_;
+  std::ranges::sort(by_age, {}, &Instrument::last_id_at);
+  for (const Instrument* instrument : by_age)
+    for (std::size_t i = 0; i < instrument->seen.size(); ++i) duplicates_.added(instrument->index);
+}
+
 Instrument* Venue::find_instrument(std::string_view id) const {
   const auto found = instruments_.find(id);
   return found == instruments_.end() ? nullptr : found->second.get();

@@ -94,6 +94,8 @@ class Venue {
   BatchResult process(const TradeTickBatch& batch, std::int64_t now_ns);
   // Moves market time of all instruments; never back. Throws InvalidArgument TIME_OUT_OF_RANGE.
   void advance_time(std::int64_t market_time, std::int64_t now_ns);
+  // Other settings from now on; orders that are there stay as they are, also beyond a limit. Throws as the constructor does.
+  void reconfigure(const ExecutionConfig& config);
   // Halted, it rejects new orders; resting ones may fill, shrink and be cancelled.
   void set_halted(bool halted) { halted_ = halted; }
   bool is_halted() const { return halted_; }
@@ -138,6 +140,7 @@ class Venue {
   void restore_strategies(SnapshotReader& in);
   OrdersByNumber restore_orders(SnapshotReader& in);
   void restore_fills_and_events(SnapshotReader& in, const OrdersByNumber& orders);
+  void count_duplicates();
   void restore_queues(const OrdersByNumber& orders);
 
   // venue.cpp: bookkeeping

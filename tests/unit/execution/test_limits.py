@@ -127,7 +127,33 @@ def test_a_halt_is_seen() -> None:
 
 
 def test_market_orders_are_rejected_while_stale_if_so_set() -> None:
-    assert Venue(market_orders_while_stale="reject").play("a: market BUY 1 GTC") == ["a Submitted"]
+    venue = Venue(market_orders_while_stale="reject")
+    venue.submit("a: market BUY 1 GTC")
+    venue.engine.set_market_data_stale(True)
+    venue.submit("b: market BUY 1 GTC", "c: limit BUY 1 @ 9 GTC")
+    venue.engine.set_market_data_stale(False)
+    venue.submit("d: market BUY 1 GTC")
+    assert venue.log() == ["a Submitted", "b Rejected MARKET_DATA_STALE", "c Submitted", "d Submitted"]
+
+
+def test_a_lapsed_session_cancels_the_orders_of_its_strategy() -> None:
+    venue = Venue()
+    venue.submit("a: limit BUY 1 @ 9 GTC s", "b: limit BUY 1 @ 9 GTC t")
+    assert venue.engine.lapse_session("s") == 1
+    assert venue.log() == ["a Submitted", "b Submitted", "a Cancelled SESSION_LAPSED"]
+
+
+def test_other_settings_leave_orders_as_they_are() -> None:
+    venue = Venue(fill_on="next", max_events=10)
+    venue.play("tick 10 x 1 | a: limit BUY 1 @ 10 GTC | b: limit BUY 1 @ 9 GTC")
+    venue.engine.reconfigure(ExecutionEngineConfig(max_open_orders=1, max_events=3))
+    assert venue.engine.config == ExecutionEngineConfig(max_open_orders=1, max_events=3)
+    assert venue.play("c: market BUY 1 GTC | tick 8 x 5") == [
+        "c Rejected OPEN_ORDERS_LIMIT",
+        "a Filled 1 @ 8.00 Taker",
+        "b Filled 1 @ 8.00 Taker",
+    ]
+    assert venue.engine.first_event_sequence == 3
 
 
 @pytest.mark.parametrize(

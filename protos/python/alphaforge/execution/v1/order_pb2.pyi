@@ -273,6 +273,8 @@ class _OrderCancelReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Ord
     """Its strategy's session ended without being closed and the grace period passed. Example: the strategy's host lost
     power.
     """
+    ORDER_CANCEL_REASON_VALUE_OVERFLOW: _OrderCancelReason.ValueType  # 7
+    """The value of a fill, or a sum with it, does not fit 128 bits at 18 places. Example: a second market BUY 1.8e10 @ 9e9."""
 
 class OrderCancelReason(_OrderCancelReason, metaclass=_OrderCancelReasonEnumTypeWrapper):
     """Why an order ended without being filled in full."""
@@ -301,6 +303,8 @@ ORDER_CANCEL_REASON_SESSION_LAPSED: OrderCancelReason.ValueType  # 6
 """Its strategy's session ended without being closed and the grace period passed. Example: the strategy's host lost
 power.
 """
+ORDER_CANCEL_REASON_VALUE_OVERFLOW: OrderCancelReason.ValueType  # 7
+"""The value of a fill, or a sum with it, does not fit 128 bits at 18 places. Example: a second market BUY 1.8e10 @ 9e9."""
 Global___OrderCancelReason: _TypeAlias = OrderCancelReason  # noqa: Y015
 
 @_typing.final
@@ -428,7 +432,7 @@ class Order(_message.Message):
     filled_quantity: _builtins.str
     """The sum of its fills."""
     leaves_quantity: _builtins.str
-    """What is still to fill, 0 once it is final: quantity - filled_quantity while active."""
+    """quantity - filled_quantity: what is still to fill, or what a final order will never fill."""
     avg_fill_price: _builtins.str
     """Value over quantity of its fills, rounded half to even at 9 places. Absent without fills."""
     commission: _builtins.str
