@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -11,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -19,8 +21,11 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 from alphaforge.data.v1 import data_service_pb2_grpc, engines_pb2
+from alphaforge_client.cache import GenericCache
 from alphaforge_client.data import DataEngine
 from alphaforge_client.errors import InvalidArgument
+from alphaforge_client.execution import ExecutionEngine, Order, OrderSide, OrderStatus, TimeInForce
+from alphaforge_client.model import Price, Quantity, TradeTick
 
 from tests.support.tape import BTCUSDT, REAL_TRADES, SPY, real_trades
 
@@ -77,15 +82,20 @@ class Up:
         self.process.send_signal(number)
         return self.process.wait(60)
 
-    def run(self, *words: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+    def start(self, *words: str) -> subprocess.Popen[str]:
         """Another verb, against these services."""
         targets = {f"ALPHAFORGE_{n.upper()}_TARGET": f"127.0.0.1:{self.port_base + i}" for i, n in enumerate(NOUNS, 1)}
-        done = subprocess.run(
+        return subprocess.Popen(
             [sys.executable, "-m", "alphaforge_cli", *words],
-            capture_output=True, text=True, timeout=120, env=self.environment | targets,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.environment | targets,
         )  # fmt: skip
-        assert done.returncode == status, done.stdout + done.stderr
-        return done
+
+    def run(self, *words: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+        """Another verb until it ends, with that status."""
+        process = self.start(*words)
+        stdout, stderr = process.communicate(timeout=120)
+        assert process.returncode == status, stdout + stderr
+        return subprocess.CompletedProcess(words, status, stdout, stderr)
 
 
 @pytest.fixture(scope="module")
@@ -207,6 +217,66 @@ def test_a_replay_at_the_markets_pace_takes_as_long_as_the_market_did(up: Up, tm
     assert time.monotonic() - began >= 1.0
     assert up.run("replay", path).stdout == paced
     assert "--speed" in up.run("replay", path, "--speed", "fast", status=2).stderr
+
+
+def test_orders_can_be_seen_followed_and_cancelled(up: Up) -> None:
+    target = f"127.0.0.1:{up.port_base + 3}"
+    follow = ("orders", "--engine", "desk", "--follow", "--strategy", "s1")
+    with ExecutionEngine(name="desk", target=target) as venue:
+        rest = TimeInForce.GoodTillCancel
+        venue.process_trade_tick(TradeTick("X", Price(100), Quantity(5), "BUY", "", 10**18, 10**18))
+        venue.submit_order(Order.market("X", OrderSide.Buy, 2, "s1", order_id="taken"))
+        venue.submit_order(Order.limit("X", OrderSide.Sell, 1.5, 12345.5, rest, "s1", order_id="resting"))
+        venue.submit_order(Order.limit("X", OrderSide.Sell, 1, 120, rest, "s2", order_id="other"))
+        shown = up.run("orders", "--engine", "desk", "--strategy", "s1").stdout
+        assert re.search(r"resting +│ s1 +│ X +│ Sell +│ Limit +│ GoodTillCancel +│ Submitted", shown)
+        assert "12,345.5" in shown
+        assert "taken" not in shown
+        assert "taken" in up.run("orders", "--engine", "desk", "--all").stdout
+        assert re.search(r"s1 +│ X +│ +2 │ +100 │", up.run("positions", "--engine", "desk").stdout)
+
+        following = up.start(*follow)
+        assert following.stdout is not None
+        while "└" not in following.stdout.readline():
+            pass
+        time.sleep(1)
+        assert up.run("cancel", "resting", "--engine", "desk").stdout == "resting cancelled\n"
+        assert " s1 X resting Cancelled " in following.stdout.readline()
+        following.send_signal(signal.SIGINT)
+        _, said = following.communicate(timeout=30)
+        assert following.returncode == 0, said
+
+        assert up.run("cancel", "resting", "--engine", "desk", status=1).stdout == "resting is not active\n"
+        assert up.run("cancel", "--all", "--engine", "desk").stdout == "1 orders cancelled\n"
+        assert "--strategy" in up.run("cancel", status=2).stderr
+
+
+def test_a_halt_rejects_orders_until_it_is_lifted(up: Up) -> None:
+    with ExecutionEngine(name="halted", target=f"127.0.0.1:{up.port_base + 3}") as venue:
+        for verb, status in (("halt", OrderStatus.Rejected), ("resume", OrderStatus.Submitted)):
+            up.run(verb, "--engine", "halted")
+            order = venue.get_order(venue.submit_order(Order.market("X", OrderSide.Buy, 1, "s")))
+            assert order is not None
+            assert order.status is status
+
+
+def test_entries_of_the_cache_by_hand(up: Up) -> None:
+    place = ("--name", "by-hand")
+    up.run("cache", "put", "a/1", '{"theme": "dark", "sizes": [1, 2.5, null, true]}', *place)
+    up.run("cache", "put", "a/2", '"é"', "--ttl", "60", *place)
+    assert up.run("cache", "get", "a/1", *place).stdout == '{"theme": "dark", "sizes": [1, 2.5, null, true]}\n'
+    assert up.run("cache", "get", "a/2", *place).stdout == '"é"\n'
+    assert sorted(up.run("cache", "keys", "a/", *place).stdout.split()) == ["a/1", "a/2"]
+    assert "hit_ratio" in up.run("cache", "stats", *place).stdout
+    with GenericCache(name="by-hand", target=f"127.0.0.1:{up.port_base + 1}") as cache:
+        cache.put("typed", {"d": Decimal("1.50"), 7: b"\x00", "t": (date(2024, 8, 8), {1})})
+    assert json.loads(up.run("cache", "get", "typed", *place).stdout) == {
+        "d": "1.50", "7": "AA==", "t": ["2024-08-08", [1]],
+    }  # fmt: skip
+    assert up.run("cache", "delete", "a/1", "none", *place).stdout == "1 deleted\n"
+    assert up.run("cache", "get", "a/1", *place, status=1).stdout == ""
+    assert up.run("cache", "delete", "a/1", *place, status=1).stdout == "0 deleted\n"
+    assert "no JSON" in up.run("cache", "put", "a", "text", *place, status=2).stderr
 
 
 def test_what_can_not_be_reached_is_one_line_and_status_1(up: Up, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The verbs of the `alphaforge` command; each lives in the module of its name."""
+"""The verbs of the `alphaforge` command; each lives in the module of its name or of its noun."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import typer
 from alphaforge_core.errors import AlphaForgeError
 from rich.console import Console
 
+from alphaforge_cli import cache
 from alphaforge_cli.demo import demo
+from alphaforge_cli.orders import cancel, halt, orders, positions, resume
 from alphaforge_cli.ping import ping
 from alphaforge_cli.replay import replay
 from alphaforge_cli.stats import stats
@@ -25,8 +27,9 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for verb in (up, replay, stats, top, ping, demo):
+for verb in (up, replay, stats, top, ping, demo, orders, positions, cancel, halt, resume):
     app.command()(verb)
+app.add_typer(cache.app, name="cache")
 
 
 @app.command("version")

@@ -10,7 +10,7 @@ from alphaforge_client.data import DataEngine
 from alphaforge_client.execution import ExecutionEngine
 from alphaforge_core.errors import AlphaForgeError
 
-from alphaforge_cli.tables import output, table
+from alphaforge_cli.tables import counters_table, output
 
 __all__ = ["stats"]
 
@@ -23,7 +23,6 @@ def stats(
     console = output()
     failed = False
     for noun, kind in (("cache", GenericCache), ("data", DataEngine), ("execution", ExecutionEngine)):
-        counters = table(f"{noun} ({engine or 'default'})", ("statistic",), ("value",))
         try:
             with kind(name=engine or "default", timeout=timeout) as opened:
                 values = opened.statistics().as_dict()
@@ -31,7 +30,5 @@ def stats(
             failed = True
             console.print(f"{noun}: {error} ({error.reason})", style="red", markup=False, soft_wrap=True)
             continue
-        for name, value in values.items():
-            counters.add_row(name, f"{value:,.6g}" if isinstance(value, float) else f"{value:,}")
-        console.print(counters)
+        console.print(counters_table(f"{noun} ({engine or 'default'})", values))
     raise typer.Exit(1 if failed else 0)

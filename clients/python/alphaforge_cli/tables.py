@@ -10,7 +10,7 @@ from alphaforge_core.model import Bar
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["bars_table", "moment", "output", "table", "totals_table"]
+__all__ = ["bars_table", "counters_table", "moment", "output", "table", "totals_table"]
 
 # Where the output is no terminal: no cell is broken, so that programs can read it too.
 _PIPE_COLUMNS = 1000
@@ -36,6 +36,14 @@ def moment(ts_ns: int) -> str:
     """A time in nanoseconds since the Unix epoch as UTC text, to the millisecond."""
     seconds = datetime.fromtimestamp(ts_ns // 1_000_000_000, UTC)
     return f"{seconds:%Y-%m-%d %H:%M:%S}.{ts_ns // 1_000_000 % 1000:03}"
+
+
+def counters_table(title: str, counters: Mapping[str, int | float]) -> Table:
+    """Statistics by name."""
+    made = table(title, ("statistic",), ("value",))
+    for name, value in counters.items():
+        made.add_row(name, f"{value:,.6g}" if isinstance(value, float) else f"{value:,}")
+    return made
 
 
 def bars_table(bar_type: str, closed: Iterable[Bar], unfinished: Iterable[Bar]) -> Table:
