@@ -53,7 +53,7 @@ def convert(source: Path) -> str:
     text = HEADER.format(name=source.name) + text
     # Renamed imports sort differently, and shorter lines may join.
     for command in (["check", "--quiet", "--select=I", "--fix"], ["format"]):
-        arguments = ["ruff", *command, "--stdin-filename", str(TARGET / source.name), "-"]
+        arguments = [sys.executable, "-m", "ruff", *command, "--stdin-filename", str(TARGET / source.name), "-"]
         text = subprocess.run(arguments, cwd=ROOT, input=text, capture_output=True, text=True, check=True).stdout
     return text
 

@@ -137,6 +137,8 @@ IN_PROCESS_ONLY: dict[str, set[str]] = {
         "first_event_sequence",
         "is_halted",
         "last_event_sequence",
+        "restore",
+        "snapshot",
         "submit_order_wire",
         "submit_orders_wire",
     },
