@@ -174,6 +174,28 @@ def test_parquet_replays_as_the_csv_it_was_made_from(up: Up, tmp_path: Path) -> 
     assert up.run("replay", str(parquet), "--bars", "1min,7tick").stdout == replayed
 
 
+def test_what_was_recorded_replays_to_the_same_bars(up: Up, tmp_path: Path) -> None:
+    day = 86_400 * 10**9
+    rows = [f"X,{i},{day - 10**9 + i * 10**7},{i},5.{i},0.{i},BUY" for i in range(1, 200)]
+    rows.insert(150, f"X,late,{day - 1},7,4.5,2,SELL")
+    path = trades_csv(tmp_path, *rows)
+    recording = up.start("record", str(tmp_path / "kept"), "--engine", "recorded")
+    assert recording.stdout is not None
+    assert recording.stdout.readline() == "recording\n"
+    time.sleep(1)
+    bars = ("--bars", "1min,7tick,3volume")
+    live = up.run("replay", path, "--engine", "recorded", *bars)
+    time.sleep(1)
+    recording.send_signal(signal.SIGTERM)
+    said = "".join(recording.communicate(timeout=60))
+    assert recording.returncode == 0, said
+    assert said.startswith("200 trades")
+    assert [path.name for path in sorted((tmp_path / "kept").iterdir())] == [
+        "trades-000001-19700101.parquet", "trades-000002-19700102.parquet",
+    ]  # fmt: skip
+    assert up.run("replay", str(tmp_path / "kept"), *bars).stdout == live.stdout
+
+
 def test_columns_of_other_names_and_times_in_other_units(up: Up, tmp_path: Path) -> None:
     path = trades_csv(tmp_path, "1723075200000,61000.5,2", "1723075260000,61001,1", header="T,p,q")
     columns = ("--column", "ts_event=T", "--column", "price=p", "--column", "quantity=q")

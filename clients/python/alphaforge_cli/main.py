@@ -13,6 +13,7 @@ from alphaforge_cli import cache
 from alphaforge_cli.demo import demo
 from alphaforge_cli.orders import cancel, halt, orders, positions, resume
 from alphaforge_cli.ping import ping
+from alphaforge_cli.record import record
 from alphaforge_cli.replay import replay
 from alphaforge_cli.stats import stats
 from alphaforge_cli.top import top
@@ -27,7 +28,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for verb in (up, replay, stats, top, ping, demo, orders, positions, cancel, halt, resume):
+for verb in (up, replay, record, stats, top, ping, demo, orders, positions, cancel, halt, resume):
     app.command()(verb)
 app.add_typer(cache.app, name="cache")
 

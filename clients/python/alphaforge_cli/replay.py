@@ -49,7 +49,9 @@ class BarTotals:
 
 
 def replay(
-    file: Annotated[Path, typer.Argument(help="Trades: .csv, .csv.gz or .parquet.", exists=True, dir_okay=False)],
+    file: Annotated[
+        Path, typer.Argument(help="Trades: .csv, .csv.gz or .parquet, or a folder that was recorded.", exists=True)
+    ],
     instrument: Annotated[
         str | None, typer.Option(help="Names the instrument of a file without that column; else selects its rows.")
     ] = None,
@@ -77,7 +79,8 @@ def replay(
         raise typer.BadParameter("--reset empties a named engine; name it by --engine")
     multiple = speed_multiple(speed)
     bar_types = list(dict.fromkeys(str(BarType(text.strip())) for text in bars.split(",")))
-    trades = TradeFile(file, _columns(column or []), instrument, limit, strict, time_unit)
+    columns = _columns(column or [])
+    files = [TradeFile(path, columns, instrument, None, strict, time_unit) for path in _paths(file)]
     name = engine or f"replay-{uuid.uuid4().hex[:12]}"
     # Not the engine's own context manager: that would stop an engine which others use.
     config = DataEngineConfig(bar_types=bar_types)
@@ -85,7 +88,7 @@ def replay(
         try:
             if reset:
                 data.reset()
-            _run(_Feed(data, {name: BarTotals(show) for name in bar_types}), trades, multiple)
+            _run(_Feed(data, {name: BarTotals(show) for name in bar_types}), files, limit, multiple)
         finally:
             if engine is None:
                 data.drop()
@@ -127,18 +130,19 @@ class _Feed:
         ]
 
 
-def _run(feed: _Feed, trades: TradeFile, multiple: float | None) -> None:
+def _run(feed: _Feed, files: list[TradeFile], limit: int | None, multiple: float | None) -> None:
     duplicates_before = feed.data.statistics().duplicate_ticks
     started = time.perf_counter()
     try:
-        for block in _with_progress(trades, multiple):
+        for block in _with_progress(files, limit, multiple):
             feed.send(block.batch)
         seconds = time.perf_counter() - started
         feed.left_out["DUPLICATE"] = feed.data.statistics().duplicate_ticks - duplicates_before
         _print_bars(feed.totals, feed.open_bars())
         _report_ticks(feed.sent, feed.left_out, seconds)
     finally:
-        _report_bad_rows(trades)
+        for trades in files:
+            _report_bad_rows(trades)
 
 
 def _print_bars(totals: dict[str, BarTotals], open_bars: list[Bar]) -> None:
@@ -162,13 +166,23 @@ def _report_ticks(sent: int, left_out: Counter[str], seconds: float) -> None:
     ERRORS.print(f"{sent:,} ticks in {seconds:.2f} s, {sent / max(seconds, 1e-9):,.0f} ticks/s")
 
 
-def _with_progress(trades: TradeFile, multiple: float | None) -> Iterator[TradeBlock]:
+def _with_progress(files: list[TradeFile], limit: int | None, multiple: float | None) -> Iterator[TradeBlock]:
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=ERRORS, transient=True) as progress:
-        task = progress.add_task(trades.path.name, total=1.0)
-        for block in trades.blocks() if multiple is None else paced(trades.blocks(), multiple):
-            yield block
-            progress.update(task, completed=trades.fraction_read)
+        task = progress.add_task("", total=len(files))
+
+        def blocks() -> Iterator[TradeBlock]:
+            left = limit
+            for number, trades in enumerate(files):
+                trades.limit = left
+                for block in trades.blocks():
+                    progress.update(task, description=trades.path.name, completed=number + trades.fraction_read)
+                    yield block
+                left = None if left is None else left - trades.rows
+                if left == 0:
+                    return
+
+        yield from blocks() if multiple is None else paced(blocks(), multiple)
 
 
 def paced(blocks: Iterator[TradeBlock], multiple: float) -> Iterator[TradeBlock]:
@@ -201,6 +215,14 @@ def speed_multiple(speed: str) -> float | None:
     if not 0 < multiple < 1e6:
         raise typer.BadParameter(f"--speed {speed!r}: max, or a multiple such as 1x or 10x")
     return multiple
+
+
+def _paths(given: Path) -> list[Path]:
+    """The file, or those of a recorded folder in their order."""
+    paths = sorted(given.glob("*.parquet")) if given.is_dir() else [given]
+    if not paths:
+        raise typer.BadParameter(f"no .parquet files in the folder {given}")
+    return paths
 
 
 def _columns(given: list[str]) -> Columns:

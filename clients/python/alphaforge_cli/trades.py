@@ -89,6 +89,7 @@ class TradeFile:
     time_unit: TimeUnit = "ns"
     bad_row_count: int = 0
     bad_rows: list[BadRow] = field(default_factory=list)
+    rows: int = 0
     fraction_read: float = 0.0
     _ragged: list[BadRow] = field(default_factory=list, repr=False)
 
@@ -105,6 +106,7 @@ class TradeFile:
             if left is not None:
                 rows, lines = rows.slice(0, left), lines[:left]
                 left -= len(rows)
+            self.rows += len(rows)
             block = self._good(rows, lines) if len(rows) else None
             self._count_ragged(int(lines[-1] if left == 0 else read_lines[-1]))
             self._stop_if_strict()
