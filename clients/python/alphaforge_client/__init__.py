@@ -5,14 +5,19 @@ The classes of `alphaforge_client.cache`, `.data` and `.execution` block; those 
 
 import os
 
-# Both are read when grpc is first imported; what the user has set stays. Its event engine adds about 30 % to the
-# latency of a call; the services set the same.
-os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_client,-event_engine_listener")
+# How grpc is to run in this process: read when it is first imported, so import this package before it; what the user
+# has set stays. Its event engine adds about 30 % to the latency of a call. Fork support lets a forked child make calls
+# of its own. It logs the loss of a connection, which is an error of a call here and nothing else.
+_SETTINGS = {
+    "GRPC_EXPERIMENTS": "-event_engine_client,-event_engine_listener",
+    "GRPC_ENABLE_FORK_SUPPORT": "1",
+    "GRPC_VERBOSITY": "NONE",
+}
+_ours = {name: value for name, value in _SETTINGS.items() if name not in os.environ}
+os.environ.update(_ours)
 
-# Polling without epoll lets a process fork while other threads call: an epoll set is shared with the child, whose calls
-# would take the parent's events. It is not for the programs that this one may start, such as the services.
-if "GRPC_POLL_STRATEGY" not in os.environ:
-    os.environ["GRPC_POLL_STRATEGY"] = "poll"
-    import grpc as grpc
+import grpc as grpc  # noqa: E402  # after its settings
 
-    del os.environ["GRPC_POLL_STRATEGY"]
+# They are not for the programs that this one may start, such as the services.
+for _name in _ours:
+    del os.environ[_name]

@@ -21,8 +21,8 @@ CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
     # The limit that the services set for what they receive; a larger request is refused here and not sent in vain.
     ("grpc.max_send_message_length", _MESSAGE_BYTES_MAX),
     ("grpc.max_receive_message_length", _MESSAGE_BYTES_MAX),
-    # A restarted service is found within about a second. The second option is, in spite of its name, how long one attempt
-    # to connect may take: too short, and a busy machine looks like a dead service.
+    # A restarted service is found within about a second. The second option is, in spite of its name, how long one
+    # attempt to connect may take: too short, and a busy machine looks like a dead service.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 2000),
     ("grpc.max_reconnect_backoff_ms", 1000),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections.abc import Callable
+from threading import get_ident
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -21,7 +23,8 @@ __all__ = ["CALL_FAILED", "Channel", "Mutex", "ResponseStream", "UnaryCall", "be
 # What a call may raise; ValueError is what grpc raises on a channel that is closed.
 CALL_FAILED = (grpc.RpcError, ValueError)
 
-UnaryCall: TypeAlias = Callable[..., bytes]
+# The answer to a request, within so many seconds.
+UnaryCall: TypeAlias = Callable[[bytes, float], bytes]
 
 _process = object()
 
@@ -54,21 +57,31 @@ class Channel:
     """One connection, bytes in and bytes out."""
 
     def __init__(self, endpoint: Endpoint) -> None:
-        if endpoint.credentials is None:
-            self._channel = grpc.insecure_channel(endpoint.target, CHANNEL_OPTIONS)
-        else:
-            self._channel = grpc.secure_channel(endpoint.target, endpoint.credentials, CHANNEL_OPTIONS)
+        with _gate:
+            if endpoint.credentials is None:
+                self._channel = grpc.insecure_channel(endpoint.target, CHANNEL_OPTIONS)
+            else:
+                self._channel = grpc.secure_channel(endpoint.target, endpoint.credentials, CHANNEL_OPTIONS)
+        _watch_forks()
 
     def unary(self, path: str) -> UnaryCall:
-        call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(path)
-        return traced(call, path)
+        bare: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(path)
+        call = traced(bare, path)
+
+        def send(request: bytes, timeout: float) -> bytes:
+            with _gate:
+                return call(request, timeout=timeout)
+
+        return send
 
     def stream(self, path: str, request: bytes) -> ResponseStream:
         call: grpc.UnaryStreamMultiCallable[bytes, bytes] = self._channel.unary_stream(path)
-        return ResponseStream(call(request))
+        with _gate:
+            return ResponseStream(call(request))
 
     def close(self) -> None:
-        self._channel.close()
+        with _gate:
+            self._channel.close()
 
 
 class ResponseStream:
@@ -77,33 +90,96 @@ class ResponseStream:
     def __init__(self, call: _CallIterator[bytes]) -> None:
         self._call = call
         self._reading_until: float | None = None
-        self._silent = False
+        self._is_silent = False
+        self._is_lost = False
+        self._ended = threading.Event()
+        if not call.add_callback(self._ended.set):
+            self._ended.set()
+        _streams.add(self)
 
     def read(self, timeout: float) -> bytes | None:
         """The next message; None when the stream has ended. Raises TimeoutError after `timeout` seconds without one."""
         self._reading_until = monotonic() + timeout
-        _watchdog.watch(self)
+        _watchdog.start()
         try:
-            return next(self._call)
+            with _gate:
+                return None if self._is_lost else next(self._call)
         except StopIteration:
             return None
         except grpc.RpcError:
-            if self._silent:
+            if self._is_lost:
+                return None
+            if self._is_silent:
                 raise TimeoutError from None
             raise
         finally:
             self._reading_until = None
 
     def cancel(self) -> None:
-        _watchdog.forget(self)
-        self._call.cancel()
+        _streams.discard(self)
+        with _gate:
+            self._call.cancel()
 
     def cancel_if_silent(self, now: float) -> None:
         """Ends a read that has waited for longer than it wanted to; called by the watchdog's thread."""
         until = self._reading_until
         if until is not None and now > until:
-            self._silent = True
-            self._call.cancel()
+            self._is_silent = True
+            with _gate:
+                self._call.cancel()
+
+    def lose(self) -> None:
+        """Ends the stream as a lost connection does, for a fork: its reader subscribes again, and so may the child."""
+        self._is_lost = True
+        self._call.cancel()
+
+    def await_end(self, timeout: float) -> None:
+        """Returns when grpc has nothing more to do for the stream."""
+        self._ended.wait(timeout)
+
+
+class _ForkGate:
+    """Keeps all threads out of grpc while the process forks.
+
+    The child has only the thread that forked; what others held or waited for inside of grpc would stay so for ever, and
+    its first call would hang. Calls under way are awaited, which their deadlines bound; new ones wait for the fork.
+    """
+
+    _SECONDS_MAX = 30.0
+
+    def __init__(self) -> None:
+        self._inside: set[int] = set()
+        self._passage = threading.Lock()
+        self._is_shut = False
+
+    def __enter__(self) -> None:
+        # Entered first and looked second: so either the fork sees this thread, or this thread sees the fork.
+        self._inside.add(get_ident())
+        while self._is_shut:
+            self._inside.discard(get_ident())
+            with self._passage:
+                self._inside.add(get_ident())
+
+    def __exit__(self, *_: object) -> None:
+        self._inside.discard(get_ident())
+
+    def shut(self) -> None:
+        """Before a fork: waits until all others are out."""
+        self._passage.acquire()
+        self._is_shut = True
+        ends = monotonic() + self._SECONDS_MAX
+        streams = tuple(_streams)
+        for stream in streams:
+            stream.lose()
+        for stream in streams:
+            stream.await_end(max(0.0, ends - monotonic()))
+        while self._inside - {get_ident()} and monotonic() < ends:
+            sleep(0.0005)
+
+    def reopen(self) -> None:
+        """In the parent, after a fork."""
+        self._is_shut = False
+        self._passage.release()
 
 
 class _Watchdog:
@@ -113,44 +189,54 @@ class _Watchdog:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._streams: set[ResponseStream] = set()
         self._thread: threading.Thread | None = None
 
-    def watch(self, stream: ResponseStream) -> None:
-        if stream in self._streams:
+    def start(self) -> None:
+        """Sees to it that the thread runs; it ends when there is no stream left."""
+        if self._thread is not None:
             return
         with self._lock:
-            self._streams.add(stream)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="alphaforge-watchdog", daemon=True)
                 self._thread.start()
-
-    def forget(self, stream: ResponseStream) -> None:
-        with self._lock:
-            self._streams.discard(stream)
 
     def _run(self) -> None:
         while True:
             sleep(self._INTERVAL_SECONDS)
             with self._lock:
-                if not self._streams:
+                streams = tuple(_streams)
+                if not streams:
                     self._thread = None
                     return
-                streams = tuple(self._streams)
             now = monotonic()
             for stream in streams:
                 stream.cancel_if_silent(now)
 
 
+_streams: weakref.WeakSet[ResponseStream] = weakref.WeakSet()
+_gate = _ForkGate()
 _watchdog = _Watchdog()
 
 
 def _start_anew_in_child() -> None:
     """The threads and the connections of the parent do not exist in a forked child; its locks may be held for ever."""
-    global _process, _watchdog
+    global _process, _streams, _gate, _watchdog
     _process = object()
+    _streams = weakref.WeakSet()
+    _gate = _ForkGate()
     _watchdog = _Watchdog()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_start_anew_in_child)
+_registration = threading.Lock()
+
+
+def _watch_forks() -> None:
+    """To be called when there is a channel: by then grpc has registered its own functions.
+
+    Those before a fork run in reverse order, so that threads can still get out of grpc while the gate waits for them.
+    """
+    # Taken once and never given back.
+    if _registration.acquire(blocking=False) and hasattr(os, "register_at_fork"):
+        os.register_at_fork(
+            before=lambda: _gate.shut(), after_in_parent=lambda: _gate.reopen(), after_in_child=_start_anew_in_child
+        )

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 import threading
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
+import grpc
 import pytest
 from alphaforge_client import aio, errors
 from alphaforge_client._connection import Connection, Opening
@@ -202,6 +207,23 @@ def test_closing_ends_a_call_under_way(server: Server) -> None:
 def test_a_timeout_must_be_finite_and_above_zero(server: Server, timeout: float) -> None:
     with pytest.raises(ValueError, match="timeout"):
         connect(server, timeout=timeout)
+
+
+def test_forked_children_call_and_follow_on_their_own_while_threads_of_the_parent_do(server: Server) -> None:
+    def numbers(request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
+        number = int(request or b"0")
+        while context.is_active():
+            number += 1
+            yield b"%d" % number
+            time.sleep(0.01)
+
+    server.calls = {"Open": lambda *_: b"7", "Peer": lambda _, context: context.peer().encode()}
+    server.streams = {"Numbers": numbers}
+    server.start()
+    # In a process of its own: grpc is set up for it when alphaforge_client is imported before it.
+    script = [sys.executable, Path(__file__).with_name("fork_while_calling.py"), server.target]
+    run = subprocess.run(script, capture_output=True, text=True, timeout=100, check=False)
+    assert run.returncode == 0, run.stderr
 
 
 def test_endpoints_are_the_argument_then_the_environment_then_the_default(monkeypatch: pytest.MonkeyPatch) -> None:

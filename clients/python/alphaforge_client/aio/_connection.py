@@ -83,7 +83,7 @@ class Connection:
                 session = self._current_session()
                 header = session.header or await self._open(session, attempts)
                 call = session.calls.get(method) or self._unary(session, method)
-                return await call(header + body, timeout=attempts.remaining())
+                return await call(header + body, attempts.remaining())
             except CALL_FAILED as error:
                 problem = self.explained(error, method, attempts.count)
             if problem.reason == "EPOCH_CHANGED":
@@ -101,7 +101,7 @@ class Connection:
             try:
                 session = self._current_session()
                 call = session.calls.get(method) or self._unary(session, method)
-                return await call(request, timeout=attempts.remaining())
+                return await call(request, attempts.remaining())
             except CALL_FAILED as error:
                 problem = self.explained(error, method, attempts.count)
             await sleep(attempts.pause_after(problem))
@@ -172,9 +172,7 @@ class Connection:
         try:
             # Others may have waited here for the one that opens.
             if session.header is None:
-                answer = await self._unary(session, self._opening.method)(
-                    self._opening.request, timeout=attempts.remaining()
-                )
+                answer = await self._unary(session, self._opening.method)(self._opening.request, attempts.remaining())
                 session.epoch = self._opening.epoch(answer)
                 session.header = self._opening.header(session.epoch)
             return session.header

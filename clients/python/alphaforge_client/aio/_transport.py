@@ -21,7 +21,8 @@ __all__ = ["CALL_FAILED", "Channel", "Mutex", "ResponseStream", "UnaryCall", "be
 # What a call may raise. On a channel that was closed grpc raises UsageError, in calls under way CancelledError.
 CALL_FAILED = (grpc.RpcError, aio.UsageError, asyncio.CancelledError)
 
-UnaryCall: TypeAlias = Callable[..., Awaitable[bytes]]
+# The answer to a request, within so many seconds.
+UnaryCall: TypeAlias = Callable[[bytes, float], Awaitable[bytes]]
 
 
 def scope() -> object:
@@ -65,8 +66,9 @@ class Channel:
             self._channel = aio.secure_channel(endpoint.target, endpoint.credentials, CHANNEL_OPTIONS)
 
     def unary(self, path: str) -> UnaryCall:
-        call: UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(path)
-        return traced_async(call, path)
+        bare: UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(path)
+        call = traced_async(bare, path)
+        return lambda request, timeout: call(request, timeout=timeout)
 
     def stream(self, path: str, request: bytes) -> ResponseStream:
         call: UnaryStreamMultiCallable[bytes, bytes] = self._channel.unary_stream(path)
