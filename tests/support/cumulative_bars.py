@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from decimal import Decimal
+from functools import cache
 from itertools import accumulate, pairwise
 from operator import mul
 from typing import Any, NamedTuple
@@ -27,6 +28,7 @@ class Trades(NamedTuple):
     side: list[str]
 
 
+@cache
 def nanos(text: str) -> int:
     return int(Decimal(text).scaleb(9))
 
@@ -107,28 +109,25 @@ def dollar_bars(trades: Trades, step: str) -> list[dict[str, Any]]:
 def time_bars(trades: Trades, name: str, step_ns: int) -> list[dict[str, Any]]:
     """Closed bars by grouping; the last interval is still open."""
     table = pd.DataFrame(trades._asdict())
-    table["value"] = [p * q for p, q in zip(trades.price, trades.quantity, strict=True)]
-    table["interval"] = table.ts_event // step_ns
-    bars = []
-    for sequence, (interval, group) in enumerate(table.groupby("interval"), 1):
-        sides = {side: int(group.quantity[group.side == side].sum()) for side in ("BUY", "SELL")}
-        bars.append(
-            {
-                "instrument_id": trades.instrument_id,
-                "bar_type": name,
-                "sequence": sequence,
-                "open": int(group.price.iloc[0]),
-                "high": int(group.price.max()),
-                "low": int(group.price.min()),
-                "close": int(group.price.iloc[-1]),
-                "volume": int(group.quantity.sum()),
-                "value": sum(group["value"]),
-                "trade_count": len(group),
-                "buy_volume": sides["BUY"],
-                "sell_volume": sides["SELL"],
-                "ts_open": int(interval) * step_ns,
-                "ts_event": (int(interval) + 1) * step_ns,
-                "ts_init": int(group.ts_init.max()),
-            }
-        )
-    return bars[:-1]
+    for side in ("BUY", "SELL"):
+        table[side] = table.quantity.where(table.side == side, 0)
+    bars = table.groupby(table.ts_event // step_ns).agg(
+        open=("price", "first"),
+        high=("price", "max"),
+        low=("price", "min"),
+        close=("price", "last"),
+        volume=("quantity", "sum"),
+        trade_count=("price", "size"),
+        buy_volume=("BUY", "sum"),
+        sell_volume=("SELL", "sum"),
+        ts_init=("ts_init", "max"),
+    )
+    # Sums of values don't fit 64 bits; those of Python do.
+    values = [0, *accumulate(map(mul, trades.price, trades.quantity))]
+    ends = [0, *bars.trade_count.cumsum()]
+    bars["value"] = pd.Series([values[b] - values[a] for a, b in pairwise(ends)], index=bars.index, dtype=object)
+    bars["ts_open"] = bars.index * step_ns
+    bars["ts_event"] = bars.ts_open + step_ns
+    bars["sequence"] = range(1, len(bars) + 1)
+    bars["instrument_id"], bars["bar_type"] = trades.instrument_id, name
+    return bars.iloc[:-1].to_dict("records")
