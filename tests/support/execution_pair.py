@@ -1,0 +1,178 @@
+"""The execution engine beside its twin."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from alphaforge_core import execution
+
+from tests.support.native import native_tick, plain, tick_columns
+from tests.support.strategies import MIDNIGHT, Operation
+from tests.support.tape import decimal_text
+from tests.support.twins import execution as twins
+
+COUNTS = (
+    "orders_submitted", "orders_filled", "orders_cancelled", "orders_rejected", "orders_open",
+    "orders_partially_filled", "ticks_processed", "ticks_rejected", "duplicate_ticks",
+)  # fmt: skip
+SUMS = ("fill_ratio", "total_volume", "total_notional", "total_commission")
+TEXT_SETTINGS = (
+    "maker_commission_rate", "taker_commission_rate", "slippage_bps", "max_order_quantity", "max_order_notional",
+)  # fmt: skip
+
+
+def native_order(order: twins.Order) -> execution.Order:
+    head = (order.symbol, execution.OrderSide[order.side], decimal_text(order.quantity))
+    keywords: dict[str, Any] = {"order_id": order.order_id, "created_at": MIDNIGHT}
+    tif = execution.TimeInForce[order.time_in_force]
+    price = order.price and decimal_text(order.price)
+    stop_price = order.stop_price and decimal_text(order.stop_price)
+    match order.order_type:
+        case "Market":
+            return execution.Order.market(*head, order.strategy_id, time_in_force=tif, **keywords)
+        case "Limit":
+            return execution.Order.limit(*head, price, tif, order.strategy_id, post_only=order.post_only, **keywords)
+        case "Stop":
+            return execution.Order.stop(*head, stop_price, tif, order.strategy_id, **keywords)
+        case _:
+            return execution.Order.stop_limit(*head, stop_price, price, tif, order.strategy_id, **keywords)
+
+
+def native_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    """The twin's settings as keywords of `ExecutionEngineConfig`."""
+    return {name: decimal_text(value) if name in TEXT_SETTINGS else value for name, value in settings.items()}
+
+
+def plain_fill(fill: execution.Fill) -> twins.Fill:
+    return twins.Fill(
+        plain(fill.price), plain(fill.quantity), plain(fill.commission), fill.liquidity_side.name, fill.ts_event
+    )
+
+
+def plain_event(event: execution.OrderEvent) -> twins.Event:
+    reason = event.reject_reason or event.cancel_reason
+    return twins.Event(
+        event.sequence,
+        event.order_id,
+        plain(event.type),
+        event.status.name,
+        plain(reason) or "",
+        plain_fill(event.fill) if event.fill else None,
+    )
+
+
+def plain_order(order: execution.Order) -> dict[str, Any]:
+    return {
+        "status": order.status.name,
+        "quantity": order.quantity,
+        "price": order.price,
+        "stop_price": order.stop_price,
+        "filled": order.filled_quantity,
+        "average": order.avg_fill_price,
+        "fills": [plain_fill(fill) for fill in order.fills],
+    }
+
+
+def twin_order(order: twins.Order) -> dict[str, Any]:
+    def shown(number: Fraction | None) -> float | None:
+        return None if number is None else float(number)
+
+    return {
+        "status": order.status,
+        "quantity": shown(order.quantity),
+        "price": shown(order.price),
+        "stop_price": shown(order.stop_price),
+        "filled": shown(order.filled),
+        "average": shown(order.average_price),
+        "fills": order.fills,
+    }
+
+
+class ExecutionPair:
+    """An engine and its twin, made with the same settings and given the same calls; answers and events must agree."""
+
+    def __init__(self, engine: Any, settings: dict[str, Any]) -> None:
+        self.twin = twins.ExecutionEngine(twins.Config(**settings))
+        self.engine = engine
+        self.events: list[twins.Event] = []
+
+    def do(self, operation: Operation) -> None:
+        answers = []
+        for call in (self.ask_twin, self.ask_engine):
+            try:
+                answers.append(call(*operation))
+            except ValueError:
+                answers.append(ValueError)
+        assert answers[1] == answers[0], operation
+        new = [plain_event(event) for event in self.engine.events(from_sequence=len(self.events) + 1)]
+        assert new == self.twin.events[len(self.events) :], operation
+        self.events += new
+
+    def ask_twin(self, name: str, given: Any) -> Any:
+        twin = self.twin
+        match name:
+            case "tick":
+                twin.process_trade_tick(given)
+            case "batch":
+                for tick in given:
+                    twin.process_trade_tick(tick)
+            case "advance":
+                twin.advance_time(given)
+            case "submit":
+                return twin.submit_order(given)
+            case "cancel":
+                return twin.cancel_order(given)
+            case "cancel_all":
+                return twin.cancel_all_orders(given)
+            case "modify":
+                return twin.modify_order(given[0], **given[1])
+            case "halt" | "resume":
+                twin.halted = name == "halt"
+        return None
+
+    def ask_engine(self, name: str, given: Any) -> Any:
+        engine = self.engine
+        match name:
+            case "tick":
+                engine.process_trade_tick(native_tick(given))
+            case "batch":
+                engine.process_trade_ticks(**tick_columns(given))
+            case "advance":
+                engine.advance_time(given)
+            case "submit":
+                return engine.submit_order(native_order(given))
+            case "cancel":
+                return engine.cancel_order(given)
+            case "cancel_all":
+                return engine.cancel_all_orders(given)
+            case "modify":
+                return engine.modify_order(given[0], **{key: decimal_text(value) for key, value in given[1].items()})
+            case "halt":
+                engine.halt()
+            case "resume":
+                engine.resume()
+        return None
+
+    def compare_state(self) -> None:
+        engine, twin = self.engine, self.twin
+        for order_id, order in twin.orders.items():
+            assert plain_order(engine.get_order(order_id)) == twin_order(order)
+        positions = {
+            (position.strategy_id, position.symbol): (
+                plain(position.net_quantity), plain(position.average_price), plain(position.realized_pnl),
+                plain(position.unrealized_pnl), plain(position.commission),
+            )
+            for position in engine.get_positions()
+        }  # fmt: skip
+        assert positions == {
+            (strategy, symbol): (
+                position.net, position.average_price, position.realized,
+                position.unrealized(twin.markets[symbol].last.price), position.commission,
+            )
+            for (strategy, symbol), position in twin.positions.items()
+        }  # fmt: skip
+        statistics, expected = engine.statistics(), twin.statistics()
+        assert {name: getattr(statistics, name) for name in COUNTS} == {name: expected[name] for name in COUNTS}
+        for name in SUMS:
+            assert getattr(statistics, name) == float(expected[name]), name
