@@ -80,6 +80,17 @@ def test_bar_types_that_an_engine_lacks_are_added(remote: Api, name: str) -> Non
     assert len(first.get_bars("X", "2tick")) == 1
 
 
+def test_an_engine_that_was_reset_or_dropped_is_empty_for_all_its_clients(remote: Api, name: str) -> None:
+    first, second = opened(remote, "cache", name, max_size=7), opened(remote, "cache", name)
+    first.put("k", 1)
+    assert second.contains("k")
+    first.reset()
+    assert not second.contains("k")
+    second.put("k", 2)
+    assert second.drop() is True
+    assert not first.contains("k")  # it opened the cache again
+
+
 def test_construction_does_not_touch_the_network() -> None:
     from alphaforge_client.cache import GenericCache
 
