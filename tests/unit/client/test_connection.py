@@ -13,15 +13,13 @@ from pathlib import Path
 
 import grpc
 import pytest
-from alphaforge_client import aio, errors
+from alphaforge_client import errors
 from alphaforge_client._connection import Connection, Opening
 from alphaforge_client._endpoint import Endpoint
 from alphaforge_client.aio import _connection as aio_connection
 from grpc import StatusCode
 
 from .conftest import Refusal, Server
-
-assert aio
 
 
 def opening(request: bytes = b"open") -> Opening:

@@ -1,0 +1,170 @@
+"""A program whose services are killed and restarted under it sees typed errors within its deadlines, and goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from alphaforge_client.aio.data import DataEngine as AsyncDataEngine
+from alphaforge_client.cache import GenericCache
+from alphaforge_client.data import DataEngine, DataEngineConfig, Gap
+from alphaforge_client.errors import AlphaForgeError, DeadlineExceeded, Unavailable
+from alphaforge_client.execution import ExecutionEngine, Order, OrderSide, TimeInForce
+from alphaforge_client.model import TradeTick
+
+from tests.support.stack import Stack, running_stack
+
+TIMEOUT_SECONDS = 2.0
+# What a loaded machine may take to wake a thread.
+SLACK_SECONDS = 1.0
+
+
+@pytest.fixture
+def own_stack(tmp_path: Path) -> Iterator[Stack]:
+    """Services of this test's own, since it kills them."""
+    with running_stack(tmp_path) as stack:
+        yield stack
+
+
+class Caller(threading.Thread):
+    """Calls without a pause, and keeps what went wrong and how long each call took."""
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        super().__init__()
+        self._call = call
+        self._ends = threading.Event()
+        self.answers = 0
+        self.errors: list[BaseException] = []
+        self.longest = 0.0
+
+    def run(self) -> None:
+        while not self._ends.is_set():
+            begin = time.monotonic()
+            try:
+                self._call()
+                self.answers += 1
+            except Exception as error:
+                self.errors.append(error)
+            self.longest = max(self.longest, time.monotonic() - begin)
+
+    def end(self) -> None:
+        self._ends.set()
+        self.join()
+
+
+def limit_order() -> Order:
+    return Order.limit("BTC", OrderSide.Buy, 1, 90, TimeInForce.GoodTillCancel, "s")
+
+
+def test_every_call_ends_in_time_with_an_answer_or_a_typed_error(own_stack: Stack) -> None:
+    own_stack.serve("cache", "data", "execution")
+    cache = GenericCache(name="c", target=own_stack.target("cache"), timeout=TIMEOUT_SECONDS)
+    data = DataEngine(name="d", target=own_stack.target("data"), timeout=TIMEOUT_SECONDS)
+    execution = ExecutionEngine(name="x", target=own_stack.target("execution"), timeout=TIMEOUT_SECONDS)
+    tick = TradeTick("BTC", 100, 1, "BUY", "", 10**18)
+    callers = {
+        noun: [Caller(call) for _ in range(4)]
+        for noun, call in (
+            ("cache", lambda: cache.put("key", 1.0)),
+            ("data", lambda: data.process_trade_tick(tick)),
+            ("execution", lambda: execution.submit_order(limit_order())),
+        )
+    }
+    everyone = [caller for several in callers.values() for caller in several]
+    for caller in everyone:
+        caller.start()
+    for noun in callers:
+        time.sleep(0.3)
+        own_stack.kill(noun)
+        time.sleep(0.5)
+        own_stack.start(noun)
+    answered = [caller.answers for caller in everyone]
+    time.sleep(1.0)
+    for caller in everyone:
+        caller.end()
+    for caller, before in zip(everyone, answered, strict=True):
+        assert caller.answers > before, "it does not go on"
+        assert caller.longest < TIMEOUT_SECONDS + SLACK_SECONDS
+        for error in caller.errors:
+            assert isinstance(error, (Unavailable, DeadlineExceeded)), repr(error)
+    for client in (cache, data, execution):
+        client.close()
+
+
+def test_a_dead_service_is_an_error_in_time_and_the_client_good_once_it_is_back(own_stack: Stack) -> None:
+    own_stack.serve("cache")
+    with GenericCache(name="c", target=own_stack.target("cache"), timeout=0.5) as cache:
+        cache.put("key", 1)
+        own_stack.kill("cache")
+        begin = time.monotonic()
+        with pytest.raises(ConnectionError) as caught:
+            cache.get("key")
+        assert time.monotonic() - begin < 0.5 + SLACK_SECONDS
+        assert isinstance(caught.value, AlphaForgeError)
+        own_stack.start("cache")
+        cache.wait_ready(10.0)
+        cache.put("key", 2, timeout=5.0)
+        assert cache.get("key") == 2
+
+
+def minute_ticks(count: int) -> list[TradeTick]:
+    """Each closes the minute of the one before."""
+    return [TradeTick("BTC", 100 + number, 1, "BUY", "", 60 * 10**9 * number) for number in range(count)]
+
+
+def read(subscription: Iterator[object], count: int) -> list[object]:
+    return [next(subscription) for _ in range(count)]
+
+
+def check_bars(items: list[object]) -> None:
+    """Bar sequences go on by one; only a told change of epoch begins anew."""
+    expected = 1
+    for item in items:
+        if isinstance(item, Gap):
+            assert item.reason == "EPOCH_CHANGED"
+            expected = 1
+        else:
+            assert item.sequence == expected  # type: ignore[attr-defined]
+            expected += 1
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_a_stream_of_bars_goes_on_over_a_restart_without_a_repeat_or_a_silent_gap(own_stack: Stack, end: str) -> None:
+    own_stack.serve("data")
+    config = DataEngineConfig(bar_types=["1min"])
+    target = own_stack.target("data")
+    with (
+        DataEngine(config, name="d", target=target, timeout=10.0) as engine,
+        engine.subscribe_bars(from_sequence=1) as bars,
+    ):
+        engine.process_trade_ticks(minute_ticks(6))
+        items = read(bars, 5)
+        getattr(own_stack, end)("data")
+        own_stack.start("data")
+        engine.process_trade_ticks(minute_ticks(11)[6:])
+        while len(items) < 9:
+            items.append(next(bars))
+        check_bars(items)
+
+
+def test_the_asyncio_client_goes_on_too(own_stack: Stack) -> None:
+    own_stack.serve("data")
+    config = DataEngineConfig(bar_types=["1min"])
+
+    async def follow() -> list[object]:
+        engine = AsyncDataEngine(config, name="d", target=own_stack.target("data"), timeout=10.0)
+        async with engine, engine.subscribe_bars(from_sequence=1) as bars:
+            await engine.process_trade_ticks(minute_ticks(6))
+            items: list[object] = [await anext(bars) for _ in range(5)]
+            await asyncio.to_thread(own_stack.kill, "data")
+            await asyncio.to_thread(own_stack.start, "data")
+            await engine.process_trade_ticks(minute_ticks(11)[6:])
+            while len(items) < 9:
+                items.append(await anext(bars))
+            return items
+
+    check_bars(asyncio.run(follow()))
