@@ -3,7 +3,8 @@
     python examples/backtest.py trades.csv.gz
     python examples/backtest.py trades.csv.gz --remote --limit 2000
 
-Both print the same: the engines are the same code, and nothing in them reads a clock. The file has the columns
+Both print the same: the engines are the same code, and nothing in them reads a clock. The class alone will do for
+`alphaforge backtest trades.csv.gz examples/backtest.py`, which draws the equity curve. The file has the columns
 instrument_id, trade_id, ts_event, price, quantity and aggressor_side, times in nanoseconds.
 """
 
@@ -18,6 +19,7 @@ from contextlib import ExitStack
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
+from typing import ClassVar
 
 import alphaforge_client.data as remote_data
 import alphaforge_client.execution as remote_execution
@@ -26,7 +28,6 @@ from alphaforge_core.execution import ExecutionEngine, ExecutionEngineConfig, Or
 from alphaforge_core.model import Bar, TradeTick
 
 STRATEGY = "pullback"
-CONFIG = DataEngineConfig(bar_types=["100tick"])
 COMMISSIONS = ExecutionEngineConfig(maker_commission_rate="0.0002", taker_commission_rate="0.0005")
 
 Data = DataEngine | remote_data.DataEngine
@@ -35,6 +36,8 @@ Venue = ExecutionEngine | remote_execution.ExecutionEngine
 
 class Pullback:
     """Bids below a rising bar, and offers what it got above the price paid."""
+
+    bar_types: ClassVar[list[str]] = ["100tick"]
 
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
@@ -68,12 +71,13 @@ def trades(path: Path) -> Iterator[TradeTick]:
 
 
 def engines(remote: bool, exits: ExitStack) -> tuple[Data, Venue]:
+    config = DataEngineConfig(bar_types=Pullback.bar_types)
     if not remote:
-        return DataEngine(CONFIG), ExecutionEngine(COMMISSIONS)
+        return DataEngine(config), ExecutionEngine(COMMISSIONS)
     # Two names: an execution engine follows the trades of the data engine of its own name, and this one is given each
     # trade by the program, in step with the bars.
     name = f"backtest-{uuid.uuid4().hex[:8]}"
-    data = exits.enter_context(remote_data.DataEngine(CONFIG, name=name))
+    data = exits.enter_context(remote_data.DataEngine(config, name=name))
     venue = exits.enter_context(remote_execution.ExecutionEngine(COMMISSIONS, name=f"{name}-venue"))
     exits.callback(data.drop)
     exits.callback(venue.drop)

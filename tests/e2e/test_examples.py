@@ -9,7 +9,9 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -108,10 +110,22 @@ def test_processes_share_state_without_spending_it_twice(programs: Programs) -> 
     assert "signals/left [-1.  -0.5  0.   0.5  1. ]" in last
 
 
-def test_a_backtest_comes_to_the_same_in_process_and_against_the_services(programs: Programs, real_file: str) -> None:
+def test_a_backtest_comes_to_the_same_in_process_and_against_the_services(
+    programs: Programs, real_file: str, tmp_path: Path
+) -> None:
     in_process = programs.output("examples/backtest.py", real_file, "--limit", "1500")
     assert programs.output("examples/backtest.py", real_file, "--limit", "1500", "--remote") == in_process
     whole = programs.output("examples/backtest.py", real_file)
+    picture = str(tmp_path / "equity.svg")
+    rates = ("--maker", "0.0002", "--taker", "0.0005")
+    command = ("-m", "alphaforge_cli", "backtest", real_file, "examples/backtest.py", *rates, "--output", picture)
+    summary = programs.output(*command)
+    assert ElementTree.parse(picture).getroot().tag.endswith("svg")
+    orders, earned = (re.search(rf"│ {name} +│ +(\S+) │", summary) for name in ("orders", "earned after commission"))
+    assert orders is not None
+    assert earned is not None
+    assert f"\n{orders[1]} orders, " in whole
+    assert f"earned {Decimal(earned[1]):.4f} after commission" in whole
     assert re.search(r"^Buy  0.05 @ [\d.]+ (?:maker|taker)$", whole, re.MULTILINE)
     assert re.search(r"^\d+ orders, \d+% filled$", whole, re.MULTILINE)
 
