@@ -133,8 +133,12 @@ class _Memory:
 
 
 async def _trade(data: DataEngine, trader: Trader) -> None:
-    subscription = data.subscribe_bars(bar_types=[TRADED_BARS])
-    async for bar in subscription:
+    while True:
+        await _patiently(_trade_until_lost(data, trader))
+
+
+async def _trade_until_lost(data: DataEngine, trader: Trader) -> None:
+    async for bar in data.subscribe_bars(bar_types=[TRADED_BARS]):
         if isinstance(bar, Gap):
             trader.counts["gaps"] += 1
         else:
@@ -142,6 +146,11 @@ async def _trade(data: DataEngine, trader: Trader) -> None:
 
 
 async def _follow(venue: ExecutionEngine, sent: Counter[str]) -> None:
+    while True:
+        await _patiently(_follow_until_lost(venue, sent))
+
+
+async def _follow_until_lost(venue: ExecutionEngine, sent: Counter[str]) -> None:
     async for event in venue.subscribe_order_events():
         sent["gaps" if isinstance(event, Gap) else "events"] += 1
 
