@@ -118,7 +118,7 @@ void DataEngine::process_row(Instrument*& instrument, std::string_view instrumen
   }
   std::uint64_t fingerprint = 0;
   if (!reason && !trade_id.empty()) {
-    fingerprint = fingerprint_of(trade_id, print);
+    fingerprint = fingerprint_of(trade_id, print.ts_event, Price{print.price}, Quantity{print.quantity});
     if (instrument->seen.contains(fingerprint)) {
       ++duplicate_ticks_;
       result.duplicates.push_back(row);

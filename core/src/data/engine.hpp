@@ -11,11 +11,11 @@
 #include "data/bar_builder.hpp"
 #include "data/config.hpp"
 #include "data/counters.hpp"
-#include "data/duplicate_budget.hpp"
 #include "data/instrument_book.hpp"
 #include "data/rate_meter.hpp"
 #include "data/rejection.hpp"
 #include "model/bar.hpp"
+#include "model/duplicate_budget.hpp"
 #include "model/trade_tick.hpp"
 #include "model/trade_tick_batch.hpp"
 

@@ -7,9 +7,9 @@
 
 #include "data/arrival_bars.hpp"
 #include "data/bar_history.hpp"
-#include "data/duplicate_window.hpp"
 #include "data/lazy_heap.hpp"
 #include "data/time_bars.hpp"
+#include "model/duplicate_window.hpp"
 
 namespace alphaforge::data {
 

@@ -1,7 +1,7 @@
 #include "execution/limits.hpp"
 #include "execution/venue.hpp"
 
-// modify_order (SEMANTICS 3.11).
+// modify_order (rule 3.11).
 
 namespace alphaforge::execution {
 

@@ -12,7 +12,7 @@ enum class Liquidity : std::uint8_t { kTick = 1, kUnlimited = 2 };
 // When an arriving order meets the market: at once, against the last tick, or at the next one.
 enum class FillOn : std::uint8_t { kArrival = 1, kNext = 2 };
 
-// The settings of an execution engine (SEMANTICS 3). A limit that is absent is off.
+// The settings of an execution engine (rule 3). A limit that is absent is off.
 struct ExecutionConfig {
   Liquidity liquidity = Liquidity::kTick;
   FillOn fill_on = FillOn::kArrival;

@@ -5,10 +5,10 @@
 #include <string>
 #include <unordered_map>
 
-#include "data/duplicate_window.hpp"
 #include "execution/levels.hpp"
 #include "execution/order_record.hpp"
 #include "execution/positions.hpp"
+#include "model/duplicate_window.hpp"
 
 namespace alphaforge::execution {
 
@@ -27,7 +27,7 @@ struct Instrument {
   std::string last_trade_id;
   Quantity buy_pool;   // what the last print still holds for our buys
   Quantity sell_pool;  // and for our sells
-  data::DuplicateWindow seen;
+  DuplicateWindow seen;
   std::int64_t last_id_at = 0;  // which of the engine's prints with an id was its last
 
   Levels<HighestFirst> bids;

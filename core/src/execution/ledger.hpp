@@ -15,7 +15,7 @@ namespace alphaforge::execution {
 
 // Every order the engine remembers, with its fills. Final orders are forgotten, oldest first, when there are too many or
 // they are too old; whatever was forgotten can't be placed again, because an order made no later than the youngest
-// forgotten one is refused (SEMANTICS 3.1).
+// forgotten one is refused (rule 3.1).
 class Ledger {
  public:
   explicit Ledger(const ExecutionConfig& config)

@@ -5,7 +5,7 @@
 
 namespace alphaforge::execution {
 
-// The limits of a strategy (SEMANTICS 3.15). kNone where nothing speaks against it.
+// The limits of a strategy (rule 3.15). kNone where nothing speaks against it.
 
 // Quantity and notional of one order, also after a change, and whether the notional fits 128 bits; an order without price
 // counts at the last price, and passes while there is none.

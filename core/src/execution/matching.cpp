@@ -21,7 +21,7 @@ std::optional<Reason> refusal_of(const Print& print) {
 }
 
 // A print beyond the limit reaches it whoever was the aggressor; at the limit, only if nobody of the order's own side was
-// ahead of it to be taken (SEMANTICS 3.7).
+// ahead of it to be taken (rule 3.7).
 bool reaches(Price print, AggressorSide aggressor, OrderSide side, Price limit) {
   if (print == limit) return aggressor != (side == OrderSide::kBuy ? AggressorSide::kBuy : AggressorSide::kSell);
   return side == OrderSide::kBuy ? print < limit : print > limit;
@@ -83,11 +83,10 @@ PrintResult Venue::process(Instrument*& instrument, const Print& print) {
   return {};
 }
 
-// Whether one of the instrument's last prints with an id was the same; if not, this one is remembered (SEMANTICS 2.9).
+// Whether one of the instrument's last prints with an id was the same; if not, this one is remembered (rule 2.9).
 bool Venue::is_duplicate(Instrument& instrument, const Print& print) {
   if (print.trade_id.empty() || config_.duplicate_window == 0) return false;
-  const std::uint64_t fingerprint = data::fingerprint_of(
-      print.trade_id, {print.price.mantissa, print.quantity.mantissa, 0, print.aggressor_side, print.ts_event, 0});
+  const std::uint64_t fingerprint = fingerprint_of(print.trade_id, print.ts_event, print.price, print.quantity);
   if (instrument.seen.contains(fingerprint)) return true;
   while (instrument.seen.size() >= static_cast<std::size_t>(config_.duplicate_window)) {
     instrument.seen.pop_oldest();
@@ -104,7 +103,7 @@ bool Venue::is_duplicate(Instrument& instrument, const Print& print) {
   return false;
 }
 
-// SEMANTICS 3.6, step by step.
+// rule 3.6, step by step.
 void Venue::match(Instrument& instrument, AggressorSide aggressor) {
   // (i) DAY orders whose midnight market time has reached.
   if (!instrument.undated_orders.empty()) date_day_orders(instrument, instrument.last_ts_event);

@@ -24,7 +24,7 @@ void Venue::reconfigure(const ExecutionConfig& config) {
 
 // Begins the budget of the duplicate windows anew: the instrument goes first whose last id is the oldest.
 void Venue::count_duplicates() {
-  duplicates_ = data::DuplicateBudget(static_cast<std::uint64_t>(config_.max_duplicate_entries));
+  duplicates_ = DuplicateBudget(static_cast<std::uint64_t>(config_.max_duplicate_entries));
   std::vector<Instrument*> by_age = instruments_by_index_;
   std::ranges::sort(by_age, {}, &Instrument::last_id_at);
   for (const Instrument* instrument : by_age)

@@ -10,12 +10,12 @@
 #include <vector>
 
 #include "base/error.hpp"
-#include "data/duplicate_budget.hpp"
 #include "execution/config.hpp"
 #include "execution/counters.hpp"
 #include "execution/event_log.hpp"
 #include "execution/instrument.hpp"
 #include "execution/ledger.hpp"
+#include "model/duplicate_budget.hpp"
 #include "model/trade_tick.hpp"
 #include "model/trade_tick_batch.hpp"
 
@@ -70,7 +70,7 @@ struct Filter {
 
 class SnapshotReader;
 
-// A simulated venue: all of SEMANTICS 3, single-threaded and without a clock. Whatever happens is decided by the orders and
+// A simulated venue: all of the rules 3, single-threaded and without a clock. Whatever happens is decided by the orders and
 // prints it is given, in their order; `now_ns` is the wall clock of the caller, which only fills submitted_at and updated_at
 // and ages what is remembered.
 class Venue {
@@ -86,7 +86,7 @@ class Venue {
   bool cancel(std::string_view order_id, std::int64_t now_ns);
   // All active orders of one strategy, or of all; by priority. Returns how many.
   std::int64_t cancel_all(std::optional<std::string_view> strategy_id, CancelReason reason, std::int64_t now_ns);
-  // SEMANTICS 3.11. Throws InvalidArgument where the change is malformed, or names a field that the order's type lacks.
+  // rule 3.11. Throws InvalidArgument where the change is malformed, or names a field that the order's type lacks.
   bool modify(std::string_view order_id, const Change& change, std::int64_t now_ns);
   // Shows a print to the orders of its symbol, unless it is refused or a duplicate: then nothing changes.
   PrintResult process(const Print& print, std::int64_t now_ns);
@@ -160,7 +160,7 @@ class Venue {
   void cancel(OrderRecord& order, CancelReason reason);
   void leave_place(OrderRecord& order);
 
-  // arrival.cpp: an order meets the market (SEMANTICS 3.8 to 3.10)
+  // arrival.cpp: an order meets the market (rules 3.8 to 3.10)
   void arrive(OrderRecord& order);
   void meet_market(OrderRecord& order);
   void place_stop(OrderRecord& order);
@@ -174,7 +174,7 @@ class Venue {
   Price taker_price(const OrderRecord& order) const;
   void fill(OrderRecord& order, Price price, int128 quantity, LiquiditySide liquidity_side);
 
-  // matching.cpp: a print meets the orders (SEMANTICS 3.6)
+  // matching.cpp: a print meets the orders (rule 3.6)
   PrintResult process(Instrument*& instrument, const Print& print);
   bool is_duplicate(Instrument& instrument, const Print& print);
   void match(Instrument& instrument, AggressorSide aggressor);
@@ -185,7 +185,7 @@ class Venue {
   template <class Levels>
   void trigger_stops(Levels& levels);
 
-  // expiry.cpp: DAY orders (SEMANTICS 3.9)
+  // expiry.cpp: DAY orders (rule 3.9)
   void enter_day(OrderRecord& order);
   void leave_day(OrderRecord& order);
   void date_day_orders(Instrument& instrument, std::int64_t first_ts_event);
@@ -211,7 +211,7 @@ class Venue {
   std::unordered_map<std::string_view, std::unique_ptr<Instrument>> unlisted_;  // of orders rejected for INSTRUMENT_LIMIT
   std::vector<Instrument*> instruments_by_index_;
   std::unordered_map<std::string_view, std::unique_ptr<Strategy>> strategies_;
-  data::DuplicateBudget duplicates_;
+  DuplicateBudget duplicates_;
   std::int64_t ids_seen_ = 0;  // prints that were remembered for it
 };
 

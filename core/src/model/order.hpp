@@ -87,7 +87,7 @@ struct Fill {
 };
 
 // An order as its owner made it, and, in a snapshot of the engine, what became of it. Times are nanoseconds since the
-// Unix epoch; they inform and decide nothing (SEMANTICS 1.6).
+// Unix epoch; they inform and decide nothing (rule 1.6).
 struct Order {
   std::string order_id;
   std::string symbol;
@@ -119,7 +119,7 @@ struct Order {
 };
 
 // Throws InvalidArgument where `order` can't be one: ids, numbers not above 0, a price missing or in surplus, an unknown
-// enumeration member, post_only where nothing could rest (SEMANTICS 3.3).
+// enumeration member, post_only where nothing could rest (rule 3.3).
 void check_order(const Order& order);
 
 // One change of one order. `sequence` is gapless per engine, from 1; status and quantities are those after the change.

@@ -1,6 +1,6 @@
-#include "data/duplicate_budget.hpp"
+#include "model/duplicate_budget.hpp"
 
-namespace alphaforge::data {
+namespace alphaforge {
 
 void DuplicateBudget::added(std::uint64_t instrument) {
   const std::uint64_t at = instrument + 1;
@@ -32,4 +32,4 @@ void DuplicateBudget::unlink(Node& node) {
   node = Node();
 }
 
-}  // namespace alphaforge::data
+}  // namespace alphaforge

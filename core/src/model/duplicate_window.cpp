@@ -1,8 +1,8 @@
-#include "data/duplicate_window.hpp"
+#include "model/duplicate_window.hpp"
 
 #include <cstring>
 
-namespace alphaforge::data {
+namespace alphaforge {
 namespace {
 
 // Multiplies to 128 bits and folds: every bit of the result depends on every bit of both.
@@ -16,9 +16,10 @@ constexpr std::uint64_t kStep = 0xd6e8feb86659fd93;
 
 }  // namespace
 
-std::uint64_t fingerprint_of(std::string_view trade_id, const Print& print) {
-  std::uint64_t hash = fold(kSeed ^ static_cast<std::uint64_t>(print.ts_event), kStep ^ static_cast<std::uint64_t>(print.price));
-  hash = fold(hash ^ static_cast<std::uint64_t>(print.quantity), kStep ^ static_cast<std::uint64_t>(print.quantity >> 64));
+std::uint64_t fingerprint_of(std::string_view trade_id, std::int64_t ts_event, Price price, Quantity quantity) {
+  std::uint64_t hash = fold(kSeed ^ static_cast<std::uint64_t>(ts_event), kStep ^ static_cast<std::uint64_t>(price.mantissa));
+  const int128 units = quantity.mantissa;
+  hash = fold(hash ^ static_cast<std::uint64_t>(units), kStep ^ static_cast<std::uint64_t>(units >> 64));
   hash ^= trade_id.size();
   while (trade_id.size() >= 8) {
     std::uint64_t word;
@@ -77,4 +78,4 @@ void DuplicateWindow::grow() {
   for (std::size_t i = 0; i < size_; ++i) insert(ring_[i]);
 }
 
-}  // namespace alphaforge::data
+}  // namespace alphaforge

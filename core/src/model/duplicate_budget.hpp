@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace alphaforge::data {
+namespace alphaforge {
 
 // Bounds what the duplicate windows of all instruments together hold: beyond the limit the oldest entry of the longest
 // idle instrument goes. A doubly linked list of instruments in order of their last entry, by number.
@@ -35,4 +35,4 @@ class DuplicateBudget {
   std::uint64_t entries_max_;
 };
 
-}  // namespace alphaforge::data
+}  // namespace alphaforge

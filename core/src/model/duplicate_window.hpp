@@ -4,12 +4,12 @@
 #include <string_view>
 #include <vector>
 
-#include "data/open_bar.hpp"
+#include "model/numbers.hpp"
 
-namespace alphaforge::data {
+namespace alphaforge {
 
 // 64 bits that stand for (trade_id, ts_event, price, quantity). The same in every process: checkpoints carry them.
-std::uint64_t fingerprint_of(std::string_view trade_id, const Print& print);
+std::uint64_t fingerprint_of(std::string_view trade_id, std::int64_t ts_event, Price price, Quantity quantity);
 
 // The fingerprints of an instrument's last ticks that had an id: a ring in order of arrival, and a hash table of its
 // entries with linear probing. Both grow as they fill. Never holds the same fingerprint twice.
@@ -36,4 +36,4 @@ class DuplicateWindow {
   std::size_t size_ = 0;
 };
 
-}  // namespace alphaforge::data
+}  // namespace alphaforge
