@@ -132,18 +132,24 @@ def _each(engine: Engines, objects: list[TradeTick]) -> int:
 
 
 def _many_instruments(bench: Bench, one: dict[str, Any]) -> None:
-    """The instruments are there once the first, untimed repetition is over; time goes on from one to the next."""
+    """As many trades a minute of each of many instruments as of the one, so that as many bars close.
+
+    The instruments are there once the first, untimed repetition is over; time goes on from one to the next.
+    """
     count = len(one["prices"])
     names = [f"INSTRUMENT-{number}" for number in range(INSTRUMENTS)]
-    spread = one | {"instrument_id": names, "instrument_index": np.arange(count, dtype=np.uint32) % INSTRUMENTS}
-    span = one["ts_event"][-1] - one["ts_event"][0]
+    spread = one | {
+        "instrument_id": names, "instrument_index": np.arange(count, dtype=np.uint32) % INSTRUMENTS,
+        "ts_event": one["ts_event"][0] + (one["ts_event"] - one["ts_event"][0]) // INSTRUMENTS,
+    }  # fmt: skip
 
     def way(name: str, given: dict[str, Any]) -> Way:
         engine = alphaforge_core.data.DataEngine(DataEngineConfig(bar_types=BAR_TYPES))
         passed = iter(range(1_000))
+        span = given["ts_event"][-1] - given["ts_event"][0]
 
         def process() -> int:
-            engine.process_trade_ticks(**given | {"ts_event": one["ts_event"] + next(passed) * span})
+            engine.process_trade_ticks(**given | {"ts_event": given["ts_event"] + next(passed) * span})
             return count
 
         return Way(name, process)
