@@ -107,6 +107,9 @@ def compose(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
         finally:
             print(stack.run("logs", "--tail", "40", check=False))
             stack.run("down", "--volumes", "--timeout", "20", check=False)
+            # The builder's own cache keeps the layers for the next time, and bounds itself.
+            images = [f"{IMAGE}-{name}" for name in ("core", "services", "cli")]
+            subprocess.run(("docker", "image", "rm", *images), env=environment, capture_output=True, check=False)
 
 
 @pytest.fixture(scope="module")
