@@ -1,34 +1,56 @@
 #pragma once
 
+#include <algorithm>
+
 #include "base/int128.hpp"
 #include "data/open_bar.hpp"
 
 namespace alphaforge::data {
 
-// One tick, volume or dollar bar type of one instrument: its bars end by what has been counted, whatever the time.
-struct alignas(64) ArrivalBars {
-  OpenBar bar;
-  int128 progress = 0;  // towards the next close: ticks, quantity or value, in the unit of the type's step
+// Tick, volume and dollar bars end by what has been counted, whatever the time. A part of a print, and the progress of its
+// bar after it; at `step` or beyond, the bar closes with it.
+struct Part {
+  int128 quantity;
+  uint128 progress;
 };
 
-// How a print meets such a type; each kind gives its own in tick_bars.hpp, volume_bars.hpp, dollar_bars.hpp.
-struct ArrivalRule {
-  int128 step;
-  std::int64_t bars_max;  // a print that would end more bars goes whole into one that is oversize
-};
+// A tick bar closes with the N-th tick.
+inline Part tick_part(uint128 progress, int128 left) { return {left, progress + 1}; }
 
-// Whether `total` holds more than `bars_max` steps.
-inline bool exceeds(uint128 total, const ArrivalRule& rule) {
-  uint128 limit;
-  return !__builtin_mul_overflow(static_cast<uint128>(rule.step), static_cast<uint128>(rule.bars_max) + 1, &limit) && total >= limit;
+// A volume bar closes at exactly its step.
+inline Part volume_part(uint128 progress, int128 left, int128 step) {
+  const int128 part = std::min(left, step - static_cast<int128>(progress));
+  return {part, progress + static_cast<uint128>(part)};
 }
 
-// A print that ends too many bars: one bar takes it whole, closes larger than its step, and the count begins again.
-template <class Close>
-void close_oversize(ArrivalBars& bars, const Print& print, Close close) {
-  bars.bar.add_by_arrival(print, print.quantity, print.value, true);
-  bars.progress = 0;
-  close(bars.bar, true);
+// A dollar bar takes the least quantity, at least 1e-9, that brings its progress to the step.
+inline Part dollar_part(uint128 progress, int128 left, int128 step, std::int64_t price) {
+  // Values have eighteen places and prices nine, so that the quotient has the nine of a quantity.
+  const bool is_full = progress >= static_cast<uint128>(step);
+  const int128 needed = is_full ? 1 : (step - static_cast<int128>(progress) - 1) / price + 1;
+  const int128 part = std::min(left, needed);
+  return {part, progress + static_cast<uint128>(part * price)};
+}
+
+inline Part next_part(BarKind kind, uint128 progress, int128 left, int128 step, std::int64_t price) {
+  switch (kind) {
+    case BarKind::kVolume:
+      return volume_part(progress, left, step);
+    case BarKind::kDollar:
+      return dollar_part(progress, left, step, price);
+    default:
+      return tick_part(progress, left);
+  }
+}
+
+// Whether a print would end more than `bars_max` bars of a type.
+inline bool ends_too_many(BarKind kind, uint128 progress, const Print& print, int128 step, std::int64_t bars_max) {
+  if (kind == BarKind::kTick) return false;
+  // Each dollar bar that closes uses up one step of value and at least 1e-9: there are min(units, total / step) of them.
+  if (kind == BarKind::kDollar && print.quantity <= bars_max) return false;
+  const uint128 total = progress + static_cast<uint128>(kind == BarKind::kVolume ? print.quantity : print.value);
+  uint128 limit;
+  return !__builtin_mul_overflow(static_cast<uint128>(step), static_cast<uint128>(bars_max) + 1, &limit) && total >= limit;
 }
 
 }  // namespace alphaforge::data

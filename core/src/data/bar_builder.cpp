@@ -2,9 +2,7 @@
 
 #include <algorithm>
 
-#include "data/dollar_bars.hpp"
-#include "data/tick_bars.hpp"
-#include "data/volume_bars.hpp"
+#include "data/arrival_bars.hpp"
 
 namespace alphaforge::data {
 
@@ -30,7 +28,7 @@ void BarBuilder::index_types() {
     if (type.kind == BarKind::kTime)
       time_types_.push_back({index, type.step64(), kNever});
     else
-      arrival_types_.push_back({index, type.kind, {type.step, config_.max_bars_per_tick}});
+      arrival_types_.push_back({index, type.kind, type.step});
   }
 }
 
@@ -41,79 +39,124 @@ void BarBuilder::add_type(std::shared_ptr<const BarType> type) {
 }
 
 void BarBuilder::prepare(Instrument& instrument) const {
+  const std::size_t known = instrument.bars.size();
   instrument.series.resize(types_.size());
-  instrument.arrival_bars.resize(arrival_types_.size());
-  const std::size_t known = instrument.time_bars.size();
-  instrument.time_bars.resize(time_types_.size());
+  instrument.bars.resize(types_.size());
+  instrument.open_bars = instrument.bars.data();
+  // The progress of a type counts from when the type was there.
+  for (const ArrivalType& type : arrival_types_)
+    if (type.index >= known) instrument.bars[type.index].progress_base = instrument.sums.amount[amount_of(type.kind)];
+  const std::size_t known_intervals = instrument.intervals.size();
+  instrument.intervals.resize(time_types_.size());
   if (instrument.market_time == kBeforeAll) return;
   // The intervals of types that were added later hold the instrument's market time, like all others.
-  for (std::size_t i = known; i < time_types_.size(); ++i) {
+  for (std::size_t i = known_intervals; i < time_types_.size(); ++i) {
     const std::int64_t step = time_types_[i].step;
-    instrument.time_bars[i].move_to(floor_to_step(instrument.market_time, step, config_.origin_offset_ns), step);
-    instrument.next_end = std::min(instrument.next_end, instrument.time_bars[i].end);
+    instrument.intervals[i].move_to(floor_to_step(instrument.market_time, step, config_.origin_offset_ns), step);
+    instrument.next_end = std::min(instrument.next_end, instrument.intervals[i].end);
   }
 }
 
 bool BarBuilder::apply(Instrument& instrument, const Print& print, std::vector<Bar>& out) {
-  if (print.ts_event >= instrument.next_end || clock_ > instrument.market_time)
-    move_market_time(instrument, std::max({instrument.market_time, clock_, print.ts_event}), out);
-  else
-    instrument.market_time = std::max(instrument.market_time, print.ts_event);
+  // While bars close, the last price still is that of the tick before.
+  const std::int64_t market_time = std::max({instrument.market_time, clock_, print.ts_event});
+  if (market_time >= instrument.next_end) move_market_time(instrument, market_time, out);
+  instrument.settle();
+  instrument.market_time = market_time;
 
   bool is_late = false;
   for (std::uint32_t i = 0; i < time_types_.size(); ++i) {
-    TimeBars& bars = instrument.time_bars[i];
-    if (print.ts_event < bars.start) {
+    OpenBar& bar = instrument.bars[time_types_[i].index];
+    if (print.ts_event < instrument.intervals[i].start) {
       is_late = true;
       apply_late(instrument, i, print, out);
+      bar.base.add(print);  // the instrument's sums will have it, this bar has not
       continue;
     }
-    if (bars.bar.empty()) open_interval(instrument, i);
-    bars.bar.add_by_time(print);
+    if (bar.empty()) {
+      begin_interval(instrument, i);
+      bar.begin(print, instrument.sums);
+    }
+    // Open and close follow (ts_event, arrival).
+    if (print.ts_event < bar.ts_least) {
+      bar.ts_least = print.ts_event;
+      bar.open = print.price;
+    }
+    if (print.ts_event >= bar.ts_greatest) {
+      bar.ts_greatest = print.ts_event;
+      bar.close = print.price;
+    }
+    bar.reach(print);
   }
   // Only time bars know a price without a trade.
-  if (print.quantity != 0) apply_by_arrival(instrument, print, out);
+  for (std::size_t i = 0; print.quantity != 0 && i < arrival_types_.size(); ++i) {
+    OpenBar& bar = instrument.bars[arrival_types_[i].index];
+    if (bar.empty()) bar.begin(print, instrument.sums);
+    bar.ts_least = std::min(bar.ts_least, print.ts_event);
+    bar.ts_greatest = std::max(bar.ts_greatest, print.ts_event);
+    bar.close = print.price;
+    bar.reach(print);
+  }
+  instrument.sums.add(print);
+  for (const ArrivalType& type : arrival_types_) {
+    const uint128 progress = instrument.sums.amount[amount_of(type.kind)] - instrument.bars[type.index].progress_base;
+    if (print.quantity != 0 && progress >= static_cast<uint128>(type.step)) close_by_arrival(instrument, type, print, out);
+  }
   return is_late;
 }
 
-void BarBuilder::apply_by_arrival(Instrument& instrument, const Print& print, std::vector<Bar>& out) {
-  for (std::size_t i = 0; i < arrival_types_.size(); ++i) {
-    const ArrivalType& type = arrival_types_[i];
-    ArrivalBars& bars = instrument.arrival_bars[i];
-    const auto close = [&](OpenBar& sums, bool is_oversize) {
-      KeptBar kept{.bar = bar_of(instrument, type.index, sums), .ts_least = sums.ts_least, .ts_greatest = sums.ts_greatest};
-      kept.bar.is_oversize = is_oversize;
-      sums = OpenBar();
-      emit(instrument, type.index, std::move(kept), out);
-    };
-    switch (type.kind) {
-      case BarKind::kTick:
-        add_to_tick_bars(bars, print, type.rule, close);
-        break;
-      case BarKind::kVolume:
-        add_to_volume_bars(bars, print, type.rule, close);
-        break;
-      case BarKind::kDollar:
-        add_to_dollar_bars(bars, print, type.rule, close);
-        break;
-      case BarKind::kTime:
-        break;
-    }
+// The print, which the open bar and the instrument's sums already have, brought a type's progress to its step: it is cut
+// into the parts that its bars take, each at the print's price; the first one counts the trade.
+void BarBuilder::close_by_arrival(Instrument& instrument, const ArrivalType& type, const Print& print, std::vector<Bar>& out) {
+  OpenBar& bar = instrument.bars[type.index];
+  const std::size_t amount = amount_of(type.kind);
+  Sums before = instrument.sums;
+  before = before - [&] { Sums own; own.add(print); return own; }();
+  Sums taken = before - bar.base;
+  uint128 progress = before.amount[amount] - bar.progress_base;
+  const auto close = [&](bool is_oversize) {
+    KeptBar kept{.bar = bar_of(instrument, type.index, taken), .ts_least = bar.ts_least, .ts_greatest = instrument.ts_greatest_of(bar)};
+    kept.bar.is_oversize = is_oversize;
+    emit(instrument, type.index, std::move(kept), out);
+    bar.end();
+    taken = Sums();
+  };
+  if (ends_too_many(type.kind, progress, print, type.step, config_.max_bars_per_tick)) {
+    taken.add(print);
+    close(true);
+    bar.progress_base = instrument.sums.amount[amount];
+    return;
   }
+  bool counts = true;
+  for (int128 left = print.quantity; left != 0; counts = false) {
+    const Part part = next_part(type.kind, progress, left, type.step, print.price);
+    if (bar.empty()) {
+      bar.begin(print, Sums());
+      bar.reach(print);
+    }
+    taken.add(print, part.quantity, part.quantity * print.price, counts);
+    left -= part.quantity;
+    progress = part.progress;
+    if (progress < static_cast<uint128>(type.step)) continue;
+    progress -= static_cast<uint128>(type.step);
+    close(false);
+  }
+  bar.base = instrument.sums - taken;
+  bar.progress_base = instrument.sums.amount[amount] - progress;
 }
 
 void BarBuilder::move_market_time(Instrument& instrument, std::int64_t to, std::vector<Bar>& out) {
   closings_.clear();
   collect_closings(instrument, to);
   close_collected(to, out);
-  instrument.market_time = to;
   instrument.next_end = kNever;
   for (std::size_t i = 0; i < time_types_.size(); ++i) {
-    TimeBars& bars = instrument.time_bars[i];
+    Interval& interval = instrument.intervals[i];
     const std::int64_t step = time_types_[i].step;
-    if (to >= bars.end) bars.move_to(floor_to_step(to, step, config_.origin_offset_ns), step);
-    instrument.next_end = std::min(instrument.next_end, bars.end);
+    if (to >= interval.end) interval.move_to(floor_to_step(to, step, config_.origin_offset_ns), step);
+    instrument.next_end = std::min(instrument.next_end, interval.end);
   }
+  if (instrument.value_wrapped) instrument.next_end = kBeforeAll;
   if (config_.fill_gaps) expect_close(instrument);
 }
 
@@ -138,7 +181,7 @@ void BarBuilder::advance(std::int64_t now, std::vector<Bar>& out) {
 
 void BarBuilder::collect_closings(const Instrument& instrument, std::int64_t to) {
   for (std::uint32_t i = 0; i < time_types_.size(); ++i) {
-    const std::int64_t end = instrument.time_bars[i].next_close(time_types_[i].step, gap_bars_max());
+    const std::int64_t end = next_close(instrument, i);
     if (end > to) continue;
     closings_.push_back({end, instrument.index, i});
     std::push_heap(closings_.begin(), closings_.end(), std::greater<>());
@@ -153,52 +196,48 @@ void BarBuilder::close_collected(std::int64_t to, std::vector<Bar>& out) {
     closings_.pop_back();
     Instrument& instrument = *instrument_of_(closing.instrument);
     close_interval(instrument, closing.type, out);
-    closing.end = instrument.time_bars[closing.type].next_close(time_types_[closing.type].step, gap_bars_max());
+    closing.end = next_close(instrument, closing.type);
     if (closing.end > to) continue;
     closings_.push_back(closing);
     std::push_heap(closings_.begin(), closings_.end(), std::greater<>());
   }
 }
 
-void BarBuilder::close_interval(Instrument& instrument, std::uint32_t time_type, std::vector<Bar>& out) {
-  TimeBars& bars = instrument.time_bars[time_type];
+std::int64_t BarBuilder::next_close(const Instrument& instrument, std::uint32_t time_type) const {
   const TimeType& type = time_types_[time_type];
+  return instrument.intervals[time_type].next_close(instrument.bars[type.index], type.step, gap_bars_max());
+}
+
+void BarBuilder::close_interval(Instrument& instrument, std::uint32_t time_type, std::vector<Bar>& out) {
+  Interval& interval = instrument.intervals[time_type];
+  const TimeType& type = time_types_[time_type];
+  OpenBar& bar = instrument.bars[type.index];
   KeptBar kept;
-  if (bars.bar.empty()) {
-    OpenBar flat;
-    flat.open = flat.high = flat.low = flat.close = bars.last_close;
-    flat.ts_init = bars.last_ts_init;
-    kept.bar = bar_of(instrument, type.index, flat);
-    kept.bar.is_gap_fill = true;
-    kept.bar.ts_open = bars.last_end;
-    kept.bar.ts_event = bars.last_end + type.step;
-    ++bars.gap_bars;
+  if (bar.empty()) {
+    kept.bar = flat_bar(instrument, time_type);
+    ++interval.gap_bars;
   } else {
     kept = {.bar = open_time_bar(instrument, time_type),
-            .ts_least = bars.bar.ts_least,
-            .ts_greatest = bars.bar.ts_greatest,
-            .is_uncovered = bars.uncovered};
-    bars.bar = OpenBar();
+            .ts_least = bar.ts_least,
+            .ts_greatest = instrument.ts_greatest_of(bar),
+            .is_uncovered = interval.uncovered};
+    bar.end();
   }
-  const bool is_skipped = !bars.began && kept.bar.is_partial && config_.skip_first_partial;
-  bars.began = true;
-  bars.last_close = kept.bar.close.mantissa;
-  bars.last_ts_init = kept.bar.ts_init;
-  bars.last_end = kept.bar.ts_event;
-  bars.move_to(kept.bar.ts_event, type.step);
+  const bool is_skipped = !interval.began && kept.bar.is_partial && config_.skip_first_partial;
+  interval.closed(kept.bar);
+  interval.move_to(kept.bar.ts_event, type.step);
   if (!is_skipped) emit(instrument, type.index, std::move(kept), out);
 }
 
 void BarBuilder::expect_close(Instrument& instrument) {
-  for (std::size_t i = 0; i < time_types_.size(); ++i)
-    due_.expect(instrument.index, instrument.time_bars[i].next_close(time_types_[i].step, gap_bars_max()), instrument.due);
+  for (std::uint32_t i = 0; i < time_types_.size(); ++i) due_.expect(instrument.index, next_close(instrument, i), instrument.due);
 }
 
-void BarBuilder::open_interval(Instrument& instrument, std::uint32_t time_type) {
-  TimeBars& bars = instrument.time_bars[time_type];
-  bars.gap_bars = 0;
-  bars.uncovered = !bars.began && time_types_[time_type].observed_since > bars.start;
-  due_.expect(instrument.index, bars.end, instrument.due);
+void BarBuilder::begin_interval(Instrument& instrument, std::uint32_t time_type) {
+  Interval& interval = instrument.intervals[time_type];
+  interval.gap_bars = 0;
+  interval.uncovered = !interval.began && time_types_[time_type].observed_since > interval.start;
+  due_.expect(instrument.index, interval.end, instrument.due);
 }
 
 void BarBuilder::apply_late(Instrument& instrument, std::uint32_t time_type, const Print& print, std::vector<Bar>& out) {
@@ -207,17 +246,13 @@ void BarBuilder::apply_late(Instrument& instrument, std::uint32_t time_type, con
   correct(*kept, print);
   ++bars_revised_;
   out.push_back(kept->bar);
-  TimeBars& bars = instrument.time_bars[time_type];
-  if (kept->bar.sequence == instrument.series[time_types_[time_type].index].sequence) {
-    bars.last_close = kept->bar.close.mantissa;
-    bars.last_ts_init = kept->bar.ts_init;
-  }
+  const bool is_last = kept->bar.sequence == instrument.series[time_types_[time_type].index].sequence;
+  if (is_last) instrument.intervals[time_type].closed(kept->bar);
 }
 
-// The kept bar in whose interval a late tick falls, while lateness is allowed.
-KeptBar* BarBuilder::correctable(const Instrument& instrument, std::uint32_t time_type, std::int64_t ts_event) const {
+KeptBar* BarBuilder::correctable(Instrument& instrument, std::uint32_t time_type, std::int64_t ts_event) const {
   if (config_.allowed_lateness_ns == 0) return nullptr;
-  const BarSeries& series = instrument.series[time_types_[time_type].index];
+  BarSeries& series = instrument.series[time_types_[time_type].index];
   std::size_t first = 0;
   std::size_t last = series.size();
   while (first != last) {
@@ -228,89 +263,78 @@ KeptBar* BarBuilder::correctable(const Instrument& instrument, std::uint32_t tim
       last = middle;
   }
   if (first == 0) return nullptr;
-  const KeptBar& kept = series[first - 1];
+  KeptBar& kept = series[first - 1];
   const std::int64_t market_time = std::max(instrument.market_time, clock_);
   if (ts_event >= kept.bar.ts_event || market_time - kept.bar.ts_event > config_.allowed_lateness_ns) return nullptr;
-  return const_cast<KeptBar*>(&kept);
+  return &kept;
 }
 
-bool BarBuilder::fits(const Instrument& instrument, const Print& print) const {
-  const auto sum_fits = [](int128 sum, int128 part) {
-    int128 total;
-    return !__builtin_add_overflow(sum, part, &total);
+bool BarBuilder::fits(Instrument& instrument, const Print& print) const {
+  int128 total;
+  // No bar's value exceeds the sum over all prints; only when that has been exceeded is each bar looked at, for good.
+  if (!instrument.value_wrapped && !__builtin_add_overflow(static_cast<int128>(instrument.sums.amount[kValue]), print.value, &total))
+    return true;
+  const auto sum_fits = [](uint128 sum, int128 part) {
+    int128 whole;
+    return !__builtin_add_overflow(static_cast<int128>(sum), part, &whole);
   };
+  const auto value_of = [&](const OpenBar& bar) { return instrument.sums.amount[kValue] - bar.base.amount[kValue]; };
   const std::int64_t market_time = std::max(instrument.market_time, clock_);
   for (std::uint32_t i = 0; i < time_types_.size(); ++i) {
-    const TimeBars& bars = instrument.time_bars[i];
+    const OpenBar& bar = instrument.bars[time_types_[i].index];
     const bool is_late = print.ts_event < floor_to_step(market_time, time_types_[i].step, config_.origin_offset_ns);
     if (is_late) {
       const KeptBar* kept = correctable(instrument, i, print.ts_event);
-      if (kept != nullptr && !sum_fits(kept->bar.value.mantissa, print.value)) return false;
-    } else if (!bars.bar.empty() && print.ts_event < bars.end && !sum_fits(bars.bar.value, print.value)) {
+      if (kept != nullptr && !sum_fits(static_cast<uint128>(kept->bar.value.mantissa), print.value)) return false;
+    } else if (!bar.empty() && print.ts_event < instrument.intervals[i].end && !sum_fits(value_of(bar), print.value)) {
       return false;
     }
   }
-  for (std::size_t i = 0; i < arrival_types_.size(); ++i) {
-    const ArrivalBars& bars = instrument.arrival_bars[i];
-    const ArrivalRule& rule = arrival_types_[i].rule;
-    int128 part = print.quantity;
-    uint128 total = static_cast<uint128>(bars.progress);
-    if (arrival_types_[i].kind == BarKind::kVolume) {
-      total += static_cast<uint128>(print.quantity);
-      if (!exceeds(total, rule)) part = volume_part(bars, print.quantity, rule.step);
-    } else if (arrival_types_[i].kind == BarKind::kDollar) {
-      total += static_cast<uint128>(print.value);
-      if (print.quantity <= rule.bars_max || !exceeds(total, rule)) part = dollar_part(bars, print, print.quantity, rule.step);
-    }
-    if (!sum_fits(bars.bar.value, part * print.price)) return false;
+  for (const ArrivalType& type : arrival_types_) {
+    const OpenBar& bar = instrument.bars[type.index];
+    const uint128 progress = instrument.sums.amount[amount_of(type.kind)] - bar.progress_base;
+    const bool is_whole = ends_too_many(type.kind, progress, print, type.step, config_.max_bars_per_tick);
+    const int128 part = is_whole ? print.quantity : next_part(type.kind, progress, print.quantity, type.step, print.price).quantity;
+    if (!bar.empty() && !sum_fits(value_of(bar), part * print.price)) return false;
   }
+  instrument.value_wrapped = true;
+  instrument.next_end = kBeforeAll;
   return true;
 }
 
 void BarBuilder::flush(Instrument& instrument, std::vector<Bar>& out) {
   std::uint32_t time_type = 0;
-  std::size_t arrival_type = 0;
   for (std::uint32_t i = 0; i < types_.size(); ++i) {
-    if (types_[i]->kind == BarKind::kTime) {
-      TimeBars& bars = instrument.time_bars[time_type];
-      if (!bars.bar.empty()) {
-        const bool is_skipped = !bars.began && config_.skip_first_partial;
-        KeptBar kept{.bar = open_time_bar(instrument, time_type), .ts_least = bars.bar.ts_least, .ts_greatest = bars.bar.ts_greatest};
-        kept.bar.is_partial = true;
-        bars.bar = OpenBar();
-        bars.began = true;
-        bars.last_close = kept.bar.close.mantissa;
-        bars.last_ts_init = kept.bar.ts_init;
-        bars.last_end = kept.bar.ts_event;
-        if (!is_skipped) emit(instrument, i, std::move(kept), out);
-      }
-      ++time_type;
+    const bool is_time = types_[i]->kind == BarKind::kTime;
+    const std::uint32_t interval = is_time ? time_type++ : 0;
+    OpenBar& bar = instrument.bars[i];
+    if (bar.empty()) continue;
+    KeptBar kept{.bar = is_time ? open_time_bar(instrument, interval) : bar_of(instrument, i, instrument.sums - bar.base),
+                 .ts_least = bar.ts_least,
+                 .ts_greatest = instrument.ts_greatest_of(bar)};
+    kept.bar.is_partial = true;
+    bar.end();
+    bool is_skipped = false;
+    if (is_time) {
+      is_skipped = !instrument.intervals[interval].began && config_.skip_first_partial;
+      instrument.intervals[interval].closed(kept.bar);
     } else {
-      ArrivalBars& bars = instrument.arrival_bars[arrival_type++];
-      if (bars.bar.empty()) continue;
-      KeptBar kept{.bar = bar_of(instrument, i, bars.bar), .ts_least = bars.bar.ts_least, .ts_greatest = bars.bar.ts_greatest};
-      kept.bar.is_partial = true;
-      bars = ArrivalBars();
-      emit(instrument, i, std::move(kept), out);
+      bar.progress_base = instrument.sums.amount[amount_of(types_[i]->kind)];
     }
+    if (!is_skipped) emit(instrument, i, std::move(kept), out);
   }
 }
 
 std::vector<Bar> BarBuilder::open_bars(const Instrument& instrument) const {
   std::vector<Bar> bars;
   std::uint32_t time_type = 0;
-  std::size_t arrival_type = 0;
   for (std::uint32_t i = 0; i < types_.size(); ++i) {
     const bool is_time = types_[i]->kind == BarKind::kTime;
-    const OpenBar& sums = is_time ? instrument.time_bars[time_type].bar : instrument.arrival_bars[arrival_type].bar;
-    if (!sums.empty()) {
-      bars.push_back(is_time ? open_time_bar(instrument, time_type) : bar_of(instrument, i, sums));
-      bars.back().sequence = instrument.series[i].sequence + 1;
-    }
-    if (is_time)
-      ++time_type;
-    else
-      ++arrival_type;
+    const std::uint32_t interval = is_time ? time_type++ : 0;
+    const OpenBar& bar = instrument.bars[i];
+    if (bar.empty()) continue;
+    bars.push_back(is_time ? open_time_bar(instrument, interval) : bar_of(instrument, i, instrument.sums - bar.base));
+    bars.back().sequence = instrument.series[i].sequence + 1;
   }
   return bars;
 }
@@ -327,31 +351,49 @@ void BarBuilder::clear() {
   bars_generated_ = bars_revised_ = 0;
 }
 
-Bar BarBuilder::bar_of(const Instrument& instrument, std::uint32_t index, const OpenBar& sums) const {
+Bar BarBuilder::bar_of(const Instrument& instrument, std::uint32_t index, const Sums& sums) const {
+  const OpenBar& open = instrument.bars[index];
   Bar bar;
   bar.instrument_id = instrument.id;
   bar.bar_type = types_[index];
-  bar.open = {sums.open};
-  bar.high = {sums.high};
-  bar.low = {sums.low};
-  bar.close = {sums.close};
-  bar.volume = {sums.volume()};
-  bar.value = {sums.value};
-  bar.buy_volume = {sums.quantity_by_side[1]};
-  bar.sell_volume = {sums.quantity_by_side[2]};
-  bar.trade_count = sums.trade_count;
-  bar.ts_open = sums.ts_least;
-  bar.ts_event = sums.ts_greatest;
-  bar.ts_init = sums.ts_init;
+  bar.open = {open.open};
+  bar.high = {open.high};
+  bar.low = {open.low};
+  bar.close = {instrument.close_of(open)};
+  bar.volume = {static_cast<int128>(sums.amount[kVolume])};
+  bar.value = {static_cast<int128>(sums.amount[kValue])};
+  bar.buy_volume = {static_cast<int128>(sums.quantity_by_side[1])};
+  bar.sell_volume = {static_cast<int128>(sums.quantity_by_side[2])};
+  bar.trade_count = static_cast<std::int64_t>(sums.amount[kTrades]);
+  bar.ts_open = open.ts_least;
+  bar.ts_event = instrument.ts_greatest_of(open);
+  bar.ts_init = open.ts_init;
   return bar;
 }
 
 Bar BarBuilder::open_time_bar(const Instrument& instrument, std::uint32_t time_type) const {
-  const TimeBars& bars = instrument.time_bars[time_type];
-  Bar bar = bar_of(instrument, time_types_[time_type].index, bars.bar);
-  bar.ts_open = bars.start;
-  bar.ts_event = bars.end;
-  bar.is_partial = bars.is_partial();
+  const Interval& interval = instrument.intervals[time_type];
+  const std::uint32_t index = time_types_[time_type].index;
+  const OpenBar& open = instrument.bars[index];
+  Bar bar = bar_of(instrument, index, instrument.sums - open.base);
+  bar.ts_open = interval.start;
+  bar.ts_event = interval.end;
+  // A first bar is partial unless its earliest tick lies on its start.
+  bar.is_partial = interval.uncovered && open.ts_least != interval.start;
+  return bar;
+}
+
+// What stands for the quiet interval after the last bar of a time type.
+Bar BarBuilder::flat_bar(const Instrument& instrument, std::uint32_t time_type) const {
+  const Interval& interval = instrument.intervals[time_type];
+  Bar bar;
+  bar.instrument_id = instrument.id;
+  bar.bar_type = types_[time_types_[time_type].index];
+  bar.open = bar.high = bar.low = bar.close = {interval.last_close};
+  bar.ts_open = interval.last_end;
+  bar.ts_event = interval.last_end + time_types_[time_type].step;
+  bar.ts_init = interval.last_ts_init;
+  bar.is_gap_fill = true;
   return bar;
 }
 

@@ -30,8 +30,11 @@ class BarBuilder {
   // Appends a type; its bars begin with the next tick of each instrument, which prepare() has to see first.
   void add_type(std::shared_ptr<const BarType> type);
 
+  // Takes a print that comes in order, ends no interval and could not make a sum overflow: nearly every one. False, and
+  // nothing done, for any other; those go to fits() and apply().
+  bool apply_in_order(Instrument& instrument, const Print& print, std::vector<Bar>& out);
   // Whether every sum that the print would join stays within 128 bits.
-  bool fits(const Instrument& instrument, const Print& print) const;
+  bool fits(Instrument& instrument, const Print& print) const;
   // Market time moves to the print's, time bars close, the print is applied to every type, the others close.
   // True when the print is late for a time type.
   bool apply(Instrument& instrument, const Print& print, std::vector<Bar>& out);
@@ -41,6 +44,10 @@ class BarBuilder {
   void flush(Instrument& instrument, std::vector<Bar>& out);
 
   std::vector<Bar> open_bars(const Instrument& instrument) const;
+  // Asks the processor for what apply_in_order() will touch.
+  void prefetch(const Instrument& instrument) const {
+    for (std::size_t i = 0; i < types_.size(); ++i) __builtin_prefetch(instrument.open_bars + i, 1);
+  }
   // The instrument is about to be destroyed.
   void forget(const Instrument& instrument);
   void clear();
@@ -53,7 +60,7 @@ class BarBuilder {
  private:
   friend class Snapshot;
 
-  // A configured type as the hot loop wants it.
+  // A configured type as the hot loops want it.
   struct TimeType {
     std::uint32_t index;  // in configured order
     std::int64_t step;
@@ -62,7 +69,7 @@ class BarBuilder {
   struct ArrivalType {
     std::uint32_t index;
     BarKind kind;
-    ArrivalRule rule;
+    int128 step;
   };
   // A time interval that ends: order of closing.
   struct Closing {
@@ -73,17 +80,21 @@ class BarBuilder {
   };
 
   void index_types();
+  // Time bars.
   void move_market_time(Instrument& instrument, std::int64_t to, std::vector<Bar>& out);
   void collect_closings(const Instrument& instrument, std::int64_t to);
   void close_collected(std::int64_t to, std::vector<Bar>& out);
   void close_interval(Instrument& instrument, std::uint32_t time_type, std::vector<Bar>& out);
   void expect_close(Instrument& instrument);
-  void open_interval(Instrument& instrument, std::uint32_t time_type);
+  void begin_interval(Instrument& instrument, std::uint32_t time_type);
   void apply_late(Instrument& instrument, std::uint32_t time_type, const Print& print, std::vector<Bar>& out);
-  KeptBar* correctable(const Instrument& instrument, std::uint32_t time_type, std::int64_t ts_event) const;
-  void apply_by_arrival(Instrument& instrument, const Print& print, std::vector<Bar>& out);
+  KeptBar* correctable(Instrument& instrument, std::uint32_t time_type, std::int64_t ts_event) const;
+  // Tick, volume and dollar bars.
+  void close_by_arrival(Instrument& instrument, const ArrivalType& type, const Print& print, std::vector<Bar>& out);
 
-  Bar bar_of(const Instrument& instrument, std::uint32_t index, const OpenBar& sums) const;
+  Bar bar_of(const Instrument& instrument, std::uint32_t index, const Sums& sums) const;
+  Bar flat_bar(const Instrument& instrument, std::uint32_t time_type) const;
+  std::int64_t next_close(const Instrument& instrument, std::uint32_t time_type) const;
   Bar open_time_bar(const Instrument& instrument, std::uint32_t time_type) const;
   void emit(Instrument& instrument, std::uint32_t index, KeptBar kept, std::vector<Bar>& out);
   std::int64_t gap_bars_max() const { return config_.fill_gaps ? config_.max_gap_bars : 0; }
@@ -100,5 +111,35 @@ class BarBuilder {
   std::uint64_t bars_generated_ = 0;
   std::uint64_t bars_revised_ = 0;
 };
+
+inline bool BarBuilder::apply_in_order(Instrument& instrument, const Print& given, std::vector<Bar>& out) {
+  const Print print = given;  // a copy that no store can change stays in registers
+  int128 value;
+  if (print.ts_event < instrument.market_time || print.ts_event >= instrument.next_end || clock_ > instrument.market_time ||
+      print.quantity == 0 || __builtin_add_overflow(static_cast<int128>(instrument.sums.amount[kValue]), print.value, &value))
+    return false;
+  OpenBar* const bars = instrument.open_bars;
+  for (std::size_t i = 0; i < time_types_.size(); ++i) {
+    OpenBar& bar = bars[time_types_[i].index];
+    if (bar.empty()) {
+      begin_interval(instrument, static_cast<std::uint32_t>(i));
+      bar.begin(print, instrument.sums);
+    }
+    bar.reach(print);
+  }
+  for (const ArrivalType& type : arrival_types_) {
+    OpenBar& bar = bars[type.index];
+    if (bar.empty()) bar.begin(print, instrument.sums);
+    bar.reach(print);
+  }
+  instrument.market_time = print.ts_event;
+  instrument.last_price = print.price;
+  instrument.sums.add(print);
+  for (const ArrivalType& type : arrival_types_) {
+    const uint128 progress = instrument.sums.amount[amount_of(type.kind)] - bars[type.index].progress_base;
+    if (progress >= static_cast<uint128>(type.step)) close_by_arrival(instrument, type, print, out);
+  }
+  return true;
+}
 
 }  // namespace alphaforge::data

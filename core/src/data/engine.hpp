@@ -89,9 +89,9 @@ class DataEngine {
   void process_locked(const TradeTick& tick, std::int64_t now_ns, ProcessResult& result);
   void process_row(Instrument*& instrument, std::string_view instrument_id, Print& print, std::string_view trade_id,
                    std::uint32_t row, ProcessResult& result);
+  void prefetch(const TradeTickBatch& batch, std::size_t row, const std::vector<Instrument*>& instruments) const;
   std::optional<Reason> refusal(Print& print) const;
   void remember(Instrument& instrument, std::uint64_t fingerprint);
-  bool sums_fit(Instrument& instrument, const Print& print) const;
   void finish(std::uint64_t ticks, std::int64_t now_ns, ProcessResult& result);
   void clear();
 

@@ -50,7 +50,7 @@ std::optional<std::int64_t> DataEngine::market_time(std::string_view instrument_
 DataEngineStatistics DataEngine::statistics(std::int64_t now_ns) const {
   const std::scoped_lock lock(mutex_);
   std::uint64_t memory_bytes = builder_.history().bytes();
-  const std::uint64_t bytes_each = sizeof(Instrument) + builder_.types().size() * (sizeof(TimeBars) + sizeof(BarSeries));
+  const std::uint64_t bytes_each = sizeof(Instrument) + builder_.types().size() * (sizeof(OpenBar) + sizeof(Interval) + sizeof(BarSeries));
   book_.each([&](const Instrument& instrument) { memory_bytes += bytes_each + instrument.seen.memory_bytes(); });
   DataEngineStatistics statistics;
   statistics.ticks_processed = ticks_processed_;
@@ -79,13 +79,14 @@ void DataEngine::validate() const {
   std::uint64_t ids_kept = 0;
   book_.each([&](const Instrument& instrument) {
     ids_kept += instrument.seen.size();
-    for (const TimeBars& bars : instrument.time_bars) {
-      if (bars.bar.empty()) continue;
-      demand(bars.bar.ts_least >= bars.start && bars.bar.ts_greatest < bars.end, "a tick lies outside its interval");
-      demand(bars.end > builder_.clock() && bars.end > instrument.market_time, "an open bar has ended");
-      demand(bars.bar.low <= bars.bar.open && bars.bar.close <= bars.bar.high, "a price lies outside its bar");
+    for (const Bar& bar : builder_.open_bars(instrument)) {
+      demand(bar.low <= bar.open && bar.open <= bar.high && bar.low <= bar.close && bar.close <= bar.high, "a price lies outside its bar");
+      demand(bar.volume.mantissa >= 0 && bar.value.mantissa >= 0 && bar.trade_count >= 0, "a sum is negative");
+      if (bar.bar_type->kind == BarKind::kTime)
+        demand(bar.ts_event > builder_.clock() && bar.ts_event > instrument.market_time, "an open bar has ended");
+      else
+        demand(bar.volume.mantissa > 0, "an open bar has no volume");
     }
-    for (const ArrivalBars& bars : instrument.arrival_bars) demand(bars.progress >= 0, "a bar's progress is negative");
     for (const BarSeries& series : instrument.series) {
       bars_kept += series.size();
       for (std::size_t i = 1; i < series.size(); ++i)

@@ -1,14 +1,17 @@
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <limits>
 
 #include "base/int128.hpp"
+#include "model/bar_type.hpp"
 #include "model/trade_tick.hpp"
 
 namespace alphaforge::data {
+
+inline constexpr std::int64_t kBeforeAll = std::numeric_limits<std::int64_t>::min();
+inline constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 
 // A tick as the aggregators see it: accepted, its value computed.
 struct Print {
@@ -20,50 +23,69 @@ struct Print {
   std::int64_t ts_init = 0;
 };
 
-// The sums of an unfinished bar, in two cache lines. Quantities are kept by aggressor, their sum is the volume.
-// The extremes start beyond every price and time, so that adding the first print needs no case of its own.
-struct OpenBar {
-  std::int64_t open = 0;
-  std::int64_t high = std::numeric_limits<std::int64_t>::min();
-  std::int64_t low = std::numeric_limits<std::int64_t>::max();
-  std::int64_t close = 0;
-  std::array<int128, 3> quantity_by_side{};  // none, buy, sell
-  int128 value = 0;
-  std::int64_t trade_count = 0;
-  std::int64_t ts_least = std::numeric_limits<std::int64_t>::max();
-  std::int64_t ts_greatest = std::numeric_limits<std::int64_t>::min();
-  std::int64_t ts_init = std::numeric_limits<std::int64_t>::min();
+// What tick, volume and dollar bars count, as an index into Sums::amount.
+inline std::size_t amount_of(BarKind kind) { return static_cast<std::size_t>(kind) - static_cast<std::size_t>(BarKind::kTick); }
+inline constexpr std::size_t kTrades = 0;
+inline constexpr std::size_t kVolume = 1;
+inline constexpr std::size_t kValue = 2;
 
-  bool empty() const { return high < low; }
-  int128 volume() const { return quantity_by_side[0] + quantity_by_side[1] + quantity_by_side[2]; }
+// Everything about prints that adds up. Sums over the life of an instrument may wrap around, hence unsigned; the difference
+// of two of them is exact where what lies between fits, which the engine sees to.
+struct Sums {
+  std::array<uint128, 3> amount{};            // trades, quantity, value
+  std::array<uint128, 3> quantity_by_side{};  // none, buy, sell
 
-  // Open and close follow (ts_event, arrival): a print that arrives later opens only if it is earlier, and closes unless it is earlier.
-  void add_by_time(const Print& print) {
-    if (print.ts_event < ts_least) open = print.price;
-    if (print.ts_event >= ts_greatest) close = print.price;
-    add_sums(print, print.quantity, print.value);
-    trade_count += print.quantity != 0;
+  void add(const Print& print, int128 quantity, int128 value, bool counts) {
+    amount[kTrades] += counts;
+    amount[kVolume] += static_cast<uint128>(quantity);
+    amount[kValue] += static_cast<uint128>(value);
+    quantity_by_side[static_cast<std::size_t>(print.side) - 1] += static_cast<uint128>(quantity);
   }
+  void add(const Print& print) { add(print, print.quantity, print.value, print.quantity != 0); }
 
-  // Open and close follow arrival. A part of a print is added by each bar that it reaches; the first of them counts the trade.
-  void add_by_arrival(const Print& print, int128 quantity, int128 value_of_part, bool counts) {
-    if (empty()) open = print.price;
-    close = print.price;
-    add_sums(print, quantity, value_of_part);
-    trade_count += counts;
-  }
-
- private:
-  void add_sums(const Print& print, int128 quantity, int128 value_of_part) {
-    high = std::max(high, print.price);
-    low = std::min(low, print.price);
-    quantity_by_side[static_cast<std::size_t>(print.side) - 1] += quantity;
-    value += value_of_part;
-    ts_least = std::min(ts_least, print.ts_event);
-    ts_greatest = std::max(ts_greatest, print.ts_event);
-    ts_init = std::max(ts_init, print.ts_init);
+  Sums operator-(const Sums& other) const {
+    Sums difference;
+    for (std::size_t i = 0; i < 3; ++i) {
+      difference.amount[i] = amount[i] - other.amount[i];
+      difference.quantity_by_side[i] = quantity_by_side[i] - other.quantity_by_side[i];
+    }
+    return difference;
   }
 };
-static_assert(sizeof(OpenBar) == 128);
+
+// An unfinished bar of any type. Its sums are those of its instrument since it began: what each print adds is added once
+// for all types. Only the first cache line changes with every print.
+struct alignas(64) OpenBar {
+  std::int64_t high = std::numeric_limits<std::int64_t>::min();
+  std::int64_t low = std::numeric_limits<std::int64_t>::max();
+  std::int64_t ts_init = kBeforeAll;
+  std::int64_t open = 0;
+  uint128 progress_base = 0;  // tick, volume, dollar: the instrument's amount from which the type's progress counts
+  std::int64_t ts_least = kNever;
+  // The tick behind the close; out of date while the instrument's last price is (see Instrument::last_price).
+  std::int64_t ts_greatest = kBeforeAll;
+  std::int64_t close = 0;
+  Sums base;  // the instrument's sums when the bar began
+
+  bool empty() const { return high < low; }
+  void reach(const Print& print) {
+    // Branches, not maxima: most prints move none of these, and an unchanged number needs no store.
+    if (print.price > high) high = print.price;
+    if (print.price < low) low = print.price;
+    if (print.ts_init > ts_init) ts_init = print.ts_init;
+  }
+  // A bar begins with this print; its sums with `since`.
+  void begin(const Print& print, const Sums& since) {
+    open = close = print.price;
+    ts_least = ts_greatest = print.ts_event;
+    base = since;
+  }
+  // The next bar of the type has not begun; the progress goes on.
+  void end() {
+    const uint128 progress = progress_base;
+    *this = OpenBar();
+    progress_base = progress;
+  }
+};
 
 }  // namespace alphaforge::data

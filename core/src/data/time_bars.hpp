@@ -1,15 +1,11 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 
 #include "data/bar_history.hpp"
 #include "data/open_bar.hpp"
 
 namespace alphaforge::data {
-
-inline constexpr std::int64_t kBeforeAll = std::numeric_limits<std::int64_t>::min();
-inline constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 
 // The greatest multiple of `step`, counted from `origin`, that is not after `ts`.
 inline std::int64_t floor_to_step(std::int64_t ts, std::int64_t step, std::int64_t origin) {
@@ -17,10 +13,9 @@ inline std::int64_t floor_to_step(std::int64_t ts, std::int64_t step, std::int64
   return ts - (distance < 0 ? distance + step : distance);
 }
 
-// One time bar type of one instrument. The interval [start, end) is the one that holds market time, whether a bar is open
-// in it or not: a tick before `start` is late, one at `end` or after it ends the interval first.
-struct alignas(64) TimeBars {
-  OpenBar bar;
+// The interval [start, end) of a time bar type that holds an instrument's market time, whether a bar is open in it or not:
+// a tick before `start` is late, one at `end` or after it ends the interval first.
+struct Interval {
   std::int64_t start = kBeforeAll;
   std::int64_t end = kBeforeAll;
   // Of the last bar that closed: what a flat bar repeats, and where it begins.
@@ -31,16 +26,19 @@ struct alignas(64) TimeBars {
   bool began = false;         // the first bar has closed, given out or not
   bool uncovered = false;     // the open bar is the first, and the engine did not see the beginning of its interval
 
-  void move_to(std::int64_t interval_start, std::int64_t step) {
-    start = interval_start;
-    end = interval_start + step;
+  void move_to(std::int64_t first, std::int64_t step) {
+    start = first;
+    end = first + step;
   }
-
-  // A first bar is partial unless its earliest tick lies on its start.
-  bool is_partial() const { return uncovered && bar.ts_least != start; }
-
+  // A bar of the type has closed.
+  void closed(const Bar& bar) {
+    began = true;
+    last_close = bar.close.mantissa;
+    last_ts_init = bar.ts_init;
+    last_end = bar.ts_event;
+  }
   // When market time next closes a bar: the open one, or a flat one where quiet intervals are filled.
-  std::int64_t next_close(std::int64_t step, std::int64_t gap_bars_max) const {
+  std::int64_t next_close(const OpenBar& bar, std::int64_t step, std::int64_t gap_bars_max) const {
     if (!bar.empty()) return end;
     return began && gap_bars < gap_bars_max ? last_end + step : kNever;
   }
