@@ -119,10 +119,10 @@ inline bool BarBuilder::apply_in_order(Instrument& instrument, const Print& give
       print.quantity == 0 || __builtin_add_overflow(static_cast<int128>(instrument.sums.amount[kValue]), print.value, &value))
     return false;
   OpenBar* const bars = instrument.open_bars;
-  for (std::size_t i = 0; i < time_types_.size(); ++i) {
-    OpenBar& bar = bars[time_types_[i].index];
+  for (const TimeType& type : time_types_) {
+    OpenBar& bar = bars[type.index];
     if (bar.empty()) {
-      begin_interval(instrument, static_cast<std::uint32_t>(i));
+      begin_interval(instrument, static_cast<std::uint32_t>(&type - time_types_.data()));
       bar.begin(print, instrument.sums);
     }
     bar.reach(print);

@@ -62,19 +62,6 @@ bool DataEngine::is_running() const {
   return is_running_;
 }
 
-// What can be said of a print without its instrument. Computes its value.
-inline std::optional<Reason> DataEngine::refusal(Print& print) const {
-  if (print.price <= 0) return Reason::PRICE_NOT_POSITIVE;
-  if (print.quantity == 0 && config_.zero_quantity == ZeroQuantity::kReject) return Reason::QUANTITY_NOT_POSITIVE;
-  if (!is_time(print.ts_event)) return Reason::TIME_OUT_OF_RANGE;
-  // Two numbers of 64 bits can't overflow, and nearly all quantities have no more.
-  if (const auto narrow = static_cast<std::int64_t>(print.quantity); narrow == print.quantity)
-    print.value = static_cast<int128>(narrow) * print.price;
-  else if (__builtin_mul_overflow(print.quantity, static_cast<int128>(print.price), &print.value))
-    return Reason::VALUE_OVERFLOW;
-  return std::nullopt;
-}
-
 void DataEngine::process(const TradeTick& tick, std::int64_t now_ns, ProcessResult& result) {
   const std::scoped_lock lock(mutex_);
   process_locked(tick, now_ns, result);
@@ -87,70 +74,38 @@ bool DataEngine::try_process(const TradeTick& tick, std::int64_t now_ns, Process
   return true;
 }
 
-void DataEngine::process_locked(const TradeTick& tick, std::int64_t now_ns, ProcessResult& result) {
-  Print print{.price = tick.price.mantissa,
-              .quantity = tick.quantity.mantissa,
-              .side = tick.aggressor_side,
-              .ts_event = tick.ts_event,
-              .ts_init = tick.ts_init};
-  Instrument* instrument = nullptr;
-  process_row(instrument, tick.instrument_id, print, tick.trade_id, 0, result);
-  finish(1, now_ns, result);
+// The first stage, what can be said of a print without its instrument.
+[[gnu::always_inline]] inline std::optional<Reason> DataEngine::refusal(const Print& print, bool value_fits) const {
+  if (print.price <= 0) return Reason::PRICE_NOT_POSITIVE;
+  if (print.quantity == 0 && config_.zero_quantity == ZeroQuantity::kReject) return Reason::QUANTITY_NOT_POSITIVE;
+  if (!is_time(print.ts_event)) return Reason::TIME_OUT_OF_RANGE;
+  if (!value_fits) return Reason::VALUE_OVERFLOW;
+  return std::nullopt;
 }
 
-void DataEngine::process(const TradeTickBatch& batch, std::int64_t now_ns, ProcessResult& result) {
-  const std::scoped_lock lock(mutex_);
-  // Each name of the batch's dictionary is looked up once.
-  std::vector<Instrument*> instruments(batch.instrument_ids.size(), nullptr);
-  Print print;
-  for (std::size_t row = 0; row < batch.size(); ++row) {
-    if (instruments.size() > 1) prefetch(batch, row, instruments);
-    const std::size_t at = batch.instrument_of(row);
-    print.price = batch.prices[row];
-    print.quantity = batch.quantity_of(row);
-    print.side = batch.side_of(row);
-    print.ts_event = batch.ts_event[row];
-    print.ts_init = batch.ts_init_of(row);
-    process_row(instruments[at], batch.instrument_ids[at], print, batch.trade_id_of(row), static_cast<std::uint32_t>(row), result);
-  }
-  finish(batch.size(), now_ns, result);
+Instrument* DataEngine::find_or_add(std::string_view instrument_id) {
+  Instrument* instrument = book_.find(instrument_id);
+  if (instrument != nullptr || book_.size() >= static_cast<std::size_t>(config_.max_instruments)) return instrument;
+  instrument = &book_.add(instrument_id);
+  builder_.prepare(*instrument);
+  return instrument;
 }
 
-// The state of many instruments does not fit the caches near the processor: it is asked for some rows ahead, first the
-// instrument, which knows where its bars are.
-void DataEngine::prefetch(const TradeTickBatch& batch, std::size_t row, const std::vector<Instrument*>& instruments) const {
-  constexpr std::size_t kRowsToInstrument = 16;
-  constexpr std::size_t kRowsToBars = 8;
-  if (row + kRowsToInstrument >= batch.size()) return;
-  const Instrument* far = instruments[batch.instrument_of(row + kRowsToInstrument)];
-  if (far != nullptr) {
-    __builtin_prefetch(far, 1);
-    __builtin_prefetch(&far->sums.quantity_by_side, 1);
-  }
-  const Instrument* near = instruments[batch.instrument_of(row + kRowsToBars)];
-  if (near != nullptr) builder_.prefetch(*near);
-}
-
-void DataEngine::process_row(Instrument*& instrument, std::string_view instrument_id, Print& print, std::string_view trade_id,
-                             std::uint32_t row, ProcessResult& result) {
-  std::optional<Reason> reason = refusal(print);
+// The stages of one tick. `instrument` is looked up where it is null, and stays for the next tick of the same name.
+[[gnu::always_inline]] inline void DataEngine::process_row(Instrument*& instrument, std::string_view instrument_id, const Print& print,
+                                                           bool value_fits, std::string_view trade_id, std::size_t row,
+                                                           ProcessResult& result) {
+  std::optional<Reason> reason = refusal(print, value_fits);
   if (!reason && instrument == nullptr) {
-    instrument = book_.find(instrument_id);
-    if (instrument == nullptr) {
-      if (book_.size() >= static_cast<std::size_t>(config_.max_instruments)) {
-        reason = Reason::INSTRUMENT_LIMIT;
-      } else {
-        instrument = &book_.add(instrument_id);
-        builder_.prepare(*instrument);
-      }
-    }
+    instrument = find_or_add(instrument_id);
+    if (instrument == nullptr) reason = Reason::INSTRUMENT_LIMIT;
   }
   std::uint64_t fingerprint = 0;
   if (!reason && !trade_id.empty()) {
     fingerprint = fingerprint_of(trade_id, print.ts_event, Price{print.price}, Quantity{print.quantity});
     if (instrument->seen.contains(fingerprint)) {
       ++duplicate_ticks_;
-      result.duplicates.push_back(row);
+      result.duplicates.push_back(static_cast<std::uint32_t>(row));
       return;
     }
   }
@@ -162,12 +117,51 @@ void DataEngine::process_row(Instrument*& instrument, std::string_view instrumen
   }
   if (reason) {
     ++ticks_rejected_;
-    result.rejected.push_back({row, *reason});
+    result.rejected.push_back({static_cast<std::uint32_t>(row), *reason});
     return;
   }
   if (!trade_id.empty()) remember(*instrument, fingerprint);
-  ++ticks_processed_;
   ++result.accepted;
+}
+
+void DataEngine::process_locked(const TradeTick& tick, std::int64_t now_ns, ProcessResult& result) {
+  Print print{.price = tick.price.mantissa, .side = tick.aggressor_side, .ts_event = tick.ts_event, .ts_init = tick.ts_init};
+  const bool value_fits = print.set_quantity(tick.quantity.mantissa);
+  Instrument* instrument = nullptr;
+  process_row(instrument, tick.instrument_id, print, value_fits, tick.trade_id, 0, result);
+  finish(1, now_ns, result);
+}
+
+void DataEngine::process(const TradeTickBatch& batch, std::int64_t now_ns, ProcessResult& result) {
+  const std::scoped_lock lock(mutex_);
+  const TradeTickBatch::Columns columns = batch.columns();
+  // Each name of the batch's dictionary is looked up once.
+  std::vector<Instrument*> instruments(batch.instrument_ids.size(), nullptr);
+  for (std::size_t row = 0; row < columns.size; ++row) {
+    if (instruments.size() > 1) prefetch(columns, row, instruments);
+    const std::size_t at = columns.instrument_of(row);
+    Print print{.price = columns.prices[row], .side = columns.side_of(row), .ts_event = columns.ts_event[row], .ts_init = columns.ts_init[row]};
+    const std::int64_t quantity = columns.quantities[row];
+    const bool value_fits = quantity == TradeTickBatch::kWide ? print.set_quantity(batch.quantity_of(row)) : print.set_quantity(quantity);
+    process_row(instruments[at], batch.instrument_ids[at], print, value_fits, batch.trade_id_of(row), row, result);
+  }
+  finish(columns.size, now_ns, result);
+}
+
+// The state of many instruments does not fit the caches near the processor: it is asked for some rows ahead, first the
+// instrument, which knows where its bars are.
+inline void DataEngine::prefetch(const TradeTickBatch::Columns& columns, std::size_t row,
+                                 const std::vector<Instrument*>& instruments) const {
+  constexpr std::size_t kRowsToInstrument = 16;
+  constexpr std::size_t kRowsToBars = 8;
+  if (row + kRowsToInstrument >= columns.size) return;
+  const Instrument* far = instruments[columns.instrument_of(row + kRowsToInstrument)];
+  if (far != nullptr) {
+    __builtin_prefetch(far, 1);
+    __builtin_prefetch(&far->sums.quantity_by_side, 1);
+  }
+  const Instrument* near = instruments[columns.instrument_of(row + kRowsToBars)];
+  if (near != nullptr) builder_.prefetch(*near);
 }
 
 void DataEngine::remember(Instrument& instrument, std::uint64_t fingerprint) {
@@ -188,6 +182,7 @@ void DataEngine::remember(Instrument& instrument, std::uint64_t fingerprint) {
 void DataEngine::finish(std::uint64_t ticks, std::int64_t now_ns, ProcessResult& result) {
   is_running_ = true;
   if (config_.enable_statistics) meter_.received(ticks, now_ns);
+  ticks_processed_ += result.accepted;
   result.tick_sequence = ticks_processed_;
   result.bar_sequence = builder_.bars_generated() + builder_.bars_revised();
 }

@@ -52,6 +52,7 @@ class DataEngine {
   std::vector<Bar> stop();
   bool is_running() const;
 
+  // `result` is empty when it is given.
   void process(const TradeTick& tick, std::int64_t now_ns, ProcessResult& result);
   // The same, unless another thread is inside: false, and nothing was done.
   bool try_process(const TradeTick& tick, std::int64_t now_ns, ProcessResult& result);
@@ -87,10 +88,11 @@ class DataEngine {
   friend class Snapshot;
 
   void process_locked(const TradeTick& tick, std::int64_t now_ns, ProcessResult& result);
-  void process_row(Instrument*& instrument, std::string_view instrument_id, Print& print, std::string_view trade_id,
-                   std::uint32_t row, ProcessResult& result);
-  void prefetch(const TradeTickBatch& batch, std::size_t row, const std::vector<Instrument*>& instruments) const;
-  std::optional<Reason> refusal(Print& print) const;
+  void process_row(Instrument*& instrument, std::string_view instrument_id, const Print& print, bool value_fits,
+                   std::string_view trade_id, std::size_t row, ProcessResult& result);
+  void prefetch(const TradeTickBatch::Columns& columns, std::size_t row, const std::vector<Instrument*>& instruments) const;
+  std::optional<Reason> refusal(const Print& print, bool value_fits) const;
+  Instrument* find_or_add(std::string_view instrument_id);
   void remember(Instrument& instrument, std::uint64_t fingerprint);
   void finish(std::uint64_t ticks, std::int64_t now_ns, ProcessResult& result);
   void clear();

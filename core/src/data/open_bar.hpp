@@ -21,6 +21,18 @@ struct Print {
   AggressorSide side = AggressorSide::kNone;
   std::int64_t ts_event = 0;
   std::int64_t ts_init = 0;
+
+  // Sets the quantity and the value; false where that does not fit 128 bits.
+  bool set_quantity(std::int64_t narrow) {
+    quantity = narrow;
+    value = static_cast<int128>(narrow) * price;  // 128 bits hold any product of two numbers of 64
+    return true;
+  }
+  bool set_quantity(int128 wide) {
+    if (const auto narrow = static_cast<std::int64_t>(wide); narrow == wide) return set_quantity(narrow);
+    quantity = wide;
+    return !__builtin_mul_overflow(wide, static_cast<int128>(price), &value);
+  }
 };
 
 // What tick, volume and dollar bars count, as an index into Sums::amount.

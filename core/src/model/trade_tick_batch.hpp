@@ -32,6 +32,31 @@ struct TradeTickBatch {
   std::string trade_id_text;                    // all ids, one after the other
   std::vector<std::uint64_t> trade_id_ends;     // where each ends in the text; empty: no ids
 
+  // The columns as plain pointers, for loops over all rows.
+  struct Columns {
+    std::size_t size;
+    const std::uint32_t* instrument_index;  // null: all rows are of the first
+    const std::int64_t* prices;
+    const std::int64_t* quantities;
+    const std::uint8_t* sides;  // null: NONE
+    const std::int64_t* ts_event;
+    const std::int64_t* ts_init;
+
+    std::size_t instrument_of(std::size_t row) const { return instrument_index == nullptr ? 0 : instrument_index[row]; }
+    AggressorSide side_of(std::size_t row) const {
+      return sides == nullptr ? AggressorSide::kNone : static_cast<AggressorSide>(sides[row]);
+    }
+  };
+  Columns columns() const {
+    return {.size = size(),
+            .instrument_index = instrument_index.empty() ? nullptr : instrument_index.data(),
+            .prices = prices.data(),
+            .quantities = quantities.data(),
+            .sides = sides.empty() ? nullptr : sides.data(),
+            .ts_event = ts_event.data(),
+            .ts_init = ts_init.empty() ? ts_event.data() : ts_init.data()};
+  }
+
   std::size_t size() const { return prices.size(); }
 
   std::size_t instrument_of(std::size_t row) const { return instrument_index.empty() ? 0 : instrument_index[row]; }
