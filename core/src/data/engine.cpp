@@ -121,6 +121,7 @@ Instrument* DataEngine::find_or_add(std::string_view instrument_id) {
     return;
   }
   if (!trade_id.empty()) remember(*instrument, fingerprint);
+  if (result.bar_rows.size() != result.bars.size()) result.bar_rows.resize(result.bars.size(), static_cast<std::uint32_t>(row));
   ++result.accepted;
 }
 
