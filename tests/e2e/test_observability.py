@@ -89,6 +89,13 @@ def test_every_series_that_is_named_anywhere_exists(prometheus: Prometheus, demo
     assert demo.poll() is None
 
 
+def test_latencies_of_the_engines_are_measured(prometheus: Prometheus, demo: subprocess.Popen[str]) -> None:
+    for series in ("data_avg_processing_latency_seconds", "execution_avg_execution_latency_seconds"):
+        query = f'alphaforge_{series}{{engine="demo"}} > 0'
+        wait_until(lambda query=query: prometheus.value(query), 30, query)
+    assert demo.poll() is None
+
+
 @pytest.mark.skipif(not CHECK_DASHBOARD.is_file(), reason="needs ../shared/tools/check_dashboard.py")
 @pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda path: path.stem)
 def test_every_panel_has_data_under_load(prometheus: Prometheus, demo: subprocess.Popen[str], dashboard: Path) -> None:
