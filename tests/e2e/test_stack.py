@@ -1,6 +1,6 @@
 """The compose stack, brought up for real from images built here: healthy, watched, and nothing lost when it is killed.
 
-Builds images and starts containers, which takes minutes: `.ci/run` asks for it by TEST_STACK=1. The core in the images
+Builds images and starts containers, which takes minutes: TEST_STACK=1 asks for it. The core in the images
 is then the one that `make build` has compiled; TEST_STACK=source compiles it in the image, as users do.
 """
 
@@ -31,7 +31,7 @@ CHECK_DASHBOARD = ROOT.parent / "shared/tools/check_dashboard.py"
 pytestmark = [
     pytest.mark.skipif(
         os.environ.get("TEST_STACK") not in ("1", "source"),
-        reason="takes minutes: set TEST_STACK=1, as .ci/run does, to run it",
+        reason="builds images and takes minutes: set TEST_STACK=1 to run it",
     ),
     pytest.mark.timeout(900),
 ]
