@@ -46,7 +46,8 @@ def test_nothing_is_lost_or_torn_under_load() -> None:
     in_threads(work)
     cache.validate()
     statistics = cache.statistics()
-    assert statistics.entries == len(cache.keys()) <= 500
+    # Between the two calls entries may expire, and none can come.
+    assert len(cache.keys()) <= statistics.entries <= 500
     assert statistics.hits + statistics.misses <= statistics.total_operations
 
 
