@@ -70,12 +70,12 @@ class Up:
             time.sleep(0.05)
 
     def services(self) -> dict[str, int]:
-        """The process id of each service, by its noun."""
+        """The process id of each service, by its noun; a child that has not begun to be one is left out."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         found = {}
         for child in children:
             words = Path(f"/proc/{child}/cmdline").read_text().split("\0")
-            found[words[words.index("-m") + 1].removeprefix("services.")] = int(child)
+            found |= {word.removeprefix("services."): int(child) for word in words if word.startswith("services.")}
         return found
 
     def stop(self, number: signal.Signals) -> int:
@@ -334,9 +334,8 @@ def test_a_service_that_dies_is_reported_and_ends_the_others(tmp_path: Path) -> 
 
 def test_a_stack_told_to_stop_before_it_is_ready_stops_cleanly(tmp_path: Path) -> None:
     running = Up(tmp_path)
-    while len(Path(f"/proc/{running.process.pid}/task/{running.process.pid}/children").read_text().split()) < 3:
+    while len(children := running.services()) < 3:
         assert running.process.poll() is None, running.log.read_text()
         time.sleep(0.05)
-    children = running.services()
     assert running.stop(signal.SIGTERM) == 0
     assert not any(Path(f"/proc/{child}").exists() for child in children.values())
