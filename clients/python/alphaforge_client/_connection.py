@@ -92,7 +92,7 @@ class Connection:
                     session.header = None
                 if not reopen:
                     raise problem
-            sleep(attempts.pause_after(problem))
+            self.pause(attempts.pause_after(problem), problem)
 
     def call_by_name(self, method: str, body: bytes, timeout: float | None = None) -> bytes:
         """The answer to a request about the engine of that name, which is neither opened nor made for it."""
@@ -105,7 +105,7 @@ class Connection:
                 return call(request, attempts.remaining())
             except CALL_FAILED as error:
                 problem = self.explained(error, method, attempts.count)
-            sleep(attempts.pause_after(problem))
+            self.pause(attempts.pause_after(problem), problem)
 
     def open(self, timeout: float | None = None) -> int:
         """Connects and opens the engine if that has not happened yet; returns its epoch."""
@@ -118,7 +118,7 @@ class Connection:
                 return session.epoch
             except CALL_FAILED as error:
                 problem = self.explained(error, self._opening.method, attempts.count)
-            sleep(attempts.pause_after(problem))
+            self.pause(attempts.pause_after(problem), problem)
 
     def stream(self, method: str, body: Callable[[int], bytes]) -> ResponseStream:
         """Begins one subscription, opening the engine first; `body` makes the request for its epoch.
@@ -134,6 +134,10 @@ class Connection:
         """The engine's epoch as last learnt; 0 before the first call."""
         return 0 if self._session is None else self._session.epoch
 
+    @property
+    def is_closed(self) -> bool:
+        return self._closed
+
     def adopt_epoch(self, epoch: int) -> None:
         """The engine got a new epoch by this client's own doing, so that there is nothing to open again."""
         session = self._current_session()
@@ -145,6 +149,19 @@ class Connection:
         session = self._session
         if session is not None and session.epoch == epoch:
             session.header = None
+
+    def pause(self, seconds: float, problem: AlphaForgeError | None = None) -> None:
+        """Waits before the next attempt; where the service was not reached, no longer than until it is."""
+        session = self._session
+        if session is None or problem is None or problem.reason != "UNAVAILABLE":
+            sleep(seconds)
+            return
+        try:
+            session.channel.await_connection(seconds)
+        except CALL_FAILED:
+            # Closed meanwhile: the next attempt says so.
+            if not self._closed or being_cancelled():
+                raise
 
     def close(self) -> None:
         """Ends the connection; calls under way fail, and so do later ones. Closing twice is allowed."""

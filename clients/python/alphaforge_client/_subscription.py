@@ -12,7 +12,7 @@ from alphaforge_client._attempts import Backoff
 from alphaforge_client._chunk import Chunk
 from alphaforge_client._connection import Connection
 from alphaforge_client._gap import Gap
-from alphaforge_client._transport import CALL_FAILED, ResponseStream, sleep
+from alphaforge_client._transport import CALL_FAILED, ResponseStream
 from alphaforge_client.errors import AlphaForgeError, DeadlineExceeded, Unavailable
 
 __all__ = ["Subscription"]
@@ -108,7 +108,7 @@ class Subscription(Generic[T]):
         if message is None:
             self._drop_stream()
             if not self._closed:
-                sleep(self._backoff.pause())
+                self._connection.pause(self._backoff.pause())
         else:
             self._backoff.reset()
             self._accept(self._chunk(message))
@@ -127,7 +127,7 @@ class Subscription(Generic[T]):
             raise problem
         if problem.reason == "EPOCH_CHANGED":
             self._connection.forget_epoch(self._epoch)
-        sleep(self._backoff.pause())
+        self._connection.pause(self._backoff.pause(), problem)
 
     def _accept(self, chunk: Chunk[T]) -> None:
         if self._next_sequence is not None and not chunk.is_snapshot and chunk.previous_sequence >= self._next_sequence:

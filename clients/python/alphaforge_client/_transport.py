@@ -18,7 +18,17 @@ from alphaforge_client._tracing import traced
 if TYPE_CHECKING:
     from grpc import _CallIterator
 
-__all__ = ["CALL_FAILED", "Channel", "Mutex", "ResponseStream", "UnaryCall", "being_cancelled", "scope", "sleep"]
+__all__ = [
+    "CALL_FAILED",
+    "Channel",
+    "Mutex",
+    "ResponseStream",
+    "UnaryCall",
+    "being_cancelled",
+    "scope",
+    "sleep",
+    "start_background",
+]
 
 # What a call may raise; ValueError is what grpc raises on a channel that is closed.
 CALL_FAILED = (grpc.RpcError, ValueError)
@@ -37,6 +47,13 @@ def scope() -> object:
 def being_cancelled() -> bool:
     """Threads are not cancelled."""
     return False
+
+
+def start_background(work: Callable[[], None], name: str) -> object:
+    """Runs `work` beside the callers, without keeping the process from ending."""
+    thread = threading.Thread(target=work, name=name, daemon=True)
+    thread.start()
+    return thread
 
 
 class Mutex:
@@ -78,6 +95,19 @@ class Channel:
         call: grpc.UnaryStreamMultiCallable[bytes, bytes] = self._channel.unary_stream(path)
         with _gate:
             return ResponseStream(call(request))
+
+    def await_connection(self, seconds: float) -> None:
+        """Waits for the connection, so long at most.
+
+        Without an event engine grpc connects only while a thread waits for something of the channel's. Calls do not:
+        while there is no connection they fail at once. So this one waits, a health check whose answer does not matter.
+        """
+        check: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary("/grpc.health.v1.Health/Check")
+        try:
+            with _gate:
+                check(b"", timeout=seconds, wait_for_ready=True)
+        except grpc.RpcError:
+            pass
 
     def close(self) -> None:
         with _gate:

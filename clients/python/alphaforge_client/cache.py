@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import grpc
 from alphaforge.cache.v1 import atomics_pb2, batches_pb2, caches_pb2, entries_pb2
@@ -25,11 +26,14 @@ from alphaforge_client._coalescer import Coalescer
 from alphaforge_client._connection import Connection, Opening
 from alphaforge_client._endpoint import Endpoint
 from alphaforge_client._engine import RemoteEngine
+from alphaforge_client._near import Near
+from alphaforge_client._near_store import NearCache
 from alphaforge_client._request_id import new_request_id
+from alphaforge_client._transport import scope
 from alphaforge_client._unnamed import note_unnamed_cache
 from alphaforge_client.errors import EngineError
 
-__all__ = ["GenericCache", "GenericCacheStatistics", "KeyList"]
+__all__ = ["GenericCache", "GenericCacheStatistics", "KeyList", "NearCache"]
 
 
 class GenericCache(RemoteEngine):
@@ -47,6 +51,7 @@ class GenericCache(RemoteEngine):
     target: address of the service, "host:port" or "unix:path"; else the environment variable ALPHAFORGE_CACHE_TARGET,
         else "localhost:50051".
     timeout: seconds that each call may take, repeats included; each call may be given its own.
+    near_cache: keeps copies of entries in this client, see there; off if None.
     coalesce: calls of one kind that are made at the same time, from several tasks or threads, share a request; a lone
         call is sent at once in any case, and so is one with a timeout of its own.
 
@@ -70,6 +75,7 @@ class GenericCache(RemoteEngine):
         timeout: float = 5.0,
         reconfigure: bool = False,
         coalesce: bool = True,
+        near_cache: NearCache | None = None,
         credentials: grpc.ChannelCredentials | None = None,
     ) -> None:
         if name is None:
@@ -89,17 +95,28 @@ class GenericCache(RemoteEngine):
         self._gets = Coalescer(self._get_one, self._get_together, timeout, messages.PIECE_KEYS_MAX)
         self._puts = Coalescer(self._put_one, self._put_together, timeout, messages.PIECE_KEYS_MAX)
         self._coalesces = coalesce
+        self._near_settings = near_cache
+        self._near: Near | None = None
 
     def put(self, key: str, value: object, ttl: float | None = None, *, timeout: float | None = None) -> None:
         """Stores a value for `ttl` seconds (None: default_ttl) and makes it the most recently used."""
         request = encode_put(key, value, self._ttl(ttl))
-        if ttl is None and timeout is None and self._coalesces:
-            self._puts.call(request)
-        else:
-            self._connection.call("Put", request, timeout)
+        with self._changing(key):
+            if ttl is None and timeout is None and self._coalesces:
+                self._puts.call(request)
+            else:
+                self._connection.call("Put", request, timeout)
 
     def get(self, key: str, *, timeout: float | None = None) -> Any:
         """The value, or None when there is none or it has expired. Makes the entry the most recently used."""
+        near = self._near
+        if near is not None and near.scope is scope():
+            value = near.store.entries.get(key)
+            if value is not None:
+                near.store.served[key] = None
+                return value
+        if self._near_settings is not None:
+            return self._load(key, timeout)
         request = encode_get(key)
         if timeout is None and self._coalesces:
             return self._gets.call(request)
@@ -107,11 +124,13 @@ class GenericCache(RemoteEngine):
 
     def get_entry(self, key: str, *, timeout: float | None = None) -> tuple[Any, int, float] | None:
         """As get, with the entry's version, for compare_and_swap, and the seconds it has left (math.inf: all)."""
-        return messages.entry(self._connection.call("Get", messages.key_with_details(key), timeout))
+        with self._reading(key):
+            return messages.entry(self._connection.call("Get", messages.key_with_details(key), timeout))
 
     def delete(self, key: str, *, timeout: float | None = None) -> bool:
         """Removes an entry; True when there was one."""
-        answer = self._connection.call("Delete", messages.named_key(key), timeout)
+        with self._changing(key):
+            answer = self._connection.call("Delete", messages.named_key(key), timeout)
         return entries_pb2.DeleteResponse.FromString(answer).deleted
 
     def contains(self, key: str, *, timeout: float | None = None) -> bool:
@@ -126,15 +145,17 @@ class GenericCache(RemoteEngine):
     def clear(self, *, timeout: float | None = None) -> None:
         """Removes all entries and keeps the counters."""
         request = entries_pb2.ClearRequest(request_id=new_request_id()).SerializeToString()
-        self._connection.call("Clear", request, timeout)
+        with self._changing_all():
+            self._connection.call("Clear", request, timeout)
 
     def put_many(self, items: Mapping[str, object], ttl: float | None = None, *, timeout: float | None = None) -> None:
         """Stores many values in order; many travel in pieces, each within `timeout`.
 
         When one of them can't be stored, none is.
         """
-        for piece in encode_put_many(items, self._ttl(ttl)):
-            self._connection.call("PutMany", piece, timeout)
+        with self._changing(*items):
+            for piece in encode_put_many(items, self._ttl(ttl)):
+                self._connection.call("PutMany", piece, timeout)
 
     def warm_cache(
         self, items: Mapping[str, object], ttl: float | None = None, *, timeout: float | None = None
@@ -146,7 +167,8 @@ class GenericCache(RemoteEngine):
         """The values that were found, by key, in the order asked for; many travel in pieces, each within `timeout`."""
         found: dict[str, Any] = {}
         for request, piece in encode_get_many(keys):
-            decode_get_many(self._connection.call("GetMany", request, timeout), piece, found)
+            with self._reading(*piece):
+                decode_get_many(self._connection.call("GetMany", request, timeout), piece, found)
         return found
 
     def delete_many(self, keys: Iterable[str], *, timeout: float | None = None) -> int:
@@ -154,14 +176,16 @@ class GenericCache(RemoteEngine):
         deleted = 0
         for piece in messages.key_pieces(keys):
             request = batches_pb2.DeleteManyRequest(request_id=new_request_id(), keys=piece).SerializeToString()
-            answer = self._connection.call("DeleteMany", request, timeout)
+            with self._changing(*piece):
+                answer = self._connection.call("DeleteMany", request, timeout)
             deleted += batches_pb2.DeleteManyResponse.FromString(answer).deleted_count
         return deleted
 
     def put_if_absent(self, key: str, value: object, ttl: float | None = None, *, timeout: float | None = None) -> bool:
         """Stores a value where there is none; False where there is one, which stays as it is."""
         request = messages.put_if_absent(key, value, self._ttl(ttl))
-        answer = self._connection.call("PutIfAbsent", request, timeout)
+        with self._changing(key):
+            answer = self._connection.call("PutIfAbsent", request, timeout)
         return atomics_pb2.PutIfAbsentResponse.FromString(answer).stored
 
     def compare_and_swap(
@@ -172,7 +196,8 @@ class GenericCache(RemoteEngine):
             # No entry's version. On the wire it means that there must be no entry: that is put_if_absent.
             return False
         request = messages.compare_and_swap(key, version, value, self._ttl(ttl))
-        answer = self._connection.call("CompareAndSwap", request, timeout)
+        with self._changing(key):
+            answer = self._connection.call("CompareAndSwap", request, timeout)
         return atomics_pb2.CompareAndSwapResponse.FromString(answer).swapped
 
     def increment(
@@ -184,12 +209,15 @@ class GenericCache(RemoteEngine):
         VALUE_NOT_NUMERIC) when the entry is no number.
         """
         request = messages.increment(key, amount, self._ttl(ttl))
-        return messages.sum_of(self._connection.call("Increment", request, timeout))
+        with self._changing(key):
+            return messages.sum_of(self._connection.call("Increment", request, timeout))
 
     def touch(self, key: str, ttl: float | None = None, *, timeout: float | None = None) -> bool:
         """Gives an entry a new time to live and makes it the most recently used; False when there is none."""
         request = messages.touch(key, self._ttl(ttl))
-        return entries_pb2.TouchResponse.FromString(self._connection.call("Touch", request, timeout)).touched
+        with self._changing(key):
+            answer = self._connection.call("Touch", request, timeout)
+        return entries_pb2.TouchResponse.FromString(answer).touched
 
     def ttl(self, key: str, *, timeout: float | None = None) -> float | None:
         """Seconds that the entry has left, math.inf when it never expires, None when there is none. Is no use of it."""
@@ -230,7 +258,8 @@ class GenericCache(RemoteEngine):
         while True:
             request = messages.acquire_lease(key, wait_seconds)
             answer = self._connection.call("AcquireLease", request, timeout)
-            outcome = messages.LeaseOutcome(answer)
+            with self._reading(key):
+                outcome = messages.LeaseOutcome(answer)
             if outcome.has_value:
                 return outcome.value
             if outcome.lease_id:
@@ -243,14 +272,42 @@ class GenericCache(RemoteEngine):
     def reset(self, *, timeout: float | None = None) -> None:
         """Removes all entries and sets the counters to 0. Begins a new epoch."""
         request = caches_pb2.ResetCacheRequest(request_id=new_request_id()).SerializeToString()
-        answer = self._connection.call("ResetCache", request, timeout)
+        with self._changing_all():
+            answer = self._connection.call("ResetCache", request, timeout)
         self._connection.adopt_epoch(caches_pb2.ResetCacheResponse.FromString(answer).epoch)
 
     def drop(self, *, timeout: float | None = None) -> bool:
         """Removes the cache with all it holds; False when there was none."""
         request = caches_pb2.DropCacheRequest(request_id=new_request_id()).SerializeToString()
-        answer = self._connection.call_by_name("DropCache", request, timeout)
+        with self._changing_all():
+            answer = self._connection.call_by_name("DropCache", request, timeout)
         return caches_pb2.DropCacheResponse.FromString(answer).dropped
+
+    def _load(self, key: str, timeout: float | None) -> Any:
+        """The value from the service, kept nearby if it may be."""
+        near = self._near
+        if near is None or near.scope is not scope():
+            # Opened first: what can't be reached need not be followed.
+            self._connection.open(timeout)
+            near = self._near = Near(self._connection, cast("NearCache", self._near_settings))
+        begun = near.store.begin(key)
+        found = None
+        try:
+            found = messages.entry(self._connection.call("Get", messages.key_with_details(key), timeout))
+        finally:
+            near.store.finish(key, begun, found)
+        return None if found is None else found[0]
+
+    def _reading(self, *keys: str) -> AbstractContextManager[None]:
+        """Around a read past the copies: no later one of these keys may go back in time."""
+        return self._changing(*keys)
+
+    def _changing(self, *keys: str) -> AbstractContextManager[None]:
+        """Around a write of these keys."""
+        return nullcontext() if self._near is None else self._near.store.changing(*keys)
+
+    def _changing_all(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._near is None else self._near.store.changing_all()
 
     def _get_one(self, request: bytes) -> Any:
         return decode_get(self._connection.call("Get", request))
@@ -283,7 +340,8 @@ class GenericCache(RemoteEngine):
             self._connection.call("ReleaseLease", messages.release_lease(key, lease_id), timeout)
             raise
         try:
-            self._connection.call("FulfillLease", request, timeout)
+            with self._changing(key):
+                self._connection.call("FulfillLease", request, timeout)
         except EngineError as error:
             # Another one has computed meanwhile; this caller has its value all the same.
             if error.reason != "LEASE_LOST":

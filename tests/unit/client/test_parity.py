@@ -19,7 +19,7 @@ CLASSES = [("cache", "GenericCache"), ("data", "DataEngine"), ("execution", "Exe
 REMOTE_KEYWORDS = {"name", "target", "timeout", "reconfigure", "credentials", "producer_id"}
 
 PUBLIC = {
-    "cache": ["GenericCache", "GenericCacheStatistics", "KeyList"],
+    "cache": ["GenericCache", "GenericCacheStatistics", "KeyList", "NearCache"],
     "data": ["BarList", "DataEngine", "DataEngineConfig", "DataEngineStatistics", "Gap"],
     "execution": [
         "ExecutionEngine",

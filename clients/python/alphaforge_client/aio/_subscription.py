@@ -11,7 +11,7 @@ from alphaforge_client._attempts import Backoff
 from alphaforge_client._chunk import Chunk
 from alphaforge_client._gap import Gap
 from alphaforge_client.aio._connection import Connection
-from alphaforge_client.aio._transport import CALL_FAILED, ResponseStream, sleep
+from alphaforge_client.aio._transport import CALL_FAILED, ResponseStream
 from alphaforge_client.errors import AlphaForgeError, DeadlineExceeded, Unavailable
 
 __all__ = ["Subscription"]
@@ -107,7 +107,7 @@ class Subscription(Generic[T]):
         if message is None:
             self._drop_stream()
             if not self._closed:
-                await sleep(self._backoff.pause())
+                await self._connection.pause(self._backoff.pause())
         else:
             self._backoff.reset()
             self._accept(self._chunk(message))
@@ -126,7 +126,7 @@ class Subscription(Generic[T]):
             raise problem
         if problem.reason == "EPOCH_CHANGED":
             self._connection.forget_epoch(self._epoch)
-        await sleep(self._backoff.pause())
+        await self._connection.pause(self._backoff.pause(), problem)
 
     def _accept(self, chunk: Chunk[T]) -> None:
         if self._next_sequence is not None and not chunk.is_snapshot and chunk.previous_sequence >= self._next_sequence:

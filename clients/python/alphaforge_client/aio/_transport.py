@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import sleep
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, TypeAlias
 
 import grpc
@@ -16,7 +16,17 @@ from alphaforge_client._tracing import traced_async
 if TYPE_CHECKING:
     from grpc.aio import UnaryStreamCall, UnaryStreamMultiCallable, UnaryUnaryMultiCallable
 
-__all__ = ["CALL_FAILED", "Channel", "Mutex", "ResponseStream", "UnaryCall", "being_cancelled", "scope", "sleep"]
+__all__ = [
+    "CALL_FAILED",
+    "Channel",
+    "Mutex",
+    "ResponseStream",
+    "UnaryCall",
+    "being_cancelled",
+    "scope",
+    "sleep",
+    "start_background",
+]
 
 # What a call may raise. On a channel that was closed grpc raises UsageError, in calls under way CancelledError.
 CALL_FAILED = (grpc.RpcError, aio.UsageError, asyncio.CancelledError)
@@ -34,6 +44,11 @@ def being_cancelled() -> bool:
     """Whether the task that asks is itself to end; then no CancelledError may be turned into anything else."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+def start_background(work: Callable[[], Coroutine[None, None, None]], name: str) -> object:
+    """Runs `work` beside the callers, until it or the event loop ends."""
+    return asyncio.create_task(work(), name=name)
 
 
 class Mutex:
@@ -73,6 +88,14 @@ class Channel:
     def stream(self, path: str, request: bytes) -> ResponseStream:
         call: UnaryStreamMultiCallable[bytes, bytes] = self._channel.unary_stream(path)
         return ResponseStream(call(request))
+
+    async def await_connection(self, seconds: float) -> None:
+        """Waits for the connection, so long at most."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._channel.channel_ready()
+        except TimeoutError:
+            pass
 
     async def close(self) -> None:
         await self._channel.close()

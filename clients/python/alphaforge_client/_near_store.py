@@ -1,0 +1,150 @@
+"""What a near cache holds, and the rule by which it stays true."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from alphaforge_core.cache import GenericCache
+
+from alphaforge_client.errors import InvalidArgument
+
+__all__ = ["NearCache", "NearStore"]
+
+
+@dataclass(frozen=True)
+class NearCache:
+    """Keeps copies of entries in the client, so that a value that was read before is read again without a call.
+
+    The service tells of every change in order, within about a millisecond. A client sees its own writes at once. What
+    it reads of one key never goes back in time. While the service's word does not come (after a cut, a reset, or a slow
+    moment) nothing is kept, and gets go to the service.
+
+    max_size: entries that are kept, at least 1; one more drops the one used longest ago.
+    max_age: seconds after which a copy is dropped in any case; so old may a value be if the connection dies unnoticed.
+    """
+
+    max_size: int = 10_000
+    max_age: float = 60.0
+
+    def __post_init__(self) -> None:
+        if self.max_size < 1:
+            raise InvalidArgument(f"max_size is {self.max_size}; it must be at least 1", reason="SETTING_INVALID")
+        if not self.max_age > 0:
+            raise InvalidArgument(f"max_age is {self.max_age}; it must be above 0 seconds", reason="SETTING_INVALID")
+
+
+class _Loads:
+    """The values of one key that are on their way from the service."""
+
+    __slots__ = ("count", "generation", "newest_version")
+
+    def __init__(self) -> None:
+        self.count = 0
+        # Counts the changes that were told meanwhile: a load that began before one of them is spoilt.
+        self.generation = 0
+        # Of two loads that overlap, the one that ends last may have read first.
+        self.newest_version = 0
+
+
+class NearStore:
+    """Copies of entries. It is live while changes are told, and empty otherwise.
+
+    A value that the service sends may be older than a change that was told while it was on its way. So each load is
+    noted before its request is sent, and a change spoils the loads of its key as it drops its copy: a spoilt value is
+    handed out, since it was the value when it was asked for, and is not kept. A change that is told later drops the
+    copy in its turn.
+    """
+
+    def __init__(self, settings: NearCache) -> None:
+        # A cache of the core holds the copies: the bounds, the ages and the types of values are the same.
+        self.entries = GenericCache(settings.max_size, settings.max_age)
+        # Keys that were served since the last report, in the order of their first use.
+        self.served: dict[str, None] = {}
+        self._max_age = settings.max_age
+        self._lock = threading.Lock()
+        self._loads: dict[str, _Loads] = {}
+        self._is_live = False
+        self._hits_reported = 0
+
+    def begin(self, key: str) -> int:
+        """Notes a load before its request is sent; `finish` wants the number."""
+        with self._lock:
+            loads = self._loads.setdefault(key, _Loads())
+            loads.count += 1
+            return loads.generation if self._is_live else -1
+
+    def finish(self, key: str, begun: int, found: tuple[Any, int, float] | None) -> None:
+        """Keeps the value that was found, which has a version and seconds left, unless it may be outdated."""
+        with self._lock:
+            loads = self._loads[key]
+            loads.count -= 1
+            if loads.count == 0:
+                del self._loads[key]
+            if found is None or begun != loads.generation:
+                return
+            value, version, left = found
+            # A None can't be told from no copy, and is read from the service each time.
+            if value is not None and version >= loads.newest_version:
+                loads.newest_version = version
+                self.entries.put(key, value, min(left, self._max_age))
+
+    def drop(self, keys: Iterable[str]) -> None:
+        """The keys have changed, or may have."""
+        with self._lock:
+            for key in keys:
+                self.entries.delete(key)
+                if (loads := self._loads.get(key)) is not None:
+                    loads.generation += 1
+
+    def drop_all(self) -> None:
+        """All may have changed."""
+        with self._lock:
+            self._drop_all()
+
+    @contextmanager
+    def changing(self, *keys: str) -> Iterator[None]:
+        """Around a write of this client's own: no read that begins after it finds what was there before.
+
+        Dropped again after the write, however it ended: another thread may have loaded the old value in the meantime.
+        """
+        self.drop(keys)
+        try:
+            yield
+        finally:
+            self.drop(keys)
+
+    @contextmanager
+    def changing_all(self) -> Iterator[None]:
+        """The same around a write that may concern every key."""
+        self.drop_all()
+        try:
+            yield
+        finally:
+            self.drop_all()
+
+    def go_live(self) -> None:
+        """All changes from now on will be told: values may be kept."""
+        with self._lock:
+            self._is_live = True
+
+    def go_dark(self) -> None:
+        """Changes are not told any more."""
+        with self._lock:
+            self._is_live = False
+            self._drop_all()
+
+    def report(self) -> tuple[list[str], int]:
+        """The keys served since the last report, and how often all together."""
+        served, self.served = self.served, {}
+        hits = self.entries.statistics().hits
+        reported, self._hits_reported = self._hits_reported, hits
+        return list(served), hits - reported
+
+    def _drop_all(self) -> None:
+        self.entries.clear()
+        for loads in self._loads.values():
+            loads.generation += 1
