@@ -20,10 +20,11 @@ __all__ = [
     "checked_tick",
     "many_ticks",
     "pieces",
-    "producer_fields",
+    "producer_field",
     "producer_state",
     "producer_state_request",
     "reason_name",
+    "sequence_field",
     "single_tick",
 ]
 
@@ -79,10 +80,14 @@ def many_ticks(ticks: Sequence[TradeTick], *, with_tick_indexes: bool = False) -
     return ProcessRequest(TradeTickBatch.from_ticks(ticks), with_tick_indexes=with_tick_indexes).to_wire()
 
 
-def producer_fields(producer_id: str, sequence: int) -> bytes:
-    """The fields that number a call; all calls that take ticks have them in the same places."""
-    request = ticks_pb2.ProcessTradeTicksRequest(producer_id=producer_id, producer_sequence=sequence)
-    return request.SerializeToString()
+def producer_field(producer_id: str) -> bytes:
+    """Who sends; all calls that take ticks have this and the next field in the same places."""
+    return ticks_pb2.ProcessTradeTicksRequest(producer_id=producer_id).SerializeToString()
+
+
+def sequence_field(sequence: int) -> bytes:
+    """The number of a call."""
+    return ticks_pb2.ProcessTradeTicksRequest(producer_sequence=sequence).SerializeToString()
 
 
 def producer_state_request(producer_id: str) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from alphaforge_client._attempts import Attempts
-from alphaforge_client._ticks import producer_fields, producer_state, producer_state_request
+from alphaforge_client._ticks import producer_field, producer_state, producer_state_request, sequence_field
 from alphaforge_client.aio._connection import Connection
 from alphaforge_client.aio._transport import Mutex, scope
 from alphaforge_client.errors import DeadlineExceeded, EngineError
@@ -16,17 +16,23 @@ __all__ = ["Producer"]
 class _Numbering:
     """Where one producer stands; a forked child and a second event loop are producers of their own."""
 
-    __slots__ = ("epoch", "is_known", "mutex", "producer_id", "scope", "sequence")
+    __slots__ = ("epoch", "fields", "is_known", "mutex", "producer_id", "scope", "sequence")
 
     def __init__(self, producer_id: str | None) -> None:
         self.scope = scope()
         self.mutex = Mutex()
-        self.producer_id = producer_id or os.urandom(16).hex()
         # The number of the next call; known only when nobody has ever used the id, or the service has told it.
-        self.sequence = 1
         self.is_known = producer_id is None
+        self.begin(producer_id or os.urandom(16).hex())
         # The epoch of the last call that was answered: a service forgets producers when an engine is reset.
         self.epoch = 0
+
+    def begin(self, producer_id: str) -> None:
+        """Numbers from 1, under that id."""
+        self.producer_id = producer_id
+        self.sequence = 1
+        # What all its requests have in common.
+        self.fields = producer_field(producer_id)
 
 
 class Producer:
@@ -69,9 +75,9 @@ class Producer:
         elif numbering.epoch not in (0, self._connection.epoch):
             await self._find_place(numbering, attempts)
         while True:
-            fields = producer_fields(numbering.producer_id, numbering.sequence)
+            request = body + numbering.fields + sequence_field(numbering.sequence)
             try:
-                answer = await self._connection.call(method, body + fields, attempts.remaining(), reopen=False)
+                answer = await self._connection.call(method, request, attempts.remaining(), reopen=False)
             except EngineError as error:
                 if error.reason != "EPOCH_CHANGED":
                     raise
@@ -95,7 +101,6 @@ class Producer:
 
     def _begin_anew(self, numbering: _Numbering) -> None:
         if self._producer_id is None:
-            numbering.producer_id = os.urandom(16).hex()
-            numbering.sequence = 1
+            numbering.begin(os.urandom(16).hex())
         else:
             numbering.is_known = False

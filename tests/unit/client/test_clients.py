@@ -1,0 +1,100 @@
+"""What a client is before it has sent anything."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import alphaforge_client._unnamed
+import grpc
+import pytest
+from alphaforge_client.aio.cache import GenericCache as AsyncGenericCache
+from alphaforge_client.cache import GenericCache, NearCache
+from alphaforge_client.data import DataEngine, DataEngineConfig
+from alphaforge_client.execution import ExecutionEngine, ExecutionEngineConfig
+
+# Nobody listens there: what would send something would fail.
+NOWHERE = "127.0.0.1:1"
+
+
+@pytest.fixture(params=[GenericCache, DataEngine, ExecutionEngine])
+def kind(request: pytest.FixtureRequest) -> type[Any]:
+    return request.param
+
+
+def test_making_one_sends_nothing(kind: type[Any]) -> None:
+    client = kind(name="n", target=NOWHERE)
+    assert client.name == "n"
+    assert client.target == NOWHERE
+    client.close()
+
+
+def test_its_repr_shows_where_it_is_and_no_secret(kind: type[Any]) -> None:
+    credentials = grpc.ssl_channel_credentials(b"secret root")
+    client = kind(name="n", target=NOWHERE, credentials=credentials)
+    assert repr(client) == f"{kind.__name__}(name='n', target='{NOWHERE}')"
+    assert "secret" not in repr(client._connection.endpoint)
+    assert "redentials" not in repr(client._connection.endpoint)
+
+
+def test_it_can_not_be_pickled_and_says_what_to_do(kind: type[Any]) -> None:
+    with pytest.raises(TypeError, match="in each process"):
+        pickle.dumps(kind(name="n", target=NOWHERE))
+
+
+def test_configurations_can_be_pickled() -> None:
+    data = DataEngineConfig(bar_types=["1min"], fill_gaps=True)
+    assert pickle.loads(pickle.dumps(data)).given() == data.given()
+    execution = ExecutionEngineConfig(taker_commission_rate="0.001")
+    assert pickle.loads(pickle.dumps(execution)).given() == execution.given()
+    near = NearCache(max_size=5)
+    assert pickle.loads(pickle.dumps(near)) == near
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: GenericCache(0, name="n"),
+        lambda: GenericCache(name="n", max_bytes=0),
+        lambda: GenericCache(name="n", default_ttl=0),
+        lambda: GenericCache(name="n", timeout=0),
+        lambda: GenericCache(name="n", target=""),
+        lambda: NearCache(max_size=0),
+        lambda: NearCache(max_age=0),
+        lambda: DataEngine(name="n", timeout=-1),
+        lambda: DataEngineConfig(bar_types=["7min"]),
+    ],
+)
+def test_what_can_not_be_is_a_value_error_at_once(make: Callable[[], object]) -> None:
+    with pytest.raises(ValueError):
+        make()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: GenericCache("many", name="n"),
+        lambda: GenericCache(name="n", timeout="soon"),
+        lambda: GenericCache(name="n", target=50051),
+        lambda: DataEngine(name="n", timeout=True),
+    ],
+)
+def test_what_is_of_a_wrong_type_is_a_type_error_at_once(make: Callable[[], object]) -> None:
+    with pytest.raises(TypeError):
+        make()
+
+
+def test_the_second_unnamed_cache_warns_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alphaforge_client._unnamed, "_made", iter(range(1, 100)))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        GenericCache(name="default", target=NOWHERE)
+        GenericCache(target=NOWHERE)
+        assert caught == []
+        AsyncGenericCache(target=NOWHERE)
+        GenericCache(target=NOWHERE)
+    assert len(caught) == 1
+    assert "name=" in str(caught[0].message)
+    assert caught[0].filename == __file__
