@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Generic, TypeVar
 
+from alphaforge_client._transport import scope
 from alphaforge_client.errors import AlphaForgeError, DeadlineExceeded, EngineError, InvalidArgument
 
 __all__ = ["Coalescer"]
@@ -36,6 +37,18 @@ class _Waiter(Generic[Item, Answer]):
         self.error: BaseException | None = None
 
 
+class _Queue(Generic[Item, Answer]):
+    """Who is under way and who waits, in one process: a forked child has none of these threads."""
+
+    __slots__ = ("is_busy", "lock", "scope", "waiting")
+
+    def __init__(self) -> None:
+        self.scope = scope()
+        self.lock = threading.Lock()
+        self.is_busy = False
+        self.waiting: deque[_Waiter[Item, Answer]] = deque()
+
+
 class Coalescer(Generic[Item, Answer]):
     """Sends a lone call at once; while it is under way, further ones wait, and then travel together as one batch.
 
@@ -54,42 +67,43 @@ class Coalescer(Generic[Item, Answer]):
         self._many = many
         self._timeout = timeout
         self._items_max = items_max
-        self._lock = threading.Lock()
-        self._is_busy = False
-        self._waiting: deque[_Waiter[Item, Answer]] = deque()
+        self._queue: _Queue[Item, Answer] = _Queue()
 
     def call(self, item: Item) -> Answer:
         """The answer to the item, alone or in a batch."""
-        with self._lock:
-            is_alone = not self._is_busy
+        queue = self._queue
+        if queue.scope is not scope():
+            queue = self._queue = _Queue()
+        with queue.lock:
+            is_alone = not queue.is_busy
             if is_alone:
-                self._is_busy = True
+                queue.is_busy = True
             else:
                 waiter: _Waiter[Item, Answer] = _Waiter(item, monotonic() + self._timeout)
-                self._waiting.append(waiter)
+                queue.waiting.append(waiter)
         if is_alone:
             try:
                 return self._one(item)
             finally:
-                self._pass_on()
+                self._pass_on(queue)
         waiter.woken.acquire()
         if waiter.batch is not None:
-            self._lead(waiter.batch, waiter)
+            self._lead(queue, waiter.batch, waiter)
         if waiter.error is not None:
             raise waiter.error
         return waiter.answer  # type: ignore[return-value]  # set where there is no error
 
-    def _pass_on(self) -> None:
+    def _pass_on(self, queue: _Queue[Item, Answer]) -> None:
         """The next batch is led by the thread that has waited longest."""
         late: list[_Waiter[Item, Answer]] = []
-        with self._lock:
+        with queue.lock:
             batch: list[_Waiter[Item, Answer]] = []
             earliest_end = monotonic() + self._timeout * _SPARE_SHARE
-            while self._waiting and len(batch) < self._items_max:
-                waiter = self._waiting.popleft()
+            while queue.waiting and len(batch) < self._items_max:
+                waiter = queue.waiting.popleft()
                 (batch if waiter.ends > earliest_end else late).append(waiter)
             if not batch:
-                self._is_busy = False
+                queue.is_busy = False
         for waiter in late:
             waiter.error = DeadlineExceeded(
                 "the calls before it took too long; nothing was sent", reason="DEADLINE_EXCEEDED"
@@ -99,7 +113,12 @@ class Coalescer(Generic[Item, Answer]):
             batch[0].batch = batch
             batch[0].woken.release()
 
-    def _lead(self, batch: list[_Waiter[Item, Answer]], leader: _Waiter[Item, Answer]) -> None:
+    def _lead(
+        self,
+        queue: _Queue[Item, Answer],
+        batch: list[_Waiter[Item, Answer]],
+        leader: _Waiter[Item, Answer],
+    ) -> None:
         try:
             self._send(batch)
         except BaseException as error:
@@ -107,7 +126,7 @@ class Coalescer(Generic[Item, Answer]):
                 waiter.error = _for_others(error)
             leader.error = error
         finally:
-            self._pass_on()
+            self._pass_on(queue)
             for waiter in batch:
                 if waiter is not leader:
                     waiter.woken.release()

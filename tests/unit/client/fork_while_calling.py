@@ -8,6 +8,7 @@ import threading
 from multiprocessing.connection import Connection as Pipe
 
 from alphaforge_client._chunk import Chunk
+from alphaforge_client._coalescer import Coalescer
 from alphaforge_client._connection import Connection, Opening
 from alphaforge_client._endpoint import Endpoint
 from alphaforge_client._subscription import Subscription
@@ -31,8 +32,19 @@ def follow(connection: Connection) -> Subscription[int]:
     )
 
 
-def child(connection: Connection, numbers: Subscription[int], out: Pipe) -> None:
+def shared(connection: Connection) -> Coalescer[bytes, bytes]:
+    """Calls that share batches: the answer to one is the answer to all of a batch."""
+    return Coalescer(
+        lambda request: connection.call("Peer", request),
+        lambda requests, timeout: [connection.call("Peer", requests[0], timeout)] * len(requests),
+        5.0,
+        100,
+    )
+
+
+def child(connection: Connection, calls: Coalescer[bytes, bytes], numbers: Subscription[int], out: Pipe) -> None:
     peer = connection.call("Peer", b"")
+    assert calls.call(b"") == peer
     out.send((peer, [next(numbers) for _ in range(3)]))
 
 
@@ -40,6 +52,7 @@ def main(target: str) -> None:
     opening = Opening("test.Service", "Open", b"", lambda answer: int(answer), lambda _: b"")
     connection = Connection(Endpoint("data", target), opening, 5.0)
     mine = connection.call("Peer", b"")
+    calls = shared(connection)
     others = follow(connection)
     last = next(others)
     stop = threading.Event()
@@ -49,19 +62,23 @@ def main(target: str) -> None:
         while not stop.is_set():
             assert connection.call("Peer", b"") == mine
 
+    def keep_sharing() -> None:
+        while not stop.is_set():
+            assert calls.call(b"") == mine
+
     def keep_following() -> None:
         with follow(connection) as numbers:
             while not stop.is_set():
                 seen.append(next(numbers))
 
-    threads = [threading.Thread(target=target) for target in (*[keep_calling] * 4, keep_following)]
+    threads = [threading.Thread(target=target) for target in (keep_calling, *[keep_sharing] * 4, keep_following)]
     for thread in threads:
         thread.start()
     try:
         fork = multiprocessing.get_context("fork")
         for _ in range(FORKS):
             receiver, sender = fork.Pipe(duplex=False)
-            process = fork.Process(target=child, args=(connection, others, sender))
+            process = fork.Process(target=child, args=(connection, calls, others, sender))
             process.start()
             assert receiver.poll(15), "the child hangs"
             theirs, numbers = receiver.recv()

@@ -309,10 +309,12 @@ class GenericCache(RemoteEngine):
 
     def _changing(self, *keys: str) -> AbstractContextManager[None]:
         """Around a write of these keys."""
-        return nullcontext() if self._near is None else self._near.store.changing(*keys)
+        near = self._near
+        return nullcontext() if near is None or near.scope is not scope() else near.store.changing(*keys)
 
     def _changing_all(self) -> AbstractContextManager[None]:
-        return nullcontext() if self._near is None else self._near.store.changing_all()
+        near = self._near
+        return nullcontext() if near is None or near.scope is not scope() else near.store.changing_all()
 
     async def _get_one(self, request: bytes) -> Any:
         return decode_get(await self._connection.call("Get", request))
