@@ -139,10 +139,12 @@ class NearStore:
 
     def report(self) -> tuple[list[str], int]:
         """The keys served since the last report, and how often all together."""
-        served, self.served = self.served, {}
+        served = list(self.served)
+        # A key that is served between these two lines is not reported; it will be, when it is served again.
+        self.served.clear()
         hits = self.entries.statistics().hits
         reported, self._hits_reported = self._hits_reported, hits
-        return list(served), hits - reported
+        return served, hits - reported
 
     def _drop_all(self) -> None:
         self.entries.clear()

@@ -29,6 +29,9 @@ class Near:
     def __init__(self, connection: Connection, settings: NearCache) -> None:
         self.scope = scope()
         self.store = NearStore(settings)
+        # What a hit needs, within reach.
+        self.lookup = self.store.entries.get
+        self.served = self.store.served
         self._connection = connection
         self._backoff = Backoff(_PAUSE_SECONDS_FIRST, _PAUSE_SECONDS_MAX)
         self._sequence: int | None = None

@@ -110,9 +110,9 @@ class GenericCache(RemoteEngine):
         """The value, or None when there is none or it has expired. Makes the entry the most recently used."""
         near = self._near
         if near is not None and near.scope is scope():
-            value = near.store.entries.get(key)
+            value = near.lookup(key)
             if value is not None:
-                near.store.served[key] = None
+                near.served[key] = None
                 return value
         if self._near_settings is not None:
             return await self._load(key, timeout)
