@@ -111,7 +111,7 @@ nb::object response_bars(const wire::ProcessResponse& response) {
 
 void bind_request(nb::module_ m) {
   nb::class_<TicksRequest>(m, "ProcessRequest", nb::is_final(),
-                      "A call with one tick or with many, as it crosses the network: alphaforge.data.v1.ProcessTradeTick(s)TicksRequest.")
+                      "A call with one tick or with many, as it crosses the network: alphaforge.data.v1.ProcessTradeTick(s)Request.")
       .def("__init__", &init_request, "ticks"_a, nb::kw_only(), "engine"_a = "", "epoch"_a = nb::none(), "producer_id"_a = "",
            "producer_sequence"_a = 0, "bar_types"_a = std::vector<std::string>(), "with_tick_indexes"_a = false,
            nb::sig("def __init__(self, ticks: alphaforge_core.model.TradeTick | alphaforge_core.model.TradeTickBatch, *, engine: str = '', "
