@@ -16,6 +16,11 @@ namespace {
 
 std::string row_name(const char* column, std::size_t row) { return std::string(column) + "[" + std::to_string(row) + "]"; }
 
+std::string dtype_of(nb::handle array) {
+  const nb::object dtype = array.attr("dtype");
+  return nb::str(nb::handle(dtype)).c_str();
+}
+
 [[noreturn]] void refuse_dtype(const char* column, const std::string& dtype) {
   throw UnsupportedValue(Reason::TYPE_UNSUPPORTED, std::string(column) + " has dtype " + dtype + ", which can't be taken");
 }
@@ -65,7 +70,7 @@ Column::Column(nb::handle values, const char* name) : name_(name) {
   if (!is_sequence && nb::hasattr(values, "__array__")) {
     nb::object array = as_array(values);
     if (nb::cast<int>(array.attr("ndim")) != 1)
-      throw InvalidArgument(Reason::COLUMNS_UNEQUAL, std::string(name) + " has " + nb::str(array.attr("ndim")).c_str() + " dimensions; expected 1");
+      throw InvalidArgument(Reason::COLUMNS_UNEQUAL, std::string(name) + " has " + std::to_string(nb::cast<int>(array.attr("ndim"))) + " dimensions; expected 1");
     const nb::object dtype = array.attr("dtype");
     kind_ = nb::cast<std::string>(dtype.attr("kind"))[0];
     if (kind_ == 'M') {
@@ -75,7 +80,7 @@ Column::Column(nb::handle values, const char* name) : name_(name) {
       kind_ = 0;
       array = array.attr("tolist")();
     } else if (kind_ == 'b' || kind_ == 'c' || kind_ == 'm' || kind_ == 'V' || kind_ == 'T') {
-      if (kind_ != 'T') refuse_dtype(name, nb::str(dtype).c_str());
+      if (kind_ != 'T') refuse_dtype(name, dtype_of(array));
       kind_ = 0;
       array = array.attr("tolist")();
     } else if (!nb::cast<bool>(dtype.attr("isnative"))) {
@@ -85,7 +90,7 @@ Column::Column(nb::handle values, const char* name) : name_(name) {
     if (kind_ != 0) {
       width_ = nb::cast<std::size_t>(array.attr("dtype").attr("itemsize"));
       const bool is_usual = kind_ == 'U' || kind_ == 'S' || width_ == 8 || (width_ <= 4 && kind_ != 'f') || width_ == 4;
-      if (!is_usual) refuse_dtype(name, nb::str(dtype).c_str());
+      if (!is_usual) refuse_dtype(name, dtype_of(array));
       if (PyObject_GetBuffer(array.ptr(), &view_, PyBUF_C_CONTIGUOUS) != 0) throw nb::python_error();
     }
   } else {
@@ -126,7 +131,7 @@ std::vector<std::int64_t> Column::integers() const {
     each_object([&](nb::handle value, std::size_t) { out.push_back(to_nanos(value, name_)); });
     return out;
   }
-  if (!is_integer_array()) refuse_dtype(name_, nb::str(values_.attr("dtype")).c_str());
+  if (!is_integer_array()) refuse_dtype(name_, dtype_of(values_));
   if (!numbers64(kPlaces, out)) throw InvalidArgument(Reason::TIME_OUT_OF_RANGE, std::string(name_) + " has a number that does not fit 64 bits");
   return out;
 }
@@ -245,7 +250,7 @@ void Column::texts(const std::function<void(std::string_view)>& take) const {
     for (const std::int64_t value : integers()) digits(value);
     return;
   }
-  if (kind_ != 0) refuse_dtype(name_, nb::str(values_.attr("dtype")).c_str());
+  if (kind_ != 0) refuse_dtype(name_, dtype_of(values_));
   each_object([&](nb::handle value, std::size_t) {
     if (PyLong_CheckExact(value.ptr())) return digits(to_count(value, name_));
     take(to_text(value, name_));

@@ -232,6 +232,28 @@ void bind_data_engine(nb::module_ m) {
            },
            "instrument_id"_a = nb::none(), nb::sig("def reset(self, instrument_id: str | None = None) -> None"),
            "Empties the engine, counts included, or forgets one instrument. Begins a new epoch.")
+      .def("state_hash", &DataEngine::state_hash, nb::call_guard<nb::gil_scoped_release>(),
+           "For tests: 64 bits of the whole state. Equal states have equal hashes, in every process.")
+      .def("snapshot",
+           [](const DataEngine& self) {
+             std::string bytes;
+             {
+               const nb::gil_scoped_release release;
+               bytes = self.snapshot();
+             }
+             return nb::bytes(bytes.data(), bytes.size());
+           },
+           "The whole state as bytes, for a checkpoint.")
+      .def("restore",
+           [](DataEngine& self, const nb::bytes& snapshot) {
+             const std::string_view bytes(snapshot.c_str(), snapshot.size());
+             const nb::gil_scoped_release release;
+             self.restore(bytes);
+           },
+           "snapshot"_a,
+           "Takes over the state of a snapshot, and its bar types, into an engine that is empty.\n\n"
+           "Raises EngineError (a RuntimeError): JOURNAL_DAMAGED for bytes that are no such snapshot; the engine is then to be\n"
+           "thrown away.")
       .def("validate", &DataEngine::validate, nb::call_guard<nb::gil_scoped_release>(),
            "For tests. Raises EngineError (INTERNAL) where the engine's state contradicts itself.");
 }

@@ -113,6 +113,22 @@ class DataEngine:
         Empties the engine, counts included, or forgets one instrument. Begins a new epoch.
         """
 
+    def state_hash(self) -> int:
+        """
+        For tests: 64 bits of the whole state. Equal states have equal hashes, in every process.
+        """
+
+    def snapshot(self) -> bytes:
+        """The whole state as bytes, for a checkpoint."""
+
+    def restore(self, snapshot: bytes) -> None:
+        """
+        Takes over the state of a snapshot, and its bar types, into an engine that is empty.
+
+        Raises EngineError (a RuntimeError): JOURNAL_DAMAGED for bytes that are no such snapshot; the engine is then to be
+        thrown away.
+        """
+
     def validate(self) -> None:
         """
         For tests. Raises EngineError (INTERNAL) where the engine's state contradicts itself.
@@ -300,7 +316,7 @@ class ProcessOutcome:
 
 class ProcessRequest:
     """
-    A call with one tick or with many, as it crosses the network: alphaforge.data.v1.ProcessTradeTick(s)TicksRequest.
+    A call with one tick or with many, as it crosses the network: alphaforge.data.v1.ProcessTradeTick(s)Request.
     """
 
     def __init__(self, ticks: alphaforge_core.model.TradeTick | alphaforge_core.model.TradeTickBatch, *, engine: str = '', epoch: int | None = None, producer_id: str = '', producer_sequence: int = 0, bar_types: Sequence[str] = (), with_tick_indexes: bool = False) -> None:

@@ -402,11 +402,15 @@ void BarBuilder::emit(Instrument& instrument, std::uint32_t index, KeptBar kept,
   kept.bar.sequence = ++series.sequence;
   kept.number = ++bars_generated_;
   out.push_back(kept.bar);
+  keep(instrument, index, std::move(kept));
+}
+
+void BarBuilder::keep(Instrument& instrument, std::uint32_t index, KeptBar kept) {
   const auto series_of = [this](std::uint64_t number) {
     Instrument* found = instrument_of_(number / kBarTypesMax);
     return found == nullptr ? nullptr : &found->series[number % kBarTypesMax];
   };
-  history_.push(instrument.index * kBarTypesMax + index, series, std::move(kept),
+  history_.push(instrument.index * kBarTypesMax + index, instrument.series[index], std::move(kept),
                 static_cast<std::size_t>(config_.max_bars_per_instrument), series_of);
 }
 

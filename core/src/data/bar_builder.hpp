@@ -11,6 +11,10 @@
 #include "model/bar.hpp"
 #include "model/bar_type.hpp"
 
+namespace alphaforge {
+class SnapshotReader;
+}
+
 namespace alphaforge::data {
 
 // Turns accepted prints into bars: every configured type, side by side, on each instrument. Knows nothing of refusals,
@@ -52,14 +56,22 @@ class BarBuilder {
   void forget(const Instrument& instrument);
   void clear();
 
+  // The builder's own state, then that of each instrument: for state hashes and snapshots.
+  template <class Sink>
+  void describe(Sink& sink) const;
+  template <class Sink>
+  void describe(Sink& sink, const Instrument& instrument) const;
+  // The same read back into an empty builder, and into a new instrument. Types come as they were when they were described.
+  // Throws EngineError JOURNAL_DAMAGED.
+  void restore(SnapshotReader& in);
+  void restore(SnapshotReader& in, Instrument& instrument);
+
   std::int64_t clock() const { return clock_; }
   std::uint64_t bars_generated() const { return bars_generated_; }
   std::uint64_t bars_revised() const { return bars_revised_; }
   const HistoryBudget& history() const { return history_; }
 
  private:
-  friend class Snapshot;
-
   // A configured type as the hot loops want it.
   struct TimeType {
     std::uint32_t index;  // in configured order
@@ -80,6 +92,10 @@ class BarBuilder {
   };
 
   void index_types();
+  void restore_bar(SnapshotReader& in, Instrument& instrument, std::uint32_t index) const;
+  void restore_interval(SnapshotReader& in, Instrument& instrument, std::uint32_t time_type) const;
+  void restore_series(SnapshotReader& in, Instrument& instrument, std::uint32_t index);
+  void keep(Instrument& instrument, std::uint32_t index, KeptBar kept);
   // Time bars.
   void move_market_time(Instrument& instrument, std::int64_t to, std::vector<Bar>& out);
   void collect_closings(const Instrument& instrument, std::int64_t to);

@@ -17,6 +17,7 @@ std::string_view name_of(ZeroQuantity policy);               // "reject", "price
 ZeroQuantity zero_quantity_of(std::string_view name);        // throws InvalidArgument SETTING_INVALID
 
 inline constexpr std::size_t kBarTypesMax = 32;
+inline constexpr std::size_t kBarTypeBytesMax = 64;
 
 // The numeric options that have a range: member, default, least, greatest.
 #define ALPHAFORGE_DATA_LIMITS(X)                                         \

@@ -3,14 +3,10 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "data/times.hpp"
 
 namespace alphaforge::data {
 namespace {
-
-// The last day of the representable time is refused, so that the end of every interval is a time.
-constexpr std::int64_t kTimeEnd = std::numeric_limits<std::int64_t>::max() - 86'400'000'000'000 + 1;
-
-bool is_time(std::int64_t ts) { return ts >= 0 && ts < kTimeEnd; }
 
 DataEngineConfig validated(DataEngineConfig config) {
   config.validate();
@@ -33,14 +29,15 @@ std::vector<std::string> DataEngine::bar_types() const {
 
 void DataEngine::add_bar_types(const std::vector<std::string>& names) {
   const std::scoped_lock lock(mutex_);
-  std::vector<std::string> all = config_.bar_types;
+  add_missing_types(names);
+}
+
+void DataEngine::add_missing_types(const std::vector<std::string>& names) {
+  std::vector<std::string> all;
+  for (const auto& type : builder_.types()) all.push_back(type->name);
   all.insert(all.end(), names.begin(), names.end());
-  const auto types = parse_bar_types(all);  // throws before anything is changed
-  for (const auto& type : types) {
-    if (builder_.index_of(*type) >= 0) continue;
-    builder_.add_type(type);
-    config_.bar_types.push_back(type->name);
-  }
+  for (const auto& type : parse_bar_types(all))  // throws before anything is changed
+    if (builder_.index_of(*type) < 0) builder_.add_type(type);
   book_.each([this](Instrument& instrument) { builder_.prepare(instrument); });
 }
 
@@ -173,6 +170,10 @@ void DataEngine::remember(Instrument& instrument, std::uint64_t fingerprint) {
   }
   instrument.seen.push(fingerprint);
   duplicates_.added(instrument.index);
+  forget_excess_duplicates();
+}
+
+void DataEngine::forget_excess_duplicates() {
   while (duplicates_.exceeded()) {
     Instrument& idle = *book_.at(duplicates_.longest_idle());
     idle.seen.pop_oldest();
@@ -181,7 +182,7 @@ void DataEngine::remember(Instrument& instrument, std::uint64_t fingerprint) {
 }
 
 void DataEngine::finish(std::uint64_t ticks, std::int64_t now_ns, ProcessResult& result) {
-  is_running_ = true;
+  if (ticks != 0) is_running_ = true;
   if (config_.enable_statistics) meter_.received(ticks, now_ns);
   ticks_processed_ += result.accepted;
   result.tick_sequence = ticks_processed_;

@@ -84,16 +84,27 @@ class DataEngine {
   // Equal states have equal hashes, in every process.
   std::uint64_t state_hash() const;
 
- private:
-  friend class Snapshot;
+  // The whole state as bytes, for a checkpoint; what rate and latency are made of is left out.
+  std::string snapshot() const;
+  // The state of a snapshot into an empty engine, and the bar types that it had. Types of the configuration that it lacks
+  // are added; smaller limits keep the newest. Throws EngineError JOURNAL_DAMAGED; the engine is then to be thrown away.
+  void restore(std::string_view snapshot);
 
+ private:
   void process_locked(const TradeTick& tick, std::int64_t now_ns, ProcessResult& result);
   void process_row(Instrument*& instrument, std::string_view instrument_id, const Print& print, bool value_fits,
                    std::string_view trade_id, std::size_t row, ProcessResult& result);
   void prefetch(const TradeTickBatch::Columns& columns, std::size_t row, const std::vector<Instrument*>& instruments) const;
   std::optional<Reason> refusal(const Print& print, bool value_fits) const;
   Instrument* find_or_add(std::string_view instrument_id);
+  void add_missing_types(const std::vector<std::string>& names);
+  void forget_excess_duplicates();
   void remember(Instrument& instrument, std::uint64_t fingerprint);
+  template <class Sink>
+  void describe(Sink& sink) const;
+  void restore_state(std::string_view snapshot);
+  void restore_instrument(SnapshotReader& in);
+  void validate_locked() const;
   void finish(std::uint64_t ticks, std::int64_t now_ns, ProcessResult& result);
   void clear();
 

@@ -75,6 +75,10 @@ void demand(bool holds, const char* what) {
 
 void DataEngine::validate() const {
   const std::scoped_lock lock(mutex_);
+  validate_locked();
+}
+
+void DataEngine::validate_locked() const {
   std::uint64_t bars_kept = 0;
   std::uint64_t ids_kept = 0;
   book_.each([&](const Instrument& instrument) {

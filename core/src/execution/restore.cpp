@@ -1,7 +1,6 @@
 #include <algorithm>
 
-#include "execution/snapshot_codec.hpp"
-#include "execution/state_sink.hpp"
+#include "base/snapshot_codec.hpp"
 #include "execution/venue.hpp"
 #include "model/names.hpp"
 
@@ -13,12 +12,6 @@ namespace {
 
 constexpr std::string_view kMagic = "AlphaForge venue";
 constexpr std::int64_t kVersion = 1;
-
-std::uint64_t checksum_of(std::string_view bytes) {
-  StateHash hash;
-  hash.text(bytes);
-  return hash.value();
-}
 
 Terms read_terms(SnapshotReader& in) {
   Terms terms;
@@ -72,27 +65,14 @@ void read_order(SnapshotReader& in, OrderRecord& order) {
 
 std::string Venue::snapshot() const {
   SnapshotWriter out;
-  out.text(kMagic);
-  out.number(kVersion);
   describe(out);
-  std::string bytes = out.take();
-  SnapshotWriter checksum;
-  checksum.number(static_cast<int128>(checksum_of(bytes)));
-  return bytes + checksum.take().append(kChecksumBytes, '\0').substr(0, kChecksumBytes);
+  return seal_snapshot(kMagic, kVersion, out.take());
 }
 
 void Venue::restore(std::string_view snapshot) {
   if (ledger_.size() != 0 || events_.last_sequence() != 0 || !instruments_.empty())
     throw EngineError(Reason::INTERNAL, "only an empty engine can be restored");
-  if (snapshot.size() < kChecksumBytes) SnapshotReader::damaged("it ends early");
-  const std::string_view body = snapshot.substr(0, snapshot.size() - kChecksumBytes);
-  SnapshotReader stored(snapshot.substr(body.size()));
-  if (stored.wide() != static_cast<int128>(checksum_of(body))) SnapshotReader::damaged("its checksum is wrong");
-  SnapshotReader in(body);
-  if (in.text(kMagic.size()) != kMagic) SnapshotReader::damaged("it is none");
-  if (const std::int64_t version = in.number(); version != kVersion)
-    throw EngineError(Reason::JOURNAL_DAMAGED, "the snapshot is of version " + std::to_string(version) +
-                                                   "; this release reads " + std::to_string(kVersion));
+  SnapshotReader in(unseal_snapshot(kMagic, kVersion, snapshot));
   restore_engine(in);
   restore_instruments(in);
   restore_strategies(in);

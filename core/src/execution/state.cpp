@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "execution/snapshot_codec.hpp"
-#include "execution/state_sink.hpp"
+#include "base/snapshot_codec.hpp"
+#include "base/state_hash.hpp"
 #include "execution/venue.hpp"
 
 // The state in one canonical order, whatever the containers hold it in.

@@ -19,6 +19,10 @@
 #include "model/trade_tick.hpp"
 #include "model/trade_tick_batch.hpp"
 
+namespace alphaforge {
+class SnapshotReader;
+}
+
 namespace alphaforge::execution {
 
 // One print, as it comes out of a tick or a batch.
@@ -67,8 +71,6 @@ struct Filter {
   std::size_t limit = SIZE_MAX;
   bool with_fills = true;  // orders
 };
-
-class SnapshotReader;
 
 // A simulated venue: all of the rules 3, single-threaded and without a clock. Whatever happens is decided by the orders and
 // prints it is given, in their order; `now_ns` is the wall clock of the caller, which only fills submitted_at and updated_at
@@ -133,7 +135,6 @@ class Venue {
   void describe(Sink& sink) const;
 
   // restore.cpp
-  static constexpr std::size_t kChecksumBytes = 10;
   using OrdersByNumber = std::map<std::int64_t, OrderRecord*>;
   void restore_engine(SnapshotReader& in);
   void restore_instruments(SnapshotReader& in);

@@ -2,9 +2,9 @@
 
 namespace alphaforge {
 
-void DuplicateBudget::added(std::uint64_t instrument) {
+void DuplicateBudget::added(std::uint64_t instrument, std::uint64_t entries) {
   const std::uint64_t at = instrument + 1;
-  ++entries_;
+  entries_ += entries;
   if (at >= nodes_.size()) nodes_.resize(at + 1);
   if (nodes_[0].previous == at) return;
   Node& node = nodes_[at];

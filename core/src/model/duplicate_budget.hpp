@@ -16,8 +16,14 @@ class DuplicateBudget {
   // The instrument idle for longest, among those with entries.
   std::uint64_t longest_idle() const { return nodes_[0].next - 1; }
 
-  // The instrument got an entry: it is the last to go.
-  void added(std::uint64_t instrument);
+  // The instruments with entries, by number, from the one idle for longest.
+  template <class Visit>
+  void each(Visit visit) const {
+    for (std::uint64_t at = nodes_[0].next; at != 0; at = nodes_[at].next) visit(at - 1);
+  }
+
+  // The instrument got an entry, or several: it is the last to go.
+  void added(std::uint64_t instrument, std::uint64_t entries = 1);
   // Entries of the instrument are gone; `is_empty` when they were the last.
   void removed(std::uint64_t instrument, std::uint64_t entries, bool is_empty);
   void clear();

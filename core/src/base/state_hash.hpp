@@ -6,9 +6,9 @@
 
 #include "base/int128.hpp"
 
-namespace alphaforge::execution {
+namespace alphaforge {
 
-// Takes a venue's state in one canonical order and makes 64 bits of it. Wall clock times are left out: they decide nothing.
+// Takes an engine's state in one canonical order and makes 64 bits of it. Wall clock times are left out: they decide nothing.
 class StateHash {
  public:
   void number(std::int64_t value) { mix(static_cast<std::uint64_t>(value)); }
@@ -39,4 +39,4 @@ class StateHash {
   std::uint64_t hash_ = 0x243f6a8885a308d3ULL;
 };
 
-}  // namespace alphaforge::execution
+}  // namespace alphaforge

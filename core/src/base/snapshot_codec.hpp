@@ -8,9 +8,9 @@
 #include "base/error.hpp"
 #include "base/int128.hpp"
 
-namespace alphaforge::execution {
+namespace alphaforge {
 
-// Writes a venue's state as bytes: numbers as zigzag varints of up to 128 bits, texts with their length.
+// Writes an engine's state as bytes: numbers as zigzag varints of up to 128 bits, texts with their length.
 class SnapshotWriter {
  public:
   void number(std::int64_t value) { number(int128{value}); }
@@ -23,6 +23,7 @@ class SnapshotWriter {
     number(static_cast<std::int64_t>(value.size()));
     bytes_.append(value);
   }
+  // A time that informs and decides nothing: a StateHash leaves it out.
   void wall_clock(std::int64_t value) { number(value); }
 
   std::string take() { return std::move(bytes_); }
@@ -73,6 +74,7 @@ class SnapshotReader {
     rest_.remove_prefix(size);
     return value;
   }
+  std::string_view rest() const { return rest_; }
   void expect_end() const {
     if (!rest_.empty()) damaged("it goes on after its end");
   }
@@ -84,4 +86,9 @@ class SnapshotReader {
   std::string_view rest_;
 };
 
-}  // namespace alphaforge::execution
+// A snapshot says what it is, and how the state in it is written, and ends with a checksum.
+std::string seal_snapshot(std::string_view magic, std::int64_t version, std::string_view state);
+// The state; throws EngineError JOURNAL_DAMAGED where the bytes are no such snapshot, or not of that version.
+std::string_view unseal_snapshot(std::string_view magic, std::int64_t version, std::string_view snapshot);
+
+}  // namespace alphaforge

@@ -1,0 +1,180 @@
+"""A snapshot is the whole state: an engine restored from it goes on as if nothing had happened."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from alphaforge_core.data import DataEngine, DataEngineConfig
+from alphaforge_core.errors import EngineError
+from alphaforge_core.model import Price, Quantity, TradeTick, TradeTickBatch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support import strategies
+from tests.support.native import native_tick
+from tests.support.strategies import Operation
+
+
+def do(engine: DataEngine, operation: Operation) -> list[Any]:
+    name, given = operation
+    if name == "tick":
+        return engine.process_trade_tick(native_tick(given))
+    if name == "batch":
+        return engine.process_trade_ticks([native_tick(tick) for tick in given])
+    if name == "advance":
+        return engine.advance_time(given)
+    if name == "stop":
+        return engine.flush()
+    if name == "reset":
+        engine.reset(given)
+    return []
+
+
+def restored(engine: DataEngine, config: DataEngineConfig) -> DataEngine:
+    other = DataEngine(config)
+    other.restore(engine.snapshot())
+    return other
+
+
+def counts(engine: DataEngine) -> dict[str, int | float]:
+    measured = {"processing_rate", "avg_processing_latency_ns"}
+    return {name: value for name, value in engine.statistics().as_dict().items() if name not in measured}
+
+
+@given(strategies.data_settings(), strategies.data_histories(), st.integers(0, 40))
+def test_a_restart_changes_nothing(settings: dict[str, Any], history: list[Operation], cut: int) -> None:
+    config = DataEngineConfig(**{**settings, "max_duplicate_entries": 8})
+    engine = DataEngine(config)
+    for operation in history[:cut]:
+        do(engine, operation)
+    other = restored(engine, config)
+    assert other.state_hash() == engine.state_hash()
+    assert other.snapshot() == engine.snapshot()
+    for operation in history[cut:]:
+        assert do(other, operation) == do(engine, operation)
+        other.validate()
+    assert other.state_hash() == engine.state_hash()
+    assert counts(other) == counts(engine)
+    assert (other.epoch, other.is_running, other.bar_types) == (engine.epoch, engine.is_running, engine.bar_types)
+
+
+@given(strategies.data_settings(), strategies.tick_histories(), st.integers(1, 9))
+def test_how_a_stream_is_cut_into_calls_changes_nothing(settings: dict[str, Any], ticks: list[Any], size: int) -> None:
+    whole, cut, single = (DataEngine(DataEngineConfig(**settings)) for _ in range(3))
+    batch = TradeTickBatch.from_ticks([native_tick(tick) for tick in ticks])
+    bars = whole.process_batch(batch)
+    assert bars == [
+        bar for start in range(0, len(batch), size) for bar in cut.process_batch(batch[start : start + size])
+    ]
+    assert bars == [bar for row in range(len(batch)) for bar in single.process_trade_tick(batch[row])]
+    assert whole.state_hash() == cut.state_hash() == single.state_hash()
+
+
+def busy_engine(**options: Any) -> DataEngine:
+    engine = DataEngine(DataEngineConfig(bar_types=["1min", "3tick", "5volume", "100dollar"], **options))
+    for number in range(50):
+        side = ("BUY", "SELL", "NONE")[number % 3]
+        name = "AB"[number % 2]
+        time = 10**18 + number * 7 * 10**9
+        engine.process_trade_tick(TradeTick(name, Price(10 + number % 3), Quantity(1), side, str(number), time))
+    return engine
+
+
+def test_types_that_were_added_come_back_and_missing_ones_are_added() -> None:
+    engine = busy_engine()
+    engine.add_bar_types(["7tick"])
+    other = DataEngine(DataEngineConfig(bar_types=["1min", "1hour"]))
+    other.restore(engine.snapshot())
+    assert other.bar_types == ["1min", "3tick", "5volume", "100dollar", "7tick", "1hour"]
+    assert other.get_bars("A", "3tick") == engine.get_bars("A", "3tick")
+    other.process_trade_tick(TradeTick("A", Price(1), Quantity(1), "BUY", "x", 2 * 10**18))
+    other.validate()
+
+
+def test_smaller_limits_keep_the_newest() -> None:
+    engine = busy_engine()
+    config = DataEngineConfig(
+        bar_types=["1min"], max_bars_per_instrument=2, duplicate_window=3, max_duplicate_entries=4
+    )
+    other = restored(engine, config)
+    other.validate()
+    assert other.get_bars("A", "3tick") == engine.get_bars("A", "3tick", limit=2)
+
+
+def test_only_an_empty_engine_is_restored() -> None:
+    engine = busy_engine()
+    with pytest.raises(EngineError):
+        engine.restore(engine.snapshot())
+
+
+def test_damage_anywhere_is_noticed() -> None:
+    snapshot = busy_engine().snapshot()
+    for at in range(0, len(snapshot), 7):
+        damaged = bytearray(snapshot)
+        damaged[at] ^= 1
+        with pytest.raises(EngineError) as caught:
+            DataEngine().restore(bytes(damaged))
+        assert caught.value.reason == "JOURNAL_DAMAGED"
+    for length in range(0, len(snapshot), 11):
+        with pytest.raises(EngineError):
+            DataEngine().restore(snapshot[:length])
+
+
+# What seals a snapshot, so that what is inside can be damaged too.
+def sealed(state: bytes) -> bytes:
+    head = DataEngine().snapshot()
+    body = head[: -20 - len(_state_of(head))] + state
+    return body + _checksum(body)
+
+
+def _state_of(snapshot: bytes) -> bytes:
+    magic_length = snapshot[0] >> 1
+    return snapshot[1 + magic_length + 1 : -20]
+
+
+def _checksum(body: bytes) -> bytes:
+    mask = 2**64 - 1
+
+    def mix(hash_: int, word: int) -> int:
+        product = (hash_ ^ word) * 0x9E3779B97F4A7C15
+        return (product & mask) ^ (product >> 64) ^ 0xD6E8FEB86659FD93
+
+    value = mix(0x243F6A8885A308D3, len(body))
+    word = 0
+    for index, byte in enumerate(body):
+        word = (word << 8 | byte) & mask
+        if index % 8 == 7:
+            value, word = mix(value, word), 0
+    zigzag, out = mix(value, word) << 1, bytearray()
+    while zigzag >= 0x80:
+        out.append(zigzag & 0x7F | 0x80)
+        zigzag >>= 7
+    out.append(zigzag)
+    return bytes(out.ljust(20, b"\0"))
+
+
+def test_the_seal_of_this_test_is_that_of_the_engine() -> None:
+    snapshot = busy_engine().snapshot()
+    assert sealed(_state_of(snapshot)) == snapshot
+
+
+@given(st.data())
+def test_any_state_with_a_good_checksum_is_restored_or_refused(data: st.DataObject) -> None:
+    state = bytearray(_state_of(busy_engine(allowed_lateness_ns=10**12).snapshot()))
+    for _ in range(data.draw(st.integers(1, 3))):
+        state[data.draw(st.integers(0, len(state) - 1))] = data.draw(st.integers(0, 255))
+    engine = DataEngine(
+        DataEngineConfig(bar_types=["1min"], allowed_lateness_ns=10**12, fill_gaps=True, max_gap_bars=5)
+    )
+    try:
+        engine.restore(sealed(bytes(state)))
+    except EngineError:
+        return
+    # Whatever it is, it works.
+    for number in range(20):
+        time = 10**18 + (number * 40 - 100) * 10**9
+        engine.process_trade_tick(TradeTick("ABC"[number % 3], Price(10), Quantity("3.5"), "BUY", str(number), time))
+    engine.advance_time(2 * 10**18)
+    engine.open_bars("A")
+    engine.snapshot()
