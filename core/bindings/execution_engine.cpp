@@ -43,9 +43,13 @@ struct Failure {
   bool is_exhausted;
 };
 
+// Orders ahead of the present one whose index entries are fetched meanwhile.
+constexpr std::size_t kAhead = 8;
+
 std::vector<Failure> submit_all(Venue& venue, const std::vector<const Order*>& orders, std::int64_t received) {
   std::vector<Failure> failures;
   for (std::size_t i = 0; i < orders.size(); ++i) {
+    if (i + kAhead < orders.size()) venue.prefetch(orders[i + kAhead]->order_id);
     try {
       venue.submit(*orders[i], received);
     } catch (const InvalidArgument& error) {

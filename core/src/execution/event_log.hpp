@@ -1,7 +1,12 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
+#include <utility>
 
 #include "execution/order_record.hpp"
 
@@ -18,41 +23,56 @@ struct EventRecord {
   Quantity filled_quantity;
 };
 
-// The last events of an engine, numbered without a gap from 1.
+// The last events of an engine, numbered without a gap from 1. They lie in blocks that are used again, so that an event
+// allocates nothing and nothing ever moves.
 class EventLog {
  public:
   explicit EventLog(std::int64_t events_max) : events_max_(events_max) {}
 
-  std::int64_t first_sequence() const { return last_ - size() + 1; }  // of those kept
-  std::int64_t last_sequence() const { return last_; }                // 0 before the first
-  std::int64_t size() const { return static_cast<std::int64_t>(events_.size()); }
-  std::size_t bytes() const { return events_.size() * sizeof(EventRecord); }
+  std::int64_t first_sequence() const { return first_; }     // of those kept
+  std::int64_t last_sequence() const { return next_ - 1; }  // 0 before the first
+  std::int64_t size() const { return next_ - first_; }
+  std::size_t bytes() const { return blocks_.size() * sizeof(Block); }
   // Its sequence must lie within those kept.
   const EventRecord& operator[](std::int64_t sequence) const {
-    return events_[static_cast<std::size_t>(sequence - first_sequence())];
+    const auto at = static_cast<std::size_t>(sequence - base_);
+    return (*blocks_[at / kBlock])[at % kBlock];
   }
 
   // Returns the sequence of the event.
   std::int64_t append(const EventRecord& event) {
-    events_.push_back(event);
-    if (size() > events_max_) events_.pop_front();
-    return ++last_;
+    const auto at = static_cast<std::size_t>(next_ - base_);
+    if (at == blocks_.size() * kBlock) blocks_.push_back(spare_ ? std::move(spare_) : std::make_unique<Block>());
+    (*blocks_[at / kBlock])[at % kBlock] = event;
+    ++next_;
+    drop_through(next_ - 1 - events_max_);
+    return next_ - 1;
+  }
+  // Drops all events up to `sequence`.
+  void drop_through(std::int64_t sequence) {
+    first_ = std::clamp(sequence + 1, first_, next_);
+    for (; first_ - base_ >= static_cast<std::int64_t>(kBlock); base_ += kBlock) {
+      spare_ = std::move(blocks_.front());
+      blocks_.pop_front();
+    }
   }
   void reconfigure(std::int64_t events_max) {
     events_max_ = events_max;
-    drop_through(last_ - events_max);
+    drop_through(last_sequence() - events_max);
   }
-  // For a restored log: the next event is the one after `sequence`.
-  void start_after(std::int64_t sequence) { last_ = sequence; }
-  // Drops all events up to `sequence`.
-  void drop_through(std::int64_t sequence) {
-    while (!events_.empty() && first_sequence() <= sequence) events_.pop_front();
-  }
+  // For a restored log, still empty: the next event is the one after `sequence`.
+  void start_after(std::int64_t sequence) { first_ = next_ = base_ = sequence + 1; }
 
  private:
+  static constexpr std::size_t kBlock = 1024;
+  using Block = std::array<EventRecord, kBlock>;
+
   std::int64_t events_max_;
-  std::int64_t last_ = 0;
-  std::deque<EventRecord> events_;
+  std::int64_t first_ = 1;
+  std::int64_t next_ = 1;
+  std::int64_t base_ = 1;  // sequence of the first event of the first block
+  std::deque<std::unique_ptr<Block>> blocks_;
+  std::unique_ptr<Block> spare_;
 };
 
 }  // namespace alphaforge::execution

@@ -28,6 +28,8 @@ class Ledger {
   }
 
   OrderRecord* find(std::string_view order_id) const { return index_.find(order_id); }
+  // A find() of that id follows soon.
+  void prefetch(std::string_view order_id) const { index_.prefetch(order_id); }
   // The order's id must be unknown.
   OrderRecord& add(const Order& order, Instrument& instrument, Strategy& strategy, std::int64_t now_ns);
   // For a restored order, whose fields its caller fills in.

@@ -25,6 +25,8 @@ class OrderIndex {
       if (slot.hash == hash && slot.order->id.view() == id) return slot.order;
     }
   }
+  // A search for `id` follows soon: its slot is fetched meanwhile.
+  void prefetch(std::string_view id) const { __builtin_prefetch(&slots_[hash_of(id) & mask()]); }
   // The id must not be there yet.
   void insert(OrderRecord* order) {
     if ((size_ + 1) * 4 > slots_.size() * 3) grow();

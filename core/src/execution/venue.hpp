@@ -84,6 +84,8 @@ class Venue {
   // Places the order, or recognises it. Throws InvalidArgument: malformed, or ORDER_CONFLICT for an id that was submitted
   // with other fields; ResourceExhausted: a strategy beyond max_strategies.
   Submission submit(const Order& order, std::int64_t now_ns);
+  // A submission of that id follows soon. In a batch this takes the wait for memory out of each order.
+  void prefetch(std::string_view order_id) const { ledger_.prefetch(order_id); }
   // True exactly when the order was active and is now Cancelled.
   bool cancel(std::string_view order_id, std::int64_t now_ns);
   // All active orders of one strategy, or of all; by priority. Returns how many.

@@ -28,9 +28,9 @@ void check_enums(const Order& order) {
 }
 
 void check_price(const Order& order, bool wanted, const std::optional<Price>& price, const char* what) {
-  const std::string type(name_of(order.type));
-  if (wanted && !price) malformed(order, Reason::ORDER_FIELD_MISSING, "a " + type + " order needs a " + what);
-  if (!wanted && price) malformed(order, Reason::ORDER_FIELD_SURPLUS, "a " + type + " order takes no " + what);
+  const auto type = [&order] { return "a " + std::string(name_of(order.type)) + " order "; };
+  if (wanted && !price) malformed(order, Reason::ORDER_FIELD_MISSING, type() + "needs a " + what);
+  if (!wanted && price) malformed(order, Reason::ORDER_FIELD_SURPLUS, type() + "takes no " + what);
   if (!price) return;
   if (price->mantissa <= 0)
     malformed(order, Reason::PRICE_NOT_POSITIVE, std::string(what) + " must be above 0, not " + to_string(*price));
