@@ -129,6 +129,9 @@ IN_PROCESS_ONLY = {
         "is_running",
         "market_time",
         "process_request",
+        "restore",
+        "snapshot",
+        "state_hash",
         "validate",
     },
     "ExecutionEngine": {
