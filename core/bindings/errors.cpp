@@ -1,4 +1,5 @@
 #include <exception>
+#include <string_view>
 
 #include "base/error.hpp"
 #include "bindings.hpp"
@@ -8,13 +9,19 @@ namespace alphaforge::bindings {
 
 namespace {
 
+// An error's text may quote what was wrong, down to bytes that are no UTF-8: those are replaced, so that the caller gets the
+// error and not one about it.
+nb::object message_of(const std::exception& error) {
+  const std::string_view text = error.what();
+  return nb::steal(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
+}
+
 // Raises alphaforge_core.errors.<kind>(message, reason=...). The classes are Python's, so that the client, which may run
 // without an engine, raises the same ones; the module is looked up here because it imports this extension.
 template <typename Error>
 void raise(const char* kind, const Error& error) {
   const nb::object type = nb::module_::import_("alphaforge_core.errors").attr(kind);
-  const nb::object instance =
-      type(to_str(error.what()), nb::arg("reason") = to_str(name_of(error.reason())));
+  const nb::object instance = type(message_of(error), nb::arg("reason") = to_str(name_of(error.reason())));
   PyErr_SetObject(type.ptr(), instance.ptr());
 }
 

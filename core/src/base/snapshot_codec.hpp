@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "base/int128.hpp"
+#include "base/utf8.hpp"
 
 namespace alphaforge {
 
@@ -71,6 +72,7 @@ class SnapshotReader {
     const auto size = static_cast<std::size_t>(count());
     if (size > bytes_max) damaged("a text is too long");
     const std::string_view value = rest_.substr(0, size);
+    if (!is_utf8(value)) damaged("a text is not UTF-8");
     rest_.remove_prefix(size);
     return value;
   }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/error.hpp"
+#include "base/utf8.hpp"
 #include "wire/writer.hpp"
 
 namespace alphaforge::cache {
@@ -176,6 +177,7 @@ std::uint64_t read_snapshot(Cache& cache, std::int64_t now_ns, std::int64_t wall
       Reader reader(block);
       while (reader.next()) {
         const SavedEntry entry = read_entry(reader.bytes());
+        if (!is_utf8(entry.key)) refuse("a key is not UTF-8");
         if (entry.ttl_ns <= passed_ns) continue;
         const std::int64_t expires_at_ns = entry.ttl_ns == kNever ? kNever : now_ns + (entry.ttl_ns - passed_ns);
         const HashedKey key = cache.hashed(entry.key);

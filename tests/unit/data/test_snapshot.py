@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.support import strategies
 from tests.support.native import native_tick
+from tests.support.snapshots import resealed, state_of
 from tests.support.strategies import Operation
 
 
@@ -121,54 +122,31 @@ def test_damage_anywhere_is_noticed() -> None:
             DataEngine().restore(snapshot[:length])
 
 
-# What seals a snapshot, so that what is inside can be damaged too.
-def sealed(state: bytes) -> bytes:
-    head = DataEngine().snapshot()
-    body = head[: -20 - len(_state_of(head))] + state
-    return body + _checksum(body)
-
-
-def _state_of(snapshot: bytes) -> bytes:
-    magic_length = snapshot[0] >> 1
-    return snapshot[1 + magic_length + 1 : -20]
-
-
-def _checksum(body: bytes) -> bytes:
-    mask = 2**64 - 1
-
-    def mix(hash_: int, word: int) -> int:
-        product = (hash_ ^ word) * 0x9E3779B97F4A7C15
-        return (product & mask) ^ (product >> 64) ^ 0xD6E8FEB86659FD93
-
-    value = mix(0x243F6A8885A308D3, len(body))
-    word = 0
-    for index, byte in enumerate(body):
-        word = (word << 8 | byte) & mask
-        if index % 8 == 7:
-            value, word = mix(value, word), 0
-    zigzag, out = mix(value, word) << 1, bytearray()
-    while zigzag >= 0x80:
-        out.append(zigzag & 0x7F | 0x80)
-        zigzag >>= 7
-    out.append(zigzag)
-    return bytes(out.ljust(20, b"\0"))
-
-
 def test_the_seal_of_this_test_is_that_of_the_engine() -> None:
     snapshot = busy_engine().snapshot()
-    assert sealed(_state_of(snapshot)) == snapshot
+    assert resealed(snapshot, state_of(snapshot)) == snapshot
+
+
+@pytest.mark.parametrize("text", [b"\x02A", b"\x02B", b"\x081min", b"\x0a3tick", b"\x12100dollar"])
+def test_a_text_that_is_no_utf8_is_damage(text: bytes) -> None:
+    snapshot = busy_engine().snapshot()
+    damaged = state_of(snapshot).replace(text, text[:-1] + b"\xff")
+    with pytest.raises(EngineError) as caught:
+        DataEngine().restore(resealed(snapshot, damaged))
+    assert caught.value.reason == "JOURNAL_DAMAGED"
 
 
 @given(st.data())
 def test_any_state_with_a_good_checksum_is_restored_or_refused(data: st.DataObject) -> None:
-    state = bytearray(_state_of(busy_engine(allowed_lateness_ns=10**12).snapshot()))
+    snapshot = busy_engine(allowed_lateness_ns=10**12).snapshot()
+    state = bytearray(state_of(snapshot))
     for _ in range(data.draw(st.integers(1, 3))):
         state[data.draw(st.integers(0, len(state) - 1))] = data.draw(st.integers(0, 255))
     engine = DataEngine(
         DataEngineConfig(bar_types=["1min"], allowed_lateness_ns=10**12, fill_gaps=True, max_gap_bars=5)
     )
     try:
-        engine.restore(sealed(bytes(state)))
+        engine.restore(resealed(snapshot, bytes(state)))
     except EngineError:
         return
     # Whatever it is, it works.

@@ -7,6 +7,7 @@ from alphaforge_core.errors import EngineError
 from alphaforge_core.execution import ExecutionEngine, ExecutionEngineConfig, OrderEventType, OrderStatus
 from alphaforge_core.model import TradeTick
 
+from tests.support.snapshots import resealed, state_of
 from tests.unit.execution.venue import Venue, line, order
 
 HISTORY = (
@@ -205,3 +206,14 @@ def test_a_damaged_snapshot_is_refused() -> None:
             ExecutionEngine().restore(snapshot[:size])
     with pytest.raises(EngineError, match="only an empty engine"):
         venue.engine.restore(snapshot)
+
+
+@pytest.mark.parametrize("text", [b"\x02a", b"\x02s", b"\x02X"])
+def test_a_text_that_is_no_utf8_is_damage(text: bytes) -> None:
+    venue = Venue()
+    venue.play(HISTORY)
+    snapshot = venue.engine.snapshot()
+    damaged = state_of(snapshot).replace(text, text[:-1] + b"\xff")
+    with pytest.raises(EngineError, match="UTF-8") as caught:
+        ExecutionEngine().restore(resealed(snapshot, damaged))
+    assert caught.value.reason == "JOURNAL_DAMAGED"

@@ -1,0 +1,43 @@
+"""What seals a snapshot, so that what is inside can be damaged too."""
+
+from __future__ import annotations
+
+__all__ = ["resealed", "state_of"]
+
+_CHECKSUM_BYTES = 20
+_MASK = 2**64 - 1
+
+
+def state_of(snapshot: bytes) -> bytes:
+    """What is between the head and the checksum of a snapshot."""
+    return snapshot[_head_bytes(snapshot) : -_CHECKSUM_BYTES]
+
+
+def resealed(snapshot: bytes, state: bytes) -> bytes:
+    """The snapshot with another state and the checksum that this one has."""
+    body = snapshot[: _head_bytes(snapshot)] + state
+    return body + _checksum(body)
+
+
+def _head_bytes(snapshot: bytes) -> int:
+    """A length and a magic text, and a version; each number takes a single byte."""
+    return 1 + (snapshot[0] >> 1) + 1
+
+
+def _checksum(body: bytes) -> bytes:
+    def mix(hash_: int, word: int) -> int:
+        product = (hash_ ^ word) * 0x9E3779B97F4A7C15
+        return (product & _MASK) ^ (product >> 64) ^ 0xD6E8FEB86659FD93
+
+    value = mix(0x243F6A8885A308D3, len(body))
+    word = 0
+    for index, byte in enumerate(body):
+        word = (word << 8 | byte) & _MASK
+        if index % 8 == 7:
+            value, word = mix(value, word), 0
+    zigzag, out = mix(value, word) << 1, bytearray()
+    while zigzag >= 0x80:
+        out.append(zigzag & 0x7F | 0x80)
+        zigzag >>= 7
+    out.append(zigzag)
+    return bytes(out.ljust(_CHECKSUM_BYTES, b"\0"))
