@@ -12,7 +12,6 @@ the bars were made. The program ends when no bar has come for `--patience` secon
 from __future__ import annotations
 
 import argparse
-import threading
 from collections import deque
 from collections.abc import Iterator
 from decimal import Decimal
@@ -78,26 +77,17 @@ class MovingAverage:
 
 def bars(data: DataEngine, instrument: str, bar_type: str, patience: float) -> Iterator[Bar]:
     """The instrument's bars as they close, until none has come for `patience` seconds."""
-    waiting: Queue[Bar] = Queue(maxsize=10_000)
-    subscription = data.subscribe_bars([instrument], [bar_type])
-
-    def follow() -> None:
-        for item in subscription:
+    waiting: Queue[Bar | Gap] = Queue(maxsize=10_000)
+    with data.subscribe_bars([instrument], [bar_type]).listen(waiting.put):
+        while True:
+            try:
+                item = waiting.get(timeout=patience)
+            except Empty:
+                return
             if isinstance(item, Gap):
                 print("missed bars:", item)
             else:
-                waiting.put(item)
-
-    thread = threading.Thread(target=follow)
-    thread.start()
-    try:
-        while True:
-            yield waiting.get(timeout=patience)
-    except Empty:
-        pass
-    finally:
-        subscription.close()
-        thread.join()
+                yield item
 
 
 def main() -> None:

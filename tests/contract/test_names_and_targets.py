@@ -80,6 +80,29 @@ def test_bar_types_that_an_engine_lacks_are_added(remote: Api, name: str) -> Non
     assert len(first.get_bars("X", "2tick")) == 1
 
 
+@pytest.mark.parametrize(("noun", "setting", "value", "other"), SETTING)
+def test_a_service_lists_what_it_has_and_opens_nothing_for_that(
+    remote: Api, name: str, noun: str, setting: str, value: int, other: int
+) -> None:
+    opened(remote, noun, name, **{setting: value}).statistics()
+    looker = opened(remote, noun, f"{name}-looker", **{setting: other})
+    listed = looker.list_caches() if noun == "cache" else looker.list_engines()
+    names = [one.name for one in listed]
+    assert names == sorted(names)
+    assert f"{name}-looker" not in names
+    found = next(one for one in listed if one.name == name)
+    assert found.settings[setting] == value
+    assert found.epoch > 0
+
+
+def test_listed_settings_are_given_as_options_are(remote: Api, name: str) -> None:
+    opened(remote, "data", name, bar_types=["60min"], zero_quantity="price_only").start()
+    found = next(one for one in opened(remote, "data", name).list_engines() if one.name == name)
+    assert found.settings["bar_types"] == ["1hour"]
+    assert found.settings["zero_quantity"] == "price_only"
+    assert found.settings["fill_gaps"] is False
+
+
 def test_an_engine_that_was_reset_or_dropped_is_empty_for_all_its_clients(remote: Api, name: str) -> None:
     first, second = opened(remote, "cache", name, max_size=7), opened(remote, "cache", name)
     first.put("k", 1)

@@ -22,6 +22,7 @@ from alphaforge_core.cache_wire import (
 
 from alphaforge_client._pages import PAGE_ITEMS_MAX
 from alphaforge_client._request_id import new_request_id
+from alphaforge_client._summary import EngineSummary, summary_of
 from alphaforge_client.errors import InvalidArgument, UnsupportedValue
 
 SERVICE = "alphaforge.cache.v1.CacheService"
@@ -44,6 +45,10 @@ def open_request(name: str, max_size: int | None, max_bytes: int | None, reconfi
 
 def open_epoch(answer: bytes) -> int:
     return caches_pb2.OpenCacheResponse.FromString(answer).epoch
+
+
+def summaries(answer: bytes) -> list[EngineSummary]:
+    return [summary_of(one.cache, one) for one in caches_pb2.ListCachesResponse.FromString(answer).caches]
 
 
 def header(name: str, epoch: int | None) -> bytes:

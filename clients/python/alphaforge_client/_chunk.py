@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -16,8 +17,9 @@ T = TypeVar("T")
 class Chunk(Generic[T]):
     """What one message brings: `gap` first, then `items`; without either it is a heartbeat.
 
-    `sequence` is how far the subscription has come with it, `previous_sequence` how far it had come before.
-    A snapshot is history and does not move the subscription.
+    `sequence` is how far the subscription has come with it, `previous_sequence` how far it had come before. `sequences`
+    are the numbers of the items; empty where they are consecutive and end at `sequence`. A snapshot is history and does
+    not move the subscription.
     """
 
     epoch: int
@@ -26,3 +28,9 @@ class Chunk(Generic[T]):
     items: list[T]
     gap: Gap | None = None
     is_snapshot: bool = False
+    sequences: Sequence[int] = ()
+
+    def numbered(self) -> Iterator[tuple[int, T]]:
+        """The items with their numbers."""
+        numbers = self.sequences or range(self.sequence - len(self.items) + 1, self.sequence + 1)
+        return zip(numbers, self.items, strict=True)

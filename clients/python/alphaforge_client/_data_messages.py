@@ -13,7 +13,9 @@ from alphaforge_client._gap import gap_of
 from alphaforge_client._pages import PAGE_ITEMS_MAX
 from alphaforge_client._request_id import new_request_id
 from alphaforge_client._settings import fill_settings, names
+from alphaforge_client._summary import EngineSummary, summary_of
 from alphaforge_client._ticks import checked_nanos
+from alphaforge_client.errors import InvalidArgument
 
 SERVICE = "alphaforge.data.v1.DataService"
 
@@ -27,6 +29,10 @@ def open_request(name: str, config: DataEngineConfig | None, reconfigure: bool) 
 
 def open_epoch(answer: bytes) -> int:
     return engines_pb2.OpenEngineResponse.FromString(answer).epoch
+
+
+def summaries(answer: bytes) -> list[EngineSummary]:
+    return [summary_of(one.engine, one) for one in engines_pb2.ListEnginesResponse.FromString(answer).engines]
 
 
 def header(name: str, epoch: int | None) -> bytes:
@@ -108,9 +114,20 @@ def statistics(answer: bytes) -> DataEngineStatistics:
 class BarsRequest:
     """Makes the request of a subscription to bars, anew for each connection."""
 
-    def __init__(self, instrument_ids: Sequence[str], bar_types: Sequence[BarType | str], snapshot_bars: int) -> None:
+    def __init__(
+        self,
+        instruments: Sequence[str],
+        bar_types: Sequence[BarType | str],
+        from_sequence: int | None,
+        snapshot_bars: int,
+    ) -> None:
+        if snapshot_bars and from_sequence is not None:
+            raise InvalidArgument(
+                "give from_sequence or snapshot_bars: after a snapshot the bars go on where it ends",
+                reason="SETTING_INVALID",
+            )
         self._request = subscriptions_pb2.SubscribeBarsRequest(
-            instrument_ids=names(instrument_ids, "instrument_ids"),
+            instrument_ids=names(instruments, "instruments"),
             bar_types=map(str, names(bar_types, "bar_types")),
             snapshot_bars=snapshot_bars,
         )
@@ -118,17 +135,16 @@ class BarsRequest:
     def __call__(self, from_sequence: int | None) -> bytes:
         if from_sequence is not None:
             self._request.from_sequence = from_sequence
-        request = self._request.SerializeToString()
-        # A subscription that resumes has seen its snapshot.
-        self._request.snapshot_bars = 0
-        return request
+            # It has begun, so the snapshot has been seen.
+            self._request.snapshot_bars = 0
+        return self._request.SerializeToString()
 
 
 class TradesRequest:
     """Makes the request of a subscription to trades, anew for each connection."""
 
-    def __init__(self, instrument_ids: Sequence[str]) -> None:
-        self._request = subscriptions_pb2.SubscribeTradesRequest(instrument_ids=names(instrument_ids, "instrument_ids"))
+    def __init__(self, instruments: Sequence[str]) -> None:
+        self._request = subscriptions_pb2.SubscribeTradesRequest(instrument_ids=names(instruments, "instruments"))
 
     def __call__(self, from_sequence: int | None) -> bytes:
         if from_sequence is not None:
@@ -140,7 +156,15 @@ def bars_chunk(message: bytes) -> Chunk[Bar]:
     response = subscriptions_pb2.SubscribeBarsResponse.FromString(message)
     items = [*decode_bars(message, 4), *decode_bars(message, 8)]
     gap = gap_of(response.gap, response.epoch) if response.HasField("gap") else None
-    return Chunk(response.epoch, response.sequence, response.previous_sequence, items, gap, response.is_snapshot)
+    return Chunk(
+        response.epoch,
+        response.sequence,
+        response.previous_sequence,
+        items,
+        gap,
+        response.is_snapshot,
+        response.sequences,
+    )
 
 
 def trades_chunk(message: bytes) -> Chunk[TradeTick]:
@@ -148,4 +172,6 @@ def trades_chunk(message: bytes) -> Chunk[TradeTick]:
     gap = gap_of(response.gap, response.epoch) if response.HasField("gap") else None
     batch = TradeTickBatch.from_wire(response.ticks.SerializeToString())
     ticks = [batch[row] for row in range(len(batch))]
-    return Chunk(response.epoch, response.sequence, response.previous_sequence, ticks, gap)
+    return Chunk(
+        response.epoch, response.sequence, response.previous_sequence, ticks, gap, sequences=response.sequences
+    )

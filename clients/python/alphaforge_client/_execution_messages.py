@@ -25,6 +25,7 @@ from alphaforge_client._gap import gap_of
 from alphaforge_client._pages import PAGE_ITEMS_MAX, Pages
 from alphaforge_client._request_id import new_request_id
 from alphaforge_client._settings import fill_settings
+from alphaforge_client._summary import EngineSummary, summary_of
 from alphaforge_client._ticks import checked_nanos, reason_name
 from alphaforge_client.errors import BatchError, InvalidArgument, UnsupportedValue
 
@@ -43,6 +44,10 @@ def open_request(name: str, config: ExecutionEngineConfig | None, reconfigure: b
 
 def open_epoch(answer: bytes) -> int:
     return engines_pb2.OpenEngineResponse.FromString(answer).epoch
+
+
+def summaries(answer: bytes) -> list[EngineSummary]:
+    return [summary_of(one.engine, one) for one in engines_pb2.ListEnginesResponse.FromString(answer).engines]
 
 
 def header(name: str, epoch: int | None) -> bytes:
@@ -220,7 +225,9 @@ class EventsRequest:
 def events_chunk(message: bytes) -> Chunk[OrderEvent]:
     response = events_pb2.SubscribeOrderEventsResponse.FromString(message)
     gap = gap_of(response.gap, response.epoch) if response.HasField("gap") else None
-    return Chunk(response.epoch, response.sequence, response.previous_sequence, list(map(_event, response.events)), gap)
+    events = list(map(_event, response.events))
+    sequences = [event.sequence for event in events]
+    return Chunk(response.epoch, response.sequence, response.previous_sequence, events, gap, sequences=sequences)
 
 
 def _event(message: events_pb2.OrderEvent) -> OrderEvent:

@@ -10,7 +10,7 @@ from alphaforge.cache.v1 import invalidations_pb2
 from alphaforge_client._attempts import Backoff
 from alphaforge_client._connection import Connection
 from alphaforge_client._near_store import NearCache, NearStore
-from alphaforge_client._transport import CALL_FAILED, ResponseStream, scope, start_background
+from alphaforge_client._transport import CALL_FAILED, Background, ResponseStream, scope
 from alphaforge_client.errors import AlphaForgeError
 
 __all__ = ["Near"]
@@ -37,8 +37,7 @@ class Near:
         self._backoff = Backoff(_PAUSE_SECONDS_FIRST, _PAUSE_SECONDS_MAX)
         self._sequence: int | None = None
         self._reported = monotonic()
-        # Kept, since an event loop does not keep its tasks.
-        self._background = start_background(self._run, "alphaforge-near-cache")
+        self._background = Background(self._run, "alphaforge-near-cache")
 
     def _run(self) -> None:
         while not self._connection.is_closed:

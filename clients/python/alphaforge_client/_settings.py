@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 
 from alphaforge_client.errors import UnsupportedValue
 
-__all__ = ["fill_settings", "names"]
+__all__ = ["fill_settings", "names", "read_settings"]
 
 T = TypeVar("T")
 
@@ -33,6 +33,23 @@ def fill_settings(message: Message, given: Mapping[str, Any]) -> None:
             setattr(message, name, field.enum_type.values_by_name[prefix + value.upper()].number)
         else:
             setattr(message, name, str(value) if field.type == FieldDescriptor.TYPE_STRING else value)
+
+
+def read_settings(message: Message) -> dict[str, Any]:
+    """The settings in a message, as options are given; a limit that is absent is None. Decimals are str."""
+    settings: dict[str, Any] = {}
+    for name, field in message.DESCRIPTOR.fields_by_name.items():
+        value = getattr(message, name)
+        if field.is_repeated:
+            settings[name] = list(value)
+        elif not message.HasField(name):
+            settings[name] = None
+        elif field.enum_type is not None:
+            prefix = field.enum_type.values[0].name.removesuffix("UNSPECIFIED")
+            settings[name] = field.enum_type.values_by_number[value].name.removeprefix(prefix).lower()
+        else:
+            settings[name] = value
+    return settings
 
 
 def names(values: Sequence[T], what: str) -> Sequence[T]:

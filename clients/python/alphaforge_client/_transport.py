@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Callable
 from threading import get_ident
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import grpc
 
@@ -20,15 +20,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CALL_FAILED",
+    "Background",
     "Channel",
     "Mutex",
     "ResponseStream",
     "UnaryCall",
     "being_cancelled",
+    "invoke",
+    "report",
     "scope",
     "sleep",
-    "start_background",
 ]
+
+T = TypeVar("T")
 
 # What a call may raise; ValueError is what grpc raises on a channel that is closed.
 CALL_FAILED = (grpc.RpcError, ValueError)
@@ -49,11 +53,30 @@ def being_cancelled() -> bool:
     return False
 
 
-def start_background(work: Callable[[], None], name: str) -> object:
-    """Runs `work` beside the callers, without keeping the process from ending."""
-    thread = threading.Thread(target=work, name=name, daemon=True)
-    thread.start()
-    return thread
+def invoke(callback: Callable[[T], object], event: T) -> None:
+    """Calls a user's function."""
+    callback(event)
+
+
+def report(error: Exception, where: str) -> None:
+    """Tells of an error that no caller waits for, where threads tell of such."""
+    arguments = (type(error), error, error.__traceback__, threading.current_thread())
+    threading.excepthook(threading.ExceptHookArgs(arguments))
+
+
+class Background:
+    """Work beside the callers, in a thread that does not keep the process from ending."""
+
+    def __init__(self, work: Callable[[], None], name: str) -> None:
+        self._thread = threading.Thread(target=work, name=name, daemon=True)
+        self._thread.start()
+
+    def wait(self, timeout: float | None) -> bool:
+        """True once it has ended; False after so many seconds."""
+        if self._thread is threading.current_thread():
+            raise RuntimeError("a callback can't wait for the end of what calls it")
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
 
 
 class Mutex:

@@ -29,11 +29,12 @@ from alphaforge_client._engine import RemoteEngine
 from alphaforge_client._near import Near
 from alphaforge_client._near_store import NearCache
 from alphaforge_client._request_id import new_request_id
+from alphaforge_client._summary import EngineSummary
 from alphaforge_client._transport import scope
 from alphaforge_client._unnamed import note_unnamed_cache
 from alphaforge_client.errors import EngineError
 
-__all__ = ["GenericCache", "GenericCacheStatistics", "KeyList", "NearCache"]
+__all__ = ["EngineSummary", "GenericCache", "GenericCacheStatistics", "KeyList", "NearCache"]
 
 
 class GenericCache(RemoteEngine):
@@ -275,6 +276,10 @@ class GenericCache(RemoteEngine):
         with self._changing_all():
             answer = self._connection.call("ResetCache", request, timeout)
         self._connection.adopt_epoch(caches_pb2.ResetCacheResponse.FromString(answer).epoch)
+
+    def list_caches(self, *, timeout: float | None = None) -> list[EngineSummary]:
+        """The caches of the service, by name, with their settings; none is opened for it."""
+        return messages.summaries(self._connection.call_by_name("ListCaches", b"", timeout))
 
     def drop(self, *, timeout: float | None = None) -> bool:
         """Removes the cache with all it holds; False when there was none."""

@@ -21,6 +21,7 @@ from alphaforge_client._gap import Gap
 from alphaforge_client._producer import Producer
 from alphaforge_client._request_id import new_request_id
 from alphaforge_client._subscription import Subscription
+from alphaforge_client._summary import EngineSummary
 from alphaforge_client._ticks import (
     PIECE_TICKS_MAX,
     TickColumns,
@@ -32,7 +33,15 @@ from alphaforge_client._ticks import (
 )
 from alphaforge_client.errors import AlphaForgeError
 
-__all__ = ["BarList", "DataEngine", "DataEngineConfig", "DataEngineStatistics", "Gap"]
+__all__ = [
+    "BarList",
+    "DataEngine",
+    "DataEngineConfig",
+    "DataEngineStatistics",
+    "EngineSummary",
+    "Gap",
+    "Subscription",
+]
 
 # Heartbeats come at least every 5 s.
 _SILENCE_SECONDS_MAX = 15.0
@@ -230,6 +239,10 @@ class DataEngine(RemoteEngine):
         answer = self._connection.call("ResetEngine", request.SerializeToString(), timeout)
         self._connection.adopt_epoch(engines_pb2.ResetEngineResponse.FromString(answer).epoch)
 
+    def list_engines(self, *, timeout: float | None = None) -> list[EngineSummary]:
+        """The engines of the service, by name, with their settings; none is opened for it."""
+        return messages.summaries(self._connection.call_by_name("ListEngines", b"", timeout))
+
     def drop(self, *, timeout: float | None = None) -> bool:
         """Removes the engine with all it holds, on disk too; False when there was none."""
         request = engines_pb2.DropEngineRequest(request_id=new_request_id()).SerializeToString()
@@ -243,16 +256,19 @@ class DataEngine(RemoteEngine):
 
     def subscribe_bars(
         self,
-        instrument_ids: Sequence[str] = (),
+        instruments: Sequence[str] = (),
         bar_types: Sequence[BarType | str] = (),
         *,
         from_sequence: int | None = None,
+        epoch: int | None = None,
         snapshot_bars: int = 0,
     ) -> Subscription[Bar]:
         """Bars as they close or are corrected, of the instruments and types named, or of all.
 
         from_sequence: where to begin, from `next_sequence` of an earlier subscription; from now on if None.
-        snapshot_bars: so many closed bars per instrument and type come first, with the open ones.
+        epoch: the `epoch` of that subscription; if the engine has another one now, a Gap says so first.
+        snapshot_bars: so many closed bars per instrument and type come first, with the open ones; only without
+            from_sequence.
 
         >>> for bar in engine.subscribe_bars(["BTCUSDT"], ["1min"]):  # doctest: +SKIP
         ...     if isinstance(bar, Gap):
@@ -261,25 +277,28 @@ class DataEngine(RemoteEngine):
         return Subscription(
             self._connection,
             "SubscribeBars",
-            messages.BarsRequest(instrument_ids, bar_types, snapshot_bars),
+            messages.BarsRequest(instruments, bar_types, from_sequence, snapshot_bars),
             messages.bars_chunk,
             from_sequence=from_sequence,
+            epoch=epoch,
             silence_seconds_max=_SILENCE_SECONDS_MAX,
         )
 
     def subscribe_trades(
-        self, instrument_ids: Sequence[str] = (), *, from_sequence: int | None = None
+        self, instruments: Sequence[str] = (), *, from_sequence: int | None = None, epoch: int | None = None
     ) -> Subscription[TradeTick]:
         """Every accepted trade, late ones too, in order of arrival, of the instruments named, or of all.
 
         from_sequence: where to begin, from `next_sequence` of an earlier subscription; from now on if None.
+        epoch: the `epoch` of that subscription; if the engine has another one now, a Gap says so first.
         """
         return Subscription(
             self._connection,
             "SubscribeTrades",
-            messages.TradesRequest(instrument_ids),
+            messages.TradesRequest(instruments),
             messages.trades_chunk,
             from_sequence=from_sequence,
+            epoch=epoch,
             silence_seconds_max=_SILENCE_SECONDS_MAX,
         )
 

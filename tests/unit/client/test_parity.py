@@ -19,9 +19,18 @@ CLASSES = [("cache", "GenericCache"), ("data", "DataEngine"), ("execution", "Exe
 REMOTE_KEYWORDS = {"name", "target", "timeout", "reconfigure", "credentials", "producer_id"}
 
 PUBLIC = {
-    "cache": ["GenericCache", "GenericCacheStatistics", "KeyList", "NearCache"],
-    "data": ["BarList", "DataEngine", "DataEngineConfig", "DataEngineStatistics", "Gap"],
+    "cache": ["EngineSummary", "GenericCache", "GenericCacheStatistics", "KeyList", "NearCache"],
+    "data": [
+        "BarList",
+        "DataEngine",
+        "DataEngineConfig",
+        "DataEngineStatistics",
+        "EngineSummary",
+        "Gap",
+        "Subscription",
+    ],
     "execution": [
+        "EngineSummary",
         "ExecutionEngine",
         "ExecutionEngineConfig",
         "ExecutionStatistics",
@@ -35,6 +44,7 @@ PUBLIC = {
         "OrderStatus",
         "OrderType",
         "Position",
+        "Subscription",
         "TickResult",
         "TimeInForce",
     ],

@@ -23,13 +23,13 @@ from .conftest import Refusal, Server
 
 
 class Log:
-    """An engine's events: the numbers 1, 2, 3 ... of one epoch, sent two at a time."""
+    """An engine's events: the numbers 1, 2, 3 ... of one epoch, sent two at a time after a heartbeat."""
 
     def __init__(self, server: Server, length: int) -> None:
         self.epoch = 7
         self.length = length
         self.subscriptions: list[int | None] = []
-        # Ends a stream after so many messages, by silence, refusal or a plain end.
+        # Ends a stream after so many messages with events, by silence, refusal or a plain end.
         self.faults: list[tuple[int, str]] = []
         server.calls = {"Open": lambda *_: b"%d" % self.epoch}
         server.streams = {"Follow": self.follow}
@@ -40,19 +40,22 @@ class Log:
             raise Refusal(grpc.StatusCode.FAILED_PRECONDITION, "EPOCH_CHANGED")
         self.subscriptions.append(first)
         count, fault = self.faults.pop(0) if self.faults else (-1, "")
-        position = (first or 1) - 1
-        while position < self.length and count != 0:
-            items = list(range(position + 1, min(position + 3, self.length + 1)))
-            yield json.dumps([self.epoch, items[-1], position, items]).encode()
-            position, count = items[-1], count - 1
-        if fault == "unavailable":
-            raise Refusal(grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN")
-        if fault == "slow":
-            raise Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "SUBSCRIBER_TOO_SLOW")
-        if fault == "reset":
-            self.epoch += 1
-            raise Refusal(grpc.StatusCode.FAILED_PRECONDITION, "EPOCH_CHANGED")
-        while fault != "end" and context.is_active():
+        position = self.length if first is None else first - 1
+        yield json.dumps([self.epoch, position, position, []]).encode()
+        while context.is_active():
+            while position < self.length and count != 0:
+                items = list(range(position + 1, min(position + 3, self.length + 1)))
+                yield json.dumps([self.epoch, items[-1], position, items]).encode()
+                position, count = items[-1], count - 1
+            if fault == "end":
+                return
+            if fault == "unavailable":
+                raise Refusal(grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN")
+            if fault == "slow":
+                raise Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "SUBSCRIBER_TOO_SLOW")
+            if fault == "reset":
+                self.epoch += 1
+                raise Refusal(grpc.StatusCode.FAILED_PRECONDITION, "EPOCH_CHANGED")
             time.sleep(0.02)
 
 
@@ -68,9 +71,13 @@ def chunk(message: bytes) -> Chunk[int]:
     return Chunk(*json.loads(message))
 
 
-def follow(server: Server, from_sequence: int | None = None, silence: float = 5.0) -> Subscription[int]:
+def follow(
+    server: Server, from_sequence: int | None = 1, silence: float = 5.0, epoch: int | None = None
+) -> Subscription[int]:
     connection = Connection(Endpoint("data", server.target), opening(), 2.0)
-    return Subscription(connection, "Follow", request, chunk, from_sequence=from_sequence, silence_seconds_max=silence)
+    return Subscription(
+        connection, "Follow", request, chunk, from_sequence=from_sequence, epoch=epoch, silence_seconds_max=silence
+    )
 
 
 def take(subscription: Subscription[int], count: int) -> list[int | Gap]:
@@ -93,7 +100,7 @@ def test_a_lost_stream_goes_on_after_the_last_event(server: Server, fault: str) 
     log.faults = [(2, fault), (0, fault), (3, fault)]
     server.start()
     assert take(follow(server), 20) == list(range(1, 21))
-    assert log.subscriptions == [None, 5, 5, 11]
+    assert log.subscriptions == [1, 5, 5, 11]
 
 
 def test_a_killed_and_restarted_server_costs_nothing(server: Server) -> None:
@@ -128,13 +135,68 @@ def test_a_gap_that_the_service_tells_is_handed_on() -> None:
     gap = Gap(1, 3, 9, "NOT_RETAINED")
     subscription._accept(Chunk(1, 11, 2, [10, 11], gap))
     subscription._accept(Chunk(1, 15, 13, [14, 15]))
-    assert list(subscription._ready) == [gap, 10, 11, Gap(1, 12, 13, "MISSED"), 14, 15]
+    missed = Gap(1, 12, 13, "MISSED")
+    assert list(subscription._ready) == [(10, gap), (11, 10), (12, 11), (14, missed), (15, 14), (16, 15)]
 
 
 def test_it_begins_where_it_is_told(server: Server) -> None:
     Log(server, 10)
     server.start()
     assert take(follow(server, from_sequence=7), 4) == [7, 8, 9, 10]
+
+
+def test_it_misses_nothing_from_its_beginning_on(server: Server) -> None:
+    log = Log(server, 5)
+    server.start()
+    with follow(server, from_sequence=None) as subscription:
+        log.length = 8
+        assert [next(subscription) for _ in range(3)] == [6, 7, 8]
+
+
+def test_the_next_sequence_is_that_after_what_was_read_not_after_what_has_come(server: Server) -> None:
+    Log(server, 4)
+    server.start()
+    with follow(server) as subscription:
+        for number in (1, 2, 3, 4):
+            assert next(subscription) == number
+            assert subscription.next_sequence == number + 1
+            assert subscription.epoch == 7
+    with follow(server, from_sequence=2) as later:
+        assert next(later) == 2
+
+
+def test_one_that_resumes_in_a_later_epoch_is_told(server: Server) -> None:
+    log = Log(server, 4)
+    log.epoch = 8
+    server.start()
+    with follow(server, from_sequence=3, epoch=7) as subscription:
+        assert subscription.epoch == 7
+        assert next(subscription) == Gap(8, 3, None, "EPOCH_CHANGED")
+        assert subscription.epoch == 8
+        assert [next(subscription) for _ in range(4)] == [1, 2, 3, 4]
+
+
+def test_a_snapshot_that_breaks_off_comes_anew_and_once() -> None:
+    subscription = Subscription[int](None, "", request, lambda _: None, from_sequence=None, silence_seconds_max=1.0)
+    history = Chunk(1, 9, 9, [7, 8], is_snapshot=True)
+    subscription._accept(history)
+    subscription._drop_stream()
+    subscription._accept(history)
+    subscription._accept(Chunk(1, 9, 9, []))
+    subscription._accept(Chunk(1, 11, 9, [10, 11]))
+    assert list(subscription._ready) == [(10, 7), (10, 8), (11, 10), (12, 11)]
+
+
+def test_the_first_read_of_a_service_that_dies_meanwhile_ends_in_time(server: Server) -> None:
+    Log(server, 1)
+    server.start()
+    subscription = follow(server)
+    subscription._connection.open()
+    server.stop()
+    begin = time.monotonic()
+    with pytest.raises(errors.Unavailable):
+        next(subscription)
+    assert time.monotonic() - begin < 4.5
 
 
 def test_a_service_that_was_never_there_is_reported(server: Server) -> None:
@@ -175,7 +237,7 @@ def test_the_asyncio_side_survives_restarts_and_time_limits_of_its_reader(server
         connection = aio_connection.Connection(Endpoint("data", server.target), opening(), 2.0)
         found: list[int | Gap] = []
         async with aio_subscription.Subscription(
-            connection, "Follow", request, chunk, from_sequence=None, silence_seconds_max=5.0
+            connection, "Follow", request, chunk, from_sequence=1, silence_seconds_max=5.0
         ) as subscription:
             found += [await anext(subscription) for _ in range(4)]
             with pytest.raises(TimeoutError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from time import monotonic
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -11,7 +12,7 @@ from alphaforge_client._attempts import Backoff
 from alphaforge_client._chunk import Chunk
 from alphaforge_client._gap import Gap
 from alphaforge_client.aio._connection import Connection
-from alphaforge_client.aio._transport import CALL_FAILED, ResponseStream
+from alphaforge_client.aio._transport import CALL_FAILED, Background, ResponseStream, invoke, report
 from alphaforge_client.errors import AlphaForgeError, DeadlineExceeded, Unavailable
 
 __all__ = ["Subscription"]
@@ -27,14 +28,15 @@ _RESUMABLE = {"EPOCH_CHANGED", "SUBSCRIBER_TOO_SLOW", "CANCELLED"}
 
 
 class Subscription(Generic[T]):
-    """The events of an engine, in order, each once.
+    """The events of an engine, in order, each once: to be iterated over, or handed to a callback by `listen`.
 
-    An asyncio iterator that never ends by itself: when the service can't be reached it waits for it and goes on after
-    the last event it has read. What the service can't deliver comes as a `Gap`. Use it in one task or thread only;
-    `close()` may be called from any, and ends the iteration.
+    It never ends by itself: when the service can't be reached it waits for it and goes on after the last event it has
+    got. What the service can't deliver comes as a `Gap`. It begins with the first read; entering a `with` block and
+    `listen` begin it at once. Use it in one task or thread only; `close()` may be called from any.
 
-    Raises Unavailable (a ConnectionError) when the service can't be reached at the beginning, within the client's
-    timeout, and InvalidArgument, PermissionDenied and the like when it refuses the subscription.
+    Raises Unavailable (a ConnectionError) or DeadlineExceeded (a TimeoutError) when the service can't be reached at the
+    beginning, within the client's timeout, and InvalidArgument, PermissionDenied and the like when it refuses the
+    subscription.
     """
 
     def __init__(
@@ -45,56 +47,136 @@ class Subscription(Generic[T]):
         chunk: Callable[[bytes], Chunk[T]],
         *,
         from_sequence: int | None,
+        epoch: int | None = None,
         silence_seconds_max: float,
     ) -> None:
         self._connection = connection
         self._method = method
         self._request = request
         self._chunk = chunk
-        self._next_sequence = from_sequence
-        self._epoch = 0
         self._silence_seconds_max = silence_seconds_max
-        self._ready: deque[T | Gap] = deque()
+        # Events that were received and not read yet, each with the sequence after it.
+        self._ready: deque[tuple[int, T | Gap]] = deque()
+        # How far the service has come with this subscription, and how far its reader.
+        self._epoch = self._read_epoch = epoch or 0
+        self._next_received = self._next_read = from_sequence
+        # A snapshot is read when it is complete: one that breaks off comes anew.
+        self._snapshot: list[T] = []
         self._backoff = Backoff(_PAUSE_SECONDS_FIRST, _PAUSE_SECONDS_MAX)
+        self._begins_until: float | None = None
+        self._has_begun = False
         self._stream: ResponseStream | None = None
+        self._listener: Background | None = None
+        self._error: Exception | None = None
         self._closed = False
 
     def __aiter__(self) -> Self:
+        if self._listener is not None:
+            raise RuntimeError("a callback gets the events of this subscription; make another one to iterate over")
         return self
 
     async def __anext__(self) -> T | Gap:
-        while not self._ready:
-            if self._closed:
-                raise StopAsyncIteration
-            await self._receive()
-        return self._ready.popleft()
+        event = await self._read()
+        if event is None:
+            raise StopAsyncIteration
+        return event
 
     async def __aenter__(self) -> Self:
+        await self._begin()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+        try:
+            await self.wait()
+        except Exception:
+            # The error that ends the block comes first.
+            if error is None:
+                raise
 
     @property
     def next_sequence(self) -> int | None:
-        """Where the next message will begin, for a later `from_sequence`; None before the first message."""
-        return self._next_sequence
+        """The sequence after the last event that was read, for a later `from_sequence`; None before the beginning."""
+        return self._next_read if self._ready else self._next_received
+
+    @property
+    def epoch(self) -> int:
+        """The epoch to which `next_sequence` belongs, for a later `epoch`; 0 before the beginning."""
+        return self._read_epoch
+
+    async def listen(self, callback: Callable[[T | Gap], object]) -> Self:
+        """Begins the subscription and calls `callback` with each event, one after another, until `close()`.
+
+        It is called in a task or thread of the subscription's own, which does not keep the program from ending; where
+        calls are awaited it may be a coroutine function. An error of its own ends the subscription, and so does a
+        refusal by the service: it is reported at once (to the event loop's exception handler, or to
+        threading.excepthook), and raised by `wait()` and at the end of a `with` block.
+        """
+        if self._listener is not None:
+            raise RuntimeError("this subscription has a callback; make another one")
+        await self._begin()
+        self._listener = Background(lambda: self._hand_on(callback), "alphaforge-subscription")
+        return self
+
+    async def wait(self, timeout: float | None = None) -> bool:
+        """Waits until the callback will not be called any more, by `close()` or an error, which is raised here.
+
+        False if it still may be after `timeout` seconds. Closing the client ends it too.
+        """
+        if self._listener is not None and not await self._listener.wait(timeout):
+            return False
+        if self._error is not None:
+            raise self._error
+        return True
 
     def close(self) -> None:
-        """Ends the subscription and the iteration."""
+        """Ends the subscription and the iteration; a callback that runs is not interrupted."""
         self._closed = True
         self._drop_stream()
 
+    async def _begin(self) -> None:
+        """Returns once the service has taken the subscription: what happens after that is not missed."""
+        while not (self._has_begun or self._closed):
+            await self._receive()
+
+    async def _read(self) -> T | Gap | None:
+        """The next event; None once the subscription is closed."""
+        while not self._closed:
+            if self._ready:
+                self._next_read, event = self._ready.popleft()
+                if isinstance(event, Gap):
+                    self._read_epoch = event.epoch
+                return event
+            await self._receive()
+        self._drop_stream()
+        return None
+
+    async def _hand_on(self, callback: Callable[[T | Gap], object]) -> None:
+        try:
+            while (event := await self._read()) is not None:
+                await invoke(callback, event)
+        except Exception as error:
+            if not self._connection.is_closed:
+                self._error = error
+                report(error, f"{self._method} with a callback")
+        finally:
+            self.close()
+
     async def _receive(self) -> None:
         """Reads one message into `_ready`, or loses the stream and waits a moment."""
-        if self._epoch == 0:
-            self._epoch = await self._connection.open()
+        if self._begins_until is None:
+            begins_until = monotonic() + self._connection.timeout
+            opened = await self._connection.open()
+            self._epoch, self._begins_until = self._epoch or opened, begins_until
         try:
             stream = self._stream
             if stream is None:
                 stream = self._stream = await self._connection.stream(self._method, self._resumed)
+                if self._closed:
+                    self._drop_stream()
+                    return
             message = await stream.read(self._silence_seconds_max)
         except TimeoutError:
             # A peer that vanished without a word: heartbeats come oftener than that.
@@ -116,29 +198,43 @@ class Subscription(Generic[T]):
         """The request that goes on where this subscription stopped, in the epoch that the engine has now."""
         if epoch != self._epoch:
             # What was read belongs to a state that is gone: all of the new one is wanted.
-            self._ready.append(Gap(epoch, self._next_sequence or 1, None, "EPOCH_CHANGED"))
+            self._ready.append((1, Gap(epoch, self._next_received or 1, None, "EPOCH_CHANGED")))
             self._epoch = epoch
-            self._next_sequence = 1
-        return self._request(self._next_sequence)
+            self._next_received = 1
+        return self._request(self._next_received)
 
     async def _recover(self, problem: AlphaForgeError) -> None:
-        if not isinstance(problem, (Unavailable, DeadlineExceeded)) and problem.reason not in _RESUMABLE:
+        is_lost = isinstance(problem, (Unavailable, DeadlineExceeded))
+        if not is_lost and problem.reason not in _RESUMABLE:
+            raise problem
+        if not self._has_begun and self._begins_until is not None and monotonic() > self._begins_until:
             raise problem
         if problem.reason == "EPOCH_CHANGED":
             self._connection.forget_epoch(self._epoch)
         await self._connection.pause(self._backoff.pause(), problem)
 
     def _accept(self, chunk: Chunk[T]) -> None:
-        if self._next_sequence is not None and not chunk.is_snapshot and chunk.previous_sequence >= self._next_sequence:
+        if chunk.is_snapshot:
+            self._snapshot += chunk.items
+            return
+        begin = chunk.previous_sequence + 1
+        if not self._has_begun:
+            self._has_begun = True
+            self._read_epoch = self._read_epoch or chunk.epoch
+            self._next_read = self._next_read or begin
+        self._ready.extend((begin, item) for item in self._snapshot)
+        self._snapshot = []
+        if self._next_received is not None and begin > self._next_received:
             # No service should do that; but if a message is lost, it is not lost in silence.
-            self._ready.append(Gap(chunk.epoch, self._next_sequence, chunk.previous_sequence, "MISSED"))
+            missed = Gap(chunk.epoch, self._next_received, chunk.previous_sequence, "MISSED")
+            self._ready.append((begin, missed))
         if chunk.gap is not None:
-            self._ready.append(chunk.gap)
-        self._ready.extend(chunk.items)
-        if not chunk.is_snapshot:
-            self._next_sequence = chunk.sequence + 1
+            self._ready.append(((chunk.gap.last_sequence or chunk.previous_sequence) + 1, chunk.gap))
+        self._ready.extend((sequence + 1, item) for sequence, item in chunk.numbered())
+        self._next_received = chunk.sequence + 1
 
     def _drop_stream(self) -> None:
+        self._snapshot = []
         stream, self._stream = self._stream, None
         if stream is not None:
             stream.cancel()

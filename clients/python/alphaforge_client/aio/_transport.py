@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from asyncio import sleep
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import grpc
 from grpc import aio
@@ -18,15 +19,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CALL_FAILED",
+    "Background",
     "Channel",
     "Mutex",
     "ResponseStream",
     "UnaryCall",
     "being_cancelled",
+    "invoke",
+    "report",
     "scope",
     "sleep",
-    "start_background",
 ]
+
+T = TypeVar("T")
 
 # What a call may raise. On a channel that was closed grpc raises UsageError, in calls under way CancelledError.
 CALL_FAILED = (grpc.RpcError, aio.UsageError, asyncio.CancelledError)
@@ -46,9 +51,31 @@ def being_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def start_background(work: Callable[[], Coroutine[None, None, None]], name: str) -> object:
-    """Runs `work` beside the callers, until it or the event loop ends."""
-    return asyncio.create_task(work(), name=name)
+async def invoke(callback: Callable[[T], object], event: T) -> None:
+    """Calls a user's function, or awaits a user's coroutine function."""
+    answer = callback(event)
+    if inspect.isawaitable(answer):
+        await answer
+
+
+def report(error: Exception, where: str) -> None:
+    """Tells of an error that no caller waits for, where the event loop tells of such."""
+    asyncio.get_running_loop().call_exception_handler({"message": f"{where} ended", "exception": error})
+
+
+class Background:
+    """Work beside the callers, in a task, until it or the event loop ends."""
+
+    def __init__(self, work: Callable[[], Coroutine[None, None, None]], name: str) -> None:
+        # Kept, since an event loop does not keep its tasks.
+        self._task = asyncio.create_task(work(), name=name)
+
+    async def wait(self, timeout: float | None) -> bool:
+        """True once it has ended; False after so many seconds."""
+        if self._task is asyncio.current_task():
+            raise RuntimeError("a callback can't wait for the end of what calls it")
+        done, _ = await asyncio.wait([self._task], timeout=timeout)
+        return bool(done)
 
 
 class Mutex:

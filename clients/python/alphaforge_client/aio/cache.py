@@ -24,6 +24,7 @@ from alphaforge_client import _cache_messages as messages
 from alphaforge_client._endpoint import Endpoint
 from alphaforge_client._near_store import NearCache
 from alphaforge_client._request_id import new_request_id
+from alphaforge_client._summary import EngineSummary
 from alphaforge_client._unnamed import note_unnamed_cache
 from alphaforge_client.aio._coalescer import Coalescer
 from alphaforge_client.aio._connection import Connection, Opening
@@ -32,7 +33,7 @@ from alphaforge_client.aio._near import Near
 from alphaforge_client.aio._transport import scope
 from alphaforge_client.errors import EngineError
 
-__all__ = ["GenericCache", "GenericCacheStatistics", "KeyList", "NearCache"]
+__all__ = ["EngineSummary", "GenericCache", "GenericCacheStatistics", "KeyList", "NearCache"]
 
 
 class GenericCache(RemoteEngine):
@@ -280,6 +281,10 @@ class GenericCache(RemoteEngine):
         with self._changing_all():
             answer = await self._connection.call("ResetCache", request, timeout)
         self._connection.adopt_epoch(caches_pb2.ResetCacheResponse.FromString(answer).epoch)
+
+    async def list_caches(self, *, timeout: float | None = None) -> list[EngineSummary]:
+        """The caches of the service, by name, with their settings; none is opened for it."""
+        return messages.summaries(await self._connection.call_by_name("ListCaches", b"", timeout))
 
     async def drop(self, *, timeout: float | None = None) -> bool:
         """Removes the cache with all it holds; False when there was none."""

@@ -28,6 +28,7 @@ from alphaforge_client import _execution_messages as messages
 from alphaforge_client._endpoint import Endpoint
 from alphaforge_client._gap import Gap
 from alphaforge_client._request_id import new_request_id
+from alphaforge_client._summary import EngineSummary
 from alphaforge_client._ticks import (
     PIECE_TICKS_MAX,
     TickColumns,
@@ -45,6 +46,7 @@ from alphaforge_client.aio._subscription import Subscription
 from alphaforge_client.errors import InvalidArgument
 
 __all__ = [
+    "EngineSummary",
     "ExecutionEngine",
     "ExecutionEngineConfig",
     "ExecutionStatistics",
@@ -58,6 +60,7 @@ __all__ = [
     "OrderStatus",
     "OrderType",
     "Position",
+    "Subscription",
     "TickResult",
     "TimeInForce",
 ]
@@ -309,12 +312,13 @@ class ExecutionEngine(RemoteEngine):
         return pages.found
 
     def subscribe_order_events(
-        self, strategy_id: str | None = None, *, from_sequence: int | None = None
+        self, strategy_id: str | None = None, *, from_sequence: int | None = None, epoch: int | None = None
     ) -> Subscription[OrderEvent]:
         """Every change of every order, of one strategy or of all, as it happens.
 
         from_sequence: where to begin, from `next_sequence` of an earlier subscription or 1 for all that is kept; from
             now on if None.
+        epoch: the `epoch` of that subscription; if the engine has another one now, a Gap says so first.
 
         >>> async for event in engine.subscribe_order_events("my_strategy"):  # doctest: +SKIP
         ...     if isinstance(event, Gap):
@@ -326,6 +330,7 @@ class ExecutionEngine(RemoteEngine):
             messages.EventsRequest(strategy_id),
             messages.events_chunk,
             from_sequence=from_sequence,
+            epoch=epoch,
             silence_seconds_max=_SILENCE_SECONDS_MAX,
         )
 
@@ -348,6 +353,10 @@ class ExecutionEngine(RemoteEngine):
         request = engines_pb2.ResetEngineRequest(request_id=new_request_id()).SerializeToString()
         answer = await self._connection.call("ResetEngine", request, timeout)
         self._connection.adopt_epoch(engines_pb2.ResetEngineResponse.FromString(answer).epoch)
+
+    async def list_engines(self, *, timeout: float | None = None) -> list[EngineSummary]:
+        """The engines of the service, by name, with their settings; none is opened for it."""
+        return messages.summaries(await self._connection.call_by_name("ListEngines", b"", timeout))
 
     async def drop(self, *, timeout: float | None = None) -> bool:
         """Removes the engine with all it holds, on disk too; False when there was none."""
