@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
@@ -39,7 +40,8 @@ class Leases:
     def __init__(self, clock_ns: Callable[[], int] = monotonic_ns) -> None:
         self._clock_ns = clock_ns
         self._leases: dict[str, Lease] = {}
-        self._ids = count(1)
+        # Not from 1: a lease from before a restart that kept the cache must not be taken for one of these.
+        self._ids = count(secrets.randbits(62) + 1)
 
     def grant(self, key: str, lease_ns: int) -> Lease | None:
         """A lease of the key; None while somebody else has it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from typing import Any
@@ -45,6 +46,7 @@ from alphaforge_core.errors import Unavailable
 from prometheus_client.registry import Collector
 
 from services.cache.engine import NamedCache, change_filter
+from services.cache.saved_caches import SavedCaches
 from services.cache.settings import CacheServiceSettings
 from services.common.calls import Calls
 from services.common.messages import fill, given
@@ -56,6 +58,8 @@ from services.common.service_metrics import StreamCollector
 from services.common.streams import Subscribers
 
 __all__ = ["CacheServicer"]
+
+_logger = logging.getLogger("services.cache")
 
 # How often entries that have expired are freed where no call does it.
 _SWEEP_SECONDS = 0.25
@@ -75,6 +79,8 @@ class CacheServicer:
         self._caches = Registry("cache", self._build)
         self._calls = Calls(self._caches)
         self._sweep: asyncio.Task[None] | None = None
+        self._saved = SavedCaches(settings.data_dir)
+        self._warm_restart = settings.warm_restart
 
     def _build(self, name: str, epoch: int, settings: Mapping[str, Any]) -> NamedCache:
         return NamedCache(name, epoch, settings, self._subscribers)
@@ -129,7 +135,13 @@ class CacheServicer:
         ]
 
     async def start(self, health: Health) -> None:
-        """Starts the sweep."""
+        """Takes up what the last process left when it was stopped, and starts the sweep."""
+        if self._warm_restart:
+            caches, answers = self._saved.load(self._build)
+            self._caches.restore(caches)
+            self._calls.answers.restore(answers)
+        else:
+            self._saved.set_aside_unused()
         self._sweep = asyncio.ensure_future(self._run_sweep())
 
     def stop_streams(self) -> None:
@@ -137,11 +149,17 @@ class CacheServicer:
         self._caches.close(Unavailable("the service is stopping", reason="SHUTTING_DOWN"))
 
     async def close(self) -> None:
-        """Stops the sweep."""
+        """Stops the sweep and leaves the caches to the next process."""
         if self._sweep is not None:
             self._sweep.cancel()
             with suppress(asyncio.CancelledError):
                 await self._sweep
+        if self._warm_restart:
+            try:
+                self._saved.save(self._caches.engines(), self._calls.answers.saved())
+            except OSError as error:
+                _logger.error("caches not saved", extra={"reason": str(error)})
+        self._saved.close()
 
     async def _run_sweep(self) -> None:
         while True:

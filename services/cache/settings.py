@@ -18,3 +18,5 @@ class CacheServiceSettings(ServiceSettings):
     """TCP port of the gRPC service; 0 takes a free one. Not used with `unix:`."""
     metrics_port: Port = 9151
     """TCP port of /metrics; 0 takes a free one."""
+    warm_restart: bool = True
+    """A stop saves the caches in data_dir, and the next start loads them."""

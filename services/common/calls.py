@@ -29,7 +29,7 @@ class Calls(Generic[N]):
 
     def __init__(self, engines: Registry[N]) -> None:
         self._engines = engines
-        self._answers = Answers()
+        self.answers = Answers()
 
     def direct(
         self, kind: type[M], call: Callable[[N, M], bytes], then: Callable[[N, bytes], bytes] | None = None
@@ -71,6 +71,6 @@ class Calls(Generic[N]):
 
         async def handle(request: bytes) -> bytes:
             message: Any = kind.FromString(request)
-            return await self._answers.once(message, request, partial(handler, request))
+            return await self.answers.once(message, request, partial(handler, request))
 
         return handle

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -146,6 +146,10 @@ class Registry(Generic[N]):
         if engine.reconfigure(given):
             return engine, False
         return self._put(name, {**engine.settings, **given}), True
+
+    def restore(self, engines: Iterable[N]) -> None:
+        """Takes in engines as they were before a restart, with their epochs: who opened them then goes on."""
+        self._engines.update((engine.name, engine) for engine in engines)
 
     def replace(self, engine: N) -> N:
         """Empties an engine: one of the same name and settings with a new epoch takes its place."""

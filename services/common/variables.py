@@ -41,6 +41,7 @@ SHARED = (
 
 # Settings that only one service has.
 OWN = (
+    "CACHE_WARM_RESTART",
     "DATA_BAR_TYPES",
     "DATA_LIVE_CLOCK",
     "EXECUTION_DATA_TARGET",

@@ -150,12 +150,14 @@ SavedEntry read_entry(std::string_view message) {
 
 std::uint64_t write_snapshot(Cache& cache, std::int64_t now_ns, std::int64_t wall_ns, const SnapshotSink& sink) {
   std::uint64_t entries = 0;
-  cache.with([&](const Table& table) {
+  cache.release_expired(now_ns);
+  cache.with([&](Table& table) {
+    // What has expired since, by the clock of others, is counted too.
+    table.release_expired(now_ns, SIZE_MAX);
     write_block(encode_head(table, wall_ns), sink);
     std::string block;
     Writer writer(block);
     table.for_each([&](const Entry& entry) {
-      if (entry.expires_at_ns <= now_ns) return;
       write_entry(writer, entry, now_ns);
       ++entries;
       if (block.size() < kBlockBytes) return;
@@ -170,7 +172,7 @@ std::uint64_t write_snapshot(Cache& cache, std::int64_t now_ns, std::int64_t wal
 
 std::uint64_t read_snapshot(Cache& cache, std::int64_t now_ns, std::int64_t wall_ns, const SnapshotSource& source) {
   try {
-    const Head head = read_head(read_block(source));
+    Head head = read_head(read_block(source));
     // A clock that was set back must not make entries live longer than they were given.
     const std::int64_t passed_ns = std::max<std::int64_t>(0, wall_ns - head.wall_ns);
     for (std::string block = read_block(source); !block.empty(); block = read_block(source)) {
@@ -178,7 +180,12 @@ std::uint64_t read_snapshot(Cache& cache, std::int64_t now_ns, std::int64_t wall
       while (reader.next()) {
         const SavedEntry entry = read_entry(reader.bytes());
         if (!is_utf8(entry.key)) refuse("a key is not UTF-8");
-        if (entry.ttl_ns <= passed_ns) continue;
+        if (entry.ttl_ns <= passed_ns) {
+          // A change like any other: who follows the changes from before the restart must not miss it.
+          ++head.counters.expirations;
+          ++head.last_sequence;
+          continue;
+        }
         const std::int64_t expires_at_ns = entry.ttl_ns == kNever ? kNever : now_ns + (entry.ttl_ns - passed_ns);
         const HashedKey key = cache.hashed(entry.key);
         cache.with([&](Table& table) { table.restore(key, entry.value, entry.version, expires_at_ns, now_ns); });

@@ -23,8 +23,8 @@ using SnapshotSource = std::function<std::size_t(char*, std::size_t)>;
 std::uint64_t write_snapshot(Cache& cache, std::int64_t now_ns, std::int64_t wall_ns, const SnapshotSink& sink);
 
 // Puts the entries of a snapshot into an empty cache, with their versions, and returns how many are there. Times to live
-// go on from the time of day at which it was written; what has expired since is left out. The cache's own bounds count:
-// where they are smaller, the entries used last stay. Counters and sequence go on where they were.
+// go on from the time of day at which it was written; what has expired since is left out and counted. The cache's own
+// bounds count: where they are smaller, the entries used last stay. Counters and sequence go on where they were.
 // Throws InvalidArgument MESSAGE_MALFORMED that says what is damaged; the cache is then empty.
 std::uint64_t read_snapshot(Cache& cache, std::int64_t now_ns, std::int64_t wall_ns, const SnapshotSource& source);
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from alphaforge.cache.v1.atomics_pb2 import IncrementRequest
 from alphaforge.cache.v1.entries_pb2 import ClearRequest, DeleteRequest
 from alphaforge_core.errors import InvalidArgument
 
@@ -94,5 +95,26 @@ def test_an_id_belongs_to_one_request() -> None:
         assert caught.value.reason == "REQUEST_ID_REUSED"
         with pytest.raises(InvalidArgument):
             await ask(answers, call, "x" * 65)
+
+    asyncio.run(run())
+
+
+def test_answers_that_were_saved_keep_their_age() -> None:
+    async def run() -> None:
+        now = 0.0
+        answers = Answers(clock=lambda: now)
+        message = IncrementRequest(request_id="id", key="k")
+
+        call = Call()
+        assert await answers.once(message, b"request", call) == b"1"
+        now = 20.0
+        kept = [type(each).from_json(each.as_json(), 30.0) for each in answers.saved()]
+        assert [each.age_seconds for each in kept] == [50.0]
+        later = Answers(clock=lambda: now)
+        later.restore(kept)
+        assert await later.once(message, b"request", call) == b"1"
+        assert [each.age_seconds for each in later.saved()] == [50.0]
+        later.restore([kept[0]._replace(request_id="old", age_seconds=60.0)])
+        assert [each.request_id for each in later.saved()] == ["id"]
 
     asyncio.run(run())
