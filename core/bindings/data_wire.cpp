@@ -76,7 +76,7 @@ std::string answer_of(const TicksOutcome& outcome, std::uint64_t epoch) {
   wire::ProcessResponse response{.producer_sequence = request.producer_sequence,
                                  .epoch = epoch,
                                  .processed_count = result.accepted,
-                                 .duplicate_count = result.duplicates.size()};
+                                 .duplicate_indexes = result.duplicates};
   const auto is_wanted = [&](const Bar& bar) {
     const auto& types = request.bar_types;
     return types.empty() || std::find(types.begin(), types.end(), bar.bar_type->name) != types.end();
@@ -106,6 +106,7 @@ nb::object response_bars(const wire::ProcessResponse& response) {
   data::ProcessResult result;
   result.bars = response.bars;
   for (const wire::RejectedTick& rejected : response.rejected) result.rejected.push_back({rejected.index, rejected.reason});
+  result.duplicates = response.duplicate_indexes;
   return to_bar_list(result);
 }
 
@@ -158,12 +159,13 @@ void bind_response(nb::module_ m) {
       .def_static("from_wire",
                   [](const nb::bytes& message) { return without_gil([bytes = view(message)] { return wire::decode_process_response(bytes); }); },
                   "message"_a, "Raises InvalidArgument (a ValueError) MESSAGE_MALFORMED.")
-      .def_prop_ro("bars", &response_bars, nb::sig("def bars(self) -> BarList"), "The bars, with `rejected`; `duplicates` are only counted.")
+      .def_prop_ro("bars", &response_bars, nb::sig("def bars(self) -> BarList"), "The bars, with `rejected` and `duplicates`.")
       .def_ro("producer_sequence", &wire::ProcessResponse::producer_sequence, "The request's.")
       .def_ro("epoch", &wire::ProcessResponse::epoch, "The engine's epoch.")
       .def_ro("is_repeat", &wire::ProcessResponse::is_repeat, "Whether it is the first answer again.")
       .def_ro("processed_count", &wire::ProcessResponse::processed_count, "How many were accepted.")
-      .def_ro("duplicate_count", &wire::ProcessResponse::duplicate_count, "How many had been seen before.")
+      .def_prop_ro("duplicate_count", [](const wire::ProcessResponse& self) { return self.duplicate_indexes.size(); },
+                   "How many had been seen before.")
       .def_ro("tick_indexes", &wire::ProcessResponse::tick_indexes,
               "Per bar the index of the tick that closed or corrected it, if the request asked for it.");
 }

@@ -254,6 +254,7 @@ class NamedExecutionEngine(NamedEngine):
             epoch=self.epoch,
             processed_count=len(request.ticks) - len(result.rejected) - len(result.duplicates),
             duplicate_count=len(result.duplicates),
+            duplicate_indexes=result.duplicates,
         )
         return Outcome(response.SerializeToString(), producer_id, sequence)
 

@@ -54,6 +54,7 @@ def collect(result: BarList, answer: bytes, start: int) -> None:
     bars = ProcessResponse.from_wire(answer).bars
     result.extend(bars)
     result.rejected.extend((start + index, reason) for index, reason in bars.rejected)
+    result.duplicates.extend(start + index for index in bars.duplicates)
 
 
 def bars(answer: bytes) -> list[Bar]:

@@ -196,6 +196,7 @@ def collect(result: TickResult, answer: bytes, start: int) -> None:
     """Adds the answer to the piece that began at `start`."""
     message = market_data_pb2.ProcessTradeTicksResponse.FromString(answer)
     result.rejected.extend((start + item.index, reason_name(item.reason)) for item in message.rejected)
+    result.duplicates.extend(start + index for index in message.duplicate_indexes)
 
 
 def advance_time(now_ns: int) -> bytes:

@@ -266,8 +266,8 @@ class ExecutionEngine(RemoteEngine):
     ) -> TickResult:
         """Shows many ticks in their order: a sequence of TradeTick, or columns as TradeTickBatch.from_columns() has.
 
-        The result's `rejected` has (index, reason) of the refused ticks. Raises ValueError where something is no tick;
-        nothing is applied then.
+        The result's `rejected` has (index, reason) of the refused ticks, its `duplicates` the indices of those seen
+        before. Raises ValueError where something is no tick; nothing is applied then.
         """
         columns = TickColumns(
             instrument_id=instrument_id,

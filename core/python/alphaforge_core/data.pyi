@@ -373,7 +373,7 @@ class ProcessResponse:
 
     @property
     def bars(self) -> BarList:
-        """The bars, with `rejected`; `duplicates` are only counted."""
+        """The bars, with `rejected` and `duplicates`."""
 
     @property
     def producer_sequence(self) -> int:

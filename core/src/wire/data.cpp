@@ -124,11 +124,11 @@ ProcessResponse decode_process_response(std::string_view message) {
       case 6:
         response.processed_count = reader.uint();
         break;
-      case 7:
-        response.duplicate_count = reader.uint();
-        break;
       case 8:
         reader.append_varint(response.tick_indexes);
+        break;
+      case 9:
+        reader.append_varint(response.duplicate_indexes);
         break;
       default:
         reader.skip();
@@ -152,8 +152,9 @@ std::string encode_process_response(const ProcessResponse& response) {
   if (response.epoch != 0) writer.fixed(4, response.epoch);
   if (response.is_repeat) writer.uint(5, 1);
   if (response.processed_count != 0) writer.uint(6, response.processed_count);
-  if (response.duplicate_count != 0) writer.uint(7, response.duplicate_count);
+  if (!response.duplicate_indexes.empty()) writer.uint(7, response.duplicate_indexes.size());
   writer.packed_varint<std::uint32_t>(8, response.tick_indexes);
+  writer.packed_varint<std::uint32_t>(9, response.duplicate_indexes);
   return out;
 }
 

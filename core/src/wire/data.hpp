@@ -37,8 +37,8 @@ struct ProcessResponse {
   std::uint64_t epoch = 0;
   bool is_repeat = false;
   std::uint64_t processed_count = 0;
-  std::uint64_t duplicate_count = 0;
   std::vector<std::uint32_t> tick_indexes;  // per bar the tick that closed or corrected it, if asked for
+  std::vector<std::uint32_t> duplicate_indexes;
 };
 
 // Decoding throws InvalidArgument: MESSAGE_MALFORMED, and what the ticks throw.

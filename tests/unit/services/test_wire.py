@@ -274,6 +274,7 @@ def test_refused_ticks_are_told_with_their_reason() -> None:
     outcome = execution().process(request)
     response = ProcessTradeTicksResponse.FromString(outcome.answer)
     assert (response.processed_count, response.duplicate_count, response.epoch) == (1, 1, 1)
+    assert response.duplicate_indexes == [2]
     assert [(tick.index, ErrorReason.Name(tick.reason)) for tick in response.rejected] == [
         (1, "ERROR_REASON_PRICE_NOT_POSITIVE")
     ]

@@ -164,8 +164,9 @@ class DataEngine(RemoteEngine):
     ) -> BarList:
         """Applies many ticks in their order: a sequence of TradeTick, or columns as TradeTickBatch.from_columns() has.
 
-        Returns the bars that they closed or corrected; its `rejected` has (index, reason) of the refused ticks. Raises
-        ValueError where something is no tick; nothing is applied then.
+        Returns the bars that they closed or corrected; its `rejected` has (index, reason) of the refused ticks, its
+        `duplicates` the indices of those seen before. Raises ValueError where something is no tick; nothing is applied
+        then.
         """
         columns = TickColumns(
             instrument_id=instrument_id,

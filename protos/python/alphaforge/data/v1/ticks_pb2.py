@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from alphaforge.type.v1 import market_pb2 as alphaforge_dot_type_dot_v1_dot_market__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61lphaforge/data/v1/ticks.proto\x12\x12\x61lphaforge.data.v1\x1a\x1f\x61lphaforge/type/v1/market.proto\"\xb7\x01\n\x17ProcessTradeTickRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12+\n\x04tick\x18\x04 \x01(\x0b\x32\x1d.alphaforge.type.v1.TradeTick\x12\x13\n\x0bproducer_id\x18\x05 \x01(\t\x12\x19\n\x11producer_sequence\x18\x06 \x01(\x04\x12\x11\n\tbar_types\x18\x07 \x03(\tB\x08\n\x06_epoch\"\xe4\x01\n\x18ProcessTradeTickResponse\x12%\n\x04\x62\x61rs\x18\x01 \x03(\x0b\x32\x17.alphaforge.type.v1.Bar\x12\x32\n\x08rejected\x18\x02 \x03(\x0b\x32 .alphaforge.type.v1.RejectedTick\x12\x19\n\x11producer_sequence\x18\x03 \x01(\x04\x12\r\n\x05\x65poch\x18\x04 \x01(\x06\x12\x11\n\tis_repeat\x18\x05 \x01(\x08\x12\x17\n\x0fprocessed_count\x18\x06 \x01(\x04\x12\x17\n\x0f\x64uplicate_count\x18\x07 \x01(\x04\"\xdb\x01\n\x18ProcessTradeTicksRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x33\n\x05ticks\x18\x04 \x01(\x0b\x32$.alphaforge.type.v1.TradeTickColumns\x12\x13\n\x0bproducer_id\x18\x05 \x01(\t\x12\x19\n\x11producer_sequence\x18\x06 \x01(\x04\x12\x11\n\tbar_types\x18\x07 \x03(\t\x12\x19\n\x11with_tick_indexes\x18\x08 \x01(\x08\x42\x08\n\x06_epoch\"\xfb\x01\n\x19ProcessTradeTicksResponse\x12%\n\x04\x62\x61rs\x18\x01 \x03(\x0b\x32\x17.alphaforge.type.v1.Bar\x12\x32\n\x08rejected\x18\x02 \x03(\x0b\x32 .alphaforge.type.v1.RejectedTick\x12\x19\n\x11producer_sequence\x18\x03 \x01(\x04\x12\r\n\x05\x65poch\x18\x04 \x01(\x06\x12\x11\n\tis_repeat\x18\x05 \x01(\x08\x12\x17\n\x0fprocessed_count\x18\x06 \x01(\x04\x12\x17\n\x0f\x64uplicate_count\x18\x07 \x01(\x04\x12\x14\n\x0ctick_indexes\x18\x08 \x03(\r\"\\\n\x17GetProducerStateRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x13\n\x0bproducer_id\x18\x04 \x01(\tB\x08\n\x06_epoch\"@\n\x18GetProducerStateResponse\x12\x15\n\rlast_sequence\x18\x01 \x01(\x04\x12\r\n\x05\x65poch\x18\x02 \x01(\x06\"y\n\x12\x41\x64vanceTimeRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x0e\n\x06now_ns\x18\x04 \x01(\x03\x12\x11\n\tbar_types\x18\x05 \x03(\tB\x08\n\x06_epoch\"<\n\x13\x41\x64vanceTimeResponse\x12%\n\x04\x62\x61rs\x18\x01 \x03(\x0b\x32\x17.alphaforge.type.v1.Barb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61lphaforge/data/v1/ticks.proto\x12\x12\x61lphaforge.data.v1\x1a\x1f\x61lphaforge/type/v1/market.proto\"\xb7\x01\n\x17ProcessTradeTickRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12+\n\x04tick\x18\x04 \x01(\x0b\x32\x1d.alphaforge.type.v1.TradeTick\x12\x13\n\x0bproducer_id\x18\x05 \x01(\t\x12\x19\n\x11producer_sequence\x18\x06 \x01(\x04\x12\x11\n\tbar_types\x18\x07 \x03(\tB\x08\n\x06_epoch\"\xff\x01\n\x18ProcessTradeTickResponse\x12%\n\x04\x62\x61rs\x18\x01 \x03(\x0b\x32\x17.alphaforge.type.v1.Bar\x12\x32\n\x08rejected\x18\x02 \x03(\x0b\x32 .alphaforge.type.v1.RejectedTick\x12\x19\n\x11producer_sequence\x18\x03 \x01(\x04\x12\r\n\x05\x65poch\x18\x04 \x01(\x06\x12\x11\n\tis_repeat\x18\x05 \x01(\x08\x12\x17\n\x0fprocessed_count\x18\x06 \x01(\x04\x12\x17\n\x0f\x64uplicate_count\x18\x07 \x01(\x04\x12\x19\n\x11\x64uplicate_indexes\x18\t \x03(\r\"\xdb\x01\n\x18ProcessTradeTicksRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x33\n\x05ticks\x18\x04 \x01(\x0b\x32$.alphaforge.type.v1.TradeTickColumns\x12\x13\n\x0bproducer_id\x18\x05 \x01(\t\x12\x19\n\x11producer_sequence\x18\x06 \x01(\x04\x12\x11\n\tbar_types\x18\x07 \x03(\t\x12\x19\n\x11with_tick_indexes\x18\x08 \x01(\x08\x42\x08\n\x06_epoch\"\x96\x02\n\x19ProcessTradeTicksResponse\x12%\n\x04\x62\x61rs\x18\x01 \x03(\x0b\x32\x17.alphaforge.type.v1.Bar\x12\x32\n\x08rejected\x18\x02 \x03(\x0b\x32 .alphaforge.type.v1.RejectedTick\x12\x19\n\x11producer_sequence\x18\x03 \x01(\x04\x12\r\n\x05\x65poch\x18\x04 \x01(\x06\x12\x11\n\tis_repeat\x18\x05 \x01(\x08\x12\x17\n\x0fprocessed_count\x18\x06 \x01(\x04\x12\x17\n\x0f\x64uplicate_count\x18\x07 \x01(\x04\x12\x14\n\x0ctick_indexes\x18\x08 \x03(\r\x12\x19\n\x11\x64uplicate_indexes\x18\t \x03(\r\"\\\n\x17GetProducerStateRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x13\n\x0bproducer_id\x18\x04 \x01(\tB\x08\n\x06_epoch\"@\n\x18GetProducerStateResponse\x12\x15\n\rlast_sequence\x18\x01 \x01(\x04\x12\r\n\x05\x65poch\x18\x02 \x01(\x06\"y\n\x12\x41\x64vanceTimeRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x0e\n\x06now_ns\x18\x04 \x01(\x03\x12\x11\n\tbar_types\x18\x05 \x03(\tB\x08\n\x06_epoch\"<\n\x13\x41\x64vanceTimeResponse\x12%\n\x04\x62\x61rs\x18\x01 \x03(\x0b\x32\x17.alphaforge.type.v1.Barb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,17 +35,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PROCESSTRADETICKREQUEST']._serialized_start=88
   _globals['_PROCESSTRADETICKREQUEST']._serialized_end=271
   _globals['_PROCESSTRADETICKRESPONSE']._serialized_start=274
-  _globals['_PROCESSTRADETICKRESPONSE']._serialized_end=502
-  _globals['_PROCESSTRADETICKSREQUEST']._serialized_start=505
-  _globals['_PROCESSTRADETICKSREQUEST']._serialized_end=724
-  _globals['_PROCESSTRADETICKSRESPONSE']._serialized_start=727
-  _globals['_PROCESSTRADETICKSRESPONSE']._serialized_end=978
-  _globals['_GETPRODUCERSTATEREQUEST']._serialized_start=980
-  _globals['_GETPRODUCERSTATEREQUEST']._serialized_end=1072
-  _globals['_GETPRODUCERSTATERESPONSE']._serialized_start=1074
-  _globals['_GETPRODUCERSTATERESPONSE']._serialized_end=1138
-  _globals['_ADVANCETIMEREQUEST']._serialized_start=1140
-  _globals['_ADVANCETIMEREQUEST']._serialized_end=1261
-  _globals['_ADVANCETIMERESPONSE']._serialized_start=1263
-  _globals['_ADVANCETIMERESPONSE']._serialized_end=1323
+  _globals['_PROCESSTRADETICKRESPONSE']._serialized_end=529
+  _globals['_PROCESSTRADETICKSREQUEST']._serialized_start=532
+  _globals['_PROCESSTRADETICKSREQUEST']._serialized_end=751
+  _globals['_PROCESSTRADETICKSRESPONSE']._serialized_start=754
+  _globals['_PROCESSTRADETICKSRESPONSE']._serialized_end=1032
+  _globals['_GETPRODUCERSTATEREQUEST']._serialized_start=1034
+  _globals['_GETPRODUCERSTATEREQUEST']._serialized_end=1126
+  _globals['_GETPRODUCERSTATERESPONSE']._serialized_start=1128
+  _globals['_GETPRODUCERSTATERESPONSE']._serialized_end=1192
+  _globals['_ADVANCETIMEREQUEST']._serialized_start=1194
+  _globals['_ADVANCETIMEREQUEST']._serialized_end=1315
+  _globals['_ADVANCETIMERESPONSE']._serialized_start=1317
+  _globals['_ADVANCETIMERESPONSE']._serialized_end=1377
 # @@protoc_insertion_point(module_scope)

@@ -82,6 +82,7 @@ class ProcessTradeTickResponse(_message.Message):
     IS_REPEAT_FIELD_NUMBER: _builtins.int
     PROCESSED_COUNT_FIELD_NUMBER: _builtins.int
     DUPLICATE_COUNT_FIELD_NUMBER: _builtins.int
+    DUPLICATE_INDEXES_FIELD_NUMBER: _builtins.int
     producer_sequence: _builtins.int
     """The request's producer_sequence."""
     epoch: _builtins.int
@@ -100,6 +101,10 @@ class ProcessTradeTickResponse(_message.Message):
     def rejected(self) -> _containers.RepeatedCompositeFieldContainer[_market_pb2.RejectedTick]:
         """The trade, if it was refused."""
 
+    @_builtins.property
+    def duplicate_indexes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The trade's position, 0, if it was dropped as a duplicate."""
+
     def __init__(
         self,
         *,
@@ -110,10 +115,11 @@ class ProcessTradeTickResponse(_message.Message):
         is_repeat: _builtins.bool = ...,
         processed_count: _builtins.int = ...,
         duplicate_count: _builtins.int = ...,
+        duplicate_indexes: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bars", b"bars", "duplicate_count", b"duplicate_count", "epoch", b"epoch", "is_repeat", b"is_repeat", "processed_count", b"processed_count", "producer_sequence", b"producer_sequence", "rejected", b"rejected"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bars", b"bars", "duplicate_count", b"duplicate_count", "duplicate_indexes", b"duplicate_indexes", "epoch", b"epoch", "is_repeat", b"is_repeat", "processed_count", b"processed_count", "producer_sequence", b"producer_sequence", "rejected", b"rejected"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -187,6 +193,7 @@ class ProcessTradeTicksResponse(_message.Message):
     PROCESSED_COUNT_FIELD_NUMBER: _builtins.int
     DUPLICATE_COUNT_FIELD_NUMBER: _builtins.int
     TICK_INDEXES_FIELD_NUMBER: _builtins.int
+    DUPLICATE_INDEXES_FIELD_NUMBER: _builtins.int
     producer_sequence: _builtins.int
     """The request's producer_sequence."""
     epoch: _builtins.int
@@ -211,6 +218,10 @@ class ProcessTradeTicksResponse(_message.Message):
         batch each get their own bars.
         """
 
+    @_builtins.property
+    def duplicate_indexes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The positions in the batch of those dropped as duplicates, ascending."""
+
     def __init__(
         self,
         *,
@@ -222,10 +233,11 @@ class ProcessTradeTicksResponse(_message.Message):
         processed_count: _builtins.int = ...,
         duplicate_count: _builtins.int = ...,
         tick_indexes: _abc.Iterable[_builtins.int] | None = ...,
+        duplicate_indexes: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bars", b"bars", "duplicate_count", b"duplicate_count", "epoch", b"epoch", "is_repeat", b"is_repeat", "processed_count", b"processed_count", "producer_sequence", b"producer_sequence", "rejected", b"rejected", "tick_indexes", b"tick_indexes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bars", b"bars", "duplicate_count", b"duplicate_count", "duplicate_indexes", b"duplicate_indexes", "epoch", b"epoch", "is_repeat", b"is_repeat", "processed_count", b"processed_count", "producer_sequence", b"producer_sequence", "rejected", b"rejected", "tick_indexes", b"tick_indexes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

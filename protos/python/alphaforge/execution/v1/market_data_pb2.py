@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from alphaforge.type.v1 import market_pb2 as alphaforge_dot_type_dot_v1_dot_market__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)alphaforge/execution/v1/market_data.proto\x12\x17\x61lphaforge.execution.v1\x1a\x1f\x61lphaforge/type/v1/market.proto\"\xa4\x01\n\x17ProcessTradeTickRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12+\n\x04tick\x18\x04 \x01(\x0b\x32\x1d.alphaforge.type.v1.TradeTick\x12\x13\n\x0bproducer_id\x18\x05 \x01(\t\x12\x19\n\x11producer_sequence\x18\x06 \x01(\x04\x42\x08\n\x06_epoch\"\xbd\x01\n\x18ProcessTradeTickResponse\x12\x32\n\x08rejected\x18\x02 \x03(\x0b\x32 .alphaforge.type.v1.RejectedTick\x12\x19\n\x11producer_sequence\x18\x03 \x01(\x04\x12\r\n\x05\x65poch\x18\x04 \x01(\x06\x12\x11\n\tis_repeat\x18\x05 \x01(\x08\x12\x17\n\x0fprocessed_count\x18\x06 \x01(\x04\x12\x17\n\x0f\x64uplicate_count\x18\x07 \x01(\x04\"\xad\x01\n\x18ProcessTradeTicksRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x33\n\x05ticks\x18\x04 \x01(\x0b\x32$.alphaforge.type.v1.TradeTickColumns\x12\x13\n\x0bproducer_id\x18\x05 \x01(\t\x12\x19\n\x11producer_sequence\x18\x06 \x01(\x04\x42\x08\n\x06_epoch\"\xbe\x01\n\x19ProcessTradeTicksResponse\x12\x32\n\x08rejected\x18\x02 \x03(\x0b\x32 .alphaforge.type.v1.RejectedTick\x12\x19\n\x11producer_sequence\x18\x03 \x01(\x04\x12\r\n\x05\x65poch\x18\x04 \x01(\x06\x12\x11\n\tis_repeat\x18\x05 \x01(\x08\x12\x17\n\x0fprocessed_count\x18\x06 \x01(\x04\x12\x17\n\x0f\x64uplicate_count\x18\x07 \x01(\x04\"\\\n\x17GetProducerStateRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x13\n\x0bproducer_id\x18\x04 \x01(\tB\x08\n\x06_epoch\"@\n\x18GetProducerStateResponse\x12\x15\n\rlast_sequence\x18\x01 \x01(\x04\x12\r\n\x05\x65poch\x18\x02 \x01(\x06\"R\n\x12\x41\x64vanceTimeRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x0e\n\x06now_ns\x18\x04 \x01(\x03\x42\x08\n\x06_epoch\"\x15\n\x13\x41\x64vanceTimeResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)alphaforge/execution/v1/market_data.proto\x12\x17\x61lphaforge.execution.v1\x1a\x1f\x61lphaforge/type/v1/market.proto\"\xa4\x01\n\x17ProcessTradeTickRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12+\n\x04tick\x18\x04 \x01(\x0b\x32\x1d.alphaforge.type.v1.TradeTick\x12\x13\n\x0bproducer_id\x18\x05 \x01(\t\x12\x19\n\x11producer_sequence\x18\x06 \x01(\x04\x42\x08\n\x06_epoch\"\xd8\x01\n\x18ProcessTradeTickResponse\x12\x32\n\x08rejected\x18\x02 \x03(\x0b\x32 .alphaforge.type.v1.RejectedTick\x12\x19\n\x11producer_sequence\x18\x03 \x01(\x04\x12\r\n\x05\x65poch\x18\x04 \x01(\x06\x12\x11\n\tis_repeat\x18\x05 \x01(\x08\x12\x17\n\x0fprocessed_count\x18\x06 \x01(\x04\x12\x17\n\x0f\x64uplicate_count\x18\x07 \x01(\x04\x12\x19\n\x11\x64uplicate_indexes\x18\t \x03(\r\"\xad\x01\n\x18ProcessTradeTicksRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x33\n\x05ticks\x18\x04 \x01(\x0b\x32$.alphaforge.type.v1.TradeTickColumns\x12\x13\n\x0bproducer_id\x18\x05 \x01(\t\x12\x19\n\x11producer_sequence\x18\x06 \x01(\x04\x42\x08\n\x06_epoch\"\xd9\x01\n\x19ProcessTradeTicksResponse\x12\x32\n\x08rejected\x18\x02 \x03(\x0b\x32 .alphaforge.type.v1.RejectedTick\x12\x19\n\x11producer_sequence\x18\x03 \x01(\x04\x12\r\n\x05\x65poch\x18\x04 \x01(\x06\x12\x11\n\tis_repeat\x18\x05 \x01(\x08\x12\x17\n\x0fprocessed_count\x18\x06 \x01(\x04\x12\x17\n\x0f\x64uplicate_count\x18\x07 \x01(\x04\x12\x19\n\x11\x64uplicate_indexes\x18\t \x03(\r\"\\\n\x17GetProducerStateRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x13\n\x0bproducer_id\x18\x04 \x01(\tB\x08\n\x06_epoch\"@\n\x18GetProducerStateResponse\x12\x15\n\rlast_sequence\x18\x01 \x01(\x04\x12\r\n\x05\x65poch\x18\x02 \x01(\x06\"R\n\x12\x41\x64vanceTimeRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x0e\n\x06now_ns\x18\x04 \x01(\x03\x42\x08\n\x06_epoch\"\x15\n\x13\x41\x64vanceTimeResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,17 +35,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PROCESSTRADETICKREQUEST']._serialized_start=104
   _globals['_PROCESSTRADETICKREQUEST']._serialized_end=268
   _globals['_PROCESSTRADETICKRESPONSE']._serialized_start=271
-  _globals['_PROCESSTRADETICKRESPONSE']._serialized_end=460
-  _globals['_PROCESSTRADETICKSREQUEST']._serialized_start=463
-  _globals['_PROCESSTRADETICKSREQUEST']._serialized_end=636
-  _globals['_PROCESSTRADETICKSRESPONSE']._serialized_start=639
-  _globals['_PROCESSTRADETICKSRESPONSE']._serialized_end=829
-  _globals['_GETPRODUCERSTATEREQUEST']._serialized_start=831
-  _globals['_GETPRODUCERSTATEREQUEST']._serialized_end=923
-  _globals['_GETPRODUCERSTATERESPONSE']._serialized_start=925
-  _globals['_GETPRODUCERSTATERESPONSE']._serialized_end=989
-  _globals['_ADVANCETIMEREQUEST']._serialized_start=991
-  _globals['_ADVANCETIMEREQUEST']._serialized_end=1073
-  _globals['_ADVANCETIMERESPONSE']._serialized_start=1075
-  _globals['_ADVANCETIMERESPONSE']._serialized_end=1096
+  _globals['_PROCESSTRADETICKRESPONSE']._serialized_end=487
+  _globals['_PROCESSTRADETICKSREQUEST']._serialized_start=490
+  _globals['_PROCESSTRADETICKSREQUEST']._serialized_end=663
+  _globals['_PROCESSTRADETICKSRESPONSE']._serialized_start=666
+  _globals['_PROCESSTRADETICKSRESPONSE']._serialized_end=883
+  _globals['_GETPRODUCERSTATEREQUEST']._serialized_start=885
+  _globals['_GETPRODUCERSTATEREQUEST']._serialized_end=977
+  _globals['_GETPRODUCERSTATERESPONSE']._serialized_start=979
+  _globals['_GETPRODUCERSTATERESPONSE']._serialized_end=1043
+  _globals['_ADVANCETIMEREQUEST']._serialized_start=1045
+  _globals['_ADVANCETIMEREQUEST']._serialized_end=1127
+  _globals['_ADVANCETIMERESPONSE']._serialized_start=1129
+  _globals['_ADVANCETIMERESPONSE']._serialized_end=1150
 # @@protoc_insertion_point(module_scope)

@@ -75,6 +75,7 @@ class ProcessTradeTickResponse(_message.Message):
     IS_REPEAT_FIELD_NUMBER: _builtins.int
     PROCESSED_COUNT_FIELD_NUMBER: _builtins.int
     DUPLICATE_COUNT_FIELD_NUMBER: _builtins.int
+    DUPLICATE_INDEXES_FIELD_NUMBER: _builtins.int
     producer_sequence: _builtins.int
     """The request's producer_sequence."""
     epoch: _builtins.int
@@ -89,6 +90,10 @@ class ProcessTradeTickResponse(_message.Message):
     def rejected(self) -> _containers.RepeatedCompositeFieldContainer[_market_pb2.RejectedTick]:
         """The trades that were refused, by ascending index."""
 
+    @_builtins.property
+    def duplicate_indexes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The trade's position, 0, if it was dropped as a duplicate."""
+
     def __init__(
         self,
         *,
@@ -98,10 +103,11 @@ class ProcessTradeTickResponse(_message.Message):
         is_repeat: _builtins.bool = ...,
         processed_count: _builtins.int = ...,
         duplicate_count: _builtins.int = ...,
+        duplicate_indexes: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicate_count", b"duplicate_count", "epoch", b"epoch", "is_repeat", b"is_repeat", "processed_count", b"processed_count", "producer_sequence", b"producer_sequence", "rejected", b"rejected"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicate_count", b"duplicate_count", "duplicate_indexes", b"duplicate_indexes", "epoch", b"epoch", "is_repeat", b"is_repeat", "processed_count", b"processed_count", "producer_sequence", b"producer_sequence", "rejected", b"rejected"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -163,6 +169,7 @@ class ProcessTradeTicksResponse(_message.Message):
     IS_REPEAT_FIELD_NUMBER: _builtins.int
     PROCESSED_COUNT_FIELD_NUMBER: _builtins.int
     DUPLICATE_COUNT_FIELD_NUMBER: _builtins.int
+    DUPLICATE_INDEXES_FIELD_NUMBER: _builtins.int
     producer_sequence: _builtins.int
     """The request's producer_sequence."""
     epoch: _builtins.int
@@ -177,6 +184,10 @@ class ProcessTradeTicksResponse(_message.Message):
     def rejected(self) -> _containers.RepeatedCompositeFieldContainer[_market_pb2.RejectedTick]:
         """The trades that were refused, by ascending index."""
 
+    @_builtins.property
+    def duplicate_indexes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The positions in the batch of those dropped as duplicates, ascending."""
+
     def __init__(
         self,
         *,
@@ -186,10 +197,11 @@ class ProcessTradeTicksResponse(_message.Message):
         is_repeat: _builtins.bool = ...,
         processed_count: _builtins.int = ...,
         duplicate_count: _builtins.int = ...,
+        duplicate_indexes: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicate_count", b"duplicate_count", "epoch", b"epoch", "is_repeat", b"is_repeat", "processed_count", b"processed_count", "producer_sequence", b"producer_sequence", "rejected", b"rejected"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicate_count", b"duplicate_count", "duplicate_indexes", b"duplicate_indexes", "epoch", b"epoch", "is_repeat", b"is_repeat", "processed_count", b"processed_count", "producer_sequence", b"producer_sequence", "rejected", b"rejected"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
