@@ -33,7 +33,7 @@ nb::list to_list(std::vector<Bar>&& bars) {
 
 nb::list process_trade_tick(DataEngine& self, const TradeTick& tick) {
   ProcessResult result;
-  const bool is_timed = self.config().enable_statistics;
+  const bool is_timed = self.is_timed();
   const std::int64_t start = is_timed ? now_ns() : 0;
   // One tick costs less than giving up the GIL does; but nobody waits for a batch with the GIL in hand.
   if (!self.try_process(tick, start, result)) {
@@ -121,7 +121,7 @@ void process_timed(DataEngine& engine, const TradeTickBatch& batch, ProcessResul
   const nb::gil_scoped_release release;
   const std::int64_t start = now_ns();
   engine.process(batch, start, result);
-  if (engine.config().enable_statistics) engine.took(batch.size(), now_ns() - start);
+  if (engine.is_timed()) engine.took(batch.size(), now_ns() - start);
 }
 
 void bind_data_engine(nb::module_ m) {
@@ -148,6 +148,15 @@ void bind_data_engine(nb::module_ m) {
            "names"_a, nb::sig("def add_bar_types(self, names: collections.abc.Sequence[str]) -> None"),
            "Adds the bar types that the engine lacks; their bars begin with the next tick of each instrument.\n\n"
            "Raises ValueError: BAR_TYPE_INVALID, or SETTING_INVALID for more than 32 types.")
+      .def("reconfigure",
+           [](DataEngine& self, const GivenDataConfig& config) {
+             const nb::gil_scoped_release release;
+             self.reconfigure(config);
+           },
+           "config"_a, nb::sig("def reconfigure(self, config: DataEngineConfig) -> None"),
+           "Takes other settings over and keeps the state. Bar types that the engine lacks are added, the others stay; what is\n"
+           "beyond smaller bounds goes, the oldest first, except instruments.\n\n"
+           "Raises ValueError (SETTING_INVALID) for another origin_offset_ns where there are instruments, or over 32 types.")
       .def("__enter__", [](nb::object self) { nb::cast<DataEngine&>(self).start(); return self; },
            nb::sig("def __enter__(self) -> typing.Self"))
       .def("__exit__", [](DataEngine& self, nb::args) { self.stop(); },

@@ -33,11 +33,28 @@ std::vector<std::string> to_names(nb::handle value) {
   return names;
 }
 
-// Every option once: how it is set, and how it is read.
-#define ALPHAFORGE_DATA_FLAGS(X) X(enable_statistics) X(fill_gaps) X(skip_first_partial) X(flush_on_stop)
+std::string to_durability(nb::handle value) {
+  const std::string_view name = to_text(value, "durability");
+  if (name != "none" && name != "os" && name != "fsync")
+    throw InvalidArgument(Reason::SETTING_INVALID,
+                          "durability is \"" + std::string(name) + "\"; expected \"none\", \"os\" or \"fsync\"");
+  return std::string(name);
+}
 
-bool set_option(DataEngineConfig& config, const std::string& name, nb::handle value) {
+std::int64_t to_service_limit(nb::handle value, const char* name, std::int64_t least, std::int64_t greatest) {
+  const std::int64_t count = to_count(value, name);
+  if (count < least || count > greatest)
+    throw InvalidArgument(Reason::SETTING_INVALID, std::string(name) + " is " + std::to_string(count) + "; expected " +
+                                                       std::to_string(least) + " to " + std::to_string(greatest));
+  return count;
+}
+
+// Every option once: how it is set, and how it is read.
+#define ALPHAFORGE_DATA_FLAGS(X) X(enable_statistics) X(fill_gaps) X(skip_first_partial) X(flush_on_stop) X(live_clock)
+
+bool set_option(GivenDataConfig& config, const std::string& name, nb::handle value) {
   if (name == "bar_types") return config.bar_types = to_names(value), true;
+  if (name == "durability") return config.durability = to_durability(value), true;
   if (name == "zero_quantity") return config.zero_quantity = data::zero_quantity_of(to_text(value, "zero_quantity")), true;
 #define X(option) \
   if (name == #option) return config.option = to_bool(value, #option), true;
@@ -47,11 +64,16 @@ bool set_option(DataEngineConfig& config, const std::string& name, nb::handle va
   if (name == #option) return config.option = to_count(value, #option), true;
   ALPHAFORGE_DATA_LIMITS(X)
 #undef X
+#define X(option, preset, least, greatest) \
+  if (name == #option) return config.option = to_service_limit(value, #option, least, greatest), true;
+  ALPHAFORGE_DATA_SERVICE_LIMITS(X)
+#undef X
   return false;
 }
 
-nb::object get_option(const DataEngineConfig& config, const std::string& name) {
+nb::object get_option(const GivenDataConfig& config, const std::string& name) {
   if (name == "bar_types") return nb::cast(config.bar_types);
+  if (name == "durability") return to_str(config.durability);
   if (name == "zero_quantity") return to_str(data::name_of(config.zero_quantity));
 #define X(option) \
   if (name == #option) return nb::bool_(config.option);
@@ -60,13 +82,15 @@ nb::object get_option(const DataEngineConfig& config, const std::string& name) {
 #define X(option, preset, least, greatest) \
   if (name == #option) return nb::int_(config.option);
   ALPHAFORGE_DATA_LIMITS(X)
+  ALPHAFORGE_DATA_SERVICE_LIMITS(X)
 #undef X
   return nb::none();
 }
 
 constexpr const char* kOptions[] = {"enable_statistics", "bar_types", "max_bars_per_instrument", "max_memory_bytes", "max_instruments",
                                     "max_bars_per_tick", "duplicate_window", "max_duplicate_entries", "fill_gaps", "max_gap_bars",
-                                    "skip_first_partial", "origin_offset_ns", "allowed_lateness_ns", "zero_quantity", "flush_on_stop"};
+                                    "skip_first_partial", "origin_offset_ns", "allowed_lateness_ns", "zero_quantity", "flush_on_stop",
+                                    "live_clock", "close_grace_ns", "durability", "max_replay_trades", "max_replay_bars"};
 constexpr std::size_t kPositional = 3;  // the documented ones
 
 void init_config(GivenDataConfig* self, const nb::args& args, const nb::kwargs& kwargs) {
@@ -111,7 +135,9 @@ void bind_data_config(nb::module_ m) {
                    "max_bars_per_tick: int = 10000, duplicate_window: int = 10000, max_duplicate_entries: int = 10000000, "
                    "fill_gaps: bool = False, max_gap_bars: int = 1000, skip_first_partial: bool = False, "
                    "origin_offset_ns: int = 0, allowed_lateness_ns: int = 0, zero_quantity: typing.Literal['reject', "
-                   "'price_only'] = 'reject', flush_on_stop: bool = False) -> None"),
+                   "'price_only'] = 'reject', flush_on_stop: bool = False, live_clock: bool = False, close_grace_ns: int = 0, "
+                   "durability: typing.Literal['none', 'os', 'fsync'] = 'os', max_replay_trades: int = 100000, "
+                   "max_replay_bars: int = 10000) -> None"),
            "enable_statistics: measure rate and latency; counts are kept in any case.\n"
            "bar_types: 1 to 32 names such as \"1min\", \"100tick\", \"0.5volume\", \"1000000dollar\".\n"
            "max_bars_per_instrument: closed bars kept per instrument and type.\n"
@@ -126,6 +152,10 @@ void bind_data_config(nb::module_ m) {
            "allowed_lateness_ns: how long after its end, in market time, a closed time bar is still corrected.\n"
            "zero_quantity: \"reject\" prints of quantity 0, or take their \"price_only\" into time bars.\n"
            "flush_on_stop: stop() closes open bars as partial.\n\n"
+           "What a service does with the engine; one in process has no clock, no journal and no subscribers:\n"
+           "live_clock, close_grace_ns: the wall clock drives market time, so far behind, up to a day.\n"
+           "durability: what an acknowledged batch survives: \"none\", kill -9 (\"os\") or a loss of power (\"fsync\").\n"
+           "max_replay_trades, max_replay_bars: the last so many are kept for subscribers that resume.\n\n"
            "Raises InvalidArgument (a ValueError: SETTING_INVALID, BAR_TYPE_INVALID) or UnsupportedValue (a TypeError).");
   for (const char* const name : kOptions)
     type.def_prop_ro(name, [name](const GivenDataConfig& self) { return get_option(self, name); }, "See the constructor.");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -7,8 +8,19 @@
 
 namespace alphaforge::bindings {
 
+// What a service does with an engine, of which the engine knows nothing: member, default, least, greatest.
+#define ALPHAFORGE_DATA_SERVICE_LIMITS(X)             \
+  X(close_grace_ns, 0, 0, 86'400'000'000'000)         \
+  X(max_replay_trades, 100'000, 0, 10'000'000)        \
+  X(max_replay_bars, 10'000, 0, 1'000'000)
+
 // A configuration that remembers which options were given, so that an engine's settings are compared only in those.
 struct GivenDataConfig : data::DataEngineConfig {
+  bool live_clock = false;
+  std::string durability = "os";
+#define X(name, preset, least, greatest) std::int64_t name = preset;
+  ALPHAFORGE_DATA_SERVICE_LIMITS(X)
+#undef X
   std::vector<std::string> given;  // in the order of the keywords
 };
 

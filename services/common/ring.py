@@ -58,6 +58,10 @@ class Ring(Generic[T]):
             del self._ends[: self._oldest]
             self._oldest = 0
 
+    def resize(self, capacity: int) -> None:
+        """Another capacity, which the next events bring about."""
+        self._capacity = capacity
+
     def read(self, after: int, limit: int) -> Sequence[T]:
         """At most `limit` events after a number, which must be kept or the one before the first that is.
 

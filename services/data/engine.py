@@ -42,14 +42,8 @@ __all__ = ["NamedDataEngine", "Outcome"]
 BARS_MAX = 10_000
 TRADES_PER_RESPONSE = 16_384
 
-# What the service itself does with an engine; the rest of its settings are the core's.
-_SERVICE_DEFAULTS: Mapping[str, Any] = {
-    "live_clock": False,
-    "close_grace_ns": 0,
-    "durability": "none",
-    "max_replay_trades": 100_000,
-    "max_replay_bars": 10_000,
-}
+# Where the service's default is not that of DataEngineConfig.
+_DEFAULTS: Mapping[str, Any] = {"durability": "none"}
 
 
 class Outcome(NamedTuple):
@@ -68,8 +62,8 @@ class NamedDataEngine(NamedEngine):
     def __init__(self, name: str, epoch: int, settings: Mapping[str, Any], subscribers: Subscribers) -> None:
         check_durability(settings)
         given = _canonical(settings)
-        config = DataEngineConfig(**{key: value for key, value in given.items() if key not in _SERVICE_DEFAULTS})
-        super().__init__(name, epoch, {**_SERVICE_DEFAULTS, **_canonical(config.as_dict()), **given})
+        config = DataEngineConfig(**given)
+        super().__init__(name, epoch, {**_canonical(config.as_dict()), **_DEFAULTS, **given})
         self.engine = DataEngine(config)
         self.producers = Producers()
         self._subscribers = subscribers
@@ -96,6 +90,16 @@ class NamedDataEngine(NamedEngine):
         if "bar_types" in given:
             self.engine.add_bar_types(list(given["bar_types"]))
             self.settings["bar_types"] = tuple(self.engine.bar_types)
+
+    def reconfigure(self, given: Mapping[str, Any]) -> bool:
+        """Takes other settings over. Raises InvalidArgument for another origin_offset_ns where there are bars."""
+        check_durability(given)
+        settings = {**self.settings, **_canonical(given)}
+        self.engine.reconfigure(DataEngineConfig(**settings))
+        self.settings = {**settings, "bar_types": tuple(self.engine.bar_types)}
+        self._bars.resize(settings["max_replay_bars"])
+        self._trades.resize(settings["max_replay_trades"])
+        return True
 
     def close(self, error: AlphaForgeError) -> None:
         """Ends the engine's streams with `error`."""

@@ -69,8 +69,7 @@ class DataServicer:
         self._clock: asyncio.Task[None] | None = None
 
     def _build(self, name: str, epoch: int, settings: Mapping[str, Any]) -> NamedDataEngine:
-        defaults = {"bar_types": self._settings.bar_types, "live_clock": self._settings.live_clock}
-        return NamedDataEngine(name, epoch, {**defaults, **settings}, self._subscribers)
+        return NamedDataEngine(name, epoch, {**self._settings.engine_defaults, **settings}, self._subscribers)
 
     @property
     def handlers(self) -> dict[str, Handler]:

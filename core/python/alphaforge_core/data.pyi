@@ -39,6 +39,14 @@ class DataEngine:
         Raises ValueError: BAR_TYPE_INVALID, or SETTING_INVALID for more than 32 types.
         """
 
+    def reconfigure(self, config: DataEngineConfig) -> None:
+        """
+        Takes other settings over and keeps the state. Bar types that the engine lacks are added, the others stay; what is
+        beyond smaller bounds goes, the oldest first, except instruments.
+
+        Raises ValueError (SETTING_INVALID) for another origin_offset_ns where there are instruments, or over 32 types.
+        """
+
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *exception: object) -> None: ...
@@ -139,7 +147,7 @@ class DataEngineConfig:
     How a data engine builds and keeps bars. Immutable; remembers which options were given.
     """
 
-    def __init__(self, enable_statistics: bool = True, bar_types: Sequence[str] = ['1min'], max_bars_per_instrument: int = 1000, *, max_memory_bytes: int = 1073741824, max_instruments: int = 10000, max_bars_per_tick: int = 10000, duplicate_window: int = 10000, max_duplicate_entries: int = 10000000, fill_gaps: bool = False, max_gap_bars: int = 1000, skip_first_partial: bool = False, origin_offset_ns: int = 0, allowed_lateness_ns: int = 0, zero_quantity: Literal['reject', 'price_only'] = 'reject', flush_on_stop: bool = False) -> None:
+    def __init__(self, enable_statistics: bool = True, bar_types: Sequence[str] = ['1min'], max_bars_per_instrument: int = 1000, *, max_memory_bytes: int = 1073741824, max_instruments: int = 10000, max_bars_per_tick: int = 10000, duplicate_window: int = 10000, max_duplicate_entries: int = 10000000, fill_gaps: bool = False, max_gap_bars: int = 1000, skip_first_partial: bool = False, origin_offset_ns: int = 0, allowed_lateness_ns: int = 0, zero_quantity: Literal['reject', 'price_only'] = 'reject', flush_on_stop: bool = False, live_clock: bool = False, close_grace_ns: int = 0, durability: Literal['none', 'os', 'fsync'] = 'os', max_replay_trades: int = 100000, max_replay_bars: int = 10000) -> None:
         """
         enable_statistics: measure rate and latency; counts are kept in any case.
         bar_types: 1 to 32 names such as "1min", "100tick", "0.5volume", "1000000dollar".
@@ -155,6 +163,11 @@ class DataEngineConfig:
         allowed_lateness_ns: how long after its end, in market time, a closed time bar is still corrected.
         zero_quantity: "reject" prints of quantity 0, or take their "price_only" into time bars.
         flush_on_stop: stop() closes open bars as partial.
+
+        What a service does with the engine; one in process has no clock, no journal and no subscribers:
+        live_clock, close_grace_ns: the wall clock drives market time, so far behind, up to a day.
+        durability: what an acknowledged batch survives: "none", kill -9 ("os") or a loss of power ("fsync").
+        max_replay_trades, max_replay_bars: the last so many are kept for subscribers that resume.
 
         Raises InvalidArgument (a ValueError: SETTING_INVALID, BAR_TYPE_INVALID) or UnsupportedValue (a TypeError).
         """
@@ -217,6 +230,26 @@ class DataEngineConfig:
 
     @property
     def flush_on_stop(self) -> object:
+        """See the constructor."""
+
+    @property
+    def live_clock(self) -> object:
+        """See the constructor."""
+
+    @property
+    def close_grace_ns(self) -> object:
+        """See the constructor."""
+
+    @property
+    def durability(self) -> object:
+        """See the constructor."""
+
+    @property
+    def max_replay_trades(self) -> object:
+        """See the constructor."""
+
+    @property
+    def max_replay_bars(self) -> object:
         """See the constructor."""
 
     def given(self) -> dict[str, Any]:

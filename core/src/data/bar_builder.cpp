@@ -57,6 +57,20 @@ void BarBuilder::prepare(Instrument& instrument) const {
   }
 }
 
+void BarBuilder::reconfigure(const DataEngineConfig& config, const EachInstrument& each_instrument) {
+  config_ = config;
+  const auto each_series = [&](const auto& visit) {
+    each_instrument([&](Instrument& instrument) { std::for_each(instrument.series.begin(), instrument.series.end(), visit); });
+  };
+  history_.reconfigure(config.max_memory_bytes, static_cast<std::size_t>(config.max_bars_per_instrument),
+                       [this](std::uint64_t number) { return series_of(number); }, each_series);
+  // Quiet intervals may be filled now that were not before: the clock comes by, and the next tick looks closely.
+  each_instrument([this](Instrument& instrument) {
+    expect_close(instrument);
+    instrument.next_end = kBeforeAll;
+  });
+}
+
 bool BarBuilder::apply(Instrument& instrument, const Print& print, std::vector<Bar>& out) {
   // While bars close, the last price still is that of the tick before.
   const std::int64_t market_time = std::max({instrument.market_time, clock_, print.ts_event});
@@ -405,13 +419,14 @@ void BarBuilder::emit(Instrument& instrument, std::uint32_t index, KeptBar kept,
   keep(instrument, index, std::move(kept));
 }
 
+BarSeries* BarBuilder::series_of(std::uint64_t number) const {
+  Instrument* found = instrument_of_(number / kBarTypesMax);
+  return found == nullptr ? nullptr : &found->series[number % kBarTypesMax];
+}
+
 void BarBuilder::keep(Instrument& instrument, std::uint32_t index, KeptBar kept) {
-  const auto series_of = [this](std::uint64_t number) {
-    Instrument* found = instrument_of_(number / kBarTypesMax);
-    return found == nullptr ? nullptr : &found->series[number % kBarTypesMax];
-  };
   history_.push(instrument.index * kBarTypesMax + index, instrument.series[index], std::move(kept),
-                static_cast<std::size_t>(config_.max_bars_per_instrument), series_of);
+                static_cast<std::size_t>(config_.max_bars_per_instrument), [this](std::uint64_t number) { return series_of(number); });
 }
 
 }  // namespace alphaforge::data

@@ -22,6 +22,7 @@ namespace alphaforge::data {
 class BarBuilder {
  public:
   using InstrumentOf = std::function<Instrument*(std::uint64_t index)>;
+  using EachInstrument = std::function<void(const std::function<void(Instrument&)>& visit)>;
 
   // `instrument_of` finds an instrument by its index, or null where it is gone.
   BarBuilder(const DataEngineConfig& config, InstrumentOf instrument_of);
@@ -33,6 +34,9 @@ class BarBuilder {
   void prepare(Instrument& instrument) const;
   // Appends a type; its bars begin with the next tick of each instrument, which prepare() has to see first.
   void add_type(std::shared_ptr<const BarType> type);
+
+  // Other settings for the same state; types and the grid of time bars stay what they are.
+  void reconfigure(const DataEngineConfig& config, const EachInstrument& each_instrument);
 
   // Takes a print that comes in order, ends no interval and could not make a sum overflow: nearly every one. False, and
   // nothing done, for any other; those go to fits() and apply().
@@ -108,6 +112,7 @@ class BarBuilder {
   // Tick, volume and dollar bars.
   void close_by_arrival(Instrument& instrument, const ArrivalType& type, const Print& print, std::vector<Bar>& out);
 
+  BarSeries* series_of(std::uint64_t number) const;
   Bar bar_of(const Instrument& instrument, std::uint32_t index, const Sums& sums) const;
   Bar flat_bar(const Instrument& instrument, std::uint32_t time_type) const;
   std::int64_t next_close(const Instrument& instrument, std::uint32_t time_type) const;

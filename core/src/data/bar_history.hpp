@@ -60,6 +60,15 @@ class HistoryBudget {
     ++bars_;
     while (bars_ > bars_max_) evict_oldest(series_of);
   }
+  // Other bounds, for all series and for each: the oldest bars beyond them go. `each(visit)` visits every series.
+  template <class SeriesOf, class Each>
+  void reconfigure(std::int64_t bytes_max, std::size_t kept_max, SeriesOf series_of, Each each) {
+    bars_max_ = static_cast<std::uint64_t>(bytes_max) / sizeof(KeptBar);
+    each([&](BarSeries& series) {
+      for (; series.size() > kept_max; --bars_) series.pop_front();
+    });
+    while (bars_ > bars_max_) evict_oldest(series_of);
+  }
   // A series is about to be destroyed.
   void forget(const BarSeries& series) { bars_ -= series.size(); }
   void clear() {

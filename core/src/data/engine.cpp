@@ -17,6 +17,7 @@ DataEngineConfig validated(DataEngineConfig config) {
 
 DataEngine::DataEngine(DataEngineConfig config)
     : config_(validated(std::move(config))),
+      is_timed_(config_.enable_statistics),
       duplicates_(static_cast<std::uint64_t>(config_.max_duplicate_entries)),
       builder_(config_, [this](std::uint64_t index) { return book_.at(index); }) {}
 
@@ -39,6 +40,27 @@ void DataEngine::add_missing_types(const std::vector<std::string>& names) {
   for (const auto& type : parse_bar_types(all))  // throws before anything is changed
     if (builder_.index_of(*type) < 0) builder_.add_type(type);
   book_.each([this](Instrument& instrument) { builder_.prepare(instrument); });
+}
+
+void DataEngine::reconfigure(const DataEngineConfig& config) {
+  config.validate();
+  const std::scoped_lock lock(mutex_);
+  if (config.origin_offset_ns != config_.origin_offset_ns && book_.size() != 0)
+    throw InvalidArgument(Reason::SETTING_INVALID, "origin_offset_ns is " + std::to_string(config_.origin_offset_ns) +
+                                                       " and can't become " + std::to_string(config.origin_offset_ns) +
+                                                       " while there are bars of that grid; reset the engine first, or use another");
+  add_missing_types(config.bar_types);  // throws before anything is changed
+  config_ = config;
+  is_timed_ = config.enable_statistics;
+  duplicates_.set_entries_max(static_cast<std::uint64_t>(config.max_duplicate_entries));
+  book_.each([&](Instrument& instrument) {
+    while (instrument.seen.size() > static_cast<std::size_t>(config.duplicate_window)) {
+      instrument.seen.pop_oldest();
+      duplicates_.removed(instrument.index, 1, instrument.seen.size() == 0);
+    }
+  });
+  forget_excess_duplicates();
+  builder_.reconfigure(config_, [this](const auto& visit) { book_.each(visit); });
 }
 
 void DataEngine::start() {

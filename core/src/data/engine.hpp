@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <optional>
@@ -42,10 +43,16 @@ class DataEngine {
  public:
   explicit DataEngine(DataEngineConfig config);
 
-  const DataEngineConfig& config() const { return config_; }
+  // Whether somebody has to time the calls, for took().
+  bool is_timed() const { return is_timed_; }
   std::vector<std::string> bar_types() const;
   // Appends those it lacks; throws InvalidArgument as the configuration does.
   void add_bar_types(const std::vector<std::string>& names);
+
+  // Takes other settings over and keeps the state. Types that it lacks are added, the others stay; what is beyond smaller
+  // bounds goes, the oldest first, except instruments. Throws InvalidArgument as the constructor does, and SETTING_INVALID
+  // for another grid of time bars where there are instruments.
+  void reconfigure(const DataEngineConfig& config);
 
   void start();
   // With `flush_on_stop`, returns the open bars, closed as partial.
@@ -109,6 +116,7 @@ class DataEngine {
   void clear();
 
   DataEngineConfig config_;
+  std::atomic<bool> is_timed_;
   mutable std::mutex mutex_;
   InstrumentBook book_;
   DuplicateBudget duplicates_;

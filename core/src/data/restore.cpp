@@ -114,12 +114,8 @@ void BarBuilder::restore(SnapshotReader& in, Instrument& instrument) {
     demand(type.kind == BarKind::kDollar || progress < type.step, "a bar's progress is beyond its step");
     instrument.bars[type.index].progress_base = instrument.sums.amount[amount_of(type.kind)] - static_cast<uint128>(progress);
   }
-  instrument.next_end = kNever;
-  for (std::uint32_t i = 0; i < time_types_.size(); ++i) {
-    restore_interval(in, instrument, i);
-    instrument.next_end = std::min(instrument.next_end, instrument.intervals[i].end);
-  }
-  if (instrument.value_wrapped || instrument.market_time == kBeforeAll) instrument.next_end = kBeforeAll;
+  for (std::uint32_t i = 0; i < time_types_.size(); ++i) restore_interval(in, instrument, i);
+  instrument.next_end = kBeforeAll;  // the next tick looks closely: quiet intervals may be filled now that were not before
   for (std::uint32_t i = 0; i < types_.size(); ++i) restore_series(in, instrument, i);
   expect_close(instrument);
 }

@@ -11,6 +11,7 @@ class DuplicateBudget {
  public:
   explicit DuplicateBudget(std::uint64_t entries_max) : entries_max_(entries_max) {}
 
+  void set_entries_max(std::uint64_t entries_max) { entries_max_ = entries_max; }
   std::uint64_t entries() const { return entries_; }
   bool exceeded() const { return entries_ > entries_max_; }
   // The instrument idle for longest, among those with entries.

@@ -139,6 +139,7 @@ IN_PROCESS_ONLY = {
         "is_running",
         "market_time",
         "process_request",
+        "reconfigure",
         "restore",
         "snapshot",
         "state_hash",

@@ -72,6 +72,24 @@ def test_how_a_stream_is_cut_into_calls_changes_nothing(settings: dict[str, Any]
     assert whole.state_hash() == cut.state_hash() == single.state_hash()
 
 
+@given(strategies.data_settings(), strategies.data_settings(), strategies.data_histories(), st.integers(0, 40))
+def test_other_settings_do_what_a_restart_with_them_does(
+    before: dict[str, Any], after: dict[str, Any], history: list[Operation], cut: int
+) -> None:
+    after["origin_offset_ns"] = before.get("origin_offset_ns", 0)
+    config = DataEngineConfig(**{**after, "max_duplicate_entries": 8, "duplicate_window": 5})
+    engine = DataEngine(DataEngineConfig(**before))
+    for operation in history[:cut]:
+        do(engine, operation)
+    other = restored(engine, config)
+    engine.reconfigure(config)
+    assert other.state_hash() == engine.state_hash()
+    for operation in history[cut:]:
+        assert do(other, operation) == do(engine, operation)
+        engine.validate()
+    assert other.state_hash() == engine.state_hash()
+
+
 def busy_engine(**options: Any) -> DataEngine:
     engine = DataEngine(DataEngineConfig(bar_types=["1min", "3tick", "5volume", "100dollar"], **options))
     for number in range(50):
