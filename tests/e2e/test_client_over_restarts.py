@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,10 @@ from tests.support.stack import Stack, running_stack
 TIMEOUT_SECONDS = 2.0
 # What a loaded machine may take to wake a thread.
 SLACK_SECONDS = 1.0
+# Within it a service is started again, at most.
+RESTART_SECONDS = 20.0
+
+TICK = TradeTick("BTC", 100, 1, "BUY", "", 10**18)
 
 
 @pytest.fixture
@@ -65,12 +69,11 @@ def test_every_call_ends_in_time_with_an_answer_or_a_typed_error(own_stack: Stac
     cache = GenericCache(name="c", target=own_stack.target("cache"), timeout=TIMEOUT_SECONDS)
     data = DataEngine(name="d", target=own_stack.target("data"), timeout=TIMEOUT_SECONDS)
     execution = ExecutionEngine(name="x", target=own_stack.target("execution"), timeout=TIMEOUT_SECONDS)
-    tick = TradeTick("BTC", 100, 1, "BUY", "", 10**18)
     callers = {
         noun: [Caller(call) for _ in range(4)]
         for noun, call in (
             ("cache", lambda: cache.put("key", 1.0)),
-            ("data", lambda: data.process_trade_tick(tick)),
+            ("data", lambda: data.process_trade_tick(TICK)),
             ("execution", lambda: execution.submit_order(limit_order())),
         )
     }
@@ -109,6 +112,93 @@ def test_a_dead_service_is_an_error_in_time_and_the_client_good_once_it_is_back(
         cache.wait_ready(10.0)
         cache.put("key", 2, timeout=5.0)
         assert cache.get("key") == 2
+
+
+def held() -> dict[str, int]:
+    """What a leak would add to: descriptors, threads of the system's and of Python's."""
+    entries = {name: len(list(Path(f"/proc/self/{name}").iterdir())) for name in ("fd", "task")}
+    return entries | {"threads": threading.active_count()}
+
+
+class AsyncCallers(threading.Thread):
+    """An event loop of its own, in which tasks do what threads do on the other side."""
+
+    def __init__(self, target: str) -> None:
+        super().__init__()
+        self._target = target
+        self._ends = threading.Event()
+        self.answers = {"single": 0, "coalesced": 0, "stream": 0}
+        self.errors: list[BaseException] = []
+
+    def run(self) -> None:
+        asyncio.run(self._main())
+
+    async def _main(self) -> None:
+        config = DataEngineConfig(bar_types=["1tick"])
+        async with AsyncDataEngine(config, name="d", target=self._target, timeout=RESTART_SECONDS) as engine:
+
+            def count(_: object) -> None:
+                self.answers["stream"] += 1
+
+            subscription = await engine.subscribe_bars().listen(count)
+            await asyncio.gather(
+                *(self._call("coalesced", lambda: engine.process_trade_tick(TICK)) for _ in range(8)),
+                self._call("single", engine.statistics),
+            )
+            subscription.close()
+            await subscription.wait()
+
+    async def _call(self, kind: str, call: Callable[[], Awaitable[object]]) -> None:
+        while not self._ends.is_set():
+            try:
+                await call()
+                self.answers[kind] += 1
+            except Exception as error:
+                self.errors.append(error)
+
+    def end(self) -> None:
+        self._ends.set()
+        self.join()
+
+
+def test_restart_after_restart_all_goes_on_and_nothing_is_left_behind(own_stack: Stack) -> None:
+    own_stack.serve("data")
+    target = own_stack.target("data")
+    engine = DataEngine(DataEngineConfig(bar_types=["1tick"]), name="d", target=target, timeout=RESTART_SECONDS)
+    streamed: list[object] = []
+    subscription = engine.subscribe_bars().listen(streamed.append)
+    callers = [Caller(lambda: engine.process_trade_tick(TICK)) for _ in range(4)]
+    callers += [Caller(lambda: engine.process_trade_tick(TICK, timeout=RESTART_SECONDS)), Caller(engine.statistics)]
+    tasks = AsyncCallers(target)
+    for thread in (*callers, tasks):
+        thread.start()
+
+    def answers() -> list[int]:
+        return [len(streamed), *(caller.answers for caller in callers), *tasks.answers.values()]
+
+    def all_go_on(since: list[int]) -> None:
+        ends = time.monotonic() + 60.0
+        while any(now == before for now, before in zip(answers(), since, strict=True)):
+            assert time.monotonic() < ends, (since, answers())
+            time.sleep(0.01)
+
+    all_go_on([0] * len(answers()))
+    kept = None
+    for _ in range(20):
+        own_stack.kill("data")
+        since = answers()
+        own_stack.start("data")
+        all_go_on(since)
+        kept = kept or held()
+    left = held()
+    for caller in (*callers, tasks):
+        caller.end()
+    subscription.close()
+    subscription.wait()
+    engine.close()
+    assert all(left[what] <= kept[what] + 4 for what in kept), (kept, left)
+    for error in [error for caller in (*callers, tasks) for error in caller.errors]:
+        assert isinstance(error, (Unavailable, DeadlineExceeded)), repr(error)
 
 
 def minute_ticks(count: int) -> list[TradeTick]:

@@ -25,6 +25,9 @@ from alphaforge_client.errors import AlphaForgeError, DeadlineExceeded, EngineEr
 
 __all__ = ["Connection", "Opening"]
 
+# As often as that may a call be repeated that fails at once.
+_MOMENT_SECONDS = 0.05
+
 
 @dataclass(frozen=True)
 class Opening:
@@ -151,13 +154,19 @@ class Connection:
             session.header = None
 
     def pause(self, seconds: float, problem: AlphaForgeError | None = None) -> None:
-        """Waits before the next attempt; where the service was not reached, no longer than until it is."""
+        """Waits before the next attempt; where the service was not reached, hardly longer than until it is."""
         session = self._session
+        if problem is not None and problem.reason == "EPOCH_CHANGED":
+            # It is there, and will open the engine.
+            seconds = min(seconds, _MOMENT_SECONDS)
         if session is None or problem is None or problem.reason != "UNAVAILABLE":
             sleep(seconds)
             return
+        # A moment in any case: what is between may be reached, and refuse each call at once.
+        moment = min(seconds, _MOMENT_SECONDS)
+        sleep(moment)
         try:
-            session.channel.await_connection(seconds)
+            session.channel.await_connection(seconds - moment)
         except CALL_FAILED:
             # Closed meanwhile: the next attempt says so.
             if not self._closed or being_cancelled():

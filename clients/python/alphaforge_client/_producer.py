@@ -80,9 +80,13 @@ class Producer:
             try:
                 answer = self._connection.call(method, request, attempts.remaining(), reopen=False)
             except EngineError as error:
-                if error.reason != "EPOCH_CHANGED":
+                # The number belongs to an epoch that is over, whether the call was sent with it or, since another call
+                # has opened the engine meanwhile, with the new one.
+                is_outdated = numbering.epoch not in (0, self._connection.epoch)
+                if error.reason != "EPOCH_CHANGED" and not (error.reason == "PRODUCER_SEQUENCE_GAP" and is_outdated):
                     raise
-                attempts.pause_after(error)
+                if attempts.remaining() == 0.0:
+                    raise
             except ValueError:
                 raise
             except BaseException:

@@ -101,7 +101,7 @@ def test_a_hanging_call_takes_those_behind_it_no_further_than_their_deadline() -
     for thread in threads:
         thread.join()
     assert len(lasted) == 20
-    assert max(lasted) < 0.7
+    assert max(lasted) < 0.95
 
 
 def test_tasks_share_batches_and_one_cancellation_ends_no_other_call() -> None:

