@@ -117,11 +117,11 @@ nb::object to_bar_list(const ProcessResult& result) {
   return list;
 }
 
-void process_timed(DataEngine& engine, const TradeTickBatch& batch, ProcessResult& result) {
+void process_timed(DataEngine& engine, const TradeTickBatch& batch, ProcessResult& result, std::size_t bars_max) {
   const nb::gil_scoped_release release;
   const std::int64_t start = now_ns();
-  engine.process(batch, start, result);
-  if (engine.is_timed()) engine.took(batch.size(), now_ns() - start);
+  engine.process(batch, start, result, bars_max);
+  if (engine.is_timed()) engine.took(result.taken, now_ns() - start);
 }
 
 void bind_data_engine(nb::module_ m) {

@@ -9,7 +9,8 @@ namespace alphaforge::bindings {
 nb::object to_bar_list(const data::ProcessResult& result);
 
 // Applies a batch without the GIL and measures the time it takes.
-void process_timed(data::DataEngine& engine, const TradeTickBatch& batch, data::ProcessResult& result);
+void process_timed(data::DataEngine& engine, const TradeTickBatch& batch, data::ProcessResult& result,
+                   std::size_t bars_max = data::kAllBars);
 
 // A ProcessRequest's ticks; returns a ProcessOutcome.
 nb::object process_request(data::DataEngine& engine, nb::object request);

@@ -29,6 +29,9 @@ auto without_gil(Call call) {
   return call();
 }
 
+// A bar takes some 150 bytes of an answer, which is kept for a repeat; the last tick can close as many bars again.
+constexpr std::size_t kBarsPerAnswerMax = 50'000;
+
 // A request, and whether it is the one of a single tick.
 struct TicksRequest : wire::ProcessRequest {
   bool is_single = false;
@@ -76,6 +79,7 @@ std::string answer_of(const TicksOutcome& outcome, std::uint64_t epoch) {
   wire::ProcessResponse response{.producer_sequence = request.producer_sequence,
                                  .epoch = epoch,
                                  .processed_count = result.accepted,
+                                 .left_count = static_cast<std::uint32_t>(request.ticks.size() - result.taken),
                                  .duplicate_indexes = result.duplicates};
   const auto is_wanted = [&](const Bar& bar) {
     const auto& types = request.bar_types;
@@ -99,6 +103,7 @@ nb::object accepted_of(const TicksOutcome& outcome) {
   std::vector<bool> keep(ticks.size(), true);
   for (const data::Rejection& rejection : result.rejected) keep[rejection.row] = false;
   for (const std::uint32_t row : result.duplicates) keep[row] = false;
+  std::fill(keep.begin() + static_cast<std::ptrdiff_t>(result.taken), keep.end(), false);
   return nb::cast(ticks.filtered(keep));
 }
 
@@ -150,6 +155,8 @@ void bind_outcome(nb::module_ m) {
                    "The engine's count of accepted ticks, after this call.")
       .def_prop_ro("bar_sequence", [](const TicksOutcome& self) { return self.result.bar_sequence; },
                    "The engine's count of bars emitted, after this call.")
+      .def_prop_ro("left_count", [](const TicksOutcome& self) { return self.asked().ticks.size() - self.result.taken; },
+                   "How many at the end were not taken.")
       .def("to_wire", [](const TicksOutcome& self, std::uint64_t epoch) { return to_bytes(without_gil([&] { return answer_of(self, epoch); })); },
            "epoch"_a, "The answer's bytes, with the bars of the types that were asked for.");
 }
@@ -166,6 +173,7 @@ void bind_response(nb::module_ m) {
       .def_ro("processed_count", &wire::ProcessResponse::processed_count, "How many were accepted.")
       .def_prop_ro("duplicate_count", [](const wire::ProcessResponse& self) { return self.duplicate_indexes.size(); },
                    "How many had been seen before.")
+      .def_ro("left_count", &wire::ProcessResponse::left_count, "How many ticks at the end of the batch were not taken: they are to be sent again.")
       .def_ro("tick_indexes", &wire::ProcessResponse::tick_indexes,
               "Per bar the index of the tick that closed or corrected it, if the request asked for it.");
 }
@@ -206,7 +214,7 @@ void bind_data_wire(nb::module_ m) {
 nb::object process_request(data::DataEngine& engine, nb::object request) {
   const TicksRequest& asked = nb::cast<const TicksRequest&>(request);
   TicksOutcome outcome{request, {}};
-  process_timed(engine, asked.ticks, outcome.result);
+  process_timed(engine, asked.ticks, outcome.result, kBarsPerAnswerMax);
   return nb::cast(std::move(outcome));
 }
 

@@ -66,7 +66,8 @@ def _options(settings: ServiceSettings) -> list[tuple[str, int]]:
         # Two servers on one port would split the state silently.
         ("grpc.so_reuseport", 0),
         ("grpc.max_receive_message_length", settings.max_message_bytes),
-        ("grpc.max_send_message_length", settings.max_message_bytes),
+        # What an engine has done must be answered. Answers are bounded by what makes them, in items and pages.
+        ("grpc.max_send_message_length", -1),
         ("grpc.max_metadata_size", 16 * 1024),
         # A peer that vanished is noticed; clients may ask as often as every five seconds.
         ("grpc.keepalive_time_ms", 30_000),

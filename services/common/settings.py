@@ -64,7 +64,7 @@ class ServiceSettings(BaseSettings):
     log_format: Literal["json", "text"] = "json"
     """One JSON object a line, or lines for people; on standard error either way."""
     max_message_bytes: int = Field(64 * 2**20, ge=2**20, le=2**30)
-    """Size of the largest message that is taken or sent, in bytes."""
+    """Size of the largest message that is taken, in bytes."""
     drain_seconds: float = Field(5.0, ge=0, le=3600)
     """How long a stop waits for calls under way, in seconds."""
     heartbeat_seconds: float = Field(2.0, ge=0.05, le=4.5)

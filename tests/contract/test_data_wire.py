@@ -175,6 +175,18 @@ def test_an_answer_says_what_became_of_each_tick() -> None:
     assert (answer.processed_count, answer.duplicate_count) == (3, 1)
 
 
+def test_ticks_are_left_when_those_before_fill_the_answer() -> None:
+    ticks = TradeTickBatch.from_columns(
+        instrument_id="A", prices=[1] * 13, quantities=[10_000] * 13, ts_event=range(13)
+    )
+    outcome = DataEngine(DataEngineConfig(bar_types=["1volume"])).process_request(ProcessRequest(ticks))
+    assert (outcome.processed_count, outcome.left_count) == (5, 8)
+    assert [tick.ts_event for tick in ticks_of(outcome.accepted)] == list(range(5))
+    answer = outcome.to_wire(epoch=9)
+    assert len(answer) < 64 * 2**20
+    assert ProcessTradeTicksResponse.FromString(answer).left_count == ProcessResponse.from_wire(answer).left_count == 8
+
+
 def test_a_batch_that_was_accepted_whole_is_passed_on_as_it_is() -> None:
     ticks = TradeTickBatch.from_columns(instrument_id="A", prices=[1], quantities=[1], ts_event=[1])
     asked = ProcessRequest(ticks)

@@ -79,3 +79,19 @@ def test_fills_and_indices_of_a_large_batch_are_those_of_one_call(api: Api, form
     assert len(engine.get_fills("s")) == 2 * 97
     statistics = engine.statistics()
     assert statistics.ticks_processed == COUNT - len(REJECTED) - len(DUPLICATES)
+
+
+def test_a_batch_that_closes_more_bars_than_an_answer_has_is_answered_whole(api: Api) -> None:
+    engine = api.make_data_engine(bar_types=["0.01volume", "1tick"], max_bars_per_instrument=10)
+    count = 40
+    prices = [0.0 if number % 7 == 3 else 10.0 for number in range(count)]
+    result = engine.process_trade_ticks(
+        instrument_id="X", prices=prices, quantities=[99.99] * count, ts_event=range(count)
+    )
+    refused = [number for number in range(count) if number % 7 == 3]
+    assert result.rejected == [(number, "PRICE_NOT_POSITIVE") for number in refused]
+    taken = count - len(refused)
+    assert [bar.sequence for bar in result if str(bar.bar_type) == "1tick"] == list(range(1, taken + 1))
+    assert [bar.sequence for bar in result if str(bar.bar_type) != "1tick"] == list(range(1, 9999 * taken + 1))
+    statistics = engine.statistics()
+    assert (statistics.ticks_processed, statistics.ticks_rejected) == (taken, len(refused))

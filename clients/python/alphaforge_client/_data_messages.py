@@ -49,12 +49,14 @@ class NamedBarTypes:
         self.in_advance_time = ticks_pb2.AdvanceTimeRequest(bar_types=named).SerializeToString()
 
 
-def collect(result: BarList, answer: bytes, start: int) -> None:
-    """Adds the answer to the piece that began at `start`."""
-    bars = ProcessResponse.from_wire(answer).bars
+def collect(result: BarList, answer: bytes, start: int, count: int) -> int:
+    """Adds the answer to the `count` ticks that began at `start`; returns where to go on."""
+    response = ProcessResponse.from_wire(answer)
+    bars = response.bars
     result.extend(bars)
     result.rejected.extend((start + index, reason) for index, reason in bars.rejected)
     result.duplicates.extend(start + index for index in bars.duplicates)
+    return start + count - response.left_count
 
 
 def bars(answer: bytes) -> list[Bar]:
@@ -63,9 +65,9 @@ def bars(answer: bytes) -> list[Bar]:
 
 
 def bars_by_tick(answer: bytes, count: int) -> list[list[Bar]]:
-    """For each of `count` ticks the bars that it closed or corrected."""
+    """For each of `count` ticks the bars that it closed or corrected, as far as the service took them."""
     response = ProcessResponse.from_wire(answer)
-    found: list[list[Bar]] = [[] for _ in range(count)]
+    found: list[list[Bar]] = [[] for _ in range(count - response.left_count)]
     for place, bar in zip(response.tick_indexes, response.bars, strict=True):
         found[place].append(bar)
     return found

@@ -13,14 +13,15 @@ __all__ = ["CHANNEL_OPTIONS", "Endpoint"]
 
 _DEFAULT_TARGETS = {"cache": "localhost:50051", "data": "localhost:50052", "execution": "localhost:50053"}
 
-_MESSAGE_BYTES_MAX = 64 * 1024 * 1024
+_REQUEST_BYTES_MAX = 64 * 1024 * 1024
 
 CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
     # The client repeats calls itself, by rules that grpc does not know (see _attempts).
     ("grpc.enable_retries", 0),
     # The limit that the services set for what they receive; a larger request is refused here and not sent in vain.
-    ("grpc.max_send_message_length", _MESSAGE_BYTES_MAX),
-    ("grpc.max_receive_message_length", _MESSAGE_BYTES_MAX),
+    ("grpc.max_send_message_length", _REQUEST_BYTES_MAX),
+    # An answer to what has been done must not be lost for its size; the services see to it that answers stay small.
+    ("grpc.max_receive_message_length", -1),
     # A restarted service is found within about a second. The second option is, in spite of its name, how long one
     # attempt to connect may take: too short, and a busy machine looks like a dead service.
     ("grpc.initial_reconnect_backoff_ms", 100),

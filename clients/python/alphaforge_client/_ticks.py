@@ -19,6 +19,7 @@ __all__ = [
     "checked_nanos",
     "checked_tick",
     "many_ticks",
+    "piece_of",
     "pieces",
     "producer_field",
     "producer_state",
@@ -58,10 +59,16 @@ def batch_of(ticks: Iterable[TradeTick] | TradeTickBatch | None, columns: TickCo
     return ticks if isinstance(ticks, TradeTickBatch) else TradeTickBatch.from_ticks(ticks)
 
 
+def piece_of(batch: TradeTickBatch, start: int) -> tuple[bytes, int]:
+    """The request for the ticks from `start` on, as many as travel together, and how many those are."""
+    piece = batch[start : start + PIECE_TICKS_MAX]
+    return ProcessRequest(piece).to_wire(), len(piece)
+
+
 def pieces(batch: TradeTickBatch) -> Iterator[tuple[int, bytes]]:
     """The batch as requests, each with the index of its first tick."""
     for start in range(0, len(batch), PIECE_TICKS_MAX):
-        yield start, ProcessRequest(batch[start : start + PIECE_TICKS_MAX]).to_wire()
+        yield start, piece_of(batch, start)[0]
 
 
 def checked_tick(tick: TradeTick) -> None:

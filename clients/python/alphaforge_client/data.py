@@ -28,7 +28,7 @@ from alphaforge_client._ticks import (
     batch_of,
     checked_tick,
     many_ticks,
-    pieces,
+    piece_of,
     single_tick,
 )
 from alphaforge_client.errors import AlphaForgeError
@@ -142,9 +142,11 @@ class DataEngine(RemoteEngine):
         When a piece fails, those before it have been applied.
         """
         result = BarList()
-        for start, piece in pieces(batch):
-            request = piece + self._named.in_ticks
-            messages.collect(result, self._producer.send("ProcessTradeTicks", request, timeout), start)
+        start = 0
+        while start < len(batch):
+            piece, count = piece_of(batch, start)
+            answer = self._producer.send("ProcessTradeTicks", piece + self._named.in_ticks, timeout)
+            start = messages.collect(result, answer, start, count)
         return result
 
     def process_trade_ticks(
@@ -308,6 +310,9 @@ class DataEngine(RemoteEngine):
         return messages.bars(self._producer.send("ProcessTradeTick", request, timeout))
 
     def _process_together(self, ticks: Sequence[TradeTick], timeout: float) -> Sequence[list[Bar]]:
-        request = many_ticks(ticks, with_tick_indexes=True) + self._named.in_ticks
-        answer = self._producer.send("ProcessTradeTicks", request, timeout)
-        return messages.bars_by_tick(answer, len(ticks))
+        found: list[list[Bar]] = []
+        while rest := ticks[len(found) :]:
+            request = many_ticks(rest, with_tick_indexes=True) + self._named.in_ticks
+            answer = self._producer.send("ProcessTradeTicks", request, timeout)
+            found += messages.bars_by_tick(answer, len(rest))
+        return found

@@ -344,6 +344,10 @@ class ProcessOutcome:
     def bar_sequence(self) -> int:
         """The engine's count of bars emitted, after this call."""
 
+    @property
+    def left_count(self) -> int:
+        """How many at the end were not taken."""
+
     def to_wire(self, epoch: int) -> bytes:
         """The answer's bytes, with the bars of the types that were asked for."""
 
@@ -427,6 +431,12 @@ class ProcessResponse:
     @property
     def duplicate_count(self) -> int:
         """How many had been seen before."""
+
+    @property
+    def left_count(self) -> int:
+        """
+        How many ticks at the end of the batch were not taken: they are to be sent again.
+        """
 
     @property
     def tick_indexes(self) -> list[int]:

@@ -152,12 +152,13 @@ void DataEngine::process_locked(const TradeTick& tick, std::int64_t now_ns, Proc
   finish(1, now_ns, result);
 }
 
-void DataEngine::process(const TradeTickBatch& batch, std::int64_t now_ns, ProcessResult& result) {
+void DataEngine::process(const TradeTickBatch& batch, std::int64_t now_ns, ProcessResult& result, std::size_t bars_max) {
   const std::scoped_lock lock(mutex_);
   const TradeTickBatch::Columns columns = batch.columns();
   // Each name of the batch's dictionary is looked up once.
   std::vector<Instrument*> instruments(batch.instrument_ids.size(), nullptr);
-  for (std::size_t row = 0; row < columns.size; ++row) {
+  std::size_t row = 0;
+  for (; row < columns.size && result.bars.size() < bars_max; ++row) {
     if (instruments.size() > 1) prefetch(columns, row, instruments);
     const std::size_t at = columns.instrument_of(row);
     Print print{.price = columns.prices[row], .side = columns.side_of(row), .ts_event = columns.ts_event[row], .ts_init = columns.ts_init[row]};
@@ -165,7 +166,7 @@ void DataEngine::process(const TradeTickBatch& batch, std::int64_t now_ns, Proce
     const bool value_fits = quantity == TradeTickBatch::kWide ? print.set_quantity(batch.quantity_of(row)) : print.set_quantity(quantity);
     process_row(instruments[at], batch.instrument_ids[at], print, value_fits, batch.trade_id_of(row), row, result);
   }
-  finish(columns.size, now_ns, result);
+  finish(row, now_ns, result);
 }
 
 // The state of many instruments does not fit the caches near the processor: it is asked for some rows ahead, first the
@@ -204,6 +205,7 @@ void DataEngine::forget_excess_duplicates() {
 }
 
 void DataEngine::finish(std::uint64_t ticks, std::int64_t now_ns, ProcessResult& result) {
+  result.taken = ticks;
   if (ticks != 0) is_running_ = true;
   if (config_.enable_statistics) meter_.received(ticks, now_ns);
   ticks_processed_ += result.accepted;

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -28,11 +30,14 @@ struct ProcessResult {
   std::vector<std::uint32_t> bar_rows;  // per bar the row of the tick that did it
   std::vector<Rejection> rejected;
   std::vector<std::uint32_t> duplicates;
+  std::uint64_t taken = 0;  // ticks from the first on that the call has dealt with; those after them have changed nothing
   std::uint64_t accepted = 0;
   // The engine's counters after the call: ticks accepted and bars emitted since it was last empty.
   std::uint64_t tick_sequence = 0;
   std::uint64_t bar_sequence = 0;
 };
+
+inline constexpr std::size_t kAllBars = std::numeric_limits<std::size_t>::max();
 
 // Trade ticks to bars. Safe to call from many threads; every call is one step under the engine's lock.
 //
@@ -63,7 +68,8 @@ class DataEngine {
   void process(const TradeTick& tick, std::int64_t now_ns, ProcessResult& result);
   // The same, unless another thread is inside: false, and nothing was done.
   bool try_process(const TradeTick& tick, std::int64_t now_ns, ProcessResult& result);
-  void process(const TradeTickBatch& batch, std::int64_t now_ns, ProcessResult& result);
+  // Ends before a tick when so many bars have closed. A batch that is cut like that does what its first ticks alone do.
+  void process(const TradeTickBatch& batch, std::int64_t now_ns, ProcessResult& result, std::size_t bars_max = kAllBars);
   void took(std::uint64_t ticks, std::int64_t elapsed_ns) { meter_.took(ticks, elapsed_ns); }
 
   // Market time of every instrument is at least `now`; returns the bars that this closed.

@@ -130,6 +130,9 @@ ProcessResponse decode_process_response(std::string_view message) {
       case 9:
         reader.append_varint(response.duplicate_indexes);
         break;
+      case 10:
+        response.left_count = static_cast<std::uint32_t>(reader.uint());
+        break;
       default:
         reader.skip();
     }
@@ -155,6 +158,7 @@ std::string encode_process_response(const ProcessResponse& response) {
   if (!response.duplicate_indexes.empty()) writer.uint(7, response.duplicate_indexes.size());
   writer.packed_varint<std::uint32_t>(8, response.tick_indexes);
   writer.packed_varint<std::uint32_t>(9, response.duplicate_indexes);
+  if (response.left_count != 0) writer.uint(10, response.left_count);
   return out;
 }
 

@@ -37,6 +37,7 @@ struct ProcessResponse {
   std::uint64_t epoch = 0;
   bool is_repeat = false;
   std::uint64_t processed_count = 0;
+  std::uint32_t left_count = 0;  // ticks at the end of the batch that were not taken
   std::vector<std::uint32_t> tick_indexes;  // per bar the tick that closed or corrected it, if asked for
   std::vector<std::uint32_t> duplicate_indexes;
 };

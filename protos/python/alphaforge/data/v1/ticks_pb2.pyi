@@ -194,6 +194,7 @@ class ProcessTradeTicksResponse(_message.Message):
     DUPLICATE_COUNT_FIELD_NUMBER: _builtins.int
     TICK_INDEXES_FIELD_NUMBER: _builtins.int
     DUPLICATE_INDEXES_FIELD_NUMBER: _builtins.int
+    LEFT_COUNT_FIELD_NUMBER: _builtins.int
     producer_sequence: _builtins.int
     """The request's producer_sequence."""
     epoch: _builtins.int
@@ -204,6 +205,10 @@ class ProcessTradeTicksResponse(_message.Message):
     """Ticks accepted."""
     duplicate_count: _builtins.int
     """Ticks dropped as duplicates."""
+    left_count: _builtins.int
+    """Trades at the end of the batch that were not taken, because those before closed 50,000 bars, as many as an answer
+    has: nothing is known of them; they are to be sent again, as a call of their own. Nearly always 0.
+    """
     @_builtins.property
     def bars(self) -> _containers.RepeatedCompositeFieldContainer[_market_pb2.Bar]:
         """The bars they closed or revised, in the order they closed."""
@@ -234,10 +239,11 @@ class ProcessTradeTicksResponse(_message.Message):
         duplicate_count: _builtins.int = ...,
         tick_indexes: _abc.Iterable[_builtins.int] | None = ...,
         duplicate_indexes: _abc.Iterable[_builtins.int] | None = ...,
+        left_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bars", b"bars", "duplicate_count", b"duplicate_count", "duplicate_indexes", b"duplicate_indexes", "epoch", b"epoch", "is_repeat", b"is_repeat", "processed_count", b"processed_count", "producer_sequence", b"producer_sequence", "rejected", b"rejected", "tick_indexes", b"tick_indexes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bars", b"bars", "duplicate_count", b"duplicate_count", "duplicate_indexes", b"duplicate_indexes", "epoch", b"epoch", "is_repeat", b"is_repeat", "left_count", b"left_count", "processed_count", b"processed_count", "producer_sequence", b"producer_sequence", "rejected", b"rejected", "tick_indexes", b"tick_indexes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
