@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BUF_VERSION := 1.75.0
+PYRIGHT_VERSION := 1.1.414
 UV_VERSION := 0.13.9
 
 export UV_PYTHON_DOWNLOADS := never
@@ -13,6 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 UV := uv --quiet
 BUF := .tools/node_modules/.bin/buf
+PYRIGHT := .tools/node_modules/.bin/pyright
 INSTALL := $(UV) pip install --no-build-isolation --no-deps
 
 # SANITIZE=address,undefined or thread; the extension of such a build needs a virtual environment of its own.
@@ -59,10 +61,11 @@ run: build
 test: build
 	python -m pytest
 
-check: build $(BUF)
+check: build $(BUF) $(PYRIGHT)
 	ruff check .
 	ruff format --check .
 	mypy
+	$(PYRIGHT)
 	$(BUF) lint protos
 	$(BUF) breaking protos --against protos/released.binpb
 	python tools/gen.py --check
@@ -87,9 +90,10 @@ lock: | $(VENV)/.uv
 		--no-emit-package alphaforge-protos --no-emit-package alphaforge-services \
 		--group dev pyproject.toml --output-file requirements.txt
 
-$(BUF): Makefile
-	npm install --silent --no-fund --no-audit --no-package-lock --prefix .tools @bufbuild/buf@$(BUF_VERSION)
-	touch $@
+$(BUF) $(PYRIGHT) &: Makefile
+	npm install --silent --no-fund --no-audit --no-package-lock --prefix .tools \
+		@bufbuild/buf@$(BUF_VERSION) pyright@$(PYRIGHT_VERSION)
+	touch $(BUF) $(PYRIGHT)
 
 # The extension under sanitizers. Their runtime must be the first library in the process; libstdc++ lets it see exceptions.
 # -s: a report on an aborted process is lost where pytest captures the output.

@@ -1,4 +1,4 @@
-"""mypy accepts what users may write and finds what they may not."""
+"""The type checkers accept what users may write and find what they may not."""
 
 from __future__ import annotations
 
@@ -6,11 +6,22 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[3]
 PROGRAM = Path(__file__).with_name("typed_program.py")
+PYRIGHT = ROOT / ".tools/node_modules/.bin/pyright"
+
+CHECKERS = {
+    "mypy": [sys.executable, "-m", "mypy", "--strict", "--no-incremental", str(PROGRAM)],
+    # With the settings in pyproject.toml, and the examples.
+    "pyright": [str(PYRIGHT), "--pythonpath", sys.executable],
+}
 
 
-def test_users_programs_are_checked_strictly() -> None:
-    command = [sys.executable, "-m", "mypy", "--strict", "--no-incremental", str(PROGRAM)]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+@pytest.mark.parametrize("checker", CHECKERS)
+def test_users_programs_are_checked_strictly(checker: str) -> None:
+    if checker == "pyright" and not PYRIGHT.exists():
+        pytest.skip("pyright is installed by make check")
+    run = subprocess.run(CHECKERS[checker], cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr

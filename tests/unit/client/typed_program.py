@@ -1,13 +1,15 @@
-"""A user's program as mypy sees it: what is wrong in it is marked, and a mark that marks nothing is an error too."""
+"""A user's program as type checkers see it: what is wrong is marked, and a mark that marks nothing is an error too."""
 
 from __future__ import annotations
 
 from typing import assert_type
 
 from alphaforge_client.aio.data import DataEngine as AsyncDataEngine
+from alphaforge_client.aio.execution import ExecutionEngine as AsyncExecutionEngine
 from alphaforge_pyo3.cache import GenericCache, GenericCacheStatistics, NearCache
-from alphaforge_pyo3.data import BarList, DataEngine, DataEngineConfig, Gap
-from alphaforge_pyo3.execution import ExecutionEngine, Order, OrderSide, TimeInForce
+from alphaforge_pyo3.data import BarList, DataEngine, DataEngineConfig, EngineSummary, Gap, Subscription
+from alphaforge_pyo3.errors import AlphaForgeError, BatchError, Unavailable
+from alphaforge_pyo3.execution import ExecutionEngine, Fill, Order, OrderEvent, OrderSide, Position, TimeInForce
 from alphaforge_pyo3.model import Bar, Price, Quantity, TradeTick
 
 
@@ -36,6 +38,27 @@ def bars(engine: DataEngine, tick: TradeTick) -> None:
                 assert_type(bar.volume, Quantity)
 
 
+def on_bar(bar: Bar | Gap) -> None:
+    print(bar.epoch if isinstance(bar, Gap) else bar.vwap)
+
+
+def on_price(price: Price) -> None:
+    print(price)
+
+
+def callbacks(engine: DataEngine) -> None:
+    subscription = engine.subscribe_bars(instruments=["BTC"], from_sequence=5).listen(on_bar)
+    assert_type(subscription, Subscription[Bar])
+    assert_type(subscription.wait(1.0), bool)
+    engine.subscribe_trades(["BTC"]).listen(print)
+    engine.subscribe_bars().listen(on_price)  # type: ignore[arg-type]
+    engine.subscribe_bars(5)  # type: ignore[arg-type]
+
+
+def listed(engine: DataEngine) -> None:
+    assert_type(engine.list_engines(), list[EngineSummary])
+
+
 def orders(engine: ExecutionEngine) -> None:
     order = Order.limit("BTC", OrderSide.Buy, 1, 100.5, TimeInForce.Day, "s")
     assert_type(engine.submit_order(order), str)
@@ -43,6 +66,21 @@ def orders(engine: ExecutionEngine) -> None:
     assert_type(engine.get_order("id"), Order | None)
     print(engine.get_order("id").status)  # type: ignore[union-attr]
     Order.market("BTC", "Buy", 1, "s")  # type: ignore[arg-type]
+    assert_type(engine.get_fills("s"), list[Fill])
+    assert_type(engine.get_positions("s"), list[Position])
+
+
+def failures(engine: ExecutionEngine, order: Order) -> None:
+    try:
+        engine.submit_orders([order])
+    except BatchError as error:
+        print(error.results[0])
+    except Unavailable as error:
+        assert_type(error.reason, str)
+    except ConnectionError as error:
+        print(error.reason)  # type: ignore[attr-defined]
+    except AlphaForgeError as error:
+        print(error.reason.lower())
 
 
 async def awaited(engine: AsyncDataEngine, tick: TradeTick) -> None:
@@ -50,3 +88,13 @@ async def awaited(engine: AsyncDataEngine, tick: TradeTick) -> None:
     print(engine.process_trade_tick(tick).append)  # type: ignore[attr-defined]
     async for bar in engine.subscribe_bars():
         assert_type(bar, Bar | Gap)
+
+
+async def called_back(engine: AsyncExecutionEngine) -> None:
+    async def on_event(event: OrderEvent | Gap) -> None:
+        print(event.sequence if isinstance(event, OrderEvent) else event.reason)
+
+    async with engine.subscribe_order_events("s") as events:
+        await events.listen(on_event)
+        assert_type(await events.wait(), bool)
+    print(engine.subscribe_order_events("s").wait().real)  # type: ignore[attr-defined]
