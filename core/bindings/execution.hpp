@@ -1,7 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,11 +25,34 @@ struct GivenExecutionConfig {
   nb::dict given;
 };
 
+// The wall clock, nanoseconds since the Unix epoch.
+inline std::int64_t wall_now() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(now).count();
+}
+
 // An engine and the settings it was made with.
 struct BoundExecutionEngine {
   explicit BoundExecutionEngine(const GivenExecutionConfig& given) : config(given), engine(given.config) {}
   GivenExecutionConfig config;
   execution::ExecutionEngine engine;
+  // When the calls that follow were received; none: when they are made.
+  std::optional<std::int64_t> received_at;
+  // Orders submitted at `received_at` that are not yet acknowledged.
+  std::int64_t unacknowledged = 0;
+
+  std::int64_t now() const { return received_at.value_or(wall_now()); }
+  // `orders` were submitted by a call that was received then.
+  void submitted(std::int64_t orders, std::int64_t received) {
+    if (received_at)
+      unacknowledged += orders;
+    else
+      took(orders, received);
+  }
+  // Each order of a call waited for all of it.
+  void took(std::int64_t orders, std::int64_t received) {
+    engine.took(orders, std::max<std::int64_t>(wall_now() - received, 0) * orders);
+  }
 };
 
 // Short work: it costs less than giving up the GIL does; but nobody waits for the engine with the GIL in hand. `work` touches
@@ -75,12 +100,6 @@ void bind_wire(nb::class_<T>& type, const char* name, std::string (*encode)(cons
       .def("__setstate__",
            [decode](T& self, const nb::bytes& message) { new (&self) T(decode({message.c_str(), message.size()})); },
            nb::sig("def __setstate__(self, message: bytes, /) -> None"));
-}
-
-// The wall clock, nanoseconds since the Unix epoch.
-inline std::int64_t wall_now() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(now).count();
 }
 
 }  // namespace alphaforge::bindings

@@ -3,6 +3,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <memory>
+#include <utility>
 
 #include "base/error.hpp"
 #include "execution.hpp"
@@ -29,9 +30,9 @@ std::optional<std::string> optional_text(nb::handle value, const char* what) {
 }
 
 nb::str submit_order(BoundExecutionEngine& self, const Order& order) {
-  const std::int64_t received = wall_now();
+  const std::int64_t received = self.now();
   promptly(self.engine, [&](Venue& venue) { return venue.submit(order, received); });
-  self.engine.took(1, std::max<std::int64_t>(wall_now() - received, 0));
+  self.submitted(1, received);
   return to_str(order.order_id);
 }
 
@@ -88,10 +89,9 @@ nb::list submit_orders(BoundExecutionEngine& self, nb::handle given) {
                                                            nb::type_name(item.type()).c_str());
     orders.push_back(order);
   }
-  const std::int64_t received = wall_now();
+  const std::int64_t received = self.now();
   const auto failures = at_length(self.engine, [&](Venue& venue) { return submit_all(venue, orders, received); });
-  self.engine.took(static_cast<std::int64_t>(orders.size()),
-                   std::max<std::int64_t>(wall_now() - received, 0) * static_cast<std::int64_t>(orders.size()));
+  self.submitted(static_cast<std::int64_t>(orders.size()), received);
   if (!failures.empty()) raise_batch_error(orders, failures);
   nb::list ids;
   for (const Order* order : orders) ids.append(to_str(order->order_id));
@@ -103,12 +103,12 @@ Print print_of(const TradeTick& tick) {
 }
 
 void process_trade_tick(BoundExecutionEngine& self, const TradeTick& tick) {
-  const std::int64_t now = wall_now();
+  const std::int64_t now = self.now();
   promptly(self.engine, [&](Venue& venue) { return venue.process(print_of(tick), now); });
 }
 
 TickResult process_batch(BoundExecutionEngine& self, const TradeTickBatch& batch) {
-  const std::int64_t now = wall_now();
+  const std::int64_t now = self.now();
   const auto found = at_length(self.engine, [&](Venue& venue) { return venue.process(batch, now); });
   TickResult result;
   for (const auto& [row, reason] : found.rejected) result.rejected.append(nb::make_tuple(row, to_str(name_of(reason))));
@@ -124,19 +124,19 @@ TickResult process_trade_ticks(BoundExecutionEngine& self, nb::handle ticks, con
 
 bool cancel_order(BoundExecutionEngine& self, nb::handle order_id) {
   const std::string_view id = to_text(order_id, "order_id");
-  const std::int64_t now = wall_now();
+  const std::int64_t now = self.now();
   return promptly(self.engine, [&](Venue& venue) { return venue.cancel(id, now); });
 }
 
 std::int64_t cancel_all_orders(BoundExecutionEngine& self, nb::handle strategy_id) {
   const auto strategy = optional_text(strategy_id, "strategy_id");
-  const std::int64_t now = wall_now();
+  const std::int64_t now = self.now();
   return at_length(self.engine, [&](Venue& venue) { return venue.cancel_all(strategy, CancelReason::kRequested, now); });
 }
 
 std::int64_t lapse_session(BoundExecutionEngine& self, nb::handle strategy_id) {
   const std::string strategy(to_text(strategy_id, "strategy_id"));
-  const std::int64_t now = wall_now();
+  const std::int64_t now = self.now();
   return at_length(self.engine, [&](Venue& venue) { return venue.cancel_all(strategy, CancelReason::kSessionLapsed, now); });
 }
 
@@ -151,7 +151,7 @@ bool modify_order(BoundExecutionEngine& self, nb::handle order_id, nb::handle qu
   if (!quantity.is_none()) change.quantity = to_quantity(quantity);
   if (!price.is_none()) change.price = to_price(price);
   if (!stop_price.is_none()) change.stop_price = to_price(stop_price, "stop_price");
-  const std::int64_t now = wall_now();
+  const std::int64_t now = self.now();
   return promptly(self.engine, [&](Venue& venue) { return venue.modify(id, change, now); });
 }
 
@@ -254,7 +254,8 @@ void bind_market(nb::class_<BoundExecutionEngine>& type) {
       .def("advance_time",
            [](BoundExecutionEngine& self, nb::handle now_ns) {
              const std::int64_t market_time = to_nanos(now_ns, "now_ns");
-             at_length(self.engine, [&](Venue& venue) { venue.advance_time(market_time, wall_now()); });
+             const std::int64_t now = self.now();
+             at_length(self.engine, [&](Venue& venue) { venue.advance_time(market_time, now); });
            },
            "now_ns"_a, nb::sig("def advance_time(self, now_ns: int) -> None"),
            "Moves market time of all symbols forward, never back: DAY orders whose midnight it reaches are cancelled.\n\n"
@@ -272,6 +273,19 @@ void bind_market(nb::class_<BoundExecutionEngine>& type) {
       .def("reconfigure", &reconfigure, "config"_a,
            nb::sig("def reconfigure(self, config: ExecutionEngineConfig) -> None"),
            "Other settings from now on; orders that are there stay as they are, also beyond a limit.")
+      .def_prop_rw("received_at", [](const BoundExecutionEngine& self) { return self.received_at; },
+                   [](BoundExecutionEngine& self, std::optional<std::int64_t> received_at) {
+                     self.received_at = received_at;
+                     self.unacknowledged = 0;
+                   },
+                   nb::arg().none(),
+                   "When the calls that follow were received, nanoseconds since the Unix epoch; None: when they are made.\n\n"
+                   "For a service, which writes calls to its journal before it makes them, and makes them again after a restart.")
+      .def("acknowledge",
+           [](BoundExecutionEngine& self) {
+             if (self.received_at && self.unacknowledged > 0) self.took(std::exchange(self.unacknowledged, 0), *self.received_at);
+           },
+           "The orders submitted at `received_at` are acknowledged now.")
       .def_prop_ro("is_halted", [](BoundExecutionEngine& self) {
         return promptly(self.engine, [](const Venue& venue) { return venue.is_halted(); });
       }, "True when new orders are rejected.");

@@ -19,9 +19,9 @@ nb::bytes to_bytes(std::string_view data) { return nb::bytes(data.data(), data.s
 
 nb::bytes submit_order_wire(BoundExecutionEngine& self, const nb::bytes& request) {
   const Order order = wire::decode_submit_order(view(request));
-  const std::int64_t now = wall_now();
+  const std::int64_t now = self.now();
   const Submission placed = promptly(self.engine, [&](Venue& venue) { return venue.submit(order, now); });
-  self.engine.took(1, std::max<std::int64_t>(wall_now() - now, 0));
+  self.submitted(1, now);
   return to_bytes(
       wire::encode_submit_answer({order.order_id, placed.status, placed.reject_reason, placed.is_repeat, std::nullopt, {}}));
 }
@@ -43,7 +43,7 @@ void submit_one(Venue& venue, const wire::ReceivedOrder& received, std::int64_t 
 }
 
 nb::bytes submit_orders_wire(BoundExecutionEngine& self, const nb::bytes& request) {
-  const std::int64_t now = wall_now();
+  const std::int64_t now = self.now();
   std::string response;
   {
     const nb::gil_scoped_release release;
@@ -54,9 +54,7 @@ nb::bytes submit_orders_wire(BoundExecutionEngine& self, const nb::bytes& reques
     self.engine.alone([&](Venue& venue) {
       for (const auto& order : orders) submit_one(venue, order, now, response);
     });
-    // Each order of a call waited for all of it.
-    const auto count = static_cast<std::int64_t>(orders.size());
-    self.engine.took(count, std::max<std::int64_t>(wall_now() - now, 0) * count);
+    self.submitted(static_cast<std::int64_t>(orders.size()), now);
   }
   return to_bytes(response);
 }

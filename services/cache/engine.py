@@ -58,9 +58,9 @@ from alphaforge_core.cache_wire import CacheEngine, GetManyRequest, GetRequest, 
 from alphaforge_core.errors import AlphaForgeError, InvalidArgument
 
 from services.cache.leases import Leases
+from services.common.engine import NamedEngine
 from services.common.messages import fill
 from services.common.pages import limit_of
-from services.common.registry import NamedEngine
 from services.common.streams import Delivery, Feed, Filter, Subscribers
 
 __all__ = ["Change", "NamedCache"]
@@ -112,7 +112,7 @@ class NamedCache(NamedEngine):
         )
         self._changes_wanted_until = 0.0
 
-    def reconfigure(self, given: Mapping[str, Any]) -> bool:
+    async def reconfigure(self, given: Mapping[str, Any]) -> bool:
         """Applies new bounds at once; entries beyond them are evicted."""
         settings = {**self.settings, **given}
         self.engine.resize(settings["max_size"], settings["max_bytes"] or 0)

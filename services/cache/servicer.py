@@ -169,7 +169,9 @@ class CacheServicer:
 
     async def _open_cache(self, request: bytes) -> bytes:
         message = OpenCacheRequest.FromString(request)
-        cache, created = self._caches.open(message.cache, given(message.settings), reconfigure=message.reconfigure)
+        cache, created = await self._caches.open(
+            message.cache, given(message.settings), reconfigure=message.reconfigure
+        )
         settings = fill(CacheSettings(), cache.settings)
         return OpenCacheResponse(epoch=cache.epoch, settings=settings, created=created).SerializeToString()
 
@@ -185,20 +187,20 @@ class CacheServicer:
         return ListCachesResponse(caches=caches).SerializeToString()
 
     async def _reset_cache(self, request: bytes) -> bytes:
-        cache = self._caches.replace(self._caches.existing_of(ResetCacheRequest.FromString(request)))
+        cache = await self._caches.reset(ResetCacheRequest.FromString(request))
         return ResetCacheResponse(epoch=cache.epoch).SerializeToString()
 
     async def _drop_cache(self, request: bytes) -> bytes:
-        dropped = self._caches.drop(DropCacheRequest.FromString(request))
+        dropped = await self._caches.drop(DropCacheRequest.FromString(request))
         return DropCacheResponse(dropped=dropped).SerializeToString()
 
     async def _acquire_lease(self, request: bytes) -> bytes:
         message = AcquireLeaseRequest.FromString(request)
-        return await self._caches.of(message).acquire_lease(message)
+        return await (await self._caches.of(message)).acquire_lease(message)
 
     async def _subscribe_invalidations(self, request: bytes) -> AsyncGenerator[bytes]:
         message = SubscribeInvalidationsRequest.FromString(request)
-        cache = self._caches.of(message)
+        cache = await self._caches.of(message)
         cache.want_changes()
         from_sequence = message.from_sequence if message.HasField("from_sequence") else None
         async with aclosing(cache.changes.subscribe(from_sequence, change_filter(message))) as responses:

@@ -7,23 +7,15 @@ from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable, Iterable
 from hashlib import blake2b
 from time import monotonic
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Self
 
 from alphaforge_core.errors import InvalidArgument
 from cachetools import TTLCache
-from google.protobuf.descriptor import Descriptor
 
 __all__ = ["Answers", "SavedAnswer"]
 
 _SECONDS = 60.0
 _ANSWERS_MAX = 100_000
-
-
-class _Request(Protocol):
-    request_id: str
-
-    @property
-    def DESCRIPTOR(self) -> Descriptor: ...  # noqa: N802
 
 
 class _Answer(NamedTuple):
@@ -61,16 +53,16 @@ class Answers:
         self._clock = clock
         self._answers: TTLCache[tuple[str, str], _Answer] = TTLCache(_ANSWERS_MAX, _SECONDS, timer=clock)
 
-    async def once(self, message: _Request, request: bytes, call: Callable[[], Awaitable[bytes]]) -> bytes:
+    async def once(self, message: Any, request: bytes, call: Callable[[], Awaitable[bytes]]) -> bytes:
         """What `call` answers; for a repeated request, what it answered first. After an error the call is made again.
 
-        `message` is what `request` decodes to. Raises InvalidArgument REQUEST_ID_REUSED for another request with the
-        same id, NAME_INVALID for an id of more than 64 bytes.
+        `message` is what `request` decodes to, with a `request_id`. Raises InvalidArgument REQUEST_ID_REUSED for
+        another request with the same id, NAME_INVALID for an id of more than 64 bytes.
         """
         if not message.request_id:
             return await call()
         key = (message.DESCRIPTOR.full_name, _checked(message.request_id))
-        request_hash = blake2b(request, digest_size=16).digest()
+        request_hash = _hash(request)
         first = self._answers.get(key)
         if first is None or (first.answer.done() and first.answer.exception() is not None):
             first = self._answers[key] = _Answer(request_hash, asyncio.ensure_future(call()), self._clock())
@@ -80,6 +72,12 @@ class Answers:
             )
         # A caller that leaves does not take the answer from one who repeats the call.
         return await asyncio.shield(first.answer)
+
+    def answered(self, message: Any, request: bytes, answer: bytes) -> None:
+        """A call that was made without `once`, by a restart, is remembered as if it had been."""
+        if message.request_id:
+            saved = SavedAnswer(message.DESCRIPTOR.full_name, message.request_id, _hash(request), answer, 0.0)
+            self.restore((saved,))
 
     def saved(self) -> list[SavedAnswer]:
         """The answers that are there, for a restart that keeps the state they tell of."""
@@ -98,6 +96,10 @@ class Answers:
                 answer.set_result(each.answer)
                 key = (each.message, each.request_id)
                 self._answers[key] = _Answer(each.request_hash, answer, self._clock() - each.age_seconds)
+
+
+def _hash(request: bytes) -> bytes:
+    return blake2b(request, digest_size=16).digest()
 
 
 def _checked(request_id: str) -> str:

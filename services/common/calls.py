@@ -7,7 +7,8 @@ from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 from services.common.answers import Answers
-from services.common.registry import NamedEngine, Registry
+from services.common.engine import Input, NamedEngine
+from services.common.registry import Registry
 from services.common.rpc import UnaryHandler
 
 __all__ = ["Calls"]
@@ -38,7 +39,7 @@ class Calls(Generic[N]):
 
         async def handle(request: bytes) -> bytes:
             message = kind.FromString(request)
-            engine = self._engines.of(message)
+            engine = await self._engines.of(message)
             answer = call(engine, message)
             return answer if then is None else then(engine, answer)
 
@@ -51,18 +52,22 @@ class Calls(Generic[N]):
 
         async def handle(request: bytes) -> bytes:
             message = kind.FromString(request)
-            engine = self._engines.of(message)
+            engine = await self._engines.of(message)
             finish: Callable[[Any], bytes] = bytes if then is None else partial(then, engine)
             return await engine.apply(partial(call, engine), message, len(request), finish)
 
         return handle
 
-    def raw(self, head: type[M], call: Callable[[N, bytes], bytes], then: Callable[[N, bytes], bytes]) -> UnaryHandler:
-        """Calls whose request and response the core reads and writes; `head` has the request's fields 1 and 2 alone."""
+    def input(self, kind: Input[N, Any, Any], head: type[Any] | None = None) -> UnaryHandler:
+        """Calls that change the engine, and are journalled where it has a journal.
+
+        `head`, for requests that the core reads, is a message with their fields 1 and 2 alone.
+        """
 
         async def handle(request: bytes) -> bytes:
-            engine = self._engines.of(head.FromString(request))
-            return await engine.apply(partial(call, engine), request, len(request), partial(then, engine))
+            message = kind.read(request)
+            engine = await self._engines.of(message if head is None else head.FromString(request))
+            return await engine.take(kind, request, message)
 
         return handle
 

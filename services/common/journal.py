@@ -17,13 +17,17 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import struct
 import threading
 import zlib
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import accumulate
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, TypeVar
 
 from alphaforge_core.errors import EngineError, ResourceExhausted
@@ -36,13 +40,19 @@ WAITING_RECORDS_MAX = 100_000
 WAITING_BYTES_MAX = 256 << 20
 CHECKPOINT_PART_BYTES = 64 << 20
 
+# What a checkpoint made superfluous goes in slices of this size, between which commits get their turn.
+PRUNED_RECORDS_MAX = 2_000
+PRUNED_BYTES_MAX = 16 << 20
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS record (
-    stream TEXT NOT NULL, sequence INTEGER NOT NULL, kind INTEGER NOT NULL, crc INTEGER NOT NULL, payload BLOB NOT NULL,
+    stream TEXT NOT NULL, sequence INTEGER NOT NULL, kind INTEGER NOT NULL, time_ns INTEGER NOT NULL,
+    crc INTEGER NOT NULL, payload BLOB NOT NULL,
     PRIMARY KEY (stream, sequence)) STRICT;
 CREATE TABLE IF NOT EXISTS checkpoint (
     stream TEXT NOT NULL, part INTEGER NOT NULL, sequence INTEGER NOT NULL, crc INTEGER NOT NULL, payload BLOB NOT NULL,
     PRIMARY KEY (stream, part)) STRICT;
+CREATE TABLE IF NOT EXISTS boot (id TEXT NOT NULL) STRICT;
 """
 
 
@@ -55,10 +65,11 @@ class Durability(StrEnum):
 
 
 class Record(NamedTuple):
-    """One input of one engine; `sequence` is gapless from 1 within a stream."""
+    """One input of one engine; `sequence` is gapless from 1 within a stream, `time_ns` is when it was received."""
 
     sequence: int
     kind: int
+    time_ns: int
     payload: bytes
 
 
@@ -84,8 +95,9 @@ class JournalStatistics(NamedTuple):
 class _Append:
     stream: str
     kind: int
+    time_ns: int
     payload: bytes
-    apply: Callable[[], Any]
+    apply: Callable[[int], Any]
     done: asyncio.Future[Any]
 
 
@@ -109,13 +121,14 @@ class Journal:
     """Streams of records in one file, one stream an engine. Four verbs: `append`, `replay`, `checkpoint`, `drop`.
 
     Belongs to one event loop; the file belongs to one process (`EngineError` JOURNAL_IN_USE for a second one).
+    `may_have_lost` tells whether acknowledged inputs may be missing: the machine went down, and OS promises less.
     """
 
     def __init__(self, path: Path, durability: Durability, *, size_bytes_max: int = 16 << 30) -> None:
         self._path = path
         self._size_bytes_max = size_bytes_max
         self._following: dict[str, int] = {}  # per stream, the sequence its next record gets
-        self._applied: dict[str, int] = {}
+        self._prunable: dict[str, int] = {}  # per stream, the last input that its checkpoint contains
         self._waiting: list[_Work] = []
         self._waiting_bytes = 0
         self._writing = False
@@ -138,6 +151,7 @@ class Journal:
             connection.execute(f"PRAGMA synchronous = {'FULL' if durability is Durability.FSYNC else 'NORMAL'}")
             connection.execute("PRAGMA wal_autocheckpoint = 4000")
             connection.executescript(_SCHEMA)
+            self.may_have_lost = _note_boot(connection) and durability is Durability.OS
         except sqlite3.OperationalError as error:
             connection.close()
             if "locked" in str(error):
@@ -165,19 +179,20 @@ class Journal:
         checkpoint = self._checkpoint(stream)
         sequence = 0
         if checkpoint is not None:
-            sequence = checkpoint.sequence
+            sequence = self._prunable[stream] = checkpoint.sequence
             yield checkpoint
         rows = self._connection.execute(
-            "SELECT sequence, kind, crc, payload FROM record WHERE stream = ? AND sequence > ? ORDER BY sequence",
+            "SELECT sequence, kind, time_ns, crc, payload FROM record WHERE stream = ? AND sequence > ? "
+            "ORDER BY sequence",
             (stream, sequence),
         )
-        for found, kind, crc, payload in rows:
-            sequence += 1
-            if found != sequence or zlib.crc32(payload) != crc:
-                raise self._damaged(stream, sequence)
-            yield Record(found, kind, payload)
+        with closing(rows):
+            for found, kind, time_ns, crc, payload in rows:
+                sequence += 1
+                if found != sequence or _crc(kind, time_ns, payload) != crc:
+                    raise self._damaged(stream, sequence)
+                yield Record(found, kind, time_ns, payload)
         self._following[stream] = sequence + 1
-        self._applied[stream] = sequence
 
     def _checkpoint(self, stream: str) -> Checkpoint | None:
         rows = self._connection.execute(
@@ -211,12 +226,14 @@ class Journal:
             self._commits, self._records, self._record_bytes, self._failures, len(self._waiting), self._held_bytes
         )
 
-    def append(self, stream: str, kind: int, payload: bytes, apply: Callable[[], T]) -> asyncio.Future[T]:
+    def append(
+        self, stream: str, kind: int, time_ns: int, payload: bytes, apply: Callable[[int], T]
+    ) -> asyncio.Future[T]:
         """Writes an input; once it is committed, calls `apply` in the event loop, in the order of the journal.
 
-        The future has what `apply` returns or raises; it raises EngineError JOURNAL_FAILED, with nothing applied,
-        where the write failed. Raises ResourceExhausted at once: JOURNAL_BACKLOG where too much waits, JOURNAL_FULL
-        at the size limit.
+        `apply` is given the input's sequence. The future has what it returns or raises; it raises EngineError
+        JOURNAL_FAILED, with nothing applied, where the write failed. Raises ResourceExhausted at once: JOURNAL_BACKLOG
+        where too much waits, JOURNAL_FULL at the size limit.
         """
         if len(self._waiting) >= WAITING_RECORDS_MAX or self._waiting_bytes + len(payload) > WAITING_BYTES_MAX:
             raise ResourceExhausted(
@@ -230,24 +247,27 @@ class Journal:
                 reason="JOURNAL_FULL",
             )
         self._waiting_bytes += len(payload)
-        return self._enqueue(_Append(stream, kind, payload, apply, self._future()))
+        return self._enqueue(_Append(stream, kind, time_ns, payload, apply, self._future()))
 
-    def checkpoint(self, stream: str, state: bytes) -> asyncio.Future[None]:
-        """Stores the engine's state as of the last applied input of `stream`, and forgets the inputs before it."""
-        return self._enqueue(_Store(stream, Checkpoint(self._applied.get(stream, 0), state), self._future()))
+    def checkpoint(self, stream: str, sequence: int, state: bytes) -> asyncio.Future[None]:
+        """Stores the engine's state after the input `sequence`; the inputs up to it are forgotten by and by."""
+        return self._enqueue(_Store(stream, Checkpoint(sequence, state), self._future()))
 
     def drop(self, stream: str) -> asyncio.Future[None]:
         """Forgets a stream and everything in it."""
-        self._applied.pop(stream, None)
         return self._enqueue(_Drop(stream, self._future()))
 
     async def close(self) -> None:
-        """Writes what waits, then closes the file."""
+        """Writes what waits, then closes the file: all of it is then on the disk."""
         while self._writing:
             await asyncio.sleep(0.001)
         self._batches.put(None)
         await asyncio.to_thread(self._writer.join)
-        self._connection.close()
+        try:
+            self._connection.execute("UPDATE boot SET id = ?", (_CLOSED,))
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            self._connection.close()
 
     def _future(self) -> asyncio.Future[Any]:
         self._loop = asyncio.get_running_loop()
@@ -275,15 +295,14 @@ class Journal:
                 message = f"nothing was done: the journal can't be written: {error}"
                 self._answer(work.done, EngineError(message, reason="JOURNAL_FAILED"))
             elif isinstance(work, _Append):
-                self._applied[work.stream] = sequence
-                self._apply(work)
+                self._apply(work, sequence)
             else:
                 self._answer(work.done, None)
 
-    def _apply(self, work: _Append) -> None:
+    def _apply(self, work: _Append, sequence: int) -> None:
         # Applied whether or not anybody still waits: it is in the journal, and a restart would apply it too.
         try:
-            answer = work.apply()
+            answer = work.apply(sequence)
         except Exception as error:
             answer = error
         self._answer(work.done, answer)
@@ -300,7 +319,7 @@ class Journal:
     # --- Writing: the writer thread's side.
 
     def _write_batches(self) -> None:
-        while (batch := self._batches.get()) is not None:
+        while (batch := self._next_batch()) is not None:
             try:
                 sequences, error = self._write(batch), None
             except sqlite3.Error as failure:
@@ -309,46 +328,112 @@ class Journal:
             assert self._loop is not None
             self._loop.call_soon_threadsafe(self._on_written, batch, sequences, error)
 
+    def _next_batch(self) -> list[_Work] | None:
+        """What is to be written next; as long as nothing is, the superfluous goes."""
+        while self._prunable:
+            try:
+                return self._batches.get_nowait()
+            except Empty:
+                self._prune()
+        return self._batches.get()
+
     def _write(self, batch: list[_Work]) -> list[int]:
-        following = dict(self._following)
-        sequences = []
-        record_bytes = records = 0
+        following, prunable = dict(self._following), dict(self._prunable)
+        sequences: list[int] = []
+        rows: list[tuple[Any, ...]] = []
         cursor = self._connection.cursor()
         cursor.execute("BEGIN IMMEDIATE")
         try:
             for work in batch:
-                match work:
-                    case _Append(stream, kind, payload):
-                        sequence = following.get(stream, 1)
-                        following[stream] = sequence + 1
-                        sequences.append(sequence)
-                        row = (stream, sequence, kind, zlib.crc32(payload), payload)
-                        cursor.execute("INSERT INTO record VALUES (?, ?, ?, ?, ?)", row)
-                        records += 1
-                        record_bytes += len(payload)
-                    case _Store(stream, checkpoint):
-                        sequences.append(0)
-                        _store(cursor, stream, checkpoint)
-                    case _Drop(stream):
-                        sequences.append(0)
-                        following.pop(stream, None)
-                        cursor.execute("DELETE FROM record WHERE stream = ?", (stream,))
-                        cursor.execute("DELETE FROM checkpoint WHERE stream = ?", (stream,))
+                if isinstance(work, _Append):
+                    sequence = following.get(work.stream, 1)
+                    following[work.stream] = sequence + 1
+                    sequences.append(sequence)
+                    crc = _crc(work.kind, work.time_ns, work.payload)
+                    rows.append((work.stream, sequence, work.kind, work.time_ns, crc, work.payload))
+                    continue
+                sequences.append(0)
+                _insert(cursor, rows)
+                rows.clear()
+                if isinstance(work, _Store):
+                    _store(cursor, work.stream, work.checkpoint)
+                    prunable[work.stream] = work.checkpoint.sequence
+                else:
+                    following.pop(work.stream, None)
+                    prunable.pop(work.stream, None)
+                    cursor.execute("DELETE FROM record WHERE stream = ?", (work.stream,))
+                    cursor.execute("DELETE FROM checkpoint WHERE stream = ?", (work.stream,))
+            _insert(cursor, rows)
             cursor.execute("COMMIT")
         except BaseException:
             if self._connection.in_transaction:
                 self._connection.rollback()
             raise
-        self._following = following
-        self._commits += 1
-        self._records += records
-        self._record_bytes += record_bytes
-        self._held_bytes = self._held_bytes + record_bytes if records == len(batch) else self._count_held_bytes()
+        self._following, self._prunable = following, prunable
+        self._count(batch)
         return sequences
+
+    def _count(self, batch: list[_Work]) -> None:
+        sizes = [len(work.payload) for work in batch if isinstance(work, _Append)]
+        self._commits += 1
+        self._records += len(sizes)
+        self._record_bytes += sum(sizes)
+        self._held_bytes = self._held_bytes + sum(sizes) if len(sizes) == len(batch) else self._count_held_bytes()
+
+    def _prune(self) -> None:
+        """Forgets a slice of the inputs that a checkpoint contains."""
+        stream, sequence = next(iter(self._prunable.items()))
+        cursor = self._connection.cursor()
+        try:
+            rows = cursor.execute(
+                "SELECT sequence, LENGTH(payload) FROM record WHERE stream = ? AND sequence <= ? ORDER BY sequence "
+                f"LIMIT {PRUNED_RECORDS_MAX}",
+                (stream, sequence),
+            ).fetchall()
+            sums = list(accumulate(size for _, size in rows))
+            count = bisect_right(sums, PRUNED_BYTES_MAX) or min(1, len(rows))
+            if count:
+                query = "DELETE FROM record WHERE stream = ? AND sequence <= ?"
+                cursor.execute(query, (stream, rows[count - 1][0]))
+                self._held_bytes -= sums[count - 1]
+        except sqlite3.Error:
+            # They are superfluous, not harmful: the next checkpoint tries again.
+            del self._prunable[stream]
+            return
+        if not rows:
+            del self._prunable[stream]
 
     def _count_held_bytes(self) -> int:
         queries = (f"SELECT COALESCE(SUM(LENGTH(payload)), 0) FROM {table}" for table in ("record", "checkpoint"))
         return sum(self._connection.execute(query).fetchone()[0] for query in queries)
+
+
+# What the table `boot` says of a journal that was closed in order, after which everything was synced.
+_CLOSED = "closed"
+
+
+def _boot_id() -> str:
+    """Differs each time the machine starts; containers see their host's."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return "unknown"
+
+
+def _note_boot(connection: sqlite3.Connection) -> bool:
+    """Whether the machine went down since the journal was last opened, without the journal having been closed."""
+    boot, found = _boot_id(), connection.execute("SELECT id FROM boot").fetchone()
+    connection.execute("DELETE FROM boot")
+    connection.execute("INSERT INTO boot VALUES (?)", (boot,))
+    return found is not None and found[0] not in (boot, _CLOSED)
+
+
+def _crc(kind: int, time_ns: int, payload: bytes) -> int:
+    return zlib.crc32(payload, zlib.crc32(struct.pack("<qq", kind, time_ns)))
+
+
+def _insert(cursor: sqlite3.Cursor, rows: list[tuple[Any, ...]]) -> None:
+    cursor.executemany("INSERT INTO record VALUES (?, ?, ?, ?, ?, ?)", rows)
 
 
 def _store(cursor: sqlite3.Cursor, stream: str, checkpoint: Checkpoint) -> None:
@@ -358,4 +443,3 @@ def _store(cursor: sqlite3.Cursor, stream: str, checkpoint: Checkpoint) -> None:
         payload = checkpoint.payload[start : start + CHECKPOINT_PART_BYTES]
         row = (stream, part, checkpoint.sequence, crc, payload)
         cursor.execute("INSERT INTO checkpoint VALUES (?, ?, ?, ?, ?)", row)
-    cursor.execute("DELETE FROM record WHERE stream = ? AND sequence <= ?", (stream, checkpoint.sequence))

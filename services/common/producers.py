@@ -6,6 +6,9 @@ answer again, one that leaves a gap is refused with the sequence expected.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from alphaforge.journal.v1.checkpoints_pb2 import ProducerMark
 from alphaforge_core.errors import EngineError, InvalidArgument
 from cachetools import LRUCache
 
@@ -62,8 +65,20 @@ class Producers:
             return
         self._sequences[producer_id] = sequence
         self._answers.pop(producer_id, None)
-        if len(answer) < _ANSWER_BYTES_MAX // 4:
+        if answer and len(answer) < _ANSWER_BYTES_MAX // 4:
             self._answers[producer_id] = answer
+
+    def marks(self) -> list[ProducerMark]:
+        """How far each has got: what a checkpoint keeps."""
+        return [
+            ProducerMark(producer_id=producer_id, sequence=sequence, answer=self._answers.get(producer_id, b""))
+            for producer_id, sequence in self._sequences.items()
+        ]
+
+    def take_over(self, marks: Iterable[ProducerMark]) -> None:
+        """The marks of a checkpoint."""
+        for mark in marks:
+            self.applied(mark.producer_id, mark.sequence, mark.answer)
 
 
 def _checked(producer_id: str) -> str:

@@ -1,83 +1,27 @@
-"""The engines of a service by name: opened with settings, found by each call, listed, reset, dropped."""
+"""The engines of a service by name: opened with settings, found by each call, listed, reset, dropped, recovered."""
 
 from __future__ import annotations
 
 import asyncio
-import secrets
+import logging
+import time
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from typing import Any, Generic, TypeVar
 
+from alphaforge.journal.v1.inputs_pb2 import EngineOpened, EpochBegun
 from alphaforge_core.errors import AlphaForgeError, EngineError, InvalidArgument, ResourceExhausted
 
-__all__ = ["DEFAULT_NAME", "ENGINES_MAX", "NamedEngine", "Registry", "check_durability", "epoch_changed", "new_epoch"]
+from services.common.engine import BEGIN_EPOCH, OPENED, NamedEngine, epoch_changed, new_epoch, sections
+from services.common.journal import Checkpoint, Journal
+from services.common.journals import Journals
+from services.common.messages import given as plain
+
+__all__ = ["DEFAULT_NAME", "ENGINES_MAX", "Registry"]
 
 DEFAULT_NAME = "default"
 ENGINES_MAX = 1_000
 
-# A request of this size is about 10,000 ticks or keys: decoding and applying it takes some hundred microseconds in the
-# event loop, which is what handing it to a thread would cost. Larger ones would hold everybody up.
-_IN_LOOP_BYTES = 384 * 1024
-
-M = TypeVar("M")
-R = TypeVar("R")
-
-
-def new_epoch() -> int:
-    """A number that no engine had before, as far as 63 random bits go; never 0."""
-    return secrets.randbits(63) | 1
-
-
-class NamedEngine:
-    """One engine of a service, with what belongs to it: its settings, its epoch, its streams.
-
-    `apply` is the one way to its state for calls that may take long or change something. It is where an input will be
-    written to the journal before it is applied.
-    """
-
-    def __init__(self, name: str, epoch: int, settings: Mapping[str, Any]) -> None:
-        self.name = name
-        self.epoch = epoch
-        self.settings = dict(settings)
-        self._lock = asyncio.Lock()
-        self._queued = 0
-
-    async def apply(self, call: Callable[[M], R], request: M, size: int, then: Callable[[R], bytes]) -> bytes:
-        """Calls the engine with a request of `size` bytes: short ones in the event loop, long ones in a thread.
-
-        One after the other, in the order in which they came. `then` makes the answer of what the call returned; it runs
-        in the event loop before the next call, so that what it publishes has the engine's order. Nobody waits for the
-        engine's mutex with the event loop in hand: while a thread works, other calls queue here. A caller that leaves
-        does not stop what has begun.
-        """
-        if not self._queued and size <= _IN_LOOP_BYTES:
-            return then(call(request))
-        self._queued += 1
-        return await asyncio.shield(asyncio.ensure_future(self._apply_in_turn(call, request, size, then)))
-
-    async def _apply_in_turn(self, call: Callable[[M], R], request: M, size: int, then: Callable[[R], bytes]) -> bytes:
-        try:
-            async with self._lock:
-                if size <= _IN_LOOP_BYTES:
-                    return then(call(request))
-                return then(await asyncio.get_running_loop().run_in_executor(None, partial(call, request)))
-        finally:
-            self._queued -= 1
-
-    def differing(self, given: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-        """The given settings that are not the engine's: its value and the given one, by name."""
-        return {name: (self.settings[name], value) for name, value in given.items() if self.settings[name] != value}
-
-    def add(self, given: Mapping[str, Any]) -> None:
-        """Takes over what may be added to an engine without differing from it."""
-
-    def reconfigure(self, given: Mapping[str, Any]) -> bool:
-        """Takes other settings over and keeps the state; False where the engine can't: an empty one replaces it."""
-        return False
-
-    def close(self, error: AlphaForgeError) -> None:
-        """Ends what depends on the engine; its streams end with `error`."""
-
+_logger = logging.getLogger("services.registry")
 
 N = TypeVar("N", bound=NamedEngine)
 
@@ -86,98 +30,154 @@ class Registry(Generic[N]):
     """The named engines of one service.
 
     `build` makes an engine of a name, an epoch and the settings that were given; it raises InvalidArgument for settings
-    that can't be. Lives in the event loop; only `engines` may be called from other threads.
+    that can't be. With `journals`, engines are kept there as their setting `durability` says. `placed` is told of every
+    engine that calls can find from now on. Lives in the event loop; only `engines` may be called from other threads.
     """
 
-    def __init__(self, noun: str, build: Callable[[str, int, Mapping[str, Any]], N]) -> None:
+    def __init__(
+        self,
+        noun: str,
+        build: Callable[[str, int, Mapping[str, Any]], N],
+        journals: Journals | None = None,
+        placed: Callable[[N], None] = lambda _engine: None,
+    ) -> None:
         self._noun = noun
         # A cache is called a cache; the others are engines.
         self._field = "cache" if noun == "cache" else "engine"
         self._build = build
+        self._journals = journals
+        self._placed = placed
         self._engines: dict[str, N] = {}
+        self._damaged: dict[str, tuple[Journal, AlphaForgeError]] = {}
+        # Engines come and go one after the other: each step waits for the disk.
+        self._changing = asyncio.Lock()
 
-    def of(self, message: Any) -> N:
+    # --- Finding.
+
+    async def of(self, message: Any) -> N:
         """The engine that a request names by its fields 1 and 2, made where it is missing and no epoch is given."""
-        return self.get(getattr(message, self._field), message.epoch if message.HasField("epoch") else None)
+        return await self.get(getattr(message, self._field), message.epoch if message.HasField("epoch") else None)
 
     def existing_of(self, message: Any) -> N:
         """The same without making one. Raises EngineError ENGINE_UNKNOWN where there is none."""
         name = getattr(message, self._field) or DEFAULT_NAME
-        if name not in self._engines and not message.HasField("epoch"):
+        engine = self.find(name, message.epoch if message.HasField("epoch") else None)
+        if engine is None:
             raise EngineError(
                 f"this service has no {self._noun} engine {name!r}; open it first", reason="ENGINE_UNKNOWN"
             )
-        return self.of(message)
+        return engine
 
-    def get(self, name: str, epoch: int | None) -> N:
-        """The engine of a call.
+    async def get(self, name: str, epoch: int | None) -> N:
+        """The engine of a call; without an epoch it is made with default settings on first use."""
+        return self.find(name, epoch) or (await self.open(name, {}))[0]
 
-        Without an epoch it is made with default settings on first use. With one, it raises EngineError EPOCH_CHANGED
-        unless the engine is still the one that the caller opened.
+    def find(self, name: str, epoch: int | None) -> N | None:
+        """The engine of a call, None where there is none and no epoch is given.
+
+        Raises EngineError: EPOCH_CHANGED unless the engine is still the one that the caller opened, JOURNAL_DAMAGED
+        where it could not be recovered.
         """
-        engine = self._engines.get(name or DEFAULT_NAME)
+        name = name or DEFAULT_NAME
+        engine = self._engines.get(name)
         if engine is not None and (epoch is None or engine.epoch == epoch):
             return engine
+        if name in self._damaged:
+            raise self._damaged[name][1]
         if epoch is not None:
-            raise epoch_changed(self._noun, name or DEFAULT_NAME)
-        return self.open(name, {})[0]
+            raise epoch_changed(self._noun, name)
+        return None
 
-    def open(self, name: str, given: Mapping[str, Any], *, reconfigure: bool = False) -> tuple[N, bool]:
+    def engines(self) -> list[N]:
+        """All engines, in the order in which they were made."""
+        return list(self._engines.values())
+
+    # --- Coming and going.
+
+    async def open(self, name: str, given: Mapping[str, Any], *, reconfigure: bool = False) -> tuple[N, bool]:
         """Attaches to an engine, or makes it with the given settings and defaults for the rest: True where it did.
 
         Only the given settings are compared. Where one differs it is changed with `reconfigure`; without, it raises
         EngineError SETTINGS_DIFFER.
         """
         name = name or DEFAULT_NAME
-        engine = self._engines.get(name)
-        if engine is None:
-            if len(self._engines) >= ENGINES_MAX:
-                raise ResourceExhausted(
-                    f"this service holds {ENGINES_MAX:,} engines, its limit; drop some, or share them by name",
-                    reason="ENGINE_LIMIT",
-                )
-            return self._put(_checked(name), given), True
-        differing = engine.differing(given)
-        if not differing:
-            engine.add(given)
-            return engine, False
-        if not reconfigure:
-            raise self._settings_differ(name, differing)
-        if engine.reconfigure(given):
-            return engine, False
-        return self._put(name, {**engine.settings, **given}), True
+        async with self._changing:
+            engine = self.find(name, None)
+            if engine is None:
+                if len(self._engines) + len(self._damaged) >= ENGINES_MAX:
+                    raise ResourceExhausted(
+                        f"this service holds {ENGINES_MAX:,} engines, its limit; drop some, or share them by name",
+                        reason="ENGINE_LIMIT",
+                    )
+                return await self._begin(_checked(name), given), True
+            differing = engine.differing(given)
+            if not differing:
+                await engine.add(given)
+                return engine, False
+            if not reconfigure:
+                raise self._settings_differ(name, differing)
+            if await engine.reconfigure(given):
+                return engine, False
+            return await self._begin(name, {**engine.settings, **given}), True
 
     def restore(self, engines: Iterable[N]) -> None:
         """Takes in engines as they were before a restart, with their epochs: who opened them then goes on."""
         self._engines.update((engine.name, engine) for engine in engines)
 
-    def replace(self, engine: N) -> N:
-        """Empties an engine: one of the same name and settings with a new epoch takes its place."""
-        return self._put(engine.name, engine.settings)
+    async def reset(self, message: Any) -> N:
+        """Empties the engine that a request names: one of the same settings with a new epoch takes its place."""
+        async with self._changing:
+            engine = self.existing_of(message)
+            return await self._begin(engine.name, engine.settings)
 
-    def drop(self, message: Any) -> bool:
-        """Forgets the engine that a request names; False where there is none."""
-        if (getattr(message, self._field) or DEFAULT_NAME) not in self._engines:
-            return False
-        engine = self._engines.pop(self.existing_of(message).name)
-        engine.close(epoch_changed(self._noun, engine.name))
-        return True
-
-    def engines(self) -> list[N]:
-        """All engines, in the order in which they were made."""
-        return list(self._engines.values())
+    async def drop(self, message: Any) -> bool:
+        """Forgets the engine that a request names, on disk too; False where there is none."""
+        name = getattr(message, self._field) or DEFAULT_NAME
+        async with self._changing:
+            if name in self._damaged:
+                await self._damaged[name][0].drop(name)
+                del self._damaged[name]
+                return True
+            if name not in self._engines:
+                return False
+            engine = self.existing_of(message)
+            engine.retired = epoch_changed(self._noun, name)
+            try:
+                if engine.journal is not None:
+                    await engine.journal.drop(name)
+            except AlphaForgeError:
+                engine.retired = None
+                raise
+            del self._engines[name]
+            engine.close(engine.retired)
+            return True
 
     def close(self, error: AlphaForgeError) -> None:
         """Ends the streams of all engines with `error`."""
         for engine in self.engines():
             engine.close(error)
 
-    def _put(self, name: str, settings: Mapping[str, Any]) -> N:
+    async def _begin(self, name: str, settings: Mapping[str, Any]) -> N:
+        """An empty engine takes the place of that name; the one before, if any, ends."""
         engine = self._build(name, new_epoch(), settings)
         before = self._engines.get(name)
+        if before is not None:
+            before.retired = epoch_changed(self._noun, name)
+        try:
+            if self._journals is not None and (journal := self._journals.of(engine.settings["durability"])):
+                engine.journal = journal
+                await journal.append(name, OPENED, time.time_ns(), engine.opened(), engine.resume_after)
+        except AlphaForgeError as error:
+            engine.close(error)
+            if before is not None:
+                before.retired = None
+            raise
         self._engines[name] = engine
         if before is not None:
             before.close(epoch_changed(self._noun, name))
+            # Its inputs are in the journal still; a checkpoint makes them superfluous.
+            engine.bytes_since_checkpoint = before.bytes_since_checkpoint
+        self._placed(engine)
         return engine
 
     def _settings_differ(self, name: str, differing: Mapping[str, tuple[Any, Any]]) -> EngineError:
@@ -188,21 +188,48 @@ class Registry(Generic[N]):
             reason="SETTINGS_DIFFER",
         )
 
+    # --- Recovery.
 
-def epoch_changed(noun: str, name: str) -> EngineError:
-    """What a caller who knows another epoch is told, and a stream when its engine is reset or dropped."""
-    return EngineError(
-        f"{noun} engine {name!r} lost or reset its state since it was opened; open it again", reason="EPOCH_CHANGED"
-    )
+    async def recover(self) -> None:
+        """Brings back every engine that the journals hold. One that is damaged is reported, and refuses its calls."""
+        for journal in self._journals.all() if self._journals is not None else ():
+            for name in journal.streams():
+                started = time.monotonic()
+                try:
+                    engine = self._recovered(journal, name)
+                except AlphaForgeError as error:
+                    self._damaged[name] = (journal, error)
+                    _logger.error("an engine can't be recovered", extra={"engine": name, "reason": str(error)})
+                    continue
+                if journal.may_have_lost:
+                    # What subscribers saw and clients were told may be more than what is here.
+                    await engine.take(BEGIN_EPOCH, EpochBegun(epoch=new_epoch()).SerializeToString())
+                self._engines[name] = engine
+                self._placed(engine)
+                seconds = round(time.monotonic() - started, 3)
+                _logger.info("recovered", extra={"engine": name, "epoch": engine.epoch, "seconds": seconds})
 
+    def _recovered(self, journal: Journal, name: str) -> N:
+        engine: N | None = None
+        for item in journal.replay(name):
+            if isinstance(item, Checkpoint):
+                opened, kept, snapshot = sections(item.payload)
+                engine = self._reopened(name, opened)
+                engine.restore(kept, snapshot)
+                engine.resume_after(item.sequence)
+            elif item.kind == OPENED:
+                engine = self._reopened(name, item.payload)
+                engine.resume_after(item.sequence)
+            elif engine is not None:
+                engine.replay(item)
+        if engine is None:
+            raise EngineError(f"the journal of {name!r} has no beginning; drop the engine", reason="JOURNAL_DAMAGED")
+        engine.journal = journal
+        return engine
 
-def check_durability(settings: Mapping[str, Any]) -> None:
-    """Raises InvalidArgument for a promise that a service which keeps its state in memory can't hold."""
-    if settings.get("durability", "none") != "none":
-        raise InvalidArgument(
-            f"durability is {settings['durability']!r}; this service keeps its state in memory, which is 'none'",
-            reason="SETTING_INVALID",
-        )
+    def _reopened(self, name: str, opened: bytes) -> N:
+        message = EngineOpened.FromString(opened)
+        return self._build(name, message.epoch, plain(getattr(message, self._noun)))
 
 
 def _checked(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 __all__ = ["Ring"]
@@ -33,9 +33,10 @@ class Ring(Generic[T]):
     Appending costs the same for one event and for many: they are kept as the one sequence they came in.
     """
 
-    def __init__(self, capacity: int) -> None:
-        self.first = 1
-        self.last = 0
+    def __init__(self, capacity: int, after: int = 0) -> None:
+        """Empty; the first event gets the number that follows `after`."""
+        self.first = after + 1
+        self.last = after
         self._capacity = capacity
         self._chunks: list[_Chunk[T]] = []
         self._ends: list[int] = []
@@ -80,3 +81,11 @@ class Ring(Generic[T]):
         while (index := index + 1) < len(self._chunks) and len(events) < limit:
             events += self._chunks[index].events[: limit - len(events)]
         return events
+
+    def pieces(self, limit: int) -> Iterator[Sequence[T]]:
+        """All events that are kept, at most `limit` at a time."""
+        position = self.first - 1
+        while position < self.last:
+            events = self.read(position, limit)
+            position += len(events)
+            yield events

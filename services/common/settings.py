@@ -19,7 +19,7 @@ from pydantic_settings import (
 
 from services.common.variables import PER_SERVICE, PREFIX, check_environment
 
-__all__ = ["Port", "ServiceSettings", "load", "log_settings"]
+__all__ = ["JournalSettings", "Port", "ServiceSettings", "load", "log_settings"]
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -125,6 +125,19 @@ def _is_local(host: str) -> bool:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+class JournalSettings(ServiceSettings):
+    """The settings of services that keep their engines in a journal."""
+
+    durability: Literal["fsync", "os", "none"]
+    """What an acknowledgement survives, for engines that are made without saying so: fsync power loss, os kill -9."""
+    journal_size_bytes_max: int = Field(16 * 2**30, ge=2**20)
+    """Bytes that inputs and checkpoints may take in one journal; what comes then is refused."""
+    journal_checkpoint_bytes: int = Field(64 * 2**20, ge=2**16)
+    """Bytes of inputs after which an engine's state is written, and they are forgotten."""
+    journal_checkpoint_seconds: float = Field(3600.0, ge=1)
+    """Age of an input, in seconds, at which the state is written all the same."""
 
 
 S = TypeVar("S", bound=ServiceSettings)

@@ -3,47 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, cast
 
-from alphaforge.data.v1.engines_pb2 import ResetEngineRequest, StartRequest, StopRequest
-from alphaforge.data.v1.queries_pb2 import (
-    GetBarsRequest,
-    GetBarsResponse,
-    GetOpenBarsRequest,
-    GetOpenBarsResponse,
-    GetStatisticsRequest,
-    GetStatisticsResponse,
-    Instrument,
-    ListInstrumentsRequest,
-    ListInstrumentsResponse,
-)
-from alphaforge.data.v1.statistics_pb2 import DataEngineStatistics
-from alphaforge.data.v1.subscriptions_pb2 import SubscribeBarsRequest
+from alphaforge.data.v1.engines_pb2 import StartRequest, StopRequest
+from alphaforge.data.v1.settings_pb2 import DataEngineSettings
 from alphaforge.data.v1.ticks_pb2 import (
     AdvanceTimeRequest,
     AdvanceTimeResponse,
-    GetProducerStateRequest,
-    GetProducerStateResponse,
 )
-from alphaforge_core.data import DataEngine, DataEngineConfig, ProcessRequest, encode_bars
+from alphaforge.journal.v1.checkpoints_pb2 import DataCheckpoint
+from alphaforge.journal.v1.inputs_pb2 import EpochBegun
+from alphaforge_core.data import DataEngine, DataEngineConfig, ProcessRequest, decode_bars, encode_bars
 from alphaforge_core.errors import AlphaForgeError
-from alphaforge_core.model import Bar, BarType, TradeTick
+from alphaforge_core.model import Bar, BarType, TradeTick, TradeTickBatch
 
-from services.common.messages import fill
-from services.common.pages import page
+from services.common.engine import BEGIN_EPOCH, SETTINGS_CHANGED, Input, NamedEngine, check_durability, epoch_changed
+from services.common.messages import fill, with_messages
+from services.common.messages import given as plain
 from services.common.producers import Producers
-from services.common.registry import NamedEngine, check_durability, epoch_changed, new_epoch
 from services.common.ring import Ring
 from services.common.streams import Feed, Subscribers
-from services.data.wire import bars_response, snapshot_responses, trades_response
+from services.data.wire import bars_response, columns_of, trades_response
 
-__all__ = ["NamedDataEngine", "Outcome"]
+__all__ = ["ADVANCE_TIME", "PROCESS_TICK", "PROCESS_TICKS", "START", "STOP", "NamedDataEngine", "Outcome"]
+
+_DAY_NS = 86_400 * 10**9
 
 BARS_MAX = 10_000
 TRADES_PER_RESPONSE = 16_384
-
-# Where the service's default is not that of DataEngineConfig.
-_DEFAULTS: Mapping[str, Any] = {"durability": "none"}
 
 
 class Outcome(NamedTuple):
@@ -59,19 +47,20 @@ class Outcome(NamedTuple):
 class NamedDataEngine(NamedEngine):
     """One engine of the service."""
 
+    NOUN = "data"
+
     def __init__(self, name: str, epoch: int, settings: Mapping[str, Any], subscribers: Subscribers) -> None:
-        check_durability(settings)
         given = _canonical(settings)
         config = DataEngineConfig(**given)
-        super().__init__(name, epoch, {**_canonical(config.as_dict()), **_DEFAULTS, **given})
-        self.engine = DataEngine(config)
+        super().__init__(name, epoch, {**_canonical(config.as_dict()), **given})
+        self.core = DataEngine(config)
         self.producers = Producers()
         self._subscribers = subscribers
         self._make_streams()
 
-    def _make_streams(self) -> None:
-        self._bars: Ring[Bar] = Ring(self.settings["max_replay_bars"])
-        self._trades: Ring[TradeTick] = Ring(self.settings["max_replay_trades"])
+    def _make_streams(self, bars_sent: int = 0, trades_sent: int = 0) -> None:
+        self._bars: Ring[Bar] = Ring(self.settings["max_replay_bars"], bars_sent)
+        self._trades: Ring[TradeTick] = Ring(self.settings["max_replay_trades"], trades_sent)
         self.bars = Feed(self._bars, epoch=self.epoch, subscribers=self._subscribers, encode=bars_response)
         self.trades = Feed(
             self._trades,
@@ -85,34 +74,79 @@ class NamedDataEngine(NamedEngine):
         """Bar types never differ: those that the engine lacks are added, the others are nobody's harm."""
         return super().differing({key: value for key, value in given.items() if key != "bar_types"})
 
-    def add(self, given: Mapping[str, Any]) -> None:
+    async def add(self, given: Mapping[str, Any]) -> None:
         """Adds the bar types that the engine lacks. Raises InvalidArgument for more than it can have."""
-        if "bar_types" in given:
-            self.engine.add_bar_types(list(given["bar_types"]))
-            self.settings["bar_types"] = tuple(self.engine.bar_types)
+        wanted = _canonical(given).get("bar_types", ())
+        if not set(wanted) <= set(self.core.bar_types):
+            await self.reconfigure({"bar_types": wanted})
 
-    def reconfigure(self, given: Mapping[str, Any]) -> bool:
-        """Takes other settings over. Raises InvalidArgument for another origin_offset_ns where there are bars."""
-        check_durability(given)
-        settings = {**self.settings, **_canonical(given)}
-        self.engine.reconfigure(DataEngineConfig(**settings))
-        self.settings = {**settings, "bar_types": tuple(self.engine.bar_types)}
+    async def reconfigure(self, given: Mapping[str, Any]) -> bool:
+        """Takes other settings over and keeps the bars.
+
+        Raises InvalidArgument for another durability, and for another origin_offset_ns where there are bars.
+        """
+        check_durability(self, given)
+        message = fill(DataEngineSettings(), _canonical(given))
+        await self.take(CHANGE_SETTINGS, message.SerializeToString(), message)
+        return True
+
+    def change_settings(self, message: DataEngineSettings) -> bytes:
+        """Other settings from now on: those of the message."""
+        settings = {**self.settings, **_canonical(plain(message))}
+        self.core.reconfigure(DataEngineConfig(**settings))
+        self.settings = {**settings, "bar_types": tuple(self.core.bar_types)}
         self._bars.resize(settings["max_replay_bars"])
         self._trades.resize(settings["max_replay_trades"])
-        return True
+        return b""
+
+    def step_at(self, time_ns: int) -> int:
+        """In which step of its shortest time bars a time lies."""
+        types = map(BarType, self.settings["bar_types"])
+        shortest = min((int(bar_type.step) for bar_type in types if bar_type.kind == "time"), default=_DAY_NS)
+        return (time_ns - int(self.settings["origin_offset_ns"])) // shortest
 
     def close(self, error: AlphaForgeError) -> None:
         """Ends the engine's streams with `error`."""
         self.bars.end(error)
         self.trades.end(error)
 
-    def forget(self, message: ResetEngineRequest) -> bytes:
-        """Empties one instrument and begins a new epoch, which ends the streams."""
-        self.engine.reset(message.instrument_id)
-        self.epoch = new_epoch()
+    def begin_epoch(self, message: EpochBegun) -> None:
+        """Begins a new epoch, which ends the streams; forgets an instrument where the message names one."""
+        if message.HasField("instrument_id"):
+            self.core.reset(message.instrument_id)
+        self.epoch = message.epoch
         self.close(epoch_changed("data", self.name))
         self._make_streams()
-        return b""
+
+    def state(self) -> tuple[bytes, bytes]:
+        """What a checkpoint holds: producers, answers and the last events, and the core's snapshot."""
+        kept = DataCheckpoint(
+            producers=self.producers.marks(),
+            answers=self.first_answers(),
+            bar_sequence=self._bars.last,
+            trade_sequence=self._trades.last,
+        )
+        bars = (encode_bars(bars, DataCheckpoint.BARS_FIELD_NUMBER) for bars in self._bars.pieces(BARS_MAX))
+        trades = (columns_of(ticks) for ticks in self._trades.pieces(TRADES_PER_RESPONSE))
+        head = with_messages(kept, DataCheckpoint.TRADES_FIELD_NUMBER, trades)
+        return b"".join((head, *bars)), self.core.snapshot()
+
+    def restore(self, kept: bytes, snapshot: bytes) -> None:
+        """Takes over the state of a checkpoint."""
+        self.core.restore(snapshot)
+        message = DataCheckpoint.FromString(kept)
+        self.producers.take_over(message.producers)
+        self.restore_answers(message.answers)
+        bars = decode_bars(kept, DataCheckpoint.BARS_FIELD_NUMBER)
+        trades = [TradeTickBatch.from_wire(columns.SerializeToString()) for columns in message.trades]
+        self._make_streams(message.bar_sequence - len(bars), message.trade_sequence - sum(map(len, trades)))
+        self._bars.append(bars)
+        for batch in trades:
+            self._trades.append(cast("Sequence[TradeTick]", batch))
+
+    def acknowledge(self, answer: bytes) -> bytes:
+        """The answer of a call that has nothing to publish."""
+        return answer
 
     def publish(self, outcome: Outcome) -> bytes:
         """Hands what a call did to the subscribers, and returns its answer."""
@@ -132,7 +166,7 @@ class NamedDataEngine(NamedEngine):
         producer_id, sequence = request.producer_id, request.producer_sequence
         if (answer := self.producers.first_answer(producer_id, sequence)) is not None:
             return Outcome(answer)
-        outcome = self.engine.process_request(request)
+        outcome = self.core.process_request(request)
         bars = outcome.bars if outcome.has_bars else ()
         # A batch is a sequence of ticks in all that a ring asks of one, and stays columns.
         trades = cast("Sequence[TradeTick]", outcome.accepted if outcome.processed_count else ())
@@ -140,67 +174,18 @@ class NamedDataEngine(NamedEngine):
 
     def advance_time(self, message: AdvanceTimeRequest) -> Outcome:
         """Moves market time forward."""
-        bars = self.engine.advance_time(message.now_ns)
+        bars = self.core.advance_time(message.now_ns)
         wanted = encode_bars(_wanted(bars, message.bar_types), AdvanceTimeResponse.BARS_FIELD_NUMBER)
         return Outcome(wanted, bars)
 
     def start(self, message: StartRequest) -> bytes:
         """Starts the engine."""
-        self.engine.start()
+        self.core.start()
         return b""
-
-    def producer_state(self, message: GetProducerStateRequest) -> bytes:
-        """How far a producer has got."""
-        last = self.producers.last_sequence(message.producer_id)
-        return GetProducerStateResponse(last_sequence=last, epoch=self.epoch).SerializeToString()
-
-    def statistics(self, message: GetStatisticsRequest) -> bytes:
-        """The engine's counters."""
-        statistics = fill(DataEngineStatistics(), self.engine.statistics().as_dict())
-        return GetStatisticsResponse(statistics=statistics).SerializeToString()
 
     def stop(self, message: StopRequest) -> Outcome:
         """Stops the engine; with flush_on_stop its open bars close."""
-        return Outcome(b"", self.engine.flush())
-
-    def get_bars(self, message: GetBarsRequest) -> bytes:
-        """Closed bars of one instrument and type, the newest that match."""
-        limit = min(message.limit or BARS_MAX, BARS_MAX)
-        bars = self.engine.get_bars(
-            message.instrument_id,
-            message.bar_type,
-            None if message.HasField("before_sequence") else limit + 1,
-            message.start_ns if message.HasField("start_ns") else None,
-            message.end_ns if message.HasField("end_ns") else None,
-        )
-        if message.HasField("before_sequence"):
-            bars = [bar for bar in bars if bar.sequence < message.before_sequence]
-        response = GetBarsResponse(has_more=len(bars) > limit).SerializeToString()
-        return response + encode_bars(bars[-limit:], GetBarsResponse.BARS_FIELD_NUMBER)
-
-    def open_bars(self, message: GetOpenBarsRequest) -> bytes:
-        """The unfinished bars of one instrument."""
-        bars = self.engine.open_bars(message.instrument_id)
-        return encode_bars(bars, GetOpenBarsResponse.BARS_FIELD_NUMBER)
-
-    def list_instruments(self, message: ListInstrumentsRequest) -> bytes:
-        """A page of the instruments."""
-        names, token = page(self.engine.instruments(), message.limit, message.page_token)
-        instruments = [
-            Instrument(instrument_id=name, market_time_ns=self.engine.market_time(name) or 0) for name in names
-        ]
-        return ListInstrumentsResponse(instruments=instruments, next_page_token=token).SerializeToString()
-
-    def snapshot(self, message: SubscribeBarsRequest) -> list[bytes]:
-        """The responses that show a new subscriber what there is: closed bars, then the open ones."""
-        closed: list[Bar] = []
-        unfinished: list[Bar] = []
-        types = [str(BarType(name)) for name in message.bar_types] or self.engine.bar_types
-        for instrument_id in message.instrument_ids or self.engine.instruments():
-            for bar_type in types:
-                closed += self.engine.get_bars(instrument_id, bar_type, message.snapshot_bars)
-            unfinished += [bar for bar in self.engine.open_bars(instrument_id) if str(bar.bar_type) in types]
-        return snapshot_responses(self.epoch, self._bars.last, closed, unfinished)
+        return Outcome(b"", self.core.flush())
 
 
 def _wanted(bars: Sequence[Bar], bar_types: Sequence[str]) -> Sequence[Bar]:
@@ -216,3 +201,26 @@ def _canonical(settings: Mapping[str, Any]) -> dict[str, Any]:
     if "bar_types" in result:
         result["bar_types"] = tuple(dict.fromkeys(str(BarType(name)) for name in result["bar_types"]))
     return result
+
+
+PROCESS_TICK: Input[NamedDataEngine, ProcessRequest, Outcome] = Input(
+    16, partial(ProcessRequest.from_wire, single=True), NamedDataEngine.process, NamedDataEngine.publish
+)
+PROCESS_TICKS: Input[NamedDataEngine, ProcessRequest, Outcome] = Input(
+    17, ProcessRequest.from_wire, NamedDataEngine.process, NamedDataEngine.publish
+)
+ADVANCE_TIME: Input[NamedDataEngine, AdvanceTimeRequest, Outcome] = Input(
+    18, AdvanceTimeRequest.FromString, NamedDataEngine.advance_time, NamedDataEngine.publish, is_once=True
+)
+START: Input[NamedDataEngine, StartRequest, bytes] = Input(
+    19, StartRequest.FromString, NamedDataEngine.start, NamedDataEngine.acknowledge
+)
+STOP: Input[NamedDataEngine, StopRequest, Outcome] = Input(
+    20, StopRequest.FromString, NamedDataEngine.stop, NamedDataEngine.publish
+)
+CHANGE_SETTINGS: Input[NamedDataEngine, DataEngineSettings, bytes] = Input(
+    SETTINGS_CHANGED, DataEngineSettings.FromString, NamedDataEngine.change_settings, NamedDataEngine.acknowledge
+)
+NamedDataEngine.INPUTS = {
+    each.kind: each for each in (BEGIN_EPOCH, CHANGE_SETTINGS, PROCESS_TICK, PROCESS_TICKS, ADVANCE_TIME, START, STOP)
+}

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from typing import Any
 
 from alphaforge.data.v1 import data_service_pb2
@@ -19,8 +17,6 @@ from alphaforge.data.v1.engines_pb2 import (
     OpenEngineResponse,
     ResetEngineRequest,
     ResetEngineResponse,
-    StartRequest,
-    StopRequest,
 )
 from alphaforge.data.v1.queries_pb2 import (
     GetBarsRequest,
@@ -30,15 +26,17 @@ from alphaforge.data.v1.queries_pb2 import (
 )
 from alphaforge.data.v1.settings_pb2 import DataEngineSettings
 from alphaforge.data.v1.subscriptions_pb2 import SubscribeBarsRequest, SubscribeTradesRequest
-from alphaforge.data.v1.ticks_pb2 import (
-    AdvanceTimeRequest,
-    GetProducerStateRequest,
-)
+from alphaforge.data.v1.ticks_pb2 import AdvanceTimeRequest, GetProducerStateRequest
+from alphaforge.journal.v1.inputs_pb2 import EpochBegun
 from alphaforge_core.data import COUNTERS, ProcessRequest
 from alphaforge_core.errors import Unavailable
 from prometheus_client.registry import Collector
 
 from services.common.calls import Calls
+from services.common.checkpoints import Checkpoints
+from services.common.engine import BEGIN_EPOCH, Input, new_epoch
+from services.common.journals import Journals
+from services.common.live_clock import LiveClock
 from services.common.messages import fill, given
 from services.common.metrics import EngineCollector
 from services.common.registry import Registry
@@ -46,14 +44,12 @@ from services.common.rpc import Handler
 from services.common.server import Health
 from services.common.service_metrics import JournalCollector, StreamCollector
 from services.common.streams import Subscribers
-from services.data.engine import NamedDataEngine
+from services.data import queries
+from services.data.engine import ADVANCE_TIME, PROCESS_TICK, PROCESS_TICKS, START, STOP, NamedDataEngine
 from services.data.settings import DataServiceSettings
 from services.data.wire import bar_filter, trade_filter
 
 __all__ = ["DataServicer"]
-
-# How often engines with a live clock are told the time.
-_CLOCK_SECONDS = 0.05
 
 
 class DataServicer:
@@ -64,9 +60,13 @@ class DataServicer:
     def __init__(self, settings: DataServiceSettings) -> None:
         self._settings = settings
         self._subscribers = Subscribers(settings.max_subscribers, settings.heartbeat_seconds)
-        self._engines = Registry("data", self._build)
+        self._journals = Journals(settings.data_dir, settings.service, settings.journal_size_bytes_max)
+        self._engines = Registry("data", self._build, self._journals)
         self._calls = Calls(self._engines)
-        self._clock: asyncio.Task[None] | None = None
+        self._checkpoints = Checkpoints(
+            self._engines.engines, settings.journal_checkpoint_bytes, settings.journal_checkpoint_seconds
+        )
+        self._clock = LiveClock(self._engines.engines, ADVANCE_TIME, AdvanceTimeRequest)
 
     def _build(self, name: str, epoch: int, settings: Mapping[str, Any]) -> NamedDataEngine:
         return NamedDataEngine(name, epoch, {**self._settings.engine_defaults, **settings}, self._subscribers)
@@ -74,24 +74,22 @@ class DataServicer:
     @property
     def handlers(self) -> dict[str, Handler]:
         """Each RPC by its name."""
-        calls, engine = self._calls, NamedDataEngine
+        calls = self._calls
         return {
             "OpenEngine": self._open_engine,
             "ListEngines": self._list_engines,
             "ResetEngine": calls.once(ResetEngineRequest, self._reset_engine),
             "DropEngine": calls.once(DropEngineRequest, self._drop_engine),
-            "Start": calls.queued(StartRequest, engine.start),
-            "Stop": calls.queued(StopRequest, engine.stop, engine.publish),
+            "Start": calls.input(START),
+            "Stop": calls.input(STOP),
             "ProcessTradeTick": self._process_trade_tick,
             "ProcessTradeTicks": self._process_trade_ticks,
-            "AdvanceTime": calls.once(
-                AdvanceTimeRequest, calls.queued(AdvanceTimeRequest, engine.advance_time, engine.publish)
-            ),
-            "GetProducerState": calls.queued(GetProducerStateRequest, engine.producer_state),
-            "GetBars": calls.queued(GetBarsRequest, engine.get_bars),
-            "GetOpenBars": calls.queued(GetOpenBarsRequest, engine.open_bars),
-            "ListInstruments": calls.queued(ListInstrumentsRequest, engine.list_instruments),
-            "GetStatistics": calls.queued(GetStatisticsRequest, engine.statistics),
+            "AdvanceTime": calls.input(ADVANCE_TIME),
+            "GetProducerState": calls.queued(GetProducerStateRequest, queries.producer_state),
+            "GetBars": calls.queued(GetBarsRequest, queries.get_bars),
+            "GetOpenBars": calls.queued(GetOpenBarsRequest, queries.open_bars),
+            "ListInstruments": calls.queued(ListInstrumentsRequest, queries.list_instruments),
+            "GetStatistics": calls.queued(GetStatisticsRequest, queries.statistics),
             "SubscribeBars": self._subscribe_bars,
             "SubscribeTrades": self._subscribe_trades,
         }
@@ -100,39 +98,34 @@ class DataServicer:
     def collectors(self) -> Sequence[Collector]:
         """The counters of each engine."""
         return [
-            EngineCollector("data", COUNTERS, lambda: ((each.name, each.engine) for each in self._engines.engines())),
+            EngineCollector("data", COUNTERS, lambda: ((each.name, each.core) for each in self._engines.engines())),
             StreamCollector(self._subscribers),
-            JournalCollector(list),
+            JournalCollector(self._journals.statistics),
         ]
 
     async def start(self, health: Health) -> None:
-        """Starts the live clock."""
-        self._clock = asyncio.ensure_future(self._run_clock())
+        """Recovers the engines; starts the live clock and the checkpoints."""
+        await self._engines.recover()
+        self._checkpoints.start()
+        self._clock.start()
 
     def stop_streams(self) -> None:
         """Ends every stream, so that clients go elsewhere."""
         self._engines.close(Unavailable("the service is stopping", reason="SHUTTING_DOWN"))
 
     async def close(self) -> None:
-        """Stops the live clock."""
-        if self._clock is not None:
-            self._clock.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._clock
-
-    async def _run_clock(self) -> None:
-        while True:
-            await asyncio.sleep(_CLOCK_SECONDS)
-            for engine in self._engines.engines():
-                if engine.settings["live_clock"]:
-                    now = max(0, time.time_ns() - engine.settings["close_grace_ns"])
-                    await engine.apply(engine.advance_time, AdvanceTimeRequest(now_ns=now), 0, engine.publish)
+        """Stops the live clock, checkpoints every engine, closes the journals."""
+        await self._clock.stop()
+        await self._checkpoints.stop()
+        await self._journals.close()
 
     # --- Engines.
 
     async def _open_engine(self, request: bytes) -> bytes:
         message = OpenEngineRequest.FromString(request)
-        engine, created = self._engines.open(message.engine, given(message.settings), reconfigure=message.reconfigure)
+        engine, created = await self._engines.open(
+            message.engine, given(message.settings), reconfigure=message.reconfigure
+        )
         settings = fill(DataEngineSettings(), engine.settings)
         return OpenEngineResponse(epoch=engine.epoch, settings=settings, created=created).SerializeToString()
 
@@ -143,7 +136,7 @@ class DataServicer:
                 engine=each.name,
                 epoch=each.epoch,
                 settings=fill(DataEngineSettings(), each.settings),
-                memory_usage_bytes=each.engine.statistics().memory_usage_bytes,
+                memory_usage_bytes=each.core.statistics().memory_usage_bytes,
             )
             for each in sorted(self._engines.engines(), key=lambda each: each.name)
         ]
@@ -153,26 +146,28 @@ class DataServicer:
         message = ResetEngineRequest.FromString(request)
         engine = self._engines.existing_of(message)
         if message.HasField("instrument_id"):
-            await engine.apply(engine.forget, message, 0, bytes)
+            begun = EpochBegun(epoch=new_epoch(), instrument_id=message.instrument_id)
+            await engine.take(BEGIN_EPOCH, begun.SerializeToString())
         else:
-            engine = self._engines.replace(engine)
+            engine = await self._engines.reset(message)
         return ResetEngineResponse(epoch=engine.epoch).SerializeToString()
 
     async def _drop_engine(self, request: bytes) -> bytes:
         message = DropEngineRequest.FromString(request)
-        return DropEngineResponse(dropped=self._engines.drop(message)).SerializeToString()
+        return DropEngineResponse(dropped=await self._engines.drop(message)).SerializeToString()
 
     # --- Ticks.
 
     async def _process_trade_tick(self, request: bytes) -> bytes:
-        return await self._process(ProcessRequest.from_wire(request, single=True), len(request))
+        return await self._process(PROCESS_TICK, request)
 
     async def _process_trade_ticks(self, request: bytes) -> bytes:
-        return await self._process(ProcessRequest.from_wire(request), len(request))
+        return await self._process(PROCESS_TICKS, request)
 
-    async def _process(self, request: ProcessRequest, size: int) -> bytes:
-        engine = self._engines.get(request.engine, request.epoch)
-        return await engine.apply(engine.process, request, size, engine.publish)
+    async def _process(self, kind: Input[NamedDataEngine, ProcessRequest, Any], request: bytes) -> bytes:
+        message = kind.read(request)
+        engine = await self._engines.get(message.engine, message.epoch)
+        return await engine.take(kind, request, message)
 
     # --- Streams.
 
@@ -182,7 +177,7 @@ class DataServicer:
         from_sequence = message.from_sequence if message.HasField("from_sequence") else None
         if message.snapshot_bars:
             # Taken in one step, so that what follows begins exactly where it ends.
-            snapshot, from_sequence = engine.snapshot(message), engine.bars.last + 1
+            snapshot, from_sequence = queries.snapshot(engine, message), engine.bars.last + 1
             for response in snapshot:
                 yield response
         async with aclosing(engine.bars.subscribe(from_sequence, bar_filter(message))) as responses:

@@ -9,7 +9,7 @@ from alphaforge_core.model import BarType
 from pydantic import AfterValidator, BeforeValidator, model_validator
 from pydantic_settings import NoDecode
 
-from services.common.settings import Port, ServiceSettings
+from services.common.settings import JournalSettings, Port
 
 __all__ = ["DataServiceSettings"]
 
@@ -23,7 +23,7 @@ def _canonical(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(BarType(name)) for name in names))
 
 
-class DataServiceSettings(ServiceSettings):
+class DataServiceSettings(JournalSettings):
     """The settings of `python -m services.data`."""
 
     service: ClassVar[str] = "data"
@@ -70,6 +70,9 @@ class DataServiceSettings(ServiceSettings):
     """Accepted trades kept for subscribers that resume."""
     max_replay_bars: int = 10_000
     """Closed bars, of all instruments and types, kept for subscribers that resume."""
+
+    durability: Literal["fsync", "os", "none"] = "os"
+    """What an acknowledgement survives: fsync power loss, os kill -9, none neither."""
 
     @property
     def engine_defaults(self) -> dict[str, Any]:

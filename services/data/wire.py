@@ -19,6 +19,7 @@ from services.common.streams import EVENTS_PER_RESPONSE, Delivery, Filter
 __all__ = [
     "bar_filter",
     "bars_response",
+    "columns_of",
     "snapshot_responses",
     "trade_filter",
     "trades_response",
@@ -81,5 +82,9 @@ def trades_response(delivery: Delivery[TradeTick]) -> bytes:
     ticks = delivery.events
     if not ticks:
         return head.SerializeToString()
-    batch = ticks if isinstance(ticks, TradeTickBatch) else TradeTickBatch.from_ticks(ticks)
-    return with_message(head, SubscribeTradesResponse.TICKS_FIELD_NUMBER, batch.to_wire())
+    return with_message(head, SubscribeTradesResponse.TICKS_FIELD_NUMBER, columns_of(ticks))
+
+
+def columns_of(ticks: Sequence[TradeTick]) -> bytes:
+    """Trades as a message of columns; a batch, which is a sequence too, has them already."""
+    return (ticks if isinstance(ticks, TradeTickBatch) else TradeTickBatch.from_ticks(ticks)).to_wire()

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
+from alphaforge.data.v1.subscriptions_pb2 import SubscribeTradesResponse
 from alphaforge.execution.v1.engines_pb2 import (
-    GetEngineStatusRequest,
-    GetEngineStatusResponse,
-    GetStatisticsRequest,
-    GetStatisticsResponse,
     HaltRequest,
     MarketDataState,
     ResumeRequest,
-    ValidateEngineRequest,
-    ValidateEngineResponse,
 )
-from alphaforge.execution.v1.events_pb2 import ListOrderEventsRequest, ListOrderEventsResponse
 from alphaforge.execution.v1.market_data_pb2 import (
     AdvanceTimeRequest,
-    GetProducerStateRequest,
-    GetProducerStateResponse,
     ProcessTradeTicksResponse,
 )
 from alphaforge.execution.v1.orders_pb2 import (
@@ -28,37 +21,30 @@ from alphaforge.execution.v1.orders_pb2 import (
     CancelAllOrdersResponse,
     CancelOrderRequest,
     CancelOrderResponse,
-    GetOrderRequest,
-    GetOrderResponse,
-    ListFillsRequest,
-    ListFillsResponse,
-    ListOrdersRequest,
-    ListOrdersResponse,
-    ListPositionsRequest,
-    ListPositionsResponse,
     ModifyOrderRequest,
     ModifyOrderResponse,
 )
-from alphaforge.execution.v1.statistics_pb2 import ExecutionStatistics
-from alphaforge.type.v1.stream_pb2 import Gap, GapReason
+from alphaforge.execution.v1.settings_pb2 import ExecutionEngineSettings
+from alphaforge.journal.v1.checkpoints_pb2 import ExecutionCheckpoint
+from alphaforge.journal.v1.inputs_pb2 import EpochBegun, MarketDataWatched
 from alphaforge_core.data import ProcessRequest
 from alphaforge_core.errors import AlphaForgeError, InvalidArgument
-from alphaforge_core.execution import ExecutionEngine, ExecutionEngineConfig, OrderEvent, OrderStatus
+from alphaforge_core.execution import ExecutionEngine, ExecutionEngineConfig, OrderEvent
 from alphaforge_core.model import TradeTickBatch
 
-from services.common.messages import fill, with_message, with_messages
-from services.common.pages import limit_of, page
+from services.common.engine import BEGIN_EPOCH, SETTINGS_CHANGED, Input, NamedEngine, epoch_changed
+from services.common.messages import fill
+from services.common.messages import given as plain
 from services.common.producers import Producers
-from services.common.registry import NamedEngine, check_durability
 from services.common.streams import Feed, Subscribers
 from services.common.ticks import rejected_messages
-from services.execution.wire import events_response, without_fills
+from services.execution.wire import events_response
 
 __all__ = ["NamedExecutionEngine", "Outcome"]
 
 # What the service itself does with an engine; the rest of its settings are the core's.
 _SERVICE_DEFAULTS: Mapping[str, Any] = {
-    "durability": "none",
+    "durability": "fsync",
     "subscribe_market_data": True,
     "stale_after_ns": 15_000_000_000,
     "live_clock": False,
@@ -83,6 +69,22 @@ class MarketData:
         self.sequence = 0
         self.missed = 0
 
+    def is_at(self, message: SubscribeTradesResponse) -> bool:
+        """Whether the message brings nothing new."""
+        return (self.epoch, self.sequence) == (message.epoch, message.sequence)
+
+    def move_to(self, message: SubscribeTradesResponse) -> None:
+        """The place after the message; what lies between it and the place before was missed.
+
+        An engine that follows for the first time begins where it is; one whose data engine begins anew wants all of it.
+        """
+        if self.epoch:
+            before = self.sequence if message.epoch == self.epoch else 0
+            self.missed += max(0, message.previous_sequence - before)
+        if message.HasField("gap"):
+            self.missed += message.gap.last_sequence - message.gap.first_sequence + 1
+        self.epoch, self.sequence = message.epoch, message.sequence
+
 
 class _EventLog:
     """The events that the engine itself keeps."""
@@ -105,35 +107,91 @@ class _EventLog:
 class NamedExecutionEngine(NamedEngine):
     """One engine of the service."""
 
+    NOUN = "execution"
+
     def __init__(
         self, name: str, epoch: int, settings: Mapping[str, Any], subscribers: Subscribers, event_backlog: int
     ) -> None:
-        check_durability(settings)
-        config = ExecutionEngineConfig(
-            **{key: value for key, value in settings.items() if key not in _SERVICE_DEFAULTS}
-        )
+        config = _config(settings)
         super().__init__(name, epoch, {**_SERVICE_DEFAULTS, **_all_of(config), **_canonical(settings)})
-        self.engine = ExecutionEngine(config)
+        self.core = ExecutionEngine(config)
         self.producers = Producers()
         self.market_data = MarketData()
-        self.events = Feed(
-            _EventLog(self.engine),
-            epoch=epoch,
-            subscribers=subscribers,
+        self._subscribers = subscribers
+        self._event_backlog = event_backlog
+        self.events = self._make_stream()
+
+    def _make_stream(self) -> Feed[OrderEvent]:
+        return Feed(
+            _EventLog(self.core),
+            epoch=self.epoch,
+            subscribers=self._subscribers,
             encode=events_response,
-            ends_when_behind=event_backlog,
+            ends_when_behind=self._event_backlog,
         )
 
     def differing(self, given: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
         """Numbers are compared by value: "0.10" is 0.1."""
         return super().differing(_canonical(given))
 
+    async def reconfigure(self, given: Mapping[str, Any]) -> bool:
+        """Takes other settings over and keeps every order. Raises InvalidArgument for another durability."""
+        if given.get("durability", self.settings["durability"]) != self.settings["durability"]:
+            raise InvalidArgument(
+                "durability is chosen when an engine is made; drop the engine to choose another",
+                reason="SETTING_INVALID",
+            )
+        settings = {**self.settings, **_canonical(given)}
+        _config(settings)
+        message = fill(ExecutionEngineSettings(), settings)
+        await self.take(CHANGE_SETTINGS, message.SerializeToString(), message)
+        return True
+
+    def change_settings(self, message: ExecutionEngineSettings) -> bytes:
+        """Other settings from now on; all of them."""
+        settings = plain(message)
+        self.core.reconfigure(_config(settings))
+        self.settings.update(_canonical(settings))
+        return b""
+
     def close(self, error: AlphaForgeError) -> None:
         """Ends the engine's stream with `error`."""
         self.events.end(error)
 
+    def receive_at(self, received_ns: int) -> None:
+        """The call that follows was received at this time: what orders say of when they came."""
+        self.core.received_at = received_ns
+
+    def begin_epoch(self, message: EpochBegun) -> None:
+        """Begins a new epoch, which ends the stream."""
+        self.epoch = message.epoch
+        self.close(epoch_changed("execution", self.name))
+        self.events = self._make_stream()
+
+    def state(self) -> tuple[bytes, bytes]:
+        """What a checkpoint holds: producers, answers, the place in the market data, and the core's snapshot."""
+        kept = ExecutionCheckpoint(
+            producers=self.producers.marks(),
+            answers=self.first_answers(),
+            market_data_epoch=self.market_data.epoch,
+            market_data_sequence=self.market_data.sequence,
+            market_data_missed=self.market_data.missed,
+        )
+        return kept.SerializeToString(), self.core.snapshot()
+
+    def restore(self, kept: bytes, snapshot: bytes) -> None:
+        """Takes over the state of a checkpoint."""
+        self.core.restore(snapshot)
+        message = ExecutionCheckpoint.FromString(kept)
+        self.producers.take_over(message.producers)
+        self.restore_answers(message.answers)
+        self.market_data.epoch = message.market_data_epoch
+        self.market_data.sequence = message.market_data_sequence
+        self.market_data.missed = message.market_data_missed
+
     def publish(self, answer: bytes) -> bytes:
         """Tells the subscribers that there may be new events, and returns the answer of the call that made them."""
+        self.core.acknowledge()
         self.events.notify()
         return answer
 
@@ -146,99 +204,30 @@ class NamedExecutionEngine(NamedEngine):
 
     def submit_order(self, request: bytes) -> bytes:
         """Submits one order."""
-        return self.engine.submit_order_wire(request)
+        return self.core.submit_order_wire(request)
 
     def submit_orders(self, request: bytes) -> bytes:
         """Submits many orders, each on its own."""
-        return self.engine.submit_orders_wire(request)
+        return self.core.submit_orders_wire(request)
 
     def cancel_order(self, message: CancelOrderRequest) -> bytes:
         """Cancels one order."""
-        return CancelOrderResponse(cancelled=self.engine.cancel_order(message.order_id)).SerializeToString()
+        return CancelOrderResponse(cancelled=self.core.cancel_order(message.order_id)).SerializeToString()
 
     def cancel_all_orders(self, message: CancelAllOrdersRequest) -> bytes:
         """Cancels all active orders, of one strategy or of all."""
-        count = self.engine.cancel_all_orders(message.strategy_id if message.HasField("strategy_id") else None)
+        count = self.core.cancel_all_orders(message.strategy_id if message.HasField("strategy_id") else None)
         return CancelAllOrdersResponse(cancelled_count=count).SerializeToString()
 
     def modify_order(self, message: ModifyOrderRequest) -> bytes:
         """Changes quantity, limit or trigger of an active order."""
-        modified = self.engine.modify_order(
+        modified = self.core.modify_order(
             message.order_id,
             quantity=message.quantity if message.HasField("quantity") else None,
             price=message.price if message.HasField("price") else None,
             stop_price=message.stop_price if message.HasField("stop_price") else None,
         )
         return ModifyOrderResponse(modified=modified).SerializeToString()
-
-    # --- Queries.
-
-    def get_order(self, message: GetOrderRequest) -> bytes:
-        """One order as it stands now."""
-        order = self.engine.get_order(message.order_id)
-        if order is None:
-            return b""
-        return with_message(GetOrderResponse(), GetOrderResponse.ORDER_FIELD_NUMBER, order.to_wire())
-
-    def list_orders(self, message: ListOrdersRequest) -> bytes:
-        """A page of orders."""
-        limit = limit_of(message.limit)
-        orders = self.engine.get_orders(
-            message.strategy_id if message.HasField("strategy_id") else None,
-            [_status(status) for status in message.statuses] or None,
-            symbol=message.instrument_id if message.HasField("instrument_id") else None,
-            limit=limit + 1,
-            after=message.page_token or None,
-        )
-        token = orders[limit - 1].order_id if len(orders) > limit else ""
-        encoded = (order.to_wire() for order in orders[:limit])
-        if not message.with_fills:
-            encoded = (without_fills(order) for order in encoded)
-        head = ListOrdersResponse(next_page_token=token)
-        return with_messages(head, ListOrdersResponse.ORDERS_FIELD_NUMBER, encoded)
-
-    def list_fills(self, message: ListFillsRequest) -> bytes:
-        """A page of fills."""
-        limit = limit_of(message.limit)
-        fills = self.engine.get_fills(
-            message.strategy_id if message.HasField("strategy_id") else None,
-            order_id=message.order_id if message.HasField("order_id") else None,
-            symbol=message.instrument_id if message.HasField("instrument_id") else None,
-            limit=limit + 1,
-            after=message.page_token or None,
-        )
-        token = fills[limit - 1].fill_id if len(fills) > limit else ""
-        head = ListFillsResponse(next_page_token=token)
-        return with_messages(head, ListFillsResponse.FILLS_FIELD_NUMBER, (fill.to_wire() for fill in fills[:limit]))
-
-    def list_positions(self, message: ListPositionsRequest) -> bytes:
-        """A page of positions."""
-        positions = self.engine.get_positions(
-            message.strategy_id if message.HasField("strategy_id") else None,
-            symbol=message.instrument_id if message.HasField("instrument_id") else None,
-        )
-        found, token = page(positions, message.limit, message.page_token)
-        head = ListPositionsResponse(next_page_token=token)
-        encoded = (position.to_wire() for position in found)
-        return with_messages(head, ListPositionsResponse.POSITIONS_FIELD_NUMBER, encoded)
-
-    def list_order_events(self, message: ListOrderEventsRequest) -> bytes:
-        """A page of events that are kept."""
-        limit = limit_of(message.limit)
-        first = self.engine.first_event_sequence
-        start = max(message.from_sequence, first)
-        strategy_id = message.strategy_id if message.HasField("strategy_id") else None
-        events = self.engine.events(start, limit + 1, strategy_id=strategy_id)
-        response = ListOrderEventsResponse(next_sequence=events[limit].sequence if len(events) > limit else 0)
-        if 0 < message.from_sequence < first:
-            gap = Gap(
-                first_sequence=message.from_sequence,
-                last_sequence=first - 1,
-                reason=GapReason.GAP_REASON_NOT_RETAINED,
-            )
-            response.gap.CopyFrom(gap)
-        encoded = (event.to_wire() for event in events[:limit])
-        return with_messages(response, ListOrderEventsResponse.EVENTS_FIELD_NUMBER, encoded)
 
     # --- Market data.
 
@@ -247,7 +236,7 @@ class NamedExecutionEngine(NamedEngine):
         producer_id, sequence = request.producer_id, request.producer_sequence
         if (answer := self.producers.first_answer(producer_id, sequence)) is not None:
             return Outcome(answer)
-        result = self.engine.process_batch(request.ticks)
+        result = self.core.process_batch(request.ticks)
         response = ProcessTradeTicksResponse(
             rejected=rejected_messages(result.rejected),
             producer_sequence=sequence,
@@ -258,60 +247,38 @@ class NamedExecutionEngine(NamedEngine):
         )
         return Outcome(response.SerializeToString(), producer_id, sequence)
 
-    def follow(self, ticks: TradeTickBatch) -> bytes:
+    def follow(self, message: SubscribeTradesResponse) -> bytes:
         """Applies trades of the data engine; those that came by a call already are dropped as duplicates."""
-        self.engine.process_batch(ticks)
+        if message.HasField("ticks"):
+            self.core.process_batch(TradeTickBatch.from_wire(message.ticks.SerializeToString()))
+        self.market_data.move_to(message)
+        return b""
+
+    def watch(self, message: MarketDataWatched) -> bytes:
+        """The trades that the engine follows fell silent, or came back."""
+        self.core.set_market_data_stale(message.stale)
         return b""
 
     def advance_time(self, message: AdvanceTimeRequest) -> bytes:
         """Moves market time forward."""
-        self.engine.advance_time(message.now_ns)
+        self.core.advance_time(message.now_ns)
         return b""
-
-    def producer_state(self, message: GetProducerStateRequest) -> bytes:
-        """How far a producer has got."""
-        last = self.producers.last_sequence(message.producer_id)
-        return GetProducerStateResponse(last_sequence=last, epoch=self.epoch).SerializeToString()
 
     # --- The engine.
 
     def halt(self, message: HaltRequest) -> bytes:
         """Rejects new orders."""
-        self.engine.halt()
+        self.core.halt()
         return b""
 
     def resume(self, message: ResumeRequest) -> bytes:
         """Accepts new orders again."""
-        self.engine.resume()
+        self.core.resume()
         return b""
 
-    def statistics(self, message: GetStatisticsRequest) -> bytes:
-        """The engine's counters."""
-        statistics = fill(ExecutionStatistics(), self.engine.statistics().as_dict())
-        return GetStatisticsResponse(statistics=statistics).SerializeToString()
 
-    def status(self, message: GetEngineStatusRequest) -> bytes:
-        """Halt and market data link."""
-        return GetEngineStatusResponse(
-            halted=self.engine.is_halted,
-            event_sequence=self.engine.last_event_sequence,
-            market_data_state=self.market_data.state,
-            market_data_epoch=self.market_data.epoch,
-            market_data_sequence=self.market_data.sequence,
-            market_data_missed=self.market_data.missed,
-        ).SerializeToString()
-
-    def validate(self, message: ValidateEngineRequest) -> bytes:
-        """Whether the engine's invariants hold."""
-        violations = self.engine.validate()
-        return ValidateEngineResponse(state_hash=self.engine.state_hash(), violations=violations).SerializeToString()
-
-
-def _status(number: int) -> OrderStatus:
-    try:
-        return OrderStatus(number)
-    except ValueError:
-        raise InvalidArgument(f"{number} is no order status", reason="ENUM_UNKNOWN") from None
+def _config(settings: Mapping[str, Any]) -> ExecutionEngineConfig:
+    return ExecutionEngineConfig(**{key: value for key, value in settings.items() if key not in _SERVICE_DEFAULTS})
 
 
 def _all_of(config: ExecutionEngineConfig) -> dict[str, Any]:
@@ -324,3 +291,56 @@ def _canonical(settings: Mapping[str, Any]) -> dict[str, Any]:
     own = {key: value for key, value in settings.items() if key in _SERVICE_DEFAULTS}
     core = {key: value for key, value in settings.items() if key not in _SERVICE_DEFAULTS}
     return {**own, **ExecutionEngineConfig(**core).given()}
+
+
+_Engine = NamedExecutionEngine
+SUBMIT_ORDER: Input[_Engine, bytes, bytes] = Input(16, bytes, _Engine.submit_order, _Engine.publish)
+SUBMIT_ORDERS: Input[_Engine, bytes, bytes] = Input(17, bytes, _Engine.submit_orders, _Engine.publish)
+CANCEL_ORDER: Input[_Engine, CancelOrderRequest, bytes] = Input(
+    18, CancelOrderRequest.FromString, _Engine.cancel_order, _Engine.publish, is_once=True
+)
+CANCEL_ALL_ORDERS: Input[_Engine, CancelAllOrdersRequest, bytes] = Input(
+    19, CancelAllOrdersRequest.FromString, _Engine.cancel_all_orders, _Engine.publish, is_once=True
+)
+MODIFY_ORDER: Input[_Engine, ModifyOrderRequest, bytes] = Input(
+    20, ModifyOrderRequest.FromString, _Engine.modify_order, _Engine.publish, is_once=True
+)
+PROCESS_TICK: Input[_Engine, ProcessRequest, Outcome] = Input(
+    21, partial(ProcessRequest.from_wire, single=True), _Engine.process, _Engine.publish_ticks
+)
+PROCESS_TICKS: Input[_Engine, ProcessRequest, Outcome] = Input(
+    22, ProcessRequest.from_wire, _Engine.process, _Engine.publish_ticks
+)
+ADVANCE_TIME: Input[_Engine, AdvanceTimeRequest, bytes] = Input(
+    23, AdvanceTimeRequest.FromString, _Engine.advance_time, _Engine.publish
+)
+HALT: Input[_Engine, HaltRequest, bytes] = Input(24, HaltRequest.FromString, _Engine.halt, _Engine.publish)
+RESUME: Input[_Engine, ResumeRequest, bytes] = Input(25, ResumeRequest.FromString, _Engine.resume, _Engine.publish)
+FOLLOW: Input[_Engine, SubscribeTradesResponse, bytes] = Input(
+    26, SubscribeTradesResponse.FromString, _Engine.follow, _Engine.publish
+)
+WATCH: Input[_Engine, MarketDataWatched, bytes] = Input(
+    27, MarketDataWatched.FromString, _Engine.watch, _Engine.publish
+)
+CHANGE_SETTINGS: Input[_Engine, ExecutionEngineSettings, bytes] = Input(
+    SETTINGS_CHANGED, ExecutionEngineSettings.FromString, _Engine.change_settings, _Engine.publish
+)
+NamedExecutionEngine.INPUTS = {
+    each.kind: each
+    for each in (
+        BEGIN_EPOCH,
+        CHANGE_SETTINGS,
+        SUBMIT_ORDER,
+        SUBMIT_ORDERS,
+        CANCEL_ORDER,
+        CANCEL_ALL_ORDERS,
+        MODIFY_ORDER,
+        PROCESS_TICK,
+        PROCESS_TICKS,
+        ADVANCE_TIME,
+        HALT,
+        RESUME,
+        FOLLOW,
+        WATCH,
+    )
+}

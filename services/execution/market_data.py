@@ -12,6 +12,7 @@ import logging
 import random
 import time
 from collections.abc import AsyncGenerator, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import grpc
@@ -19,12 +20,13 @@ from alphaforge.data.v1.data_service_pb2_grpc import DataServiceStub
 from alphaforge.data.v1.engines_pb2 import ListEnginesRequest
 from alphaforge.data.v1.subscriptions_pb2 import SubscribeTradesRequest, SubscribeTradesResponse
 from alphaforge.execution.v1.engines_pb2 import MarketDataState
-from alphaforge_core.model import TradeTickBatch
+from alphaforge.journal.v1.inputs_pb2 import MarketDataWatched
+from alphaforge_core.errors import AlphaForgeError
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from services.common.server import Health
-from services.execution.engine import NamedExecutionEngine
+from services.execution.engine import FOLLOW, WATCH, NamedExecutionEngine
 
 if TYPE_CHECKING:
     # What the stub is over a channel of grpc.aio; a name of the type stubs alone.
@@ -59,9 +61,10 @@ class _Link:
         self.engine = engine
         self._stub = stub
         self._absent = absent
-        self._from_sequence: int | None = None
-        self._epoch: int | None = None
+        # A data engine that begins anew is wanted from its beginning; its epoch will be told.
+        self._begins_anew = False
         self._heard = float("-inf")
+        self._is_silent = False
         self.task = asyncio.ensure_future(self._run())
 
     @property
@@ -69,6 +72,15 @@ class _Link:
         """Whether nothing has been heard for the engine's `stale_after_ns`, or never."""
         stale_after_seconds: float = self.engine.settings["stale_after_ns"] / 1e9
         return time.monotonic() - self._heard > stale_after_seconds
+
+    async def watch(self) -> None:
+        """Tells the engine when trades that it followed fall silent, and when they come back."""
+        is_silent = self.is_stale and self.engine.market_data.epoch != 0
+        if is_silent != self._is_silent:
+            with suppress(AlphaForgeError):
+                # Refused while the disk is: the next look tries again.
+                await self.engine.take(WATCH, MarketDataWatched(stale=is_silent).SerializeToString())
+                self._is_silent = is_silent
 
     async def _run(self) -> None:
         pause = _PAUSE_SECONDS_FIRST
@@ -78,13 +90,21 @@ class _Link:
                 await self._follow()
             except grpc.aio.AioRpcError as error:
                 await self._explain(error)
+            except AlphaForgeError:
+                # The engine was reset or dropped.
+                return
             except TimeoutError:
                 _logger.warning("market data are silent", extra={"engine": self.engine.name})
             pause = _PAUSE_SECONDS_FIRST if self._heard > before else min(2 * pause, _PAUSE_SECONDS_MAX)
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))
 
     async def _follow(self) -> None:
-        request = SubscribeTradesRequest(engine=self.engine.name, epoch=self._epoch, from_sequence=self._from_sequence)
+        request = SubscribeTradesRequest(engine=self.engine.name)
+        if self._begins_anew:
+            request.from_sequence = 1
+        elif self.engine.market_data.epoch:
+            request.epoch = self.engine.market_data.epoch
+            request.from_sequence = self.engine.market_data.sequence + 1
         call = self._stub.SubscribeTrades(request)
         try:
             while True:
@@ -99,23 +119,30 @@ class _Link:
             call.cancel()
 
     async def _apply(self, message: SubscribeTradesResponse) -> None:
-        data = self.engine.market_data
-        if self._from_sequence is not None and message.previous_sequence + 1 > self._from_sequence:
-            data.missed += message.previous_sequence + 1 - self._from_sequence
+        self._begins_anew = False
         if message.HasField("gap"):
-            data.missed += message.gap.last_sequence - message.gap.first_sequence + 1
             _logger.warning("trades were lost", extra={"engine": self.engine.name, "gap": str(message.gap)})
-        if message.HasField("ticks"):
-            engine, columns = self.engine, message.ticks.SerializeToString()
-            await engine.apply(engine.follow, TradeTickBatch.from_wire(columns), len(columns), engine.publish)
-        data.epoch = self._epoch = message.epoch
-        data.sequence = message.sequence
-        self._from_sequence = message.sequence + 1
+        if not self.engine.market_data.is_at(message):
+            await self._take(message)
+
+    async def _take(self, message: SubscribeTradesResponse) -> None:
+        """The place in the stream moves with the trades: what the engine can't take now, it takes later."""
+        pause = _PAUSE_SECONDS_FIRST
+        while True:
+            try:
+                await self.engine.take(FOLLOW, message.SerializeToString(), message)
+                return
+            except AlphaForgeError as error:
+                if self.engine.retired is not None:
+                    raise
+                _logger.warning("trades wait", extra={"engine": self.engine.name, "reason": str(error)})
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _PAUSE_SECONDS_MAX)
 
     async def _explain(self, error: grpc.aio.AioRpcError) -> None:
         if error.code() in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION):
             self._heard = time.monotonic()
-            self._epoch, self._from_sequence = None, 1
+            self._begins_anew = True
         if error.code() is grpc.StatusCode.NOT_FOUND:
             async for _ in self._absent.until_there(self.engine.name):
                 self._heard = time.monotonic()
@@ -183,6 +210,11 @@ class MarketDataLinks(Collector):
         self._links[engine.name] = _Link(engine, DataServiceStub(self._channel), self._absent)
         engine.market_data.state = MarketDataState.MARKET_DATA_STATE_STALE
 
+    def adjust(self, engine: NamedExecutionEngine) -> None:
+        """Starts or ends the engine's link where other settings want it."""
+        if (engine.name in self._links) != bool(engine.settings["subscribe_market_data"]):
+            self.follow(engine)
+
     def leave(self, name: str) -> None:
         """Ends the link of the engine of that name."""
         link = self._links.pop(name, None)
@@ -210,6 +242,7 @@ class MarketDataLinks(Collector):
                 if link.is_stale:
                     stale, state = True, MarketDataState.MARKET_DATA_STATE_STALE
                 link.engine.market_data.state = state
+            await asyncio.gather(*(link.watch() for link in self._links.values()))
             await health(HEALTH_NAME, serving=not stale)
             await asyncio.sleep(_WATCH_SECONDS)
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from typing import Any
 
 from alphaforge.execution.v1 import execution_service_pb2
@@ -15,14 +13,12 @@ from alphaforge.execution.v1.engines_pb2 import (
     EngineSummary,
     GetEngineStatusRequest,
     GetStatisticsRequest,
-    HaltRequest,
     ListEnginesRequest,
     ListEnginesResponse,
     OpenEngineRequest,
     OpenEngineResponse,
     ResetEngineRequest,
     ResetEngineResponse,
-    ResumeRequest,
     ValidateEngineRequest,
 )
 from alphaforge.execution.v1.events_pb2 import ListOrderEventsRequest, SubscribeOrderEventsRequest
@@ -31,13 +27,10 @@ from alphaforge.execution.v1.market_data_pb2 import (
     GetProducerStateRequest,
 )
 from alphaforge.execution.v1.orders_pb2 import (
-    CancelAllOrdersRequest,
-    CancelOrderRequest,
     GetOrderRequest,
     ListFillsRequest,
     ListOrdersRequest,
     ListPositionsRequest,
-    ModifyOrderRequest,
 )
 from alphaforge.execution.v1.settings_pb2 import ExecutionEngineSettings
 from alphaforge_core.data import ProcessRequest
@@ -46,6 +39,10 @@ from alphaforge_core.execution import COUNTERS
 from prometheus_client.registry import Collector
 
 from services.common.calls import Calls
+from services.common.checkpoints import Checkpoints
+from services.common.engine import Input
+from services.common.journals import Journals
+from services.common.live_clock import LiveClock
 from services.common.messages import fill, given
 from services.common.metrics import EngineCollector
 from services.common.registry import DEFAULT_NAME, Registry
@@ -53,15 +50,25 @@ from services.common.rpc import Handler
 from services.common.server import Health
 from services.common.service_metrics import JournalCollector, StreamCollector
 from services.common.streams import Subscribers
-from services.execution.engine import NamedExecutionEngine
+from services.execution import queries
+from services.execution.engine import (
+    ADVANCE_TIME,
+    CANCEL_ALL_ORDERS,
+    CANCEL_ORDER,
+    HALT,
+    MODIFY_ORDER,
+    PROCESS_TICK,
+    PROCESS_TICKS,
+    RESUME,
+    SUBMIT_ORDER,
+    SUBMIT_ORDERS,
+    NamedExecutionEngine,
+)
 from services.execution.market_data import MarketDataLinks
 from services.execution.settings import ExecutionServiceSettings
 from services.execution.wire import event_filter
 
 __all__ = ["ExecutionServicer"]
-
-# How often engines with a live clock are told the time.
-_CLOCK_SECONDS = 0.05
 
 
 class ExecutionServicer:
@@ -72,90 +79,84 @@ class ExecutionServicer:
     def __init__(self, settings: ExecutionServiceSettings) -> None:
         self._settings = settings
         self._subscribers = Subscribers(settings.max_subscribers, settings.heartbeat_seconds)
-        self._engines = Registry("execution", self._build)
-        self._calls = Calls(self._engines)
         self._links = MarketDataLinks(settings.data_target, enabled=settings.market_data == "subscribe")
-        self._clock: asyncio.Task[None] | None = None
+        self._journals = Journals(settings.data_dir, settings.service, settings.journal_size_bytes_max)
+        self._engines = Registry("execution", self._build, self._journals, self._links.follow)
+        self._calls = Calls(self._engines)
+        self._checkpoints = Checkpoints(
+            self._engines.engines, settings.journal_checkpoint_bytes, settings.journal_checkpoint_seconds
+        )
+        self._clock = LiveClock(self._engines.engines, ADVANCE_TIME, AdvanceTimeRequest)
 
     def _build(self, name: str, epoch: int, settings: Mapping[str, Any]) -> NamedExecutionEngine:
-        settings = {"live_clock": self._settings.live_clock, **settings}
-        engine = NamedExecutionEngine(name, epoch, settings, self._subscribers, self._settings.event_backlog)
-        self._links.follow(engine)
-        return engine
+        defaults = {"live_clock": self._settings.live_clock, "durability": self._settings.durability}
+        return NamedExecutionEngine(
+            name, epoch, {**defaults, **settings}, self._subscribers, self._settings.event_backlog
+        )
 
     @property
     def handlers(self) -> dict[str, Handler]:
         """Each RPC by its name."""
-        calls, engine = self._calls, NamedExecutionEngine
+        calls = self._calls
         return {
             "OpenEngine": self._open_engine,
             "ListEngines": self._list_engines,
             "ResetEngine": calls.once(ResetEngineRequest, self._reset_engine),
             "DropEngine": calls.once(DropEngineRequest, self._drop_engine),
-            "SubmitOrder": calls.raw(GetStatisticsRequest, engine.submit_order, engine.publish),
-            "SubmitOrders": calls.raw(GetStatisticsRequest, engine.submit_orders, engine.publish),
-            "CancelOrder": calls.once(
-                CancelOrderRequest, calls.queued(CancelOrderRequest, engine.cancel_order, engine.publish)
-            ),
-            "CancelAllOrders": calls.once(
-                CancelAllOrdersRequest, calls.queued(CancelAllOrdersRequest, engine.cancel_all_orders, engine.publish)
-            ),
-            "ModifyOrder": calls.once(
-                ModifyOrderRequest, calls.queued(ModifyOrderRequest, engine.modify_order, engine.publish)
-            ),
-            "GetOrder": calls.queued(GetOrderRequest, engine.get_order),
-            "ListOrders": calls.queued(ListOrdersRequest, engine.list_orders),
-            "ListFills": calls.queued(ListFillsRequest, engine.list_fills),
-            "ListPositions": calls.queued(ListPositionsRequest, engine.list_positions),
-            "ListOrderEvents": calls.queued(ListOrderEventsRequest, engine.list_order_events),
+            "SubmitOrder": calls.input(SUBMIT_ORDER, head=GetStatisticsRequest),
+            "SubmitOrders": calls.input(SUBMIT_ORDERS, head=GetStatisticsRequest),
+            "CancelOrder": calls.input(CANCEL_ORDER),
+            "CancelAllOrders": calls.input(CANCEL_ALL_ORDERS),
+            "ModifyOrder": calls.input(MODIFY_ORDER),
+            "GetOrder": calls.queued(GetOrderRequest, queries.get_order),
+            "ListOrders": calls.queued(ListOrdersRequest, queries.list_orders),
+            "ListFills": calls.queued(ListFillsRequest, queries.list_fills),
+            "ListPositions": calls.queued(ListPositionsRequest, queries.list_positions),
+            "ListOrderEvents": calls.queued(ListOrderEventsRequest, queries.list_order_events),
             "SubscribeOrderEvents": self._subscribe_order_events,
             "ProcessTradeTick": self._process_trade_tick,
             "ProcessTradeTicks": self._process_trade_ticks,
-            "AdvanceTime": calls.queued(AdvanceTimeRequest, engine.advance_time, engine.publish),
-            "GetProducerState": calls.queued(GetProducerStateRequest, engine.producer_state),
-            "Halt": calls.queued(HaltRequest, engine.halt),
-            "Resume": calls.queued(ResumeRequest, engine.resume),
-            "GetStatistics": calls.queued(GetStatisticsRequest, engine.statistics),
-            "GetEngineStatus": calls.queued(GetEngineStatusRequest, engine.status),
-            "ValidateEngine": calls.queued(ValidateEngineRequest, engine.validate),
+            "AdvanceTime": calls.input(ADVANCE_TIME),
+            "GetProducerState": calls.queued(GetProducerStateRequest, queries.producer_state),
+            "Halt": calls.input(HALT),
+            "Resume": calls.input(RESUME),
+            "GetStatistics": calls.queued(GetStatisticsRequest, queries.statistics),
+            "GetEngineStatus": calls.queued(GetEngineStatusRequest, queries.status),
+            "ValidateEngine": calls.queued(ValidateEngineRequest, queries.validate),
         }
 
     @property
     def collectors(self) -> Sequence[Collector]:
         """The counters of each engine, and how its market data are."""
         counters = EngineCollector(
-            "execution", COUNTERS, lambda: ((each.name, each.engine) for each in self._engines.engines())
+            "execution", COUNTERS, lambda: ((each.name, each.core) for each in self._engines.engines())
         )
-        return [counters, StreamCollector(self._subscribers), JournalCollector(list), self._links]
+        return [counters, StreamCollector(self._subscribers), JournalCollector(self._journals.statistics), self._links]
 
     async def start(self, health: Health) -> None:
-        """Starts the live clock and the links to the data service."""
-        self._clock = asyncio.ensure_future(self._run_clock())
+        """Recovers the engines; starts the links to the data service, the live clock and the checkpoints."""
+        await self._engines.recover()
         self._links.start(health)
+        self._checkpoints.start()
+        self._clock.start()
 
     def stop_streams(self) -> None:
         """Ends every stream, so that clients go elsewhere."""
         self._engines.close(Unavailable("the service is stopping", reason="SHUTTING_DOWN"))
 
     async def close(self) -> None:
-        """Stops the live clock and the links."""
+        """Stops the links and the live clock, checkpoints every engine, closes the journals."""
         await self._links.close()
-        if self._clock is not None:
-            self._clock.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._clock
-
-    async def _run_clock(self) -> None:
-        while True:
-            await asyncio.sleep(_CLOCK_SECONDS)
-            for engine in self._engines.engines():
-                if engine.settings["live_clock"]:
-                    now = max(0, time.time_ns() - engine.settings["close_grace_ns"])
-                    await engine.apply(engine.advance_time, AdvanceTimeRequest(now_ns=now), 0, engine.publish)
+        await self._clock.stop()
+        await self._checkpoints.stop()
+        await self._journals.close()
 
     async def _open_engine(self, request: bytes) -> bytes:
         message = OpenEngineRequest.FromString(request)
-        engine, created = self._engines.open(message.engine, given(message.settings), reconfigure=message.reconfigure)
+        engine, created = await self._engines.open(
+            message.engine, given(message.settings), reconfigure=message.reconfigure
+        )
+        self._links.adjust(engine)
         settings = fill(ExecutionEngineSettings(), engine.settings)
         return OpenEngineResponse(epoch=engine.epoch, settings=settings, created=created).SerializeToString()
 
@@ -166,38 +167,39 @@ class ExecutionServicer:
                 engine=each.name,
                 epoch=each.epoch,
                 settings=fill(ExecutionEngineSettings(), each.settings),
-                orders_open=each.engine.statistics().orders_open,
-                halted=each.engine.is_halted,
+                orders_open=each.core.statistics().orders_open,
+                halted=each.core.is_halted,
             )
             for each in sorted(self._engines.engines(), key=lambda each: each.name)
         ]
         return ListEnginesResponse(engines=summaries).SerializeToString()
 
     async def _reset_engine(self, request: bytes) -> bytes:
-        engine = self._engines.replace(self._engines.existing_of(ResetEngineRequest.FromString(request)))
+        engine = await self._engines.reset(ResetEngineRequest.FromString(request))
         return ResetEngineResponse(epoch=engine.epoch).SerializeToString()
 
     async def _drop_engine(self, request: bytes) -> bytes:
         message = DropEngineRequest.FromString(request)
-        dropped = self._engines.drop(message)
+        dropped = await self._engines.drop(message)
         if dropped:
             self._links.leave(message.engine or DEFAULT_NAME)
         return DropEngineResponse(dropped=dropped).SerializeToString()
 
     async def _process_trade_tick(self, request: bytes) -> bytes:
-        return await self._process(ProcessRequest.from_wire(request, single=True), len(request))
+        return await self._process(PROCESS_TICK, request)
 
     async def _process_trade_ticks(self, request: bytes) -> bytes:
-        return await self._process(ProcessRequest.from_wire(request), len(request))
+        return await self._process(PROCESS_TICKS, request)
 
-    async def _process(self, request: ProcessRequest, size: int) -> bytes:
+    async def _process(self, kind: Input[NamedExecutionEngine, ProcessRequest, Any], request: bytes) -> bytes:
         # The data service's request, field by field; a test holds the two together.
-        engine = self._engines.get(request.engine, request.epoch)
-        return await engine.apply(engine.process, request, size, engine.publish_ticks)
+        message = kind.read(request)
+        engine = await self._engines.get(message.engine, message.epoch)
+        return await engine.take(kind, request, message)
 
     async def _subscribe_order_events(self, request: bytes) -> AsyncGenerator[bytes]:
         message = SubscribeOrderEventsRequest.FromString(request)
-        engine = self._engines.of(message)
+        engine = await self._engines.of(message)
         from_sequence = message.from_sequence if message.HasField("from_sequence") else None
         async with aclosing(engine.events.subscribe(from_sequence, event_filter(message))) as responses:
             async for response in responses:

@@ -6,12 +6,12 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from services.common.settings import Port, ServiceSettings
+from services.common.settings import JournalSettings, Port
 
 __all__ = ["ExecutionServiceSettings"]
 
 
-class ExecutionServiceSettings(ServiceSettings):
+class ExecutionServiceSettings(JournalSettings):
     """The settings of `python -m services.execution`."""
 
     service: ClassVar[str] = "execution"
@@ -28,3 +28,5 @@ class ExecutionServiceSettings(ServiceSettings):
     """Order events that a subscriber may be behind before it is disconnected."""
     live_clock: bool = False
     """Whether the wall clock drives the market time of engines that are made without saying so."""
+    durability: Literal["fsync", "os", "none"] = "fsync"
+    """What an acknowledgement survives, for engines that are made without saying so: fsync power loss, os kill -9."""

@@ -13,7 +13,7 @@ from alphaforge.data.v1.settings_pb2 import DataEngineSettings
 from alphaforge_core.data import DataEngineConfig
 
 from services.common.messages import fill, given
-from services.common.settings import ServiceSettings
+from services.common.settings import JournalSettings
 from services.data.settings import DataServiceSettings
 from tests.support.api import Api
 from tests.support.tape import DAY, SECOND
@@ -60,7 +60,8 @@ def open_engine(api: Api, settings: dict[str, Any]) -> dict[str, Any]:
 def test_an_option_has_one_name_in_the_core_on_the_wire_and_in_the_service() -> None:
     core = set(DataEngineConfig().as_dict())
     assert core == set(OTHER) == set(DataEngineSettings.DESCRIPTOR.fields_by_name)
-    assert DataServiceSettings.model_fields.keys() - ServiceSettings.model_fields.keys() == core - {"durability"}
+    shared = JournalSettings.model_fields.keys() - {"durability"}
+    assert DataServiceSettings.model_fields.keys() - shared == core
 
 
 def test_the_defaults_are_the_same_everywhere() -> None:

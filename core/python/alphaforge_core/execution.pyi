@@ -101,6 +101,20 @@ class ExecutionEngine:
         """
 
     @property
+    def received_at(self) -> int | None:
+        """
+        When the calls that follow were received, nanoseconds since the Unix epoch; None: when they are made.
+
+        For a service, which writes calls to its journal before it makes them, and makes them again after a restart.
+        """
+
+    @received_at.setter
+    def received_at(self, arg: int | None, /) -> None: ...
+
+    def acknowledge(self) -> None:
+        """The orders submitted at `received_at` are acknowledged now."""
+
+    @property
     def is_halted(self) -> bool:
         """True when new orders are rejected."""
 

@@ -16,6 +16,8 @@ from alphaforge_core.errors import EngineError, ResourceExhausted
 
 from services.common.journal import Checkpoint, Durability, Journal, Record
 
+TIME = 1_700_000_000_000_000_000
+
 
 def run(path: Path, body: Callable[[Journal], Coroutine[Any, Any, None]], **options: Any) -> None:
     async def opened() -> None:
@@ -28,6 +30,13 @@ def run(path: Path, body: Callable[[Journal], Coroutine[Any, Any, None]], **opti
             await journal.close()
 
     asyncio.run(opened())
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """What a checkpoint made superfluous goes by and by."""
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.001)
 
 
 def contents(path: Path, stream: str) -> list[Checkpoint | Record]:
@@ -45,19 +54,19 @@ def test_what_was_appended_is_replayed_in_order_after_a_restart(tmp_path: Path) 
 
     async def write(journal: Journal) -> None:
         for number in range(5):
-            await journal.append("a", number, b"%d" % number, lambda: None)
-        await journal.append("b", 7, b"other", lambda: None)
+            await journal.append("a", number, TIME, b"%d" % number, lambda _: None)
+        await journal.append("b", 7, TIME, b"other", lambda _: None)
 
     run(path, write)
-    assert contents(path, "a") == [Record(n + 1, n, b"%d" % n) for n in range(5)]
-    assert contents(path, "b") == [Record(1, 7, b"other")]
+    assert contents(path, "a") == [Record(n + 1, n, TIME, b"%d" % n) for n in range(5)]
+    assert contents(path, "b") == [Record(1, 7, TIME, b"other")]
 
 
 def test_sequences_go_on_after_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
 
     async def write(journal: Journal) -> None:
-        await journal.append("a", 1, b"x", lambda: None)
+        await journal.append("a", 1, TIME, b"x", lambda _: None)
 
     run(path, write)
     run(path, write)
@@ -68,7 +77,7 @@ def test_inputs_are_applied_in_the_order_of_the_journal(tmp_path: Path) -> None:
     applied: list[int] = []
 
     async def write(journal: Journal) -> None:
-        answers = [journal.append("a", 0, b"%d" % n, lambda n=n: applied.append(n) or n) for n in range(100)]
+        answers = [journal.append("a", 0, TIME, b"%d" % n, lambda _, n=n: applied.append(n) or n) for n in range(100)]
         assert await asyncio.gather(*answers) == list(range(100))
         assert journal.statistics().commits < 10, "inputs that arrive together share a commit"
 
@@ -80,9 +89,9 @@ def test_an_input_whose_caller_gave_up_is_applied_all_the_same(tmp_path: Path) -
     applied: list[int] = []
 
     async def write(journal: Journal) -> None:
-        abandoned = journal.append("a", 0, b"1", lambda: applied.append(1))
+        abandoned = journal.append("a", 0, TIME, b"1", lambda _: applied.append(1))
         abandoned.cancel()
-        await journal.append("a", 0, b"2", lambda: applied.append(2))
+        await journal.append("a", 0, TIME, b"2", lambda _: applied.append(2))
 
     run(tmp_path / "journal.db", write)
     assert applied == [1, 2]
@@ -91,15 +100,15 @@ def test_an_input_whose_caller_gave_up_is_applied_all_the_same(tmp_path: Path) -
 def test_what_the_engine_raises_reaches_the_caller_and_stays_in_the_journal(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
 
-    def refuse() -> None:
+    def refuse(_: int) -> None:
         raise ValueError("no")
 
     async def write(journal: Journal) -> None:
         with pytest.raises(ValueError, match="no"):
-            await journal.append("a", 0, b"refused", refuse)
+            await journal.append("a", 0, TIME, b"refused", refuse)
 
     run(path, write)
-    assert contents(path, "a") == [Record(1, 0, b"refused")]
+    assert contents(path, "a") == [Record(1, 0, TIME, b"refused")]
 
 
 def test_a_checkpoint_stands_for_the_inputs_it_contains(tmp_path: Path) -> None:
@@ -107,39 +116,40 @@ def test_a_checkpoint_stands_for_the_inputs_it_contains(tmp_path: Path) -> None:
 
     async def write(journal: Journal) -> None:
         for number in range(3):
-            await journal.append("a", 0, b"%d" % number, lambda: None)
+            await journal.append("a", 0, TIME, b"%d" % number, lambda _: None)
         held = journal.statistics().held_bytes
-        await journal.checkpoint("a", b"")
-        assert journal.statistics().held_bytes < held
-        await journal.append("a", 0, b"after", lambda: None)
+        await journal.checkpoint("a", 3, b"")
+        await until(lambda: journal.statistics().held_bytes < held)
+        await journal.append("a", 0, TIME, b"after", lambda _: None)
 
     run(path, write)
-    assert contents(path, "a") == [Checkpoint(3, b""), Record(4, 0, b"after")]
+    assert contents(path, "a") == [Checkpoint(3, b""), Record(4, 0, TIME, b"after")]
 
 
 def test_a_dropped_stream_is_gone(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
 
     async def write(journal: Journal) -> None:
-        await journal.append("a", 0, b"x", lambda: None)
-        await journal.checkpoint("a", b"state")
+        await journal.append("a", 0, TIME, b"x", lambda _: None)
+        await journal.checkpoint("a", 1, b"state")
         await journal.drop("a")
-        await journal.append("a", 0, b"new", lambda: None)
+        await journal.append("a", 0, TIME, b"new", lambda _: None)
 
     run(path, write)
-    assert contents(path, "a") == [Record(1, 0, b"new")]
+    assert contents(path, "a") == [Record(1, 0, TIME, b"new")]
 
 
 def test_a_full_journal_refuses_with_a_clear_error_and_applies_nothing(tmp_path: Path) -> None:
     applied: list[int] = []
 
     async def write(journal: Journal) -> None:
-        await journal.append("a", 0, bytes(600), lambda: applied.append(1))
+        await journal.append("a", 0, TIME, bytes(600), lambda _: applied.append(1))
         with pytest.raises(ResourceExhausted) as refused:
-            await journal.append("a", 0, bytes(600), lambda: applied.append(2))
+            await journal.append("a", 0, TIME, bytes(600), lambda _: applied.append(2))
         assert refused.value.reason == "JOURNAL_FULL"
-        await journal.checkpoint("a", b"small")
-        await journal.append("a", 0, bytes(600), lambda: applied.append(3))
+        await journal.checkpoint("a", 1, b"small")
+        await until(lambda: journal.statistics().held_bytes < 100)
+        await journal.append("a", 0, TIME, bytes(600), lambda _: applied.append(3))
 
     run(tmp_path / "journal.db", write, size_bytes_max=1000)
     assert applied == [1, 3]
@@ -150,21 +160,21 @@ def test_a_failed_write_is_reported_changes_nothing_and_is_over_when_the_disk_re
     applied: list[int] = []
 
     async def write(journal: Journal) -> None:
-        await journal.append("a", 0, b"1", lambda: applied.append(1))
+        await journal.append("a", 0, TIME, b"1", lambda _: applied.append(1))
         # The file may not grow: SQLite's own way to a full disk.
         pages = journal._connection.execute("PRAGMA page_count").fetchone()[0]
         journal._connection.execute(f"PRAGMA max_page_count = {pages}")
         with pytest.raises(EngineError) as failed:
-            await journal.append("a", 0, bytes(100_000), lambda: applied.append(2))
+            await journal.append("a", 0, TIME, bytes(100_000), lambda _: applied.append(2))
         assert failed.value.reason == "JOURNAL_FAILED"
         assert "full" in (journal.failure or "")
         journal._connection.execute("PRAGMA max_page_count = 1000000")
-        await journal.append("a", 0, b"3", lambda: applied.append(3))
+        await journal.append("a", 0, TIME, b"3", lambda _: applied.append(3))
         assert journal.failure is None
 
     run(path, write)
     assert applied == [1, 3]
-    assert contents(path, "a") == [Record(1, 0, b"1"), Record(2, 0, b"3")]
+    assert contents(path, "a") == [Record(1, 0, TIME, b"1"), Record(2, 0, TIME, b"3")]
 
 
 def test_damage_in_the_middle_is_reported_and_never_skipped(tmp_path: Path) -> None:
@@ -172,7 +182,7 @@ def test_damage_in_the_middle_is_reported_and_never_skipped(tmp_path: Path) -> N
 
     async def write(journal: Journal) -> None:
         for number in range(3):
-            await journal.append("a", 0, b"%d" % number, lambda: None)
+            await journal.append("a", 0, TIME, b"%d" % number, lambda _: None)
 
     run(path, write)
     with sqlite3.connect(path) as connection:
@@ -188,7 +198,7 @@ def test_damage_in_the_middle_is_reported_and_never_skipped(tmp_path: Path) -> N
 
 def test_a_second_owner_is_refused(tmp_path: Path) -> None:
     async def write(journal: Journal) -> None:
-        await journal.append("a", 0, b"x", lambda: None)
+        await journal.append("a", 0, TIME, b"x", lambda _: None)
         with pytest.raises(EngineError) as refused:
             Journal(tmp_path / "journal.db", Durability.OS)
         assert refused.value.reason == "JOURNAL_IN_USE"
@@ -204,7 +214,7 @@ async def main():
     journal = Journal(Path(sys.argv[1]), Durability.OS)
     last = max((item.sequence for item in journal.replay("a")), default=0)
     async def one(number):
-        await journal.append("a", 0, b"%d" % number, lambda: None)
+        await journal.append("a", 0, 1, b"%d" % number, lambda _: None)
         print(number, flush=True)
     while True:
         await asyncio.gather(*(one(last + offset) for offset in range(1, 9)))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 import pytest
 from alphaforge.data.v1.engines_pb2 import DropEngineRequest
 from alphaforge_core.errors import AlphaForgeError, EngineError, InvalidArgument, ResourceExhausted
 
-from services.common.registry import ENGINES_MAX, NamedEngine, Registry
+from services.common.engine import NamedEngine
+from services.common.registry import ENGINES_MAX, Registry
 
 LARGE = 400_000
 
@@ -26,7 +28,7 @@ class Engine(NamedEngine):
         super().__init__(name, epoch, {"size": 10, "ttl": 5} | settings)
         self.closed: AlphaForgeError | None = None
 
-    def reconfigure(self, given: Mapping[str, Any]) -> bool:
+    async def reconfigure(self, given: Mapping[str, Any]) -> bool:
         if "size" in given:
             return False
         self.settings.update(given)
@@ -41,61 +43,80 @@ def registry() -> Registry[Engine]:
     return Registry("test", Engine)
 
 
-def test_the_first_call_makes_the_engine_and_an_empty_name_is_default(registry: Registry[Engine]) -> None:
-    engine = registry.get("", None)
+def in_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """Runs a test in an event loop of its own."""
+
+    @functools.wraps(test)
+    def run(*arguments: Any, **keywords: Any) -> None:
+        asyncio.run(test(*arguments, **keywords))
+
+    return run
+
+
+@in_loop
+async def test_the_first_call_makes_the_engine_and_an_empty_name_is_default(registry: Registry[Engine]) -> None:
+    engine = await registry.get("", None)
     assert engine.name == "default"
-    assert registry.get("default", engine.epoch) is engine
+    assert (await registry.get("default", engine.epoch)) is engine
     assert registry.engines() == [engine]
 
 
-def test_only_given_settings_are_compared(registry: Registry[Engine]) -> None:
-    engine, created = registry.open("a", {"size": 20})
+@in_loop
+async def test_only_given_settings_are_compared(registry: Registry[Engine]) -> None:
+    engine, created = await registry.open("a", {"size": 20})
     assert created
     assert engine.settings == {"size": 20, "ttl": 5}
-    assert registry.open("a", {}) == (engine, False)
-    assert registry.open("a", {"ttl": 5}) == (engine, False)
+    assert (await registry.open("a", {})) == (engine, False)
+    assert (await registry.open("a", {"ttl": 5})) == (engine, False)
 
 
-def test_other_settings_are_refused_with_both_values_and_the_remedies(registry: Registry[Engine]) -> None:
-    registry.open("a", {"size": 20})
+@in_loop
+async def test_other_settings_are_refused_with_both_values_and_the_remedies(registry: Registry[Engine]) -> None:
+    await registry.open("a", {"size": 20})
     with pytest.raises(EngineError, match=r"size is 20, not 30.*name=.*reconfigure=True") as caught:
-        registry.open("a", {"size": 30})
+        await registry.open("a", {"size": 30})
     assert caught.value.reason == "SETTINGS_DIFFER"
 
 
-def test_reconfigure_changes_an_engine_that_can_change(registry: Registry[Engine]) -> None:
-    before, _ = registry.open("a", {"ttl": 9})
-    assert registry.open("a", {"ttl": 6}, reconfigure=True) == (before, False)
+@in_loop
+async def test_reconfigure_changes_an_engine_that_can_change(registry: Registry[Engine]) -> None:
+    before, _ = await registry.open("a", {"ttl": 9})
+    assert (await registry.open("a", {"ttl": 6}, reconfigure=True)) == (before, False)
     assert before.settings == {"size": 10, "ttl": 6}
     assert before.closed is None
 
 
-def test_reconfigure_replaces_an_engine_that_can_not_and_keeps_its_other_settings(registry: Registry[Engine]) -> None:
-    before, _ = registry.open("a", {"ttl": 9})
-    after, created = registry.open("a", {"size": 30}, reconfigure=True)
+@in_loop
+async def test_reconfigure_replaces_an_engine_that_can_not_and_keeps_its_other_settings(
+    registry: Registry[Engine],
+) -> None:
+    before, _ = await registry.open("a", {"ttl": 9})
+    after, created = await registry.open("a", {"size": 30}, reconfigure=True)
     assert created
     assert after.settings == {"size": 30, "ttl": 9}
     assert after.epoch != before.epoch
     assert before.closed is not None
-    assert registry.open("a", {"size": 30}, reconfigure=True) == (after, False)
+    assert (await registry.open("a", {"size": 30}, reconfigure=True)) == (after, False)
 
 
-def test_an_epoch_that_is_no_more_is_refused_and_makes_nothing(registry: Registry[Engine]) -> None:
+@in_loop
+async def test_an_epoch_that_is_no_more_is_refused_and_makes_nothing(registry: Registry[Engine]) -> None:
     with pytest.raises(EngineError) as caught:
-        registry.get("a", 1)
+        await registry.get("a", 1)
     assert caught.value.reason == "EPOCH_CHANGED"
     assert registry.engines() == []
-    before = registry.get("a", None)
-    after = registry.replace(before)
+    before = await registry.get("a", None)
+    after = await registry.reset(DropEngineRequest(engine="a"))
     with pytest.raises(EngineError, match="open it again"):
-        registry.get("a", before.epoch)
-    assert registry.get("a", after.epoch) is after
+        await registry.get("a", before.epoch)
+    assert (await registry.get("a", after.epoch)) is after
 
 
-def test_a_dropped_engine_is_gone_and_its_streams_end(registry: Registry[Engine]) -> None:
-    engine = registry.get("a", None)
-    assert registry.drop(DropEngineRequest(engine="a"))
-    assert not registry.drop(DropEngineRequest(engine="a"))
+@in_loop
+async def test_a_dropped_engine_is_gone_and_its_streams_end(registry: Registry[Engine]) -> None:
+    engine = await registry.get("a", None)
+    assert await registry.drop(DropEngineRequest(engine="a"))
+    assert not await registry.drop(DropEngineRequest(engine="a"))
     with pytest.raises(EngineError) as caught:
         registry.existing_of(DropEngineRequest(engine="a"))
     assert caught.value.reason == "ENGINE_UNKNOWN"
@@ -106,21 +127,23 @@ def test_a_dropped_engine_is_gone_and_its_streams_end(registry: Registry[Engine]
     assert engine.closed.reason == "EPOCH_CHANGED"
 
 
-def test_a_thousand_engines_and_no_more(registry: Registry[Engine]) -> None:
+@in_loop
+async def test_a_thousand_engines_and_no_more(registry: Registry[Engine]) -> None:
     for number in range(ENGINES_MAX):
-        registry.open(str(number), {})
+        await registry.open(str(number), {})
     with pytest.raises(ResourceExhausted) as caught:
-        registry.open("more", {})
+        await registry.open("more", {})
     assert caught.value.reason == "ENGINE_LIMIT"
-    assert registry.open("5", {}) == (registry.existing_of(DropEngineRequest(engine="5")), False)
-    registry.drop(DropEngineRequest(engine="5"))
-    registry.open("more", {})
+    assert (await registry.open("5", {})) == (registry.existing_of(DropEngineRequest(engine="5")), False)
+    await registry.drop(DropEngineRequest(engine="5"))
+    await registry.open("more", {})
 
 
 @pytest.mark.parametrize("name", ["x" * 65, "ä" * 33, "a\nb", "\x00"])
-def test_a_name_that_can_not_be_is_refused(name: str, registry: Registry[Engine]) -> None:
+@in_loop
+async def test_a_name_that_can_not_be_is_refused(name: str, registry: Registry[Engine]) -> None:
     with pytest.raises(InvalidArgument):
-        registry.get(name, None)
+        await registry.get(name, None)
 
 
 def test_calls_reach_the_engine_in_the_order_in_which_they_came() -> None:
