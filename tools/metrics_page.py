@@ -14,6 +14,7 @@ from alphaforge_core import cache, data, execution
 from prometheus_client.core import Metric
 
 from services.common.metrics import BUCKETS_SECONDS, MethodMetrics, RpcCollector, series_of
+from services.common.peer import PeerFiles
 from services.common.service_metrics import JOURNAL_COUNTERS, STREAM_COUNTERS
 from services.execution.market_data import MarketDataLinks
 
@@ -89,7 +90,7 @@ def service(group: str, counters: Counters, heading: str, words: str) -> str:
 
 
 def market_data() -> str:
-    metrics = MarketDataLinks("", enabled=False).collect()
+    metrics = MarketDataLinks("", PeerFiles(), enabled=False).collect()
     rows = [(shown(metric.name, metric.type), metric.type, sentence(metric.documentation)) for metric in metrics]
     return "\n## Market data of the execution engines\n\nLabel: `engine`.\n\n" + table(rows, ("series", "kind", "what"))
 

@@ -18,7 +18,6 @@ from prometheus_client import (
     Info,
     PlatformCollector,
     ProcessCollector,
-    start_http_server,
 )
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -30,7 +29,6 @@ __all__ = [
     "CODES",
     "EngineCollector",
     "MethodMetrics",
-    "MetricsServer",
     "RpcCollector",
     "new_registry",
     "series_of",
@@ -174,17 +172,3 @@ def new_registry(service: str, version: str) -> CollectorRegistry:
     GCCollector(registry=registry)
     Info("alphaforge_build", "What runs here.", registry=registry).info({"service": service, "version": version})
     return registry
-
-
-class MetricsServer:
-    """Serves /metrics over HTTP from a thread of its own."""
-
-    def __init__(self, registry: CollectorRegistry, host: str, port: int) -> None:
-        self._server, self._thread = start_http_server(port, host, registry)
-        self.port: int = self._server.server_port
-
-    def close(self) -> None:
-        """Ends the thread and frees the port."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()

@@ -22,12 +22,16 @@ from prometheus_client.registry import Collector
 from pydantic import ValidationError
 
 from services.common.logging import set_up_logging
-from services.common.metrics import MethodMetrics, MetricsServer, RpcCollector, new_registry
+from services.common.metrics import MethodMetrics, RpcCollector, new_registry
+from services.common.metrics_server import MetricsServer
 from services.common.rpc import Handler, generic_handler
 from services.common.settings import ServiceSettings, load, log_settings
+from services.common.tls import ServerTls
 from services.common.tracing import interceptors
 
 __all__ = ["Health", "Servicer", "main"]
+
+_METADATA_BYTES_MAX = 16 * 1024
 
 _logger = logging.getLogger("services.server")
 
@@ -68,7 +72,11 @@ def _options(settings: ServiceSettings) -> list[tuple[str, int]]:
         ("grpc.max_receive_message_length", settings.max_message_bytes),
         # What an engine has done must be answered. Answers are bounded by what makes them, in items and pages.
         ("grpc.max_send_message_length", -1),
-        ("grpc.max_metadata_size", 16 * 1024),
+        # The same limit twice: between the soft and the hard one gRPC refuses at random.
+        ("grpc.max_metadata_size", _METADATA_BYTES_MAX),
+        ("grpc.absolute_max_metadata_size", _METADATA_BYTES_MAX),
+        # Who connects and says nothing, or does not finish the handshake, is disconnected.
+        ("grpc.server_handshake_timeout_ms", 10_000),
         # A peer that vanished is noticed; clients may ask as often as every five seconds.
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),
@@ -77,19 +85,11 @@ def _options(settings: ServiceSettings) -> list[tuple[str, int]]:
     ]
 
 
-def _credentials(settings: ServiceSettings) -> grpc.ServerCredentials | None:
-    if settings.tls_key_file is None or settings.tls_certificate_file is None:
-        return None
-    authorities = settings.tls_client_ca_file.read_bytes() if settings.tls_client_ca_file else None
-    pair = (settings.tls_key_file.read_bytes(), settings.tls_certificate_file.read_bytes())
-    return grpc.ssl_server_credentials([pair], authorities, require_client_auth=authorities is not None)
-
-
-def _listen(server: grpc.aio.Server, settings: ServiceSettings) -> str:
+def _listen(server: grpc.aio.Server, settings: ServiceSettings, tls: ServerTls | None) -> str:
     """Binds the address of the settings and returns the one that clients connect to."""
     unix = settings.host.startswith("unix:")
     address = settings.host if unix else f"{settings.host}:{settings.port}"
-    credentials = _credentials(settings)
+    credentials = tls and tls.grpc_credentials()
     port = server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
     return address if unix else f"{settings.host}:{port}"
 
@@ -112,8 +112,9 @@ async def _serve(servicer: Servicer, settings: ServiceSettings) -> None:
         registry.register(collector)
     for part in ("", name):
         await set_health(part, serving=False)
-    address = _listen(server, settings)
-    metrics = MetricsServer(registry, settings.metrics_host, settings.metrics_port)
+    tls = settings.tls()
+    address = _listen(server, settings, tls)
+    metrics = MetricsServer(registry, settings.metrics_host, settings.metrics_port, tls)
     stop = _stop_signals()
     await servicer.start(set_health)
     await server.start()
@@ -123,7 +124,7 @@ async def _serve(servicer: Servicer, settings: ServiceSettings) -> None:
         "event": "ready",
         "service": settings.service,
         "address": address,
-        "metrics": f"http://{settings.metrics_host}:{metrics.port}/metrics",
+        "metrics": metrics.url,
         "pid": os.getpid(),
     }
     _logger.info("ready", extra=ready)

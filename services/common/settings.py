@@ -17,9 +17,10 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from services.common.tls import ServerTls
 from services.common.variables import PER_SERVICE, PREFIX, check_environment
 
-__all__ = ["JournalSettings", "Port", "ServiceSettings", "load", "log_settings"]
+__all__ = ["JournalSettings", "Port", "ServiceSettings", "is_local", "load", "log_settings"]
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -46,7 +47,8 @@ class ServiceSettings(BaseSettings):
     port: Port
     """TCP port of the gRPC service; 0 takes a free one. Not used with `unix:`."""
     metrics_host: str = "127.0.0.1"
-    """Address on which Prometheus finds /metrics."""
+    """Address on which Prometheus finds /metrics, over HTTPS where there is TLS. Beyond this machine it needs that, or
+    --insecure."""
     metrics_port: Port
     """TCP port of /metrics; 0 takes a free one."""
     insecure: bool = False
@@ -78,12 +80,20 @@ class ServiceSettings(BaseSettings):
             raise ValueError("tls_certificate_file and tls_key_file belong together; give both or none")
         if self.tls_client_ca_file is not None and self.tls_key_file is None:
             raise ValueError("tls_client_ca_file needs tls_certificate_file and tls_key_file")
-        if not (self.insecure or self.tls_key_file is not None or _is_local(self.host)):
-            raise ValueError(
-                f"host {self.host} can be reached from other machines, and there is no TLS: "
-                "give tls_certificate_file and tls_key_file, or say --insecure"
-            )
+        if not (self.insecure or self.tls_key_file is not None):
+            for setting in ("host", "metrics_host"):
+                if not is_local(address := getattr(self, setting)):
+                    raise ValueError(
+                        f"{setting} {address} can be reached from other machines, and there is no TLS: "
+                        "give tls_certificate_file and tls_key_file, or say --insecure"
+                    )
         return self
+
+    def tls(self) -> ServerTls | None:
+        """The TLS of these settings, None for none. Raises EngineError SETTING_INVALID for files that can't be used."""
+        if self.tls_certificate_file is None or self.tls_key_file is None:
+            return None
+        return ServerTls(self.tls_certificate_file, self.tls_key_file, self.tls_client_ca_file)
 
     @classmethod
     def settings_customise_sources(
@@ -118,8 +128,12 @@ def _without_per_service(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name.upper() not in PER_SERVICE}
 
 
-def _is_local(host: str) -> bool:
-    if host.startswith("unix:") or host == "localhost":
+def is_local(address: str) -> bool:
+    """Whether a host, `host:port` or `unix:path` is on this machine."""
+    if address.startswith("unix:"):
+        return True
+    host = address.rpartition(":")[0] if address.count(":") == 1 or "]:" in address else address
+    if host == "localhost":
         return True
     try:
         return ip_address(host.strip("[]")).is_loopback

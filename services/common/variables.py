@@ -39,6 +39,14 @@ SHARED = (
     "TLS_KEY_FILE",
 )
 
+# How clients know the services and prove who they are; the execution service is a client of the data service.
+CLIENT = (
+    "TLS_CA_FILE",
+    "TLS_CLIENT_CERTIFICATE_FILE",
+    "TLS_CLIENT_KEY_FILE",
+    "TOKEN_FILE",
+)
+
 # Settings that only one service has.
 OWN = (
     "CACHE_WARM_RESTART",
@@ -73,6 +81,7 @@ OWN = (
     "EXECUTION_JOURNAL_SIZE_BYTES_MAX",
     "EXECUTION_LIVE_CLOCK",
     "EXECUTION_MARKET_DATA",
+    *(f"EXECUTION_{name}" for name in CLIENT),
 )
 
 # Where the client and the command line look for the services; the execution service finds the data service by it too.
@@ -84,6 +93,7 @@ KNOWN = frozenset(
         *SHARED,
         *(f"{service}_{name}" for service in SERVICES for name in (*PER_SERVICE, *SHARED)),
         *OWN,
+        *CLIENT,
         *TARGETS,
     )
 )

@@ -13,7 +13,6 @@ import random
 import time
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 import grpc
 from alphaforge.data.v1.data_service_pb2_grpc import DataServiceStub
@@ -25,12 +24,9 @@ from alphaforge_core.errors import AlphaForgeError
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from services.common.peer import Peer, PeerFiles
 from services.common.server import Health
 from services.execution.engine import FOLLOW, WATCH, NamedExecutionEngine
-
-if TYPE_CHECKING:
-    # What the stub is over a channel of grpc.aio; a name of the type stubs alone.
-    from alphaforge.data.v1.data_service_pb2_grpc import DataServiceAsyncStub
 
 __all__ = ["MarketDataLinks"]
 
@@ -57,9 +53,9 @@ _logger = logging.getLogger("services.market_data")
 class _Link:
     """One engine's subscription."""
 
-    def __init__(self, engine: NamedExecutionEngine, stub: DataServiceAsyncStub, absent: _Absent) -> None:
+    def __init__(self, engine: NamedExecutionEngine, peer: Peer, absent: _Absent) -> None:
         self.engine = engine
-        self._stub = stub
+        self._peer = peer
         self._absent = absent
         # A data engine that begins anew is wanted from its beginning; its epoch will be told.
         self._begins_anew = False
@@ -105,7 +101,8 @@ class _Link:
         elif self.engine.market_data.epoch:
             request.epoch = self.engine.market_data.epoch
             request.from_sequence = self.engine.market_data.sequence + 1
-        call = self._stub.SubscribeTrades(request)
+        channel, metadata = self._peer.access()
+        call = DataServiceStub(channel).SubscribeTrades(request, metadata=metadata)
         try:
             while True:
                 # Not wait_for: in Python 3.11 it forgets a cancellation that comes together with a message.
@@ -155,8 +152,8 @@ class _Link:
 class _Absent:
     """Asks the data service for the engines that it does not have yet: one question for all who wait."""
 
-    def __init__(self, stub: DataServiceAsyncStub) -> None:
-        self._stub = stub
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
         self._answer: asyncio.Task[frozenset[str]] | None = None
 
     async def until_there(self, name: str) -> AsyncGenerator[None]:
@@ -180,17 +177,22 @@ class _Absent:
 
     async def _ask(self) -> frozenset[str]:
         await asyncio.sleep(_ASK_SECONDS)
-        response = await self._stub.ListEngines(ListEnginesRequest(), timeout=_SILENCE_SECONDS_MAX)
+        channel, metadata = self._peer.access()
+        call = DataServiceStub(channel).ListEngines(
+            ListEnginesRequest(), timeout=_SILENCE_SECONDS_MAX, metadata=metadata
+        )
+        response = await call
         return frozenset(engine.engine for engine in response.engines)
 
 
 class MarketDataLinks(Collector):
     """The links of all engines of the service; tells Prometheus and the health protocol how they are."""
 
-    def __init__(self, target: str, *, enabled: bool) -> None:
+    def __init__(self, target: str, files: PeerFiles, *, enabled: bool) -> None:
         self._target = target
+        self._files = files
         self._enabled = enabled
-        self._channel: grpc.aio.Channel | None = None
+        self._peer: Peer | None = None
         self._absent: _Absent | None = None
         self._links: dict[str, _Link] = {}
         self._watch: asyncio.Task[None] | None = None
@@ -204,10 +206,10 @@ class MarketDataLinks(Collector):
         self.leave(engine.name)
         if not self._enabled or not engine.settings["subscribe_market_data"]:
             return
-        if self._channel is None or self._absent is None:
-            self._channel = grpc.aio.insecure_channel(self._target, options=_CHANNEL_OPTIONS)
-            self._absent = _Absent(DataServiceStub(self._channel))
-        self._links[engine.name] = _Link(engine, DataServiceStub(self._channel), self._absent)
+        if self._peer is None or self._absent is None:
+            self._peer = Peer(self._target, self._files, _CHANNEL_OPTIONS)
+            self._absent = _Absent(self._peer)
+        self._links[engine.name] = _Link(engine, self._peer, self._absent)
         engine.market_data.state = MarketDataState.MARKET_DATA_STATE_STALE
 
     def adjust(self, engine: NamedExecutionEngine) -> None:
@@ -231,8 +233,8 @@ class MarketDataLinks(Collector):
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._absent is not None:
             await self._absent.close()
-        if self._channel is not None:
-            await self._channel.close()
+        if self._peer is not None:
+            await self._peer.close()
 
     async def _run_watch(self, health: Health) -> None:
         while True:

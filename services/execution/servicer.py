@@ -79,7 +79,9 @@ class ExecutionServicer:
     def __init__(self, settings: ExecutionServiceSettings) -> None:
         self._settings = settings
         self._subscribers = Subscribers(settings.max_subscribers, settings.heartbeat_seconds)
-        self._links = MarketDataLinks(settings.data_target, enabled=settings.market_data == "subscribe")
+        self._links = MarketDataLinks(
+            settings.data_target, settings.data_files, enabled=settings.market_data == "subscribe"
+        )
         self._journals = Journals(settings.data_dir, settings.service, settings.journal_size_bytes_max)
         self._engines = Registry("execution", self._build, self._journals, self._links.follow)
         self._calls = Calls(self._engines)

@@ -52,8 +52,13 @@ def environment(**variables: str) -> dict[str, str]:
 
 
 @contextmanager
-def running_service(noun: str, folder: Path, *arguments: str) -> Iterator[Service]:
-    """Starts a service and reads the line that says where it serves; ends it if the test did not."""
+def running_service(
+    noun: str, folder: Path, *arguments: str, credentials: grpc.ChannelCredentials | None = None
+) -> Iterator[Service]:
+    """Starts a service and reads the line that says where it serves; ends it if the test did not.
+
+    `credentials` are those of its `channel`, where it serves over TLS.
+    """
     log = folder / f"{noun}.log"
     with log.open("w") as stderr:
         process = subprocess.Popen(
@@ -70,8 +75,10 @@ def running_service(noun: str, folder: Path, *arguments: str) -> Iterator[Servic
         try:
             assert line, log.read_text()
             ready = json.loads(line)
-            with grpc.insecure_channel(ready["address"]) as channel:
-                yield Service(noun, ready["address"], ready["metrics"], process, log, channel)
+            address = ready["address"]
+            made = grpc.secure_channel(address, credentials) if credentials else grpc.insecure_channel(address)
+            with made as channel:
+                yield Service(noun, address, ready["metrics"], process, log, channel)
         finally:
             if process.poll() is None:
                 process.terminate()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import grpc
+from alphaforge_client.credentials import Credentials
 
 __all__ = ["NOUNS", "Service", "services", "serving"]
 
@@ -36,7 +37,8 @@ def services(environment: Mapping[str, str] = os.environ) -> tuple[Service, ...]
 
 def serving(target: str, timeout: float) -> str | None:
     """None where the server at `target` says within `timeout` seconds that it serves, else what is wrong."""
-    with grpc.insecure_channel(target) as channel:
+    credentials = Credentials.from_environment().access().credentials
+    with grpc.secure_channel(target, credentials) if credentials else grpc.insecure_channel(target) as channel:
         check: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(_HEALTH_CHECK)
         try:
             answer = check(_REQUEST, timeout=timeout, wait_for_ready=True)

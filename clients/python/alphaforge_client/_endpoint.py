@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 
-import grpc
-
+from alphaforge_client.credentials import Credentials
 from alphaforge_client.errors import InvalidArgument
 
 __all__ = ["CHANNEL_OPTIONS", "Endpoint"]
@@ -38,15 +37,16 @@ CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
 
 @dataclass(frozen=True)
 class Endpoint:
-    """The address of one service, with the credentials to reach it (never shown)."""
+    """The address of one service, with the credentials to reach it."""
 
     noun: str
     target: str
-    credentials: grpc.ChannelCredentials | None = field(default=None, repr=False)
+    credentials: Credentials = field(default_factory=Credentials, repr=False)
 
     @classmethod
-    def of(cls, noun: str, target: str | None, credentials: grpc.ChannelCredentials | None = None) -> Endpoint:
-        """The argument, else the environment variable `ALPHAFORGE_<NOUN>_TARGET`, else the documented default."""
+    def of(cls, noun: str, target: str | None, credentials: Credentials | None = None) -> Endpoint:
+        """The arguments, else the environment: `ALPHAFORGE_<NOUN>_TARGET` or the documented default, and the variables
+        of `Credentials.from_environment`. Raises InvalidArgument for a token that would travel in the clear."""
         if target is None:
             target = os.environ.get(f"ALPHAFORGE_{noun.upper()}_TARGET") or _DEFAULT_TARGETS[noun]
         if not isinstance(target, str):
@@ -55,4 +55,9 @@ class Endpoint:
             )
         if not target.strip():
             raise InvalidArgument("target is empty; give 'host:port' or 'unix:path'", reason="SETTING_INVALID")
+        if credentials is None:
+            credentials = Credentials.from_environment()
+        elif not isinstance(credentials, Credentials):
+            raise TypeError(f"credentials is an alphaforge_client.Credentials, not {type(credentials).__name__}")
+        credentials.check_target(target)
         return cls(noun, target, credentials)

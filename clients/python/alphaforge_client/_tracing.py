@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 __all__ = ["traced", "traced_async"]
+
+_Metadata: TypeAlias = tuple[tuple[str, Any], ...]
 
 _enabled = os.environ.get("OTEL_TRACES_EXPORTER", "none") != "none"
 
@@ -21,9 +23,9 @@ def traced(call: Callable[..., bytes], path: str) -> Callable[..., bytes]:
     if not _enabled:
         return call
 
-    def invoke(request: bytes, timeout: float | None = None) -> bytes:
-        with _span(path) as metadata:
-            return call(request, timeout=timeout, metadata=metadata)
+    def invoke(request: bytes, timeout: float | None = None, metadata: _Metadata | None = None) -> bytes:
+        with _span(path) as trace:
+            return call(request, timeout=timeout, metadata=(*(metadata or ()), *trace))
 
     return invoke
 
@@ -33,15 +35,15 @@ def traced_async(call: Callable[..., Awaitable[bytes]], path: str) -> Callable[.
     if not _enabled:
         return call
 
-    async def invoke(request: bytes, timeout: float | None = None) -> bytes:
-        with _span(path) as metadata:
-            return await call(request, timeout=timeout, metadata=metadata)
+    async def invoke(request: bytes, timeout: float | None = None, metadata: _Metadata | None = None) -> bytes:
+        with _span(path) as trace:
+            return await call(request, timeout=timeout, metadata=(*(metadata or ()), *trace))
 
     return invoke
 
 
 @contextmanager
-def _span(path: str) -> Iterator[tuple[tuple[str, Any], ...]]:
+def _span(path: str) -> Iterator[_Metadata]:
     """A client's span, and the metadata by which the service finds it."""
     from opentelemetry import trace
     from opentelemetry.propagate import inject

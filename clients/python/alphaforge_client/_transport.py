@@ -97,27 +97,28 @@ class Channel:
     """One connection, bytes in and bytes out."""
 
     def __init__(self, endpoint: Endpoint) -> None:
+        self.access = endpoint.credentials.access()
         with _gate:
-            if endpoint.credentials is None:
+            if self.access.credentials is None:
                 self._channel = grpc.insecure_channel(endpoint.target, CHANNEL_OPTIONS)
             else:
-                self._channel = grpc.secure_channel(endpoint.target, endpoint.credentials, CHANNEL_OPTIONS)
+                self._channel = grpc.secure_channel(endpoint.target, self.access.credentials, CHANNEL_OPTIONS)
         _watch_forks()
 
     def unary(self, path: str) -> UnaryCall:
         bare: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(path)
-        call = traced(bare, path)
+        call, metadata = traced(bare, path), self.access.metadata
 
         def send(request: bytes, timeout: float) -> bytes:
             with _gate:
-                return call(request, timeout=timeout)
+                return call(request, timeout=timeout, metadata=metadata)
 
         return send
 
     def stream(self, path: str, request: bytes) -> ResponseStream:
         call: grpc.UnaryStreamMultiCallable[bytes, bytes] = self._channel.unary_stream(path)
         with _gate:
-            return ResponseStream(call(request))
+            return ResponseStream(call(request, metadata=self.access.metadata))
 
     def await_connection(self, seconds: float) -> None:
         """Waits for the connection, so long at most.

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-import grpc
 from alphaforge.data.v1 import engines_pb2, queries_pb2
 from alphaforge_core.data import BarList, DataEngineConfig, DataEngineStatistics
 from alphaforge_core.model import Bar, BarType, TradeTick, TradeTickBatch
@@ -31,6 +30,7 @@ from alphaforge_client._ticks import (
     piece_of,
     single_tick,
 )
+from alphaforge_client.credentials import Credentials
 from alphaforge_client.errors import AlphaForgeError
 
 __all__ = [
@@ -81,7 +81,7 @@ class DataEngine(RemoteEngine):
         reconfigure: bool = False,
         coalesce: bool = True,
         producer_id: str | None = None,
-        credentials: grpc.ChannelCredentials | None = None,
+        credentials: Credentials | None = None,
     ) -> None:
         wire_name = name or ""
         opening = Opening(

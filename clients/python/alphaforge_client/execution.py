@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import grpc
 from alphaforge.execution.v1 import engines_pb2, orders_pb2
 from alphaforge_core.execution import (
     ExecutionEngineConfig,
@@ -44,6 +43,7 @@ from alphaforge_client._ticks import (
     pieces,
     single_tick,
 )
+from alphaforge_client.credentials import Credentials
 from alphaforge_client.errors import InvalidArgument
 
 __all__ = [
@@ -104,7 +104,7 @@ class ExecutionEngine(RemoteEngine):
         reconfigure: bool = False,
         coalesce: bool = True,
         producer_id: str | None = None,
-        credentials: grpc.ChannelCredentials | None = None,
+        credentials: Credentials | None = None,
     ) -> None:
         wire_name = name or ""
         opening = Opening(

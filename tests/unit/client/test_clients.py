@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import alphaforge_client._unnamed
-import grpc
 import pytest
 from alphaforge_client.aio.cache import GenericCache as AsyncGenericCache
 from alphaforge_client.cache import GenericCache, NearCache
+from alphaforge_client.credentials import Credentials
 from alphaforge_client.data import DataEngine, DataEngineConfig
 from alphaforge_client.execution import ExecutionEngine, ExecutionEngineConfig
 
@@ -32,7 +32,7 @@ def test_making_one_sends_nothing(kind: type[Any]) -> None:
 
 
 def test_its_repr_shows_where_it_is_and_no_secret(kind: type[Any]) -> None:
-    credentials = grpc.ssl_channel_credentials(b"secret root")
+    credentials = Credentials(token="secret")
     client = kind(name="n", target=NOWHERE, credentials=credentials)
     assert repr(client) == f"{kind.__name__}(name='n', target='{NOWHERE}')"
     assert "secret" not in repr(client._connection.endpoint)

@@ -16,6 +16,7 @@ from alphaforge.execution.v1.statistics_pb2 import ExecutionStatistics
 from alphaforge_core import cache, data, execution
 
 from services.common.metrics import series_of
+from services.common.peer import PeerFiles
 from services.common.service_metrics import JOURNAL_COUNTERS, STREAM_COUNTERS
 from services.execution.market_data import MarketDataLinks
 from tests.support.prometheus import DASHBOARDS, named_series
@@ -61,7 +62,7 @@ def all_series() -> set[str]:
     }
     market_data = {
         metric.name + ("_total" if metric.type == "counter" else "")
-        for metric in MarketDataLinks("", enabled=False).collect()
+        for metric in MarketDataLinks("", PeerFiles(), enabled=False).collect()
     }
     return engines | shared | market_data
 

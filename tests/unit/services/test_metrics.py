@@ -14,10 +14,10 @@ from services.common.metrics import (
     CODES,
     EngineCollector,
     MethodMetrics,
-    MetricsServer,
     RpcCollector,
     new_registry,
 )
+from services.common.metrics_server import MetricsServer
 
 
 class Statistics:

@@ -64,6 +64,12 @@ def test_listening_beyond_this_machine_needs_tls_or_a_word(host: str) -> None:
     assert load(Settings, ["--host", host, *files]).host == host
 
 
+def test_metrics_beyond_this_machine_need_tls_or_a_word() -> None:
+    with pytest.raises(ValidationError, match=r"metrics_host 0\.0\.0\.0"):
+        load(Settings, ["--metrics-host", "0.0.0.0"])
+    assert load(Settings, ["--metrics-host", "0.0.0.0", "--insecure"]).metrics_host == "0.0.0.0"
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "[::1]", "localhost", "unix:/tmp/socket"])
 def test_listening_on_this_machine_needs_nothing(host: str) -> None:
     assert load(Settings, ["--host", host]).host == host

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from alphaforge_client import credentials
+
 from services.cache.settings import CacheServiceSettings
 from services.common import variables
 from services.common.settings import ServiceSettings
@@ -28,5 +30,6 @@ def test_every_setting_is_documented() -> None:
 
 
 def test_the_clients_variables_are_known() -> None:
+    assert {f"ALPHAFORGE_{name}" for name in variables.CLIENT} == set(credentials.VARIABLES.values())
     for service in variables.SERVICES:
         assert f"ALPHAFORGE_{service}_TARGET" in variables.KNOWN

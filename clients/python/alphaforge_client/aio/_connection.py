@@ -20,7 +20,7 @@ from alphaforge_client.aio._transport import (
     scope,
     sleep,
 )
-from alphaforge_client.errors import AlphaForgeError, DeadlineExceeded, EngineError, Unavailable
+from alphaforge_client.errors import AlphaForgeError, DeadlineExceeded, EngineError, Unauthenticated, Unavailable
 
 __all__ = ["Connection", "Opening"]
 
@@ -209,6 +209,17 @@ class Connection:
         call = session.calls[method] = session.channel.unary(self._path(method))
         return call
 
+    def _drop_old_credentials(self) -> bool:
+        """Whether files of credentials changed since the channel was made; then the next attempt makes a new one.
+
+        Calls under way end on the old one.
+        """
+        session = self._session
+        if session is None or session.channel.access.stamps == self.endpoint.credentials.stamps():
+            return False
+        self._session = None
+        return True
+
     def _path(self, method: str) -> str:
         return f"/{self._opening.service}/{method}"
 
@@ -222,6 +233,8 @@ class Connection:
         if not isinstance(error, RpcError):
             raise error
         problem = translated(error)
+        if isinstance(problem, (Unavailable, Unauthenticated)) and self._drop_old_credentials():
+            problem = Unavailable(f"{problem}; the credentials have changed", reason="UNAVAILABLE")
         where = f"the {self.endpoint.noun} service at {self.endpoint.target}"
         if isinstance(problem, Unavailable):
             return Unavailable(f"{where} can't be reached: {problem} (attempt {attempt})", reason=problem.reason)

@@ -102,19 +102,20 @@ class Channel:
     """One connection, bytes in and bytes out."""
 
     def __init__(self, endpoint: Endpoint) -> None:
-        if endpoint.credentials is None:
+        self.access = endpoint.credentials.access()
+        if self.access.credentials is None:
             self._channel = aio.insecure_channel(endpoint.target, CHANNEL_OPTIONS)
         else:
-            self._channel = aio.secure_channel(endpoint.target, endpoint.credentials, CHANNEL_OPTIONS)
+            self._channel = aio.secure_channel(endpoint.target, self.access.credentials, CHANNEL_OPTIONS)
 
     def unary(self, path: str) -> UnaryCall:
         bare: UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(path)
-        call = traced_async(bare, path)
-        return lambda request, timeout: call(request, timeout=timeout)
+        call, metadata = traced_async(bare, path), self.access.metadata
+        return lambda request, timeout: call(request, timeout=timeout, metadata=metadata)
 
     def stream(self, path: str, request: bytes) -> ResponseStream:
         call: UnaryStreamMultiCallable[bytes, bytes] = self._channel.unary_stream(path)
-        return ResponseStream(call(request))
+        return ResponseStream(call(request, metadata=self.access.metadata))
 
     async def await_connection(self, seconds: float) -> None:
         """Waits for the connection, so long at most."""

@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager, nullcontext
 from decimal import Decimal
 from typing import Any, cast
 
-import grpc
 from alphaforge.cache.v1 import atomics_pb2, batches_pb2, caches_pb2, entries_pb2
 from alphaforge_core.cache import GenericCacheStatistics, KeyList
 from alphaforge_core.cache_wire import (
@@ -31,6 +30,7 @@ from alphaforge_client.aio._connection import Connection, Opening
 from alphaforge_client.aio._engine import RemoteEngine
 from alphaforge_client.aio._near import Near
 from alphaforge_client.aio._transport import scope
+from alphaforge_client.credentials import Credentials
 from alphaforge_client.errors import EngineError
 
 __all__ = ["EngineSummary", "GenericCache", "GenericCacheStatistics", "KeyList", "NearCache"]
@@ -76,7 +76,7 @@ class GenericCache(RemoteEngine):
         reconfigure: bool = False,
         coalesce: bool = True,
         near_cache: NearCache | None = None,
-        credentials: grpc.ChannelCredentials | None = None,
+        credentials: Credentials | None = None,
     ) -> None:
         if name is None:
             note_unnamed_cache()

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-import grpc
 from alphaforge.data.v1 import engines_pb2, queries_pb2
 from alphaforge_core.data import BarList, DataEngineConfig, DataEngineStatistics
 from alphaforge_core.model import Bar, BarType, TradeTick, TradeTickBatch
@@ -30,6 +29,7 @@ from alphaforge_client.aio._connection import Connection, Opening
 from alphaforge_client.aio._engine import RemoteEngine
 from alphaforge_client.aio._producer import Producer
 from alphaforge_client.aio._subscription import Subscription
+from alphaforge_client.credentials import Credentials
 from alphaforge_client.errors import AlphaForgeError
 
 __all__ = [
@@ -80,7 +80,7 @@ class DataEngine(RemoteEngine):
         reconfigure: bool = False,
         coalesce: bool = True,
         producer_id: str | None = None,
-        credentials: grpc.ChannelCredentials | None = None,
+        credentials: Credentials | None = None,
     ) -> None:
         wire_name = name or ""
         opening = Opening(

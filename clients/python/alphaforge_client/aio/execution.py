@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import grpc
 from alphaforge.execution.v1 import engines_pb2, orders_pb2
 from alphaforge_core.execution import (
     ExecutionEngineConfig,
@@ -43,6 +42,7 @@ from alphaforge_client.aio._connection import Connection, Opening
 from alphaforge_client.aio._engine import RemoteEngine
 from alphaforge_client.aio._producer import Producer
 from alphaforge_client.aio._subscription import Subscription
+from alphaforge_client.credentials import Credentials
 from alphaforge_client.errors import InvalidArgument
 
 __all__ = [
@@ -103,7 +103,7 @@ class ExecutionEngine(RemoteEngine):
         reconfigure: bool = False,
         coalesce: bool = True,
         producer_id: str | None = None,
-        credentials: grpc.ChannelCredentials | None = None,
+        credentials: Credentials | None = None,
     ) -> None:
         wire_name = name or ""
         opening = Opening(

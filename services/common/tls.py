@@ -1,0 +1,62 @@
+"""TLS of a server: its certificate, its key and the authorities of its clients, from files that may change."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import NamedTuple
+
+import grpc
+from alphaforge_core.errors import EngineError
+
+from services.common.files import Reloaded
+
+__all__ = ["ServerTls"]
+
+
+class _Material(NamedTuple):
+    grpc: grpc.ServerCertificateConfiguration
+    http: ssl.SSLContext
+
+
+class ServerTls:
+    """What gRPC and /metrics show their clients. Connections that are open keep what they began with.
+
+    With `client_ca` a client without a certificate that one of those authorities signed gets no connection. Raises
+    EngineError SETTING_INVALID for files that can't be read or don't fit each other.
+    """
+
+    def __init__(self, certificate: Path, key: Path, client_ca: Path | None) -> None:
+        self._certificate = certificate
+        self._key = key
+        self._client_ca = client_ca
+        paths = [path for path in (certificate, key, client_ca) if path is not None]
+        self._material = Reloaded(paths, self._load, pause_seconds=0.0)
+
+    def grpc_credentials(self) -> grpc.ServerCredentials:
+        """Credentials whose files are looked at for each new connection."""
+        return grpc.dynamic_ssl_server_credentials(
+            self._material.current().grpc,
+            lambda: self._material.current().grpc,
+            require_client_authentication=self._client_ca is not None,
+        )
+
+    def http_context(self) -> ssl.SSLContext:
+        """The context for a new connection to /metrics."""
+        return self._material.current().http
+
+    def _load(self) -> _Material:
+        try:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            # gRPC takes whatever it is given and fails each handshake later; this says now what is wrong.
+            context.load_cert_chain(self._certificate, self._key)
+            authorities = None
+            if self._client_ca is not None:
+                context.load_verify_locations(self._client_ca)
+                context.verify_mode = ssl.CERT_REQUIRED
+                authorities = self._client_ca.read_bytes()
+            pair = (self._key.read_bytes(), self._certificate.read_bytes())
+        except OSError as error:
+            files = ", ".join(str(path) for path in (self._certificate, self._key, self._client_ca) if path)
+            raise EngineError(f"TLS files {files} can't be used: {error}", reason="SETTING_INVALID") from None
+        return _Material(grpc.ssl_server_certificate_configuration([pair], authorities), context)
