@@ -18,7 +18,7 @@ CORE = ROOT / "core/python/alphaforge_core"
 UNASYNC = ROOT / "tools/unasync.py"
 
 # Modules of the core that are plain Python, with their types in the source.
-PLAIN_MODULES = {"__init__", "errors"}
+PLAIN_MODULES = {"_tables", "__init__", "errors"}
 
 # Generated code runs with its generator's release of grpcio and protobuf or a later one, never with an earlier.
 # An older generator lets the client live beside packages that hold protobuf back; it needs an older protobuf

@@ -272,6 +272,7 @@ void bind_data(nb::module_ m) {
   bind_statistics(m);
   bind_data_engine(m);
   bind_data_wire(m);
+  bind_bar_columns(m);
 }
 
 }  // namespace alphaforge::bindings

@@ -12,6 +12,8 @@ nb::object to_bar_list(const data::ProcessResult& result);
 void process_timed(data::DataEngine& engine, const TradeTickBatch& batch, data::ProcessResult& result,
                    std::size_t bars_max = data::kAllBars);
 
+void bind_bar_columns(nb::module_ m);
+
 // A ProcessRequest's ticks; returns a ProcessOutcome.
 nb::object process_request(data::DataEngine& engine, nb::object request);
 

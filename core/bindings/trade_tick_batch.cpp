@@ -122,6 +122,17 @@ void read_quantities(TradeTickBatch& batch, const Column& column, std::int64_t s
   column.numbers(scale, [&](int128 mantissa) { batch.push_quantity(mantissa); });
 }
 
+// What has columns by name is no sequence of its rows: Arrow's tables, data frames, structured arrays.
+bool is_table(nb::handle ticks) {
+  if (nb::hasattr(ticks, "column_names") || nb::hasattr(ticks, "columns")) return true;
+  return nb::hasattr(ticks, "dtype") && !nb::getattr(ticks.attr("dtype"), "names", nb::none()).is_none();
+}
+
+// The columns of a table, by the keywords of batch_of_columns().
+nb::kwargs table_columns(nb::handle table) {
+  return nb::cast<nb::kwargs>(nb::module_::import_("alphaforge_core._tables").attr("tick_columns")(table));
+}
+
 }  // namespace
 
 TradeTickBatch batch_of_columns(const nb::kwargs& columns) {
@@ -141,6 +152,7 @@ TradeTickBatch batch_of_columns(const nb::kwargs& columns) {
 
 TradeTickBatch batch_of_ticks(nb::handle ticks, const nb::kwargs& columns) {
   if (columns.size() != 0) throw nb::type_error("give either ticks or columns");
+  if (is_table(ticks)) return batch_of_columns(table_columns(ticks));
   PyObject* const fast = PySequence_Fast(ticks.ptr(), "ticks must be an iterable of TradeTick");
   if (fast == nullptr) throw nb::python_error();
   const nb::object sequence = nb::steal(fast);
@@ -177,7 +189,10 @@ void bind_trade_tick_batch(nb::module_ m) {
                                   "Many ticks as columns: what NumPy arrays, lists of TradeTick and wire messages become. Immutable.");
   type.def_static("from_ticks", [](nb::handle ticks) { return batch_of_ticks(ticks, nb::kwargs()); }, "ticks"_a,
                   nb::sig("def from_ticks(ticks: collections.abc.Iterable[TradeTick]) -> TradeTickBatch"),
-                  "Raises UnsupportedValue (a TypeError) for anything that is no TradeTick.")
+                  "From TradeTicks, or from a table whose columns bear their fields' names: a pandas or polars DataFrame, an Arrow\n"
+                  "table, a structured NumPy array. The columns `instrument_id`, `price`, `quantity` and `ts_event` have to be there;\n"
+                  "others than TradeTick's fields are left alone. What columns may hold says from_columns().\n\n"
+                  "Raises UnsupportedValue (a TypeError) for anything that is no TradeTick, and what from_columns() raises.")
       .def_static("from_columns", &batch_of_columns, "columns"_a,
                   nb::sig("def from_columns(*, instrument_id: typing.Any, prices: typing.Any, quantities: typing.Any, ts_event: typing.Any, "
                           "ts_init: typing.Any = None, sides: typing.Any = None, trade_ids: typing.Any = None, price_scale: int = 0, "

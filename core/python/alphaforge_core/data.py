@@ -16,6 +16,7 @@ from alphaforge_core._native.data import (
     decode_bars,
     encode_bars,
 )
+from alphaforge_core._tables import bars_to_arrow, bars_to_pandas, bars_to_polars
 from alphaforge_core.model import Bar
 
 __all__ = [
@@ -27,6 +28,9 @@ __all__ = [
     "ProcessOutcome",
     "ProcessRequest",
     "ProcessResponse",
+    "bars_to_arrow",
+    "bars_to_pandas",
+    "bars_to_polars",
     "decode_bars",
     "encode_bars",
 ]

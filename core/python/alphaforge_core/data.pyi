@@ -3,6 +3,11 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, Self
 
+from alphaforge_core._tables import (
+    bars_to_arrow as bars_to_arrow,
+    bars_to_pandas as bars_to_pandas,
+    bars_to_polars as bars_to_polars
+)
 import alphaforge_core.model
 from alphaforge_core.model import Bar as Bar
 

@@ -308,7 +308,11 @@ class TradeTickBatch:
     @staticmethod
     def from_ticks(ticks: Iterable[TradeTick]) -> TradeTickBatch:
         """
-        Raises UnsupportedValue (a TypeError) for anything that is no TradeTick.
+        From TradeTicks, or from a table whose columns bear their fields' names: a pandas or polars DataFrame, an Arrow
+        table, a structured NumPy array. The columns `instrument_id`, `price`, `quantity` and `ts_event` have to be there;
+        others than TradeTick's fields are left alone. What columns may hold says from_columns().
+
+        Raises UnsupportedValue (a TypeError) for anything that is no TradeTick, and what from_columns() raises.
         """
 
     @staticmethod

@@ -28,6 +28,9 @@ PUBLIC = {
         "EngineSummary",
         "Gap",
         "Subscription",
+        "bars_to_arrow",
+        "bars_to_pandas",
+        "bars_to_polars",
     ],
     "execution": [
         "EngineSummary",

@@ -7,7 +7,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from alphaforge.data.v1 import engines_pb2, queries_pb2
-from alphaforge_core.data import BarList, DataEngineConfig, DataEngineStatistics
+from alphaforge_core.data import (
+    BarList,
+    DataEngineConfig,
+    DataEngineStatistics,
+    bars_to_arrow,
+    bars_to_pandas,
+    bars_to_polars,
+)
 from alphaforge_core.model import Bar, BarType, TradeTick, TradeTickBatch
 
 from alphaforge_client import _data_messages as messages
@@ -40,6 +47,9 @@ __all__ = [
     "EngineSummary",
     "Gap",
     "Subscription",
+    "bars_to_arrow",
+    "bars_to_pandas",
+    "bars_to_polars",
 ]
 
 # Heartbeats come at least every 5 s.
