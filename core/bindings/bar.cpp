@@ -101,7 +101,9 @@ nb::dict bar_as_dict(nb::handle self) {
 void bind_bar_type(nb::module_ m) {
   nb::class_<BarType> type(m, "BarType", nb::is_final(),
                            "How ticks are summed up to bars: `<n>ms|s|min|hour`, `1day`, `<n>tick`, `<x>volume`, `<x>dollar`.\n\n"
-                           "`str()` is the canonical name: the largest unit that divides the step, no trailing zeros.");
+                           "`str()` is the canonical name: the largest unit that divides the step, no trailing zeros.\n\n"
+                           ">>> str(BarType(\"60min\")), str(BarType(\"0.50volume\"))\n"
+                           "('1hour', '0.5volume')");
   type.def(
           "__init__", [](BarType* self, nb::handle name) { new (self) BarType(to_bar_type(name)); }, any("name"),
           nb::sig("def __init__(self, name: str | BarType) -> None"),

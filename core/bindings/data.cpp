@@ -127,7 +127,13 @@ void process_timed(DataEngine& engine, const TradeTickBatch& batch, ProcessResul
 void bind_data_engine(nb::module_ m) {
   nb::class_<DataEngine>(m, "DataEngine",
                          "Trade ticks to bars: every configured type, side by side, on each instrument.\n\n"
-                         "Safe to call from many threads. Bars are closed by trades and by advance_time(), never by a clock.")
+                         "Safe to call from many threads. Bars are closed by trades and by advance_time(), never by a clock.\n\n"
+                         ">>> from alphaforge_core.model import TradeTick\n"
+                         ">>> engine = DataEngine(DataEngineConfig(bar_types=[\"1min\", \"2tick\"]))\n"
+                         ">>> engine.process_trade_tick(TradeTick(\"BTCUSD\", 45000, 1, \"BUY\", \"\", ts_event=0))\n"
+                         "[]\n"
+                         ">>> [str(bar.bar_type) for bar in engine.process_trade_tick(TradeTick(\"BTCUSD\", 45010, 1, \"BUY\", \"\", ts_event=60 * 10**9))]\n"
+                         "['1min', '2tick']")
       .def("__init__",
            [](DataEngine* self, const GivenDataConfig* config) {
              new (self) DataEngine(config == nullptr ? DataEngineConfig() : DataEngineConfig(*config));

@@ -128,7 +128,9 @@ nb::dict all_of(const GivenDataConfig& self) {
 
 void bind_data_config(nb::module_ m) {
   nb::class_<GivenDataConfig> type(m, "DataEngineConfig", nb::is_final(),
-                                                 "How a data engine builds and keeps bars. Immutable; remembers which options were given.");
+                                                 "How a data engine builds and keeps bars. Immutable; remembers which options were given.\n\n"
+                                                 ">>> DataEngineConfig(bar_types=[\"60min\", \"100tick\"]).given()\n"
+                                                 "{'bar_types': ['60min', '100tick']}");
   type.def("__init__", &init_config,
            nb::sig("def __init__(self, enable_statistics: bool = True, bar_types: collections.abc.Sequence[str] = ['1min'], "
                    "max_bars_per_instrument: int = 1000, *, max_memory_bytes: int = 1073741824, max_instruments: int = 10000, "

@@ -169,7 +169,9 @@ nb::object repr_config(const GivenExecutionConfig& self) {
 
 void bind_execution_config(nb::module_ m) {
   nb::class_<GivenExecutionConfig> type(m, "ExecutionEngineConfig", nb::is_final(),
-                               "The settings of an execution engine. Immutable; what is not given has its default.");
+                               "The settings of an execution engine. Immutable; what is not given has its default.\n\n"
+                               ">>> ExecutionEngineConfig(taker_commission_rate=\"0.0005\").taker_commission_rate\n"
+                               "Decimal('0.0005')");
   // The signature lives as long as the class, as nanobind wants it.
   static const std::string kSignature = signature();
   type.def("__init__", &init_config, "settings"_a, nb::sig(kSignature.c_str()),

@@ -360,7 +360,14 @@ void bind_queries(nb::class_<BoundExecutionEngine>& type) {
 void bind_execution_engine(nb::module_ m) {
   nb::class_<BoundExecutionEngine> type(m, "ExecutionEngine", nb::is_final(),
                                 "Orders on a simulated venue that fills them against real trades, by price and time, and never "
-                                "without a trade. Safe to use from many threads.");
+                                "without a trade. Safe to use from many threads.\n\n"
+                                ">>> from alphaforge_core.model import TradeTick\n"
+                                ">>> engine = ExecutionEngine()\n"
+                                ">>> order_id = engine.submit_order(Order.market(\"BTCUSD\", OrderSide.Buy, 0.5, \"my_strategy\"))\n"
+                                ">>> engine.process_trade_tick(TradeTick(\"BTCUSD\", 45000, 2, \"SELL\", \"\", ts_event=1))\n"
+                                ">>> [fill] = engine.get_order(order_id).fills\n"
+                                ">>> fill.quantity, fill.price, fill.liquidity_side\n"
+                                "(Quantity('0.5'), Price('45000.00'), LiquiditySide.Taker)");
   type.def("__init__", [](BoundExecutionEngine* self, std::optional<GivenExecutionConfig> config) {
         new (self) BoundExecutionEngine(config ? *config : GivenExecutionConfig{});
       }, "config"_a = nb::none(), nb::sig("def __init__(self, config: ExecutionEngineConfig | None = None) -> None"),

@@ -93,7 +93,13 @@ std::int64_t hash_tick(const TradeTick& tick) {
 void bind_numbers(nb::module_ m) {
   bind_number<Price>(m, "Price",
                      "A price: an exact decimal with nine places, within about +-9.22e9.\n\n"
-                     "Immutable; compares and hashes with prices only. `str()` shows at least two places.")
+                     "Immutable; compares and hashes with prices only. `str()` shows at least two places.\n\n"
+                     ">>> Price(45000)\n"
+                     "Price('45000.00')\n"
+                     ">>> Price(0.1) == Price(\"0.10\")\n"
+                     "True\n"
+                     ">>> f\"{Price('45000.123'):.1f}\"\n"
+                     "'45000.1'")
       .def(
           "__init__", [](Price* self, nb::handle value) { new (self) Price(to_price(value)); }, any("value"),
           nb::sig("def __init__(self, value: Price | int | str | float | decimal.Decimal | numpy.integer | "
@@ -103,7 +109,12 @@ void bind_numbers(nb::module_ m) {
           "of more than nine places; UnsupportedValue (a TypeError) for other types, bool among them.");
   bind_number<Quantity>(m, "Quantity",
                         "A quantity: an exact decimal with nine places, not negative, up to about 1.7e29.\n\n"
-                        "Immutable; compares and hashes with quantities only. `str()` shows the places that are needed.")
+                        "Immutable; compares and hashes with quantities only. `str()` shows the places that are needed.\n\n"
+                        ">>> Quantity(0.5).as_decimal()\n"
+                        "Decimal('0.5')\n"
+                        ">>> Quantity(-1)\n"
+                        "Traceback (most recent call last):\n"
+                        "alphaforge_core.errors.InvalidArgument: quantity -1 is negative; 0 or more")
       .def(
           "__init__", [](Quantity* self, nb::handle value) { new (self) Quantity(to_quantity(value)); }, any("value"),
           nb::sig("def __init__(self, value: Quantity | int | str | float | decimal.Decimal | numpy.integer | "
@@ -116,7 +127,10 @@ void bind_numbers(nb::module_ m) {
 void bind_trade_tick(nb::module_ m) {
   nb::class_<TradeTick> type(m, "TradeTick", nb::is_final(),
                              "One trade as the venue printed it. Immutable; equal when all fields are.\n\n"
-                             "Any number and time makes a tick; the engines refuse those they can't use.");
+                             "Any number and time makes a tick; the engines refuse those they can't use.\n\n"
+                             ">>> tick = TradeTick(\"BTCUSD\", 45000.5, \"0.1\", \"BUY\", \"t-1\", ts_event=1_700_000_000_000_000_000)\n"
+                             ">>> tick.price, tick.quantity, tick.ts_init == tick.ts_event\n"
+                             "(Price('45000.50'), Quantity('0.1'), True)");
   type.def("__init__", &init_trade_tick, any("instrument_id"), any("price"), any("quantity"), any("aggressor_side"),
            any("trade_id"), any("ts_event"), "ts_init"_a = nb::none(),
            nb::sig("def __init__(self, instrument_id: str, price: Price | int | str | float | decimal.Decimal, "

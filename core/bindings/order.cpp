@@ -240,7 +240,13 @@ void bind_order(nb::module_ m) {
   bind_fill(m);
   nb::class_<Order> type(m, "Order", nb::is_final(),
                          "An order as its maker made it and, where an engine gives it, what became of it.\n\n"
-                         "A value: nothing changes it, submitting neither; ask the engine for a new snapshot.");
+                         "A value: nothing changes it, submitting neither; ask the engine for a new snapshot.\n\n"
+                         ">>> order = Order.limit(\"BTCUSD\", OrderSide.Buy, 0.5, 45000, TimeInForce.GoodTillCancel, \"my_strategy\")\n"
+                         ">>> order.status, order.leaves_quantity\n"
+                         "(OrderStatus.Initialized, 0.5)\n"
+                         ">>> Order.limit(\"BTCUSD\", OrderSide.Buy, 0.5, 0, TimeInForce.Day, \"my_strategy\")\n"
+                         "Traceback (most recent call last):\n"
+                         "alphaforge_core.errors.InvalidArgument: order ...: price must be above 0, not 0.00");
   bind_factories(type);
   bind_terms(type);
   bind_outcome(type);

@@ -186,7 +186,12 @@ TradeTickBatch batch_of_ticks(nb::handle ticks, const nb::kwargs& columns) {
 
 void bind_trade_tick_batch(nb::module_ m) {
   nb::class_<TradeTickBatch> type(m, "TradeTickBatch", nb::is_final(),
-                                  "Many ticks as columns: what NumPy arrays, lists of TradeTick and wire messages become. Immutable.");
+                                  "Many ticks as columns: what NumPy arrays, lists of TradeTick and wire messages become. Immutable.\n\n"
+                                  ">>> batch = TradeTickBatch.from_columns(\n"
+                                  "...     instrument_id=\"BTCUSD\", prices=[4500050, 4500060], price_scale=2, quantities=[0.1, 0.2], ts_event=[1, 2]\n"
+                                  "... )\n"
+                                  ">>> len(batch), batch[0].price\n"
+                                  "(2, Price('45000.50'))");
   type.def_static("from_ticks", [](nb::handle ticks) { return batch_of_ticks(ticks, nb::kwargs()); }, "ticks"_a,
                   nb::sig("def from_ticks(ticks: collections.abc.Iterable[TradeTick]) -> TradeTickBatch"),
                   "From TradeTicks, or from a table whose columns bear their fields' names: a pandas or polars DataFrame, an Arrow\n"

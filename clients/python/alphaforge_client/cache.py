@@ -61,8 +61,10 @@ class GenericCache(RemoteEngine):
     a type that it can't take. Keys are str of 1 to 1,024 bytes of UTF-8. Safe to use from many tasks or threads at
     once.
 
-    >>> with GenericCache(name="prices") as cache:  # doctest: +SKIP
-    ...     cache.put("BTCUSD_price", 45000.0)
+    >>> with GenericCache(name="prices") as cache:
+    ...     cache.put("BTCUSD_price", 45000.0, ttl=60.0)
+    ...     cache.get("BTCUSD_price")
+    45000.0
     """
 
     def __init__(

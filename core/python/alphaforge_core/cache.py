@@ -1,10 +1,4 @@
-"""An LRU cache with time to live and typed values, in process.
-
->>> cache = GenericCache(max_size=10_000, default_ttl=60.0)
->>> cache.put("BTCUSD_price", 45000.0)
->>> cache.get("BTCUSD_price")
-45000.0
-"""
+"""An LRU cache with time to live and typed values, in process."""
 
 from __future__ import annotations
 
@@ -31,6 +25,11 @@ class GenericCache(TypedCache):
     Values are copied in and out. Keys are str of 1 to 1,024 bytes of UTF-8; values take at most 4 MiB encoded and nest
     at most 32 deep. Every method raises ValueError (InvalidArgument) for a malformed key, value or ttl, and TypeError
     (UnsupportedValue) for a type that it can't take.
+
+    >>> cache = GenericCache(max_size=10_000, default_ttl=60.0)
+    >>> cache.put("BTCUSD_price", 45000.0)
+    >>> cache.get("BTCUSD_price")
+    45000.0
     """
 
     def __init__(

@@ -42,6 +42,11 @@ class BarList(list[Bar]):
     rejected: a pair (index, reason) for each tick that was refused.
     duplicates: the index of each tick that had been seen before.
     All other ticks were accepted.
+
+    >>> engine = DataEngine(DataEngineConfig(bar_types=["1tick"]))
+    >>> bars = engine.process_trade_ticks(instrument_id="BTCUSD", prices=[1, 0], quantities=[1, 1], ts_event=[1, 2])
+    >>> len(bars), bars.rejected, bars.duplicates
+    (1, [(1, 'PRICE_NOT_POSITIVE')], [])
     """
 
     def __init__(self, bars: Iterable[Bar] = ()) -> None:

@@ -19,6 +19,13 @@ class DataEngine:
     Trade ticks to bars: every configured type, side by side, on each instrument.
 
     Safe to call from many threads. Bars are closed by trades and by advance_time(), never by a clock.
+
+    >>> from alphaforge_core.model import TradeTick
+    >>> engine = DataEngine(DataEngineConfig(bar_types=["1min", "2tick"]))
+    >>> engine.process_trade_tick(TradeTick("BTCUSD", 45000, 1, "BUY", "", ts_event=0))
+    []
+    >>> [str(bar.bar_type) for bar in engine.process_trade_tick(TradeTick("BTCUSD", 45010, 1, "BUY", "", ts_event=60 * 10**9))]
+    ['1min', '2tick']
     """
 
     def __init__(self, config: DataEngineConfig | None = None) -> None:
@@ -150,6 +157,9 @@ class DataEngine:
 class DataEngineConfig:
     """
     How a data engine builds and keeps bars. Immutable; remembers which options were given.
+
+    >>> DataEngineConfig(bar_types=["60min", "100tick"]).given()
+    {'bar_types': ['60min', '100tick']}
     """
 
     def __init__(self, enable_statistics: bool = True, bar_types: Sequence[str] = ['1min'], max_bars_per_instrument: int = 1000, *, max_memory_bytes: int = 1073741824, max_instruments: int = 10000, max_bars_per_tick: int = 10000, duplicate_window: int = 10000, max_duplicate_entries: int = 10000000, fill_gaps: bool = False, max_gap_bars: int = 1000, skip_first_partial: bool = False, origin_offset_ns: int = 0, allowed_lateness_ns: int = 0, zero_quantity: Literal['reject', 'price_only'] = 'reject', flush_on_stop: bool = False, live_clock: bool = False, close_grace_ns: int = 0, durability: Literal['none', 'os', 'fsync'] = 'os', max_replay_trades: int = 100000, max_replay_bars: int = 10000) -> None:
@@ -468,6 +478,11 @@ class BarList(list[alphaforge_core.model.Bar]):
         rejected: a pair (index, reason) for each tick that was refused.
         duplicates: the index of each tick that had been seen before.
         All other ticks were accepted.
+
+        >>> engine = DataEngine(DataEngineConfig(bar_types=["1tick"]))
+        >>> bars = engine.process_trade_ticks(instrument_id="BTCUSD", prices=[1, 0], quantities=[1, 1], ts_event=[1, 2])
+        >>> len(bars), bars.rejected, bars.duplicates
+        (1, [(1, 'PRICE_NOT_POSITIVE')], [])
     """
 
     rejected: list[tuple[int, str]]

@@ -27,7 +27,14 @@ REASONS: dict[str, str] = dict(_native_errors.REASONS)
 
 
 class AlphaForgeError(Exception):
-    """The root of the tree; `reason` is a stable upper-case name, one of REASONS."""
+    """The root of the tree; `reason` is a stable upper-case name, one of REASONS.
+
+    >>> try:
+    ...     raise Unavailable("the service can't be reached", reason="UNAVAILABLE")
+    ... except ConnectionError as error:
+    ...     print(isinstance(error, AlphaForgeError), error.reason, REASONS[error.reason])
+    True UNAVAILABLE the service can't be reached
+    """
 
     def __init__(self, message: str, *, reason: str = "INTERNAL") -> None:
         super().__init__(message)
@@ -45,7 +52,15 @@ def _rebuild(kind: type[AlphaForgeError], args: tuple[object, ...], state: dict[
 
 
 class InvalidArgument(AlphaForgeError, ValueError):
-    """An argument has a value it can't have; nothing was done."""
+    """An argument has a value it can't have; nothing was done.
+
+    >>> from alphaforge_core.model import Price
+    >>> try:
+    ...     Price("45000.0000000001")
+    ... except ValueError as error:
+    ...     print(error.reason)
+    NUMBER_TOO_PRECISE
+    """
 
 
 class UnsupportedValue(AlphaForgeError, TypeError):
@@ -80,6 +95,15 @@ class BatchError(InvalidArgument):
     """Some items of a batch were malformed; the good ones were carried out.
 
     `results` has one entry per item, in order: what the single call would have returned or raised.
+
+    >>> from alphaforge_core.execution import ExecutionEngine, Order, OrderSide
+    >>> first = Order.market("BTCUSD", OrderSide.Buy, 1, "my_strategy", order_id="a")
+    >>> other = Order.market("BTCUSD", OrderSide.Buy, 2, "my_strategy", order_id="a")
+    >>> try:
+    ...     ExecutionEngine().submit_orders([first, other])
+    ... except BatchError as error:
+    ...     print(error.results[0], error.results[1].reason)
+    a ORDER_CONFLICT
     """
 
     def __init__(self, message: str, *, results: list[object], reason: str = "BATCH_PARTLY_INVALID") -> None:

@@ -15,6 +15,14 @@ COUNTERS: tuple[tuple[str, str, str, str], ...]
 class ExecutionEngine:
     """
     Orders on a simulated venue that fills them against real trades, by price and time, and never without a trade. Safe to use from many threads.
+
+    >>> from alphaforge_core.model import TradeTick
+    >>> engine = ExecutionEngine()
+    >>> order_id = engine.submit_order(Order.market("BTCUSD", OrderSide.Buy, 0.5, "my_strategy"))
+    >>> engine.process_trade_tick(TradeTick("BTCUSD", 45000, 2, "SELL", "", ts_event=1))
+    >>> [fill] = engine.get_order(order_id).fills
+    >>> fill.quantity, fill.price, fill.liquidity_side
+    (Quantity('0.5'), Price('45000.00'), LiquiditySide.Taker)
     """
 
     def __init__(self, config: ExecutionEngineConfig | None = None) -> None:
@@ -199,6 +207,9 @@ class ExecutionEngine:
 class ExecutionEngineConfig:
     """
     The settings of an execution engine. Immutable; what is not given has its default.
+
+    >>> ExecutionEngineConfig(taker_commission_rate="0.0005").taker_commission_rate
+    Decimal('0.0005')
     """
 
     def __init__(self, *, liquidity: str = ..., fill_on: str = ..., max_price_age_ns: int | None = ..., maker_commission_rate: int | str | float | decimal.Decimal = ..., taker_commission_rate: int | str | float | decimal.Decimal = ..., slippage_bps: int | str | float | decimal.Decimal = ..., max_order_quantity: int | str | float | decimal.Decimal | None = ..., max_order_notional: int | str | float | decimal.Decimal | None = ..., max_open_orders: int | None = ..., max_orders_per_second: int | None = ..., market_orders_while_stale: str = ..., order_retention_ns: int = ..., max_final_orders: int = ..., max_events: int = ..., max_instruments: int = ..., max_strategies: int = ..., duplicate_window: int = ..., max_duplicate_entries: int = ...) -> None:
@@ -492,6 +503,13 @@ class Order:
     An order as its maker made it and, where an engine gives it, what became of it.
 
     A value: nothing changes it, submitting neither; ask the engine for a new snapshot.
+
+    >>> order = Order.limit("BTCUSD", OrderSide.Buy, 0.5, 45000, TimeInForce.GoodTillCancel, "my_strategy")
+    >>> order.status, order.leaves_quantity
+    (OrderStatus.Initialized, 0.5)
+    >>> Order.limit("BTCUSD", OrderSide.Buy, 0.5, 0, TimeInForce.Day, "my_strategy")
+    Traceback (most recent call last):
+    alphaforge_core.errors.InvalidArgument: order ...: price must be above 0, not 0.00
     """
 
     @staticmethod

@@ -125,6 +125,9 @@ class BarType:
     How ticks are summed up to bars: `<n>ms|s|min|hour`, `1day`, `<n>tick`, `<x>volume`, `<x>dollar`.
 
     `str()` is the canonical name: the largest unit that divides the step, no trailing zeros.
+
+    >>> str(BarType("60min")), str(BarType("0.50volume"))
+    ('1hour', '0.5volume')
     """
 
     def __init__(self, name: str | BarType) -> None:
@@ -159,6 +162,13 @@ class Price:
     A price: an exact decimal with nine places, within about +-9.22e9.
 
     Immutable; compares and hashes with prices only. `str()` shows at least two places.
+
+    >>> Price(45000)
+    Price('45000.00')
+    >>> Price(0.1) == Price("0.10")
+    True
+    >>> f"{Price('45000.123'):.1f}"
+    '45000.1'
     """
 
     def __init__(self, value: Price | int | str | float | decimal.Decimal | numpy.integer | numpy.floating) -> None:
@@ -203,6 +213,12 @@ class Quantity:
     A quantity: an exact decimal with nine places, not negative, up to about 1.7e29.
 
     Immutable; compares and hashes with quantities only. `str()` shows the places that are needed.
+
+    >>> Quantity(0.5).as_decimal()
+    Decimal('0.5')
+    >>> Quantity(-1)
+    Traceback (most recent call last):
+    alphaforge_core.errors.InvalidArgument: quantity -1 is negative; 0 or more
     """
 
     def __init__(self, value: Quantity | int | str | float | decimal.Decimal | numpy.integer | numpy.floating) -> None:
@@ -247,6 +263,10 @@ class TradeTick:
     One trade as the venue printed it. Immutable; equal when all fields are.
 
     Any number and time makes a tick; the engines refuse those they can't use.
+
+    >>> tick = TradeTick("BTCUSD", 45000.5, "0.1", "BUY", "t-1", ts_event=1_700_000_000_000_000_000)
+    >>> tick.price, tick.quantity, tick.ts_init == tick.ts_event
+    (Price('45000.50'), Quantity('0.1'), True)
     """
 
     def __init__(self, instrument_id: str, price: Price | int | str | float | decimal.Decimal, quantity: Quantity | int | str | float | decimal.Decimal, aggressor_side: str, trade_id: str, ts_event: int, ts_init: int | None = None) -> None:
@@ -303,6 +323,12 @@ class TradeTick:
 class TradeTickBatch:
     """
     Many ticks as columns: what NumPy arrays, lists of TradeTick and wire messages become. Immutable.
+
+    >>> batch = TradeTickBatch.from_columns(
+    ...     instrument_id="BTCUSD", prices=[4500050, 4500060], price_scale=2, quantities=[0.1, 0.2], ts_event=[1, 2]
+    ... )
+    >>> len(batch), batch[0].price
+    (2, Price('45000.50'))
     """
 
     @staticmethod

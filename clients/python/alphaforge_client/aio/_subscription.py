@@ -37,6 +37,13 @@ class Subscription(Generic[T]):
     Raises Unavailable (a ConnectionError) or DeadlineExceeded (a TimeoutError) when the service can't be reached at the
     beginning, within the client's timeout, and InvalidArgument, PermissionDenied and the like when it refuses the
     subscription.
+
+    >>> async with engine.subscribe_trades(["BTCUSD"]) as trades:
+    ...     closed = await engine.process_trade_tick(tick)
+    ...     (await anext(trades)).price
+    ...     trades.next_sequence
+    Price('45000.00')
+    2
     """
 
     def __init__(
@@ -113,6 +120,14 @@ class Subscription(Generic[T]):
         calls are awaited it may be a coroutine function. An error of its own ends the subscription, and so does a
         refusal by the service: it is reported at once (to the event loop's exception handler, or to
         threading.excepthook), and raised by `wait()` and at the end of a `with` block.
+
+        >>> def on_bar(bar):
+        ...     print(bar.close)
+        ...     subscription.close()
+        >>> async with await engine.subscribe_bars(["BTCUSD"]).listen(on_bar) as subscription:
+        ...     closed = await engine.process_trade_tick(tick)
+        ...     ended = await subscription.wait()
+        45000.00
         """
         if self._listener is not None:
             raise RuntimeError("this subscription has a callback; make another one")

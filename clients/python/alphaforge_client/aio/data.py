@@ -76,8 +76,11 @@ class DataEngine(RemoteEngine):
     RuntimeError). Safe to use from many tasks or threads at once; the ticks of one client are applied in the order in
     which it sends them.
 
-    >>> async with DataEngine(DataEngineConfig(bar_types=["1min"])) as engine:  # doctest: +SKIP
-    ...     bars = await engine.process_trade_tick(tick)
+    >>> from alphaforge_client.model import TradeTick
+    >>> async with DataEngine(DataEngineConfig(bar_types=["1tick"]), name="research") as engine:
+    ...     for bar in await engine.process_trade_tick(TradeTick("BTCUSD", 45000, 0.1, "BUY", "", ts_event=1)):
+    ...         print(bar.instrument_id, bar.bar_type, bar.close, bar.volume)
+    BTCUSD 1tick 45000.00 0.1
     """
 
     def __init__(
@@ -179,6 +182,12 @@ class DataEngine(RemoteEngine):
         Returns the bars that they closed or corrected; its `rejected` has (index, reason) of the refused ticks, its
         `duplicates` the indices of those seen before. Raises ValueError where something is no tick; nothing is applied
         then.
+
+        >>> bars = await engine.process_trade_ticks(
+        ...     instrument_id="BTCUSD", prices=[45000, 0], quantities=[0.1, 0.2], ts_event=[1, 2], sides="SELL"
+        ... )
+        >>> len(bars), bars.rejected
+        (1, [(1, 'PRICE_NOT_POSITIVE')])
         """
         columns = TickColumns(
             instrument_id=instrument_id,
@@ -218,6 +227,10 @@ class DataEngine(RemoteEngine):
 
         Empty for an instrument that was not traded. Raises ValueError: BAR_TYPE_INVALID, or BAR_TYPE_UNKNOWN for a type
         that the engine doesn't build.
+
+        >>> closed = await engine.process_trade_tick(tick)
+        >>> [bar.sequence for bar in await engine.get_bars("BTCUSD", "1tick", limit=10)]
+        [1]
         """
         query = messages.BarsQuery(instrument_id, bar_type, limit, start, end)
         while (request := query.next_page()) is not None:
@@ -282,9 +295,12 @@ class DataEngine(RemoteEngine):
         snapshot_bars: so many closed bars per instrument and type come first, with the open ones; only without
             from_sequence.
 
-        >>> async for bar in engine.subscribe_bars(["BTCUSDT"], ["1min"]):  # doctest: +SKIP
-        ...     if isinstance(bar, Gap):
-        ...         reload_history()
+        >>> async with engine.subscribe_bars(["BTCUSD"], ["1tick"]) as bars:
+        ...     closed = await engine.process_trade_tick(tick)
+        ...     async for bar in bars:
+        ...         print("reload the history" if isinstance(bar, Gap) else bar.close)
+        ...         break
+        45000.00
         """
         return Subscription(
             self._connection,

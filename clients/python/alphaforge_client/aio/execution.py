@@ -89,8 +89,11 @@ class ExecutionEngine(RemoteEngine):
     RuntimeError). An order may be submitted again after any of them: its id makes sure that it is placed once. Safe to
     use from many tasks or threads at once.
 
-    >>> async with ExecutionEngine() as engine:  # doctest: +SKIP
-    ...     order_id = await engine.submit_order(Order.market("BTCUSD", OrderSide.Buy, 0.1, "my_strategy"))
+    >>> order = Order.limit("BTCUSD", OrderSide.Buy, 0.1, 45000, TimeInForce.GoodTillCancel, "my_strategy")
+    >>> async with ExecutionEngine(name="paper") as engine:
+    ...     order_id = await engine.submit_order(order)
+    ...     (await engine.get_order(order_id)).status
+    OrderStatus.Submitted
     """
 
     def __init__(
@@ -167,6 +170,10 @@ class ExecutionEngine(RemoteEngine):
         when it is unknown or final, when the quantity is not above what is filled, for a new stop price once triggered,
         and, unless it only shrinks, while halted or beyond a limit. Raises InvalidArgument (a ValueError) for numbers
         not above 0 and for a field that its type lacks.
+
+        >>> order_id = await engine.submit_order(order)
+        >>> await engine.modify_order(order_id, price=44900), await engine.modify_order("unknown", price=44900)
+        (True, False)
         """
         request = messages.modify_order(order_id, quantity, price, stop_price)
         answer = await self._connection.call("ModifyOrder", request, timeout)
@@ -320,9 +327,12 @@ class ExecutionEngine(RemoteEngine):
             now on if None.
         epoch: the `epoch` of that subscription; if the engine has another one now, a Gap says so first.
 
-        >>> async for event in engine.subscribe_order_events("my_strategy"):  # doctest: +SKIP
-        ...     if isinstance(event, Gap):
-        ...         reload_orders()
+        >>> async with engine.subscribe_order_events("my_strategy") as events:
+        ...     order_id = await engine.submit_order(order)
+        ...     async for event in events:
+        ...         print("reload the orders" if isinstance(event, Gap) else event.type.name)
+        ...         break
+        Submitted
         """
         return Subscription(
             self._connection,
