@@ -161,7 +161,9 @@ class NamedEngine:
 
     def _finish(self, call: Callable[[], R], then: Callable[[R], bytes], size: int, sequence: int) -> bytes:
         try:
-            return then(call())
+            answer = then(call())
+            self.acknowledged()
+            return answer
         finally:
             # A call that no journal knows of comes without a sequence.
             if sequence:
@@ -244,6 +246,9 @@ class NamedEngine:
 
     def receive_at(self, received_ns: int) -> None:
         """The call that follows was received at this time, nanoseconds since the Unix epoch."""
+
+    def acknowledged(self) -> None:
+        """The call is answered; one that a restart makes again is not."""
 
     def begin_epoch(self, message: EpochBegun) -> None:
         """Begins a new epoch, which ends the streams; forgets an instrument where the message names one."""

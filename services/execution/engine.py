@@ -162,6 +162,10 @@ class NamedExecutionEngine(NamedEngine):
         """The call that follows was received at this time: what orders say of when they came."""
         self.core.received_at = received_ns
 
+    def acknowledged(self) -> None:
+        """The orders of the call are acknowledged: that is how long they took."""
+        self.core.acknowledge()
+
     def begin_epoch(self, message: EpochBegun) -> None:
         """Begins a new epoch, which ends the stream."""
         self.epoch = message.epoch
@@ -191,7 +195,6 @@ class NamedExecutionEngine(NamedEngine):
 
     def publish(self, answer: bytes) -> bytes:
         """Tells the subscribers that there may be new events, and returns the answer of the call that made them."""
-        self.core.acknowledge()
         self.events.notify()
         return answer
 

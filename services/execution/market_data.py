@@ -60,19 +60,26 @@ class _Link:
         # A data engine that begins anew is wanted from its beginning; its epoch will be told.
         self._begins_anew = False
         self._heard = float("-inf")
-        self._is_silent = False
+        self._began = time.monotonic()
+        self._is_silent: bool | None = None
         self.task = asyncio.ensure_future(self._run())
 
     @property
     def is_stale(self) -> bool:
         """Whether nothing has been heard for the engine's `stale_after_ns`, or never."""
-        stale_after_seconds: float = self.engine.settings["stale_after_ns"] / 1e9
-        return time.monotonic() - self._heard > stale_after_seconds
+        return time.monotonic() - self._heard > self._stale_after_seconds
+
+    @property
+    def _stale_after_seconds(self) -> float:
+        return float(self.engine.settings["stale_after_ns"] / 1e9)
 
     async def watch(self) -> None:
         """Tells the engine when trades that it followed fall silent, and when they come back."""
-        is_silent = self.is_stale and self.engine.market_data.epoch != 0
-        if is_silent != self._is_silent:
+        is_silent = time.monotonic() - max(self._heard, self._began) > self._stale_after_seconds
+        is_told = is_silent == self._is_silent
+        # A link that has just begun knows neither; an engine that never followed any trades misses none.
+        knows = is_silent or self._heard > self._began
+        if knows and not is_told and self.engine.market_data.epoch:
             with suppress(AlphaForgeError):
                 # Refused while the disk is: the next look tries again.
                 await self.engine.take(WATCH, MarketDataWatched(stale=is_silent).SerializeToString())
