@@ -201,7 +201,6 @@ def test_a_kill_raises_its_alert_and_the_services_serve_again_after_it(compose: 
         assert cache.get("key") == "again"
 
 
-@pytest.mark.xfail(strict=True, reason="the services do not write their journal yet, issues 3 and 4")
 def test_what_was_acknowledged_survives_a_kill(compose: Compose, killed: Before) -> None:
     data, venue, _ = engines(compose)
     with data, venue:
