@@ -19,6 +19,8 @@ _BY_STATUS: dict[grpc.StatusCode, type[errors.AlphaForgeError]] = {
     grpc.StatusCode.INVALID_ARGUMENT: errors.InvalidArgument,
     grpc.StatusCode.OUT_OF_RANGE: errors.InvalidArgument,
     grpc.StatusCode.UNAVAILABLE: errors.Unavailable,
+    # From the other side: a service that ends takes calls under way with it.
+    grpc.StatusCode.CANCELLED: errors.Unavailable,
     grpc.StatusCode.DEADLINE_EXCEEDED: errors.DeadlineExceeded,
     grpc.StatusCode.RESOURCE_EXHAUSTED: errors.ResourceExhausted,
     grpc.StatusCode.UNAUTHENTICATED: errors.Unauthenticated,
