@@ -53,13 +53,24 @@ std::optional<Entry> copied(const std::optional<cache::Found>& found) {
   return Entry{Copy(found->value), found->version, found->expires_at_ns};
 }
 
+using Store = std::uint64_t (cache::Table::*)(const cache::HashedKey&, std::string_view, std::int64_t, std::int64_t);
+
+template <Store store>
 void put(GenericCache& self, nb::handle key, nb::handle value, nb::handle ttl) {
   const auto hashed = to_key(self.cache, key);
   std::string encoded;
   encode_value(value, encoded);
   const std::int64_t now = self.now_ns();
   const std::int64_t expires = expiry(self, ttl, now);
-  locked(self.cache, [&](cache::Table& table) { return table.put(hashed, encoded, expires, now); });
+  locked(self.cache, [&](cache::Table& table) { return (table.*store)(hashed, encoded, expires, now); });
+}
+
+nb::object use(GenericCache& self, nb::handle key) {
+  const auto hashed = to_key(self.cache, key);
+  const std::int64_t now = self.now_ns();
+  const auto entry = locked(self.cache, [&](cache::Table& table) { return copied(table.use(hashed, now)); });
+  if (!entry) return nb::none();
+  return nb::make_tuple(decode_value(entry->value.view()));
 }
 
 nb::object get(GenericCache& self, nb::handle key) {
@@ -218,7 +229,7 @@ void bind_generic_cache(nb::module_ m) {
           "max_size"_a, "default_ttl"_a, "max_bytes"_a.none(), "clock"_a.none(),
           nb::sig("def __init__(self, max_size: int, default_ttl: float, max_bytes: int | None, "
                   "clock: collections.abc.Callable[[], int] | None) -> None"))
-      .def("put", &put, "key"_a, "value"_a.none(), "ttl"_a = nb::none(),
+      .def("put", &put<&cache::Table::put>, "key"_a, "value"_a.none(), "ttl"_a = nb::none(),
            nb::sig("def put(self, key: str, value: object, ttl: float | None = None) -> None"),
            "Stores a value for `ttl` seconds (None: default_ttl) and makes it the most recently used.")
       .def("get", &get, "key"_a, nb::sig("def get(self, key: str) -> typing.Any"),
@@ -259,6 +270,10 @@ void bind_generic_cache(nb::module_ m) {
       .def("ttl", &ttl, "key"_a, nb::sig("def ttl(self, key: str) -> float | None"),
            "Seconds that the entry has left, math.inf when it never expires, None when there is none. Does not count "
            "as its use.");
+  // What get_or_compute is made of; no methods, since the cache on a service has none such.
+  m.def("use", &use, "cache"_a, "key"_a, "A tuple of the value, or None: as get, and not counted.");
+  m.def("store", &put<&cache::Table::store>, "cache"_a, "key"_a, "value"_a.none(), "ttl"_a.none(),
+        "As put, and not counted.");
 }
 
 void bind_cache(nb::module_ m) {

@@ -142,12 +142,25 @@ nb::bytes get_many_wire(CacheEngine& self, const Request<wire::CacheGetManyReque
   return to_bytes(response);
 }
 
+using Store = std::uint64_t (cache::Table::*)(const cache::HashedKey&, std::string_view, std::int64_t, std::int64_t);
+
+template <Store store>
 std::uint64_t put(CacheEngine& self, nb::handle key, const nb::bytes& value, std::optional<std::int64_t> ttl_ns) {
   wire::check_value(view(value));
   const auto hashed = to_key(self.cache, key);
   const std::int64_t now = self.now_ns();
   const std::int64_t expires = deadline(now, to_ttl(ttl_ns));
-  return locked(self.cache, [&](cache::Table& table) { return table.put(hashed, view(value), expires, now); });
+  return locked(self.cache, [&](cache::Table& table) { return (table.*store)(hashed, view(value), expires, now); });
+}
+
+nb::object use(CacheEngine& self, nb::handle key) {
+  const auto hashed = to_key(self.cache, key);
+  const std::int64_t now = self.now_ns();
+  const auto value = locked(self.cache, [&](cache::Table& table) {
+    const auto found = table.use(hashed, now);
+    return found ? std::optional(std::string(found->value)) : std::nullopt;
+  });
+  return value ? nb::object(to_bytes(*value)) : nb::none();
 }
 
 nb::object get(CacheEngine& self, nb::handle key) {
@@ -273,8 +286,12 @@ std::uint64_t load(CacheEngine& self, int file, std::int64_t wall_ns) {
 }
 
 void bind_encoded(nb::class_<CacheEngine, CacheBase>& type) {
-  type.def("put", &put, "key"_a, "value"_a, "ttl_ns"_a.none(),
+  type.def("put", &put<&cache::Table::put>, "key"_a, "value"_a, "ttl_ns"_a.none(),
            "Stores an encoded Value for `ttl_ns` nanoseconds (None: for ever) and returns the entry's version.")
+      .def("store", &put<&cache::Table::store>, "key"_a, "value"_a, "ttl_ns"_a.none(),
+           "As put, and not counted: for get_or_compute.")
+      .def("use", &use, "key"_a, nb::sig("def use(self, key: str) -> bytes | None"),
+           "The encoded Value; None on a miss. As get, and not counted: for get_or_compute.")
       .def("get", &get, "key"_a, nb::sig("def get(self, key: str) -> tuple[bytes, int, int | None] | None"),
            "The encoded Value, its version and the nanoseconds it has left (None: it never expires); None on a miss.")
       .def("swap", &swap, "key"_a, "expected_version"_a, "value"_a, "ttl_ns"_a.none(),

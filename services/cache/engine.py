@@ -58,7 +58,7 @@ from alphaforge_core.cache_wire import CacheEngine, GetManyRequest, GetRequest, 
 from alphaforge_core.errors import AlphaForgeError, InvalidArgument
 
 from services.cache.leases import Leases
-from services.common.engine import NamedEngine
+from services.common.engine import LONG_BYTES, NamedEngine
 from services.common.messages import fill
 from services.common.pages import limit_of
 from services.common.streams import Delivery, Feed, Filter, Subscribers
@@ -106,7 +106,7 @@ class NamedCache(NamedEngine):
     def __init__(self, name: str, epoch: int, settings: Mapping[str, Any], subscribers: Subscribers) -> None:
         super().__init__(name, epoch, {**_DEFAULTS, **settings})
         self.engine = CacheEngine(self.settings["max_size"], self.settings["max_bytes"])
-        self.leases = Leases()
+        self.leases = Leases(lambda key: self.engine.ttl_ns(key)[0])
         self.changes = Feed(
             _ChangeLog(self.engine), epoch=epoch, subscribers=subscribers, encode=_invalidations_response
         )
@@ -115,18 +115,26 @@ class NamedCache(NamedEngine):
     async def reconfigure(self, given: Mapping[str, Any]) -> bool:
         """Applies new bounds at once; entries beyond them are evicted."""
         settings = {**self.settings, **given}
-        self.engine.resize(settings["max_size"], settings["max_bytes"] or 0)
+        await self.apply(self._resize, settings, LONG_BYTES, self.publish)
         self.settings = settings
-        self.changes.notify()
         return True
 
+    def _resize(self, settings: Mapping[str, Any]) -> bytes:
+        self.engine.resize(settings["max_size"], settings["max_bytes"] or 0)
+        return b""
+
     def close(self, error: AlphaForgeError) -> None:
-        """Ends the stream of changes with `error`."""
+        """Ends the stream of changes, and the waiting for leases, with `error`."""
         self.changes.end(error)
+        self.leases.close(error)
 
     def publish(self, answer: bytes) -> bytes:
-        """Tells the subscribers that there may be changes, and returns the answer of the call that made them."""
+        """Tells the subscribers that there may be changes, and those who wait for a lease that there may be a value.
+
+        Returns the answer of the call that made them.
+        """
         self.changes.notify()
+        self.leases.notify()
         return answer
 
     def want_changes(self) -> None:
@@ -136,8 +144,7 @@ class NamedCache(NamedEngine):
         self._changes_wanted_until = float("inf")
 
     def sweep(self) -> None:
-        """Frees what has expired, and stops keeping changes that nobody has wanted for a while."""
-        self.engine.release_expired()
+        """Tells of what has expired, and stops keeping changes that nobody has wanted for a while."""
         self.leases.forget_expired()
         self.changes.notify()
         if self._changes_wanted_until == 0.0:
@@ -235,8 +242,8 @@ class NamedCache(NamedEngine):
         """The value, or the right to compute it, or neither when somebody else computes for longer than is waited."""
         until_ns = monotonic_ns() + message.wait_ns
         while True:
-            if (entry := self.engine.get(message.key)) is not None:
-                return AcquireLeaseResponse(value=Value.FromString(entry[0])).SerializeToString()
+            if (value := self.engine.use(message.key)) is not None:
+                return AcquireLeaseResponse(value=Value.FromString(value)).SerializeToString()
             if (lease := self.leases.grant(message.key, message.lease_ns)) is not None:
                 lease_ns = lease.expires_at_ns - monotonic_ns()
                 granted = Lease(lease_id=lease.lease_id, lease_ns=lease_ns)
@@ -254,7 +261,7 @@ class NamedCache(NamedEngine):
     def fulfill_lease(self, message: FulfillLeaseRequest) -> bytes:
         """Stores the value computed under a lease, and wakes those who wait for it."""
         self.leases.check(message.key, message.lease_id)
-        version = self.engine.put(message.key, message.value.SerializeToString(), _ttl_ns(message))
+        version = self.engine.store(message.key, message.value.SerializeToString(), _ttl_ns(message))
         self.leases.end(message.key, message.lease_id)
         return FulfillLeaseResponse(version=version).SerializeToString()
 

@@ -9,13 +9,16 @@ from dataclasses import dataclass, field
 from itertools import count
 from time import monotonic_ns
 
-from alphaforge_core.errors import EngineError, InvalidArgument
+from alphaforge_core.errors import AlphaForgeError, EngineError, InvalidArgument
 
 __all__ = ["Lease", "Leases"]
 
 LEASE_NS_DEFAULT = 10_000_000_000
 LEASE_NS_MIN = 1_000_000
 LEASE_NS_MAX = 3_600_000_000_000
+
+# After a change, until those who wait look for their values: one look for all changes of that time.
+_LOOK_SECONDS = 0.001
 
 
 @dataclass
@@ -24,7 +27,8 @@ class Lease:
 
     lease_id: int
     expires_at_ns: int
-    waiters: list[asyncio.Future[None]] = field(default_factory=list)
+    waiters: dict[asyncio.Future[None], None] = field(default_factory=dict)
+    """In the order in which they came."""
 
     def wake(self) -> None:
         """Lets those who wait look again."""
@@ -35,11 +39,18 @@ class Lease:
 
 
 class Leases:
-    """The leases of one cache. Lives in the event loop."""
+    """The leases of one cache. Lives in the event loop.
 
-    def __init__(self, clock_ns: Callable[[], int] = monotonic_ns) -> None:
+    `is_there` says whether a key has a value: somebody may put one while another one computes.
+    """
+
+    def __init__(self, is_there: Callable[[str], bool], clock_ns: Callable[[], int] = monotonic_ns) -> None:
+        self._is_there = is_there
         self._clock_ns = clock_ns
         self._leases: dict[str, Lease] = {}
+        self._waiting = 0
+        self._look: asyncio.TimerHandle | None = None
+        self._ended: AlphaForgeError | None = None
         # Not from 1: a lease from before a restart that kept the cache must not be taken for one of these.
         self._ids = count(secrets.randbits(62) + 1)
 
@@ -56,14 +67,40 @@ class Leases:
         return lease
 
     async def wait(self, key: str, wait_ns: int) -> None:
-        """Returns when the key's lease is over, or after `wait_ns`."""
+        """Returns once the key's lease is over or it has a value, or after `wait_ns`. Raises what `close` was given."""
         lease = self._leases.get(key)
         if lease is None:
             return
+        if self._ended is not None:
+            raise self._ended
         waiter = asyncio.get_running_loop().create_future()
-        lease.waiters.append(waiter)
+        lease.waiters[waiter] = None
         left_ns = max(0, lease.expires_at_ns - self._clock_ns())
-        await asyncio.wait((waiter,), timeout=min(wait_ns, left_ns) / 1e9)
+        self._waiting += 1
+        try:
+            await asyncio.wait((waiter,), timeout=min(wait_ns, left_ns) / 1e9)
+        finally:
+            self._waiting -= 1
+            lease.waiters.pop(waiter, None)
+        if self._ended is not None:
+            raise self._ended
+
+    def notify(self) -> None:
+        """The cache has changed: who waits for a key that has a value now is woken, a moment later."""
+        if self._waiting and self._look is None:
+            self._look = asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._wake_found)
+
+    def close(self, error: AlphaForgeError) -> None:
+        """Ends all waiting with `error`."""
+        self._ended = error
+        for lease in self._leases.values():
+            lease.wake()
+
+    def _wake_found(self) -> None:
+        self._look = None
+        for key, lease in self._leases.items():
+            if lease.waiters and self._is_there(key):
+                lease.wake()
 
     def renew(self, key: str, lease_id: int, lease_ns: int) -> None:
         """Makes a lease last longer. Raises EngineError LEASE_LOST for one that is over."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from alphaforge.cache.v1 import cache_service_pb2
 from alphaforge.cache.v1.atomics_pb2 import CompareAndSwapRequest, IncrementRequest, PutIfAbsentRequest
@@ -59,6 +60,8 @@ from services.common.streams import Subscribers
 
 __all__ = ["CacheServicer"]
 
+R = TypeVar("R")
+
 _logger = logging.getLogger("services.cache")
 
 # How often entries that have expired are freed where no call does it.
@@ -98,9 +101,9 @@ class CacheServicer:
             "Get": calls.direct(GetRequest, cache.get),
             "Delete": calls.once(DeleteRequest, calls.direct(DeleteRequest, cache.delete, cache.publish)),
             "Contains": calls.direct(ContainsRequest, cache.contains),
-            "GetSize": calls.direct(GetSizeRequest, cache.size),
-            "Clear": calls.once(ClearRequest, calls.direct(ClearRequest, cache.clear, cache.publish)),
-            "GetStatistics": calls.direct(GetStatisticsRequest, cache.statistics),
+            "GetSize": calls.threaded(GetSizeRequest, cache.size),
+            "Clear": calls.once(ClearRequest, calls.threaded(ClearRequest, cache.clear, cache.publish)),
+            "GetStatistics": calls.threaded(GetStatisticsRequest, cache.statistics),
             "PutMany": calls.queued(PutManyRequest, cache.put_many, cache.publish),
             "GetMany": calls.queued(GetManyRequest, cache.get_many),
             "DeleteMany": calls.once(
@@ -115,7 +118,7 @@ class CacheServicer:
             "Increment": calls.once(IncrementRequest, calls.direct(IncrementRequest, cache.increment, cache.publish)),
             "Touch": calls.direct(TouchRequest, cache.touch, cache.publish),
             "GetTtl": calls.direct(GetTtlRequest, cache.ttl),
-            "ListKeys": calls.direct(ListKeysRequest, cache.list_keys),
+            "ListKeys": calls.threaded(ListKeysRequest, cache.list_keys),
             "AcquireLease": calls.once(AcquireLeaseRequest, self._acquire_lease),
             "RenewLease": calls.direct(RenewLeaseRequest, cache.renew_lease),
             "FulfillLease": calls.once(
@@ -164,7 +167,9 @@ class CacheServicer:
     async def _run_sweep(self) -> None:
         while True:
             await asyncio.sleep(_SWEEP_SECONDS)
-            for cache in self._caches.engines():
+            caches = self._caches.engines()
+            await _in_thread(partial(_release_expired, caches))
+            for cache in caches:
                 cache.sweep()
 
     async def _open_cache(self, request: bytes) -> bytes:
@@ -177,9 +182,10 @@ class CacheServicer:
 
     async def _list_caches(self, request: bytes) -> bytes:
         ListCachesRequest.FromString(request)
+        ordered = sorted(self._caches.engines(), key=lambda each: each.name)
+        counted = await _in_thread(lambda: [cache.engine.statistics() for cache in ordered])
         caches = []
-        for cache in sorted(self._caches.engines(), key=lambda each: each.name):
-            statistics = cache.engine.statistics()
+        for cache, statistics in zip(ordered, counted, strict=True):
             summary = CacheSummary(cache=cache.name, epoch=cache.epoch, settings=fill(CacheSettings(), cache.settings))
             summary.entries = statistics.entries
             summary.estimated_memory_bytes = statistics.estimated_memory_bytes
@@ -187,11 +193,18 @@ class CacheServicer:
         return ListCachesResponse(caches=caches).SerializeToString()
 
     async def _reset_cache(self, request: bytes) -> bytes:
-        cache = await self._caches.reset(ResetCacheRequest.FromString(request))
+        message = ResetCacheRequest.FromString(request)
+        before = self._caches.existing_of(message)
+        cache = await self._caches.reset(message)
+        await _in_thread(before.engine.clear)
         return ResetCacheResponse(epoch=cache.epoch).SerializeToString()
 
     async def _drop_cache(self, request: bytes) -> bytes:
-        dropped = await self._caches.drop(DropCacheRequest.FromString(request))
+        message = DropCacheRequest.FromString(request)
+        before = self._caches.find(message.cache, None)
+        dropped = await self._caches.drop(message)
+        if before is not None and dropped:
+            await _in_thread(before.engine.clear)
         return DropCacheResponse(dropped=dropped).SerializeToString()
 
     async def _acquire_lease(self, request: bytes) -> bytes:
@@ -206,3 +219,13 @@ class CacheServicer:
         async with aclosing(cache.changes.subscribe(from_sequence, change_filter(message))) as responses:
             async for response in responses:
                 yield response
+
+
+def _release_expired(caches: Sequence[NamedCache]) -> None:
+    for cache in caches:
+        cache.engine.release_expired()
+
+
+async def _in_thread(work: Callable[[], R]) -> R:
+    """What takes time in proportion to a cache; the core does it without the GIL, and in pieces where it locks."""
+    return await asyncio.get_running_loop().run_in_executor(None, work)

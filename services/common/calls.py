@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 from services.common.answers import Answers
-from services.common.engine import Input, NamedEngine
+from services.common.engine import LONG_BYTES, Input, NamedEngine
 from services.common.registry import Registry
 from services.common.rpc import UnaryHandler
 
@@ -45,13 +46,32 @@ class Calls(Generic[N]):
 
         return handle
 
-    def queued(
+    def threaded(
         self, kind: type[M], call: Callable[[N, M], R], then: Callable[[N, R], bytes] | None = None
     ) -> UnaryHandler:
-        """Calls that are made one after the other, long ones in a thread; `then` publishes what they did."""
+        """Calls that may take long however short their request is: made in a thread, beside all others.
+
+        `then` makes the answer, in the event loop.
+        """
 
         async def handle(request: bytes) -> bytes:
             message = kind.FromString(request)
+            engine = await self._engines.of(message)
+            answer: Any = await asyncio.get_running_loop().run_in_executor(None, call, engine, message)
+            return answer if then is None else then(engine, answer)
+
+        return handle
+
+    def queued(
+        self, kind: type[M], call: Callable[[N, M], R], then: Callable[[N, R], bytes] | None = None
+    ) -> UnaryHandler:
+        """Calls that are made one after the other, long ones in a thread; `then` publishes what they did.
+
+        Long requests are decoded in a thread too, and overtaken by short ones meanwhile.
+        """
+
+        async def handle(request: bytes) -> bytes:
+            message = await _decoded(kind, request)
             engine = await self._engines.of(message)
             finish: Callable[[Any], bytes] = bytes if then is None else partial(then, engine)
             return await engine.apply(partial(call, engine), message, len(request), finish)
@@ -79,3 +99,9 @@ class Calls(Generic[N]):
             return await self.answers.once(message, request, partial(handler, request))
 
         return handle
+
+
+async def _decoded(kind: type[M], request: bytes) -> Any:
+    if len(request) < LONG_BYTES:
+        return kind.FromString(request)
+    return await asyncio.get_running_loop().run_in_executor(None, kind.FromString, request)

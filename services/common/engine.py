@@ -25,6 +25,7 @@ from services.common.messages import fill
 
 __all__ = [
     "BEGIN_EPOCH",
+    "LONG_BYTES",
     "OPENED",
     "SETTINGS_CHANGED",
     "Input",
@@ -37,6 +38,8 @@ __all__ = [
 # A request of this size is about 10,000 ticks or keys: decoding and applying it takes some hundred microseconds in the
 # event loop, which is what handing it to a thread would cost. Larger ones would hold everybody up.
 _IN_LOOP_BYTES = 384 * 1024
+# The size of a request that takes long however short it is.
+LONG_BYTES = _IN_LOOP_BYTES + 1
 
 # What the kinds of inputs that all engines share are called in a journal. A number never changes its meaning.
 OPENED, SETTINGS_CHANGED, EPOCH_BEGUN = 1, 2, 3

@@ -223,6 +223,17 @@ def test_get_or_compute_computes_once(api: Api) -> None:
     for _ in range(2):
         assert cache.get_or_compute("k", lambda: calls.append(1) or "made") == "made"
     assert calls == [1]
+    statistics = cache.statistics()
+    assert (statistics.hits, statistics.misses, statistics.total_operations) == (0, 0, 0)
+
+
+def test_get_or_compute_makes_an_entry_the_most_recently_used(api: Api) -> None:
+    cache = api.make_cache(max_size=2)
+    cache.put("a", 1)
+    cache.put("b", 2)
+    assert cache.get_or_compute("a", lambda: 3) == 1
+    cache.put("c", 3)
+    assert sorted(cache.keys()) == ["a", "c"]
 
 
 def test_hit_ratio_is_zero_when_nothing_was_asked(api: Api) -> None:

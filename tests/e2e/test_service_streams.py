@@ -10,9 +10,11 @@ from typing import Any
 
 import grpc
 import pytest
+from alphaforge.cache.v1.atomics_pb2 import IncrementRequest, PutIfAbsentRequest
+from alphaforge.cache.v1.batches_pb2 import PutManyRequest
 from alphaforge.cache.v1.cache_service_pb2_grpc import CacheServiceStub
 from alphaforge.cache.v1.caches_pb2 import ResetCacheRequest
-from alphaforge.cache.v1.entries_pb2 import ClearRequest, DeleteRequest, PutRequest
+from alphaforge.cache.v1.entries_pb2 import ClearRequest, DeleteRequest, GetSizeRequest, PutRequest
 from alphaforge.cache.v1.invalidations_pb2 import InvalidationCause, SubscribeInvalidationsRequest
 from alphaforge.cache.v1.leases_pb2 import AcquireLeaseRequest, FulfillLeaseRequest
 from alphaforge.cache.v1.value_pb2 import Value
@@ -246,3 +248,34 @@ def test_one_caller_computes_and_the_others_wait_for_the_value(tmp_path: Path) -
         assert waiting.result().value.int_value == 42
         with pytest.raises(grpc.RpcError, match="is over"):
             stub.FulfillLease(fulfil, timeout=10)
+
+
+def test_who_waits_for_a_lease_gets_the_value_that_somebody_else_puts(tmp_path: Path) -> None:
+    value = Value(int_value=7)
+    with running_service("cache", tmp_path) as cache:
+        stub = CacheServiceStub(cache.channel)
+        puts: list[tuple[str, Callable[[], object]]] = [
+            ("put", lambda: stub.Put(PutRequest(key="put", value=value), timeout=10)),
+            ("batch", lambda: stub.PutMany(PutManyRequest(keys=["x", "batch"], values=[value, value]), timeout=10)),
+            ("absent", lambda: stub.PutIfAbsent(PutIfAbsentRequest(key="absent", value=value), timeout=10)),
+            ("sum", lambda: stub.Increment(IncrementRequest(key="sum", amount=value), timeout=10)),
+        ]
+        for key, put in puts:
+            assert stub.AcquireLease(AcquireLeaseRequest(key=key), timeout=10).lease.lease_id
+            # It would wait for longer than its deadline.
+            waiting = stub.AcquireLease.future(AcquireLeaseRequest(key=key, wait_ns=60_000_000_000), timeout=10)
+            # Calls of one connection begin in the order in which they were made: this one waits already.
+            stub.GetSize(GetSizeRequest(), timeout=10)
+            put()
+            assert waiting.result().value == value
+
+
+def test_waiting_for_a_lease_ends_with_the_cache(tmp_path: Path) -> None:
+    with running_service("cache", tmp_path) as cache:
+        stub = CacheServiceStub(cache.channel)
+        stub.AcquireLease(AcquireLeaseRequest(key="k"), timeout=10)
+        waiting = stub.AcquireLease.future(AcquireLeaseRequest(key="k", wait_ns=60_000_000_000), timeout=10)
+        stub.GetSize(GetSizeRequest(), timeout=10)
+        stub.ResetCache(ResetCacheRequest(), timeout=10)
+        with pytest.raises(grpc.RpcError, match="lost or reset its state"):
+            waiting.result()

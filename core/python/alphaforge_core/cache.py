@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from alphaforge_core._native.cache import COUNTERS, CacheBase, GenericCacheStatistics, TypedCache
+from alphaforge_core._native.cache import COUNTERS, CacheBase, GenericCacheStatistics, TypedCache, store, use
 
 __all__ = ["COUNTERS", "CacheBase", "GenericCache", "GenericCacheStatistics", "KeyList", "TypedCache"]
 
@@ -73,9 +73,9 @@ class GenericCache(TypedCache):
         itself. The cache is not locked meanwhile.
         """
         while True:
-            entry = self.get_entry(key)
-            if entry is not None:
-                return entry[0]
+            found = use(self, key)
+            if found is not None:
+                return found[0]
             with self._computing_lock:
                 others = self._computing.get(key)
                 if others is None:
@@ -84,7 +84,7 @@ class GenericCache(TypedCache):
             others.wait()
         try:
             value = function()
-            self.put(key, value, ttl)
+            store(self, key, value, ttl)
             return value
         finally:
             with self._computing_lock:

@@ -167,6 +167,12 @@ class TypedCache(CacheBase):
         Seconds that the entry has left, math.inf when it never expires, None when there is none. Does not count as its use.
         """
 
+def store(cache: TypedCache, key: object, value: object | None, ttl: object | None) -> None:
+    """As put, and not counted."""
+
+def use(cache: TypedCache, key: object) -> object:
+    """A tuple of the value, or None: as get, and not counted."""
+
 class KeyList(list[str]):
     """
     Keys of a cache; `next_cursor` asks for the next page, "" after the last one.

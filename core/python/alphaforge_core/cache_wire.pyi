@@ -70,6 +70,14 @@ class CacheEngine(alphaforge_core.cache.CacheBase):
         Stores an encoded Value for `ttl_ns` nanoseconds (None: for ever) and returns the entry's version.
         """
 
+    def store(self, key: object, value: bytes, ttl_ns: int | None) -> int:
+        """As put, and not counted: for get_or_compute."""
+
+    def use(self, key: str) -> bytes | None:
+        """
+        The encoded Value; None on a miss. As get, and not counted: for get_or_compute.
+        """
+
     def get(self, key: str) -> tuple[bytes, int, int | None] | None:
         """
         The encoded Value, its version and the nanoseconds it has left (None: it never expires); None on a miss.

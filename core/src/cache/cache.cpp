@@ -58,7 +58,7 @@ std::uint64_t Cache::erase_many(std::span<const HashedKey> keys, std::int64_t no
 }
 
 void Cache::refresh_many(std::span<const HashedKey> keys, std::uint64_t hits, std::int64_t now_ns) {
-  in_pieces(keys, [&](Table& table, const HashedKey& key) { table.refresh(key, now_ns); });
+  in_pieces(keys, [&](Table& table, const HashedKey& key) { table.use(key, now_ns); });
   with([&](Table& table) { table.count_near_hits(hits); });
 }
 

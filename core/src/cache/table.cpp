@@ -190,10 +190,13 @@ bool Table::touch(const HashedKey& key, std::int64_t expires_at_ns, std::int64_t
   return true;
 }
 
-void Table::refresh(const HashedKey& key, std::int64_t now_ns) {
+std::optional<Found> Table::use(const HashedKey& key, std::int64_t now_ns) {
   advance(now_ns);
   const std::uint32_t slot = find_live(key);
-  if (slot != kNoSlot) make_newest(slot);
+  if (slot == kNoSlot) return std::nullopt;
+  make_newest(slot);
+  const Entry& entry = storage_->slots[slot];
+  return Found{entry.value(), entry.version, entry.expires_at_ns};
 }
 
 void Table::advance(std::int64_t now_ns) {
@@ -262,12 +265,14 @@ std::unique_ptr<Storage> Table::clear() {
 
 bool Table::resize(const Settings& settings, std::int64_t now_ns, std::size_t limit) {
   advance(now_ns);
-  settings_ = settings;
-  for (; limit != 0 && (storage_->entries > settings_.entries_max ||
-                        (settings_.bytes_max != 0 && storage_->weight > settings_.bytes_max));
+  for (; limit != 0 && (storage_->entries > settings.entries_max ||
+                        (settings.bytes_max != 0 && storage_->weight > settings.bytes_max));
        --limit)
     drop_one();
-  return limit != 0;
+  settings_ = settings;
+  settings_.entries_max = std::max(settings.entries_max, storage_->entries);
+  if (settings.bytes_max != 0) settings_.bytes_max = std::max(settings.bytes_max, storage_->weight);
+  return settings_ == settings;
 }
 
 std::uint64_t Table::keys(std::string_view prefix, std::size_t limit, std::uint64_t cursor, std::int64_t now_ns,

@@ -89,8 +89,8 @@ class Table {
   bool erase(const HashedKey& key, std::int64_t now_ns);
   // A new deadline and the newest place; false when there is no such entry.
   bool touch(const HashedKey& key, std::int64_t expires_at_ns, std::int64_t now_ns);
-  // The newest place for an entry that a near cache has served. Counts nothing: see count_near_hits.
-  void refresh(const HashedKey& key, std::int64_t now_ns);
+  // A read that makes the entry the newest and counts nothing: for get_or_compute, and for what a near cache has served.
+  std::optional<Found> use(const HashedKey& key, std::int64_t now_ns);
   void count_near_hits(std::uint64_t hits) { counters_.near_hits += hits; }
 
   // Frees at most `limit` expired entries; true when none is left.
@@ -105,7 +105,8 @@ class Table {
   [[nodiscard]] std::unique_ptr<Storage> clear();
 
   Settings settings() const { return settings_; }
-  // Applies new bounds; entries beyond them leave as evictions, at most `limit` of them: true when all is within.
+  // Applies new bounds; entries beyond them leave as evictions, at most `limit` of them: true when all is within. Until
+  // then the bounds are as small as they can be, so that no put has to make room for the whole difference.
   bool resize(const Settings& settings, std::int64_t now_ns, std::size_t limit);
 
   // Entries are those not freed yet: callers that must not count expired ones release them first.
