@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,8 +21,6 @@ from tests.support.stack import Stack, running_stack
 TIMEOUT_SECONDS = 2.0
 # What a loaded machine may take to wake a thread.
 SLACK_SECONDS = 1.0
-# Within it a service is started again, at most.
-RESTART_SECONDS = 20.0
 
 TICK = TradeTick("BTC", 100, 1, "BUY", "", 10**18)
 
@@ -114,93 +112,6 @@ def test_a_dead_service_is_an_error_in_time_and_the_client_good_once_it_is_back(
         assert cache.get("key") == 2
 
 
-def held() -> dict[str, int]:
-    """What a leak would add to: descriptors, threads of the system's and of Python's."""
-    entries = {name: len(list(Path(f"/proc/self/{name}").iterdir())) for name in ("fd", "task")}
-    return entries | {"threads": threading.active_count()}
-
-
-class AsyncCallers(threading.Thread):
-    """An event loop of its own, in which tasks do what threads do on the other side."""
-
-    def __init__(self, target: str) -> None:
-        super().__init__()
-        self._target = target
-        self._ends = threading.Event()
-        self.answers = {"single": 0, "coalesced": 0, "stream": 0}
-        self.errors: list[BaseException] = []
-
-    def run(self) -> None:
-        asyncio.run(self._main())
-
-    async def _main(self) -> None:
-        config = DataEngineConfig(bar_types=["1tick"])
-        async with AsyncDataEngine(config, name="d", target=self._target, timeout=RESTART_SECONDS) as engine:
-
-            def count(_: object) -> None:
-                self.answers["stream"] += 1
-
-            subscription = await engine.subscribe_bars().listen(count)
-            await asyncio.gather(
-                *(self._call("coalesced", lambda: engine.process_trade_tick(TICK)) for _ in range(8)),
-                self._call("single", engine.statistics),
-            )
-            subscription.close()
-            await subscription.wait()
-
-    async def _call(self, kind: str, call: Callable[[], Awaitable[object]]) -> None:
-        while not self._ends.is_set():
-            try:
-                await call()
-                self.answers[kind] += 1
-            except Exception as error:
-                self.errors.append(error)
-
-    def end(self) -> None:
-        self._ends.set()
-        self.join()
-
-
-def test_restart_after_restart_all_goes_on_and_nothing_is_left_behind(own_stack: Stack) -> None:
-    own_stack.serve("data")
-    target = own_stack.target("data")
-    engine = DataEngine(DataEngineConfig(bar_types=["1tick"]), name="d", target=target, timeout=RESTART_SECONDS)
-    streamed: list[object] = []
-    subscription = engine.subscribe_bars().listen(streamed.append)
-    callers = [Caller(lambda: engine.process_trade_tick(TICK)) for _ in range(4)]
-    callers += [Caller(lambda: engine.process_trade_tick(TICK, timeout=RESTART_SECONDS)), Caller(engine.statistics)]
-    tasks = AsyncCallers(target)
-    for thread in (*callers, tasks):
-        thread.start()
-
-    def answers() -> list[int]:
-        return [len(streamed), *(caller.answers for caller in callers), *tasks.answers.values()]
-
-    def all_go_on(since: list[int]) -> None:
-        ends = time.monotonic() + 60.0
-        while any(now == before for now, before in zip(answers(), since, strict=True)):
-            assert time.monotonic() < ends, (since, answers())
-            time.sleep(0.01)
-
-    all_go_on([0] * len(answers()))
-    kept = None
-    for _ in range(20):
-        own_stack.kill("data")
-        since = answers()
-        own_stack.start("data")
-        all_go_on(since)
-        kept = kept or held()
-    left = held()
-    for caller in (*callers, tasks):
-        caller.end()
-    subscription.close()
-    subscription.wait()
-    engine.close()
-    assert all(left[what] <= kept[what] + 4 for what in kept), (kept, left)
-    for error in [error for caller in (*callers, tasks) for error in caller.errors]:
-        assert isinstance(error, (Unavailable, DeadlineExceeded)), repr(error)
-
-
 def minute_ticks(count: int) -> list[TradeTick]:
     """Each closes the minute of the one before."""
     return [TradeTick("BTC", 100 + number, 1, "BUY", "", 60 * 10**9 * number) for number in range(count)]
@@ -210,20 +121,14 @@ def read(subscription: Iterator[object], count: int) -> list[object]:
     return [next(subscription) for _ in range(count)]
 
 
-def check_bars(items: list[object]) -> None:
-    """Bar sequences go on by one; only a told change of epoch begins anew."""
-    expected = 1
-    for item in items:
-        if isinstance(item, Gap):
-            assert item.reason == "EPOCH_CHANGED"
-            expected = 1
-        else:
-            assert item.sequence == expected  # type: ignore[attr-defined]
-            expected += 1
+def sequences(items: list[object]) -> list[int]:
+    """The bars' numbers; a Gap among them is an error."""
+    assert not [item for item in items if isinstance(item, Gap)]
+    return [item.sequence for item in items]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
-def test_a_stream_of_bars_goes_on_over_a_restart_without_a_repeat_or_a_silent_gap(own_stack: Stack, end: str) -> None:
+def test_a_stream_of_bars_goes_on_over_a_restart_without_a_gap_or_a_repeat(own_stack: Stack, end: str) -> None:
     own_stack.serve("data")
     config = DataEngineConfig(bar_types=["1min"])
     target = own_stack.target("data")
@@ -236,9 +141,7 @@ def test_a_stream_of_bars_goes_on_over_a_restart_without_a_repeat_or_a_silent_ga
         getattr(own_stack, end)("data")
         own_stack.start("data")
         engine.process_trade_ticks(minute_ticks(11)[6:])
-        while len(items) < 9:
-            items.append(next(bars))
-        check_bars(items)
+        assert sequences(items + read(bars, 5)) == list(range(1, 11))
 
 
 def test_the_asyncio_client_goes_on_too(own_stack: Stack) -> None:
@@ -253,8 +156,6 @@ def test_the_asyncio_client_goes_on_too(own_stack: Stack) -> None:
             await asyncio.to_thread(own_stack.kill, "data")
             await asyncio.to_thread(own_stack.start, "data")
             await engine.process_trade_ticks(minute_ticks(11)[6:])
-            while len(items) < 9:
-                items.append(await anext(bars))
-            return items
+            return items + [await anext(bars) for _ in range(5)]
 
-    check_bars(asyncio.run(follow()))
+    assert sequences(asyncio.run(follow())) == list(range(1, 11))
