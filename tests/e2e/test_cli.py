@@ -196,6 +196,33 @@ def test_what_was_recorded_replays_to_the_same_bars(up: Up, tmp_path: Path) -> N
     assert up.run("replay", str(tmp_path / "kept"), *bars).stdout == live.stdout
 
 
+def test_bars_are_drawn_into_the_terminal_a_page_and_a_picture(up: Up, tmp_path: Path) -> None:
+    rows = [f"X,{i},{i * 20 * 10**9},{i},{100 + i % 7},1,BUY" for i in range(100)]
+    up.run("replay", trades_csv(tmp_path, *rows), "--engine", "drawn")
+    words = ("chart", "X", "60s", "--engine", "drawn")
+    said = up.run(*words).stdout
+    assert said.startswith("X 1min  101.00")
+    assert re.search(r"[╽┃╿]", said)
+    for name in ("bars.html", "bars.png"):
+        assert up.run(*words, "--output", str(tmp_path / name)).stdout == f"{tmp_path / name}: 34 bars\n"
+    assert "ends in .html or .png" in up.run(*words, "--output", "bars.gif", status=2).stderr
+    assert "BAR_TYPE_UNKNOWN" in up.run("chart", "X", "7tick", "--engine", "drawn", status=1).stderr
+
+    page = tmp_path / "live.html"
+    following = up.start(*words, "--output", str(page), "--live")
+    assert following.stdout is not None
+    assert following.stdout.readline() == f"{page}: 34 bars\n"
+    before = page.stat().st_mtime_ns
+    up.run("replay", trades_csv(tmp_path, f"X,n,{10**13},7,103,1,BUY"), "--engine", "drawn")
+    deadline = time.monotonic() + 20
+    while page.stat().st_mtime_ns == before and time.monotonic() < deadline:
+        time.sleep(0.05)
+    following.send_signal(signal.SIGTERM)
+    following.communicate(timeout=20)
+    assert following.returncode == 0
+    assert page.stat().st_mtime_ns != before
+
+
 def test_columns_of_other_names_and_times_in_other_units(up: Up, tmp_path: Path) -> None:
     path = trades_csv(tmp_path, "1723075200000,61000.5,2", "1723075260000,61001,1", header="T,p,q")
     columns = ("--column", "ts_event=T", "--column", "price=p", "--column", "quantity=q")

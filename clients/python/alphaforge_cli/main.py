@@ -12,6 +12,7 @@ from rich.console import Console
 from alphaforge_cli import cache
 from alphaforge_cli.backtest import backtest
 from alphaforge_cli.certs import certs
+from alphaforge_cli.chart import chart
 from alphaforge_cli.demo import demo
 from alphaforge_cli.orders import cancel, halt, orders, positions, resume
 from alphaforge_cli.ping import ping
@@ -30,7 +31,23 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for verb in (up, replay, record, backtest, stats, top, ping, demo, orders, positions, cancel, halt, resume, certs):
+for verb in (
+    up,
+    replay,
+    record,
+    chart,
+    backtest,
+    stats,
+    top,
+    ping,
+    demo,
+    orders,
+    positions,
+    cancel,
+    halt,
+    resume,
+    certs,
+):
     app.command()(verb)
 app.add_typer(cache.app, name="cache")
 
