@@ -12,9 +12,11 @@ from alphaforge.journal.v1.inputs_pb2 import EngineOpened, EpochBegun
 from alphaforge_core.errors import AlphaForgeError, EngineError, InvalidArgument, ResourceExhausted
 
 from services.common.engine import BEGIN_EPOCH, OPENED, NamedEngine, epoch_changed, new_epoch, sections
+from services.common.gate import require
 from services.common.journal import Checkpoint, Journal
 from services.common.journals import Journals
 from services.common.messages import given as plain
+from services.common.roles import Role
 
 __all__ = ["DEFAULT_NAME", "ENGINES_MAX", "Registry"]
 
@@ -109,6 +111,7 @@ class Registry(Generic[N]):
                         f"this service holds {ENGINES_MAX:,} engines, its limit; drop some, or share them by name",
                         reason="ENGINE_LIMIT",
                     )
+                require(Role.WRITE, f"make {self._noun} engine {name!r}")
                 return await self._begin(_checked(name), given), True
             differing = engine.differing(given)
             if not differing:
@@ -116,6 +119,7 @@ class Registry(Generic[N]):
                 return engine, False
             if not reconfigure:
                 raise self._settings_differ(name, differing)
+            require(Role.ADMIN, f"reconfigure {self._noun} engine {name!r}")
             if await engine.reconfigure(given):
                 return engine, False
             return await self._begin(name, {**engine.settings, **given}), True

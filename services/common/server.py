@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -21,17 +22,23 @@ from grpc_reflection.v1alpha import reflection
 from prometheus_client.registry import Collector
 from pydantic import ValidationError
 
+from services.common.audit import Audit
+from services.common.gate import Gate
 from services.common.logging import set_up_logging
 from services.common.metrics import MethodMetrics, RpcCollector, new_registry
 from services.common.metrics_server import MetricsServer
-from services.common.rpc import Handler, generic_handler
+from services.common.reflection import GuardedReflection
+from services.common.rpc import Handler, Methods
 from services.common.settings import ServiceSettings, load, log_settings
 from services.common.tls import ServerTls
+from services.common.tokens import Tokens
 from services.common.tracing import interceptors
 
 __all__ = ["Health", "Servicer", "main"]
 
 _METADATA_BYTES_MAX = 16 * 1024
+# Calls and streams; one more waits in the client until another one has ended.
+_CALLS_PER_CONNECTION_MAX = 10_000
 
 _logger = logging.getLogger("services.server")
 
@@ -77,6 +84,8 @@ def _options(settings: ServiceSettings) -> list[tuple[str, int]]:
         ("grpc.absolute_max_metadata_size", _METADATA_BYTES_MAX),
         # Who connects and says nothing, or does not finish the handshake, is disconnected.
         ("grpc.server_handshake_timeout_ms", 10_000),
+        ("grpc.max_allowed_incoming_connections", settings.max_connections),
+        ("grpc.max_concurrent_streams", _CALLS_PER_CONNECTION_MAX),
         # A peer that vanished is noticed; clients may ask as often as every five seconds.
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),
@@ -97,18 +106,22 @@ def _listen(server: grpc.aio.Server, settings: ServiceSettings, tls: ServerTls |
 async def _serve(servicer: Servicer, settings: ServiceSettings) -> None:
     name = servicer.descriptor.full_name
     server = grpc.aio.server(interceptors=interceptors(settings.service), options=_options(settings))
-    handler, methods = generic_handler(servicer.descriptor, servicer.handlers)
-    server.add_generic_rpc_handlers((handler,))
+    tokens = None if settings.tokens_file is None else Tokens(settings.tokens_file)
+    gate = Gate(tokens, settings.max_streams_per_caller)
+    audit = None if settings.audit_file is None else Audit(settings.audit_file)
+    methods = Methods(servicer.descriptor, servicer.handlers, gate, audit)
+    server.add_generic_rpc_handlers((methods,))
     states = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(states, server)
-    reflection.enable_server_reflection((name, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    reflected = (name, health.SERVICE_NAME, reflection.SERVICE_NAME)
+    GuardedReflection(reflected, gate).add_to(server)
 
     async def set_health(part: str, *, serving: bool) -> None:
         status = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
         await states.set(part, status)
 
     registry = new_registry(settings.service, version("alphaforge-services"))
-    for collector in (RpcCollector(name, methods), *servicer.collectors):
+    for collector in (RpcCollector(name, methods.metrics), *servicer.collectors):
         registry.register(collector)
     for part in ("", name):
         await set_health(part, serving=False)
@@ -135,13 +148,15 @@ async def _serve(servicer: Servicer, settings: ServiceSettings) -> None:
     await states.enter_graceful_shutdown()
     servicer.stop_streams()
     stopped = asyncio.ensure_future(server.stop(settings.drain_seconds))
-    drained = asyncio.ensure_future(_drain(methods))
+    drained = asyncio.ensure_future(_drain(methods.metrics))
     again = asyncio.ensure_future(stop.get())
     await asyncio.wait((stopped, drained, again), return_when=asyncio.FIRST_COMPLETED)
     await server.stop(0)
     for task in (drained, again):
         task.cancel()
     await servicer.close()
+    if audit is not None:
+        audit.close()
     metrics.close()
     _logger.info("stopped")
 
@@ -172,6 +187,10 @@ def main(model: type[S], servicer: Callable[[S], Servicer], arguments: Sequence[
     except (AlphaForgeError, ValidationError) as error:
         print(f"python -m services.{model.service}: {error}", file=sys.stderr)
         return 2
+    # Each connection takes a descriptor; the hard limit is what the operator allows.
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     set_up_logging(settings.service, settings.log_level, settings.log_format)
     log_settings(settings)
     try:

@@ -59,6 +59,11 @@ class ServiceSettings(BaseSettings):
     """PEM file with the server's private key."""
     tls_client_ca_file: Path | None = None
     """PEM file with the authorities whose client certificates are accepted; clients without one are then refused."""
+    tokens_file: Path | None = None
+    """File with the names, roles and token hashes of those who may call, as `alphaforge token` writes it; without it
+    everybody who can connect may do everything."""
+    audit_file: Path | None = None
+    """File that every command about orders, and every one that only admins may give, is appended to as a JSON line."""
     data_dir: Path = Path("var")
     """Folder that holds the service's state."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -73,6 +78,10 @@ class ServiceSettings(BaseSettings):
     """A stream that has been silent for this long sends a heartbeat, in seconds."""
     max_subscribers: int = Field(10_000, ge=1)
     """Streams that are open at once on one service."""
+    max_streams_per_caller: int = Field(1_000, ge=1)
+    """Streams that one token, or without tokens one host, may have open at once."""
+    max_connections: int = Field(10_000, ge=1)
+    """Connections that are open at once; more are closed as they come."""
 
     @model_validator(mode="after")
     def _check_tls(self) -> Self:
@@ -87,6 +96,12 @@ class ServiceSettings(BaseSettings):
                         f"{setting} {address} can be reached from other machines, and there is no TLS: "
                         "give tls_certificate_file and tls_key_file, or say --insecure"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _check_tokens(self) -> Self:
+        if self.tokens_file is not None and self.tls_key_file is None and not is_local(self.host):
+            raise ValueError(f"tokens would travel to host {self.host} in the clear; tokens_file needs TLS there")
         return self
 
     def tls(self) -> ServerTls | None:

@@ -20,7 +20,7 @@ PREFIX = "ALPHAFORGE_"
 SERVICES = ("CACHE", "DATA", "EXECUTION")
 
 # Settings that a service takes only under its own name, `ALPHAFORGE_CACHE_PORT`: one value can't fit all three.
-PER_SERVICE = ("METRICS_PORT", "PORT")
+PER_SERVICE = ("AUDIT_FILE", "METRICS_PORT", "PORT")
 
 # Settings that all services share, `ALPHAFORGE_LOG_LEVEL`; `ALPHAFORGE_DATA_LOG_LEVEL` wins for one of them.
 SHARED = (
@@ -31,12 +31,15 @@ SHARED = (
     "INSECURE",
     "LOG_FORMAT",
     "LOG_LEVEL",
+    "MAX_CONNECTIONS",
     "MAX_MESSAGE_BYTES",
+    "MAX_STREAMS_PER_CALLER",
     "MAX_SUBSCRIBERS",
     "METRICS_HOST",
     "TLS_CERTIFICATE_FILE",
     "TLS_CLIENT_CA_FILE",
     "TLS_KEY_FILE",
+    "TOKENS_FILE",
 )
 
 # How clients know the services and prove who they are; the execution service is a client of the data service.

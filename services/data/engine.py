@@ -19,10 +19,12 @@ from alphaforge_core.errors import AlphaForgeError
 from alphaforge_core.model import Bar, BarType, TradeTick, TradeTickBatch
 
 from services.common.engine import BEGIN_EPOCH, SETTINGS_CHANGED, Input, NamedEngine, check_durability, epoch_changed
+from services.common.gate import require
 from services.common.messages import fill, with_messages
 from services.common.messages import given as plain
 from services.common.producers import Producers
 from services.common.ring import Ring
+from services.common.roles import Role
 from services.common.streams import Feed, Subscribers
 from services.data.wire import bars_response, columns_of, trades_response
 
@@ -78,6 +80,7 @@ class NamedDataEngine(NamedEngine):
         """Adds the bar types that the engine lacks. Raises InvalidArgument for more than it can have."""
         wanted = _canonical(given).get("bar_types", ())
         if not set(wanted) <= set(self.core.bar_types):
+            require(Role.WRITE, f"add bar types to data engine {self.name!r}")
             await self.reconfigure({"bar_types": wanted})
 
     async def reconfigure(self, given: Mapping[str, Any]) -> bool:

@@ -19,6 +19,7 @@ from alphaforge_cli.ping import ping
 from alphaforge_cli.record import record
 from alphaforge_cli.replay import replay
 from alphaforge_cli.stats import stats
+from alphaforge_cli.token import token
 from alphaforge_cli.top import top
 from alphaforge_cli.trades import TradeFileError
 from alphaforge_cli.up import up
@@ -47,6 +48,7 @@ for verb in (
     halt,
     resume,
     certs,
+    token,
 ):
     app.command()(verb)
 app.add_typer(cache.app, name="cache")
