@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from time import monotonic_ns
+from typing import Any, NamedTuple
 
 from alphaforge_core.cache import GenericCache
 
@@ -37,6 +38,13 @@ class NearCache:
             raise InvalidArgument(f"max_age is {self.max_age}; it must be above 0 seconds", reason="SETTING_INVALID")
 
 
+class Load(NamedTuple):
+    """What was so when a load began; a generation of None: nothing that it brings may be kept."""
+
+    generation: int | None
+    began_ns: int
+
+
 class _Loads:
     """The values of one key that are on their way from the service."""
 
@@ -56,49 +64,57 @@ class NearStore:
     A value that the service sends may be older than a change that was told while it was on its way. So each load is
     noted before its request is sent, and a change spoils the loads of its key as it drops its copy: a spoilt value is
     handed out, since it was the value when it was asked for, and is not kept. A change that is told later drops the
-    copy in its turn.
+    copy in its turn. Ages and times to live count from the begin of the load, which is never later than the moment at
+    which the service read the value.
     """
 
-    def __init__(self, settings: NearCache) -> None:
+    def __init__(self, settings: NearCache, clock: Callable[[], int] | None = None) -> None:
         # A cache of the core holds the copies: the bounds, the ages and the types of values are the same.
-        self.entries = GenericCache(settings.max_size, settings.max_age)
+        self.entries = GenericCache(settings.max_size, settings.max_age, clock=clock)
         # Keys that were served since the last report, in the order of their first use.
         self.served: dict[str, None] = {}
         self._max_age = settings.max_age
+        self._clock = clock or monotonic_ns
         self._lock = threading.Lock()
         self._loads: dict[str, _Loads] = {}
         self._is_live = False
         self._hits_reported = 0
 
-    def begin(self, key: str) -> int:
-        """Notes a load before its request is sent; `finish` wants the number."""
+    def begin(self, key: str) -> Load:
+        """Notes a load before its request is sent, for `finish`."""
         with self._lock:
             loads = self._loads.setdefault(key, _Loads())
             loads.count += 1
-            return loads.generation if self._is_live else -1
+            return Load(loads.generation if self._is_live else None, self._clock())
 
-    def finish(self, key: str, begun: int, found: tuple[Any, int, float] | None) -> None:
+    def finish(self, key: str, load: Load, found: tuple[Any, int, float] | None) -> None:
         """Keeps the value that was found, which has a version and seconds left, unless it may be outdated."""
         with self._lock:
             loads = self._loads[key]
             loads.count -= 1
             if loads.count == 0:
                 del self._loads[key]
-            if found is None or begun != loads.generation:
+            if found is None:
+                # Nothing tells whether what other loads have found is older than this nothing.
+                self._spoil(key)
                 return
             value, version, left = found
+            if version < loads.newest_version:
+                return
+            loads.newest_version = version
+            left = min(left, self._max_age) - (self._clock() - load.began_ns) / 1e9
             # A None can't be told from no copy, and is read from the service each time.
-            if value is not None and version >= loads.newest_version:
-                loads.newest_version = version
-                self.entries.put(key, value, min(left, self._max_age))
+            if load.generation == loads.generation and value is not None and left > 0:
+                self.entries.put(key, value, left)
+            else:
+                # A copy that another load has made may be older than what this caller gets.
+                self.entries.delete(key)
 
     def drop(self, keys: Iterable[str]) -> None:
         """The keys have changed, or may have."""
         with self._lock:
             for key in keys:
-                self.entries.delete(key)
-                if (loads := self._loads.get(key)) is not None:
-                    loads.generation += 1
+                self._spoil(key)
 
     def drop_all(self) -> None:
         """All may have changed."""
@@ -145,6 +161,11 @@ class NearStore:
         hits = self.entries.statistics().hits
         reported, self._hits_reported = self._hits_reported, hits
         return served, hits - reported
+
+    def _spoil(self, key: str) -> None:
+        self.entries.delete(key)
+        if (loads := self._loads.get(key)) is not None:
+            loads.generation += 1
 
     def _drop_all(self) -> None:
         self.entries.clear()

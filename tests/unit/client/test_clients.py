@@ -92,6 +92,9 @@ def test_the_second_unnamed_cache_warns_and_no_other(monkeypatch: pytest.MonkeyP
         warnings.simplefilter("always")
         GenericCache(name="default", target=NOWHERE)
         GenericCache(target=NOWHERE)
+        for wrong in ({"max_size": 0}, {"default_ttl": -1.0}, {"timeout": 0.0}):
+            with pytest.raises(ValueError):
+                GenericCache(target=NOWHERE, **wrong)  # type: ignore[arg-type]
         assert caught == []
         AsyncGenericCache(target=NOWHERE)
         GenericCache(target=NOWHERE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from time import monotonic
 
 from alphaforge.cache.v1 import invalidations_pb2
@@ -40,18 +41,17 @@ class Near:
 
     async def _run(self) -> None:
         while not self._connection.is_closed:
+            problem: AlphaForgeError | None = None
             try:
-                await self._follow()
-            except TimeoutError:
-                # A peer that vanished without a word.
-                problem = None
+                # It ends without an error where changes were lost, with a TimeoutError where a peer vanished.
+                with suppress(TimeoutError):
+                    await self._follow()
             except CALL_FAILED as error:
                 problem = self._connection.explained(error, "SubscribeInvalidations")
             except AlphaForgeError as error:
                 problem = error
-            else:
-                problem = None
-            self.store.go_dark()
+            finally:
+                self.store.go_dark()
             if problem is not None and problem.reason == "EPOCH_CHANGED":
                 self._connection.forget_epoch(self._connection.epoch)
             if problem is not None and problem.reason == "CLIENT_CLOSED":
@@ -93,4 +93,5 @@ class Near:
         self._reported = now
         keys, hits = self.store.report()
         request = invalidations_pb2.ReportNearHitsRequest(keys=keys[-_REPORT_KEYS_MAX:], hits=hits)
-        await self._connection.call("ReportNearHits", request.SerializeToString())
+        # Not for longer than that: changes wait to be read meanwhile.
+        await self._connection.call("ReportNearHits", request.SerializeToString(), _REPORT_SECONDS)

@@ -80,8 +80,6 @@ class GenericCache(RemoteEngine):
         near_cache: NearCache | None = None,
         credentials: Credentials | None = None,
     ) -> None:
-        if name is None:
-            note_unnamed_cache()
         wire_name = name or ""
         opening = Opening(
             messages.SERVICE,
@@ -99,6 +97,9 @@ class GenericCache(RemoteEngine):
         self._coalesces = coalesce
         self._near_settings = near_cache
         self._near: Near | None = None
+        # Last, for what can't be made is no cache.
+        if name is None:
+            note_unnamed_cache()
 
     async def put(self, key: str, value: object, ttl: float | None = None, *, timeout: float | None = None) -> None:
         """Stores a value for `ttl` seconds (None: default_ttl) and makes it the most recently used."""
