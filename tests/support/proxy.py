@@ -1,0 +1,96 @@
+"""A TCP proxy on the loopback whose network can be slow, cut or reset."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+BYTES_AT_ONCE = 65_536
+
+
+class Proxy:
+    """Passes bytes between clients and `target`, as its attributes say; runs in a thread of its own.
+
+    delay_seconds: the longest time by which a piece is delayed, at random.
+    """
+
+    def __init__(self, target: str, seed: int = 0) -> None:
+        self.delay_seconds = 0.0
+        self._host, port = target.rsplit(":", 1)
+        self._port = int(port)
+        self._random = random.Random(seed)
+        self._loop = asyncio.new_event_loop()
+        self._open = asyncio.Event()
+        self._open.set()
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+
+    def cut(self) -> None:
+        """Nothing passes any more, and nobody is told."""
+        self._loop.call_soon_threadsafe(self._open.clear)
+
+    def mend(self) -> None:
+        """What was held up passes, and all that follows."""
+        self._loop.call_soon_threadsafe(self._open.set)
+
+    def reset(self) -> None:
+        """Ends the connections that there are; what was held up is lost."""
+
+        def abort() -> None:
+            for writer in self._writers:
+                writer.transport.abort()
+
+        self._loop.call_soon_threadsafe(abort)
+
+    def close(self) -> None:
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _end(self) -> None:
+        self._server.close()
+        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            far_reader, far_writer = await asyncio.open_connection(self._host, self._port)
+            both = {writer, far_writer}
+            self._writers |= both
+            try:
+                await asyncio.gather(self._pass(reader, far_writer), self._pass(far_reader, writer))
+            finally:
+                self._writers -= both
+                for each in both:
+                    each.transport.abort()
+            return
+        writer.transport.abort()
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while piece := await reader.read(BYTES_AT_ONCE):
+            if self.delay_seconds:
+                await asyncio.sleep(self._random.uniform(0, self.delay_seconds))
+            await self._open.wait()
+            writer.write(piece)
+            await writer.drain()
+        # One direction has ended: so does the other.
+        writer.transport.abort()
+
+
+@contextmanager
+def proxied(target: str, seed: int = 0) -> Iterator[Proxy]:
+    """A proxy in front of `target`."""
+    proxy = Proxy(target, seed)
+    try:
+        yield proxy
+    finally:
+        proxy.close()
