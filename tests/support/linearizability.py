@@ -1,0 +1,49 @@
+"""Is there an order of overlapping calls in which each of them answers as it did? The search of Wing and Gong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import NamedTuple, TypeVar
+
+__all__ = ["Call", "is_linearizable"]
+
+S = TypeVar("S", bound=Hashable)
+
+
+class Call(NamedTuple):
+    """One call of one caller: when it began and ended, what was called, and what it answered."""
+
+    began: float
+    ended: float
+    name: str
+    arguments: tuple[Hashable, ...]
+    answer: Hashable
+
+
+def is_linearizable(
+    calls: Sequence[Call], initial: S, step: Callable[[S, str, tuple[Hashable, ...]], tuple[S, Hashable]]
+) -> bool:
+    """`step` is the object itself: the state after a call, and its answer.
+
+    An order is looked for that keeps calls which did not overlap in the order in which they were made. A set of calls
+    that was tried from a state is not tried again.
+    """
+    ordered = sorted(calls)
+    tried: set[tuple[frozenset[int], S]] = set()
+    left = [(frozenset(range(len(ordered))), initial)]
+    while left:
+        waiting, state = left.pop()
+        if not waiting:
+            return True
+        if (waiting, state) in tried:
+            continue
+        tried.add((waiting, state))
+        # A call may be next only if none that waits had ended before it began.
+        first_end = min(ordered[index].ended for index in waiting)
+        for index in waiting:
+            call = ordered[index]
+            if call.began <= first_end:
+                after, answer = step(state, call.name, call.arguments)
+                if answer == call.answer:
+                    left.append((waiting - {index}, after))
+    return False
