@@ -22,6 +22,12 @@ void bind_execution_engine(nb::module_ m);
 // The settings that Python gave, by name, and what they come to.
 struct GivenExecutionConfig {
   execution::ExecutionConfig config;
+  // What a service does with the engine, of which the engine knows nothing.
+  std::string durability = "fsync";
+  bool subscribe_market_data = true;
+  std::int64_t stale_after_ns = 15'000'000'000;
+  bool live_clock = false;
+  std::int64_t close_grace_ns = 0;
   nb::dict given;
 };
 

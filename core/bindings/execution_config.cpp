@@ -17,13 +17,15 @@ using execution::Liquidity;
 
 namespace {
 
+constexpr std::int64_t kDayNs = 86'400'000'000'000;
+
 // One setting: how a Python value gets in, and out again in one normal form.
 struct Setting {
   const char* name;
   const char* type;
   const char* help;
-  void (*set)(ExecutionConfig&, nb::handle);
-  nb::object (*get)(const ExecutionConfig&);
+  void (*set)(GivenExecutionConfig&, nb::handle);
+  nb::object (*get)(const GivenExecutionConfig&);
 };
 
 [[noreturn]] void refuse(const char* setting, nb::handle value, const char* choices) {
@@ -52,6 +54,24 @@ bool stale_of(nb::handle value) {
   refuse("market_orders_while_stale", value, "'wait' or 'reject'");
 }
 
+std::string durability_of(nb::handle value) {
+  const std::string_view name = to_text(value, "durability");
+  if (name != "none" && name != "os" && name != "fsync") refuse("durability", value, "'fsync', 'os' or 'none'");
+  return std::string(name);
+}
+
+bool bool_of(nb::handle value, const char* what) {
+  if (!PyBool_Check(value.ptr()))
+    throw UnsupportedValue(Reason::TYPE_UNSUPPORTED, std::string(what) + " must be a bool, not " + nb::type_name(value.type()).c_str());
+  return value.ptr() == Py_True;
+}
+
+std::int64_t nanos_of(nb::handle value, const char* what, std::int64_t least) {
+  const std::int64_t nanos = to_count(value, what);
+  if (nanos < least || nanos > kDayNs) refuse(what, value, "a time of at most a day, in nanoseconds");
+  return nanos;
+}
+
 std::int64_t rate_of(nb::handle value, const char* what) {
   const int128 mantissa = to_mantissa(value, what);
   if (mantissa > INT64_MAX || mantissa < INT64_MIN) refuse(what, value, "a small number");
@@ -64,60 +84,60 @@ nb::object optional_decimal(bool given, int128 mantissa, int places) {
 
 #define COUNT(name, help)                                                                      \
   Setting {                                                                                    \
-    #name, "int", help, [](ExecutionConfig& c, nb::handle v) { c.name = to_count(v, #name); }, \
-        [](const ExecutionConfig& c) -> nb::object { return nb::int_(c.name); }                \
+    #name, "int", help, [](GivenExecutionConfig& c, nb::handle v) { c.config.name = to_count(v, #name); }, \
+        [](const GivenExecutionConfig& c) -> nb::object { return nb::int_(c.config.name); }                \
   }
 #define OPTIONAL_COUNT(name, help)                                                                                     \
   Setting {                                                                                                            \
     #name, "int | None", help,                                                                                         \
-        [](ExecutionConfig& c, nb::handle v) {                                                                         \
-          c.name = v.is_none() ? std::nullopt : std::optional<std::int64_t>(to_count(v, #name));                       \
+        [](GivenExecutionConfig& c, nb::handle v) {                                                                         \
+          c.config.name = v.is_none() ? std::nullopt : std::optional<std::int64_t>(to_count(v, #name));                       \
         },                                                                                                             \
-        [](const ExecutionConfig& c) -> nb::object { return c.name ? nb::object(nb::int_(*c.name)) : nb::none(); }     \
+        [](const GivenExecutionConfig& c) -> nb::object { return c.config.name ? nb::object(nb::int_(*c.config.name)) : nb::none(); }     \
   }
 #define RATE(name, help)                                                                             \
   Setting {                                                                                          \
-    #name, "decimal.Decimal", help, [](ExecutionConfig& c, nb::handle v) { c.name = rate_of(v, #name); }, \
-        [](const ExecutionConfig& c) -> nb::object { return to_decimal(c.name, kPlaces); }           \
+    #name, "decimal.Decimal", help, [](GivenExecutionConfig& c, nb::handle v) { c.config.name = rate_of(v, #name); }, \
+        [](const GivenExecutionConfig& c) -> nb::object { return to_decimal(c.config.name, kPlaces); }           \
   }
 
 const Setting kSettings[] = {
     {"liquidity", "str",
      "'tick': a tick's quantity, once for all own buys and once for all own sells; 'unlimited': whatever is asked for.",
-     [](ExecutionConfig& c, nb::handle v) { c.liquidity = liquidity_of(v); },
-     [](const ExecutionConfig& c) -> nb::object {
-       return nb::str(c.liquidity == Liquidity::kTick ? "tick" : "unlimited");
+     [](GivenExecutionConfig& c, nb::handle v) { c.config.liquidity = liquidity_of(v); },
+     [](const GivenExecutionConfig& c) -> nb::object {
+       return nb::str(c.config.liquidity == Liquidity::kTick ? "tick" : "unlimited");
      }},
     {"fill_on", "str", "'arrival': an order meets the last tick when it arrives; 'next': it meets the next one.",
-     [](ExecutionConfig& c, nb::handle v) { c.fill_on = fill_on_of(v); },
-     [](const ExecutionConfig& c) -> nb::object { return nb::str(c.fill_on == FillOn::kArrival ? "arrival" : "next"); }},
+     [](GivenExecutionConfig& c, nb::handle v) { c.config.fill_on = fill_on_of(v); },
+     [](const GivenExecutionConfig& c) -> nb::object { return nb::str(c.config.fill_on == FillOn::kArrival ? "arrival" : "next"); }},
     OPTIONAL_COUNT(max_price_age_ns,
                    "Market time since the last tick beyond which arriving orders find nothing, nanoseconds; None: no limit."),
     RATE(maker_commission_rate, "Commission per value for makers, between -1 (a rebate) and 1."),
     RATE(taker_commission_rate, "Commission per value for takers, between -1 and 1."),
     RATE(slippage_bps, "Basis points of the price by which takers fill worse, never past their limit."),
     {"max_order_quantity", "decimal.Decimal | None", "Largest quantity of an order; None: no limit.",
-     [](ExecutionConfig& c, nb::handle v) {
-       c.max_order_quantity = v.is_none() ? std::nullopt : std::optional(to_quantity(v, "max_order_quantity"));
+     [](GivenExecutionConfig& c, nb::handle v) {
+       c.config.max_order_quantity = v.is_none() ? std::nullopt : std::optional(to_quantity(v, "max_order_quantity"));
      },
-     [](const ExecutionConfig& c) {
-       return optional_decimal(c.max_order_quantity.has_value(), c.max_order_quantity.value_or(Quantity{}).mantissa, kPlaces);
+     [](const GivenExecutionConfig& c) {
+       return optional_decimal(c.config.max_order_quantity.has_value(), c.config.max_order_quantity.value_or(Quantity{}).mantissa, kPlaces);
      }},
     {"max_order_notional", "decimal.Decimal | None", "Largest price x quantity of an order; None: no limit.",
-     [](ExecutionConfig& c, nb::handle v) {
-       c.max_order_notional = v.is_none() ? std::nullopt
+     [](GivenExecutionConfig& c, nb::handle v) {
+       c.config.max_order_notional = v.is_none() ? std::nullopt
                                           : std::optional<Value>(Value{
                                                 rescale(to_mantissa(v, "max_order_notional"), kPlaces, kValuePlaces)});
      },
-     [](const ExecutionConfig& c) {
-       return optional_decimal(c.max_order_notional.has_value(), c.max_order_notional.value_or(Value{}).mantissa, kValuePlaces);
+     [](const GivenExecutionConfig& c) {
+       return optional_decimal(c.config.max_order_notional.has_value(), c.config.max_order_notional.value_or(Value{}).mantissa, kValuePlaces);
      }},
     OPTIONAL_COUNT(max_open_orders, "Active orders a strategy may have; None: no limit."),
     OPTIONAL_COUNT(max_orders_per_second, "Orders a strategy may submit per second of market time; None: no limit."),
     {"market_orders_while_stale", "str", "'wait' or 'reject': what happens to a market order while market data are stale.",
-     [](ExecutionConfig& c, nb::handle v) { c.reject_market_orders_while_stale = stale_of(v); },
-     [](const ExecutionConfig& c) -> nb::object {
-       return nb::str(c.reject_market_orders_while_stale ? "reject" : "wait");
+     [](GivenExecutionConfig& c, nb::handle v) { c.config.reject_market_orders_while_stale = stale_of(v); },
+     [](const GivenExecutionConfig& c) -> nb::object {
+       return nb::str(c.config.reject_market_orders_while_stale ? "reject" : "wait");
      }},
     COUNT(order_retention_ns, "How long a final order is remembered at least, nanoseconds, as far as max_final_orders allows."),
     COUNT(max_final_orders, "Final orders remembered."),
@@ -126,6 +146,22 @@ const Setting kSettings[] = {
     COUNT(max_strategies, "Strategies that may trade."),
     COUNT(duplicate_window, "Ticks with an id per instrument among which a duplicate is looked for; 0 looks for none."),
     COUNT(max_duplicate_entries, "Ticks remembered for that in all instruments together."),
+    // What a service does with the engine; one in process has no clock, no journal and no data service.
+    {"durability", "str", "'fsync', 'os' or 'none': what an acknowledged change survives on a service: a power cut, kill -9, neither.",
+     [](GivenExecutionConfig& c, nb::handle v) { c.durability = durability_of(v); },
+     [](const GivenExecutionConfig& c) -> nb::object { return to_str(c.durability); }},
+    {"subscribe_market_data", "bool", "On a service the engine follows the trades of the data engine of its name.",
+     [](GivenExecutionConfig& c, nb::handle v) { c.subscribe_market_data = bool_of(v, "subscribe_market_data"); },
+     [](const GivenExecutionConfig& c) -> nb::object { return nb::bool_(c.subscribe_market_data); }},
+    {"stale_after_ns", "int", "Silence of those trades after which they are stale, heartbeats included; nanoseconds.",
+     [](GivenExecutionConfig& c, nb::handle v) { c.stale_after_ns = nanos_of(v, "stale_after_ns", 1); },
+     [](const GivenExecutionConfig& c) -> nb::object { return nb::int_(c.stale_after_ns); }},
+    {"live_clock", "bool", "On a service the wall clock drives market time.",
+     [](GivenExecutionConfig& c, nb::handle v) { c.live_clock = bool_of(v, "live_clock"); },
+     [](const GivenExecutionConfig& c) -> nb::object { return nb::bool_(c.live_clock); }},
+    {"close_grace_ns", "int", "How far the live clock stays behind the wall clock, nanoseconds, up to a day.",
+     [](GivenExecutionConfig& c, nb::handle v) { c.close_grace_ns = nanos_of(v, "close_grace_ns", 0); },
+     [](const GivenExecutionConfig& c) -> nb::object { return nb::int_(c.close_grace_ns); }},
 };
 
 #undef COUNT
@@ -142,11 +178,17 @@ void init_config(GivenExecutionConfig* self, const nb::kwargs& settings) {
   GivenExecutionConfig made;
   for (const auto& [key, value] : settings) {
     const Setting& setting = setting_of(to_text(key, "setting"));
-    setting.set(made.config, value);
-    made.given[setting.name] = setting.get(made.config);
+    setting.set(made, value);
+    made.given[setting.name] = setting.get(made);
   }
   execution::check_config(made.config);
   new (self) GivenExecutionConfig(std::move(made));
+}
+
+nb::dict all_of(const GivenExecutionConfig& self) {
+  nb::dict all;
+  for (const Setting& setting : kSettings) all[setting.name] = setting.get(self);
+  return all;
 }
 
 std::string signature() {
@@ -179,10 +221,11 @@ void bind_execution_config(nb::module_ m) {
            "TypeError) for an unknown setting or a wrong type.");
   for (const Setting& setting : kSettings) {
     const auto get = setting.get;
-    type.def_prop_ro(setting.name, [get](const GivenExecutionConfig& self) { return get(self.config); }, setting.help);
+    type.def_prop_ro(setting.name, [get](const GivenExecutionConfig& self) { return get(self); }, setting.help);
   }
   type.def("given", [](const GivenExecutionConfig& self) { return nb::borrow<nb::dict>(self.given.attr("copy")()); },
            nb::sig("def given(self) -> dict[str, typing.Any]"), "The settings that were given, by name, in their normal form.")
+      .def("as_dict", &all_of, nb::sig("def as_dict(self) -> dict[str, typing.Any]"), "All settings, by name, in their normal form.")
       .def("__eq__", [](const GivenExecutionConfig& self, const GivenExecutionConfig& other) { return self.given.equal(other.given); },
            nb::is_operator(), nb::sig("def __eq__(self, other: object, /) -> bool"))
       .def("__repr__", &repr_config, nb::sig("def __repr__(self) -> str"))

@@ -24,9 +24,10 @@ from alphaforge.execution.v1.orders_pb2 import (
     ModifyOrderRequest,
     ModifyOrderResponse,
 )
+from alphaforge.execution.v1.sessions_pb2 import CloseSessionResponse, OpenSessionResponse
 from alphaforge.execution.v1.settings_pb2 import ExecutionEngineSettings
 from alphaforge.journal.v1.checkpoints_pb2 import ExecutionCheckpoint
-from alphaforge.journal.v1.inputs_pb2 import EpochBegun, MarketDataWatched
+from alphaforge.journal.v1.inputs_pb2 import EpochBegun, MarketDataWatched, SessionBegun, SessionEnded
 from alphaforge_core.data import ProcessRequest
 from alphaforge_core.errors import AlphaForgeError, InvalidArgument
 from alphaforge_core.execution import ExecutionEngine, ExecutionEngineConfig, OrderEvent
@@ -38,18 +39,10 @@ from services.common.messages import given as plain
 from services.common.producers import Producers
 from services.common.streams import Feed, Subscribers
 from services.common.ticks import rejected_messages
+from services.execution.sessions import Sessions
 from services.execution.wire import events_response
 
 __all__ = ["NamedExecutionEngine", "Outcome"]
-
-# What the service itself does with an engine; the rest of its settings are the core's.
-_SERVICE_DEFAULTS: Mapping[str, Any] = {
-    "durability": "fsync",
-    "subscribe_market_data": True,
-    "stale_after_ns": 15_000_000_000,
-    "live_clock": False,
-    "close_grace_ns": 0,
-}
 
 
 class Outcome(NamedTuple):
@@ -112,11 +105,12 @@ class NamedExecutionEngine(NamedEngine):
     def __init__(
         self, name: str, epoch: int, settings: Mapping[str, Any], subscribers: Subscribers, event_backlog: int
     ) -> None:
-        config = _config(settings)
-        super().__init__(name, epoch, {**_SERVICE_DEFAULTS, **_all_of(config), **_canonical(settings)})
+        config = ExecutionEngineConfig(**settings)
+        super().__init__(name, epoch, config.as_dict())
         self.core = ExecutionEngine(config)
         self.producers = Producers()
         self.market_data = MarketData()
+        self.sessions = Sessions()
         self._subscribers = subscribers
         self._event_backlog = event_backlog
         self.events = self._make_stream()
@@ -132,7 +126,7 @@ class NamedExecutionEngine(NamedEngine):
 
     def differing(self, given: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
         """Numbers are compared by value: "0.10" is 0.1."""
-        return super().differing(_canonical(given))
+        return super().differing(ExecutionEngineConfig(**given).given())
 
     async def reconfigure(self, given: Mapping[str, Any]) -> bool:
         """Takes other settings over and keeps every order. Raises InvalidArgument for another durability."""
@@ -141,17 +135,16 @@ class NamedExecutionEngine(NamedEngine):
                 "durability is chosen when an engine is made; drop the engine to choose another",
                 reason="SETTING_INVALID",
             )
-        settings = {**self.settings, **_canonical(given)}
-        _config(settings)
-        message = fill(ExecutionEngineSettings(), settings)
+        config = ExecutionEngineConfig(**{**self.settings, **given})
+        message = fill(ExecutionEngineSettings(), config.as_dict())
         await self.take(CHANGE_SETTINGS, message.SerializeToString(), message)
         return True
 
     def change_settings(self, message: ExecutionEngineSettings) -> bytes:
         """Other settings from now on; all of them."""
-        settings = plain(message)
-        self.core.reconfigure(_config(settings))
-        self.settings.update(_canonical(settings))
+        config = ExecutionEngineConfig(**plain(message))
+        self.core.reconfigure(config)
+        self.settings = config.as_dict()
         return b""
 
     def close(self, error: AlphaForgeError) -> None:
@@ -180,6 +173,7 @@ class NamedExecutionEngine(NamedEngine):
             market_data_epoch=self.market_data.epoch,
             market_data_sequence=self.market_data.sequence,
             market_data_missed=self.market_data.missed,
+            sessions=self.sessions.all(),
         )
         return kept.SerializeToString(), self.core.snapshot()
 
@@ -192,6 +186,8 @@ class NamedExecutionEngine(NamedEngine):
         self.market_data.epoch = message.market_data_epoch
         self.market_data.sequence = message.market_data_sequence
         self.market_data.missed = message.market_data_missed
+        for session in message.sessions:
+            self.sessions.begin(session)
 
     def publish(self, answer: bytes) -> bytes:
         """Tells the subscribers that there may be new events, and returns the answer of the call that made them."""
@@ -262,6 +258,22 @@ class NamedExecutionEngine(NamedEngine):
         self.core.set_market_data_stale(message.stale)
         return b""
 
+    def begin_session(self, message: SessionBegun) -> bytes:
+        """A strategy's session begins."""
+        self.sessions.begin(message)
+        return OpenSessionResponse(session_id=message.session_id).SerializeToString()
+
+    async def end_session(self, message: SessionEnded) -> bytes:
+        """A strategy's session ends, in the journal too."""
+        return await self.take(END_SESSION, message.SerializeToString(), message)
+
+    def take_session_end(self, message: SessionEnded) -> bytes:
+        """A strategy's session ends; where it lapsed, so do the strategy's orders."""
+        session = self.sessions.end(message.session_id)
+        if session is not None and message.lapsed:
+            self.core.lapse_session(session.strategy_id)
+        return CloseSessionResponse(closed=session is not None).SerializeToString()
+
     def advance_time(self, message: AdvanceTimeRequest) -> bytes:
         """Moves market time forward."""
         self.core.advance_time(message.now_ns)
@@ -278,22 +290,6 @@ class NamedExecutionEngine(NamedEngine):
         """Accepts new orders again."""
         self.core.resume()
         return b""
-
-
-def _config(settings: Mapping[str, Any]) -> ExecutionEngineConfig:
-    return ExecutionEngineConfig(**{key: value for key, value in settings.items() if key not in _SERVICE_DEFAULTS})
-
-
-def _all_of(config: ExecutionEngineConfig) -> dict[str, Any]:
-    names = [name for name in dir(config) if not name.startswith("_") and name != "given"]
-    return {name: getattr(config, name) for name in names}
-
-
-def _canonical(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings as they are compared: numbers by value."""
-    own = {key: value for key, value in settings.items() if key in _SERVICE_DEFAULTS}
-    core = {key: value for key, value in settings.items() if key not in _SERVICE_DEFAULTS}
-    return {**own, **ExecutionEngineConfig(**core).given()}
 
 
 _Engine = NamedExecutionEngine
@@ -325,6 +321,12 @@ FOLLOW: Input[_Engine, SubscribeTradesResponse, bytes] = Input(
 WATCH: Input[_Engine, MarketDataWatched, bytes] = Input(
     27, MarketDataWatched.FromString, _Engine.watch, _Engine.publish
 )
+BEGIN_SESSION: Input[_Engine, SessionBegun, bytes] = Input(
+    28, SessionBegun.FromString, _Engine.begin_session, _Engine.publish
+)
+END_SESSION: Input[_Engine, SessionEnded, bytes] = Input(
+    29, SessionEnded.FromString, _Engine.take_session_end, _Engine.publish
+)
 CHANGE_SETTINGS: Input[_Engine, ExecutionEngineSettings, bytes] = Input(
     SETTINGS_CHANGED, ExecutionEngineSettings.FromString, _Engine.change_settings, _Engine.publish
 )
@@ -345,5 +347,7 @@ NamedExecutionEngine.INPUTS = {
         RESUME,
         FOLLOW,
         WATCH,
+        BEGIN_SESSION,
+        END_SESSION,
     )
 }

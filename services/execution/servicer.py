@@ -32,6 +32,7 @@ from alphaforge.execution.v1.orders_pb2 import (
     ListOrdersRequest,
     ListPositionsRequest,
 )
+from alphaforge.execution.v1.sessions_pb2 import CloseSessionRequest, KeepSessionRequest, OpenSessionRequest
 from alphaforge.execution.v1.settings_pb2 import ExecutionEngineSettings
 from alphaforge_core.data import ProcessRequest
 from alphaforge_core.errors import Unavailable
@@ -53,6 +54,7 @@ from services.common.streams import Subscribers
 from services.execution import queries
 from services.execution.engine import (
     ADVANCE_TIME,
+    BEGIN_SESSION,
     CANCEL_ALL_ORDERS,
     CANCEL_ORDER,
     HALT,
@@ -65,6 +67,7 @@ from services.execution.engine import (
     NamedExecutionEngine,
 )
 from services.execution.market_data import MarketDataLinks
+from services.execution.sessions import SessionWatch, begun, closed
 from services.execution.settings import ExecutionServiceSettings
 from services.execution.wire import event_filter
 
@@ -88,6 +91,7 @@ class ExecutionServicer:
         self._checkpoints = Checkpoints(
             self._engines.engines, settings.journal_checkpoint_bytes, settings.journal_checkpoint_seconds
         )
+        self._session_watch = SessionWatch(self._engines.engines)
         self._clock = LiveClock(self._engines.engines, ADVANCE_TIME, AdvanceTimeRequest)
 
     def _build(self, name: str, epoch: int, settings: Mapping[str, Any]) -> NamedExecutionEngine:
@@ -120,6 +124,9 @@ class ExecutionServicer:
             "ProcessTradeTicks": self._process_trade_ticks,
             "AdvanceTime": calls.input(ADVANCE_TIME),
             "GetProducerState": calls.queued(GetProducerStateRequest, queries.producer_state),
+            "OpenSession": calls.once(OpenSessionRequest, self._open_session),
+            "KeepSession": calls.direct(KeepSessionRequest, lambda engine, message: engine.sessions.keep(message)),
+            "CloseSession": calls.once(CloseSessionRequest, self._close_session),
             "Halt": calls.input(HALT),
             "Resume": calls.input(RESUME),
             "GetStatistics": calls.queued(GetStatisticsRequest, queries.statistics),
@@ -136,19 +143,21 @@ class ExecutionServicer:
         return [counters, StreamCollector(self._subscribers), JournalCollector(self._journals.statistics), self._links]
 
     async def start(self, health: Health) -> None:
-        """Recovers the engines; starts the links to the data service, the live clock and the checkpoints."""
+        """Recovers the engines; starts the links to the data service, the clock, the watch and the checkpoints."""
         await self._engines.recover()
         self._links.start(health)
         self._checkpoints.start()
         self._clock.start()
+        self._session_watch.start()
 
     def stop_streams(self) -> None:
         """Ends every stream, so that clients go elsewhere."""
         self._engines.close(Unavailable("the service is stopping", reason="SHUTTING_DOWN"))
 
     async def close(self) -> None:
-        """Stops the links and the live clock, checkpoints every engine, closes the journals."""
+        """Stops the links, the watch and the clock, checkpoints every engine, closes the journals."""
         await self._links.close()
+        await self._session_watch.stop()
         await self._clock.stop()
         await self._checkpoints.stop()
         await self._journals.close()
@@ -186,6 +195,16 @@ class ExecutionServicer:
         if dropped:
             self._links.leave(message.engine or DEFAULT_NAME)
         return DropEngineResponse(dropped=dropped).SerializeToString()
+
+    async def _open_session(self, request: bytes) -> bytes:
+        message = OpenSessionRequest.FromString(request)
+        engine = await self._engines.of(message)
+        return await engine.take(BEGIN_SESSION, begun(message).SerializeToString())
+
+    async def _close_session(self, request: bytes) -> bytes:
+        message = CloseSessionRequest.FromString(request)
+        engine = await self._engines.of(message)
+        return await engine.end_session(closed(message))
 
     async def _process_trade_tick(self, request: bytes) -> bytes:
         return await self._process(PROCESS_TICK, request)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
-from alphaforge.execution.v1 import engines_pb2, events_pb2, market_data_pb2, order_pb2, orders_pb2
+from alphaforge.execution.v1 import engines_pb2, events_pb2, market_data_pb2, order_pb2, orders_pb2, sessions_pb2
 from alphaforge.type.v1 import error_pb2
 from alphaforge_core.execution import (
     ExecutionEngineConfig,
@@ -197,6 +197,21 @@ def collect(result: TickResult, answer: bytes, start: int) -> None:
     message = market_data_pb2.ProcessTradeTicksResponse.FromString(answer)
     result.rejected.extend((start + item.index, reason_name(item.reason)) for item in message.rejected)
     result.duplicates.extend(start + index for index in message.duplicate_indexes)
+
+
+def open_session(strategy_id: str, grace_seconds: float) -> bytes:
+    """A strategy's session. Raises InvalidArgument (a ValueError, NUMBER_OUT_OF_RANGE)."""
+    if not 1.0 <= grace_seconds <= 3600.0:
+        raise InvalidArgument(f"grace is 1 to 3,600 seconds, not {grace_seconds}", reason="NUMBER_OUT_OF_RANGE")
+    request = sessions_pb2.OpenSessionRequest(
+        strategy_id=strategy_id, grace_ns=round(grace_seconds * 1e9), request_id=new_request_id()
+    )
+    return request.SerializeToString()
+
+
+def session_id(answer: bytes) -> str:
+    """What the session's further calls name."""
+    return sessions_pb2.OpenSessionResponse.FromString(answer).session_id
 
 
 def advance_time(now_ns: int) -> bytes:

@@ -32,6 +32,7 @@ from alphaforge_client._engine import RemoteEngine
 from alphaforge_client._gap import Gap
 from alphaforge_client._producer import Producer
 from alphaforge_client._request_id import new_request_id
+from alphaforge_client._strategy_session import StrategySession
 from alphaforge_client._subscription import Subscription
 from alphaforge_client._summary import EngineSummary
 from alphaforge_client._ticks import (
@@ -61,6 +62,7 @@ __all__ = [
     "OrderStatus",
     "OrderType",
     "Position",
+    "StrategySession",
     "Subscription",
     "TickResult",
     "TimeInForce",
@@ -296,6 +298,22 @@ class ExecutionEngine(RemoteEngine):
         Raises InvalidArgument (a ValueError) for a time that is negative or within a day of 2^63.
         """
         self._connection.call("AdvanceTime", messages.advance_time(now_ns), timeout)
+
+    def cancel_on_disconnect(
+        self, strategy_id: str, *, grace: float = 30.0, timeout: float | None = None
+    ) -> StrategySession:
+        """A dead-man switch: cancels the strategy's active orders when nothing is heard of this client for `grace`
+        seconds, 1 to 3,600. Off unless it is called; a second session of a strategy takes the place of the first.
+
+        Signs of life are given in the background until the session is closed, which leaves the orders as they are.
+
+        >>> with engine.cancel_on_disconnect("my_strategy", grace=10.0) as session:
+        ...     print(session.has_lapsed)
+        False
+        """
+        request = messages.open_session(strategy_id, grace)
+        answer = self._connection.call("OpenSession", request, timeout)
+        return StrategySession(self._connection, strategy_id, grace, messages.session_id(answer))
 
     def halt(self, *, timeout: float | None = None) -> None:
         """Rejects new orders from now on; resting ones may fill, shrink and be cancelled. Survives a restart."""

@@ -212,7 +212,7 @@ class ExecutionEngineConfig:
     Decimal('0.0005')
     """
 
-    def __init__(self, *, liquidity: str = ..., fill_on: str = ..., max_price_age_ns: int | None = ..., maker_commission_rate: int | str | float | decimal.Decimal = ..., taker_commission_rate: int | str | float | decimal.Decimal = ..., slippage_bps: int | str | float | decimal.Decimal = ..., max_order_quantity: int | str | float | decimal.Decimal | None = ..., max_order_notional: int | str | float | decimal.Decimal | None = ..., max_open_orders: int | None = ..., max_orders_per_second: int | None = ..., market_orders_while_stale: str = ..., order_retention_ns: int = ..., max_final_orders: int = ..., max_events: int = ..., max_instruments: int = ..., max_strategies: int = ..., duplicate_window: int = ..., max_duplicate_entries: int = ...) -> None:
+    def __init__(self, *, liquidity: str = ..., fill_on: str = ..., max_price_age_ns: int | None = ..., maker_commission_rate: int | str | float | decimal.Decimal = ..., taker_commission_rate: int | str | float | decimal.Decimal = ..., slippage_bps: int | str | float | decimal.Decimal = ..., max_order_quantity: int | str | float | decimal.Decimal | None = ..., max_order_notional: int | str | float | decimal.Decimal | None = ..., max_open_orders: int | None = ..., max_orders_per_second: int | None = ..., market_orders_while_stale: str = ..., order_retention_ns: int = ..., max_final_orders: int = ..., max_events: int = ..., max_instruments: int = ..., max_strategies: int = ..., duplicate_window: int = ..., max_duplicate_entries: int = ..., durability: str = ..., subscribe_market_data: bool = ..., stale_after_ns: int = ..., live_clock: bool = ..., close_grace_ns: int = ...) -> None:
         """
         Raises InvalidArgument (a ValueError, SETTING_INVALID) for a value that a setting can't have; UnsupportedValue (a TypeError) for an unknown setting or a wrong type.
         """
@@ -305,8 +305,39 @@ class ExecutionEngineConfig:
     def max_duplicate_entries(self) -> object:
         """Ticks remembered for that in all instruments together."""
 
+    @property
+    def durability(self) -> object:
+        """
+        'fsync', 'os' or 'none': what an acknowledged change survives on a service: a power cut, kill -9, neither.
+        """
+
+    @property
+    def subscribe_market_data(self) -> object:
+        """
+        On a service the engine follows the trades of the data engine of its name.
+        """
+
+    @property
+    def stale_after_ns(self) -> object:
+        """
+        Silence of those trades after which they are stale, heartbeats included; nanoseconds.
+        """
+
+    @property
+    def live_clock(self) -> object:
+        """On a service the wall clock drives market time."""
+
+    @property
+    def close_grace_ns(self) -> object:
+        """
+        How far the live clock stays behind the wall clock, nanoseconds, up to a day.
+        """
+
     def given(self) -> dict[str, Any]:
         """The settings that were given, by name, in their normal form."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """All settings, by name, in their normal form."""
 
     def __eq__(self, other: object, /) -> bool: ...
 

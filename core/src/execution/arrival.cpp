@@ -45,13 +45,14 @@ void Venue::meet_market(OrderRecord& order) {
 }
 
 // How much an arriving order may take: at a price it accepts, the rest of the last print's pool, unless that print is too
-// old. A print is never too old for what happens because of it.
+// old or, for a market order, nobody hears whether it is. A print is never too old for what happens because of it.
 int128 Venue::takes(bool is_buy, std::optional<Price> limit, const Instrument& instrument) const {
   if (!instrument.has_price) return 0;
   if (limit && (is_buy ? instrument.last_price > *limit : instrument.last_price < *limit)) return 0;
   const bool is_too_old = config_.max_price_age_ns && !print_at_work_ &&
                           market_time(instrument) - instrument.last_ts_event > *config_.max_price_age_ns;
-  if (is_too_old) return 0;
+  const bool may_be_too_old = market_data_stale_ && !limit && !print_at_work_;
+  if (is_too_old || may_be_too_old) return 0;
   if (config_.liquidity == Liquidity::kUnlimited) return kWhatever;
   return (is_buy ? instrument.buy_pool : instrument.sell_pool).mantissa;
 }

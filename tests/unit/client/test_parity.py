@@ -47,6 +47,7 @@ PUBLIC = {
         "OrderStatus",
         "OrderType",
         "Position",
+        "StrategySession",
         "Subscription",
         "TickResult",
         "TimeInForce",

@@ -136,6 +136,23 @@ def test_market_orders_are_rejected_while_stale_if_so_set() -> None:
     assert venue.log() == ["a Submitted", "b Rejected MARKET_DATA_STALE", "c Submitted", "d Submitted"]
 
 
+def test_market_orders_wait_for_a_trade_while_stale_and_limits_do_not() -> None:
+    venue = Venue()
+    venue.play("tick 10 x 100")
+    venue.engine.set_market_data_stale(True)
+    venue.submit("a: market BUY 1 GTC", "b: limit BUY 1 @ 10 GTC", "c: market BUY 1 IOC")
+    assert venue.log() == [
+        "a Submitted",
+        "b Submitted",
+        "b Filled 1 @ 10.00 Taker",
+        "c Submitted",
+        "c Cancelled IMMEDIATE_OR_CANCEL",
+    ]
+    assert venue.play("tick 11 x 100") == ["a Filled 1 @ 11.00 Taker"]
+    venue.engine.set_market_data_stale(False)
+    assert venue.play("d: market BUY 1 GTC") == ["d Filled 1 @ 11.00 Taker"]
+
+
 def test_a_lapsed_session_cancels_the_orders_of_its_strategy() -> None:
     venue = Venue()
     venue.submit("a: limit BUY 1 @ 9 GTC s", "b: limit BUY 1 @ 9 GTC t")

@@ -41,6 +41,7 @@ from alphaforge_client.aio._coalescer import Coalescer
 from alphaforge_client.aio._connection import Connection, Opening
 from alphaforge_client.aio._engine import RemoteEngine
 from alphaforge_client.aio._producer import Producer
+from alphaforge_client.aio._strategy_session import StrategySession
 from alphaforge_client.aio._subscription import Subscription
 from alphaforge_client.credentials import Credentials
 from alphaforge_client.errors import InvalidArgument
@@ -60,6 +61,7 @@ __all__ = [
     "OrderStatus",
     "OrderType",
     "Position",
+    "StrategySession",
     "Subscription",
     "TickResult",
     "TimeInForce",
@@ -295,6 +297,22 @@ class ExecutionEngine(RemoteEngine):
         Raises InvalidArgument (a ValueError) for a time that is negative or within a day of 2^63.
         """
         await self._connection.call("AdvanceTime", messages.advance_time(now_ns), timeout)
+
+    async def cancel_on_disconnect(
+        self, strategy_id: str, *, grace: float = 30.0, timeout: float | None = None
+    ) -> StrategySession:
+        """A dead-man switch: cancels the strategy's active orders when nothing is heard of this client for `grace`
+        seconds, 1 to 3,600. Off unless it is called; a second session of a strategy takes the place of the first.
+
+        Signs of life are given in the background until the session is closed, which leaves the orders as they are.
+
+        >>> async with await engine.cancel_on_disconnect("my_strategy", grace=10.0) as session:
+        ...     print(session.has_lapsed)
+        False
+        """
+        request = messages.open_session(strategy_id, grace)
+        answer = await self._connection.call("OpenSession", request, timeout)
+        return StrategySession(self._connection, strategy_id, grace, messages.session_id(answer))
 
     async def halt(self, *, timeout: float | None = None) -> None:
         """Rejects new orders from now on; resting ones may fill, shrink and be cancelled. Survives a restart."""

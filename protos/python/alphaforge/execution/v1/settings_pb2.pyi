@@ -119,6 +119,8 @@ class ExecutionEngineSettings(_message.Message):
     DUPLICATE_WINDOW_FIELD_NUMBER: _builtins.int
     LIVE_CLOCK_FIELD_NUMBER: _builtins.int
     CLOSE_GRACE_NS_FIELD_NUMBER: _builtins.int
+    MAX_STRATEGIES_FIELD_NUMBER: _builtins.int
+    MAX_DUPLICATE_ENTRIES_FIELD_NUMBER: _builtins.int
     liquidity: Global___LiquidityMode.ValueType
     """How much of a trade own orders may take. Default TICK."""
     max_price_age_ns: _builtins.int
@@ -163,6 +165,10 @@ class ExecutionEngineSettings(_message.Message):
     """The service advances market time by its wall clock. Default false."""
     close_grace_ns: _builtins.int
     """How far the live clock stays behind the wall clock, nanoseconds. Default 0."""
+    max_strategies: _builtins.int
+    """Strategies that may trade. Default 10,000."""
+    max_duplicate_entries: _builtins.int
+    """Ticks remembered, in all instruments together, to find duplicates. Default 10,000,000."""
     def __init__(
         self,
         *,
@@ -187,10 +193,12 @@ class ExecutionEngineSettings(_message.Message):
         duplicate_window: _builtins.int | None = ...,
         live_clock: _builtins.bool | None = ...,
         close_grace_ns: _builtins.int | None = ...,
+        max_strategies: _builtins.int | None = ...,
+        max_duplicate_entries: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_close_grace_ns", b"_close_grace_ns", "_duplicate_window", b"_duplicate_window", "_durability", b"_durability", "_fill_on", b"_fill_on", "_liquidity", b"_liquidity", "_live_clock", b"_live_clock", "_maker_commission_rate", b"_maker_commission_rate", "_market_orders_while_stale", b"_market_orders_while_stale", "_max_events", b"_max_events", "_max_final_orders", b"_max_final_orders", "_max_instruments", b"_max_instruments", "_max_open_orders", b"_max_open_orders", "_max_order_notional", b"_max_order_notional", "_max_order_quantity", b"_max_order_quantity", "_max_orders_per_second", b"_max_orders_per_second", "_max_price_age_ns", b"_max_price_age_ns", "_order_retention_ns", b"_order_retention_ns", "_slippage_bps", b"_slippage_bps", "_stale_after_ns", b"_stale_after_ns", "_subscribe_market_data", b"_subscribe_market_data", "_taker_commission_rate", b"_taker_commission_rate", "close_grace_ns", b"close_grace_ns", "duplicate_window", b"duplicate_window", "durability", b"durability", "fill_on", b"fill_on", "liquidity", b"liquidity", "live_clock", b"live_clock", "maker_commission_rate", b"maker_commission_rate", "market_orders_while_stale", b"market_orders_while_stale", "max_events", b"max_events", "max_final_orders", b"max_final_orders", "max_instruments", b"max_instruments", "max_open_orders", b"max_open_orders", "max_order_notional", b"max_order_notional", "max_order_quantity", b"max_order_quantity", "max_orders_per_second", b"max_orders_per_second", "max_price_age_ns", b"max_price_age_ns", "order_retention_ns", b"order_retention_ns", "slippage_bps", b"slippage_bps", "stale_after_ns", b"stale_after_ns", "subscribe_market_data", b"subscribe_market_data", "taker_commission_rate", b"taker_commission_rate"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_close_grace_ns", b"_close_grace_ns", "_duplicate_window", b"_duplicate_window", "_durability", b"_durability", "_fill_on", b"_fill_on", "_liquidity", b"_liquidity", "_live_clock", b"_live_clock", "_maker_commission_rate", b"_maker_commission_rate", "_market_orders_while_stale", b"_market_orders_while_stale", "_max_duplicate_entries", b"_max_duplicate_entries", "_max_events", b"_max_events", "_max_final_orders", b"_max_final_orders", "_max_instruments", b"_max_instruments", "_max_open_orders", b"_max_open_orders", "_max_order_notional", b"_max_order_notional", "_max_order_quantity", b"_max_order_quantity", "_max_orders_per_second", b"_max_orders_per_second", "_max_price_age_ns", b"_max_price_age_ns", "_max_strategies", b"_max_strategies", "_order_retention_ns", b"_order_retention_ns", "_slippage_bps", b"_slippage_bps", "_stale_after_ns", b"_stale_after_ns", "_subscribe_market_data", b"_subscribe_market_data", "_taker_commission_rate", b"_taker_commission_rate", "close_grace_ns", b"close_grace_ns", "duplicate_window", b"duplicate_window", "durability", b"durability", "fill_on", b"fill_on", "liquidity", b"liquidity", "live_clock", b"live_clock", "maker_commission_rate", b"maker_commission_rate", "market_orders_while_stale", b"market_orders_while_stale", "max_duplicate_entries", b"max_duplicate_entries", "max_events", b"max_events", "max_final_orders", b"max_final_orders", "max_instruments", b"max_instruments", "max_open_orders", b"max_open_orders", "max_order_notional", b"max_order_notional", "max_order_quantity", b"max_order_quantity", "max_orders_per_second", b"max_orders_per_second", "max_price_age_ns", b"max_price_age_ns", "max_strategies", b"max_strategies", "order_retention_ns", b"order_retention_ns", "slippage_bps", b"slippage_bps", "stale_after_ns", b"stale_after_ns", "subscribe_market_data", b"subscribe_market_data", "taker_commission_rate", b"taker_commission_rate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_close_grace_ns", b"_close_grace_ns", "_duplicate_window", b"_duplicate_window", "_durability", b"_durability", "_fill_on", b"_fill_on", "_liquidity", b"_liquidity", "_live_clock", b"_live_clock", "_maker_commission_rate", b"_maker_commission_rate", "_market_orders_while_stale", b"_market_orders_while_stale", "_max_events", b"_max_events", "_max_final_orders", b"_max_final_orders", "_max_instruments", b"_max_instruments", "_max_open_orders", b"_max_open_orders", "_max_order_notional", b"_max_order_notional", "_max_order_quantity", b"_max_order_quantity", "_max_orders_per_second", b"_max_orders_per_second", "_max_price_age_ns", b"_max_price_age_ns", "_order_retention_ns", b"_order_retention_ns", "_slippage_bps", b"_slippage_bps", "_stale_after_ns", b"_stale_after_ns", "_subscribe_market_data", b"_subscribe_market_data", "_taker_commission_rate", b"_taker_commission_rate", "close_grace_ns", b"close_grace_ns", "duplicate_window", b"duplicate_window", "durability", b"durability", "fill_on", b"fill_on", "liquidity", b"liquidity", "live_clock", b"live_clock", "maker_commission_rate", b"maker_commission_rate", "market_orders_while_stale", b"market_orders_while_stale", "max_events", b"max_events", "max_final_orders", b"max_final_orders", "max_instruments", b"max_instruments", "max_open_orders", b"max_open_orders", "max_order_notional", b"max_order_notional", "max_order_quantity", b"max_order_quantity", "max_orders_per_second", b"max_orders_per_second", "max_price_age_ns", b"max_price_age_ns", "order_retention_ns", b"order_retention_ns", "slippage_bps", b"slippage_bps", "stale_after_ns", b"stale_after_ns", "subscribe_market_data", b"subscribe_market_data", "taker_commission_rate", b"taker_commission_rate"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_close_grace_ns", b"_close_grace_ns", "_duplicate_window", b"_duplicate_window", "_durability", b"_durability", "_fill_on", b"_fill_on", "_liquidity", b"_liquidity", "_live_clock", b"_live_clock", "_maker_commission_rate", b"_maker_commission_rate", "_market_orders_while_stale", b"_market_orders_while_stale", "_max_duplicate_entries", b"_max_duplicate_entries", "_max_events", b"_max_events", "_max_final_orders", b"_max_final_orders", "_max_instruments", b"_max_instruments", "_max_open_orders", b"_max_open_orders", "_max_order_notional", b"_max_order_notional", "_max_order_quantity", b"_max_order_quantity", "_max_orders_per_second", b"_max_orders_per_second", "_max_price_age_ns", b"_max_price_age_ns", "_max_strategies", b"_max_strategies", "_order_retention_ns", b"_order_retention_ns", "_slippage_bps", b"_slippage_bps", "_stale_after_ns", b"_stale_after_ns", "_subscribe_market_data", b"_subscribe_market_data", "_taker_commission_rate", b"_taker_commission_rate", "close_grace_ns", b"close_grace_ns", "duplicate_window", b"duplicate_window", "durability", b"durability", "fill_on", b"fill_on", "liquidity", b"liquidity", "live_clock", b"live_clock", "maker_commission_rate", b"maker_commission_rate", "market_orders_while_stale", b"market_orders_while_stale", "max_duplicate_entries", b"max_duplicate_entries", "max_events", b"max_events", "max_final_orders", b"max_final_orders", "max_instruments", b"max_instruments", "max_open_orders", b"max_open_orders", "max_order_notional", b"max_order_notional", "max_order_quantity", b"max_order_quantity", "max_orders_per_second", b"max_orders_per_second", "max_price_age_ns", b"max_price_age_ns", "max_strategies", b"max_strategies", "order_retention_ns", b"order_retention_ns", "slippage_bps", b"slippage_bps", "stale_after_ns", b"stale_after_ns", "subscribe_market_data", b"subscribe_market_data", "taker_commission_rate", b"taker_commission_rate"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__close_grace_ns: _TypeAlias = _typing.Literal["close_grace_ns"]  # noqa: Y015
     _WhichOneofArgType__close_grace_ns: _TypeAlias = _typing.Literal["_close_grace_ns", b"_close_grace_ns"]  # noqa: Y015
@@ -208,6 +216,8 @@ class ExecutionEngineSettings(_message.Message):
     _WhichOneofArgType__maker_commission_rate: _TypeAlias = _typing.Literal["_maker_commission_rate", b"_maker_commission_rate"]  # noqa: Y015
     _WhichOneofReturnType__market_orders_while_stale: _TypeAlias = _typing.Literal["market_orders_while_stale"]  # noqa: Y015
     _WhichOneofArgType__market_orders_while_stale: _TypeAlias = _typing.Literal["_market_orders_while_stale", b"_market_orders_while_stale"]  # noqa: Y015
+    _WhichOneofReturnType__max_duplicate_entries: _TypeAlias = _typing.Literal["max_duplicate_entries"]  # noqa: Y015
+    _WhichOneofArgType__max_duplicate_entries: _TypeAlias = _typing.Literal["_max_duplicate_entries", b"_max_duplicate_entries"]  # noqa: Y015
     _WhichOneofReturnType__max_events: _TypeAlias = _typing.Literal["max_events"]  # noqa: Y015
     _WhichOneofArgType__max_events: _TypeAlias = _typing.Literal["_max_events", b"_max_events"]  # noqa: Y015
     _WhichOneofReturnType__max_final_orders: _TypeAlias = _typing.Literal["max_final_orders"]  # noqa: Y015
@@ -224,6 +234,8 @@ class ExecutionEngineSettings(_message.Message):
     _WhichOneofArgType__max_orders_per_second: _TypeAlias = _typing.Literal["_max_orders_per_second", b"_max_orders_per_second"]  # noqa: Y015
     _WhichOneofReturnType__max_price_age_ns: _TypeAlias = _typing.Literal["max_price_age_ns"]  # noqa: Y015
     _WhichOneofArgType__max_price_age_ns: _TypeAlias = _typing.Literal["_max_price_age_ns", b"_max_price_age_ns"]  # noqa: Y015
+    _WhichOneofReturnType__max_strategies: _TypeAlias = _typing.Literal["max_strategies"]  # noqa: Y015
+    _WhichOneofArgType__max_strategies: _TypeAlias = _typing.Literal["_max_strategies", b"_max_strategies"]  # noqa: Y015
     _WhichOneofReturnType__order_retention_ns: _TypeAlias = _typing.Literal["order_retention_ns"]  # noqa: Y015
     _WhichOneofArgType__order_retention_ns: _TypeAlias = _typing.Literal["_order_retention_ns", b"_order_retention_ns"]  # noqa: Y015
     _WhichOneofReturnType__slippage_bps: _TypeAlias = _typing.Literal["slippage_bps"]  # noqa: Y015
@@ -251,6 +263,8 @@ class ExecutionEngineSettings(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__market_orders_while_stale) -> _WhichOneofReturnType__market_orders_while_stale | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_duplicate_entries) -> _WhichOneofReturnType__max_duplicate_entries | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_events) -> _WhichOneofReturnType__max_events | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_final_orders) -> _WhichOneofReturnType__max_final_orders | None: ...
@@ -266,6 +280,8 @@ class ExecutionEngineSettings(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_orders_per_second) -> _WhichOneofReturnType__max_orders_per_second | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_price_age_ns) -> _WhichOneofReturnType__max_price_age_ns | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_strategies) -> _WhichOneofReturnType__max_strategies | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__order_retention_ns) -> _WhichOneofReturnType__order_retention_ns | None: ...
     @_typing.overload

@@ -22,22 +22,23 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from alphaforge.journal.v1 import inputs_pb2 as alphaforge_dot_journal_dot_v1_dot_inputs__pb2
 from alphaforge.type.v1 import market_pb2 as alphaforge_dot_type_dot_v1_dot_market__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'alphaforge/journal/v1/checkpoints.proto\x12\x15\x61lphaforge.journal.v1\x1a\x1f\x61lphaforge/type/v1/market.proto\"E\n\x0cProducerMark\x12\x13\n\x0bproducer_id\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x04\x12\x0e\n\x06\x61nswer\x18\x03 \x01(\x0c\"X\n\x0b\x46irstAnswer\x12\x0f\n\x07message\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x14\n\x0crequest_hash\x18\x03 \x01(\x0c\x12\x0e\n\x06\x61nswer\x18\x04 \x01(\x0c\"\x88\x02\n\x0e\x44\x61taCheckpoint\x12\x36\n\tproducers\x18\x01 \x03(\x0b\x32#.alphaforge.journal.v1.ProducerMark\x12\x33\n\x07\x61nswers\x18\x02 \x03(\x0b\x32\".alphaforge.journal.v1.FirstAnswer\x12\x14\n\x0c\x62\x61r_sequence\x18\x03 \x01(\x04\x12%\n\x04\x62\x61rs\x18\x04 \x03(\x0b\x32\x17.alphaforge.type.v1.Bar\x12\x16\n\x0etrade_sequence\x18\x05 \x01(\x04\x12\x34\n\x06trades\x18\x06 \x03(\x0b\x32$.alphaforge.type.v1.TradeTickColumns\"\xd7\x01\n\x13\x45xecutionCheckpoint\x12\x36\n\tproducers\x18\x01 \x03(\x0b\x32#.alphaforge.journal.v1.ProducerMark\x12\x33\n\x07\x61nswers\x18\x02 \x03(\x0b\x32\".alphaforge.journal.v1.FirstAnswer\x12\x19\n\x11market_data_epoch\x18\x03 \x01(\x06\x12\x1c\n\x14market_data_sequence\x18\x04 \x01(\x04\x12\x1a\n\x12market_data_missed\x18\x05 \x01(\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'alphaforge/journal/v1/checkpoints.proto\x12\x15\x61lphaforge.journal.v1\x1a\"alphaforge/journal/v1/inputs.proto\x1a\x1f\x61lphaforge/type/v1/market.proto\"E\n\x0cProducerMark\x12\x13\n\x0bproducer_id\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x04\x12\x0e\n\x06\x61nswer\x18\x03 \x01(\x0c\"X\n\x0b\x46irstAnswer\x12\x0f\n\x07message\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x14\n\x0crequest_hash\x18\x03 \x01(\x0c\x12\x0e\n\x06\x61nswer\x18\x04 \x01(\x0c\"\x88\x02\n\x0e\x44\x61taCheckpoint\x12\x36\n\tproducers\x18\x01 \x03(\x0b\x32#.alphaforge.journal.v1.ProducerMark\x12\x33\n\x07\x61nswers\x18\x02 \x03(\x0b\x32\".alphaforge.journal.v1.FirstAnswer\x12\x14\n\x0c\x62\x61r_sequence\x18\x03 \x01(\x04\x12%\n\x04\x62\x61rs\x18\x04 \x03(\x0b\x32\x17.alphaforge.type.v1.Bar\x12\x16\n\x0etrade_sequence\x18\x05 \x01(\x04\x12\x34\n\x06trades\x18\x06 \x03(\x0b\x32$.alphaforge.type.v1.TradeTickColumns\"\x8e\x02\n\x13\x45xecutionCheckpoint\x12\x36\n\tproducers\x18\x01 \x03(\x0b\x32#.alphaforge.journal.v1.ProducerMark\x12\x33\n\x07\x61nswers\x18\x02 \x03(\x0b\x32\".alphaforge.journal.v1.FirstAnswer\x12\x19\n\x11market_data_epoch\x18\x03 \x01(\x06\x12\x1c\n\x14market_data_sequence\x18\x04 \x01(\x04\x12\x1a\n\x12market_data_missed\x18\x05 \x01(\x04\x12\x35\n\x08sessions\x18\x06 \x03(\x0b\x32#.alphaforge.journal.v1.SessionBegunb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'alphaforge.journal.v1.checkpoints_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PRODUCERMARK']._serialized_start=99
-  _globals['_PRODUCERMARK']._serialized_end=168
-  _globals['_FIRSTANSWER']._serialized_start=170
-  _globals['_FIRSTANSWER']._serialized_end=258
-  _globals['_DATACHECKPOINT']._serialized_start=261
-  _globals['_DATACHECKPOINT']._serialized_end=525
-  _globals['_EXECUTIONCHECKPOINT']._serialized_start=528
-  _globals['_EXECUTIONCHECKPOINT']._serialized_end=743
+  _globals['_PRODUCERMARK']._serialized_start=135
+  _globals['_PRODUCERMARK']._serialized_end=204
+  _globals['_FIRSTANSWER']._serialized_start=206
+  _globals['_FIRSTANSWER']._serialized_end=294
+  _globals['_DATACHECKPOINT']._serialized_start=297
+  _globals['_DATACHECKPOINT']._serialized_end=561
+  _globals['_EXECUTIONCHECKPOINT']._serialized_start=564
+  _globals['_EXECUTIONCHECKPOINT']._serialized_end=834
 # @@protoc_insertion_point(module_scope)

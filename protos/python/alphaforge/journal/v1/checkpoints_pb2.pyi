@@ -3,6 +3,7 @@
 isort:skip_file
 """
 
+from alphaforge.journal.v1 import inputs_pb2 as _inputs_pb2
 from alphaforge.type.v1 import market_pb2 as _market_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
@@ -144,6 +145,7 @@ class ExecutionCheckpoint(_message.Message):
     MARKET_DATA_EPOCH_FIELD_NUMBER: _builtins.int
     MARKET_DATA_SEQUENCE_FIELD_NUMBER: _builtins.int
     MARKET_DATA_MISSED_FIELD_NUMBER: _builtins.int
+    SESSIONS_FIELD_NUMBER: _builtins.int
     market_data_epoch: _builtins.int
     """The epoch of the data engine that it follows; 0 before it has heard of one."""
     market_data_sequence: _builtins.int
@@ -158,6 +160,10 @@ class ExecutionCheckpoint(_message.Message):
     def answers(self) -> _containers.RepeatedCompositeFieldContainer[Global___FirstAnswer]:
         """The first answers that are kept."""
 
+    @_builtins.property
+    def sessions(self) -> _containers.RepeatedCompositeFieldContainer[_inputs_pb2.SessionBegun]:
+        """The sessions that live."""
+
     def __init__(
         self,
         *,
@@ -166,10 +172,11 @@ class ExecutionCheckpoint(_message.Message):
         market_data_epoch: _builtins.int = ...,
         market_data_sequence: _builtins.int = ...,
         market_data_missed: _builtins.int = ...,
+        sessions: _abc.Iterable[_inputs_pb2.SessionBegun] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "market_data_epoch", b"market_data_epoch", "market_data_missed", b"market_data_missed", "market_data_sequence", b"market_data_sequence", "producers", b"producers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "market_data_epoch", b"market_data_epoch", "market_data_missed", b"market_data_missed", "market_data_sequence", b"market_data_sequence", "producers", b"producers", "sessions", b"sessions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

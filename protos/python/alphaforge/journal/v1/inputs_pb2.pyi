@@ -85,6 +85,62 @@ class EpochBegun(_message.Message):
 Global___EpochBegun: _TypeAlias = EpochBegun  # noqa: Y015
 
 @_typing.final
+class SessionBegun(_message.Message):
+    """A strategy's session begins."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    STRATEGY_ID_FIELD_NUMBER: _builtins.int
+    GRACE_NS_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    """What the session's calls name."""
+    strategy_id: _builtins.str
+    """The strategy."""
+    grace_ns: _builtins.int
+    """How long it lives without a sign of life, nanoseconds."""
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+        strategy_id: _builtins.str = ...,
+        grace_ns: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["grace_ns", b"grace_ns", "session_id", b"session_id", "strategy_id", b"strategy_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SessionBegun: _TypeAlias = SessionBegun  # noqa: Y015
+
+@_typing.final
+class SessionEnded(_message.Message):
+    """A session ends."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    LAPSED_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    """The session."""
+    lapsed: _builtins.bool
+    """True where it lapsed: the strategy's orders are cancelled."""
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+        lapsed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lapsed", b"lapsed", "session_id", b"session_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SessionEnded: _TypeAlias = SessionEnded  # noqa: Y015
+
+@_typing.final
 class MarketDataWatched(_message.Message):
     """The service noticed that the trades which an engine follows fell silent, or came back."""
 

@@ -1,0 +1,79 @@
+"""A strategy's sign of life, while its process has one."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from alphaforge.execution.v1 import sessions_pb2
+
+from alphaforge_client._request_id import new_request_id
+from alphaforge_client.aio._connection import Connection
+from alphaforge_client.aio._transport import Background, scope, sleep
+from alphaforge_client.errors import AlphaForgeError
+
+__all__ = ["StrategySession"]
+
+# Signs of life in a grace period; and how long a session that is closed may take to notice.
+_SIGNS = 4
+_NAP_SECONDS_MAX = 0.5
+
+
+class StrategySession:
+    """The session of a strategy whose orders are cancelled when nothing is heard of this client for its grace.
+
+    Closing it, or leaving its block, leaves the orders as they are; dying does not. It lives in the process and event
+    loop that opened it.
+    """
+
+    def __init__(self, connection: Connection, strategy_id: str, grace_seconds: float, session_id: str) -> None:
+        self.strategy_id = strategy_id
+        self.grace = grace_seconds
+        self._connection = connection
+        self._session_id = session_id
+        self._lapsed = False
+        self._closed = False
+        self._scope = scope()
+        self._background = Background(self._keep, "alphaforge-session")
+
+    @property
+    def has_lapsed(self) -> bool:
+        """True once the service has said that the session is over: the strategy's active orders were cancelled."""
+        return self._lapsed
+
+    async def close(self) -> bool:
+        """Ends the session and leaves its orders as they are; False when it was over already."""
+        self._closed = True
+        request = sessions_pb2.CloseSessionRequest(session_id=self._session_id, request_id=new_request_id())
+        answer = await self._connection.call("CloseSession", request.SerializeToString())
+        return sessions_pb2.CloseSessionResponse.FromString(answer).closed
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _keep(self) -> None:
+        request = sessions_pb2.KeepSessionRequest(session_id=self._session_id).SerializeToString()
+        pause = self.grace / _SIGNS
+        rested = 0.0
+        while not self._closed and not self._connection.is_closed and self._scope is scope():
+            nap = min(pause - rested, _NAP_SECONDS_MAX)
+            await sleep(nap)
+            rested += nap
+            if rested < pause or self._closed:
+                continue
+            rested = 0.0
+            try:
+                await self._connection.call("KeepSession", request, pause)
+            except AlphaForgeError as problem:
+                # Whatever else it is, the next sign may get through.
+                if problem.reason in ("SESSION_LAPSED", "CLIENT_CLOSED"):
+                    self._lapsed = problem.reason == "SESSION_LAPSED" and not self._closed
+                    return
+
+    def __repr__(self) -> str:
+        return f"StrategySession({self.strategy_id!r}, grace={self.grace})"
