@@ -150,7 +150,7 @@ def test_market_orders_wait_for_a_trade_while_stale_and_limits_do_not() -> None:
     ]
     assert venue.play("tick 11 x 100") == ["a Filled 1 @ 11.00 Taker"]
     venue.engine.set_market_data_stale(False)
-    assert venue.play("d: market BUY 1 GTC") == ["d Filled 1 @ 11.00 Taker"]
+    assert venue.play("d: market BUY 1 GTC") == ["d Submitted", "d Filled 1 @ 11.00 Taker"]
 
 
 def test_a_lapsed_session_cancels_the_orders_of_its_strategy() -> None:
