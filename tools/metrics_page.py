@@ -15,7 +15,7 @@ from prometheus_client.core import Metric
 
 from services.common.metrics import BUCKETS_SECONDS, MethodMetrics, RpcCollector, series_of
 from services.common.peer import PeerFiles
-from services.common.service_metrics import JOURNAL_COUNTERS, STREAM_COUNTERS
+from services.common.service_metrics import JOURNAL_COUNTERS, RECOVERY_COUNTERS, STREAM_COUNTERS
 from services.execution.market_data import MarketDataLinks
 
 PAGE = Path(__file__).resolve().parents[1] / "docs/metrics.md"
@@ -115,6 +115,7 @@ def page() -> str:
                 "stream", STREAM_COUNTERS, "Streams", "Of every service: subscriptions to ticks, bars, order events."
             ),
             service("journal", JOURNAL_COUNTERS, "Journals", "Of the data and execution services."),
+            service("recovery", RECOVERY_COUNTERS, "Recovery", "Of the data and execution services, at their start."),
             TAIL,
         )
     )

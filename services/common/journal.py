@@ -89,6 +89,7 @@ class JournalStatistics(NamedTuple):
     failures: int
     waiting: int
     held_bytes: int
+    checkpoints: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ class Journal:
         self._waiting: list[_Work] = []
         self._waiting_bytes = 0
         self._writing = False
-        self._commits = self._records = self._record_bytes = self._failures = 0
+        self._commits = self._records = self._record_bytes = self._failures = self._checkpoints = 0
         self._failure: str | None = None
         path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = self._open(durability)
@@ -223,7 +224,13 @@ class Journal:
     def statistics(self) -> JournalStatistics:
         """What was written since the journal was opened, and what it holds now."""
         return JournalStatistics(
-            self._commits, self._records, self._record_bytes, self._failures, len(self._waiting), self._held_bytes
+            commits=self._commits,
+            records=self._records,
+            record_bytes=self._record_bytes,
+            failures=self._failures,
+            waiting=len(self._waiting),
+            held_bytes=self._held_bytes,
+            checkpoints=self._checkpoints,
         )
 
     def append(
@@ -378,6 +385,7 @@ class Journal:
         self._commits += 1
         self._records += len(sizes)
         self._record_bytes += sum(sizes)
+        self._checkpoints += sum(isinstance(work, _Store) for work in batch)
         self._held_bytes = self._held_bytes + sum(sizes) if len(sizes) == len(batch) else self._count_held_bytes()
 
     def _prune(self) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from alphaforge.journal.v1.inputs_pb2 import EngineOpened, EpochBegun
 from alphaforge_core.errors import AlphaForgeError, EngineError, InvalidArgument, ResourceExhausted
@@ -18,7 +18,7 @@ from services.common.journals import Journals
 from services.common.messages import given as plain
 from services.common.roles import Role
 
-__all__ = ["DEFAULT_NAME", "ENGINES_MAX", "Registry"]
+__all__ = ["DEFAULT_NAME", "ENGINES_MAX", "RecoveryStatistics", "Registry"]
 
 DEFAULT_NAME = "default"
 ENGINES_MAX = 1_000
@@ -28,12 +28,21 @@ _logger = logging.getLogger("services.registry")
 N = TypeVar("N", bound=NamedEngine)
 
 
+class RecoveryStatistics(NamedTuple):
+    """How long the last recovery took, how many engines it brought back, and how many are damaged still."""
+
+    seconds: float
+    engines: int
+    damaged_engines: int
+
+
 class Registry(Generic[N]):
     """The named engines of one service.
 
     `build` makes an engine of a name, an epoch and the settings that were given; it raises InvalidArgument for settings
     that can't be. With `journals`, engines are kept there as their setting `durability` says. `placed` is told of every
-    engine that calls can find from now on. Lives in the event loop; only `engines` may be called from other threads.
+    engine that calls can find from now on. Lives in the event loop; only `engines` and `recovery` may be called from
+    other threads.
     """
 
     def __init__(
@@ -51,6 +60,8 @@ class Registry(Generic[N]):
         self._placed = placed
         self._engines: dict[str, N] = {}
         self._damaged: dict[str, tuple[Journal, AlphaForgeError]] = {}
+        self._recovery_seconds = 0.0
+        self._recovered_engines = 0
         # Engines come and go one after the other: each step waits for the disk.
         self._changing = asyncio.Lock()
 
@@ -196,6 +207,7 @@ class Registry(Generic[N]):
 
     async def recover(self) -> None:
         """Brings back every engine that the journals hold. One that is damaged is reported, and refuses its calls."""
+        began = time.monotonic()
         for journal in self._journals.all() if self._journals is not None else ():
             for name in journal.streams():
                 started = time.monotonic()
@@ -212,6 +224,11 @@ class Registry(Generic[N]):
                 self._placed(engine)
                 seconds = round(time.monotonic() - started, 3)
                 _logger.info("recovered", extra={"engine": name, "epoch": engine.epoch, "seconds": seconds})
+        self._recovery_seconds, self._recovered_engines = time.monotonic() - began, len(self._engines)
+
+    def recovery(self) -> RecoveryStatistics:
+        """What `recover` did."""
+        return RecoveryStatistics(self._recovery_seconds, self._recovered_engines, len(self._damaged))
 
     def _recovered(self, journal: Journal, name: str) -> N:
         engine: N | None = None

@@ -1,4 +1,4 @@
-"""Metrics of what the services share: their streams and their journals.
+"""Metrics of what the services share: their streams, their journals, and what these brought back.
 
 Each series is declared once, as the core declares the engines' counters: name, kind, unit, help.
 """
@@ -11,9 +11,17 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from services.common.journal import JournalStatistics
+from services.common.registry import RecoveryStatistics
 from services.common.streams import Subscribers
 
-__all__ = ["JOURNAL_COUNTERS", "STREAM_COUNTERS", "JournalCollector", "StreamCollector"]
+__all__ = [
+    "JOURNAL_COUNTERS",
+    "RECOVERY_COUNTERS",
+    "STREAM_COUNTERS",
+    "JournalCollector",
+    "RecoveryCollector",
+    "StreamCollector",
+]
 
 Counters = Sequence[tuple[str, str, str, str]]
 
@@ -30,6 +38,13 @@ JOURNAL_COUNTERS: Counters = (
     ("failures", "counter", "commits", "Transactions that failed; nothing of them was applied or acknowledged."),
     ("waiting_records", "gauge", "records", "Inputs that wait for the next transaction."),
     ("held_bytes", "gauge", "bytes", "Bytes of the inputs and checkpoints that are kept."),
+    ("checkpoints", "counter", "checkpoints", "States of engines written, each in place of the inputs before it."),
+)
+
+RECOVERY_COUNTERS: Counters = (
+    ("seconds", "gauge", "s", "How long the last start took to bring back what the journals hold."),
+    ("engines", "gauge", "engines", "Engines that the last start brought back."),
+    ("damaged_engines", "gauge", "engines", "Engines whose journal is damaged: they refuse calls until dropped."),
 )
 
 
@@ -57,7 +72,17 @@ class JournalCollector(Collector):
         return _families("journal", JOURNAL_COUNTERS, totals)
 
 
-def _families(group: str, counters: Counters, values: Iterable[int]) -> Iterator[Metric]:
+class RecoveryCollector(Collector):
+    """What the last start of a service brought back from its journals."""
+
+    def __init__(self, statistics: Callable[[], RecoveryStatistics]) -> None:
+        self._statistics = statistics
+
+    def collect(self) -> Iterator[Metric]:
+        return _families("recovery", RECOVERY_COUNTERS, self._statistics())
+
+
+def _families(group: str, counters: Counters, values: Iterable[float]) -> Iterator[Metric]:
     for (name, kind, _unit, text), value in zip(counters, values, strict=True):
         family = CounterMetricFamily if kind == "counter" else GaugeMetricFamily
         yield family(f"alphaforge_{group}_{name}", text, value=value)

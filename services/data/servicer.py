@@ -42,7 +42,7 @@ from services.common.metrics import EngineCollector
 from services.common.registry import Registry
 from services.common.rpc import Handler
 from services.common.server import Health
-from services.common.service_metrics import JournalCollector, StreamCollector
+from services.common.service_metrics import JournalCollector, RecoveryCollector, StreamCollector
 from services.common.streams import Subscribers
 from services.data import queries
 from services.data.engine import ADVANCE_TIME, PROCESS_TICK, PROCESS_TICKS, START, STOP, NamedDataEngine
@@ -96,11 +96,12 @@ class DataServicer:
 
     @property
     def collectors(self) -> Sequence[Collector]:
-        """The counters of each engine."""
+        """The counters of each engine, of streams and of journals."""
         return [
             EngineCollector("data", COUNTERS, lambda: ((each.name, each.core) for each in self._engines.engines())),
             StreamCollector(self._subscribers),
             JournalCollector(self._journals.statistics),
+            RecoveryCollector(self._engines.recovery),
         ]
 
     async def start(self, health: Health) -> None:

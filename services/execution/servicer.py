@@ -49,7 +49,7 @@ from services.common.metrics import EngineCollector
 from services.common.registry import DEFAULT_NAME, Registry
 from services.common.rpc import Handler
 from services.common.server import Health
-from services.common.service_metrics import JournalCollector, StreamCollector
+from services.common.service_metrics import JournalCollector, RecoveryCollector, StreamCollector
 from services.common.streams import Subscribers
 from services.execution import queries
 from services.execution.engine import (
@@ -140,7 +140,13 @@ class ExecutionServicer:
         counters = EngineCollector(
             "execution", COUNTERS, lambda: ((each.name, each.core) for each in self._engines.engines())
         )
-        return [counters, StreamCollector(self._subscribers), JournalCollector(self._journals.statistics), self._links]
+        return [
+            counters,
+            StreamCollector(self._subscribers),
+            JournalCollector(self._journals.statistics),
+            RecoveryCollector(self._engines.recovery),
+            self._links,
+        ]
 
     async def start(self, health: Health) -> None:
         """Recovers the engines; starts the links to the data service, the clock, the watch and the checkpoints."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +18,7 @@ T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
 OBSERVABILITY = ROOT / "observability"
 DASHBOARDS = sorted((OBSERVABILITY / "grafana/dashboards").glob("*.json"))
+CHECK_DASHBOARD = ROOT.parent / "shared/tools/check_dashboard.py"
 
 # What each of the services' jobs must have in every scrape, and what Prometheus itself makes.
 _OWN_PREFIXES = ("alphaforge_", "grpc_server_", "process_", "python_", "up")
@@ -61,8 +64,8 @@ class Prometheus:
         return [f"{rule['name']}: {rule.get('lastError')}" for rule in rules if rule["health"] == "err"]
 
 
-def wait_until(condition: Callable[[], T], seconds: float, what: str, every: float = 0.5) -> T:
-    """The first true answer of `condition`; AssertionError when none comes in time."""
+def wait_until(condition: Callable[[], T], seconds: float, what: str | Callable[[], str], every: float = 0.5) -> T:
+    """The first true answer of `condition`; AssertionError with `what` when none comes in time."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -70,8 +73,22 @@ def wait_until(condition: Callable[[], T], seconds: float, what: str, every: flo
                 return answer
         except OSError:
             pass  # not there yet
-        assert time.monotonic() < deadline, f"{what}: not within {seconds:g} s"
+        if time.monotonic() >= deadline:
+            raise AssertionError(f"{what if isinstance(what, str) else what()}: not within {seconds:g} s")
         time.sleep(every)
+
+
+def wait_for_panels(prometheus: Prometheus, dashboards: Sequence[Path], seconds: float) -> None:
+    """Until every panel of the dashboards has data: some show what the demo does only now and then."""
+    command = (sys.executable, CHECK_DASHBOARD, "--prometheus", prometheus.url, *dashboards)
+    result = subprocess.CompletedProcess[str](command, 1)
+
+    def have_data() -> bool:
+        nonlocal result
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        return result.returncode == 0
+
+    wait_until(have_data, seconds, lambda: f"data in every panel\n{result.stdout}{result.stderr}", every=2.0)
 
 
 def named_series() -> set[str]:

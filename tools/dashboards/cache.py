@@ -51,8 +51,9 @@ def cache() -> Dashboard:
                 [
                     TimeSeries(
                         "Hits and misses",
-                        "Keys that were asked for.",
+                        "Keys that were asked for; near hits are those that clients' near caches served themselves.",
                         [
+                            ("near hits", rate("alphaforge_cache_near_hits_total", where=own)),
                             ("hits", rate("alphaforge_cache_hits_total", where=own)),
                             ("misses", rate("alphaforge_cache_misses_total", where=own)),
                         ],

@@ -96,8 +96,10 @@ def streams(job: str) -> list[Panel]:
 
 
 def journal(job: str) -> Row:
+    own = f'job="{job}"'
+
     def series(name: str, legend: str) -> tuple[str, str]:
-        return (legend, rate(f"alphaforge_journal_{name}_total", where=f'job="{job}"'))
+        return (legend, rate(f"alphaforge_journal_{name}_total", where=own))
 
     return Row(
         "Journal",
@@ -113,10 +115,40 @@ def journal(job: str) -> Row:
                 "Journal backlog and failures",
                 "Records that wait to be written; writes that failed, which should be 0.",
                 [
-                    ("waiting", f'alphaforge_journal_waiting_records{{job="{job}"}}'),
-                    ("failures", f'increase(alphaforge_journal_failures_total{{job="{job}"}}[{RATE}])'),
+                    ("waiting", f"alphaforge_journal_waiting_records{{{own}}}"),
+                    ("failures", f"increase(alphaforge_journal_failures_total{{{own}}}[{RATE}])"),
                 ],
                 "short",
+            ),
+            TimeSeries(
+                "Journal size",
+                "Inputs and checkpoints that are kept. It falls when a checkpoint takes the place of inputs.",
+                [("held", f"alphaforge_journal_held_bytes{{{own}}}")],
+                "bytes",
+                width=12,
+            ),
+            Stat(
+                "checkpoints",
+                "States of engines that were written since the service started.",
+                [("", f"alphaforge_journal_checkpoints_total{{{own}}}")],
+                "none",
+                height=8,
+            ),
+            Stat(
+                "last recovery",
+                "How long the last start took to bring the engines back.",
+                [("", f"alphaforge_recovery_seconds{{{own}}}")],
+                "s",
+                height=8,
+                thresholds={10: "yellow", 60: "red"},
+            ),
+            Stat(
+                "damaged engines",
+                "Engines whose journal is damaged: they refuse calls until the file is restored or they are dropped.",
+                [("", f"alphaforge_recovery_damaged_engines{{{own}}}")],
+                "none",
+                height=8,
+                thresholds={1: "red"},
             ),
         ],
     )

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 from alphaforge.type.v1.market_pb2 import TradeTickColumns
-from alphaforge_client.aio.cache import GenericCache
+from alphaforge_client.aio.cache import GenericCache, NearCache
 from alphaforge_client.aio.data import DataEngine, DataEngineConfig, Gap
 from alphaforge_client.aio.execution import ExecutionEngine, ExecutionEngineConfig
 from alphaforge_client.errors import AlphaForgeError, DeadlineExceeded, EngineError, Unavailable
@@ -78,8 +78,10 @@ async def _run(
         cache = await stack.enter_async_context(GenericCache(CACHE_SIZE, REMEMBERED_SECONDS, name=NAME))
         data = DataEngine(config, name=NAME)
         stack.push_async_callback(data.close)
+        # The strategy reads its parameters before each quote, and the service tells it when one has changed.
+        near = await stack.enter_async_context(GenericCache(name=NAME, near_cache=NearCache()))
         venue = await stack.enter_async_context(ExecutionEngine(limits, name=NAME))
-        trader = Trader(cache, venue, seed)
+        trader = Trader(near, venue, seed)
         sent: Counter[str] = Counter()
         feed = asyncio.ensure_future(_feed(batches, data, _Memory(cache, seed), sent))
         others = [

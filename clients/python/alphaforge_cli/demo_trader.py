@@ -17,13 +17,16 @@ STRATEGY = "demo"
 
 # Orders above this are rejected; the trader tries one now and then.
 MAX_ORDER_QUANTITY = 100_000
-SPREAD = 0.0004
+SPREADS = (0.0003, 0.0004, 0.0005)
 FAST, SLOW = 0.4, 0.1
 QUOTES_KEPT = 4
 
 # How often the trader does what it should not: one bar in so many.
 TOO_LARGE_EVERY = 40
 MISTAKE_EVERY = 60
+
+# How often a spread is chosen anew: coprime to the number of instruments, so that each has its turn.
+SPREAD_EVERY = 21
 
 
 class Trader:
@@ -46,7 +49,7 @@ class Trader:
             self._rising[name] = rising
             side = OrderSide.Buy if rising else OrderSide.Sell
             await self._submit([Order.market(name, side, self._quantity(bar), STRATEGY)])
-        await self._quote(bar, name, close)
+        await self._quote(bar, name, close, await self._spread(name))
         if self.counts["bars"] % TOO_LARGE_EVERY == 0:
             await self._submit([Order.market(name, OrderSide.Buy, 2.0 * MAX_ORDER_QUANTITY, STRATEGY)])
         if self.counts["bars"] % MISTAKE_EVERY == 0:
@@ -65,7 +68,16 @@ class Trader:
         await self._cache.put_many({fast_key: fast, slow_key: slow})
         return bool(fast > slow)
 
-    async def _quote(self, bar: Bar, name: str, close: float) -> None:
+    async def _spread(self, name: str) -> float:
+        """Half the distance of the quotes, as a share of the price; it stays for some bars, near the strategy."""
+        key = f"spread:{name}"
+        spread = await self._cache.get(key)
+        if spread is None or self.counts["bars"] % SPREAD_EVERY == 0:
+            spread = self._random.choice(SPREADS)
+            await self._cache.put(key, spread)
+        return float(spread)
+
+    async def _quote(self, bar: Bar, name: str, close: float, spread: float) -> None:
         quotes = self._quotes.setdefault(name, [])
         while len(quotes) >= QUOTES_KEPT:
             self.counts["cancelled"] += await self._venue.cancel_order(quotes.pop(0))
@@ -73,8 +85,8 @@ class Trader:
         pair = [
             Order.limit(name, side, quantity, price, TimeInForce.GoodTillCancel, STRATEGY)
             for side, price in (
-                (OrderSide.Buy, round(close * (1 - SPREAD), places)),
-                (OrderSide.Sell, round(close * (1 + SPREAD), places)),
+                (OrderSide.Buy, round(close * (1 - spread), places)),
+                (OrderSide.Sell, round(close * (1 + spread), places)),
             )
             if price > 0
         ]

@@ -17,7 +17,7 @@ from alphaforge_core import cache, data, execution
 
 from services.common.metrics import series_of
 from services.common.peer import PeerFiles
-from services.common.service_metrics import JOURNAL_COUNTERS, STREAM_COUNTERS
+from services.common.service_metrics import JOURNAL_COUNTERS, RECOVERY_COUNTERS, STREAM_COUNTERS
 from services.execution.market_data import MarketDataLinks
 from tests.support.prometheus import DASHBOARDS, named_series
 
@@ -28,6 +28,8 @@ NOUNS: dict[str, tuple[Any, Any, Any]] = {
     "data": (data.COUNTERS, data.DataEngine(), DataEngineStatistics),
     "execution": (execution.COUNTERS, execution.ExecutionEngine(), ExecutionStatistics),
 }
+
+SHARED = {"stream": STREAM_COUNTERS, "journal": JOURNAL_COUNTERS, "recovery": RECOVERY_COUNTERS}
 
 # Made from counters of the table, by whoever asks.
 DERIVED = {"cache": {"hit_ratio"}, "data": set[str](), "execution": set[str]()}
@@ -57,7 +59,7 @@ def all_series() -> set[str]:
     }
     shared = {
         f"alphaforge_{group}_{name}" + ("_total" if kind == "counter" else "")
-        for group, counters in (("stream", STREAM_COUNTERS), ("journal", JOURNAL_COUNTERS))
+        for group, counters in SHARED.items()
         for name, kind, *_ in counters
     }
     market_data = {

@@ -279,6 +279,9 @@ def test_a_damaged_engine_refuses_its_calls_serves_the_others_and_can_be_dropped
                 await service.call("GetStatistics", request)
             assert refused.value.reason == "JOURNAL_DAMAGED"
             assert service.engine("good").core.statistics().ticks_processed == 1
+            collected = (metric for collector in service.servicer.collectors for metric in collector.collect())
+            recovered = {metric.name: metric.samples[0].value for metric in collected if "_recovery_" in metric.name}
+            assert recovered["alphaforge_recovery_engines"] == recovered["alphaforge_recovery_damaged_engines"] == 1
             await service.call("DropEngine", data_engines.DropEngineRequest(engine="bad"))
             await service.call("GetStatistics", request)
             assert service.engine("bad").core.statistics().ticks_processed == 0
