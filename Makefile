@@ -1,4 +1,4 @@
-# Verbs for people: build, run, test, check, fix, bench, gen, lock, asan, tsan, clean. Everything else is a file that one of them needs.
+# Verbs for people: build, run, test, check, docs, fix, bench, gen, lock, asan, tsan, clean. Everything else is a file that one of them needs.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -27,7 +27,7 @@ CORE_FLAGS := -C build-dir=$(abspath $(BUILD_DIR)) \
 CORE_SOURCES := core/pyproject.toml core/CMakeLists.txt $(wildcard core/src/*/*.[ch]pp core/bindings/*.[ch]pp)
 PURE_PACKAGES := protos/python clients/python services
 
-.PHONY: build run test check fix bench gen lock asan tsan clean
+.PHONY: build run test check docs fix bench gen lock asan tsan clean
 .DELETE_ON_ERROR:
 
 build: $(VENV)/.core $(VENV)/.packages
@@ -71,6 +71,12 @@ check: build $(BUF) $(PYRIGHT)
 	python tools/gen.py --check
 	python -m tools.dashboards --check
 	python -m tools.metrics_page --check
+	$(MAKE) --no-print-directory docs
+
+# The site: build/site/index.html. A warning, such as a link that leads nowhere, is an error.
+docs: build
+	python -m tools.reference_pages
+	zensical build --clean --strict
 
 fix: build
 	ruff check --fix-only .

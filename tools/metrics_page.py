@@ -1,6 +1,6 @@
 """The reference page of all metrics, from the tables that declare them.
 
-python -m tools.metrics_page            # write docs/metrics.md
+python -m tools.metrics_page            # write docs/reference/metrics.md
 python -m tools.metrics_page --check    # exit 1 if it is not what would be written
 """
 
@@ -18,7 +18,7 @@ from services.common.peer import PeerFiles
 from services.common.service_metrics import JOURNAL_COUNTERS, RECOVERY_COUNTERS, STREAM_COUNTERS
 from services.execution.market_data import MarketDataLinks
 
-PAGE = Path(__file__).resolve().parents[1] / "docs/metrics.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs/reference/metrics.md"
 
 HEAD = """\
 # Metrics

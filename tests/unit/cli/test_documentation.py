@@ -8,7 +8,7 @@ from pathlib import Path
 from alphaforge_cli.main import app
 from typer.main import get_command
 
-PAGE = Path(__file__).parents[3] / "docs/command-line.md"
+PAGE = Path(__file__).parents[3] / "docs/reference/command-line.md"
 
 
 def test_every_verb_is_documented() -> None:

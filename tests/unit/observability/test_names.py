@@ -76,7 +76,7 @@ def test_dashboards_and_rules_name_series_that_the_tables_declare() -> None:
 
 def test_every_counter_of_an_engine_can_be_seen_somewhere() -> None:
     """Not each in a panel of its own, but a counter that nothing shows is noticed when it is added."""
-    page = (ROOT / "docs/metrics.md").read_text()
+    page = (ROOT / "docs/reference/metrics.md").read_text()
     assert {name for name in all_series() if f"`{name}`" not in page} == set()
 
 

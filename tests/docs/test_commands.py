@@ -1,0 +1,99 @@
+"""The commands of the documentation, run as they stand: blocks that a comment `<!-- run -->` precedes, page by page.
+
+`<!-- run: stays -->` is a terminal of its own, whose command goes on until the page's end. A block of text after
+`<!-- prints -->` names lines that must have been printed. A page runs in an empty folder with the environment that
+`make build` made, and in a network of its own, so that the documented ports are free.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = ROOT / "docs"
+BLOCK = re.compile(r"^<!-- (run|run: stays|prints) -->\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+IN_A_NETWORK_OF_ITS_OWN = ("unshare", "--map-root-user", "--net", "--pid", "--fork", "--kill-child")
+LOOPBACK_UP = "ip link set lo up"
+
+# What the shell of a page does besides: a terminal that stays has begun when its command says so, or has run a while.
+PRELUDE = r"""
+set -euo pipefail
+stays() {
+    ( eval "$1" ) > "terminal-$2.log" 2>&1 &
+    for _ in $(seq 600); do
+        if grep -q 'alphaforge ready' "terminal-$2.log"; then return; fi
+        if ! grep -q 'alphaforge up' <<< "$1"; then sleep 5; return; fi
+        if ! kill -0 $!; then break; fi
+        sleep 0.1
+    done
+    cat "terminal-$2.log"
+    exit 1
+}
+"""
+
+
+class Page(NamedTuple):
+    """What a page has run, and what it says that is printed."""
+
+    script: str
+    printed: list[str]
+
+
+def read(path: Path) -> Page | None:
+    blocks = BLOCK.findall(path.read_text())
+    steps = []
+    for number, (kind, block) in enumerate(blocks):
+        if kind == "run":
+            steps.append(block)
+        elif kind == "run: stays":
+            steps.append(f"stays {shlex.quote(block)} {number}\n")
+    printed = [line for kind, block in blocks if kind == "prints" for line in block.splitlines()]
+    return Page(PRELUDE + "\n".join(steps), printed) if steps else None
+
+
+PAGES_THAT_RUN = [path for path in sorted(PAGES.rglob("*.md")) if read(path)]
+
+
+def networks_can_be_made() -> bool:
+    if not (shutil.which("unshare") and shutil.which("ip")):
+        return False
+    return subprocess.run((*IN_A_NETWORK_OF_ITS_OWN, "sh", "-c", LOOPBACK_UP), capture_output=True).returncode == 0
+
+
+def test_the_pages_that_lead_a_newcomer_are_run() -> None:
+    names = {str(path.relative_to(PAGES)) for path in PAGES_THAT_RUN}
+    assert {"tutorial/panels.md", "tutorial/strategy.md", "how-to/secure.md", "how-to/recover.md"} <= names
+
+
+@pytest.mark.skipif(
+    not networks_can_be_made(), reason="needs unshare and ip, and the right to make a network of its own"
+)
+@pytest.mark.parametrize("path", PAGES_THAT_RUN, ids=lambda path: str(path.relative_to(PAGES)))
+def test_its_commands_run_as_they_stand(path: Path, tmp_path: Path) -> None:
+    page = read(path)
+    assert page is not None
+    for name in (".venv", "examples"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ALPHAFORGE_")}
+    result = subprocess.run(
+        (*IN_A_NETWORK_OF_ITS_OWN, "bash", "-c", f"{LOOPBACK_UP}\n{page.script}"),
+        cwd=tmp_path,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=240,
+    )
+    assert result.returncode == 0, result.stdout
+    for line in page.printed:
+        assert line in result.stdout.splitlines(), f"{line!r} is not in:\n{result.stdout}"
