@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import platform
 
-from benchmarks import cache, data, execution, memory, peers
+from benchmarks import cache, data, durability, execution, memory, peers
 from benchmarks.bench import Bench, Sizes
 from benchmarks.echo import echo_server
 from benchmarks.measure import work_hash
@@ -14,7 +14,14 @@ from benchmarks.stack import running_stack
 FULL = Sizes(repetitions=5, items=200_000, calls=2_000, resting=1_000_000, entries=1_000_000)
 QUICK = Sizes(repetitions=1, items=5_000, calls=50, resting=5_000, entries=5_000)
 # Memory first: the services have not been used then.
-PARTS = {"memory": memory.run, "cache": cache.run, "data": data.run, "execution": execution.run, "peers": peers.run}
+PARTS = {
+    "memory": memory.run,
+    "cache": cache.run,
+    "data": data.run,
+    "execution": execution.run,
+    "durability": durability.run,
+    "peers": peers.run,
+}
 
 
 def main() -> None:

@@ -81,7 +81,8 @@ def run(bench: Bench) -> None:
     with_ids = integers | {"trade_ids": [str(number) for number in range(count)]}
     objects = ticks(trades, count)
     few = objects[: bench.sizes.calls]
-    config = DataEngineConfig(bar_types=BAR_TYPES)
+    # What writing costs is another part's question.
+    config = DataEngineConfig(bar_types=BAR_TYPES, durability="none")
     core = alphaforge_core.data.DataEngine(config)
     target = bench.stack.targets["data"]
     with ExitStack() as exits:
@@ -164,5 +165,5 @@ def _values(bar: Bar) -> tuple[object, ...]:
 
 
 def _async_tick(target: str, tick: TradeTick) -> tuple[Callable[[], Awaitable[object]], Callable[[], Awaitable[None]]]:
-    engine = AsyncDataEngine(name="benchmark", target=target)
+    engine = AsyncDataEngine(DataEngineConfig(durability="none"), name="benchmark", target=target)
     return lambda: engine.process_trade_tick(tick), engine.close

@@ -11,12 +11,15 @@ from typing import Any
 import alphaforge_core.execution
 from alphaforge_client._execution_messages import new_order
 from alphaforge_client.aio.execution import ExecutionEngine as AsyncExecutionEngine
-from alphaforge_client.execution import ExecutionEngine, Order, OrderSide, TimeInForce
+from alphaforge_client.execution import ExecutionEngine, ExecutionEngineConfig, Order, OrderSide, TimeInForce
 
 from benchmarks.bench import Bench, Way
 from benchmarks.data import columns, ticks
 
-__all__ = ["run"]
+__all__ = ["BATCH", "CONCURRENT", "batches", "each", "numbered", "orders_of", "run", "threads"]
+
+# What writing costs is another part's question.
+UNWRITTEN = ExecutionEngineConfig(durability="none")
 
 ORDERS_DOCUMENTED = 15_000
 BATCH = 500
@@ -34,20 +37,25 @@ def order(number: int) -> Order:
     )  # fmt: skip
 
 
+def numbered() -> Order:
+    """The next order."""
+    return order(next(_numbers))
+
+
 def run(bench: Bench) -> None:
     """Rates of orders one by one and in batches, ticks with few and many resting orders, percentiles of orders."""
     target = bench.stack.targets["execution"]
     core = alphaforge_core.execution.ExecutionEngine()
     with ExitStack() as exits:
-        remote = exits.enter_context(ExecutionEngine(name="benchmark", target=target, timeout=60.0))
+        remote = exits.enter_context(ExecutionEngine(UNWRITTEN, name="benchmark", target=target, timeout=60.0))
         pool = exits.enter_context(ThreadPoolExecutor(CONCURRENT))
         items, calls = bench.sizes.items, bench.sizes.calls
         bench.rates("orders", "orders", ORDERS_DOCUMENTED, [
-            _orders("in process, one by one", items, lambda orders: _each(core, orders)),
-            _orders(f"in process, {BATCH} at a time", items, lambda orders: _batches(core, orders)),
-            _orders("remote, one by one", calls, lambda orders: _each(remote, orders)),
-            _orders(f"remote, {CONCURRENT} threads", items // 10, lambda orders: _threads(pool, remote, orders)),
-            _orders(f"remote, {BATCH} at a time", items, lambda orders: _batches(remote, orders)),
+            orders_of("in process, one by one", items, lambda orders: each(core, orders)),
+            orders_of(f"in process, {BATCH} at a time", items, lambda orders: batches(core, orders)),
+            orders_of("remote, one by one", calls, lambda orders: each(remote, orders)),
+            orders_of(f"remote, {CONCURRENT} threads", items // 10, lambda orders: threads(pool, remote, orders)),
+            orders_of(f"remote, {BATCH} at a time", items, lambda orders: batches(remote, orders)),
             bench.echo_way(exits, len(new_order(order(0)))),
         ])  # fmt: skip
         _check(bench, target)
@@ -55,36 +63,36 @@ def run(bench: Bench) -> None:
         bench.single_calls(
             "submit_order",
             len(new_order(order(0))),
-            lambda: remote.submit_order(order(next(_numbers))),
+            lambda: remote.submit_order(numbered()),
             lambda: _async_order(target),
         )
 
 
-def _orders(name: str, number: int, submit: Callable[[list[Order]], int]) -> Way:
+def orders_of(name: str, number: int, submit: Callable[[list[Order]], int]) -> Way:
     """Orders are made before the clock starts, anew for each repetition: one that is known already places nothing."""
     made: list[Order] = []
 
     def prepare() -> None:
-        made[:] = [order(next(_numbers)) for _ in range(number)]
+        made[:] = [numbered() for _ in range(number)]
 
     return Way(name, lambda: submit(made), prepare)
 
 
-def _each(engine: Engines, orders: list[Order]) -> int:
+def each(engine: Engines, orders: list[Order]) -> int:
     submit = engine.submit_order
     for each in orders:
         submit(each)
     return len(orders)
 
 
-def _batches(engine: Engines, orders: list[Order]) -> int:
+def batches(engine: Engines, orders: list[Order]) -> int:
     for first in range(0, len(orders), BATCH):
         engine.submit_orders(orders[first : first + BATCH])
     return len(orders)
 
 
-def _threads(pool: ThreadPoolExecutor, engine: ExecutionEngine, orders: list[Order]) -> int:
-    return sum(pool.map(lambda first: _each(engine, orders[first::CONCURRENT]), range(CONCURRENT)))
+def threads(pool: ThreadPoolExecutor, engine: ExecutionEngine, orders: list[Order]) -> int:
+    return sum(pool.map(lambda first: each(engine, orders[first::CONCURRENT]), range(CONCURRENT)))
 
 
 def _check(bench: Bench, target: str) -> None:
@@ -127,5 +135,5 @@ def _resting(bench: Bench) -> None:
 
 
 def _async_order(target: str) -> tuple[Callable[[], Awaitable[object]], Callable[[], Awaitable[None]]]:
-    engine = AsyncExecutionEngine(name="benchmark", target=target)
-    return lambda: engine.submit_order(order(next(_numbers))), engine.close
+    engine = AsyncExecutionEngine(UNWRITTEN, name="benchmark", target=target)
+    return lambda: engine.submit_order(numbered()), engine.close
