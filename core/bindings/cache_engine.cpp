@@ -343,6 +343,16 @@ void bind_cache_engine(nb::module_ m) {
       .def("get_wire", &get_wire, "request"_a, "The bytes of a GetResponse.")
       .def("put_many_wire", &put_many_wire, "request"_a, "The bytes of a PutManyResponse.")
       .def("get_many_wire", &get_many_wire, "request"_a, "The bytes of a GetManyResponse.")
+      .def_prop_ro(
+          "memory_bytes", [](CacheEngine& self) { return self.cache.memory_bytes(); },
+          "As estimated_memory_bytes of the statistics, at once: what has expired is not freed first.")
+      .def(
+          "shrink",
+          [](CacheEngine& self, std::uint64_t memory_bytes) {
+            const nb::gil_scoped_release release;
+            self.cache.shrink(memory_bytes);
+          },
+          "memory_bytes"_a, "Evicts entries used longest ago until the cache takes no more than that, or is empty.")
       .def("report_near_hits", &report_near_hits, "keys"_a, "hits"_a,
            nb::sig("def report_near_hits(self, keys: collections.abc.Iterable[str], hits: int) -> None"),
            "Makes keys that a near cache served the most recently used, the last one most, and counts `hits`.")

@@ -58,6 +58,7 @@ from alphaforge_core.cache_wire import CacheEngine, GetManyRequest, GetRequest, 
 from alphaforge_core.errors import AlphaForgeError, InvalidArgument
 
 from services.cache.leases import Leases
+from services.cache.memory import Memory
 from services.common.engine import LONG_BYTES, NamedEngine
 from services.common.messages import fill
 from services.common.pages import limit_of
@@ -103,7 +104,9 @@ class _ChangeLog:
 class NamedCache(NamedEngine):
     """One cache of the service."""
 
-    def __init__(self, name: str, epoch: int, settings: Mapping[str, Any], subscribers: Subscribers) -> None:
+    def __init__(
+        self, name: str, epoch: int, settings: Mapping[str, Any], subscribers: Subscribers, memory: Memory
+    ) -> None:
         super().__init__(name, epoch, {**_DEFAULTS, **settings})
         self.engine = CacheEngine(self.settings["max_size"], self.settings["max_bytes"])
         self.leases = Leases(lambda key: self.engine.ttl_ns(key)[0])
@@ -111,6 +114,7 @@ class NamedCache(NamedEngine):
             _ChangeLog(self.engine), epoch=epoch, subscribers=subscribers, encode=_invalidations_response
         )
         self._changes_wanted_until = 0.0
+        self._memory = memory
 
     async def reconfigure(self, given: Mapping[str, Any]) -> bool:
         """Applies new bounds at once; entries beyond them are evicted."""
@@ -127,6 +131,7 @@ class NamedCache(NamedEngine):
         """Ends the stream of changes, and the waiting for leases, with `error`."""
         self.changes.end(error)
         self.leases.close(error)
+        self._memory.leave(self)
 
     def publish(self, answer: bytes) -> bytes:
         """Tells the subscribers that there may be changes, and those who wait for a lease that there may be a value.
@@ -135,6 +140,7 @@ class NamedCache(NamedEngine):
         """
         self.changes.notify()
         self.leases.notify()
+        self._memory.settle(self)
         return answer
 
     def want_changes(self) -> None:
@@ -147,6 +153,7 @@ class NamedCache(NamedEngine):
         """Tells of what has expired, and stops keeping changes that nobody has wanted for a while."""
         self.leases.forget_expired()
         self.changes.notify()
+        self._memory.settle(self)
         if self._changes_wanted_until == 0.0:
             return
         if self.changes.open:
@@ -159,6 +166,7 @@ class NamedCache(NamedEngine):
 
     def put(self, request: PutRequest) -> bytes:
         """Stores one value."""
+        self._memory.check()
         return self.engine.put_wire(request)
 
     def get(self, request: GetRequest) -> bytes:
@@ -167,6 +175,7 @@ class NamedCache(NamedEngine):
 
     def put_many(self, request: PutManyRequest) -> bytes:
         """Stores many values."""
+        self._memory.check()
         return self.engine.put_many_wire(request)
 
     def get_many(self, request: GetManyRequest) -> bytes:
@@ -221,17 +230,20 @@ class NamedCache(NamedEngine):
 
     def put_if_absent(self, message: PutIfAbsentRequest) -> bytes:
         """Stores a value where there is none."""
+        self._memory.check()
         stored, version = self.engine.swap(message.key, 0, message.value.SerializeToString(), _ttl_ns(message))
         return PutIfAbsentResponse(stored=stored, version=version).SerializeToString()
 
     def compare_and_swap(self, message: CompareAndSwapRequest) -> bytes:
         """Stores a value where the entry has the version that the caller knows."""
+        self._memory.check()
         value = message.value.SerializeToString()
         swapped, version = self.engine.swap(message.key, message.expected_version, value, _ttl_ns(message))
         return CompareAndSwapResponse(swapped=swapped, version=version).SerializeToString()
 
     def increment(self, message: IncrementRequest) -> bytes:
         """Adds to a number."""
+        self._memory.check()
         amount = message.amount.SerializeToString()
         value, version = self.engine.increment(message.key, amount, _ttl_ns(message))
         return IncrementResponse(value=Value.FromString(value), version=version).SerializeToString()
@@ -260,6 +272,7 @@ class NamedCache(NamedEngine):
 
     def fulfill_lease(self, message: FulfillLeaseRequest) -> bytes:
         """Stores the value computed under a lease, and wakes those who wait for it."""
+        self._memory.check()
         self.leases.check(message.key, message.lease_id)
         version = self.engine.store(message.key, message.value.SerializeToString(), _ttl_ns(message))
         self.leases.end(message.key, message.lease_id)

@@ -47,6 +47,7 @@ from alphaforge_core.errors import Unavailable
 from prometheus_client.registry import Collector
 
 from services.cache.engine import NamedCache, change_filter
+from services.cache.memory import Memory
 from services.cache.saved_caches import SavedCaches
 from services.cache.settings import CacheServiceSettings
 from services.common.calls import Calls
@@ -79,14 +80,15 @@ class CacheServicer:
     def __init__(self, settings: CacheServiceSettings) -> None:
         heartbeat_seconds = min(settings.heartbeat_seconds, _HEARTBEAT_SECONDS_MAX)
         self._subscribers = Subscribers(settings.max_subscribers, heartbeat_seconds)
-        self._caches = Registry("cache", self._build)
+        self._memory = Memory(settings.max_memory_bytes, settings.when_full)
+        self._caches = Registry("cache", self._build, placed=self._memory.enter)
         self._calls = Calls(self._caches)
         self._sweep: asyncio.Task[None] | None = None
         self._saved = SavedCaches(settings.data_dir)
         self._warm_restart = settings.warm_restart
 
     def _build(self, name: str, epoch: int, settings: Mapping[str, Any]) -> NamedCache:
-        return NamedCache(name, epoch, settings, self._subscribers)
+        return NamedCache(name, epoch, settings, self._subscribers, self._memory)
 
     @property
     def handlers(self) -> dict[str, Handler]:

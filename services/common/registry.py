@@ -137,7 +137,9 @@ class Registry(Generic[N]):
 
     def restore(self, engines: Iterable[N]) -> None:
         """Takes in engines as they were before a restart, with their epochs: who opened them then goes on."""
-        self._engines.update((engine.name, engine) for engine in engines)
+        for engine in engines:
+            self._engines[engine.name] = engine
+            self._placed(engine)
 
     async def reset(self, message: Any) -> N:
         """Empties the engine that a request names: one of the same settings with a new epoch takes its place."""

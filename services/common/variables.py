@@ -52,7 +52,9 @@ CLIENT = (
 
 # Settings that only one service has.
 OWN = (
+    "CACHE_MAX_MEMORY_BYTES",
     "CACHE_WARM_RESTART",
+    "CACHE_WHEN_FULL",
     "DATA_ALLOWED_LATENESS_NS",
     "DATA_BAR_TYPES",
     "DATA_CLOSE_GRACE_NS",

@@ -32,6 +32,17 @@ class CacheEngine(alphaforge_core.cache.CacheBase):
     def get_many_wire(self, request: GetManyRequest) -> bytes:
         """The bytes of a GetManyResponse."""
 
+    @property
+    def memory_bytes(self) -> int:
+        """
+        As estimated_memory_bytes of the statistics, at once: what has expired is not freed first.
+        """
+
+    def shrink(self, memory_bytes: int) -> None:
+        """
+        Evicts entries used longest ago until the cache takes no more than that, or is empty.
+        """
+
     def report_near_hits(self, keys: Iterable[str], hits: int) -> None:
         """
         Makes keys that a near cache served the most recently used, the last one most, and counts `hits`.

@@ -100,7 +100,14 @@ void Cache::clear(std::int64_t now_ns) {
 }
 
 std::uint64_t Cache::memory_bytes() {
-  return with([](Table& table) { return table.counters().estimated_memory_bytes; });
+  return with([](Table& table) { return table.memory_bytes(); });
+}
+
+void Cache::shrink(std::uint64_t memory_max) {
+  const std::uint64_t before = memory_bytes();
+  while (!with([&](Table& table) { return table.shrink(memory_max, kPiece); })) {
+  }
+  give_back(before);
 }
 
 // glibc keeps what is freed among what is not. Finding it takes some milliseconds, which only a large release is worth.

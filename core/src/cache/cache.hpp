@@ -72,6 +72,10 @@ class Cache {
   KeyPage keys(std::string_view prefix, std::size_t limit, std::string_view cursor, std::int64_t now_ns);
   void clear(std::int64_t now_ns);
   void resize(const Settings& settings, std::int64_t now_ns);
+  // Evicts entries used longest ago until the table takes no more memory than that, or is empty.
+  void shrink(std::uint64_t memory_max);
+  // What the table holds of the process's memory.
+  std::uint64_t memory_bytes();
   // Frees everything that has expired.
   void release_expired(std::int64_t now_ns);
   // Exact at that time: what has expired is freed first.
@@ -87,8 +91,6 @@ class Cache {
   template <class Item, class Call>
   void in_pieces(std::span<const Item> items, Call&& call);
   std::string cursor_of(std::uint64_t position) const;
-  // What the table holds of the process's memory.
-  std::uint64_t memory_bytes();
   // Gives memory back to the system when the table has become much smaller than it was.
   void give_back(std::uint64_t memory_before);
 

@@ -290,12 +290,22 @@ std::uint64_t Table::keys(std::string_view prefix, std::size_t limit, std::uint6
   return next >> 32 == 0 ? next : 0;
 }
 
+bool Table::shrink(std::uint64_t memory_max, std::size_t limit) {
+  for (; limit != 0 && storage_->entries != 0 && memory_bytes() > memory_max; --limit) drop_one();
+  // The index and the heap of deadlines keep their size, which is worth nothing to an empty table.
+  if (storage_->entries == 0) storage_ = std::make_unique<Storage>();
+  return limit != 0;
+}
+
+std::uint64_t Table::memory_bytes() const {
+  return sizeof(Table) + sizeof(Storage) + storage_->heap_bytes + storage_->slots.memory_bytes() +
+         storage_->index.memory_bytes() + storage_->deadlines.memory_bytes() + changes_.memory_bytes();
+}
+
 Counters Table::counters() const {
   Counters counters = counters_;
   counters.entries = storage_->entries;
-  counters.estimated_memory_bytes = sizeof(Table) + sizeof(Storage) + storage_->heap_bytes +
-                                    storage_->slots.memory_bytes() + storage_->index.memory_bytes() +
-                                    storage_->deadlines.memory_bytes() + changes_.memory_bytes();
+  counters.estimated_memory_bytes = memory_bytes();
   return counters;
 }
 

@@ -109,6 +109,12 @@ class Table {
   // then the bounds are as small as they can be, so that no put has to make room for the whole difference.
   bool resize(const Settings& settings, std::int64_t now_ns, std::size_t limit);
 
+  // Evicts entries used longest ago, at most `limit` of them, while the table takes more memory: true when it is done, or
+  // empty.
+  bool shrink(std::uint64_t memory_max, std::size_t limit);
+
+  // What the table holds of the process's memory.
+  std::uint64_t memory_bytes() const;
   // Entries are those not freed yet: callers that must not count expired ones release them first.
   Counters counters() const;
   ChangeLog& changes() { return changes_; }

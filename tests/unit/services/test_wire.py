@@ -38,6 +38,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from services.cache.engine import NamedCache
+from services.cache.memory import Memory
 from services.common.messages import fill, given, with_message
 from services.common.streams import Subscribers
 from services.data.engine import NamedDataEngine
@@ -228,7 +229,7 @@ UNBOUNDED |= {"max_orders_per_second"}
 
 def test_settings_in_force_are_all_of_them() -> None:
     engines: list[tuple[Message, Mapping[str, Any]]] = [
-        (CacheSettings(), NamedCache("a", 1, {}, subscribers()).settings),
+        (CacheSettings(), NamedCache("a", 1, {}, subscribers(), Memory(2**30, "evict")).settings),
         (DataEngineSettings(), NamedDataEngine("a", 1, {}, subscribers()).settings),
         (ExecutionEngineSettings(), NamedExecutionEngine("a", 1, {}, subscribers(), 1000).settings),
     ]
@@ -250,7 +251,7 @@ def test_every_setting_that_is_given_reaches_the_engine(message: Message) -> Non
         assert list(settings) == [field.name]
         engine: Any
         if isinstance(message, CacheSettings):
-            engine = NamedCache("a", 1, settings, subscribers())
+            engine = NamedCache("a", 1, settings, subscribers(), Memory(2**30, "evict"))
         elif isinstance(message, DataEngineSettings):
             engine = NamedDataEngine("a", 1, settings, subscribers())
         else:
