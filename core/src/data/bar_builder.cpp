@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "data/arrival_bars.hpp"
+#include "data/times.hpp"
 
 namespace alphaforge::data {
 
@@ -117,6 +118,53 @@ bool BarBuilder::apply(Instrument& instrument, const Print& print, std::vector<B
     if (print.quantity != 0 && progress >= static_cast<uint128>(type.step)) close_by_arrival(instrument, type, print, out);
   }
   return is_late;
+}
+
+TickRunLimits BarBuilder::run_limits(const Instrument& instrument) const {
+  constexpr uint128 kValueMax = uint128{1} << 126;
+  TickRunLimits limits{.ts_first = instrument.market_time,
+                       .ts_end = std::min(instrument.next_end, kTimeEnd),
+                       .size_max = kRunSizeMax,
+                       .quantity_below = INT64_MAX,
+                       .value_below = kValueMax - std::min(kValueMax, instrument.sums.amount[kValue])};
+  for (const ArrivalType& type : arrival_types_) {
+    const uint128 progress = instrument.sums.amount[amount_of(type.kind)] - instrument.open_bars[type.index].progress_base;
+    // Progress beyond the step is that of a dollar bar which begins larger than it is.
+    const uint128 left = static_cast<uint128>(type.step) - std::min(progress, static_cast<uint128>(type.step));
+    if (type.kind == BarKind::kTick)
+      limits.size_max = static_cast<std::size_t>(std::min<uint128>(limits.size_max, left == 0 ? 0 : left - 1));
+    else if (type.kind == BarKind::kVolume)
+      limits.quantity_below = static_cast<std::int64_t>(std::min(static_cast<uint128>(limits.quantity_below), left));
+    else
+      limits.value_below = std::min(limits.value_below, left);
+  }
+  return limits;
+}
+
+std::size_t BarBuilder::apply_run(Instrument& instrument, const TradeTickBatch::Columns& ticks, std::size_t row, std::size_t end) {
+  if (clock_ > instrument.market_time) return 0;
+  const TickRun run = find_run(ticks, row, end, run_limits(instrument));
+  if (run.size == 0) return 0;
+  const Print first{.price = ticks.prices[row], .ts_event = ticks.ts_event[row]};
+  for (const TimeType& type : time_types_)
+    if (instrument.open_bars[type.index].empty()) begin_interval(instrument, static_cast<std::uint32_t>(&type - time_types_.data()));
+  for (OpenBar& bar : instrument.bars) {
+    if (bar.empty()) bar.begin(first, instrument.sums);
+    bar.high = std::max(bar.high, run.high);
+    bar.low = std::min(bar.low, run.low);
+    bar.ts_init = std::max(bar.ts_init, run.ts_init);
+  }
+  const std::size_t last = row + run.size - 1;
+  instrument.market_time = ticks.ts_event[last];
+  instrument.last_price = ticks.prices[last];
+  Sums& sums = instrument.sums;
+  sums.amount[kTrades] += run.size;
+  sums.amount[kVolume] += static_cast<uint128>(run.quantity);
+  sums.amount[kValue] += run.value;
+  sums.quantity_by_side[0] += static_cast<uint128>(run.quantity - run.buy_quantity - run.sell_quantity);
+  sums.quantity_by_side[1] += static_cast<uint128>(run.buy_quantity);
+  sums.quantity_by_side[2] += static_cast<uint128>(run.sell_quantity);
+  return run.size;
 }
 
 // The print, which the open bar and the instrument's sums already have, brought a type's progress to its step: it is cut

@@ -8,6 +8,7 @@
 
 #include "data/config.hpp"
 #include "data/instrument.hpp"
+#include "data/tick_run.hpp"
 #include "model/bar.hpp"
 #include "model/bar_type.hpp"
 
@@ -41,6 +42,9 @@ class BarBuilder {
   // Takes a print that comes in order, ends no interval and could not make a sum overflow: nearly every one. False, and
   // nothing done, for any other; those go to fits() and apply().
   bool apply_in_order(Instrument& instrument, const Print& print, std::vector<Bar>& out);
+  // Takes as many ticks from `row` on, and before `end`, as come in order and end no bar, all of this instrument, and returns
+  // how many those are. Does what apply_in_order() does with each.
+  std::size_t apply_run(Instrument& instrument, const TradeTickBatch::Columns& ticks, std::size_t row, std::size_t end);
   // Whether every sum that the print would join stays within 128 bits.
   bool fits(Instrument& instrument, const Print& print) const;
   // Market time moves to the print's, time bars close, the print is applied to every type, the others close.
@@ -109,6 +113,7 @@ class BarBuilder {
   void begin_interval(Instrument& instrument, std::uint32_t time_type);
   void apply_late(Instrument& instrument, std::uint32_t time_type, const Print& print, std::vector<Bar>& out);
   KeptBar* correctable(Instrument& instrument, std::uint32_t time_type, std::int64_t ts_event) const;
+  TickRunLimits run_limits(const Instrument& instrument) const;
   // Tick, volume and dollar bars.
   void close_by_arrival(Instrument& instrument, const ArrivalType& type, const Print& print, std::vector<Bar>& out);
 

@@ -1,5 +1,6 @@
 #include "data/engine.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/error.hpp"
@@ -152,19 +153,45 @@ void DataEngine::process_locked(const TradeTick& tick, std::int64_t now_ns, Proc
   finish(1, now_ns, result);
 }
 
+namespace {
+
+std::size_t end_of_instrument(const TradeTickBatch::Columns& ticks, std::size_t row) {
+  if (ticks.instrument_index == nullptr) return ticks.size;
+  const std::uint32_t* const index = ticks.instrument_index;
+  return static_cast<std::size_t>(std::find_if(index + row, index + ticks.size, [&](std::uint32_t at) { return at != index[row]; }) - index);
+}
+
+}  // namespace
+
+// A few ticks are not worth looking for more. Each id has to be looked up by itself.
+inline std::size_t DataEngine::process_run(Instrument* instrument, const TradeTickBatch& batch, const TradeTickBatch::Columns& ticks,
+                                           std::size_t row, std::size_t end) {
+  constexpr std::size_t kTicksMin = 4;
+  if (instrument == nullptr || end - row < kTicksMin || !batch.trade_id_ends.empty()) return 0;
+  return builder_.apply_run(*instrument, ticks, row, end);
+}
+
 void DataEngine::process(const TradeTickBatch& batch, std::int64_t now_ns, ProcessResult& result, std::size_t bars_max) {
   const std::scoped_lock lock(mutex_);
   const TradeTickBatch::Columns columns = batch.columns();
   // Each name of the batch's dictionary is looked up once.
   std::vector<Instrument*> instruments(batch.instrument_ids.size(), nullptr);
   std::size_t row = 0;
-  for (; row < columns.size && result.bars.size() < bars_max; ++row) {
-    if (instruments.size() > 1) prefetch(columns, row, instruments);
+  std::size_t end = 0;  // of the consecutive rows of one instrument
+  while (row < columns.size && result.bars.size() < bars_max) {
     const std::size_t at = columns.instrument_of(row);
+    if (row >= end) end = end_of_instrument(columns, row);
+    if (const std::size_t taken = process_run(instruments[at], batch, columns, row, end); taken != 0) {
+      result.accepted += taken;
+      row += taken;
+      continue;
+    }
+    if (instruments.size() > 1) prefetch(columns, row, instruments);
     Print print{.price = columns.prices[row], .side = columns.side_of(row), .ts_event = columns.ts_event[row], .ts_init = columns.ts_init[row]};
     const std::int64_t quantity = columns.quantities[row];
     const bool value_fits = quantity == TradeTickBatch::kWide ? print.set_quantity(batch.quantity_of(row)) : print.set_quantity(quantity);
     process_row(instruments[at], batch.instrument_ids[at], print, value_fits, batch.trade_id_of(row), row, result);
+    ++row;
   }
   finish(row, now_ns, result);
 }
