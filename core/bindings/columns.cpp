@@ -173,6 +173,14 @@ bool Column::numbers64(std::int64_t scale, std::vector<std::int64_t>& out) const
   return false;
 }
 
+std::vector<std::uint8_t> Column::codes() const {
+  if (kind_ == 'u' && width_ == 1) return {data<std::uint8_t>(), data<std::uint8_t>() + size_};
+  std::vector<std::uint8_t> out;
+  out.reserve(size_);
+  for (const std::int64_t code : integers()) out.push_back(code < 0 || code > 255 ? 0 : static_cast<std::uint8_t>(code));
+  return out;
+}
+
 void Column::numbers(std::int64_t scale, const std::function<void(int128)>& take) const {
   const std::int64_t factor = factor_of(scale, name_);
   if (kind_ == 'U' || kind_ == 'S') return texts([&](std::string_view text) { take(parse_decimal(text, kPlaces, name_)); });

@@ -29,6 +29,8 @@ class Column {
   void numbers(std::int64_t scale, const std::function<void(int128)>& take) const;
   // The same where all fit 64 bits; false, and nothing done, where the column is no array of numbers or one doesn't fit.
   bool numbers64(std::int64_t scale, std::vector<std::int64_t>& out) const;
+  // The codes of an array of integers, those that don't fit a byte as 0.
+  std::vector<std::uint8_t> codes() const;
   // Strings as UTF-8, each valid during the call; integers as their digits.
   void texts(const std::function<void(std::string_view)>& take) const;
   // Whether it is an array of integers, such as codes.

@@ -100,11 +100,11 @@ void read_sides(TradeTickBatch& batch, nb::handle sides) {
     return;
   }
   const Column column(sides, "sides");
-  batch.sides.reserve(column.size());
   if (column.is_integer_array()) {
-    for (const std::int64_t code : column.integers()) batch.sides.push_back(code < 0 || code > 3 ? 0 : static_cast<std::uint8_t>(code));
+    batch.sides = column.codes();
     return;
   }
+  batch.sides.reserve(column.size());
   column.texts([&](std::string_view name) { batch.sides.push_back(side_code(name)); });
 }
 
