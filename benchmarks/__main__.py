@@ -5,14 +5,22 @@ from __future__ import annotations
 import argparse
 import platform
 
-from benchmarks import cache, data, durability, execution, memory, peers
+from benchmarks import cache, data, durability, execution, growth, memory, peers, subscribers
 from benchmarks.bench import Bench, Sizes
 from benchmarks.echo import echo_server
 from benchmarks.measure import work_hash
 from benchmarks.stack import running_stack
 
-FULL = Sizes(repetitions=5, items=200_000, calls=2_000, resting=1_000_000, entries=1_000_000)
-QUICK = Sizes(repetitions=1, items=5_000, calls=50, resting=5_000, entries=5_000)
+FULL = Sizes(
+    repetitions=5,
+    items=200_000,
+    calls=2_000,
+    resting=1_000_000,
+    entries=1_000_000,
+    growth=10_000_000,
+    subscribers=(0, 100, 1_000),
+)
+QUICK = Sizes(repetitions=1, items=5_000, calls=50, resting=5_000, entries=5_000, growth=20_000, subscribers=(0, 3))
 # Memory first: the services have not been used then.
 PARTS = {
     "memory": memory.run,
@@ -20,6 +28,8 @@ PARTS = {
     "data": data.run,
     "execution": execution.run,
     "durability": durability.run,
+    "growth": growth.run,
+    "subscribers": subscribers.run,
     "peers": peers.run,
 }
 

@@ -29,6 +29,8 @@ class Sizes(NamedTuple):
     calls: int  # one by one over the network
     resting: int  # orders in the book that a tick must not care about
     entries: int  # of the cache whose memory is taken
+    growth: int  # ticks of the curve of memory
+    subscribers: tuple[int, ...]  # how many of them beside each other
 
 
 class Way(NamedTuple):
