@@ -74,6 +74,7 @@ def test_the_pages_that_lead_a_newcomer_are_run() -> None:
     assert {"tutorial/panels.md", "tutorial/strategy.md", "how-to/secure.md", "how-to/recover.md"} <= names
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.skipif(
     not networks_can_be_made(), reason="needs unshare and ip, and the right to make a network of its own"
 )
@@ -92,7 +93,7 @@ def test_its_commands_run_as_they_stand(path: Path, tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=240,
+        timeout=550,
     )
     assert result.returncode == 0, result.stdout
     for line in page.printed:

@@ -19,10 +19,10 @@ import grpc
 import pytest
 from alphaforge.cache.v1 import batches_pb2, caches_pb2, entries_pb2, value_pb2
 
-from tests.support.attempts import Deployment, answer_of, deployment, new_token
+from tests.support.attempts import SERVICE, Deployment, answer_of, deployment, new_token
 from tests.support.certificates import DAY, EXPIRED, authority
 from tests.support.prometheus import wait_until
-from tests.support.service import environment
+from tests.support.service import environment, running_service
 
 PAGE = Path(__file__).parents[2] / "docs/how-to/secure.md"
 HEALTH = "/grpc.health.v1.Health/Check"
@@ -247,3 +247,22 @@ def test_refused_calls_are_counted_by_their_status(deployed: Deployment) -> None
     assert answer_of(lambda: deployed.call("Touch", token=None)) == "UNAUTHENTICATED"
     series = 'grpc_server_handled_total{grpc_code="UNAUTHENTICATED",grpc_method="Touch"'
     assert any(line.startswith(series) and line.endswith(" 1.0") for line in deployed.scrape().decode().splitlines())
+
+
+def test_connections_beyond_the_limit_are_closed_and_the_others_live_on(tmp_path: Path) -> None:
+    with running_service("cache", tmp_path, "--max-connections", "5") as service, ExitStack() as stack:
+        unary: Callable[..., bytes] = service.channel.unary_unary(f"/{SERVICE}/GetSize")
+        unary(b"", timeout=10)
+        host, _, port = service.address.rpartition(":")
+        others = [stack.enter_context(socket.create_connection((host, int(port)), timeout=5)) for _ in range(8)]
+        # The service speaks first: who got a place hears its settings.
+        heard = [_hears(each) for each in others]
+        assert heard.count(True) == 4
+        unary(b"", timeout=10)
+
+
+def _hears(connection: socket.socket) -> bool:
+    try:
+        return connection.recv(1) != b""
+    except ConnectionResetError:
+        return False
