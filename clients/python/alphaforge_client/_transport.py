@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 import grpc
 
 from alphaforge_client._endpoint import CHANNEL_OPTIONS, Endpoint
+from alphaforge_client._forks import check_may_connect
 from alphaforge_client._tracing import traced
 
 if TYPE_CHECKING:
@@ -97,13 +98,13 @@ class Channel:
     """One connection, bytes in and bytes out."""
 
     def __init__(self, endpoint: Endpoint) -> None:
+        check_may_connect()
         self.access = endpoint.credentials.access()
         with _gate:
             if self.access.credentials is None:
                 self._channel = grpc.insecure_channel(endpoint.target, CHANNEL_OPTIONS)
             else:
                 self._channel = grpc.secure_channel(endpoint.target, self.access.credentials, CHANNEL_OPTIONS)
-        _watch_forks()
 
     def unary(self, path: str) -> UnaryCall:
         bare: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(path)
@@ -281,16 +282,10 @@ def _start_anew_in_child() -> None:
     _watchdog = _Watchdog()
 
 
-_registration = threading.Lock()
-
-
-def _watch_forks() -> None:
-    """To be called when there is a channel: by then grpc has registered its own functions.
-
-    Those before a fork run in reverse order, so that threads can still get out of grpc while the gate waits for them.
-    """
-    # Taken once and never given back.
-    if _registration.acquire(blocking=False) and hasattr(os, "register_at_fork"):
-        os.register_at_fork(
-            before=lambda: _gate.shut(), after_in_parent=lambda: _gate.reopen(), after_in_child=_start_anew_in_child
-        )
+# Those before a fork run in reverse order: grpc's must run after the gate's, since threads can't get out of grpc after
+# them. It registers them, and loads most of itself, with the first channel; so there is one before any thread can fork.
+grpc.insecure_channel("localhost:1").close()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=lambda: _gate.shut(), after_in_parent=lambda: _gate.reopen(), after_in_child=_start_anew_in_child
+    )

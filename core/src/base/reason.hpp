@@ -51,6 +51,7 @@ namespace alphaforge {
   X(JOURNAL_DAMAGED, 40, "the journal is damaged in its middle")                    \
   X(JOURNAL_FULL, 41, "the journal has reached the size it may have")               \
   X(JOURNAL_IN_USE, 42, "another process uses the journal")                         \
+  X(FORK_UNSAFE, 43, "a process was forked while an asyncio client was open")       \
   /* cache: 50 to 99 */                                                             \
   X(KEY_INVALID, 50, "a cache key is empty or too long")                            \
   X(TTL_INVALID, 51, "a time to live is not above 0")                               \

@@ -12,6 +12,7 @@ import grpc
 from grpc import aio
 
 from alphaforge_client._endpoint import CHANNEL_OPTIONS, Endpoint
+from alphaforge_client._forks import check_may_connect, note_asyncio_channel
 from alphaforge_client._tracing import traced_async
 
 if TYPE_CHECKING:
@@ -102,6 +103,8 @@ class Channel:
     """One connection, bytes in and bytes out."""
 
     def __init__(self, endpoint: Endpoint) -> None:
+        check_may_connect()
+        note_asyncio_channel(self)
         self.access = endpoint.credentials.access()
         if self.access.credentials is None:
             self._channel = aio.insecure_channel(endpoint.target, CHANNEL_OPTIONS)

@@ -144,6 +144,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_JOURNAL_IN_USE: _ErrorReason.ValueType  # 42
     """Another process uses the journal; two services never share a data directory. Example: a second start by mistake."""
+    ERROR_REASON_FORK_UNSAFE: _ErrorReason.ValueType  # 43
+    """A process that was forked while an asyncio client was open can't have a client. Only in the client. Example: a
+    worker of multiprocessing's start method "fork".
+    """
     ERROR_REASON_KEY_INVALID: _ErrorReason.ValueType  # 50
     """A key is empty or longer than 1,024 bytes. Example: "". INVALID_ARGUMENT."""
     ERROR_REASON_TTL_INVALID: _ErrorReason.ValueType  # 51
@@ -313,6 +317,10 @@ RESOURCE_EXHAUSTED.
 """
 ERROR_REASON_JOURNAL_IN_USE: ErrorReason.ValueType  # 42
 """Another process uses the journal; two services never share a data directory. Example: a second start by mistake."""
+ERROR_REASON_FORK_UNSAFE: ErrorReason.ValueType  # 43
+"""A process that was forked while an asyncio client was open can't have a client. Only in the client. Example: a
+worker of multiprocessing's start method "fork".
+"""
 ERROR_REASON_KEY_INVALID: ErrorReason.ValueType  # 50
 """A key is empty or longer than 1,024 bytes. Example: "". INVALID_ARGUMENT."""
 ERROR_REASON_TTL_INVALID: ErrorReason.ValueType  # 51

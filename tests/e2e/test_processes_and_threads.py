@@ -1,0 +1,83 @@
+"""Workers of every kind and a thousand threads do no harm."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from alphaforge_client.cache import GenericCache
+from alphaforge_client.data import DataEngine, DataEngineConfig
+from alphaforge_client.execution import ExecutionEngine, Order, OrderSide, TimeInForce
+from alphaforge_client.model import TradeTick
+
+from tests.support.stack import NOUNS, Stack, running_stack
+
+THREADS = 1_000
+
+
+@pytest.mark.parametrize("kind", ["fork", "forkserver", "spawn", "asyncio"])
+def test_programs_with_worker_processes_work(tmp_path: Path, kind: str) -> None:
+    with running_stack(tmp_path) as stack:
+        stack.serve(*NOUNS)
+        program = [sys.executable, "-W", "error", str(Path(__file__).with_name("program_with_workers.py")), kind]
+        environment = os.environ | stack.environment()
+        run = subprocess.run(program, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        assert run.returncode == 0, run.stdout + run.stderr
+
+
+def all_at_once(work: Callable[[int], None]) -> None:
+    """Runs it in a thousand threads, which begin together. Raises what one of them raised."""
+    begin = threading.Event()
+    failed: list[BaseException] = []
+
+    def run(number: int) -> None:
+        begin.wait(60)
+        try:
+            work(number)
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    begin.set()
+    for thread in threads:
+        thread.join()
+    if failed:
+        raise failed[0]
+
+
+@pytest.mark.parametrize("coalesce", [True, False])
+def test_a_thousand_threads_on_one_client_each_get_their_own_answers(stack: Stack, coalesce: bool) -> None:
+    stack.serve(*NOUNS)
+    name = f"threads-{uuid.uuid4()}"
+    cache = GenericCache(name=name, target=stack.target("cache"), timeout=60, coalesce=coalesce)
+    data = DataEngine(
+        DataEngineConfig(bar_types=["1tick"]), name=name, target=stack.target("data"), timeout=60, coalesce=coalesce
+    )
+    execution = ExecutionEngine(name=name, target=stack.target("execution"), timeout=60, coalesce=coalesce)
+    before = threading.active_count()
+
+    def work(number: int) -> None:
+        cache.put(f"key-{number}", number)
+        assert cache.get(f"key-{number}") == number
+        for nth in (1, 2):
+            [bar] = data.process_trade_tick(TradeTick(f"I-{number}", 100 + nth, 1, "BUY", "", 10**18 + nth))
+            assert (bar.instrument_id, bar.sequence) == (f"I-{number}", nth)
+        order = Order.limit(f"I-{number}", OrderSide.Buy, 1, 90, TimeInForce.GoodTillCancel, "s")
+        assert execution.submit_order(order) == order.order_id
+        assert execution.cancel_order(order.order_id) is True
+
+    all_at_once(work)
+    assert cache.size() == THREADS
+    assert data.statistics().ticks_processed == 2 * THREADS
+    assert execution.statistics().orders_cancelled == THREADS
+    assert threading.active_count() <= before + 2
+    for client in (cache, data, execution):
+        client.close()
