@@ -1,8 +1,8 @@
 """The commands of the documentation, run as they stand: blocks that a comment `<!-- run -->` precedes, page by page.
 
 `<!-- run: stays -->` is a terminal of its own, whose command goes on until the page's end. A block of text after
-`<!-- prints -->` names lines that must have been printed. A page runs in an empty folder with the environment that
-`make build` made, and in a network of its own, so that the documented ports are free.
+`<!-- prints -->` names lines that must have been printed. A page runs in a folder of links to the built clone,
+and in a network of its own, so that the documented ports are free.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs"
-BLOCK = re.compile(r"^<!-- (run|run: stays|prints) -->\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^<!-- (run|run: stays|prints) -->\n```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# What a clone has and a page may write to, or that would change what it does.
+NOT_SHARED = {".env", ".git", "var"}
 
 IN_A_NETWORK_OF_ITS_OWN = ("unshare", "--map-root-user", "--net", "--pid", "--fork", "--kill-child")
 LOOPBACK_UP = "ip link set lo up"
@@ -31,7 +33,7 @@ stays() {
     ( eval "$1" ) > "terminal-$2.log" 2>&1 &
     for _ in $(seq 600); do
         if grep -q 'alphaforge ready' "terminal-$2.log"; then return; fi
-        if ! grep -q 'alphaforge up' <<< "$1"; then sleep 5; return; fi
+        if ! grep -q -e 'alphaforge up' -e 'make run' <<< "$1"; then sleep 5; return; fi
         if ! kill -0 $!; then break; fi
         sleep 0.1
     done
@@ -51,16 +53,18 @@ class Page(NamedTuple):
 def read(path: Path) -> Page | None:
     blocks = BLOCK.findall(path.read_text())
     steps = []
-    for number, (kind, block) in enumerate(blocks):
+    for number, (kind, language, block) in enumerate(blocks):
         if kind == "run":
-            steps.append(block)
+            steps.append(
+                f".venv/bin/python - <<'PYTHON_BLOCK'\n{block}PYTHON_BLOCK\n" if language == "python" else block
+            )
         elif kind == "run: stays":
             steps.append(f"stays {shlex.quote(block)} {number}\n")
-    printed = [line for kind, block in blocks if kind == "prints" for line in block.splitlines()]
+    printed = [line for kind, _, block in blocks if kind == "prints" for line in block.splitlines()]
     return Page(PRELUDE + "\n".join(steps), printed) if steps else None
 
 
-PAGES_THAT_RUN = [path for path in sorted(PAGES.rglob("*.md")) if read(path)]
+PAGES_THAT_RUN = [path for path in (ROOT / "README.md", *sorted(PAGES.rglob("*.md"))) if read(path)]
 
 
 def networks_can_be_made() -> bool:
@@ -70,20 +74,24 @@ def networks_can_be_made() -> bool:
 
 
 def test_the_pages_that_lead_a_newcomer_are_run() -> None:
-    names = {str(path.relative_to(PAGES)) for path in PAGES_THAT_RUN}
-    assert {"tutorial/panels.md", "tutorial/strategy.md", "how-to/secure.md", "how-to/recover.md"} <= names
+    names = {str(path.relative_to(ROOT)) for path in PAGES_THAT_RUN}
+    led = ("tutorial/panels", "tutorial/strategy", "how-to/secure", "how-to/recover")
+    assert {"README.md", *(f"docs/{name}.md" for name in led)} <= names
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(
     not networks_can_be_made(), reason="needs unshare and ip, and the right to make a network of its own"
 )
-@pytest.mark.parametrize("path", PAGES_THAT_RUN, ids=lambda path: str(path.relative_to(PAGES)))
+@pytest.mark.parametrize("path", PAGES_THAT_RUN, ids=lambda path: str(path.relative_to(ROOT)))
 def test_its_commands_run_as_they_stand(path: Path, tmp_path: Path) -> None:
     page = read(path)
     assert page is not None
-    for name in (".venv", "examples"):
-        (tmp_path / name).symlink_to(ROOT / name)
+    if "buf curl" in page.script and not (ROOT / ".tools/node_modules/.bin/buf").exists():
+        pytest.skip("buf is not installed: make .tools/node_modules/.bin/buf")
+    for each in ROOT.iterdir():
+        if each.name not in NOT_SHARED:
+            (tmp_path / each.name).symlink_to(each)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ALPHAFORGE_")}
     result = subprocess.run(
         (*IN_A_NETWORK_OF_ITS_OWN, "bash", "-c", f"{LOOPBACK_UP}\n{page.script}"),
