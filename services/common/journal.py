@@ -40,6 +40,9 @@ WAITING_RECORDS_MAX = 100_000
 WAITING_BYTES_MAX = 256 << 20
 CHECKPOINT_PART_BYTES = 64 << 20
 
+# What SQLite's own log may keep on the disk once it is in the file.
+WAL_BYTES_MAX = 64 << 20
+
 # What a checkpoint made superfluous goes in slices of this size, between which commits get their turn.
 PRUNED_RECORDS_MAX = 2_000
 PRUNED_BYTES_MAX = 16 << 20
@@ -137,7 +140,8 @@ class Journal:
         self._failure: str | None = None
         path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = self._open(durability)
-        self._held_bytes = self._count_held_bytes()
+        cursor = self._connection.cursor()
+        self._held_bytes = _held(cursor, "record") + _held(cursor, "checkpoint")
         self._batches: SimpleQueue[list[_Work] | None] = SimpleQueue()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._writer = threading.Thread(target=self._write_batches, name="journal", daemon=True)
@@ -151,6 +155,7 @@ class Journal:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA synchronous = {'FULL' if durability is Durability.FSYNC else 'NORMAL'}")
             connection.execute("PRAGMA wal_autocheckpoint = 4000")
+            connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES_MAX}")
             connection.executescript(_SCHEMA)
             self.may_have_lost = _note_boot(connection) and durability is Durability.OS
         except sqlite3.OperationalError as error:
@@ -329,7 +334,8 @@ class Journal:
         while (batch := self._next_batch()) is not None:
             try:
                 sequences, error = self._write(batch), None
-            except sqlite3.Error as failure:
+            except Exception as failure:
+                # Whatever it is: who waits is told, and the thread lives.
                 self._failures += 1
                 sequences, error = [0] * len(batch), str(failure)
             assert self._loop is not None
@@ -348,6 +354,7 @@ class Journal:
         following, prunable = dict(self._following), dict(self._prunable)
         sequences: list[int] = []
         rows: list[tuple[Any, ...]] = []
+        held = self._held_bytes
         cursor = self._connection.cursor()
         cursor.execute("BEGIN IMMEDIATE")
         try:
@@ -358,14 +365,18 @@ class Journal:
                     sequences.append(sequence)
                     crc = _crc(work.kind, work.time_ns, work.payload)
                     rows.append((work.stream, sequence, work.kind, work.time_ns, crc, work.payload))
+                    held += len(work.payload)
                     continue
                 sequences.append(0)
                 _insert(cursor, rows)
                 rows.clear()
+                held -= _held(cursor, "checkpoint", work.stream)
                 if isinstance(work, _Store):
                     _store(cursor, work.stream, work.checkpoint)
+                    held += len(work.checkpoint.payload)
                     prunable[work.stream] = work.checkpoint.sequence
                 else:
+                    held -= _held(cursor, "record", work.stream)
                     following.pop(work.stream, None)
                     prunable.pop(work.stream, None)
                     cursor.execute("DELETE FROM record WHERE stream = ?", (work.stream,))
@@ -376,7 +387,7 @@ class Journal:
             if self._connection.in_transaction:
                 self._connection.rollback()
             raise
-        self._following, self._prunable = following, prunable
+        self._following, self._prunable, self._held_bytes = following, prunable, held
         self._count(batch)
         return sequences
 
@@ -386,7 +397,6 @@ class Journal:
         self._records += len(sizes)
         self._record_bytes += sum(sizes)
         self._checkpoints += sum(isinstance(work, _Store) for work in batch)
-        self._held_bytes = self._held_bytes + sum(sizes) if len(sizes) == len(batch) else self._count_held_bytes()
 
     def _prune(self) -> None:
         """Forgets a slice of the inputs that a checkpoint contains."""
@@ -411,10 +421,6 @@ class Journal:
         if not rows:
             del self._prunable[stream]
 
-    def _count_held_bytes(self) -> int:
-        queries = (f"SELECT COALESCE(SUM(LENGTH(payload)), 0) FROM {table}" for table in ("record", "checkpoint"))
-        return sum(self._connection.execute(query).fetchone()[0] for query in queries)
-
 
 # What the table `boot` says of a journal that was closed in order, after which everything was synced.
 _CLOSED = "closed"
@@ -438,6 +444,14 @@ def _note_boot(connection: sqlite3.Connection) -> bool:
 
 def _crc(kind: int, time_ns: int, payload: bytes) -> int:
     return zlib.crc32(payload, zlib.crc32(struct.pack("<qq", kind, time_ns)))
+
+
+def _held(cursor: sqlite3.Cursor, table: str, stream: str | None = None) -> int:
+    """Bytes of payload in a table, of one stream or of all."""
+    query = f"SELECT COALESCE(SUM(LENGTH(payload)), 0) FROM {table}"
+    if stream is not None:
+        return int(cursor.execute(f"{query} WHERE stream = ?", (stream,)).fetchone()[0])
+    return int(cursor.execute(query).fetchone()[0])
 
 
 def _insert(cursor: sqlite3.Cursor, rows: list[tuple[Any, ...]]) -> None:
