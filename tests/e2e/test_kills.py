@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter, defaultdict
@@ -254,3 +256,40 @@ def all_events(venue: ExecutionEngine) -> list[OrderEvent]:
     while more := venue.events(len(found) + 1, limit=10_000):
         found += more
     return found
+
+
+RETRIES = """
+import sys
+from alphaforge_client.execution import ExecutionEngine, Order, OrderSide, TimeInForce
+order = Order.limit("BTC", OrderSide.Buy, 1, 90, TimeInForce.GoodTillCancel, "s", order_id="once", created_at=1)
+with ExecutionEngine(target=sys.argv[1], timeout=60.0) as engine:
+    print("ready", flush=True)
+    assert {engine.submit_order(order) for _ in range(250)} == {"once"}
+"""
+
+
+def test_a_thousand_retries_from_several_processes_across_restarts_make_one_order(own_stack: Stack) -> None:
+    own_stack.serve("execution")
+    target = own_stack.target("execution")
+    command = [sys.executable, "-c", RETRIES, target]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for _ in range(3):
+        time.sleep(0.05)
+        own_stack.kill("execution")
+        own_stack.start("execution")
+    for process in processes:
+        process.communicate(timeout=PATIENCE_SECONDS)
+        assert process.returncode == 0
+    with ExecutionEngine(target=target, timeout=PATIENCE_SECONDS) as venue:
+        assert [order.order_id for order in venue.get_orders()] == ["once"]
+        assert [event.type for event in venue.events()] == [OrderEventType.Submitted]
+        assert venue.statistics().orders_submitted == 1
+        venue.cancel_order("once")
+        own_stack.kill("execution")
+        own_stack.start("execution")
+        order = Order.limit("BTC", OrderSide.Buy, 1, 90, TimeInForce.GoodTillCancel, "s", order_id="once", created_at=1)
+        assert venue.submit_order(order) == "once"
+        assert venue.get_active_orders("s") == [], "whatever became of it, it is not placed again"
