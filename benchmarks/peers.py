@@ -60,12 +60,16 @@ for size in (1_000, 10_000):
                lambda: list(pool.map(lambda part: list(map(float, client.mget(part))), parts)))
 report("get, one by one", calls, lambda: each(keys[:calls]))
 report("get, asyncio, 256 tasks", len(keys[:calls * 4]), lambda: asyncio.run(tasks()))
-client.flushall()
-before = client.info("memory")["used_memory"]
 entries = int(sys.argv[5])
-for first in range(0, entries, 10_000):
-    client.mset({f"{number:016}": b"v" * 64 for number in range(first, min(entries, first + 10_000))})
-print(json.dumps(["bytes an entry", [(client.info("memory")["used_memory"] - before) / entries]]), flush=True)
+for name, seconds in (("bytes an entry that expires", 86_400), ("bytes an entry for ever", None)):
+    client.flushall()
+    before = client.info("memory")["used_memory"]
+    for first in range(0, entries, 10_000):
+        pipeline = client.pipeline(transaction=False)
+        for number in range(first, min(entries, first + 10_000)):
+            pipeline.set(f"{number:016}", b"v" * 64, ex=seconds)
+        pipeline.execute()
+    print(json.dumps([name, [(client.info("memory")["used_memory"] - before) / entries]]), flush=True)
 """
 
 
