@@ -73,14 +73,22 @@ class Connection:
         self._session: _Session | None = None
         self._closed = False
 
-    def call(self, method: str, body: bytes, timeout: float | None = None, *, reopen: bool = True) -> bytes:
+    def call(
+        self,
+        method: str,
+        body: bytes,
+        timeout: float | None = None,
+        *,
+        attempts: Attempts | None = None,
+        reopen: bool = True,
+    ) -> bytes:
         """The answer to one request, whose engine and epoch are put before `body` here.
 
-        Repeats while the service is unavailable and after the engine was opened anew, inside the deadline; so `body`
-        must be one that the service carries out once however often it arrives. Without `reopen`, EPOCH_CHANGED is
-        raised.
+        Repeats while the service is unavailable and after the engine was opened anew, inside the deadline, which is
+        that of `attempts` where they have begun; so `body` must be one that the service carries out once however often
+        it arrives. Without `reopen`, EPOCH_CHANGED is raised.
         """
-        attempts = Attempts(self.timeout if timeout is None else checked_timeout(timeout))
+        attempts = attempts or self.attempts(timeout)
         while True:
             header = None
             try:
@@ -99,7 +107,7 @@ class Connection:
 
     def call_by_name(self, method: str, body: bytes, timeout: float | None = None) -> bytes:
         """The answer to a request about the engine of that name, which is neither opened nor made for it."""
-        attempts = Attempts(self.timeout if timeout is None else checked_timeout(timeout))
+        attempts = self.attempts(timeout)
         request = self._opening.header(None) + body
         while True:
             try:
@@ -112,7 +120,7 @@ class Connection:
 
     def open(self, timeout: float | None = None) -> int:
         """Connects and opens the engine if that has not happened yet; returns its epoch."""
-        attempts = Attempts(self.timeout if timeout is None else checked_timeout(timeout))
+        attempts = self.attempts(timeout)
         while True:
             try:
                 session = self._current_session()
@@ -131,6 +139,10 @@ class Connection:
         session = self._current_session()
         header = session.header or self._open(session, Attempts(self.timeout))
         return session.channel.stream(self._path(method), header + body(session.epoch))
+
+    def attempts(self, timeout: float | None) -> Attempts:
+        """Those of a call that may take so many seconds, as many as the client's calls do if None."""
+        return Attempts(self.timeout if timeout is None else checked_timeout(timeout))
 
     @property
     def epoch(self) -> int:

@@ -51,7 +51,7 @@ class Producer:
 
     def send(self, method: str, body: bytes, timeout: float | None) -> bytes:
         """The answer to the call, which is applied once. Waits for the calls before it, inside the same deadline."""
-        attempts = Attempts(self._connection.timeout if timeout is None else timeout)
+        attempts = self._connection.attempts(timeout)
         numbering = self._numbering
         if numbering is None or numbering.scope is not scope():
             numbering = self._numbering = _Numbering(self._producer_id)
@@ -64,21 +64,21 @@ class Producer:
         finally:
             numbering.mutex.release()
 
-    def last_sequence(self, producer_id: str, timeout: float | None = None) -> int:
+    def last_sequence(self, producer_id: str, timeout: float | None = None, *, attempts: Attempts | None = None) -> int:
         """The number of the producer's last applied call; 0 when the service does not know it."""
         request = producer_state_request(producer_id)
-        return producer_state(self._connection.call("GetProducerState", request, timeout))
+        return producer_state(self._connection.call("GetProducerState", request, timeout, attempts=attempts))
 
     def _send(self, numbering: _Numbering, method: str, body: bytes, attempts: Attempts) -> bytes:
         if not numbering.is_known:
-            numbering.sequence = self.last_sequence(numbering.producer_id, attempts.remaining()) + 1
+            numbering.sequence = self.last_sequence(numbering.producer_id, attempts=attempts) + 1
             numbering.is_known = True
         elif numbering.epoch not in (0, self._connection.epoch):
             self._find_place(numbering, attempts)
         while True:
             request = body + numbering.fields + sequence_field(numbering.sequence)
             try:
-                answer = self._connection.call(method, request, attempts.remaining(), reopen=False)
+                answer = self._connection.call(method, request, attempts=attempts, reopen=False)
             except EngineError as error:
                 # The number belongs to an epoch that is over, whether the call was sent with it or, since another call
                 # has opened the engine meanwhile, with the new one.
@@ -100,7 +100,7 @@ class Producer:
 
     def _find_place(self, numbering: _Numbering, attempts: Attempts) -> None:
         """After a new epoch: the service may know the producer still (one instrument was reset) or not at all."""
-        last = self.last_sequence(numbering.producer_id, attempts.remaining())
+        last = self.last_sequence(numbering.producer_id, attempts=attempts)
         if last not in (numbering.sequence - 1, numbering.sequence):
             numbering.sequence = last + 1
 

@@ -88,7 +88,7 @@ class Mutex:
 
     def acquire(self, timeout: float) -> bool:
         """False when the lock was not free within `timeout` seconds."""
-        return self._lock.acquire(timeout=max(0.0, timeout))
+        return self._lock.acquire(blocking=False) or self._lock.acquire(timeout=max(0.0, timeout))
 
     def release(self) -> None:
         self._lock.release()

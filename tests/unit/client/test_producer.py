@@ -159,3 +159,19 @@ def test_a_call_of_unknown_outcome_leaves_its_number_to_no_other(server: Server,
     assert sorted(engine.applied) == [b"a", b"b"]
     assert sorted(engine.last.values()) == [1, 1]
     connection.close()
+
+
+def test_a_call_that_gets_its_turn_too_late_is_a_timeout_and_not_sent(server: Server, connection: Connection) -> None:
+    engine = Engine(server)
+    server.start()
+    producer = Producer(connection, None)
+    producer.send("Send", body("a"), None)
+    assert producer._numbering is not None
+    with pytest.raises(ValueError, match="timeout"):
+        producer.send("Send", body("b"), 0.0)
+    producer._numbering.mutex.acquire(1.0)
+    with pytest.raises(errors.DeadlineExceeded):
+        producer.send("Send", body("b"), 0.05)
+    producer._numbering.mutex.release()
+    assert engine.applied == [b"a"]
+    connection.close()

@@ -50,7 +50,7 @@ class Producer:
 
     async def send(self, method: str, body: bytes, timeout: float | None) -> bytes:
         """The answer to the call, which is applied once. Waits for the calls before it, inside the same deadline."""
-        attempts = Attempts(self._connection.timeout if timeout is None else timeout)
+        attempts = self._connection.attempts(timeout)
         numbering = self._numbering
         if numbering is None or numbering.scope is not scope():
             numbering = self._numbering = _Numbering(self._producer_id)
@@ -63,21 +63,23 @@ class Producer:
         finally:
             numbering.mutex.release()
 
-    async def last_sequence(self, producer_id: str, timeout: float | None = None) -> int:
+    async def last_sequence(
+        self, producer_id: str, timeout: float | None = None, *, attempts: Attempts | None = None
+    ) -> int:
         """The number of the producer's last applied call; 0 when the service does not know it."""
         request = producer_state_request(producer_id)
-        return producer_state(await self._connection.call("GetProducerState", request, timeout))
+        return producer_state(await self._connection.call("GetProducerState", request, timeout, attempts=attempts))
 
     async def _send(self, numbering: _Numbering, method: str, body: bytes, attempts: Attempts) -> bytes:
         if not numbering.is_known:
-            numbering.sequence = await self.last_sequence(numbering.producer_id, attempts.remaining()) + 1
+            numbering.sequence = await self.last_sequence(numbering.producer_id, attempts=attempts) + 1
             numbering.is_known = True
         elif numbering.epoch not in (0, self._connection.epoch):
             await self._find_place(numbering, attempts)
         while True:
             request = body + numbering.fields + sequence_field(numbering.sequence)
             try:
-                answer = await self._connection.call(method, request, attempts.remaining(), reopen=False)
+                answer = await self._connection.call(method, request, attempts=attempts, reopen=False)
             except EngineError as error:
                 # The number belongs to an epoch that is over, whether the call was sent with it or, since another call
                 # has opened the engine meanwhile, with the new one.
@@ -99,7 +101,7 @@ class Producer:
 
     async def _find_place(self, numbering: _Numbering, attempts: Attempts) -> None:
         """After a new epoch: the service may know the producer still (one instrument was reset) or not at all."""
-        last = await self.last_sequence(numbering.producer_id, attempts.remaining())
+        last = await self.last_sequence(numbering.producer_id, attempts=attempts)
         if last not in (numbering.sequence - 1, numbering.sequence):
             numbering.sequence = last + 1
 
