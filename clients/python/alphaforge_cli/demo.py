@@ -32,6 +32,8 @@ NAME = "demo"
 BAR_TYPES = ("1s", "1min", "100tick", "500volume", "1000000dollar")
 TRADED_BARS = "1s"
 BATCH_SECONDS = 0.05
+# Trades come in batches, and on a busy machine later still: the clock closes bars so long after their end.
+CLOSE_GRACE_NS = 500_000_000
 REPORT_SECONDS = 10.0
 RETRY_SECONDS = 1.0
 SETTLE_SECONDS = 3.0
@@ -64,7 +66,7 @@ def demo(
         batches = _synthetic(SyntheticMarket(seed, rate))
     else:
         batches = _from_file(TradeFile(file, Columns(), instrument, None, False), speed_multiple(speed))
-    config = DataEngineConfig(bar_types=BAR_TYPES)
+    config = DataEngineConfig(bar_types=BAR_TYPES, close_grace_ns=CLOSE_GRACE_NS)
     asyncio.run(_run(batches, config, seed, duration))
 
 
@@ -76,7 +78,8 @@ async def _run(
     )
     async with AsyncExitStack() as stack:
         cache = await stack.enter_async_context(GenericCache(CACHE_SIZE, REMEMBERED_SECONDS, name=NAME))
-        data = DataEngine(config, name=NAME)
+        # The engine may be there already, with the settings of another release.
+        data = DataEngine(config, name=NAME, reconfigure=True)
         stack.push_async_callback(data.close)
         # The strategy reads its parameters before each quote, and the service tells it when one has changed.
         near = await stack.enter_async_context(GenericCache(name=NAME, near_cache=NearCache()))
