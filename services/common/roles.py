@@ -34,7 +34,11 @@ _READ = {
     ),
 }
 
-_ORDERS = ("SubmitOrder", "SubmitOrders", "CancelOrder", "CancelAllOrders", "ModifyOrder")
+_ORDERS = (
+    *("SubmitOrder", "SubmitOrders", "CancelOrder", "CancelAllOrders", "ModifyOrder"),
+    # The end of a session cancels orders.
+    *("OpenSession", "CloseSession"),
+)
 
 _WRITE = {
     "alphaforge.cache.v1.CacheService": (
@@ -44,7 +48,7 @@ _WRITE = {
     "alphaforge.data.v1.DataService": ("Start", "Stop", "ProcessTradeTick", "ProcessTradeTicks", "AdvanceTime"),
     "alphaforge.execution.v1.ExecutionService": (
         *_ORDERS,
-        *("ProcessTradeTick", "ProcessTradeTicks", "AdvanceTime", "OpenSession", "KeepSession", "CloseSession"),
+        *("ProcessTradeTick", "ProcessTradeTicks", "AdvanceTime", "KeepSession"),
     ),
 }
 

@@ -39,13 +39,6 @@ SERVICES: dict[str, ServiceDescriptor] = {
 }
 COUNTERS = {"cache": cache.COUNTERS, "data": data.COUNTERS, "execution": execution.COUNTERS}
 
-# What the wire has and the services do not do yet.
-UNIMPLEMENTED = {
-    "cache": set(),
-    "data": set(),
-    "execution": {"OpenSession", "KeepSession", "CloseSession"},
-}
-
 # A field of type string, cut short.
 HOSTILE = b"\x0a\xff\xff\xff\xff"
 
@@ -134,7 +127,7 @@ def test_a_scrape_has_every_counter_of_the_engine_and_every_method(service: Serv
         assert families[series].type == kind
         assert any(sample.labels == {"engine": "default"} for sample in families[series].samples)
     methods = {sample.labels["grpc_method"] for sample in families["grpc_server_started"].samples}
-    assert methods == set(SERVICES[service.noun].methods_by_name) - UNIMPLEMENTED[service.noun]
+    assert methods == set(SERVICES[service.noun].methods_by_name)
 
 
 def test_promtool_accepts_a_scrape(service: Service) -> None:
@@ -160,22 +153,16 @@ def test_calls_are_counted_by_their_status(service: Service) -> None:
 
 
 def test_hostile_bytes_are_an_invalid_argument_of_every_method(service: Service) -> None:
-    for method in set(SERVICES[service.noun].methods_by_name) - UNIMPLEMENTED[service.noun]:
+    for method in set(SERVICES[service.noun].methods_by_name):
         with pytest.raises(grpc.RpcError) as caught:
             call(service, method, HOSTILE)
         assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT, method  # type: ignore[attr-defined]
         assert reason_of(caught.value) == "MESSAGE_MALFORMED", method
 
 
-def test_methods_that_are_still_to_come_say_so(service: Service) -> None:
-    for method in UNIMPLEMENTED[service.noun]:
-        with pytest.raises(grpc.RpcError, match="UNIMPLEMENTED"):
-            call(service, method, b"")
-
-
 def test_an_epoch_that_is_not_the_engines_is_refused_everywhere(service: Service) -> None:
     for name, method in SERVICES[service.noun].methods_by_name.items():
-        if name in UNIMPLEMENTED[service.noun] or "epoch" not in method.input_type.fields_by_name:
+        if "epoch" not in method.input_type.fields_by_name:
             continue
         # A reset and a drop have nothing to refuse where there is no engine; here there is one.
         call(service, "GetStatistics", b"")
