@@ -78,7 +78,9 @@ class Side:
         self.reads = 0
         self.events: list[Any] = []
         self.errors: list[BaseException] = []
+        # Told to the callers; told by them when the last answer is there; told to who listens.
         self.stop = threading.Event()
+        self.stopped = threading.Event()
         self.leave = threading.Event()
 
     def progress(self) -> tuple[int, int, int]:
@@ -105,6 +107,7 @@ class Threads(Side):
                 thread.start()
             for thread in threads:
                 thread.join()
+            self.stopped.set()
             self.leave.wait(TIMEOUT_SECONDS)
         engine.close()
 
@@ -134,6 +137,7 @@ class Tasks(Side):
 
         async with await self.case.subscribe(engine).listen(self.events.append):
             await asyncio.gather(*(self._repeat(send) for _ in range(8)), self._repeat(read))
+            self.stopped.set()
             await asyncio.to_thread(self.leave.wait, TIMEOUT_SECONDS)
         await engine.close()
 
@@ -188,6 +192,8 @@ def test_nothing_is_lost_or_repeated_or_left_behind(own_stack: Stack, noun: str)
     last = held()
     for side in sides:
         side.stop.set()
+    for side in sides:
+        assert side.stopped.wait(TIMEOUT_SECONDS)
     with case.make(case.modules[0], own_stack.target(noun)) as engine:
         answered = lambda: [answer for side in sides for answer in side.answers]  # noqa: E731
         wait_until(
