@@ -35,6 +35,10 @@ __all__ = [
     "encode_bars",
 ]
 
+# Help and tracebacks name the module that users import from.
+for _function in (bars_to_arrow, bars_to_pandas, bars_to_polars):
+    _function.__module__ = __name__
+
 
 class BarList(list[Bar]):
     """The bars that a call with many ticks closed or corrected, in order.
