@@ -93,6 +93,17 @@ class Table {
   std::optional<Found> use(const HashedKey& key, std::int64_t now_ns);
   void count_near_hits(std::uint64_t hits) { counters_.near_hits += hits; }
 
+  // Fetch what a call with that key will read, ahead of it: they change nothing, and may fetch another key's.
+  void prefetch_cell(const HashedKey& key) const { storage_->index.prefetch(key.tag); }
+  void prefetch_entry(const HashedKey& key) const {
+    const std::uint32_t slot = first_of(key);
+    if (slot != kNoSlot) storage_->slots.prefetch(slot);
+  }
+  void prefetch_data(const HashedKey& key) const {
+    const std::uint32_t slot = first_of(key);
+    if (slot != kNoSlot) __builtin_prefetch(storage_->slots[slot].data);
+  }
+
   // Frees at most `limit` expired entries; true when none is left.
   bool release_expired(std::int64_t now_ns, std::size_t limit);
   // Appends keys with that prefix, at most `limit` (and those whose tags equal the last one's), from one segment of the
@@ -136,6 +147,10 @@ class Table {
 
  private:
   std::uint32_t find(const HashedKey& key) const;
+  // The first slot under the key's tag, whose entry is hardly ever another key's.
+  std::uint32_t first_of(const HashedKey& key) const {
+    return storage_->index.find(key.tag, [](std::uint32_t) { return true; });
+  }
   std::uint32_t find_live(const HashedKey& key);
   std::uint32_t insert(const HashedKey& key, std::string_view value, std::int64_t expires_at_ns);
   void replace(std::uint32_t slot, std::string_view value, std::int64_t expires_at_ns);
