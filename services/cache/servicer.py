@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from functools import partial
 from typing import Any, TypeVar
 
@@ -53,6 +53,7 @@ from services.cache.settings import CacheServiceSettings
 from services.common.calls import Calls
 from services.common.messages import fill, given
 from services.common.metrics import EngineCollector
+from services.common.periodic import Periodic
 from services.common.registry import Registry
 from services.common.rpc import Handler
 from services.common.server import Health
@@ -83,7 +84,7 @@ class CacheServicer:
         self._memory = Memory(settings.max_memory_bytes, settings.when_full)
         self._caches = Registry("cache", self._build, placed=self._memory.enter)
         self._calls = Calls(self._caches)
-        self._sweep: asyncio.Task[None] | None = None
+        self._sweep = Periodic(_SWEEP_SECONDS, self._free_expired)
         self._saved = SavedCaches(settings.data_dir)
         self._warm_restart = settings.warm_restart
 
@@ -147,7 +148,7 @@ class CacheServicer:
             self._calls.answers.restore(answers)
         else:
             self._saved.set_aside_unused()
-        self._sweep = asyncio.ensure_future(self._run_sweep())
+        self._sweep.start()
 
     def stop_streams(self) -> None:
         """Ends every stream, so that clients go elsewhere."""
@@ -155,10 +156,7 @@ class CacheServicer:
 
     async def close(self) -> None:
         """Stops the sweep and leaves the caches to the next process."""
-        if self._sweep is not None:
-            self._sweep.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._sweep
+        await self._sweep.stop()
         if self._warm_restart:
             try:
                 self._saved.save(self._caches.engines(), self._calls.answers.saved())
@@ -166,13 +164,11 @@ class CacheServicer:
                 _logger.error("caches not saved", extra={"reason": str(error)})
         self._saved.close()
 
-    async def _run_sweep(self) -> None:
-        while True:
-            await asyncio.sleep(_SWEEP_SECONDS)
-            caches = self._caches.engines()
-            await _in_thread(partial(_release_expired, caches))
-            for cache in caches:
-                cache.sweep()
+    async def _free_expired(self) -> None:
+        caches = self._caches.engines()
+        await _in_thread(partial(_release_expired, caches))
+        for cache in caches:
+            cache.sweep()
 
     async def _open_cache(self, request: bytes) -> bytes:
         message = OpenCacheRequest.FromString(request)

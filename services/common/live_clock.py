@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 from alphaforge_core.errors import AlphaForgeError
 
 from services.common.engine import Input, NamedEngine
+from services.common.periodic import Periodic
 
 __all__ = ["LiveClock"]
 
@@ -22,7 +23,7 @@ _TOLD_NS = 1_000_000_000
 N = TypeVar("N", bound=NamedEngine)
 
 
-class LiveClock(Generic[N]):
+class LiveClock(Periodic, Generic[N]):
     """Tells engines with the setting `live_clock` the time, `close_grace_ns` late, through their input `advance_time`.
 
     Told is what they must hear: that a step has ended (`NamedEngine.step_at`), or that a second has passed; each
@@ -32,30 +33,17 @@ class LiveClock(Generic[N]):
     def __init__(
         self, engines: Callable[[], Sequence[N]], advance_time: Input[N, Any, Any], message: type[Any]
     ) -> None:
+        super().__init__(_LOOK_SECONDS, self._tell_all)
         self._engines = engines
         self._advance_time = advance_time
         self._message = message
         self._told: dict[N, int] = {}
-        self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Begins to tell the time."""
-        self._task = asyncio.ensure_future(self._run())
-
-    async def stop(self) -> None:
-        """Tells it no more."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(_LOOK_SECONDS)
-            engines = [engine for engine in self._engines() if engine.settings["live_clock"]]
-            self._told = {engine: self._told[engine] for engine in engines if engine in self._told}
-            now = time.time_ns()
-            await asyncio.gather(*(self._tell(engine, now - engine.settings["close_grace_ns"]) for engine in engines))
+    async def _tell_all(self) -> None:
+        engines = [engine for engine in self._engines() if engine.settings["live_clock"]]
+        self._told = {engine: self._told[engine] for engine in engines if engine in self._told}
+        now = time.time_ns()
+        await asyncio.gather(*(self._tell(engine, now - engine.settings["close_grace_ns"]) for engine in engines))
 
     async def _tell(self, engine: N, now_ns: int) -> None:
         told = self._told.get(engine)

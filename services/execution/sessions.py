@@ -5,10 +5,8 @@ That a session begins and ends is journalled, that it lives is not: a restart of
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -20,6 +18,8 @@ from alphaforge.execution.v1.sessions_pb2 import (
 )
 from alphaforge.journal.v1.inputs_pb2 import SessionBegun, SessionEnded
 from alphaforge_core.errors import AlphaForgeError, EngineError, InvalidArgument, ResourceExhausted
+
+from services.common.periodic import Periodic
 
 if TYPE_CHECKING:
     from services.execution.engine import NamedExecutionEngine
@@ -101,31 +101,18 @@ class Sessions:
         return list(self._sessions.values())
 
 
-class SessionWatch:
+class SessionWatch(Periodic):
     """Ends the sessions that are overdue."""
 
     def __init__(self, engines: Callable[[], Sequence[NamedExecutionEngine]]) -> None:
+        super().__init__(_LOOK_SECONDS, self._end_overdue)
         self._engines = engines
-        self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Begins to watch."""
-        self._task = asyncio.ensure_future(self._run())
-
-    async def stop(self) -> None:
-        """Watches no more."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(_LOOK_SECONDS)
-            for engine in self._engines():
-                for session_id in engine.sessions.overdue():
-                    try:
-                        await engine.end_session(SessionEnded(session_id=session_id, lapsed=True))
-                    except AlphaForgeError:
-                        # Refused while the disk is. The next look tries again; it may be kept alive until then.
-                        engine.sessions.put_off(session_id)
+    async def _end_overdue(self) -> None:
+        for engine in self._engines():
+            for session_id in engine.sessions.overdue():
+                try:
+                    await engine.end_session(SessionEnded(session_id=session_id, lapsed=True))
+                except AlphaForgeError:
+                    # Refused while the disk is. The next look tries again; it may be kept alive until then.
+                    engine.sessions.put_off(session_id)

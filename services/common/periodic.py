@@ -1,0 +1,41 @@
+"""What a service does again and again beside its calls."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+__all__ = ["Periodic"]
+
+_logger = logging.getLogger("services.periodic")
+
+
+class Periodic:
+    """Calls `look` every so many seconds, from `start` to `stop`. An error is logged, and the next time comes."""
+
+    def __init__(self, seconds: float, look: Callable[[], Awaitable[None]]) -> None:
+        self._seconds = seconds
+        self._look = look
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begins."""
+        self._task = asyncio.ensure_future(self._run())
+
+    async def stop(self) -> None:
+        """Ends, in the middle of a look if need be."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(self._seconds)
+            try:
+                await self._look()
+            except Exception:
+                _logger.exception("failed", extra={"work": getattr(self._look, "__qualname__", repr(self._look))})
