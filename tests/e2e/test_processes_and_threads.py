@@ -31,6 +31,37 @@ def test_programs_with_worker_processes_work(tmp_path: Path, kind: str) -> None:
         assert run.returncode == 0, run.stdout + run.stderr
 
 
+PROGRAM_THAT_CLOSES_NOTHING = """
+import asyncio
+from alphaforge_client.aio.data import DataEngine, DataEngineConfig
+from alphaforge_client.model import TradeTick
+
+async def main():
+    engine = DataEngine(DataEngineConfig(bar_types=["1tick"]), name="unclosed")
+    bars = []
+    subscription = await engine.subscribe_bars().listen(bars.append)
+    while len(bars) < 10:
+        await engine.process_trade_tick(TradeTick("X", 1, 1, "BUY", "", 1))
+    print("the end")
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("kind", ["asyncio", "threads"])
+def test_a_program_that_closes_nothing_ends_all_the_same(stack: Stack, kind: str) -> None:
+    stack.serve("data")
+    program = PROGRAM_THAT_CLOSES_NOTHING
+    if kind == "threads":
+        for old, new in ((".aio", ""), ("async ", ""), ("await ", ""), ("asyncio.run(main())", "main()")):
+            program = program.replace(old, new)
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        env=os.environ | stack.environment(), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (run.returncode, run.stdout, run.stderr) == (0, "the end\n", "")
+
+
 def all_at_once(work: Callable[[int], None]) -> None:
     """Runs it in a thousand threads, which begin together. Raises what one of them raised."""
     begin = threading.Event()
