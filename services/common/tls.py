@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import grpc
 from alphaforge_core.errors import EngineError
@@ -15,8 +15,13 @@ __all__ = ["ServerTls"]
 
 
 class _Material(NamedTuple):
-    grpc: grpc.ServerCertificateConfiguration
+    key_and_certificate: tuple[bytes, bytes]
+    authorities: bytes | None
     http: ssl.SSLContext
+
+    def configuration(self) -> grpc.ServerCertificateConfiguration:
+        """A new one each time: grpc destroys the one that it is given."""
+        return grpc.ssl_server_certificate_configuration([self.key_and_certificate], self.authorities)
 
 
 class ServerTls:
@@ -35,10 +40,19 @@ class ServerTls:
 
     def grpc_credentials(self) -> grpc.ServerCredentials:
         """Credentials whose files are looked at for each new connection."""
+        given = self._material.current()
+
+        # The stubs do not know that None means no change. To give the same configuration twice crashes the process.
+        def changed() -> Any:
+            nonlocal given
+            current = self._material.current()
+            if current is given:
+                return None
+            given = current
+            return current.configuration()
+
         return grpc.dynamic_ssl_server_credentials(
-            self._material.current().grpc,
-            lambda: self._material.current().grpc,
-            require_client_authentication=self._client_ca is not None,
+            given.configuration(), changed, require_client_authentication=self._client_ca is not None
         )
 
     def http_context(self) -> ssl.SSLContext:
@@ -59,4 +73,4 @@ class ServerTls:
         except OSError as error:
             files = ", ".join(str(path) for path in (self._certificate, self._key, self._client_ca) if path)
             raise EngineError(f"TLS files {files} can't be used: {error}", reason="SETTING_INVALID") from None
-        return _Material(grpc.ssl_server_certificate_configuration([pair], authorities), context)
+        return _Material(pair, authorities, context)
