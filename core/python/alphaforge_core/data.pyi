@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, Self
 
-from alphaforge_core._tables import (
-    bars_to_arrow as bars_to_arrow,
-    bars_to_pandas as bars_to_pandas,
-    bars_to_polars as bars_to_polars
-)
+import pandas
+import polars
+import pyarrow
+
 import alphaforge_core.model
 from alphaforge_core.model import Bar as Bar
 
@@ -469,6 +468,26 @@ def decode_bars(message: bytes, field: int) -> list[alphaforge_core.model.Bar]:
 def encode_bars(bars: Sequence[alphaforge_core.model.Bar], field: int) -> bytes:
     """
     A repeated field of alphaforge.type.v1.Bar as bytes, to be appended to a message that lacks it.
+    """
+
+def bars_to_arrow(bars: Sequence[Bar], *, exact: bool = False) -> pyarrow.Table:
+    """
+    A table with one row a bar: texts as dictionaries, times as nanoseconds in UTC, vwap null without volume.
+
+        exact: prices, quantities and values are decimals of 9, 9 and 18 places instead of float64. Needs pyarrow. Raises
+        ValueError for a value of 1e20 or more, which no decimal of Arrow's holds.
+    """
+
+def bars_to_pandas(bars: Sequence[Bar], *, exact: bool = False) -> pandas.DataFrame:
+    """
+    A DataFrame with one row a bar: texts as categories, times as datetime64[ns, UTC], vwap NaN without volume.
+
+        exact: prices, quantities and values are Decimals instead of float64; that needs pyarrow too. Needs pandas.
+    """
+
+def bars_to_polars(bars: Sequence[Bar], *, exact: bool = False) -> polars.DataFrame:
+    """
+    A DataFrame of polars, of what bars_to_arrow() makes. Needs polars and pyarrow.
     """
 
 class BarList(list[alphaforge_core.model.Bar]):
