@@ -162,13 +162,13 @@ def test_a_failed_write_is_reported_changes_nothing_and_is_over_when_the_disk_re
     async def write(journal: Journal) -> None:
         await journal.append("a", 0, TIME, b"1", lambda _: applied.append(1))
         # The file may not grow: SQLite's own way to a full disk.
-        pages = journal._connection.execute("PRAGMA page_count").fetchone()[0]
-        journal._connection.execute(f"PRAGMA max_page_count = {pages}")
+        pages = journal._file._connection.execute("PRAGMA page_count").fetchone()[0]
+        journal._file._connection.execute(f"PRAGMA max_page_count = {pages}")
         with pytest.raises(EngineError) as failed:
             await journal.append("a", 0, TIME, bytes(100_000), lambda _: applied.append(2))
         assert failed.value.reason == "JOURNAL_FAILED"
         assert "full" in (journal.failure or "")
-        journal._connection.execute("PRAGMA max_page_count = 1000000")
+        journal._file._connection.execute("PRAGMA max_page_count = 1000000")
         await journal.append("a", 0, TIME, b"3", lambda _: applied.append(3))
         assert journal.failure is None
 

@@ -312,7 +312,7 @@ def test_where_nothing_can_be_written_ticks_are_refused_and_reads_go_on(tmp_path
     async def run() -> None:
         async with serving("data", tmp_path) as service:
             await service.call("ProcessTradeTicks", ticks_request([tick(1)], "feed", 1))
-            connection = service.engine().journal._connection
+            connection = service.engine().journal._file._connection
             # The file may not grow: SQLite's own way to a full disk.
             pages = connection.execute("PRAGMA page_count").fetchone()[0]
             connection.execute(f"PRAGMA max_page_count = {pages}")
