@@ -44,14 +44,15 @@ class MovingAverage:
         closes = list(self._closes)
         rising = sum(closes[-FAST:]) / FAST > sum(closes) / SLOW
         position = self._position()
-        if rising and position == 0:
-            self._enter(bar.close.as_decimal())
+        if rising and position <= 0:
+            # Short where the market took both exits before one could be cancelled: that is bought back too.
+            self._enter(bar.close.as_decimal(), QUANTITY - float(position))
         elif not rising and position > 0:
             self._leave(float(position))
 
-    def _enter(self, price: Decimal) -> None:
+    def _enter(self, price: Decimal, quantity: float) -> None:
         self._cancel_exits()
-        self._venue.submit_order(Order.market(self._symbol, OrderSide.Buy, QUANTITY, STRATEGY))
+        self._venue.submit_order(Order.market(self._symbol, OrderSide.Buy, quantity, STRATEGY))
         target, stop = (float(round(price * distance, 1)) for distance in (TARGET_DISTANCE, STOP_DISTANCE))
         keep = TimeInForce.GoodTillCancel
         self._exits = self._venue.submit_orders(
