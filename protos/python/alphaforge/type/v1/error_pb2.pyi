@@ -135,8 +135,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     RESOURCE_EXHAUSTED.
     """
     ERROR_REASON_JOURNAL_DAMAGED: _ErrorReason.ValueType  # 40
-    """The journal is damaged in its middle; the service does not start until it is restored or moved aside. Example: a
-    checksum that does not match, with good records after it.
+    """Inputs of an engine are missing or damaged: its calls are refused and the others served until the journal is restored
+    from a copy or the engine dropped. A file that can't be read at all keeps the service from starting. Example: a
+    checksum that does not match.
     """
     ERROR_REASON_JOURNAL_FULL: _ErrorReason.ValueType  # 41
     """The journal has reached the size it may have on disk: nothing was applied, reads go on. Example: 1 GiB of 1 GiB.
@@ -308,8 +309,9 @@ ERROR_REASON_JOURNAL_BACKLOG: ErrorReason.ValueType  # 39
 RESOURCE_EXHAUSTED.
 """
 ERROR_REASON_JOURNAL_DAMAGED: ErrorReason.ValueType  # 40
-"""The journal is damaged in its middle; the service does not start until it is restored or moved aside. Example: a
-checksum that does not match, with good records after it.
+"""Inputs of an engine are missing or damaged: its calls are refused and the others served until the journal is restored
+from a copy or the engine dropped. A file that can't be read at all keeps the service from starting. Example: a
+checksum that does not match.
 """
 ERROR_REASON_JOURNAL_FULL: ErrorReason.ValueType  # 41
 """The journal has reached the size it may have on disk: nothing was applied, reads go on. Example: 1 GiB of 1 GiB.
