@@ -85,8 +85,10 @@ class Sessions:
         return session
 
     def put_off(self, session_id: str) -> None:
-        """Its grace begins anew."""
-        self._deadlines[session_id] = self._clock() + self._sessions[session_id].grace_ns / 1e9
+        """Its grace begins anew, if it is not over."""
+        session = self._sessions.get(session_id)
+        if session is not None:
+            self._deadlines[session_id] = self._clock() + session.grace_ns / 1e9
 
     def overdue(self) -> list[str]:
         """Sessions whose grace has passed: no sign of life will be taken from them any more."""
@@ -114,5 +116,5 @@ class SessionWatch(Periodic):
                 try:
                     await engine.end_session(SessionEnded(session_id=session_id, lapsed=True))
                 except AlphaForgeError:
-                    # Refused while the disk is. The next look tries again; it may be kept alive until then.
+                    # Refused while the disk is: it may be kept alive, or else lapses after another grace.
                     engine.sessions.put_off(session_id)
