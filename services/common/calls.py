@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
+from alphaforge_core.data import ProcessRequest
+
 from services.common.answers import Answers
 from services.common.engine import LONG_BYTES, Input, NamedEngine
 from services.common.registry import Registry
@@ -87,6 +89,19 @@ class Calls(Generic[N]):
         async def handle(request: bytes) -> bytes:
             message = kind.read(request)
             engine = await self._engines.of(message if head is None else head.FromString(request))
+            return await engine.take(kind, request, message)
+
+        return handle
+
+    def ticks(self, kind: Input[N, ProcessRequest, Any]) -> UnaryHandler:
+        """Inputs with one tick or many, which the core reads, their fields 1 and 2 too.
+
+        The messages of data and execution are the same field by field; a test holds them together.
+        """
+
+        async def handle(request: bytes) -> bytes:
+            message = kind.read(request)
+            engine = await self._engines.get(message.engine, message.epoch)
             return await engine.take(kind, request, message)
 
         return handle

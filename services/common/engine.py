@@ -25,26 +25,27 @@ from services.common.messages import fill
 
 __all__ = [
     "BEGIN_EPOCH",
+    "DAY_NS",
     "LONG_BYTES",
     "OPENED",
     "SETTINGS_CHANGED",
     "Input",
     "NamedEngine",
+    "check_durability",
     "epoch_changed",
     "new_epoch",
     "sections",
 ]
 
-# A request of this size is about 10,000 ticks or keys: decoding and applying it takes some hundred microseconds in the
-# event loop, which is what handing it to a thread would cost. Larger ones would hold everybody up.
-_IN_LOOP_BYTES = 384 * 1024
-# The size of a request that takes long however short it is.
-LONG_BYTES = _IN_LOOP_BYTES + 1
+# Below this size a request is about 10,000 ticks or keys: decoding and applying it takes some hundred microseconds in
+# the event loop, which is what handing it to a thread would cost; larger ones would hold everybody up. Also the size of
+# a request that takes long however short it is.
+LONG_BYTES = 384 * 1024 + 1
+
+DAY_NS = 86_400 * 10**9
 
 # What the kinds of inputs that all engines share are called in a journal. A number never changes its meaning.
 OPENED, SETTINGS_CHANGED, EPOCH_BEGUN = 1, 2, 3
-
-_DAY_NS = 86_400 * 10**9
 
 E = TypeVar("E", bound="NamedEngine")
 M = TypeVar("M")
@@ -63,19 +64,23 @@ def epoch_changed(noun: str, name: str) -> EngineError:
     )
 
 
+def _as_it_is(_engine: Any, answer: Any) -> Any:
+    return answer
+
+
 @dataclass(frozen=True, slots=True)
 class Input(Generic[E, M, R]):
     """A kind of call that changes an engine: how its bytes are read, what it does, and what is published of it.
 
     `kind` is its number in journals. `then` makes the answer of what `call` returned; it runs in the event loop before
-    the engine's next call, so that what it publishes has the engine's order. `is_once`: its requests may carry an id,
-    and a repeat gets the first answer.
+    the engine's next call, so that what it publishes has the engine's order; what publishes nothing answers by `call`
+    itself. `is_once`: its requests may carry an id, and a repeat gets the first answer.
     """
 
     kind: int
     read: Callable[[bytes], M]
     call: Callable[[E, M], R]
-    then: Callable[[E, R], bytes]
+    then: Callable[[E, R], bytes] = _as_it_is
     is_once: bool = False
 
 
@@ -141,7 +146,7 @@ class NamedEngine:
         One after the other, in the order in which they came. Nobody waits for the engine's mutex with the event loop
         in hand: while a thread works, other calls queue here.
         """
-        if not self._queued and size <= _IN_LOOP_BYTES:
+        if not self._queued and size < LONG_BYTES:
             return self._finish(partial(call, message), then, size, sequence)
         self._queued += 1
         answer = asyncio.ensure_future(self._perform_in_turn(call, message, size, then, sequence))
@@ -154,7 +159,7 @@ class NamedEngine:
     ) -> bytes:
         try:
             async with self._lock:
-                if size <= _IN_LOOP_BYTES:
+                if size < LONG_BYTES:
                     return self._finish(partial(call, message), then, size, sequence)
                 work = asyncio.get_running_loop().run_in_executor(None, partial(call, message))
                 await asyncio.wait((work,))
@@ -211,7 +216,7 @@ class NamedEngine:
             self.bytes_since_checkpoint = 0
             return b""
 
-        await self.apply(take, None, _IN_LOOP_BYTES + 1, bytes)
+        await self.apply(take, None, LONG_BYTES, bytes)
         sequence, state = taken[0]
         await self.journal.checkpoint(self.name, sequence, state)
         return len(state)
@@ -253,13 +258,13 @@ class NamedEngine:
     def acknowledged(self) -> None:
         """The call is answered; one that a restart makes again is not."""
 
-    def begin_epoch(self, message: EpochBegun) -> None:
+    def begin_epoch(self, message: EpochBegun) -> bytes:
         """Begins a new epoch, which ends the streams; forgets an instrument where the message names one."""
         raise NotImplementedError
 
     def step_at(self, time_ns: int) -> int:
         """In which step of market time a time lies; between the ends of steps, time alone changes nothing."""
-        return time_ns // _DAY_NS
+        return time_ns // DAY_NS
 
     def differing(self, given: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
         """The given settings that are not the engine's: its value and the given one, by name."""
@@ -276,8 +281,8 @@ class NamedEngine:
         """Ends what depends on the engine; its streams end with `error`."""
 
 
-BEGIN_EPOCH: Input[NamedEngine, EpochBegun, None] = Input(
-    EPOCH_BEGUN, EpochBegun.FromString, lambda engine, message: engine.begin_epoch(message), lambda _engine, _none: b""
+BEGIN_EPOCH: Input[NamedEngine, EpochBegun, bytes] = Input(
+    EPOCH_BEGUN, EpochBegun.FromString, lambda engine, message: engine.begin_epoch(message)
 )
 
 

@@ -13,7 +13,10 @@ _logger = logging.getLogger("services.periodic")
 
 
 class Periodic:
-    """Calls `look` every so many seconds, from `start` to `stop`. An error is logged, and the next time comes."""
+    """Calls `look` at once and then every so many seconds, from `start` to `stop`.
+
+    An error is logged, and the next time comes.
+    """
 
     def __init__(self, seconds: float, look: Callable[[], Awaitable[None]]) -> None:
         self._seconds = seconds
@@ -34,8 +37,8 @@ class Periodic:
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(self._seconds)
             try:
                 await self._look()
             except Exception:
                 _logger.exception("failed", extra={"work": getattr(self._look, "__qualname__", repr(self._look))})
+            await asyncio.sleep(self._seconds)

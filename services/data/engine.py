@@ -18,7 +18,15 @@ from alphaforge_core.data import DataEngine, DataEngineConfig, ProcessRequest, d
 from alphaforge_core.errors import AlphaForgeError
 from alphaforge_core.model import Bar, BarType, TradeTick, TradeTickBatch
 
-from services.common.engine import BEGIN_EPOCH, SETTINGS_CHANGED, Input, NamedEngine, check_durability, epoch_changed
+from services.common.engine import (
+    BEGIN_EPOCH,
+    DAY_NS,
+    SETTINGS_CHANGED,
+    Input,
+    NamedEngine,
+    check_durability,
+    epoch_changed,
+)
 from services.common.gate import require
 from services.common.messages import fill, with_messages
 from services.common.messages import given as plain
@@ -29,8 +37,6 @@ from services.common.streams import Feed, Subscribers
 from services.data.wire import bars_response, columns_of, trades_response
 
 __all__ = ["ADVANCE_TIME", "PROCESS_TICK", "PROCESS_TICKS", "START", "STOP", "NamedDataEngine", "Outcome"]
-
-_DAY_NS = 86_400 * 10**9
 
 BARS_MAX = 10_000
 TRADES_PER_RESPONSE = 16_384
@@ -56,6 +62,7 @@ class NamedDataEngine(NamedEngine):
         config = DataEngineConfig(**given)
         super().__init__(name, epoch, {**_canonical(config.as_dict()), **given})
         self.core = DataEngine(config)
+        self._shortest_ns = _shortest_step(self.core.bar_types)
         self.producers = Producers()
         self._subscribers = subscribers
         self._make_streams()
@@ -98,28 +105,28 @@ class NamedDataEngine(NamedEngine):
         settings = {**self.settings, **_canonical(plain(message))}
         self.core.reconfigure(DataEngineConfig(**settings))
         self.settings = {**settings, "bar_types": tuple(self.core.bar_types)}
+        self._shortest_ns = _shortest_step(self.core.bar_types)
         self._bars.resize(settings["max_replay_bars"])
         self._trades.resize(settings["max_replay_trades"])
         return b""
 
     def step_at(self, time_ns: int) -> int:
         """In which step of its shortest time bars a time lies."""
-        types = map(BarType, self.settings["bar_types"])
-        shortest = min((int(bar_type.step) for bar_type in types if bar_type.kind == "time"), default=_DAY_NS)
-        return (time_ns - int(self.settings["origin_offset_ns"])) // shortest
+        return (time_ns - int(self.settings["origin_offset_ns"])) // self._shortest_ns
 
     def close(self, error: AlphaForgeError) -> None:
         """Ends the engine's streams with `error`."""
         self.bars.end(error)
         self.trades.end(error)
 
-    def begin_epoch(self, message: EpochBegun) -> None:
+    def begin_epoch(self, message: EpochBegun) -> bytes:
         """Begins a new epoch, which ends the streams; forgets an instrument where the message names one."""
         if message.HasField("instrument_id"):
             self.core.reset(message.instrument_id)
         self.epoch = message.epoch
         self.close(epoch_changed("data", self.name))
         self._make_streams()
+        return b""
 
     def state(self) -> tuple[bytes, bytes]:
         """What a checkpoint holds: producers, answers and the last events, and the core's snapshot."""
@@ -146,10 +153,6 @@ class NamedDataEngine(NamedEngine):
         self._bars.append(bars)
         for batch in trades:
             self._trades.append(cast("Sequence[TradeTick]", batch))
-
-    def acknowledge(self, answer: bytes) -> bytes:
-        """The answer of a call that has nothing to publish."""
-        return answer
 
     def publish(self, outcome: Outcome) -> bytes:
         """Hands what a call did to the subscribers, and returns its answer."""
@@ -198,6 +201,12 @@ def _wanted(bars: Sequence[Bar], bar_types: Sequence[str]) -> Sequence[Bar]:
     return [bar for bar in bars if str(bar.bar_type) in names]
 
 
+def _shortest_step(bar_types: Sequence[str]) -> int:
+    """Of the time bars, in nanoseconds; a day where there are none."""
+    types = map(BarType, bar_types)
+    return min((int(bar_type.step) for bar_type in types if bar_type.kind == "time"), default=DAY_NS)
+
+
 def _canonical(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings as they are compared: bar types by their canonical names, each once."""
     result = dict(settings)
@@ -215,14 +224,12 @@ PROCESS_TICKS: Input[NamedDataEngine, ProcessRequest, Outcome] = Input(
 ADVANCE_TIME: Input[NamedDataEngine, AdvanceTimeRequest, Outcome] = Input(
     18, AdvanceTimeRequest.FromString, NamedDataEngine.advance_time, NamedDataEngine.publish, is_once=True
 )
-START: Input[NamedDataEngine, StartRequest, bytes] = Input(
-    19, StartRequest.FromString, NamedDataEngine.start, NamedDataEngine.acknowledge
-)
+START: Input[NamedDataEngine, StartRequest, bytes] = Input(19, StartRequest.FromString, NamedDataEngine.start)
 STOP: Input[NamedDataEngine, StopRequest, Outcome] = Input(
     20, StopRequest.FromString, NamedDataEngine.stop, NamedDataEngine.publish
 )
 CHANGE_SETTINGS: Input[NamedDataEngine, DataEngineSettings, bytes] = Input(
-    SETTINGS_CHANGED, DataEngineSettings.FromString, NamedDataEngine.change_settings, NamedDataEngine.acknowledge
+    SETTINGS_CHANGED, DataEngineSettings.FromString, NamedDataEngine.change_settings
 )
 NamedDataEngine.INPUTS = {
     each.kind: each for each in (BEGIN_EPOCH, CHANGE_SETTINGS, PROCESS_TICK, PROCESS_TICKS, ADVANCE_TIME, START, STOP)

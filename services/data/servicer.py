@@ -28,13 +28,13 @@ from alphaforge.data.v1.settings_pb2 import DataEngineSettings
 from alphaforge.data.v1.subscriptions_pb2 import SubscribeBarsRequest, SubscribeTradesRequest
 from alphaforge.data.v1.ticks_pb2 import AdvanceTimeRequest, GetProducerStateRequest
 from alphaforge.journal.v1.inputs_pb2 import EpochBegun
-from alphaforge_core.data import COUNTERS, ProcessRequest
+from alphaforge_core.data import COUNTERS
 from alphaforge_core.errors import Unavailable
 from prometheus_client.registry import Collector
 
 from services.common.calls import Calls
 from services.common.checkpoints import Checkpoints
-from services.common.engine import BEGIN_EPOCH, Input, new_epoch
+from services.common.engine import BEGIN_EPOCH, new_epoch
 from services.common.journals import Journals
 from services.common.live_clock import LiveClock
 from services.common.messages import fill, given
@@ -82,8 +82,8 @@ class DataServicer:
             "DropEngine": calls.once(DropEngineRequest, self._drop_engine),
             "Start": calls.input(START),
             "Stop": calls.input(STOP),
-            "ProcessTradeTick": self._process_trade_tick,
-            "ProcessTradeTicks": self._process_trade_ticks,
+            "ProcessTradeTick": calls.ticks(PROCESS_TICK),
+            "ProcessTradeTicks": calls.ticks(PROCESS_TICKS),
             "AdvanceTime": calls.input(ADVANCE_TIME),
             "GetProducerState": calls.queued(GetProducerStateRequest, queries.producer_state),
             "GetBars": calls.queued(GetBarsRequest, queries.get_bars),
@@ -156,19 +156,6 @@ class DataServicer:
     async def _drop_engine(self, request: bytes) -> bytes:
         message = DropEngineRequest.FromString(request)
         return DropEngineResponse(dropped=await self._engines.drop(message)).SerializeToString()
-
-    # --- Ticks.
-
-    async def _process_trade_tick(self, request: bytes) -> bytes:
-        return await self._process(PROCESS_TICK, request)
-
-    async def _process_trade_ticks(self, request: bytes) -> bytes:
-        return await self._process(PROCESS_TICKS, request)
-
-    async def _process(self, kind: Input[NamedDataEngine, ProcessRequest, Any], request: bytes) -> bytes:
-        message = kind.read(request)
-        engine = await self._engines.get(message.engine, message.epoch)
-        return await engine.take(kind, request, message)
 
     # --- Streams.
 

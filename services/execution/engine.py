@@ -29,11 +29,11 @@ from alphaforge.execution.v1.settings_pb2 import ExecutionEngineSettings
 from alphaforge.journal.v1.checkpoints_pb2 import ExecutionCheckpoint
 from alphaforge.journal.v1.inputs_pb2 import EpochBegun, MarketDataWatched, SessionBegun, SessionEnded
 from alphaforge_core.data import ProcessRequest
-from alphaforge_core.errors import AlphaForgeError, InvalidArgument
+from alphaforge_core.errors import AlphaForgeError
 from alphaforge_core.execution import ExecutionEngine, ExecutionEngineConfig, OrderEvent
 from alphaforge_core.model import TradeTickBatch
 
-from services.common.engine import BEGIN_EPOCH, SETTINGS_CHANGED, Input, NamedEngine, epoch_changed
+from services.common.engine import BEGIN_EPOCH, SETTINGS_CHANGED, Input, NamedEngine, check_durability, epoch_changed
 from services.common.messages import fill
 from services.common.messages import given as plain
 from services.common.producers import Producers
@@ -130,11 +130,7 @@ class NamedExecutionEngine(NamedEngine):
 
     async def reconfigure(self, given: Mapping[str, Any]) -> bool:
         """Takes other settings over and keeps every order. Raises InvalidArgument for another durability."""
-        if given.get("durability", self.settings["durability"]) != self.settings["durability"]:
-            raise InvalidArgument(
-                "durability is chosen when an engine is made; drop the engine to choose another",
-                reason="SETTING_INVALID",
-            )
+        check_durability(self, given)
         config = ExecutionEngineConfig(**{**self.settings, **given})
         message = fill(ExecutionEngineSettings(), config.as_dict())
         await self.take(CHANGE_SETTINGS, message.SerializeToString(), message)
@@ -159,11 +155,12 @@ class NamedExecutionEngine(NamedEngine):
         """The orders of the call are acknowledged: that is how long they took."""
         self.core.acknowledge()
 
-    def begin_epoch(self, message: EpochBegun) -> None:
+    def begin_epoch(self, message: EpochBegun) -> bytes:
         """Begins a new epoch, which ends the stream."""
         self.epoch = message.epoch
         self.close(epoch_changed("execution", self.name))
         self.events = self._make_stream()
+        return b""
 
     def state(self) -> tuple[bytes, bytes]:
         """What a checkpoint holds: producers, answers, the place in the market data, and the core's snapshot."""

@@ -13,6 +13,7 @@ import random
 import time
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import suppress
+from functools import partial
 
 import grpc
 from alphaforge.data.v1.data_service_pb2_grpc import DataServiceStub
@@ -25,6 +26,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from services.common.peer import Peer, PeerFiles
+from services.common.periodic import Periodic
 from services.common.server import Health
 from services.execution.engine import FOLLOW, WATCH, NamedExecutionEngine
 
@@ -202,11 +204,12 @@ class MarketDataLinks(Collector):
         self._peer: Peer | None = None
         self._absent: _Absent | None = None
         self._links: dict[str, _Link] = {}
-        self._watch: asyncio.Task[None] | None = None
+        self._watch: Periodic | None = None
 
     def start(self, health: Health) -> None:
         """Begins to watch for links that are stale."""
-        self._watch = asyncio.ensure_future(self._run_watch(health))
+        self._watch = Periodic(_WATCH_SECONDS, partial(self._look, health))
+        self._watch.start()
 
     def follow(self, engine: NamedExecutionEngine) -> None:
         """Starts the engine's link, where settings have it; the link of an engine that it replaces ends."""
@@ -232,9 +235,9 @@ class MarketDataLinks(Collector):
 
     async def close(self) -> None:
         """Ends all links."""
-        tasks = [link.task for link in self._links.values()]
         if self._watch is not None:
-            tasks.append(self._watch)
+            await self._watch.stop()
+        tasks = [link.task for link in self._links.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -243,17 +246,15 @@ class MarketDataLinks(Collector):
         if self._peer is not None:
             await self._peer.close()
 
-    async def _run_watch(self, health: Health) -> None:
-        while True:
-            stale = False
-            for link in self._links.values():
-                state = MarketDataState.MARKET_DATA_STATE_LIVE
-                if link.is_stale:
-                    stale, state = True, MarketDataState.MARKET_DATA_STATE_STALE
-                link.engine.market_data.state = state
-            await asyncio.gather(*(link.watch() for link in self._links.values()))
-            await health(HEALTH_NAME, serving=not stale)
-            await asyncio.sleep(_WATCH_SECONDS)
+    async def _look(self, health: Health) -> None:
+        stale = False
+        for link in self._links.values():
+            state = MarketDataState.MARKET_DATA_STATE_LIVE
+            if link.is_stale:
+                stale, state = True, MarketDataState.MARKET_DATA_STATE_STALE
+            link.engine.market_data.state = state
+        await asyncio.gather(*(link.watch() for link in self._links.values()))
+        await health(HEALTH_NAME, serving=not stale)
 
     def collect(self) -> Iterator[Metric]:
         """The series of each link, and of "default" before it is there."""

@@ -34,14 +34,12 @@ from alphaforge.execution.v1.orders_pb2 import (
 )
 from alphaforge.execution.v1.sessions_pb2 import CloseSessionRequest, KeepSessionRequest, OpenSessionRequest
 from alphaforge.execution.v1.settings_pb2 import ExecutionEngineSettings
-from alphaforge_core.data import ProcessRequest
 from alphaforge_core.errors import Unavailable
 from alphaforge_core.execution import COUNTERS
 from prometheus_client.registry import Collector
 
 from services.common.calls import Calls
 from services.common.checkpoints import Checkpoints
-from services.common.engine import Input
 from services.common.journals import Journals
 from services.common.live_clock import LiveClock
 from services.common.messages import fill, given
@@ -120,8 +118,8 @@ class ExecutionServicer:
             "ListPositions": calls.queued(ListPositionsRequest, queries.list_positions),
             "ListOrderEvents": calls.queued(ListOrderEventsRequest, queries.list_order_events),
             "SubscribeOrderEvents": self._subscribe_order_events,
-            "ProcessTradeTick": self._process_trade_tick,
-            "ProcessTradeTicks": self._process_trade_ticks,
+            "ProcessTradeTick": calls.ticks(PROCESS_TICK),
+            "ProcessTradeTicks": calls.ticks(PROCESS_TICKS),
             "AdvanceTime": calls.input(ADVANCE_TIME),
             "GetProducerState": calls.queued(GetProducerStateRequest, queries.producer_state),
             "OpenSession": calls.once(OpenSessionRequest, self._open_session),
@@ -211,18 +209,6 @@ class ExecutionServicer:
         message = CloseSessionRequest.FromString(request)
         engine = await self._engines.of(message)
         return await engine.end_session(closed(message))
-
-    async def _process_trade_tick(self, request: bytes) -> bytes:
-        return await self._process(PROCESS_TICK, request)
-
-    async def _process_trade_ticks(self, request: bytes) -> bytes:
-        return await self._process(PROCESS_TICKS, request)
-
-    async def _process(self, kind: Input[NamedExecutionEngine, ProcessRequest, Any], request: bytes) -> bytes:
-        # The data service's request, field by field; a test holds the two together.
-        message = kind.read(request)
-        engine = await self._engines.get(message.engine, message.epoch)
-        return await engine.take(kind, request, message)
 
     async def _subscribe_order_events(self, request: bytes) -> AsyncGenerator[bytes]:
         message = SubscribeOrderEventsRequest.FromString(request)
