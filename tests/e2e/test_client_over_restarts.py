@@ -6,7 +6,6 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from alphaforge_client.aio.data import DataEngine as AsyncDataEngine
@@ -16,20 +15,13 @@ from alphaforge_client.errors import AlphaForgeError, DeadlineExceeded, Unavaila
 from alphaforge_client.execution import ExecutionEngine, Order, OrderSide, TimeInForce
 from alphaforge_client.model import TradeTick
 
-from tests.support.stack import Stack, running_stack
+from tests.support.stack import Stack
 
 TIMEOUT_SECONDS = 2.0
 # What a loaded machine may take to wake a thread.
 SLACK_SECONDS = 1.0
 
 TICK = TradeTick("BTC", 100, 1, "BUY", "", 10**18)
-
-
-@pytest.fixture
-def own_stack(tmp_path: Path) -> Iterator[Stack]:
-    """Services of this test's own, since it kills them."""
-    with running_stack(tmp_path) as stack:
-        yield stack
 
 
 class Caller(threading.Thread):

@@ -12,11 +12,9 @@ import sys
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path
 
-import pytest
 from alphaforge_client.data import Bar, DataEngine, DataEngineConfig
 from alphaforge_client.execution import (
     ExecutionEngine,
@@ -30,20 +28,13 @@ from alphaforge_client.execution import (
 from alphaforge_client.model import TradeTick
 from alphaforge_core import data as core
 
-from tests.support.stack import Stack, running_stack
+from tests.support.stack import Stack
 from tests.support.tape import BTCUSDT, real_trades
 
 KILLS = int(os.environ.pop("ALPHAFORGE_TEST_KILLS", "12"))
 PATIENCE_SECONDS = 60.0
 BAR_TYPES = ["1min", "100tick", "5volume", "1000000dollar"]
 START_NS = 1_700_000_000_000_000_000
-
-
-@pytest.fixture
-def own_stack(tmp_path: Path) -> Iterator[Stack]:
-    """Services of this test's own, since it kills them."""
-    with running_stack(tmp_path) as stack:
-        yield stack
 
 
 class Worker(threading.Thread):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import alphaforge_client.execution as sync_execution
 import pytest
 from alphaforge_client.model import TradeTick
 
-from tests.support.stack import Stack, running_stack
+from tests.support.stack import Stack
 
 RESTARTS = 10
 # More than a restart takes on a loaded machine: every call is to be answered in the end.
@@ -160,13 +160,6 @@ def wait_until(is_so: Callable[[], bool], what: Callable[[], object]) -> None:
     while not is_so():
         assert time.monotonic() < ends, what()
         time.sleep(0.01)
-
-
-@pytest.fixture
-def own_stack(tmp_path: Path) -> Iterator[Stack]:
-    """Services of this test's own, since it kills them."""
-    with running_stack(tmp_path) as stack:
-        yield stack
 
 
 @pytest.mark.parametrize("noun", CASES)

@@ -7,25 +7,22 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 from alphaforge_client.cache import GenericCache, NearCache
 from alphaforge_client.errors import DeadlineExceeded, Unavailable
 
 from tests.support.proxy import Proxy, proxied
-from tests.support.stack import Stack, running_stack
+from tests.support.stack import Stack
 
 MAX_AGE = 1.0
 KEYS = [f"key{number}" for number in range(5)]
 
 
 @pytest.fixture
-def own_stack(tmp_path: Path) -> Iterator[Stack]:
-    """A service of this test's own, since it restarts it."""
-    with running_stack(tmp_path) as stack:
-        stack.serve("cache")
-        yield stack
+def own_stack(own_stack: Stack) -> Stack:
+    own_stack.serve("cache")
+    return own_stack
 
 
 @pytest.fixture

@@ -5,14 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 from alphaforge_client.errors import InvalidArgument
 from alphaforge_client.execution import ExecutionEngine, Order, OrderSide, TimeInForce
 
-from tests.support.stack import Stack, running_stack
+from tests.support.stack import Stack
+from tests.support.waiting import until
 
 GRACE_SECONDS = 1.0
 PATIENCE_SECONDS = 30.0
@@ -29,24 +29,15 @@ sys.stdin.read()
 
 
 @pytest.fixture
-def own_stack(tmp_path: Path) -> Iterator[Stack]:
-    """Services of this test's own, since it kills them."""
-    with running_stack(tmp_path) as stack:
-        stack.serve("execution")
-        yield stack
+def own_stack(own_stack: Stack) -> Stack:
+    own_stack.serve("execution")
+    return own_stack
 
 
 @pytest.fixture
 def venue(own_stack: Stack) -> Iterator[ExecutionEngine]:
     with ExecutionEngine(target=own_stack.target("execution"), timeout=PATIENCE_SECONDS) as engine:
         yield engine
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def order(strategy: str) -> Order:

@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
 from itertools import count
-from pathlib import Path
 
 import pytest
 from alphaforge_client.data import DataEngine
 from alphaforge_client.execution import ExecutionEngine, ExecutionEngineConfig, Order, OrderSide, OrderStatus
 from alphaforge_client.model import TradeTick
 
-from tests.support.stack import Stack, running_stack
+from tests.support.stack import Stack
+from tests.support.waiting import until
 
 PATIENCE_SECONDS = 30.0
 START_NS = 1_700_000_000_000_000_000
 
 
 @pytest.fixture
-def own_stack(tmp_path: Path) -> Iterator[Stack]:
-    """Services of this test's own, since it kills them."""
-    with running_stack(tmp_path) as stack:
-        stack.serve("execution")
-        yield stack
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+def own_stack(own_stack: Stack) -> Stack:
+    own_stack.serve("execution")
+    return own_stack
 
 
 @pytest.mark.parametrize("rule", ["wait", "reject"])

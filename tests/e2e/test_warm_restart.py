@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -19,7 +19,7 @@ from alphaforge_client.cache import GenericCache
 from alphaforge_core.model import Price
 
 from tests.support.service import Service, command, environment, running_service
-from tests.support.stack import Stack, running_stack
+from tests.support.stack import Stack
 
 VALUES = {
     "none": None,
@@ -32,11 +32,9 @@ VALUES = {
 
 
 @pytest.fixture
-def own_stack(tmp_path: Path) -> Iterator[Stack]:
-    """Services of this test's own, since it stops them."""
-    with running_stack(tmp_path) as stack:
-        stack.serve("cache")
-        yield stack
+def own_stack(own_stack: Stack) -> Stack:
+    own_stack.serve("cache")
+    return own_stack
 
 
 def restart(stack: Stack) -> None:
