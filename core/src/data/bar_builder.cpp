@@ -43,7 +43,6 @@ void BarBuilder::prepare(Instrument& instrument) const {
   const std::size_t known = instrument.bars.size();
   instrument.series.resize(types_.size());
   instrument.bars.resize(types_.size());
-  instrument.open_bars = instrument.bars.data();
   // The progress of a type counts from when the type was there.
   for (const ArrivalType& type : arrival_types_)
     if (type.index >= known) instrument.bars[type.index].progress_base = instrument.sums.amount[amount_of(type.kind)];
@@ -67,16 +66,15 @@ void BarBuilder::reconfigure(const DataEngineConfig& config, const EachInstrumen
                        [this](std::uint64_t number) { return series_of(number); }, each_series);
   // Quiet intervals may be filled now that were not before: the clock comes by, and the next tick looks closely.
   each_instrument([this](Instrument& instrument) {
+    instrument.settle();
     expect_close(instrument);
     instrument.next_end = kBeforeAll;
   });
 }
 
 bool BarBuilder::apply(Instrument& instrument, const Print& print, std::vector<Bar>& out) {
-  // While bars close, the last price still is that of the tick before.
   const std::int64_t market_time = std::max({instrument.market_time, clock_, print.ts_event});
   if (market_time >= instrument.next_end) move_market_time(instrument, market_time, out);
-  instrument.settle();
   instrument.market_time = market_time;
 
   bool is_late = false;
@@ -90,7 +88,7 @@ bool BarBuilder::apply(Instrument& instrument, const Print& print, std::vector<B
     }
     if (bar.empty()) {
       begin_interval(instrument, i);
-      bar.begin(print, instrument.sums);
+      bar.begin(print.price, print.ts_event, instrument.sums);
     }
     // Open and close follow (ts_event, arrival).
     if (print.ts_event < bar.ts_least) {
@@ -106,7 +104,7 @@ bool BarBuilder::apply(Instrument& instrument, const Print& print, std::vector<B
   // Only time bars know a price without a trade.
   for (std::size_t i = 0; print.quantity != 0 && i < arrival_types_.size(); ++i) {
     OpenBar& bar = instrument.bars[arrival_types_[i].index];
-    if (bar.empty()) bar.begin(print, instrument.sums);
+    if (bar.empty()) bar.begin(print.price, print.ts_event, instrument.sums);
     bar.ts_least = std::min(bar.ts_least, print.ts_event);
     bar.ts_greatest = std::max(bar.ts_greatest, print.ts_event);
     bar.close = print.price;
@@ -117,54 +115,29 @@ bool BarBuilder::apply(Instrument& instrument, const Print& print, std::vector<B
     const uint128 progress = instrument.sums.amount[amount_of(type.kind)] - instrument.bars[type.index].progress_base;
     if (print.quantity != 0 && progress >= static_cast<uint128>(type.step)) close_by_arrival(instrument, type, print, out);
   }
+  open_run(instrument);
   return is_late;
 }
 
-TickRunLimits BarBuilder::run_limits(const Instrument& instrument) const {
+// After a tick that was looked at closely: what those after it may come to without ending a bar.
+void BarBuilder::open_run(Instrument& instrument) const {
+  // A time bar that is empty begins with a tick that is looked at closely.
+  for (const TimeType& type : time_types_)
+    if (instrument.bars[type.index].empty()) return;
   constexpr uint128 kValueMax = uint128{1} << 126;
-  TickRunLimits limits{.ts_first = instrument.market_time,
-                       .ts_end = std::min(instrument.next_end, kTimeEnd),
-                       .size_max = kRunSizeMax,
-                       .quantity_below = INT64_MAX,
-                       .value_below = kValueMax - std::min(kValueMax, instrument.sums.amount[kValue])};
+  Room room{.ticks = INT64_MAX, .quantity = INT64_MAX, .value = kValueMax - std::min(kValueMax, instrument.sums.amount[kValue])};
   for (const ArrivalType& type : arrival_types_) {
-    const uint128 progress = instrument.sums.amount[amount_of(type.kind)] - instrument.open_bars[type.index].progress_base;
+    const uint128 progress = instrument.sums.amount[amount_of(type.kind)] - instrument.bars[type.index].progress_base;
     // Progress beyond the step is that of a dollar bar which begins larger than it is.
     const uint128 left = static_cast<uint128>(type.step) - std::min(progress, static_cast<uint128>(type.step));
     if (type.kind == BarKind::kTick)
-      limits.size_max = static_cast<std::size_t>(std::min<uint128>(limits.size_max, left == 0 ? 0 : left - 1));
+      room.ticks = static_cast<std::int64_t>(std::min(static_cast<uint128>(room.ticks), left == 0 ? 0 : left - 1));
     else if (type.kind == BarKind::kVolume)
-      limits.quantity_below = static_cast<std::int64_t>(std::min(static_cast<uint128>(limits.quantity_below), left));
+      room.quantity = static_cast<std::int64_t>(std::min(static_cast<uint128>(room.quantity), left));
     else
-      limits.value_below = std::min(limits.value_below, left);
+      room.value = std::min(room.value, left);
   }
-  return limits;
-}
-
-std::size_t BarBuilder::apply_run(Instrument& instrument, const TradeTickBatch::Columns& ticks, std::size_t row, std::size_t end) {
-  if (clock_ > instrument.market_time) return 0;
-  const TickRun run = find_run(ticks, row, end, run_limits(instrument));
-  if (run.size == 0) return 0;
-  const Print first{.price = ticks.prices[row], .ts_event = ticks.ts_event[row]};
-  for (const TimeType& type : time_types_)
-    if (instrument.open_bars[type.index].empty()) begin_interval(instrument, static_cast<std::uint32_t>(&type - time_types_.data()));
-  for (OpenBar& bar : instrument.bars) {
-    if (bar.empty()) bar.begin(first, instrument.sums);
-    bar.high = std::max(bar.high, run.high);
-    bar.low = std::min(bar.low, run.low);
-    bar.ts_init = std::max(bar.ts_init, run.ts_init);
-  }
-  const std::size_t last = row + run.size - 1;
-  instrument.market_time = ticks.ts_event[last];
-  instrument.last_price = ticks.prices[last];
-  Sums& sums = instrument.sums;
-  sums.amount[kTrades] += run.size;
-  sums.amount[kVolume] += static_cast<uint128>(run.quantity);
-  sums.amount[kValue] += run.value;
-  sums.quantity_by_side[0] += static_cast<uint128>(run.quantity - run.buy_quantity - run.sell_quantity);
-  sums.quantity_by_side[1] += static_cast<uint128>(run.buy_quantity);
-  sums.quantity_by_side[2] += static_cast<uint128>(run.sell_quantity);
-  return run.size;
+  instrument.run.open(instrument.market_time, std::min(instrument.next_end, kTimeEnd), room);
 }
 
 // The print, which the open bar and the instrument's sums already have, brought a type's progress to its step: it is cut
@@ -177,7 +150,7 @@ void BarBuilder::close_by_arrival(Instrument& instrument, const ArrivalType& typ
   Sums taken = before - bar.base;
   uint128 progress = before.amount[amount] - bar.progress_base;
   const auto close = [&](bool is_oversize) {
-    KeptBar kept{.bar = bar_of(instrument, type.index, taken), .ts_least = bar.ts_least, .ts_greatest = instrument.ts_greatest_of(bar)};
+    KeptBar kept{.bar = bar_of(instrument, type.index, taken), .ts_least = bar.ts_least, .ts_greatest = bar.ts_greatest};
     kept.bar.is_oversize = is_oversize;
     emit(instrument, type.index, std::move(kept), out);
     bar.end();
@@ -193,7 +166,7 @@ void BarBuilder::close_by_arrival(Instrument& instrument, const ArrivalType& typ
   for (int128 left = print.quantity; left != 0; counts = false) {
     const Part part = next_part(type.kind, progress, left, type.step, print.price);
     if (bar.empty()) {
-      bar.begin(print, Sums());
+      bar.begin(print.price, print.ts_event, Sums());
       bar.reach(print);
     }
     taken.add(print, part.quantity, part.quantity * print.price, counts);
@@ -233,7 +206,9 @@ void BarBuilder::advance(std::int64_t now, std::vector<Bar>& out) {
       Instrument* instrument = instrument_of_(item);
       return instrument == nullptr ? nullptr : &instrument->due;
     };
-    if (due_.pop(index, ticket_of)) due.push_back(instrument_of_(index));
+    if (!due_.pop(index, ticket_of)) continue;
+    due.push_back(instrument_of_(index));
+    due.back()->settle();
   }
   closings_.clear();
   for (const Instrument* instrument : due) collect_closings(*instrument, now);
@@ -281,7 +256,7 @@ void BarBuilder::close_interval(Instrument& instrument, std::uint32_t time_type,
   } else {
     kept = {.bar = open_time_bar(instrument, time_type),
             .ts_least = bar.ts_least,
-            .ts_greatest = instrument.ts_greatest_of(bar),
+            .ts_greatest = bar.ts_greatest,
             .is_uncovered = interval.uncovered};
     bar.end();
   }
@@ -373,7 +348,7 @@ void BarBuilder::flush(Instrument& instrument, std::vector<Bar>& out) {
     if (bar.empty()) continue;
     KeptBar kept{.bar = is_time ? open_time_bar(instrument, interval) : bar_of(instrument, i, instrument.sums - bar.base),
                  .ts_least = bar.ts_least,
-                 .ts_greatest = instrument.ts_greatest_of(bar)};
+                 .ts_greatest = bar.ts_greatest};
     kept.bar.is_partial = true;
     bar.end();
     bool is_skipped = false;
@@ -421,14 +396,14 @@ Bar BarBuilder::bar_of(const Instrument& instrument, std::uint32_t index, const 
   bar.open = {open.open};
   bar.high = {open.high};
   bar.low = {open.low};
-  bar.close = {instrument.close_of(open)};
+  bar.close = {open.close};
   bar.volume = {static_cast<int128>(sums.amount[kVolume])};
   bar.value = {static_cast<int128>(sums.amount[kValue])};
   bar.buy_volume = {static_cast<int128>(sums.quantity_by_side[1])};
   bar.sell_volume = {static_cast<int128>(sums.quantity_by_side[2])};
   bar.trade_count = static_cast<std::int64_t>(sums.amount[kTrades]);
   bar.ts_open = open.ts_least;
-  bar.ts_event = instrument.ts_greatest_of(open);
+  bar.ts_event = open.ts_greatest;
   bar.ts_init = open.ts_init;
   return bar;
 }

@@ -8,7 +8,6 @@
 
 #include "data/config.hpp"
 #include "data/instrument.hpp"
-#include "data/tick_run.hpp"
 #include "model/bar.hpp"
 #include "model/bar_type.hpp"
 
@@ -39,16 +38,12 @@ class BarBuilder {
   // Other settings for the same state; types and the grid of time bars stay what they are.
   void reconfigure(const DataEngineConfig& config, const EachInstrument& each_instrument);
 
-  // Takes a print that comes in order, ends no interval and could not make a sum overflow: nearly every one. False, and
-  // nothing done, for any other; those go to fits() and apply().
-  bool apply_in_order(Instrument& instrument, const Print& print, std::vector<Bar>& out);
-  // Takes as many ticks from `row` on, and before `end`, as come in order and end no bar, all of this instrument, and returns
-  // how many those are. Does what apply_in_order() does with each.
-  std::size_t apply_run(Instrument& instrument, const TradeTickBatch::Columns& ticks, std::size_t row, std::size_t end);
+  // Those of the functions below that take an instrument want it settled.
+
   // Whether every sum that the print would join stays within 128 bits.
   bool fits(Instrument& instrument, const Print& print) const;
-  // Market time moves to the print's, time bars close, the print is applied to every type, the others close.
-  // True when the print is late for a time type.
+  // Market time moves to the print's, time bars close, the print is applied to every type, the others close. The instrument's
+  // run is open then, where there can be one. True when the print is late for a time type.
   bool apply(Instrument& instrument, const Print& print, std::vector<Bar>& out);
   // Market time of all instruments reaches `now`. Earlier times than before close nothing.
   void advance(std::int64_t now, std::vector<Bar>& out);
@@ -56,10 +51,6 @@ class BarBuilder {
   void flush(Instrument& instrument, std::vector<Bar>& out);
 
   std::vector<Bar> open_bars(const Instrument& instrument) const;
-  // Asks the processor for what apply_in_order() will touch.
-  void prefetch(const Instrument& instrument) const {
-    for (std::size_t i = 0; i < types_.size(); ++i) __builtin_prefetch(instrument.open_bars + i, 1);
-  }
   // The instrument is about to be destroyed.
   void forget(const Instrument& instrument);
   void clear();
@@ -113,7 +104,7 @@ class BarBuilder {
   void begin_interval(Instrument& instrument, std::uint32_t time_type);
   void apply_late(Instrument& instrument, std::uint32_t time_type, const Print& print, std::vector<Bar>& out);
   KeptBar* correctable(Instrument& instrument, std::uint32_t time_type, std::int64_t ts_event) const;
-  TickRunLimits run_limits(const Instrument& instrument) const;
+  void open_run(Instrument& instrument) const;
   // Tick, volume and dollar bars.
   void close_by_arrival(Instrument& instrument, const ArrivalType& type, const Print& print, std::vector<Bar>& out);
 
@@ -137,35 +128,5 @@ class BarBuilder {
   std::uint64_t bars_generated_ = 0;
   std::uint64_t bars_revised_ = 0;
 };
-
-inline bool BarBuilder::apply_in_order(Instrument& instrument, const Print& given, std::vector<Bar>& out) {
-  const Print print = given;  // a copy that no store can change stays in registers
-  int128 value;
-  if (print.ts_event < instrument.market_time || print.ts_event >= instrument.next_end || clock_ > instrument.market_time ||
-      print.quantity == 0 || __builtin_add_overflow(static_cast<int128>(instrument.sums.amount[kValue]), print.value, &value))
-    return false;
-  OpenBar* const bars = instrument.open_bars;
-  for (const TimeType& type : time_types_) {
-    OpenBar& bar = bars[type.index];
-    if (bar.empty()) {
-      begin_interval(instrument, static_cast<std::uint32_t>(&type - time_types_.data()));
-      bar.begin(print, instrument.sums);
-    }
-    bar.reach(print);
-  }
-  for (const ArrivalType& type : arrival_types_) {
-    OpenBar& bar = bars[type.index];
-    if (bar.empty()) bar.begin(print, instrument.sums);
-    bar.reach(print);
-  }
-  instrument.market_time = print.ts_event;
-  instrument.last_price = print.price;
-  instrument.sums.add(print);
-  for (const ArrivalType& type : arrival_types_) {
-    const uint128 progress = instrument.sums.amount[amount_of(type.kind)] - bars[type.index].progress_base;
-    if (progress >= static_cast<uint128>(type.step)) close_by_arrival(instrument, type, print, out);
-  }
-  return true;
-}
 
 }  // namespace alphaforge::data

@@ -40,7 +40,10 @@ void DataEngine::add_missing_types(const std::vector<std::string>& names) {
   all.insert(all.end(), names.begin(), names.end());
   for (const auto& type : parse_bar_types(all))  // throws before anything is changed
     if (builder_.index_of(*type) < 0) builder_.add_type(type);
-  book_.each([this](Instrument& instrument) { builder_.prepare(instrument); });
+  book_.each([this](Instrument& instrument) {
+    instrument.settle();
+    builder_.prepare(instrument);
+  });
 }
 
 void DataEngine::reconfigure(const DataEngineConfig& config) {
@@ -73,7 +76,11 @@ std::vector<Bar> DataEngine::stop() {
   const std::scoped_lock lock(mutex_);
   is_running_ = false;
   std::vector<Bar> bars;
-  if (config_.flush_on_stop) book_.each([&](Instrument& instrument) { builder_.flush(instrument, bars); });
+  if (!config_.flush_on_stop) return bars;
+  book_.each([&](Instrument& instrument) {
+    instrument.settle();
+    builder_.flush(instrument, bars);
+  });
   return bars;
 }
 
@@ -129,7 +136,8 @@ Instrument* DataEngine::find_or_add(std::string_view instrument_id) {
       return;
     }
   }
-  if (!reason && !builder_.apply_in_order(*instrument, print, result.bars)) {
+  if (!reason && !instrument->run.join(print, builder_.clock())) {
+    instrument->settle();
     if (builder_.fits(*instrument, print))
       late_ticks_ += builder_.apply(*instrument, print, result.bars);
     else
@@ -163,17 +171,10 @@ std::size_t end_of_instrument(const TradeTickBatch::Columns& ticks, std::size_t 
 
 }  // namespace
 
-// A few ticks are not worth looking for more. Each id has to be looked up by itself.
-inline std::size_t DataEngine::process_run(Instrument* instrument, const TradeTickBatch& batch, const TradeTickBatch::Columns& ticks,
-                                           std::size_t row, std::size_t end) {
-  constexpr std::size_t kTicksMin = 4;
-  if (instrument == nullptr || end - row < kTicksMin || !batch.trade_id_ends.empty()) return 0;
-  return builder_.apply_run(*instrument, ticks, row, end);
-}
-
 void DataEngine::process(const TradeTickBatch& batch, std::int64_t now_ns, ProcessResult& result, std::size_t bars_max) {
   const std::scoped_lock lock(mutex_);
   const TradeTickBatch::Columns columns = batch.columns();
+  const bool has_ids = !batch.trade_id_ends.empty();
   // Each name of the batch's dictionary is looked up once.
   std::vector<Instrument*> instruments(batch.instrument_ids.size(), nullptr);
   std::size_t row = 0;
@@ -181,35 +182,29 @@ void DataEngine::process(const TradeTickBatch& batch, std::int64_t now_ns, Proce
   while (row < columns.size && result.bars.size() < bars_max) {
     const std::size_t at = columns.instrument_of(row);
     if (row >= end) end = end_of_instrument(columns, row);
-    if (const std::size_t taken = process_run(instruments[at], batch, columns, row, end); taken != 0) {
+    if (instruments.size() > 1) prefetch(columns, row, instruments);
+    // Ids have to be looked up one by one.
+    if (end - row > 1 && instruments[at] != nullptr && !has_ids) {
+      const std::size_t taken = instruments[at]->run.join(columns, row, end, builder_.clock());
       result.accepted += taken;
       row += taken;
-      continue;
+      if (taken != 0) continue;
     }
-    if (instruments.size() > 1) prefetch(columns, row, instruments);
-    Print print{.price = columns.prices[row], .side = columns.side_of(row), .ts_event = columns.ts_event[row], .ts_init = columns.ts_init[row]};
-    const std::int64_t quantity = columns.quantities[row];
-    const bool value_fits = quantity == TradeTickBatch::kWide ? print.set_quantity(batch.quantity_of(row)) : print.set_quantity(quantity);
+    Print print = print_of(columns, row);
+    const bool value_fits = columns.quantities[row] != TradeTickBatch::kWide || print.set_quantity(batch.quantity_of(row));
     process_row(instruments[at], batch.instrument_ids[at], print, value_fits, batch.trade_id_of(row), row, result);
     ++row;
   }
   finish(row, now_ns, result);
 }
 
-// The state of many instruments does not fit the caches near the processor: it is asked for some rows ahead, first the
-// instrument, which knows where its bars are.
+// The state of many instruments does not fit the caches near the processor: it is asked for some rows ahead.
 inline void DataEngine::prefetch(const TradeTickBatch::Columns& columns, std::size_t row,
                                  const std::vector<Instrument*>& instruments) const {
-  constexpr std::size_t kRowsToInstrument = 16;
-  constexpr std::size_t kRowsToBars = 8;
-  if (row + kRowsToInstrument >= columns.size) return;
-  const Instrument* far = instruments[columns.instrument_of(row + kRowsToInstrument)];
-  if (far != nullptr) {
-    __builtin_prefetch(far, 1);
-    __builtin_prefetch(&far->sums.quantity_by_side, 1);
-  }
-  const Instrument* near = instruments[columns.instrument_of(row + kRowsToBars)];
-  if (near != nullptr) builder_.prefetch(*near);
+  constexpr std::size_t kRowsAhead = 16;
+  if (row + kRowsAhead >= columns.size) return;
+  const Instrument* next = instruments[columns.instrument_of(row + kRowsAhead)];
+  if (next != nullptr) next->run.prefetch();
 }
 
 void DataEngine::remember(Instrument& instrument, std::uint64_t fingerprint) {

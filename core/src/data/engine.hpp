@@ -107,8 +107,6 @@ class DataEngine {
   void process_locked(const TradeTick& tick, std::int64_t now_ns, ProcessResult& result);
   void process_row(Instrument*& instrument, std::string_view instrument_id, const Print& print, bool value_fits,
                    std::string_view trade_id, std::size_t row, ProcessResult& result);
-  std::size_t process_run(Instrument* instrument, const TradeTickBatch& batch, const TradeTickBatch::Columns& ticks, std::size_t row,
-                          std::size_t end);
   void prefetch(const TradeTickBatch::Columns& columns, std::size_t row, const std::vector<Instrument*>& instruments) const;
   std::optional<Reason> refusal(const Print& print, bool value_fits) const;
   Instrument* find_or_add(std::string_view instrument_id);

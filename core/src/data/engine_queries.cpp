@@ -28,8 +28,10 @@ std::vector<Bar> DataEngine::get_bars(std::string_view instrument_id, std::strin
 
 std::vector<Bar> DataEngine::open_bars(std::string_view instrument_id) const {
   const std::scoped_lock lock(mutex_);
-  const Instrument* instrument = book_.find(instrument_id);
-  return instrument == nullptr ? std::vector<Bar>() : builder_.open_bars(*instrument);
+  Instrument* instrument = book_.find(instrument_id);
+  if (instrument == nullptr) return {};
+  instrument->settle();
+  return builder_.open_bars(*instrument);
 }
 
 std::vector<std::string> DataEngine::instruments() const {
@@ -41,8 +43,9 @@ std::vector<std::string> DataEngine::instruments() const {
 
 std::optional<std::int64_t> DataEngine::market_time(std::string_view instrument_id) const {
   const std::scoped_lock lock(mutex_);
-  const Instrument* instrument = book_.find(instrument_id);
+  Instrument* instrument = book_.find(instrument_id);
   if (instrument == nullptr) return std::nullopt;
+  instrument->settle();
   // advance_time() moves all instruments, without a visit to each.
   return std::max(instrument->market_time, builder_.clock());
 }
@@ -81,7 +84,8 @@ void DataEngine::validate() const {
 void DataEngine::validate_locked() const {
   std::uint64_t bars_kept = 0;
   std::uint64_t ids_kept = 0;
-  book_.each([&](const Instrument& instrument) {
+  book_.each([&](Instrument& instrument) {
+    instrument.settle();
     ids_kept += instrument.seen.size();
     for (const Bar& bar : builder_.open_bars(instrument)) {
       demand(bar.low <= bar.open && bar.open <= bar.high && bar.low <= bar.close && bar.close <= bar.high, "a price lies outside its bar");

@@ -14,11 +14,10 @@ namespace alphaforge::data {
 // The instruments by name, and by number in order of first sight. A removed one leaves its number unused.
 class InstrumentBook {
  public:
-  Instrument* find(std::string_view id) {
+  Instrument* find(std::string_view id) const {
     const auto found = by_id_.find(id);
     return found == by_id_.end() ? nullptr : found->second;
   }
-  const Instrument* find(std::string_view id) const { return const_cast<InstrumentBook*>(this)->find(id); }
   Instrument* at(std::uint64_t index) const { return index < instruments_.size() ? instruments_[index].get() : nullptr; }
 
   Instrument& add(std::string_view id) {

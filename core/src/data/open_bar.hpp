@@ -6,7 +6,7 @@
 
 #include "base/int128.hpp"
 #include "model/bar_type.hpp"
-#include "model/trade_tick.hpp"
+#include "model/trade_tick_batch.hpp"
 
 namespace alphaforge::data {
 
@@ -35,6 +35,13 @@ struct Print {
   }
 };
 
+// A row of a batch whose quantity is not wide.
+inline Print print_of(const TradeTickBatch::Columns& ticks, std::size_t row) {
+  Print print{.price = ticks.prices[row], .side = ticks.side_of(row), .ts_event = ticks.ts_event[row], .ts_init = ticks.ts_init[row]};
+  print.set_quantity(ticks.quantities[row]);
+  return print;
+}
+
 // What tick, volume and dollar bars count, as an index into Sums::amount.
 inline std::size_t amount_of(BarKind kind) { return static_cast<std::size_t>(kind) - static_cast<std::size_t>(BarKind::kTick); }
 inline constexpr std::size_t kTrades = 0;
@@ -55,6 +62,13 @@ struct Sums {
   }
   void add(const Print& print) { add(print, print.quantity, print.value, print.quantity != 0); }
 
+  Sums& operator+=(const Sums& other) {
+    for (std::size_t i = 0; i < 3; ++i) {
+      amount[i] += other.amount[i];
+      quantity_by_side[i] += other.quantity_by_side[i];
+    }
+    return *this;
+  }
   Sums operator-(const Sums& other) const {
     Sums difference;
     for (std::size_t i = 0; i < 3; ++i) {
@@ -66,15 +80,14 @@ struct Sums {
 };
 
 // An unfinished bar of any type. Its sums are those of its instrument since it began: what each print adds is added once
-// for all types. Only the first cache line changes with every print.
-struct alignas(64) OpenBar {
+// for all types. Up to date when its instrument is settled.
+struct OpenBar {
   std::int64_t high = std::numeric_limits<std::int64_t>::min();
   std::int64_t low = std::numeric_limits<std::int64_t>::max();
   std::int64_t ts_init = kBeforeAll;
   std::int64_t open = 0;
   uint128 progress_base = 0;  // tick, volume, dollar: the instrument's amount from which the type's progress counts
   std::int64_t ts_least = kNever;
-  // The tick behind the close; out of date while the instrument's last price is (see Instrument::last_price).
   std::int64_t ts_greatest = kBeforeAll;
   std::int64_t close = 0;
   Sums base;  // the instrument's sums when the bar began
@@ -86,10 +99,10 @@ struct alignas(64) OpenBar {
     if (print.price < low) low = print.price;
     if (print.ts_init > ts_init) ts_init = print.ts_init;
   }
-  // A bar begins with this print; its sums with `since`.
-  void begin(const Print& print, const Sums& since) {
-    open = close = print.price;
-    ts_least = ts_greatest = print.ts_event;
+  // A bar begins with a print of that price and time; its sums with `since`.
+  void begin(std::int64_t price, std::int64_t ts_event, const Sums& since) {
+    open = close = price;
+    ts_least = ts_greatest = ts_event;
     base = since;
   }
   // The next bar of the type has not begun; the progress goes on.

@@ -14,12 +14,12 @@ void describe_sums(Sink& sink, const Sums& sums) {
 }
 
 template <class Sink>
-void describe_bar(Sink& sink, const Instrument& instrument, const OpenBar& bar) {
+void describe_bar(Sink& sink, const Sums& sums, const OpenBar& bar) {
   sink.number(std::int64_t{!bar.empty()});
   if (bar.empty()) return;
-  for (const std::int64_t price : {bar.open, bar.high, bar.low, instrument.close_of(bar)}) sink.number(price);
-  for (const std::int64_t time : {bar.ts_least, instrument.ts_greatest_of(bar), bar.ts_init}) sink.number(time);
-  describe_sums(sink, instrument.sums - bar.base);
+  for (const std::int64_t price : {bar.open, bar.high, bar.low, bar.close}) sink.number(price);
+  for (const std::int64_t time : {bar.ts_least, bar.ts_greatest, bar.ts_init}) sink.number(time);
+  describe_sums(sink, sums - bar.base);
 }
 
 template <class Sink>
@@ -58,7 +58,7 @@ void BarBuilder::describe(Sink& sink, const Instrument& instrument) const {
   sink.number(instrument.market_time);
   sink.number(std::int64_t{instrument.value_wrapped});
   describe_sums(sink, instrument.sums);
-  for (const OpenBar& bar : instrument.bars) describe_bar(sink, instrument, bar);
+  for (const OpenBar& bar : instrument.bars) describe_bar(sink, instrument.sums, bar);
   for (const ArrivalType& type : arrival_types_)
     sink.number(static_cast<int128>(instrument.sums.amount[amount_of(type.kind)] - instrument.bars[type.index].progress_base));
   for (const Interval& interval : instrument.intervals) describe_interval(sink, interval);
@@ -78,7 +78,8 @@ void DataEngine::describe(Sink& sink) const {
     sink.number(static_cast<std::int64_t>(count));
   builder_.describe(sink);
   sink.number(static_cast<std::int64_t>(book_.size()));
-  book_.each([&](const Instrument& instrument) {
+  book_.each([&](Instrument& instrument) {
+    instrument.settle();
     sink.text(*instrument.id);
     builder_.describe(sink, instrument);
     sink.number(static_cast<std::int64_t>(instrument.seen.size()));

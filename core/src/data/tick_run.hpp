@@ -2,39 +2,97 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "base/int128.hpp"
+#include "data/open_bar.hpp"
 #include "model/trade_tick_batch.hpp"
 
 namespace alphaforge::data {
 
-// What consecutive ticks of one instrument come to that are in order and end no bar: nearly all of a batch. They do to every
-// open bar what one tick with these sums and extremes would, so that a loop over plain columns is all that each one costs.
-struct TickRun {
-  std::size_t size = 0;
-  std::int64_t high = 0;
-  std::int64_t low = 0;
-  std::int64_t ts_init = 0;  // the greatest
-  std::int64_t quantity = 0;
-  std::int64_t buy_quantity = 0;
-  std::int64_t sell_quantity = 0;
-  uint128 value = 0;
+// What an instrument's ticks may come to before one of its bars ends.
+struct Room {
+  std::int64_t ticks = 0;     // so many may join
+  std::int64_t quantity = 0;  // their sum stays below it
+  uint128 value = 0;          // the same
 };
 
-// Where a run ends, besides at a tick that has to be looked at closely: one that is refused, late or unusually large.
-struct TickRunLimits {
-  std::int64_t ts_first = 0;       // no tick before it
-  std::int64_t ts_end = 0;         // nor at it or after it
-  std::size_t size_max = 0;
-  std::int64_t quantity_below = 0;
-  uint128 value_below = 0;
+// What an instrument's last ticks come to, those that were in order and ended no bar: nearly all. They do to every open bar
+// what one tick with these sums and extremes would, so that the bars hear of them only when one of them ends or somebody
+// asks (Instrument::settle), and a tick costs the same with any number of bar types.
+class TickRun {
+ public:
+  // Nothing has joined yet; what joins is no earlier than `ts_first`, and before `ts_end`.
+  void open(std::int64_t ts_first, std::int64_t ts_end, const Room& room) {
+    *this = TickRun();
+    ts_last_ = ts_first;
+    ts_end_ = ts_end;
+    room_ = room_at_open_ = room;
+  }
+  // Nothing joins until it is opened again.
+  void close() { *this = TickRun(); }
+  bool empty() const { return high_ < low_; }
+
+  // Takes a print; false, and nothing done, where that is before `clock` or has to be looked at closely: it is refused, late
+  // or unusually large, or ends a bar.
+  bool join(const Print& print, std::int64_t clock);
+  // Takes ticks from `row` on, and before `end`, until one can't be taken; returns how many.
+  std::size_t join(const TradeTickBatch::Columns& ticks, std::size_t row, std::size_t end, std::int64_t clock);
+
+  // Asks the processor for what a tick needs.
+  void prefetch() const {
+    __builtin_prefetch(&ts_last_, 1);
+    __builtin_prefetch(&ts_first_, 1);
+  }
+
+  // Of its ticks.
+  std::int64_t first_price() const { return first_price_; }
+  std::int64_t last_price() const { return last_price_; }
+  std::int64_t high() const { return high_; }
+  std::int64_t low() const { return low_; }
+  std::int64_t ts_first() const { return ts_first_; }
+  std::int64_t ts_last() const { return ts_last_; }
+  std::int64_t ts_init() const { return ts_init_; }  // the greatest
+  Sums sums() const;
+
+ private:
+  // What every tick needs lies in two cache lines.
+  std::int64_t ts_last_ = kNever;
+  std::int64_t ts_end_ = kBeforeAll;
+  Room room_;
+  std::int64_t high_ = std::numeric_limits<std::int64_t>::min();
+  std::int64_t low_ = std::numeric_limits<std::int64_t>::max();
+  std::int64_t ts_init_ = kBeforeAll;
+  std::int64_t last_price_ = 0;
+  std::int64_t buy_quantity_ = 0;
+  std::int64_t sell_quantity_ = 0;
+  std::int64_t first_price_ = 0;
+  std::int64_t ts_first_ = 0;
+  Room room_at_open_;
 };
 
-// The run that begins at `row` and ends before `end`; of no size where the first tick is none of it.
-TickRun find_run(const TradeTickBatch::Columns& ticks, std::size_t row, std::size_t end, const TickRunLimits& limits);
-
-// What find_run() sums up in 64 bits can't overflow.
-inline constexpr std::int64_t kRunQuantityMax = std::int64_t{1} << 50;
-inline constexpr std::size_t kRunSizeMax = 4096;
+[[gnu::always_inline]] inline bool TickRun::join(const Print& print, std::int64_t clock) {
+  if (print.ts_event < ts_last_ || print.ts_event < clock || print.ts_event >= ts_end_ || print.price <= 0) return false;
+  if (print.quantity <= 0 || print.quantity >= room_.quantity) return false;
+  const auto value = static_cast<uint128>(print.value);
+  if (room_.ticks == 0 || value >= room_.value) return false;
+  const auto quantity = static_cast<std::int64_t>(print.quantity);
+  if (empty()) {
+    first_price_ = print.price;
+    ts_first_ = print.ts_event;
+  }
+  ts_last_ = print.ts_event;
+  last_price_ = print.price;
+  --room_.ticks;
+  room_.quantity -= quantity;
+  room_.value -= value;
+  // Branches, not maxima: most ticks move none of these, and an unchanged number needs no store.
+  if (print.price > high_) high_ = print.price;
+  if (print.price < low_) low_ = print.price;
+  if (print.ts_init > ts_init_) ts_init_ = print.ts_init;
+  buy_quantity_ += print.side == AggressorSide::kBuy ? quantity : 0;
+  sell_quantity_ += print.side == AggressorSide::kSell ? quantity : 0;
+  return true;
+}
 
 }  // namespace alphaforge::data
