@@ -84,7 +84,10 @@ class Up:
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Another verb, against these services."""
-        targets = {f"ALPHAFORGE_{n.upper()}_TARGET": f"127.0.0.1:{self.port_base + i}" for i, n in enumerate(NOUNS, 1)}
+        targets = {}
+        for index, noun in enumerate(NOUNS, 1):
+            targets[f"ALPHAFORGE_{noun.upper()}_TARGET"] = f"127.0.0.1:{self.port_base + index}"
+            targets[f"ALPHAFORGE_{noun.upper()}_METRICS_PORT"] = str(self.metrics_base + index)
         return subprocess.Popen(
             [sys.executable, "-m", "alphaforge_cli", *words],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.environment | targets,
@@ -133,6 +136,15 @@ def test_statistics_of_all_three_are_shown(up: Up) -> None:
     shown = up.run("stats").stdout
     for word in ("cache (default)", "hit_ratio", "ticks_processed", "orders_submitted"):
         assert word in shown
+
+
+def test_top_shows_the_engines_and_the_journals_of_the_two_services_that_have_one(up: Up) -> None:
+    shown = up.run("top", "--count", "2", "--interval", "0.1").stdout
+    for label in ("hit ratio", "ticks", "fill ratio"):
+        assert shown.count(label) == 1, shown
+    for label in ("journal", "commits", "waiting", "failed", "damaged"):
+        assert shown.count(label) >= 2, shown
+    assert "no answer" not in shown
 
 
 def test_a_second_stack_on_the_same_ports_is_refused(up: Up, tmp_path: Path) -> None:

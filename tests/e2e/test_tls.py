@@ -17,6 +17,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from alphaforge_cli.journals import journal
 from alphaforge_client.aio import cache as aio_cache
 from alphaforge_client.cache import GenericCache
 from alphaforge_client.credentials import Credentials
@@ -223,6 +224,17 @@ def test_connections_that_say_nothing_do_not_keep_metrics_from_others(
             stack.enter_context(socket.create_connection((host, int(port))))
         with urllib.request.urlopen(mutual.metrics, timeout=10, context=context) as response:
             assert response.status == 200
+
+
+def test_top_reads_metrics_with_the_certificates_of_the_client(
+    mutual: Service, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(OSError):
+        journal(mutual.metrics, 10.0)
+    for name, value in certificates.client_variables(mutual=True).items():
+        monkeypatch.setenv(name, value)
+    # A cache has no journal; that it says nothing of one is an answer.
+    assert not any(name.startswith("alphaforge_journal_") for name in journal(mutual.metrics, 10.0))
 
 
 @pytest.mark.parametrize(("variables", "status"), [(True, 0), (False, 1)])

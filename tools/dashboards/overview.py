@@ -22,7 +22,7 @@ def overview() -> Dashboard:
                     Stat(
                         "alerts",
                         "Alerts that fire now; Prometheus's own page names them.",
-                        [("", 'count(ALERTS{alertstate="firing"}) or vector(0)')],
+                        [("", 'count(ALERTS{alertstate="firing", severity!="none"}) or vector(0)')],
                         "none",
                         thresholds={1: "red"},
                     ),

@@ -1,4 +1,4 @@
-"""`alphaforge top`: the three engines, live."""
+"""`alphaforge top`: the three engines and the journals of their services, live."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ from rich.live import Live
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
+
+from alphaforge_cli.journals import journal, metrics_url
+from alphaforge_cli.targets import services
 
 __all__ = ["top"]
 
@@ -73,13 +76,62 @@ LINES: Mapping[str, tuple[Line, ...]] = {
     ),
 }
 
+# Of the whole service, not of one engine. More than none of an alarming one is red.
+JOURNAL_LINES = (
+    Line("journal", "alphaforge_journal_held_bytes", "bytes"),
+    Line("commits", "alphaforge_journal_commits_total", "rate"),
+    Line("waiting", "alphaforge_journal_waiting_records", "count"),
+    Line("failed commits", "alphaforge_journal_failures_total", "count"),
+    Line("damaged engines", "alphaforge_recovery_damaged_engines", "count"),
+)
+ALARMING = {"alphaforge_journal_failures_total", "alphaforge_recovery_damaged_engines"}
+
 
 class Reading(NamedTuple):
-    """An engine's statistics and what asking for them took, at a moment of the monotonic clock."""
+    """What somebody counted and what asking for it took, at a moment of the monotonic clock."""
 
     seconds: float
     round_trip_ms: float
     values: Values
+
+
+def rate(before: Reading | None, now: Reading | None, name: str) -> float | None:
+    """Per second between two readings; None while there are not two of one life."""
+    if before is None or now is None:
+        return None
+    change = now.values.get(name, 0) - before.values.get(name, 0)
+    return None if change < 0 else change / max(now.seconds - before.seconds, 1e-9)
+
+
+@dataclass
+class Journal:
+    """What is known of a service's journal, from its /metrics at `url`."""
+
+    url: str
+    before: Reading | None = None
+    now: Reading | None = None
+
+    def read(self, timeout: float) -> None:
+        """Asks the service, whose journal is not shown while it does not answer."""
+        started = time.monotonic()
+        try:
+            values = journal(self.url, timeout)
+        except OSError:
+            self.before = self.now = None
+            return
+        ended = time.monotonic()
+        self.before, self.now = self.now, Reading(ended, (ended - started) * 1e3, values)
+
+    def rows(self) -> list[tuple[str, Text]]:
+        """A label and a value for each line; none while the service does not answer."""
+        if self.now is None:
+            return []
+        rows = []
+        for line in JOURNAL_LINES:
+            value = rate(self.before, self.now, line.name) if line.kind == "rate" else self.now.values.get(line.name)
+            style = "bold red" if line.name in ALARMING and value else ""
+            rows.append((line.label, Text("-" if value is None else formatted(value, line.kind), style=style)))
+        return rows
 
 
 @dataclass
@@ -88,6 +140,7 @@ class Engine:
 
     noun: str
     client: GenericCache | DataEngine | ExecutionEngine
+    journal: Journal | None = None
     before: Reading | None = None
     now: Reading | None = None
     problem: str | None = None
@@ -95,6 +148,8 @@ class Engine:
 
     def read(self, timeout: float) -> None:
         """Asks the service; a failure is kept to be shown, and the next reading starts afresh."""
+        if self.journal is not None:
+            self.journal.read(timeout)
         started = time.monotonic()
         try:
             values = self.client.statistics(timeout=timeout).as_dict()
@@ -109,10 +164,7 @@ class Engine:
 
     def rate(self, name: str) -> float | None:
         """Per second between the last two readings; None while there are not two of one engine's life."""
-        if self.before is None or self.now is None:
-            return None
-        change = self.now.values.get(name, 0) - self.before.values.get(name, 0)
-        return None if change < 0 else change / max(self.now.seconds - self.before.seconds, 1e-9)
+        return rate(self.before, self.now, name)
 
     def _remember(self, rate: float) -> None:
         self.rates = [*self.rates, rate][-HISTORY:]
@@ -123,11 +175,16 @@ def top(
     interval: Annotated[float, typer.Option(help="Seconds between readings.", min=0.1)] = 1.0,
     count: Annotated[int | None, typer.Option(help="Stop after so many readings.", min=1)] = None,
 ) -> None:
-    """Show rates, latencies, hit ratio, open orders and lag of the three engines as they change, until Ctrl-C."""
+    """Show rates, latencies, hit ratio, open orders and lag of the three engines as they change, until Ctrl-C.
+
+    The journals of the services come from their /metrics, on the same hosts at ALPHAFORGE_DATA_METRICS_PORT (9152) and
+    ALPHAFORGE_EXECUTION_METRICS_PORT (9153).
+    """
+    journals = {noun: Journal(url) for noun, target in services() if (url := metrics_url(noun, target))}
     engines = [
         Engine("cache", GenericCache(name=engine)),
-        Engine("data", DataEngine(name=engine)),
-        Engine("execution", ExecutionEngine(name=engine)),
+        Engine("data", DataEngine(name=engine), journals.get("data")),
+        Engine("execution", ExecutionEngine(name=engine), journals.get("execution")),
     ]
     console = Console()
     readings = 0
@@ -187,7 +244,13 @@ def _panel(engine: Engine, lag: float | None) -> Panel:
     else:
         table.add_row(Text(engine.problem or "", style="red", overflow="fold"), "")
         status = "[red]no answer[/]"
-    body = Group(table, Text(sparkline(engine.rates), style="cyan", no_wrap=True, overflow="crop"))
+    notes = []
+    if engine.journal is not None:
+        for row in engine.journal.rows():
+            table.add_row(*row)
+        if engine.journal.now is None:
+            notes.append(Text(f"journal: no answer at {engine.journal.url}", style="dim", overflow="fold"))
+    body = Group(table, *notes, Text(sparkline(engine.rates), style="cyan", no_wrap=True, overflow="crop"))
     return Panel(body, title=f"{engine.noun} {status}", border_style="green" if engine.now is not None else "red")
 
 

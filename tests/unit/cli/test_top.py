@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from alphaforge_cli.top import Engine, Reading, formatted, scaled, screen, sparkline
+from alphaforge_cli.journals import metrics_url
+from alphaforge_cli.top import Engine, Journal, Reading, formatted, scaled, screen, sparkline
 from alphaforge_client.errors import Unavailable
 from rich.console import Console
 
@@ -75,6 +76,63 @@ def test_lag_is_what_execution_has_not_taken_of_the_trades() -> None:
         each.read(1.0)
     line = next(line for line in shown(data, execution).splitlines() if "lag" in line)
     assert "12" in line
+
+
+def journal_of(before: dict[str, float], now: dict[str, float]) -> Journal:
+    return Journal("http://localhost:9152/metrics", Reading(10.0, 1.0, before), Reading(12.0, 1.0, now))
+
+
+def test_a_journal_shows_what_it_holds_and_its_rate_even_while_the_engine_refuses() -> None:
+    damaged = engine("data", Unavailable("the journal of engine demo is damaged", reason="JOURNAL_DAMAGED"))
+    damaged.read(1.0)
+    damaged.journal = journal_of(
+        {"alphaforge_journal_commits_total": 100},
+        {
+            "alphaforge_journal_commits_total": 400,
+            "alphaforge_journal_held_bytes": 2**20,
+            "alphaforge_journal_waiting_records": 17,
+            "alphaforge_journal_failures_total": 3,
+            "alphaforge_recovery_damaged_engines": 1,
+        },
+    )
+    rows = {label: str(value) for label, value in damaged.journal.rows()}
+    assert rows == {
+        "journal": "1.0 MiB", "commits": "150/s", "waiting": "17", "failed commits": "3", "damaged engines": "1",
+    }  # fmt: skip
+    text = shown(damaged)
+    assert "150/s" in text
+    assert "damaged" in text
+
+
+def test_only_failures_and_damage_of_a_journal_are_alarming() -> None:
+    quiet = {"alphaforge_journal_failures_total": 0.0, "alphaforge_recovery_damaged_engines": 0.0}
+    loud = {"alphaforge_journal_failures_total": 2.0, "alphaforge_recovery_damaged_engines": 1.0}
+    for values, red in ((quiet, set()), (loud, {"failed commits", "damaged engines"})):
+        rows = journal_of({}, {**values, "alphaforge_journal_waiting_records": 5.0}).rows()
+        assert {label for label, value in rows if "red" in str(value.style)} == red
+
+
+def test_metrics_that_do_not_answer_are_named_and_the_engine_is_shown() -> None:
+    data = engine("data", {"instruments": 41})
+    data.journal = Journal("http://127.0.0.1:1/metrics")
+    data.read(1.0)
+    text = shown(data)
+    assert "41" in text
+    assert "http://127.0.0.1:1/metrics" in text
+
+
+@pytest.mark.parametrize(
+    ("target", "variables", "url"),
+    [
+        ("localhost:50052", {}, "http://localhost:9152/metrics"),
+        ("data.example:7", {"ALPHAFORGE_DATA_METRICS_PORT": "8"}, "http://data.example:8/metrics"),
+        ("localhost:50052", {"ALPHAFORGE_TLS_CA_FILE": "ca.pem"}, "https://localhost:9152/metrics"),
+        ("unix:/run/data.sock", {}, None),
+        ("dns:///data:50052", {}, None),
+    ],
+)
+def test_metrics_are_on_the_host_of_the_service(target: str, variables: dict[str, str], url: str | None) -> None:
+    assert metrics_url("data", target, variables) == url
 
 
 @pytest.mark.parametrize("width", [60, 200])

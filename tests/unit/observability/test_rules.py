@@ -40,6 +40,18 @@ def test_promtool_accepts(promtool: str, command: tuple[str, ...]) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+def test_with_tls_prometheus_asks_for_the_same_over_https() -> None:
+    plain, secured = (
+        [line for line in (OBSERVABILITY / name).read_text().splitlines() if not line.startswith("#")]
+        for name in ("prometheus.yml", "prometheus.tls.yml")
+    )
+    own = {"    scheme: https", "    tls_config: { ca_file: /etc/alphaforge/ca.pem }"}
+    assert [line for line in secured if line not in own] == plain
+    for noun in ("cache", "data", "execution"):
+        job = secured.index(f"  - job_name: {noun}")
+        assert set(secured[job + 1 : job + 3]) == own
+
+
 def test_every_alert_is_tested_and_says_what_to_do() -> None:
     text = (RULES / "alerts.yml").read_text()
     alerts = re.findall(r"- alert: (\w+)(.*?)(?=\n      - alert|\n  - name|\Z)", text, re.DOTALL)
@@ -47,7 +59,7 @@ def test_every_alert_is_tested_and_says_what_to_do() -> None:
     tests = (RULES / "tests/alerts.yml").read_text()
     for name, body in alerts:
         assert f"alertname: {name}" in tests, f"{name} is not tested"
-        assert re.search(r"severity: (critical|warning|info)\b", body), name
+        assert re.search(r"severity: (critical|warning|info|none)\b", body), name
         assert "summary:" in body, name
         assert "description:" in body, name
 
