@@ -147,6 +147,13 @@ def test_top_shows_the_engines_and_the_journals_of_the_two_services_that_have_on
     assert "no answer" not in shown
 
 
+def test_the_demo_takes_engines_that_somebody_made_by_looking_at_them(up: Up) -> None:
+    up.run("top", "--engine", "demo", "--count", "1")
+    ran = up.run("demo", "--duration", "3")
+    assert "ticks" in ran.stdout + ran.stderr
+    assert "other settings" not in ran.stdout + ran.stderr
+
+
 def test_a_second_stack_on_the_same_ports_is_refused(up: Up, tmp_path: Path) -> None:
     refused = up.run("up", "--data-dir", str(tmp_path), *up.options, status=2)
     assert f"port {up.port_base + 1}" in refused.stderr

@@ -77,13 +77,18 @@ async def _run(
         max_order_quantity=MAX_ORDER_QUANTITY, maker_commission_rate="0.0001", taker_commission_rate="0.0004"
     )
     async with AsyncExitStack() as stack:
-        cache = await stack.enter_async_context(GenericCache(CACHE_SIZE, REMEMBERED_SECONDS, name=NAME))
-        # The engine may be there already, with the settings of another release.
+        # The engines may be there already, with the settings of another release or the default ones: whoever looks at
+        # an engine makes it.
+        cache = await stack.enter_async_context(
+            GenericCache(CACHE_SIZE, REMEMBERED_SECONDS, name=NAME, reconfigure=True)
+        )
         data = DataEngine(config, name=NAME, reconfigure=True)
         stack.push_async_callback(data.close)
         # The strategy reads its parameters before each quote, and the service tells it when one has changed.
-        near = await stack.enter_async_context(GenericCache(name=NAME, near_cache=NearCache()))
-        venue = await stack.enter_async_context(ExecutionEngine(limits, name=NAME))
+        near = await stack.enter_async_context(
+            GenericCache(CACHE_SIZE, REMEMBERED_SECONDS, name=NAME, reconfigure=True, near_cache=NearCache())
+        )
+        venue = await stack.enter_async_context(ExecutionEngine(limits, name=NAME, reconfigure=True))
         trader = Trader(near, venue, seed)
         sent: Counter[str] = Counter()
         feed = asyncio.ensure_future(_feed(batches, data, _Memory(cache, seed), sent))
