@@ -84,9 +84,13 @@ std::int64_t to_ttl_ns(nb::handle seconds);
 // The deadline of a time to live from now; kNever where 64 bits don't reach.
 std::int64_t deadline(std::int64_t now_ns, std::int64_t ttl_ns);
 
+inline std::string_view view(const nb::bytes& bytes) { return {bytes.c_str(), bytes.size()}; }
+inline nb::bytes to_bytes(std::string_view data) { return nb::bytes(data.data(), data.size()); }
+
 void bind_cache_base(nb::module_ m);
 void bind_generic_cache(nb::module_ m);
 void bind_cache_engine(nb::module_ m);
+void bind_cache_file(nb::class_<CacheEngine, CacheBase>& type);
 void bind_cache_codecs(nb::module_ m);
 
 }  // namespace alphaforge::bindings

@@ -15,10 +15,6 @@ namespace {
 
 using wire::Writer;
 
-std::string_view view(const nb::bytes& bytes) { return {bytes.c_str(), bytes.size()}; }
-
-nb::bytes to_bytes(std::string_view data) { return nb::bytes(data.data(), data.size()); }
-
 double seconds_of(const wire::CacheDetails& details) {
   return details.ttl_ns ? static_cast<double>(*details.ttl_ns) / 1e9 : HUGE_VAL;
 }

@@ -3,14 +3,10 @@
 #include <nanobind/stl/string_view.h>
 #include <nanobind/stl/vector.h>
 
-#include <unistd.h>
-
-#include <cerrno>
 #include <utility>
 
 #include "base/error.hpp"
 #include "cache.hpp"
-#include "cache/snapshot.hpp"
 #include "numbers.hpp"
 #include "wire/cache.hpp"
 #include "wire/value.hpp"
@@ -21,10 +17,6 @@ namespace alphaforge::bindings {
 using namespace nb::literals;
 
 namespace {
-
-std::string_view view(const nb::bytes& bytes) { return {bytes.c_str(), bytes.size()}; }
-
-nb::bytes to_bytes(std::string_view data) { return nb::bytes(data.data(), data.size()); }
 
 // A request of the service, decoded; its views are of `bytes`.
 template <class Message>
@@ -238,53 +230,6 @@ nb::tuple read_changes(CacheEngine& self, std::uint64_t from_sequence, std::size
   return nb::make_tuple(keys, sequences, causes, read.next_sequence, read.has_gap);
 }
 
-// An OSError of Python's for what the system refused.
-[[noreturn]] void raise_os_error(int number) {
-  errno = number;
-  PyErr_SetFromErrno(PyExc_OSError);
-  throw nb::python_error();
-}
-
-// The GIL is released while the file is read or written: a failure is kept in `error` until it is held again.
-struct FileFailure {
-  int error;
-};
-
-std::uint64_t save(CacheEngine& self, int file, std::int64_t wall_ns) {
-  const std::int64_t now = self.now_ns();
-  try {
-    const nb::gil_scoped_release release;
-    return cache::write_snapshot(self.cache, now, wall_ns, [&](std::string_view bytes) {
-      while (!bytes.empty()) {
-        const ssize_t written = ::write(file, bytes.data(), bytes.size());
-        if (written < 0 && errno != EINTR) throw FileFailure{errno};
-        if (written > 0) bytes.remove_prefix(static_cast<std::size_t>(written));
-      }
-    });
-  } catch (const FileFailure& failure) {
-    raise_os_error(failure.error);
-  }
-}
-
-std::uint64_t load(CacheEngine& self, int file, std::int64_t wall_ns) {
-  const std::int64_t now = self.now_ns();
-  try {
-    const nb::gil_scoped_release release;
-    return cache::read_snapshot(self.cache, now, wall_ns, [&](char* buffer, std::size_t size) {
-      std::size_t filled = 0;
-      while (filled < size) {
-        const ssize_t got = ::read(file, buffer + filled, size - filled);
-        if (got < 0 && errno != EINTR) throw FileFailure{errno};
-        if (got == 0) break;
-        if (got > 0) filled += static_cast<std::size_t>(got);
-      }
-      return filled;
-    });
-  } catch (const FileFailure& failure) {
-    raise_os_error(failure.error);
-  }
-}
-
 void bind_encoded(nb::class_<CacheEngine, CacheBase>& type) {
   type.def("put", &put<&cache::Table::put>, "key"_a, "value"_a, "ttl_ns"_a.none(),
            "Stores an encoded Value for `ttl_ns` nanoseconds (None: for ever) and returns the entry's version.")
@@ -375,15 +320,8 @@ void bind_cache_engine(nb::module_ m) {
             return self.cache.with([](cache::Table& table) { return table.changes().last_sequence(); });
           },
           "The sequence of the latest change; 0 before the first.");
-  type.def("save", &save, "file"_a, "wall_ns"_a,
-           "Writes the entries to an open file descriptor, with the time of day, and returns how many.\n\n"
-           "The cache is locked throughout: this is for one that is about to end. Raises OSError.")
-      .def("load", &load, "file"_a, "wall_ns"_a,
-           "Reads what `save` wrote into this cache, which must be new, and returns how many entries it then has.\n\n"
-           "Entries keep their versions and order of use; their times to live go on from the time of day of `save`, "
-           "and those that have expired since are left out. Counters and sequence go on where they were. Raises "
-           "ValueError (MESSAGE_MALFORMED), and leaves the cache empty, when the file is damaged; OSError.");
   bind_encoded(type);
+  bind_cache_file(type);
 }
 
 }  // namespace alphaforge::bindings

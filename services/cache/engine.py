@@ -5,7 +5,7 @@ The four hot requests are read and answered natively; the others go by the gener
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from time import monotonic, monotonic_ns
 from typing import Any, NamedTuple
 
@@ -54,11 +54,14 @@ from alphaforge.cache.v1.leases_pb2 import (
     RenewLeaseResponse,
 )
 from alphaforge.cache.v1.value_pb2 import Value
+from alphaforge.journal.v1.caches_pb2 import CacheNote
+from alphaforge.journal.v1.inputs_pb2 import EngineOpened
 from alphaforge_core.cache_wire import CacheEngine, GetManyRequest, GetRequest, PutManyRequest, PutRequest
-from alphaforge_core.errors import AlphaForgeError, InvalidArgument
+from alphaforge_core.errors import AlphaForgeError, EngineError, InvalidArgument
 
 from services.cache.leases import Leases
 from services.cache.memory import Memory
+from services.common.answers import first_answer
 from services.common.engine import LONG_BYTES, NamedEngine
 from services.common.messages import fill
 from services.common.pages import limit_of
@@ -104,15 +107,23 @@ class _ChangeLog:
 class NamedCache(NamedEngine):
     """One cache of the service."""
 
+    NOUN = "cache"
+
     def __init__(
-        self, name: str, epoch: int, settings: Mapping[str, Any], subscribers: Subscribers, memory: Memory
+        self,
+        name: str,
+        epoch: int,
+        settings: Mapping[str, Any],
+        subscribers: Subscribers,
+        memory: Memory,
+        core: CacheEngine | None = None,
     ) -> None:
+        """With `core`, a cache that was there before the service was started."""
         super().__init__(name, epoch, {**_DEFAULTS, **settings})
-        self.engine = CacheEngine(self.settings["max_size"], self.settings["max_bytes"])
-        self.leases = Leases(lambda key: self.engine.ttl_ns(key)[0])
-        self.changes = Feed(
-            _ChangeLog(self.engine), epoch=epoch, subscribers=subscribers, encode=_invalidations_response
-        )
+        self.core = core or CacheEngine(self.settings["max_size"])
+        self.core.resize(self.settings["max_size"], self.settings["max_bytes"] or 0)
+        self.leases = Leases(lambda key: self.core.ttl_ns(key)[0])
+        self.changes = Feed(_ChangeLog(self.core), epoch=epoch, subscribers=subscribers, encode=_invalidations_response)
         self._changes_wanted_until = 0.0
         self._memory = memory
 
@@ -121,10 +132,12 @@ class NamedCache(NamedEngine):
         settings = {**self.settings, **given}
         await self.apply(self._resize, settings, LONG_BYTES, self.publish)
         self.settings = settings
+        for note in self.notes():
+            self.core.note(note)
         return True
 
     def _resize(self, settings: Mapping[str, Any]) -> bytes:
-        self.engine.resize(settings["max_size"], settings["max_bytes"] or 0)
+        self.core.resize(settings["max_size"], settings["max_bytes"] or 0)
         return b""
 
     def close(self, error: AlphaForgeError) -> None:
@@ -136,17 +149,32 @@ class NamedCache(NamedEngine):
     def publish(self, answer: bytes) -> bytes:
         """Tells the subscribers that there may be changes, and those who wait for a lease that there may be a value.
 
-        Returns the answer of the call that made them.
+        Returns the answer of the call that made them. Raises EngineError JOURNAL_FAILED where they are not in the file.
         """
         self.changes.notify()
         self.leases.notify()
         self._memory.settle(self)
+        if (error := self.core.file_error) is not None:
+            raise EngineError(
+                f"it is done, and can't be written to the cache's file, so that a restart may undo it: {error}",
+                reason="JOURNAL_FAILED",
+            )
         return answer
+
+    def _check(self, *, stores: bool = True) -> None:
+        """Before a change. Raises ResourceExhausted MEMORY_LIMIT, EngineError JOURNAL_FAILED."""
+        if stores:
+            self._memory.check()
+        if (error := self.core.file_error) is not None:
+            raise EngineError(
+                f"the cache's file can't be written, so that its values can be read and not changed: {error}",
+                reason="JOURNAL_FAILED",
+            )
 
     def want_changes(self) -> None:
         """Somebody follows the changes: they are kept from now on."""
         if self._changes_wanted_until == 0.0:
-            self.engine.keep_changes()
+            self.core.keep_changes()
         self._changes_wanted_until = float("inf")
 
     def sweep(self) -> None:
@@ -159,32 +187,79 @@ class NamedCache(NamedEngine):
         if self.changes.open:
             self._changes_wanted_until = monotonic() + _CHANGES_KEPT_SECONDS
         elif monotonic() > self._changes_wanted_until:
-            self.engine.keep_changes(0)
+            self.core.keep_changes(0)
             self._changes_wanted_until = 0.0
+
+    # --- In the cache's file.
+
+    def notes(self) -> list[bytes]:
+        """What the file says of the cache beside its entries."""
+        return [CacheNote(opened=EngineOpened.FromString(self.opened())).SerializeToString()]
+
+    def brief_notes(self) -> list[bytes]:
+        """First answers, which are worth keeping for a minute."""
+        return [CacheNote(answer=answer).SerializeToString() for answer in self.answers.saved()]
+
+    async def once(self, message: Any, request: bytes, call: Callable[[], bytes]) -> bytes:
+        """Makes a change in the event loop; a repeated request gets the first answer, also after a kill."""
+
+        async def change() -> bytes:
+            self.core.hold()
+            answer = b""
+            try:
+                answer = call()
+            finally:
+                # One write for both: no change is there without the answer that keeps it from being made again.
+                self.core.release(self._answer_note(message, request, answer) if answer else b"")
+            try:
+                return self.publish(answer)
+            except EngineError:
+                # Once the file can be written again, a repeat gets this answer.
+                self.answers.answered(message, request, answer)
+                raise
+
+        self._check(stores=False)
+        return await self.answers.once(message, request, change)
+
+    async def once_beside(self, message: Any, request: bytes, call: Callable[[], Awaitable[bytes]]) -> bytes:
+        """The same for what takes long and is harmless when a kill makes it happen twice."""
+
+        async def change() -> bytes:
+            answer = await call()
+            self.core.release(self._answer_note(message, request, answer))
+            return answer
+
+        return await self.answers.once(message, request, change)
+
+    def _answer_note(self, message: Any, request: bytes, answer: bytes) -> bytes:
+        if not message.request_id:
+            return b""
+        return CacheNote(answer=first_answer(message, request, answer)).SerializeToString()
 
     # --- Entries.
 
     def put(self, request: PutRequest) -> bytes:
         """Stores one value."""
-        self._memory.check()
-        return self.engine.put_wire(request)
+        self._check()
+        return self.core.put_wire(request)
 
     def get(self, request: GetRequest) -> bytes:
         """One value, or none."""
-        return self.engine.get_wire(request)
+        return self.core.get_wire(request)
 
     def put_many(self, request: PutManyRequest) -> bytes:
         """Stores many values."""
-        self._memory.check()
-        return self.engine.put_many_wire(request)
+        self._check()
+        return self.core.put_many_wire(request)
 
     def get_many(self, request: GetManyRequest) -> bytes:
         """The values that are found."""
-        return self.engine.get_many_wire(request)
+        return self.core.get_many_wire(request)
 
     def delete(self, message: DeleteRequest) -> bytes:
         """Removes one entry."""
-        return DeleteResponse(deleted=self.engine.delete(message.key)).SerializeToString()
+        self._check(stores=False)
+        return DeleteResponse(deleted=self.core.delete(message.key)).SerializeToString()
 
     def delete_many(self, message: DeleteManyRequest) -> bytes:
         """Removes many entries."""
@@ -192,60 +267,63 @@ class NamedCache(NamedEngine):
             raise InvalidArgument(
                 f"there are {len(message.keys):,} keys; at most {_BATCH_KEYS_MAX:,}", reason="LIMIT_EXCEEDED"
             )
-        return DeleteManyResponse(deleted_count=self.engine.delete_many(message.keys)).SerializeToString()
+        self._check(stores=False)
+        return DeleteManyResponse(deleted_count=self.core.delete_many(message.keys)).SerializeToString()
 
     def contains(self, message: ContainsRequest) -> bytes:
         """Whether there is an entry."""
-        return ContainsResponse(contains=self.engine.contains(message.key)).SerializeToString()
+        return ContainsResponse(contains=self.core.contains(message.key)).SerializeToString()
 
     def size(self, message: GetSizeRequest) -> bytes:
         """The number of entries."""
-        return GetSizeResponse(size=self.engine.size()).SerializeToString()
+        return GetSizeResponse(size=self.core.size()).SerializeToString()
 
     def clear(self, message: ClearRequest) -> bytes:
         """Removes all entries."""
-        self.engine.clear()
+        self._check(stores=False)
+        self.core.clear()
         return ClearResponse().SerializeToString()
 
     def touch(self, message: TouchRequest) -> bytes:
         """Gives an entry a new time to live."""
-        return TouchResponse(touched=self.engine.touch(message.key, _ttl_ns(message))).SerializeToString()
+        self._check(stores=False)
+        return TouchResponse(touched=self.core.touch(message.key, _ttl_ns(message))).SerializeToString()
 
     def ttl(self, message: GetTtlRequest) -> bytes:
         """The time an entry has left."""
-        found, ttl_ns = self.engine.ttl_ns(message.key)
+        found, ttl_ns = self.core.ttl_ns(message.key)
         return GetTtlResponse(found=found, ttl_ns=ttl_ns).SerializeToString()
 
     def list_keys(self, message: ListKeysRequest) -> bytes:
         """A page of keys."""
-        keys, cursor = self.engine.keys_page(message.prefix, limit_of(message.limit), message.cursor)
+        keys, cursor = self.core.keys_page(message.prefix, limit_of(message.limit), message.cursor)
         return ListKeysResponse(keys=keys, next_cursor=cursor).SerializeToString()
 
     def statistics(self, message: GetStatisticsRequest) -> bytes:
         """The cache's counters."""
-        statistics = fill(CacheStatistics(), self.engine.statistics().as_dict())
+        statistics = fill(CacheStatistics(), self.core.statistics().as_dict())
         return GetStatisticsResponse(statistics=statistics).SerializeToString()
 
     # --- One step each: whatever happens between is nobody's.
 
     def put_if_absent(self, message: PutIfAbsentRequest) -> bytes:
         """Stores a value where there is none."""
-        self._memory.check()
-        stored, version = self.engine.swap(message.key, 0, message.value.SerializeToString(), _ttl_ns(message))
+        self._check()
+        stored, version = self.core.swap(message.key, 0, message.value.SerializeToString(), _ttl_ns(message))
         return PutIfAbsentResponse(stored=stored, version=version).SerializeToString()
 
     def compare_and_swap(self, message: CompareAndSwapRequest) -> bytes:
         """Stores a value where the entry has the version that the caller knows."""
-        self._memory.check()
+        self._check()
         value = message.value.SerializeToString()
-        swapped, version = self.engine.swap(message.key, message.expected_version, value, _ttl_ns(message))
+        swapped, version = self.core.swap(message.key, message.expected_version, value, _ttl_ns(message))
         return CompareAndSwapResponse(swapped=swapped, version=version).SerializeToString()
 
     def increment(self, message: IncrementRequest) -> bytes:
         """Adds to a number."""
-        self._memory.check()
+        self._check()
         amount = message.amount.SerializeToString()
-        value, version = self.engine.increment(message.key, amount, _ttl_ns(message))
+        value, version = self.core.increment(message.key, amount, _ttl_ns(message))
         return IncrementResponse(value=Value.FromString(value), version=version).SerializeToString()
 
     # --- Leases.
@@ -254,7 +332,7 @@ class NamedCache(NamedEngine):
         """The value, or the right to compute it, or neither when somebody else computes for longer than is waited."""
         until_ns = monotonic_ns() + message.wait_ns
         while True:
-            if (value := self.engine.use(message.key)) is not None:
+            if (value := self.core.use(message.key)) is not None:
                 return AcquireLeaseResponse(value=Value.FromString(value)).SerializeToString()
             if (lease := self.leases.grant(message.key, message.lease_ns)) is not None:
                 lease_ns = lease.expires_at_ns - monotonic_ns()
@@ -272,9 +350,9 @@ class NamedCache(NamedEngine):
 
     def fulfill_lease(self, message: FulfillLeaseRequest) -> bytes:
         """Stores the value computed under a lease, and wakes those who wait for it."""
-        self._memory.check()
+        self._check()
         self.leases.check(message.key, message.lease_id)
-        version = self.engine.store(message.key, message.value.SerializeToString(), _ttl_ns(message))
+        version = self.core.store(message.key, message.value.SerializeToString(), _ttl_ns(message))
         self.leases.end(message.key, message.lease_id)
         return FulfillLeaseResponse(version=version).SerializeToString()
 
@@ -287,7 +365,7 @@ class NamedCache(NamedEngine):
 
     def report_near_hits(self, message: ReportNearHitsRequest) -> bytes:
         """Counts what a near cache served, and its keys as used."""
-        self.engine.report_near_hits(message.keys, message.hits)
+        self.core.report_near_hits(message.keys, message.hits)
         return ReportNearHitsResponse().SerializeToString()
 
 

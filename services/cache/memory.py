@@ -22,7 +22,7 @@ _WARNED_SECONDS = 60.0
 _logger = logging.getLogger("services.cache.memory")
 
 
-class _Engine(Protocol):
+class _Core(Protocol):
     """What is asked of the core's cache."""
 
     @property
@@ -34,7 +34,7 @@ class _Cache(Protocol):
     """One of the caches."""
 
     @property
-    def engine(self) -> _Engine: ...
+    def core(self) -> _Core: ...
     def publish(self, answer: bytes) -> bytes: ...
 
 
@@ -75,7 +75,7 @@ class Memory:
         before = self._taken.get(cache)
         if before is None:
             return
-        taken = self._taken[cache] = cache.engine.memory_bytes
+        taken = self._taken[cache] = cache.core.memory_bytes
         self._total += taken - before
         if self._total > self._limit_bytes and self._when_full == "evict" and self._evicting is None:
             self._evicting = asyncio.ensure_future(self._evict())
@@ -94,7 +94,7 @@ class Memory:
                 total = self._total
                 largest = max(self._taken, key=lambda cache: self._taken[cache])
                 target = max(0, self._taken[largest] - (total - goal))
-                await asyncio.get_running_loop().run_in_executor(None, largest.engine.shrink, target)
+                await asyncio.get_running_loop().run_in_executor(None, largest.core.shrink, target)
                 # Tells who follows the changes, and counts anew.
                 largest.publish(b"")
                 if self._total >= total:

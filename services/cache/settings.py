@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from services.cache.memory import WhenFull
 from services.common.settings import Port, ServiceSettings
 
-__all__ = ["CacheServiceSettings"]
+__all__ = ["CacheDurability", "CacheServiceSettings"]
+
+CacheDurability = Literal["os", "none"]
 
 
 class CacheServiceSettings(ServiceSettings):
@@ -25,5 +27,7 @@ class CacheServiceSettings(ServiceSettings):
     """What all caches of the service may take together, in bytes."""
     when_full: WhenFull = "evict"
     """At that bound the cache that takes most evicts what it used longest ago, or puts are refused (MEMORY_LIMIT)."""
+    durability: CacheDurability = "os"
+    """What an acknowledged change of a cache survives: os a kill of the service (kill -9), none a stop in order."""
     warm_restart: bool = True
-    """A stop saves the caches in data_dir, and the next start loads them."""
+    """A start brings back the caches that the last process left in data_dir."""

@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Generic, TypeVar
 
-from alphaforge.journal.v1.checkpoints_pb2 import FirstAnswer
 from alphaforge.journal.v1.inputs_pb2 import EngineOpened, EpochBegun
 from alphaforge_core.errors import AlphaForgeError, EngineError, InvalidArgument
 
-from services.common.answers import Answers, SavedAnswer
+from services.common.answers import Answers
 from services.common.journal import Journal, Record
 from services.common.messages import fill
 
@@ -226,21 +225,6 @@ class NamedEngine:
         message = EngineOpened(epoch=self.epoch)
         fill(getattr(message, self.NOUN), self.settings)
         return message.SerializeToString()
-
-    def first_answers(self) -> list[FirstAnswer]:
-        """What calls with a request id were answered in the last minute: part of what a checkpoint keeps."""
-        return [
-            FirstAnswer(
-                message=each.message, request_id=each.request_id, request_hash=each.request_hash, answer=each.answer
-            )
-            for each in self.answers.saved()
-        ]
-
-    def restore_answers(self, kept: Iterable[FirstAnswer]) -> None:
-        """The first answers of a checkpoint; their minute begins anew."""
-        self.answers.restore(
-            SavedAnswer(each.message, each.request_id, each.request_hash, each.answer, 0.0) for each in kept
-        )
 
     # --- What the engines of each service are.
 

@@ -19,6 +19,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 from alphaforge_core.errors import EngineError
 
+from services.common.boot import boot_id
+
 __all__ = ["Append", "Checkpoint", "Drop", "Durability", "Entry", "JournalFile", "Record", "Store"]
 
 CHECKPOINT_PART_BYTES = 64 << 20
@@ -262,17 +264,9 @@ class JournalFile:
 _CLOSED = "closed"
 
 
-def _boot_id() -> str:
-    """Differs each time the machine starts; containers see their host's."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return "unknown"
-
-
 def _note_boot(connection: sqlite3.Connection) -> bool:
     """Whether the machine went down since the journal was last opened, without the journal having been closed."""
-    boot, found = _boot_id(), connection.execute("SELECT id FROM boot").fetchone()
+    boot, found = boot_id(), connection.execute("SELECT id FROM boot").fetchone()
     connection.execute("DELETE FROM boot")
     connection.execute("INSERT INTO boot VALUES (?)", (boot,))
     return found is not None and found[0] not in (boot, _CLOSED)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from alphaforge.journal.v1.inputs_pb2 import EngineOpened, EpochBegun
 from alphaforge_core.errors import AlphaForgeError, EngineError, InvalidArgument, ResourceExhausted
@@ -26,6 +26,7 @@ ENGINES_MAX = 1_000
 _logger = logging.getLogger("services.registry")
 
 N = TypeVar("N", bound=NamedEngine)
+M_contra = TypeVar("M_contra", bound=NamedEngine, contravariant=True)
 
 
 class RecoveryStatistics(NamedTuple):
@@ -36,13 +37,23 @@ class RecoveryStatistics(NamedTuple):
     damaged_engines: int
 
 
+class Files(Protocol[M_contra]):
+    """Where each engine has a file of its own. Both calls raise EngineError JOURNAL_FAILED."""
+
+    def begin(self, engine: M_contra, before: M_contra | None, /) -> None:
+        """A new engine begins its file, in the place of another one's where it takes that one's."""
+
+    def drop(self, engine: M_contra, /) -> None:
+        """An engine's file is forgotten."""
+
+
 class Registry(Generic[N]):
     """The named engines of one service.
 
     `build` makes an engine of a name, an epoch and the settings that were given; it raises InvalidArgument for settings
-    that can't be. With `journals`, engines are kept there as their setting `durability` says. `placed` is told of every
-    engine that calls can find from now on. Lives in the event loop; only `engines` and `recovery` may be called from
-    other threads.
+    that can't be. With `journals`, engines are kept there as their setting `durability` says; with `files`, each has a
+    file of its own. `placed` is told of every engine that calls can find from now on. Lives in the event loop; only
+    `engines` and `recovery` may be called from other threads.
     """
 
     def __init__(
@@ -50,6 +61,7 @@ class Registry(Generic[N]):
         noun: str,
         build: Callable[[str, int, Mapping[str, Any]], N],
         journals: Journals | None = None,
+        files: Files[N] | None = None,
         placed: Callable[[N], None] = lambda _engine: None,
     ) -> None:
         self._noun = noun
@@ -57,6 +69,7 @@ class Registry(Generic[N]):
         self._field = "cache" if noun == "cache" else "engine"
         self._build = build
         self._journals = journals
+        self._files = files
         self._placed = placed
         self._engines: dict[str, N] = {}
         self._damaged: dict[str, tuple[Journal, AlphaForgeError]] = {}
@@ -162,6 +175,8 @@ class Registry(Generic[N]):
             try:
                 if engine.journal is not None:
                     await engine.journal.drop(name)
+                if self._files is not None:
+                    self._files.drop(engine)
             except AlphaForgeError:
                 engine.retired = None
                 raise
@@ -184,6 +199,8 @@ class Registry(Generic[N]):
             if self._journals is not None and (journal := self._journals.of(engine.settings["durability"])):
                 engine.journal = journal
                 await journal.append(name, OPENED, time.time_ns(), engine.opened(), engine.resume_after)
+            if self._files is not None:
+                self._files.begin(engine, before)
         except AlphaForgeError as error:
             engine.close(error)
             if before is not None:

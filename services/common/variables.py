@@ -52,6 +52,7 @@ CLIENT = (
 
 # Settings that only one service has.
 OWN = (
+    "CACHE_DURABILITY",
     "CACHE_MAX_MEMORY_BYTES",
     "CACHE_WARM_RESTART",
     "CACHE_WHEN_FULL",

@@ -132,7 +132,7 @@ class NamedDataEngine(NamedEngine):
         """What a checkpoint holds: producers, answers and the last events, and the core's snapshot."""
         kept = DataCheckpoint(
             producers=self.producers.marks(),
-            answers=self.first_answers(),
+            answers=self.answers.saved(),
             bar_sequence=self._bars.last,
             trade_sequence=self._trades.last,
         )
@@ -146,7 +146,7 @@ class NamedDataEngine(NamedEngine):
         self.core.restore(snapshot)
         message = DataCheckpoint.FromString(kept)
         self.producers.take_over(message.producers)
-        self.restore_answers(message.answers)
+        self.answers.restore(message.answers)
         bars = decode_bars(kept, DataCheckpoint.BARS_FIELD_NUMBER)
         trades = [TradeTickBatch.from_wire(columns.SerializeToString()) for columns in message.trades]
         self._make_streams(message.bar_sequence - len(bars), message.trade_sequence - sum(map(len, trades)))

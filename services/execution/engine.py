@@ -166,7 +166,7 @@ class NamedExecutionEngine(NamedEngine):
         """What a checkpoint holds: producers, answers, the place in the market data, and the core's snapshot."""
         kept = ExecutionCheckpoint(
             producers=self.producers.marks(),
-            answers=self.first_answers(),
+            answers=self.answers.saved(),
             market_data_epoch=self.market_data.epoch,
             market_data_sequence=self.market_data.sequence,
             market_data_missed=self.market_data.missed,
@@ -179,7 +179,7 @@ class NamedExecutionEngine(NamedEngine):
         self.core.restore(snapshot)
         message = ExecutionCheckpoint.FromString(kept)
         self.producers.take_over(message.producers)
-        self.restore_answers(message.answers)
+        self.answers.restore(message.answers)
         self.market_data.epoch = message.market_data_epoch
         self.market_data.sequence = message.market_data_sequence
         self.market_data.missed = message.market_data_missed

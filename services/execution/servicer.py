@@ -84,7 +84,7 @@ class ExecutionServicer:
             settings.data_target, settings.data_files, enabled=settings.market_data == "subscribe"
         )
         self._journals = Journals(settings.data_dir, settings.service, settings.journal_size_bytes_max)
-        self._engines = Registry("execution", self._build, self._journals, self._links.follow)
+        self._engines = Registry("execution", self._build, self._journals, placed=self._links.follow)
         self._calls = Calls(self._engines)
         self._checkpoints = Checkpoints(
             self._engines.engines, settings.journal_checkpoint_bytes, settings.journal_checkpoint_seconds

@@ -15,6 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from decimal import Decimal
 
+from alphaforge_client.cache import GenericCache
 from alphaforge_client.data import Bar, DataEngine, DataEngineConfig
 from alphaforge_client.execution import (
     ExecutionEngine,
@@ -284,3 +285,51 @@ def test_a_thousand_retries_from_several_processes_across_restarts_make_one_orde
         order = Order.limit("BTC", OrderSide.Buy, 1, 90, TimeInForce.GoodTillCancel, "s", order_id="once", created_at=1)
         assert venue.submit_order(order) == "once"
         assert venue.get_active_orders("s") == [], "whatever became of it, it is not placed again"
+
+
+class Caller:
+    """One thread with keys of its own, and what these must hold."""
+
+    def __init__(self, cache: GenericCache, number: int) -> None:
+        self._cache = cache
+        self._dice = random.Random(number)
+        self._prefix = f"{number}:"
+        self.expected: dict[str, int] = {}
+
+    def step(self, _: int) -> None:
+        key = self._prefix + str(self._dice.randrange(50))
+        value = self._dice.randrange(1_000_000)
+        match self._dice.randrange(8):
+            case 0:
+                self._cache.delete(key)
+                self.expected.pop(key, None)
+            case 1 | 2:
+                self.expected[key] = self.expected.get(key, 0) + value
+                assert self._cache.increment(key, value) == self.expected[key]
+            case 3:
+                assert self._cache.put_if_absent(key, value) == (key not in self.expected)
+                self.expected.setdefault(key, value)
+            case 4:
+                items = {self._prefix + str(self._dice.randrange(50)): value for _ in range(20)}
+                self._cache.put_many(items)
+                self.expected |= items
+            case _:
+                self._cache.put(key, value)
+                self.expected[key] = value
+        assert self._cache.get(key) == self.expected.get(key)
+
+
+def test_callers_of_a_cache_find_what_they_were_acknowledged_and_nothing_twice(own_stack: Stack) -> None:
+    own_stack.serve("cache")
+    with GenericCache(name="c", target=own_stack.target("cache"), timeout=PATIENCE_SECONDS) as cache:
+        callers = [Caller(cache, number) for number in range(8)]
+        workers = [Worker(caller.step) for caller in callers]
+        kill_and_restart(own_stack, random.Random(3), ("cache",))
+        for worker in workers:
+            worker.end()
+        expected = {key: value for caller in callers for key, value in caller.expected.items()}
+        assert min(worker.steps for worker in workers) > KILLS
+        own_stack.kill("cache")
+        own_stack.start("cache")
+        assert cache.get_many(expected) == expected
+        assert cache.size() == len(expected)

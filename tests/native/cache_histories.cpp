@@ -1,23 +1,32 @@
 // Drives the core's cache and its codecs without Python, so that sanitizers see all of it.
 //
-//   history SEED OPERATIONS   a cache against a plain list, large enough for its index and slots to grow and shrink
+//   history SEED OPERATIONS   a cache against a plain list, large enough for its index and slots to grow and shrink, and
+//                             against what its file says
 //   bytes SEED INPUTS         damaged values and requests through every reader
 //   threads SEED OPERATIONS   many threads on one cache
 //
 // Prints "agreed" at the end; the first difference ends the program with its message and a failure.
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <list>
+#include <memory>
 #include <random>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
 #include "base/error.hpp"
 #include "cache/cache.hpp"
-#include "cache/snapshot.hpp"
+#include "cache/replay.hpp"
+#include "cache/rewrite.hpp"
 #include "wire/cache.hpp"
 #include "wire/value.hpp"
 #include "wire/value_sum.hpp"
@@ -84,16 +93,63 @@ std::string random_bytes(std::mt19937_64& random, std::size_t size_max) {
   return bytes;
 }
 
-void save_and_load(cache::Cache& before, cache::Cache& after, std::int64_t now_ns) {
-  std::string saved;
-  std::size_t at = 0;
-  cache::write_snapshot(before, now_ns, 0, [&](std::string_view bytes) { saved += bytes; });
-  cache::read_snapshot(after, now_ns, 0, [&](char* buffer, std::size_t size) {
-    const std::size_t count = saved.copy(buffer, size, at);
-    at += count;
-    return count;
-  });
-}
+// A cache's file, in a folder of its own that goes with it.
+class KeptFile {
+ public:
+  // The time of day; where it is the cache's time, times to live are exact after a restart.
+  static inline std::atomic<std::int64_t> wall_ns = 0;
+
+  explicit KeptFile(cache::Cache& cache) : cache_(cache) {
+    char folder[] = "/tmp/alphaforge-cache-XXXXXX";
+    folder_ = ::mkdtemp(folder);
+    cache.with([&](Table& table) { table.keep(std::make_unique<cache::Journal>(opened("file"), 0, &wall_clock)); });
+  }
+  ~KeptFile() {
+    cache_.with([](Table& table) { table.keep(nullptr); });
+    std::filesystem::remove_all(folder_);
+  }
+
+  void rewrite(std::int64_t now_ns) {
+    cache::rewrite(cache_, opened("new"), (folder_ + "/new").c_str(), (folder_ + "/file").c_str(), {}, now_ns,
+                   &wall_clock);
+  }
+
+  void expect_same(cache::Cache& again, std::int64_t now_ns, bool with_times) {
+    const int file = ::open((folder_ + "/file").c_str(), O_RDONLY | O_CLOEXEC);
+    const cache::Replayed replayed = cache::replay(again, now_ns, wall_ns, 0, [&](char* buffer, std::size_t size) {
+      std::size_t filled = 0;
+      for (ssize_t got = 1; got > 0 && filled < size; filled += static_cast<std::size_t>(got))
+        got = ::read(file, buffer + filled, size - filled);
+      return filled;
+    });
+    ::close(file);
+    expect(replayed.damage.empty(), replayed.damage.c_str());
+    again.with([](const Table& table) { table.validate(); });
+    cache_.release_expired(now_ns);
+    const auto keys = cache_.keys("", 1'000'000, "", now_ns).keys;
+    expect(again.counters(now_ns).entries == keys.size(), "the size after a restart");
+    for (const std::string& key : keys) {
+      const auto entry_of = [&](cache::Cache& cache) {
+        const HashedKey hashed = cache.hashed(key);
+        return cache.with([&](Table& table) {
+          const auto found = table.peek(hashed, now_ns);
+          expect(found.has_value(), "a key after a restart");
+          return std::tuple(std::string(found->value), found->version, with_times ? found->expires_at_ns : 0);
+        });
+      };
+      expect(entry_of(cache_) == entry_of(again), "an entry after a restart");
+    }
+  }
+
+ private:
+  static std::int64_t wall_clock() { return wall_ns; }
+  int opened(const char* name) const {
+    return ::open((folder_ + "/" + name).c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  }
+
+  cache::Cache& cache_;
+  std::string folder_;
+};
 
 void run_history(std::uint64_t seed, std::uint64_t operations) {
   std::mt19937_64 random(seed);
@@ -101,6 +157,7 @@ void run_history(std::uint64_t seed, std::uint64_t operations) {
   const std::uint64_t key_count = 1 + random() % 10'000;
   cache::Cache cache({entries_max, 0}, {seed, ~seed});
   cache.with([](Table& table) { table.changes().keep(100, 4000); });
+  KeptFile file(cache);
   Model model(entries_max);
   std::int64_t now_ns = 0;
   for (std::uint64_t i = 0; i < operations; ++i) {
@@ -109,6 +166,7 @@ void run_history(std::uint64_t seed, std::uint64_t operations) {
     const auto choice = random() % 100;
     if (random() % 50 == 0) {
       now_ns += static_cast<std::int64_t>(random() % 1000);
+      KeptFile::wall_ns = now_ns;
       model.advance(now_ns);
     }
     if (choice < 50) {
@@ -130,15 +188,14 @@ void run_history(std::uint64_t seed, std::uint64_t operations) {
       cache.clear(now_ns);
       model = Model(entries_max);
     }
+    if (i % 7000 == 6000) file.rewrite(now_ns);
     if (i % 5000 == 0) {
       cache.with([](const Table& table) { table.validate(); });
       expect(cache.counters(now_ns).entries == model.size(), "the size");
     }
   }
-  cache::Cache again({entries_max, 0}, {~seed, seed});
-  save_and_load(cache, again, now_ns);
-  again.with([](const Table& table) { table.validate(); });
-  expect(again.counters(now_ns).entries == model.size(), "the size after a restart");
+  cache::Cache again({1'000'000, 0}, {~seed, seed});
+  file.expect_same(again, now_ns, true);
 }
 
 // A value of any kind, nested up to `depth`, mostly well-formed.
@@ -234,13 +291,18 @@ void run_bytes(std::uint64_t seed, std::uint64_t inputs) {
 
 void run_threads(std::uint64_t seed, std::uint64_t operations) {
   cache::Cache cache({1000, 0}, {seed, ~seed});
+  KeptFile file(cache);
+  std::atomic<bool> is_over = false;
+  std::thread rewriting([&] {
+    while (!is_over) file.rewrite(0);
+  });
   const auto work = [&](std::uint64_t number) {
     std::mt19937_64 random(seed + number);
     for (std::uint64_t i = 0; i < operations; ++i) {
       const auto now_ns = static_cast<std::int64_t>(i);
       const std::string text = "key" + std::to_string(random() % 2000);
       const HashedKey key = cache.hashed(text);
-      const auto put = [&](Table& table) { table.put(key, text, now_ns + 500, now_ns); };
+      const auto put = [&](Table& table) { table.put(key, text, random() % 2 == 0 ? now_ns + 500 : cache::kNever, now_ns); };
       switch (random() % 64) {
         case 0:
           cache.counters(now_ns);
@@ -268,7 +330,14 @@ void run_threads(std::uint64_t seed, std::uint64_t operations) {
   std::vector<std::thread> threads;
   for (std::uint64_t number = 0; number < 4; ++number) threads.emplace_back(work, number);
   for (std::thread& thread : threads) thread.join();
+  is_over = true;
+  rewriting.join();
+  // What has a time to live is past it, here and there.
+  KeptFile::wall_ns = 1'000'000;
+  cache.release_expired(1'000'000);
   cache.with([](const Table& table) { table.validate(); });
+  cache::Cache again({1'000'000, 0}, {~seed, seed});
+  file.expect_same(again, 1'000'000, false);
 }
 
 }  // namespace

@@ -4,7 +4,7 @@ The cache service's messages as bytes: its engine, the hot requests and response
 What a program needs is in `alphaforge_core.cache`; this is what the service and the client are made of.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import alphaforge_core.cache
@@ -62,20 +62,6 @@ class CacheEngine(alphaforge_core.cache.CacheBase):
     def sequence(self) -> int:
         """The sequence of the latest change; 0 before the first."""
 
-    def save(self, file: int, wall_ns: int) -> int:
-        """
-        Writes the entries to an open file descriptor, with the time of day, and returns how many.
-
-        The cache is locked throughout: this is for one that is about to end. Raises OSError.
-        """
-
-    def load(self, file: int, wall_ns: int) -> int:
-        """
-        Reads what `save` wrote into this cache, which must be new, and returns how many entries it then has.
-
-        Entries keep their versions and order of use; their times to live go on from the time of day of `save`, and those that have expired since are left out. Counters and sequence go on where they were. Raises ValueError (MESSAGE_MALFORMED), and leaves the cache empty, when the file is damaged; OSError.
-        """
-
     def put(self, key: object, value: bytes, ttl_ns: int | None) -> int:
         """
         Stores an encoded Value for `ttl_ns` nanoseconds (None: for ever) and returns the entry's version.
@@ -114,6 +100,55 @@ class CacheEngine(alphaforge_core.cache.CacheBase):
     def ttl_ns(self, key: str) -> tuple[bool, int | None]:
         """
         Whether there is an entry, and the nanoseconds it has left (None: it never expires).
+        """
+
+    def replay(self, file: int, wall_ns: int, brief_ns: int) -> tuple[list[bytes], int, bool, str | None]:
+        """
+        Makes this cache, which must be new and without bounds, what a file says.
+
+        Returns the file's notes (brief ones unless they are older than `brief_ns`), how many of its bytes are good, whether it was ended by `end_file`, and what is damaged. Entries keep their versions, and their times to live go on from the time of day at which they were written. Counters go on where the file was ended. Raises OSError.
+        """
+
+    def keep_in(self, file: int, file_bytes: int) -> None:
+        """
+        From now on each change is written to a file before anybody is told of it. The descriptor, open for reading and writing at its end, is the cache's from now on.
+        """
+
+    def write_entries(self, file: int, notes: Sequence[bytes], brief_notes: Sequence[bytes]) -> int:
+        """
+        Writes notes and entries to an open file, beside other calls; returns its size. Raises OSError.
+        """
+
+    def rewrite(self, file: int, temporary: str, path: str, notes: Sequence[bytes], brief_notes: Sequence[bytes]) -> None:
+        """
+        Replaces the cache's file by a new one with notes and entries as they are, beside other calls: `file`, open for reading and writing, is renamed from `temporary` to `path` when it says all, and is the cache's then. Raises OSError, and then all is as it was.
+        """
+
+    def note(self, note: bytes) -> None:
+        """Writes bytes that `replay` returns."""
+
+    def hold(self) -> None:
+        """Until `release` changes are not written: a note can go with them."""
+
+    def release(self, note: bytes) -> None:
+        """
+        Writes what changed since `hold`, and a brief note unless it is empty, as one.
+        """
+
+    def end_file(self, sync: bool) -> None:
+        """
+        Writes the counters, and then nothing more: the cache is about to end. With `sync` all of it is on the disk then, or OSError is raised.
+        """
+
+    @property
+    def file_error(self) -> str | None:
+        """
+        Why the last write failed; nothing is written until `rewrite`. None as long as all is well.
+        """
+
+    def file_statistics(self) -> tuple[int, int, int, int, int, int]:
+        """
+        Writes, changes and bytes written, failures, size of the file, rewrites.
         """
 
 class GetManyRequest:

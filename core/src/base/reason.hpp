@@ -35,7 +35,7 @@ namespace alphaforge {
   X(BATCH_PARTLY_INVALID, 24, "some items of a batch were malformed")               \
   X(ENGINE_UNKNOWN, 25, "no engine or cache has that name")                         \
   X(REQUEST_ID_REUSED, 26, "a request id came again with another request")          \
-  X(JOURNAL_FAILED, 27, "the journal can't be written; nothing was applied")        \
+  X(JOURNAL_FAILED, 27, "the journal can't be written")                             \
   X(SHUTTING_DOWN, 28, "the service is stopping")                                   \
   X(UNAVAILABLE, 29, "the service can't be reached")                                \
   X(DEADLINE_EXCEEDED, 30, "no answer before the deadline")                         \

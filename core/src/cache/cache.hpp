@@ -46,6 +46,7 @@ class Cache {
     std::unique_lock queue(queue_);
     const std::lock_guard lock(mutex_);
     queue.unlock();
+    const Flush flush{table_};
     return std::forward<Call>(call)(table_);
   }
   // The same without waiting: false, and nothing done, while somebody else has the table.
@@ -53,6 +54,7 @@ class Cache {
   bool try_with(Call&& call) {
     const std::unique_lock lock(mutex_, std::try_to_lock);
     if (!lock) return false;
+    const Flush flush{table_};
     std::forward<Call>(call)(table_);
     return true;
   }
@@ -84,6 +86,14 @@ class Cache {
   static void check(const Settings& settings);
 
  private:
+  // Writes what a call has changed before the table is unlocked.
+  struct Flush {
+    Table& table;
+    ~Flush() {
+      if (Journal* const journal = table.journal()) journal->flush(table.changes().last_sequence());
+    }
+  };
+
   // Keys or entries handled under one lock: some 100 us at worst.
   static constexpr std::size_t kPiece = 1024;
 

@@ -44,6 +44,13 @@ class Slots {
   Entry& operator[](std::uint32_t slot) { return chunks_[slot / kChunkSlots]->entries[slot % kChunkSlots]; }
   const Entry& operator[](std::uint32_t slot) const { return chunks_[slot / kChunkSlots]->entries[slot % kChunkSlots]; }
 
+  // The entry in a slot that may have been released; null where it was.
+  const Entry* find(std::uint32_t slot) const {
+    const Chunk* const chunk = chunks_[slot / kChunkSlots].get();
+    if (chunk == nullptr || chunk->entries[slot % kChunkSlots].data == nullptr) return nullptr;
+    return &chunk->entries[slot % kChunkSlots];
+  }
+
   // A slot with a default Entry. Throws std::bad_alloc, and then nothing has changed.
   std::uint32_t allocate();
   // Frees the entry's data too.

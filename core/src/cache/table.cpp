@@ -104,7 +104,10 @@ std::uint64_t Table::store(const HashedKey& key, std::string_view value, std::in
     replace(slot, value, expires_at_ns);
     make_room(0, 0);
   }
-  return storage_->slots[slot].version = changes_.append(ChangeKind::kPut, key.text);
+  Entry& entry = storage_->slots[slot];
+  entry.version = changes_.append(ChangeKind::kPut, key.text);
+  if (journal_ != nullptr) journal_->stored(entry, now_ns_);
+  return entry.version;
 }
 
 std::uint64_t Table::compare_and_swap(const HashedKey& key, std::uint64_t version, std::string_view value,
@@ -187,6 +190,7 @@ bool Table::touch(const HashedKey& key, std::int64_t expires_at_ns, std::int64_t
   storage_->deadlines.set(slot, expires_at_ns);
   make_newest(slot);
   changes_.append(ChangeKind::kTouch, key.text);
+  if (journal_ != nullptr) journal_->touched(storage_->slots[slot], now_ns_);
   return true;
 }
 
@@ -235,6 +239,7 @@ void Table::remove(std::uint32_t slot, ChangeKind why) {
   if (why == ChangeKind::kExpiration) ++counters_.expirations;
   if (why == ChangeKind::kEviction) ++counters_.evictions;
   changes_.append(why, entry.key());
+  if (journal_ != nullptr) journal_->removed(entry.key());
   const std::size_t size = entry.data_size();
   storage_->index.erase(entry.tag, slot);
   storage_->deadlines.set(slot, kNever);
@@ -259,7 +264,9 @@ void Table::resume(const Counters& counters, std::uint64_t last_sequence) {
 std::unique_ptr<Storage> Table::clear() {
   auto fresh = std::make_unique<Storage>();
   storage_.swap(fresh);
+  ++storage_number_;
   changes_.append(ChangeKind::kClear, {});
+  if (journal_ != nullptr) journal_->cleared();
   return fresh;
 }
 
@@ -293,8 +300,23 @@ std::uint64_t Table::keys(std::string_view prefix, std::size_t limit, std::uint6
 bool Table::shrink(std::uint64_t memory_max, std::size_t limit) {
   for (; limit != 0 && storage_->entries != 0 && memory_bytes() > memory_max; --limit) drop_one();
   // The index and the heap of deadlines keep their size, which is worth nothing to an empty table.
-  if (storage_->entries == 0) storage_ = std::make_unique<Storage>();
+  if (storage_->entries == 0) {
+    storage_ = std::make_unique<Storage>();
+    ++storage_number_;
+  }
   return limit != 0;
+}
+
+Order Table::order() const {
+  Order order{{}, storage_number_};
+  order.slots.reserve(storage_->entries);
+  for (std::uint32_t slot = storage_->oldest; slot != kNoSlot; slot = storage_->slots[slot].newer)
+    order.slots.push_back(slot);
+  return order;
+}
+
+const Entry* Table::entry_at(const Order& order, std::size_t index) const {
+  return order.storage_number == storage_number_ ? storage_->slots.find(order.slots[index]) : nullptr;
 }
 
 std::uint64_t Table::memory_bytes() const {

@@ -6,12 +6,14 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cache/change_log.hpp"
 #include "cache/counters.hpp"
 #include "cache/deadlines.hpp"
 #include "cache/index.hpp"
+#include "cache/journal.hpp"
 #include "cache/slots.hpp"
 
 namespace alphaforge::cache {
@@ -45,6 +47,12 @@ struct Found {
 struct Sum {
   std::string value;
   std::uint64_t version = 0;
+};
+
+// The entries of a table at some time, from the longest unused one to the newest.
+struct Order {
+  std::vector<std::uint32_t> slots;
+  std::uint64_t storage_number = 0;
 };
 
 // All there is of the entries.
@@ -131,15 +139,20 @@ class Table {
   ChangeLog& changes() { return changes_; }
   const ChangeLog& changes() const { return changes_; }
 
+  // Changes are recorded there from now on; null: nowhere.
+  void keep(std::unique_ptr<Journal> journal) { journal_ = std::move(journal); }
+  Journal* journal() { return journal_.get(); }
+
   // An entry as it was before a restart, version included; to be followed by `resume`.
   void restore(const HashedKey& key, std::string_view value, std::uint64_t version, std::int64_t expires_at_ns,
                std::int64_t now_ns);
   // Counters and sequence go on from these.
   void resume(const Counters& counters, std::uint64_t last_sequence);
 
-  // Calls visit(const Entry&) from the longest unused entry to the newest; nothing may change meanwhile.
-  template <class Visit>
-  void for_each(Visit&& visit) const;
+  // Takes time in proportion to the entries, some ns each.
+  Order order() const;
+  // What lies now in the place of one of those entries; null where nothing does.
+  const Entry* entry_at(const Order& order, std::size_t index) const;
 
   // Recomputes every count and link the slow way; throws EngineError INTERNAL that names the first difference. For
   // tests.
@@ -164,15 +177,11 @@ class Table {
 
   Settings settings_;
   std::unique_ptr<Storage> storage_;
+  std::uint64_t storage_number_ = 0;
   Counters counters_;
   ChangeLog changes_;
+  std::unique_ptr<Journal> journal_;
   std::int64_t now_ns_ = INT64_MIN;
 };
-
-template <class Visit>
-void Table::for_each(Visit&& visit) const {
-  for (std::uint32_t slot = storage_->oldest; slot != kNoSlot; slot = storage_->slots[slot].newer)
-    visit(storage_->slots[slot]);
-}
 
 }  // namespace alphaforge::cache

@@ -5,6 +5,7 @@ What the services write to their journals beside the requests that they receive.
 are here because a later release must read what an earlier one wrote.
 """
 
+from alphaforge.cache.v1 import caches_pb2 as _caches_pb2
 from alphaforge.data.v1 import settings_pb2 as _settings_pb2
 from alphaforge.execution.v1 import settings_pb2 as _settings_pb2_1
 from google.protobuf import descriptor as _descriptor
@@ -29,6 +30,7 @@ class EngineOpened(_message.Message):
     EPOCH_FIELD_NUMBER: _builtins.int
     DATA_FIELD_NUMBER: _builtins.int
     EXECUTION_FIELD_NUMBER: _builtins.int
+    CACHE_FIELD_NUMBER: _builtins.int
     epoch: _builtins.int
     """Its epoch."""
     @_builtins.property
@@ -39,18 +41,23 @@ class EngineOpened(_message.Message):
     def execution(self) -> _settings_pb2_1.ExecutionEngineSettings:
         """Of an execution engine."""
 
+    @_builtins.property
+    def cache(self) -> _caches_pb2.CacheSettings:
+        """Of a cache."""
+
     def __init__(
         self,
         *,
         epoch: _builtins.int = ...,
         data: _settings_pb2.DataEngineSettings | None = ...,
         execution: _settings_pb2_1.ExecutionEngineSettings | None = ...,
+        cache: _caches_pb2.CacheSettings | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "execution", b"execution", "settings", b"settings"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cache", b"cache", "data", b"data", "execution", b"execution", "settings", b"settings"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "epoch", b"epoch", "execution", b"execution", "settings", b"settings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cache", b"cache", "data", b"data", "epoch", b"epoch", "execution", b"execution", "settings", b"settings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_settings: _TypeAlias = _typing.Literal["data", "execution"]  # noqa: Y015
+    _WhichOneofReturnType_settings: _TypeAlias = _typing.Literal["data", "execution", "cache"]  # noqa: Y015
     _WhichOneofArgType_settings: _TypeAlias = _typing.Literal["settings", b"settings"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_settings) -> _WhichOneofReturnType_settings | None: ...
 

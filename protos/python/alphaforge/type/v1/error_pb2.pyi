@@ -95,8 +95,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_REQUEST_ID_REUSED: _ErrorReason.ValueType  # 26
     """A request id came again with another request. Example: one id for two different deletes. INVALID_ARGUMENT."""
     ERROR_REASON_JOURNAL_FAILED: _ErrorReason.ValueType  # 27
-    """The journal can't be written: nothing was applied, reads go on. Example: no space left on the device.
-    FAILED_PRECONDITION.
+    """The journal can't be written: reads go on, changes are refused. Nothing was applied, except where the message says
+    that a change of a cache is done and may not survive a restart. Example: no space left on the device. UNAVAILABLE.
     """
     ERROR_REASON_SHUTTING_DOWN: _ErrorReason.ValueType  # 28
     """The service is stopping. Example: a call after SIGTERM. UNAVAILABLE."""
@@ -269,8 +269,8 @@ ERROR_REASON_ENGINE_UNKNOWN: ErrorReason.ValueType  # 25
 ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 26
 """A request id came again with another request. Example: one id for two different deletes. INVALID_ARGUMENT."""
 ERROR_REASON_JOURNAL_FAILED: ErrorReason.ValueType  # 27
-"""The journal can't be written: nothing was applied, reads go on. Example: no space left on the device.
-FAILED_PRECONDITION.
+"""The journal can't be written: reads go on, changes are refused. Nothing was applied, except where the message says
+that a change of a cache is done and may not survive a restart. Example: no space left on the device. UNAVAILABLE.
 """
 ERROR_REASON_SHUTTING_DOWN: ErrorReason.ValueType  # 28
 """The service is stopping. Example: a call after SIGTERM. UNAVAILABLE."""

@@ -1,0 +1,182 @@
+#include "cache/block.hpp"
+
+#include <cstring>
+
+#include "base/error.hpp"
+#include "cache/hash.hpp"
+#include "wire/writer.hpp"
+
+namespace alphaforge::cache {
+
+namespace {
+
+using wire::Reader;
+using wire::Writer;
+using Kind = Record::Kind;
+
+// A checksum against damage needs no secret.
+constexpr HashSeed kChecksumSeed{0x616c706861666f72, 0x67652d6361636865};
+
+constexpr std::uint32_t size_check_of(std::uint32_t size) { return ~size ^ 0x6166636a; }
+
+constexpr std::uint32_t field_of(Kind kind) { return static_cast<std::uint32_t>(kind); }
+
+void write_ttl(Writer& writer, const Entry& entry, std::int64_t now_ns) {
+  if (entry.expires_at_ns != kNever) writer.uint(4, static_cast<std::uint64_t>(entry.expires_at_ns - now_ns));
+}
+
+void read_entry(std::string_view message, Record& record) {
+  Reader reader(message);
+  while (reader.next()) {
+    if (reader.field() == 1)
+      record.bytes = reader.bytes();
+    else if (reader.field() == 2)
+      record.value = reader.bytes();
+    else if (reader.field() == 3)
+      record.number = reader.uint();
+    else if (reader.field() == 4)
+      record.ttl_ns = static_cast<std::int64_t>(reader.uint());
+    else
+      reader.skip();
+  }
+}
+
+void read_counter(std::string_view message, Counters& counters) {
+  std::string_view counter;
+  std::uint64_t value = 0;
+  Reader reader(message);
+  while (reader.next()) {
+    if (reader.field() == 1)
+      counter = reader.bytes();
+    else if (reader.field() == 2)
+      value = reader.uint();
+    else
+      reader.skip();
+  }
+#define X(name, kind, unit, help) \
+  if (counter == #name) counters.name = value;
+  ALPHAFORGE_CACHE_COUNTERS(X)
+#undef X
+}
+
+void read_counters(std::string_view message, Counters& counters) {
+  Reader reader(message);
+  while (reader.next()) {
+    if (reader.field() == 1)
+      read_counter(reader.bytes(), counters);
+    else
+      reader.skip();
+  }
+}
+
+}  // namespace
+
+void Block::wall_time(std::int64_t wall_ns) {
+  Writer(bytes_).uint(field_of(Kind::kWallTime), static_cast<std::uint64_t>(wall_ns));
+}
+
+void Block::stored(const Entry& entry, std::int64_t now_ns) {
+  Writer writer(bytes_);
+  const std::size_t start = writer.begin(field_of(Kind::kStored));
+  writer.bytes(1, entry.key());
+  writer.bytes(2, entry.value());
+  writer.uint(3, entry.version);
+  write_ttl(writer, entry, now_ns);
+  writer.end(start);
+}
+
+void Block::touched(const Entry& entry, std::int64_t now_ns) {
+  Writer writer(bytes_);
+  const std::size_t start = writer.begin(field_of(Kind::kTouched));
+  writer.bytes(1, entry.key());
+  write_ttl(writer, entry, now_ns);
+  writer.end(start);
+}
+
+void Block::removed(std::string_view key) { Writer(bytes_).bytes(field_of(Kind::kRemoved), key); }
+
+void Block::cleared() { Writer(bytes_).uint(field_of(Kind::kCleared), 1); }
+
+void Block::note(std::string_view bytes) { Writer(bytes_).bytes(field_of(Kind::kNote), bytes); }
+
+void Block::brief_note(std::string_view bytes) { Writer(bytes_).bytes(field_of(Kind::kBriefNote), bytes); }
+
+void Block::counters(const Counters& counters) {
+  Writer writer(bytes_);
+  const std::size_t start = writer.begin(field_of(Kind::kCounters));
+  const auto counter = [&](std::string_view name, std::uint64_t value) {
+    const std::size_t inner = writer.begin(1);
+    writer.bytes(1, name);
+    writer.uint(2, value);
+    writer.end(inner);
+  };
+#define X(name, kind, unit, help) counter(#name, counters.name);
+  ALPHAFORGE_CACHE_COUNTERS(X)
+#undef X
+  writer.end(start);
+}
+
+void Block::sequence(std::uint64_t last_sequence) { Writer(bytes_).uint(field_of(Kind::kSequence), last_sequence); }
+
+std::string_view Block::sealed() {
+  const std::string_view message = std::string_view(bytes_).substr(sizeof(BlockHead));
+  const auto size = static_cast<std::uint32_t>(message.size());
+  const BlockHead head{size, size_check_of(size), hash_of(message, kChecksumSeed)};
+  std::memcpy(bytes_.data(), &head, sizeof(head));
+  return bytes_;
+}
+
+void Block::clear() {
+  // The memory of a large one is not kept for the many small ones.
+  if (bytes_.capacity() > 2 * kBlockBytes) bytes_ = {};
+  bytes_.assign(sizeof(BlockHead), '\0');
+}
+
+std::optional<std::string_view> BlockReader::next() {
+  const auto refuse = [&](const char* what) {
+    throw InvalidArgument(Reason::MESSAGE_MALFORMED, "damaged file of a cache, at byte " +
+                                                         std::to_string(valid_bytes_) + ": " + what);
+  };
+  BlockHead head;
+  if (source_(reinterpret_cast<char*>(&head), sizeof(head)) != sizeof(head)) return std::nullopt;
+  if (head.size_check != size_check_of(head.size) || head.size > kBlockBytesMax) refuse("a block's length");
+  block_.resize(head.size);
+  if (source_(block_.data(), block_.size()) != block_.size()) return std::nullopt;
+  if (hash_of(block_, kChecksumSeed) != head.checksum) refuse("a checksum");
+  valid_bytes_ += sizeof(head) + block_.size();
+  return block_;
+}
+
+void for_each_record(std::string_view block, const std::function<void(const Record&)>& visit) {
+  Reader reader(block);
+  while (reader.next()) {
+    Record record;
+    record.kind = static_cast<Kind>(reader.field());
+    switch (record.kind) {
+      case Kind::kWallTime:
+      case Kind::kSequence:
+      case Kind::kCleared:
+        record.number = reader.uint();
+        break;
+      case Kind::kStored:
+      case Kind::kTouched:
+        read_entry(reader.bytes(), record);
+        break;
+      case Kind::kRemoved:
+      case Kind::kNote:
+      case Kind::kBriefNote:
+        record.bytes = reader.bytes();
+        break;
+      case Kind::kCounters:
+        read_counters(reader.bytes(), record.counters);
+        break;
+      default:
+        // A later release wrote something that changes the cache: to go on without it would be wrong.
+        throw InvalidArgument(Reason::MESSAGE_MALFORMED,
+                              "damaged file of a cache: a record that this release does not know");
+    }
+    visit(record);
+  }
+}
+
+}  // namespace alphaforge::cache

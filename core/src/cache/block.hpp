@@ -1,0 +1,103 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "cache/counters.hpp"
+#include "cache/slots.hpp"
+
+namespace alphaforge::cache {
+
+// A cache's file is a sequence of blocks: a head, then a protobuf message whose fields are records in the order in which
+// they happened. A block is one write: what happened under one lock of the cache, or a piece of its entries.
+//
+// The head checks itself, so that a block which was cut off by the end of its process is told from a damaged one.
+struct BlockHead {
+  std::uint32_t size = 0;
+  std::uint32_t size_check = 0;
+  std::uint64_t checksum = 0;
+};
+
+// Records are collected up to this size; a block can be larger by its last one.
+inline constexpr std::size_t kBlockBytes = 1024 * 1024;
+inline constexpr std::size_t kBlockBytesMax = 16 * 1024 * 1024;
+
+// A block that is being made.
+class Block {
+ public:
+  Block() { clear(); }
+
+  bool empty() const { return bytes_.size() == sizeof(BlockHead); }
+  std::size_t size() const { return bytes_.size(); }
+
+  // The time of day, in ns since the Unix epoch: times to live that follow count from it.
+  void wall_time(std::int64_t wall_ns);
+  void stored(const Entry& entry, std::int64_t now_ns);
+  void touched(const Entry& entry, std::int64_t now_ns);
+  void removed(std::string_view key);
+  void cleared();
+  // Bytes of the cache's owner; brief ones mean something for a while only.
+  void note(std::string_view bytes);
+  void brief_note(std::string_view bytes);
+  void counters(const Counters& counters);
+  // The sequence of the latest change.
+  void sequence(std::uint64_t last_sequence);
+
+  // The block with its head, good until it changes.
+  std::string_view sealed();
+  void clear();
+
+ private:
+  std::string bytes_;
+};
+
+// What a record says; `kind` tells which of the others is meant.
+struct Record {
+  enum class Kind : std::uint8_t {
+    kWallTime = 1,
+    kStored = 2,
+    kTouched = 3,
+    kRemoved = 4,
+    kCleared = 5,
+    kNote = 6,
+    kCounters = 7,
+    kSequence = 8,
+    kBriefNote = 9,
+  };
+
+  Kind kind = Kind::kWallTime;
+  std::string_view bytes;    // the key, or a note
+  std::string_view value;    // of kStored
+  std::uint64_t number = 0;  // the time, the version or the sequence
+  std::int64_t ttl_ns = kNever;
+  Counters counters;
+};
+
+// Fills the buffer as far as there are bytes and returns how many it has; less than asked for only at the end.
+using ByteSource = std::function<std::size_t(char*, std::size_t)>;
+
+// Reads blocks one after the other.
+class BlockReader {
+ public:
+  explicit BlockReader(const ByteSource& source) : source_(source) {}
+
+  // The next block's message, good until the next call; none at the end, and where a block was cut off.
+  // Throws InvalidArgument MESSAGE_MALFORMED that says what is damaged.
+  std::optional<std::string_view> next();
+  // Bytes of the blocks that were read whole.
+  std::uint64_t valid_bytes() const { return valid_bytes_; }
+
+ private:
+  const ByteSource& source_;
+  std::string block_;
+  std::uint64_t valid_bytes_ = 0;
+};
+
+// Calls visit(const Record&) for each record of a block, in order. Throws InvalidArgument MESSAGE_MALFORMED.
+void for_each_record(std::string_view block, const std::function<void(const Record&)>& visit);
+
+}  // namespace alphaforge::cache

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "cache/block.hpp"
+
+namespace alphaforge::cache {
+
+// Writes all of it to an open file; 0, or the system's error number.
+int write_whole(int file, std::string_view bytes);
+
+// The changes of a cache on their way to its file. The table records each change when it has made it; the cache writes
+// them, in one piece, before it is unlocked: nobody sees or is told of a change that the end of the process could undo.
+//
+// Reads are no changes: the order of use that a killed process leaves is that of its puts and touches.
+//
+// Where a write fails, nothing more is recorded: the file stays what it was until a rewrite replaces it.
+class Journal {
+ public:
+  // The time of day, ns since the Unix epoch.
+  using WallClock = std::int64_t (*)();
+
+  struct Statistics {
+    std::uint64_t writes = 0;
+    std::uint64_t changes = 0;
+    std::uint64_t written_bytes = 0;
+    std::uint64_t failures = 0;
+    std::uint64_t file_bytes = 0;
+    std::uint64_t rewrites = 0;
+  };
+
+  // Takes over a file that is open for reading and writing at its end, after `file_bytes`.
+  Journal(int file, std::uint64_t file_bytes, WallClock wall_clock);
+  ~Journal();
+  Journal(const Journal&) = delete;
+  Journal& operator=(const Journal&) = delete;
+
+  void stored(const Entry& entry, std::int64_t now_ns) noexcept;
+  void touched(const Entry& entry, std::int64_t now_ns) noexcept;
+  void removed(std::string_view key) noexcept;
+  void cleared() noexcept;
+  void note(std::string_view bytes) noexcept;
+  void brief_note(std::string_view bytes) noexcept;
+  void counters(const Counters& counters) noexcept;
+
+  // Until `release`, changes are recorded and not written, so that a note goes into one block with them.
+  void hold() { is_held_ = true; }
+  void release() { is_held_ = false; }
+  // Writes what was recorded.
+  void flush(std::uint64_t last_sequence) noexcept;
+
+  // The system's error number of the write that failed; 0 as long as none has.
+  int error() const { return error_; }
+  int file() const { return file_; }
+  const Statistics& statistics() const { return statistics_; }
+  // Goes on in a file that holds everything up to now.
+  void switch_to(int file, std::uint64_t file_bytes);
+
+ private:
+  template <class Write>
+  void record(Write&& write) noexcept;
+  void write_block() noexcept;
+  void fail(int error) noexcept;
+
+  int file_;
+  WallClock wall_clock_;
+  Block block_;
+  std::uint64_t changes_in_block_ = 0;
+  bool is_held_ = false;
+  int error_ = 0;
+  Statistics statistics_;
+};
+
+}  // namespace alphaforge::cache
