@@ -32,19 +32,24 @@ STREAM_COUNTERS: Counters = (
 )
 
 JOURNAL_COUNTERS: Counters = (
-    ("commits", "counter", "commits", "Transactions written; many records share one."),
-    ("records", "counter", "records", "Inputs written."),
-    ("record_bytes", "counter", "bytes", "Bytes of the inputs written."),
-    ("failures", "counter", "commits", "Transactions that failed; nothing of them was applied or acknowledged."),
-    ("waiting_records", "gauge", "records", "Inputs that wait for the next transaction."),
-    ("held_bytes", "gauge", "bytes", "Bytes of the inputs and checkpoints that are kept."),
-    ("checkpoints", "counter", "checkpoints", "States of engines written, each in place of the inputs before it."),
+    ("commits", "counter", "commits", "Writes; many records share one."),
+    ("records", "counter", "records", "Inputs written; of caches, changes."),
+    ("record_bytes", "counter", "bytes", "Bytes of the records written."),
+    ("failures", "counter", "commits", "Writes that failed; nothing of them was acknowledged."),
+    ("waiting_records", "gauge", "records", "Inputs that wait for the next write."),
+    ("held_bytes", "gauge", "bytes", "Bytes of the records and checkpoints that are kept."),
+    ("checkpoints", "counter", "checkpoints", "States of engines written, each in place of the records before it."),
 )
 
 RECOVERY_COUNTERS: Counters = (
     ("seconds", "gauge", "s", "How long the last start took to bring back what the journals hold."),
     ("engines", "gauge", "engines", "Engines that the last start brought back."),
-    ("damaged_engines", "gauge", "engines", "Engines whose journal is damaged: they refuse calls until dropped."),
+    (
+        "damaged_engines",
+        "gauge",
+        "engines",
+        "Engines whose journal was damaged: they refuse calls until dropped; caches began anew.",
+    ),
 )
 
 

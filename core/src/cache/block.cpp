@@ -21,9 +21,30 @@ constexpr std::uint32_t size_check_of(std::uint32_t size) { return ~size ^ 0x616
 
 constexpr std::uint32_t field_of(Kind kind) { return static_cast<std::uint32_t>(kind); }
 
-void write_ttl(Writer& writer, const Entry& entry, std::int64_t now_ns) {
-  if (entry.expires_at_ns != kNever) writer.uint(4, static_cast<std::uint64_t>(entry.expires_at_ns - now_ns));
+std::int64_t ttl_of(const Entry& entry, std::int64_t now_ns) {
+  return entry.expires_at_ns == kNever ? kNever : entry.expires_at_ns - now_ns;
 }
+
+// Writes fields of numbers below 16 where there is room for them.
+struct Cursor {
+  char* at;
+
+  void head(std::uint32_t field, std::size_t size) {
+    *at++ = static_cast<char>(field << 3 | static_cast<std::uint32_t>(wire::WireType::kBytes));
+    for (; size >= 0x80; size >>= 7) *at++ = static_cast<char>(size | 0x80);
+    *at++ = static_cast<char>(size);
+  }
+  void text(std::uint32_t field, std::string_view value) {
+    head(field, value.size());
+    std::memcpy(at, value.data(), value.size());
+    at += value.size();
+  }
+  void number(std::uint32_t field, std::uint64_t value) {
+    *at++ = static_cast<char>(field << 3 | static_cast<std::uint32_t>(wire::WireType::kFixed64));
+    std::memcpy(at, &value, sizeof(value));
+    at += sizeof(value);
+  }
+};
 
 void read_entry(std::string_view message, Record& record) {
   Reader reader(message);
@@ -33,9 +54,9 @@ void read_entry(std::string_view message, Record& record) {
     else if (reader.field() == 2)
       record.value = reader.bytes();
     else if (reader.field() == 3)
-      record.number = reader.uint();
+      record.number = reader.fixed<std::uint64_t>();
     else if (reader.field() == 4)
-      record.ttl_ns = static_cast<std::int64_t>(reader.uint());
+      record.ttl_ns = reader.fixed<std::int64_t>();
     else
       reader.skip();
   }
@@ -75,21 +96,26 @@ void Block::wall_time(std::int64_t wall_ns) {
   Writer(bytes_).uint(field_of(Kind::kWallTime), static_cast<std::uint64_t>(wall_ns));
 }
 
+// Each put of a cache comes by here: numbers have fixed widths, so that the size is known, and room is made once.
 void Block::stored(const Entry& entry, std::int64_t now_ns) {
-  Writer writer(bytes_);
-  const std::size_t start = writer.begin(field_of(Kind::kStored));
-  writer.bytes(1, entry.key());
-  writer.bytes(2, entry.value());
-  writer.uint(3, entry.version);
-  write_ttl(writer, entry, now_ns);
-  writer.end(start);
+  const auto field_size = [](std::size_t size) { return 1 + wire::varint_size(size) + size; };
+  constexpr std::size_t kNumberSize = 1 + sizeof(std::uint64_t);
+  const std::size_t size = field_size(entry.key_size) + field_size(entry.value_size) + 2 * kNumberSize;
+  const std::size_t start = bytes_.size();
+  bytes_.resize(start + field_size(size));
+  Cursor cursor{bytes_.data() + start};
+  cursor.head(field_of(Kind::kStored), size);
+  cursor.text(1, entry.key());
+  cursor.text(2, entry.value());
+  cursor.number(3, entry.version);
+  cursor.number(4, static_cast<std::uint64_t>(ttl_of(entry, now_ns)));
 }
 
 void Block::touched(const Entry& entry, std::int64_t now_ns) {
   Writer writer(bytes_);
   const std::size_t start = writer.begin(field_of(Kind::kTouched));
   writer.bytes(1, entry.key());
-  write_ttl(writer, entry, now_ns);
+  writer.fixed(4, ttl_of(entry, now_ns));
   writer.end(start);
 }
 
