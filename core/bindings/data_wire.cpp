@@ -11,7 +11,6 @@
 #include "trade_tick_batch.hpp"
 #include "wire/bars.hpp"
 #include "wire/data.hpp"
-#include "wire/reader.hpp"
 #include "wire/trade_ticks.hpp"
 
 namespace alphaforge::bindings {
@@ -107,9 +106,18 @@ nb::object accepted_of(const TicksOutcome& outcome) {
   return nb::cast(ticks.filtered(keep));
 }
 
-nb::object response_bars(const wire::ProcessResponse& response) {
+// An answer, whose bars are read when they are asked for.
+struct TicksResponse : wire::ProcessResponse {
+  nb::bytes message;
+};
+
+TicksResponse response_of_wire(const nb::bytes& message) {
+  return {without_gil([bytes = view(message)] { return wire::decode_process_response(bytes); }), message};
+}
+
+nb::object response_bars(const TicksResponse& response) {
   data::ProcessResult result;
-  result.bars = response.bars;
+  result.bars = without_gil([bytes = view(response.message)] { return wire::decode_bars(bytes, 1); });
   for (const wire::RejectedTick& rejected : response.rejected) result.rejected.push_back({rejected.index, rejected.reason});
   result.duplicates = response.duplicate_indexes;
   return to_bar_list(result);
@@ -162,32 +170,34 @@ void bind_outcome(nb::module_ m) {
 }
 
 void bind_response(nb::module_ m) {
-  nb::class_<wire::ProcessResponse>(m, "ProcessResponse", nb::is_final(), "The answer to a call with ticks, as the caller reads it.")
-      .def_static("from_wire",
-                  [](const nb::bytes& message) { return without_gil([bytes = view(message)] { return wire::decode_process_response(bytes); }); },
-                  "message"_a, "Raises InvalidArgument (a ValueError) MESSAGE_MALFORMED.")
-      .def_prop_ro("bars", &response_bars, nb::sig("def bars(self) -> BarList"), "The bars, with `rejected` and `duplicates`.")
-      .def_ro("producer_sequence", &wire::ProcessResponse::producer_sequence, "The request's.")
-      .def_ro("epoch", &wire::ProcessResponse::epoch, "The engine's epoch.")
-      .def_ro("is_repeat", &wire::ProcessResponse::is_repeat, "Whether it is the first answer again.")
-      .def_ro("processed_count", &wire::ProcessResponse::processed_count, "How many were accepted.")
-      .def_prop_ro("duplicate_count", [](const wire::ProcessResponse& self) { return self.duplicate_indexes.size(); },
+  nb::class_<TicksResponse>(m, "ProcessResponse", nb::is_final(), "The answer to a call with ticks, as the caller reads it.")
+      .def_static("from_wire", &response_of_wire, "message"_a, "Raises InvalidArgument (a ValueError) MESSAGE_MALFORMED.")
+      .def_prop_ro("bars", &response_bars, nb::sig("def bars(self) -> BarList"),
+                   "The bars, with `rejected` and `duplicates`; read anew each time. Raises what from_wire() raises.")
+      .def_ro("producer_sequence", &TicksResponse::producer_sequence, "The request's.")
+      .def_ro("epoch", &TicksResponse::epoch, "The engine's epoch.")
+      .def_ro("is_repeat", &TicksResponse::is_repeat, "Whether it is the first answer again.")
+      .def_ro("processed_count", &TicksResponse::processed_count, "How many were accepted.")
+      .def_prop_ro("duplicate_count", [](const TicksResponse& self) { return self.duplicate_indexes.size(); },
                    "How many had been seen before.")
-      .def_ro("left_count", &wire::ProcessResponse::left_count, "How many ticks at the end of the batch were not taken: they are to be sent again.")
-      .def_ro("tick_indexes", &wire::ProcessResponse::tick_indexes,
+      .def_ro("left_count", &TicksResponse::left_count, "How many ticks at the end of the batch were not taken: they are to be sent again.")
+      .def_ro("tick_indexes", &TicksResponse::tick_indexes,
               "Per bar the index of the tick that closed or corrected it, if the request asked for it.");
 }
 
 nb::list decode_bars(const nb::bytes& message, std::uint32_t field) {
   nb::list bars;
-  wire::Reader reader(view(message));
-  while (reader.next()) {
-    if (reader.field() == field)
-      bars.append(nb::cast(wire::decode_bar(reader.bytes())));
-    else
-      reader.skip();
-  }
+  for (Bar& bar : without_gil([&, bytes = view(message)] { return wire::decode_bars(bytes, field); })) bars.append(nb::cast(std::move(bar)));
   return bars;
+}
+
+nb::bytes encode_ticks_request(const TradeTickBatch& ticks, std::size_t start, std::size_t stop, const std::vector<std::string>& bar_types) {
+  return to_bytes(without_gil([&] {
+    wire::ProcessRequest request;
+    request.ticks = ticks.slice(std::min(start, ticks.size()), std::min(std::max(start, stop), ticks.size()));
+    request.bar_types = bar_types;
+    return wire::encode_ticks_request(request);
+  }));
 }
 
 }  // namespace
@@ -196,6 +206,10 @@ void bind_data_wire(nb::module_ m) {
   bind_request(m);
   bind_outcome(m);
   bind_response(m);
+  m.def("encode_ticks_request", &encode_ticks_request, "ticks"_a, "start"_a, "stop"_a, "bar_types"_a = std::vector<std::string>(),
+        nb::sig("def encode_ticks_request(ticks: alphaforge_core.model.TradeTickBatch, start: int, stop: int, "
+                "bar_types: collections.abc.Sequence[str] = ()) -> bytes"),
+        "What ProcessRequest(ticks[start:stop], bar_types=bar_types).to_wire() returns.");
   m.def("encode_bars",
         [](nb::sequence bars, std::uint32_t field) {
           std::string out;

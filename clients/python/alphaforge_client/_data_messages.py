@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from alphaforge.data.v1 import engines_pb2, queries_pb2, subscriptions_pb2, ticks_pb2
-from alphaforge_core.data import COUNTERS, BarList, DataEngineConfig, DataEngineStatistics, ProcessResponse, decode_bars
+from alphaforge_core.data import COUNTERS, DataEngineConfig, DataEngineStatistics, ProcessResponse, decode_bars
 from alphaforge_core.model import Bar, BarType, TradeTick, TradeTickBatch
 
 from alphaforge_client._chunk import Chunk
@@ -44,19 +44,9 @@ class NamedBarTypes:
     """The bar types that a client named: its calls answer only bars of those; of all types if it named none."""
 
     def __init__(self, config: DataEngineConfig | None) -> None:
-        named = [] if config is None else list(map(str, config.given().get("bar_types", ())))
+        self.names = named = [] if config is None else list(map(str, config.given().get("bar_types", ())))
         self.in_ticks = ticks_pb2.ProcessTradeTicksRequest(bar_types=named).SerializeToString()
         self.in_advance_time = ticks_pb2.AdvanceTimeRequest(bar_types=named).SerializeToString()
-
-
-def collect(result: BarList, answer: bytes, start: int, count: int) -> int:
-    """Adds the answer to the `count` ticks that began at `start`; returns where to go on."""
-    response = ProcessResponse.from_wire(answer)
-    bars = response.bars
-    result.extend(bars)
-    result.rejected.extend((start + index, reason) for index, reason in bars.rejected)
-    result.duplicates.extend(start + index for index in bars.duplicates)
-    return start + count - response.left_count
 
 
 def bars(answer: bytes) -> list[Bar]:

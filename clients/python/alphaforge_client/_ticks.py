@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 
 from alphaforge.data.v1 import ticks_pb2
 from alphaforge.type.v1 import error_pb2
-from alphaforge_core.data import ProcessRequest
+from alphaforge_core.data import ProcessRequest, encode_ticks_request
 from alphaforge_core.model import TradeTick, TradeTickBatch
 
 from alphaforge_client.errors import InvalidArgument, UnsupportedValue
@@ -59,16 +59,15 @@ def batch_of(ticks: Iterable[TradeTick] | TradeTickBatch | None, columns: TickCo
     return ticks if isinstance(ticks, TradeTickBatch) else TradeTickBatch.from_ticks(ticks)
 
 
-def piece_of(batch: TradeTickBatch, start: int) -> tuple[bytes, int]:
-    """The request for the ticks from `start` on, as many as travel together, and how many those are."""
-    piece = batch[start : start + PIECE_TICKS_MAX]
-    return ProcessRequest(piece).to_wire(), len(piece)
+def piece_of(batch: TradeTickBatch, start: int, bar_types: Sequence[str] = ()) -> bytes:
+    """The request for the ticks from `start` on, as many as travel together."""
+    return encode_ticks_request(batch, start, start + PIECE_TICKS_MAX, bar_types)
 
 
 def pieces(batch: TradeTickBatch) -> Iterator[tuple[int, bytes]]:
     """The batch as requests, each with the index of its first tick."""
     for start in range(0, len(batch), PIECE_TICKS_MAX):
-        yield start, piece_of(batch, start)[0]
+        yield start, piece_of(batch, start)
 
 
 def checked_tick(tick: TradeTick) -> None:

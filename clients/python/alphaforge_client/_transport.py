@@ -6,6 +6,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from threading import get_ident
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CALL_FAILED",
     "Background",
+    "Beside",
     "Channel",
     "Mutex",
     "ResponseStream",
@@ -78,6 +80,17 @@ class Background:
             raise RuntimeError("a callback can't wait for the end of what calls it")
         self._thread.join(timeout)
         return not self._thread.is_alive()
+
+
+class Beside:
+    """Work of the processor that goes on beside a call, in a thread."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        self._work = _helpers.submit(work)
+
+    def end(self) -> None:
+        """Returns when it is done, and raises what it raised."""
+        self._work.result()
 
 
 class Mutex:
@@ -271,15 +284,18 @@ class _Watchdog:
 _streams: weakref.WeakSet[ResponseStream] = weakref.WeakSet()
 _gate = _ForkGate()
 _watchdog = _Watchdog()
+# Its threads begin with the first work.
+_helpers = ThreadPoolExecutor(thread_name_prefix="alphaforge-beside")
 
 
 def _start_anew_in_child() -> None:
     """The threads and the connections of the parent do not exist in a forked child; its locks may be held for ever."""
-    global _process, _streams, _gate, _watchdog
+    global _process, _streams, _gate, _watchdog, _helpers
     _process = object()
     _streams = weakref.WeakSet()
     _gate = _ForkGate()
     _watchdog = _Watchdog()
+    _helpers = ThreadPoolExecutor(thread_name_prefix="alphaforge-beside")
 
 
 # Those before a fork run in reverse order: grpc's must run after the gate's, since threads can't get out of grpc after

@@ -15,6 +15,7 @@ from alphaforge_core._native.data import (
     ProcessResponse,
     decode_bars,
     encode_bars,
+    encode_ticks_request,
 )
 from alphaforge_core._tables import bars_to_arrow, bars_to_pandas, bars_to_polars
 from alphaforge_core.model import Bar
@@ -33,6 +34,7 @@ __all__ = [
     "bars_to_polars",
     "decode_bars",
     "encode_bars",
+    "encode_ticks_request",
 ]
 
 # Help and tracebacks name the module that users import from.

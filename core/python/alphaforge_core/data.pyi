@@ -424,7 +424,9 @@ class ProcessResponse:
 
     @property
     def bars(self) -> BarList:
-        """The bars, with `rejected` and `duplicates`."""
+        """
+        The bars, with `rejected` and `duplicates`; read anew each time. Raises what from_wire() raises.
+        """
 
     @property
     def producer_sequence(self) -> int:
@@ -468,6 +470,11 @@ def decode_bars(message: bytes, field: int) -> list[alphaforge_core.model.Bar]:
 def encode_bars(bars: Sequence[alphaforge_core.model.Bar], field: int) -> bytes:
     """
     A repeated field of alphaforge.type.v1.Bar as bytes, to be appended to a message that lacks it.
+    """
+
+def encode_ticks_request(ticks: alphaforge_core.model.TradeTickBatch, start: int, stop: int, bar_types: Sequence[str] = ()) -> bytes:
+    """
+    What ProcessRequest(ticks[start:stop], bar_types=bar_types).to_wire() returns.
     """
 
 def bars_to_arrow(bars: Sequence[Bar], *, exact: bool = False) -> pyarrow.Table:

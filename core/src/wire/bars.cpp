@@ -38,7 +38,32 @@ void encode_bar(Writer& writer, std::uint32_t field, const Bar& bar) {
   writer.end(start);
 }
 
-Bar decode_bar(std::string_view message) {
+namespace {
+
+// Bars of one message have few types among them, and often follow one of the same instrument.
+class BarReader {
+ public:
+  Bar read(std::string_view message);
+
+ private:
+  static constexpr std::size_t kTypesMax = 32;  // no engine has more
+
+  std::shared_ptr<const std::string> instrument_of(std::string_view id) {
+    if (!last_id_ || *last_id_ != id) last_id_ = std::make_shared<const std::string>(id);
+    return last_id_;
+  }
+  std::shared_ptr<const BarType> type_of(std::string_view name) {
+    for (const auto& [known, type] : types_)
+      if (known == name) return type;
+    if (types_.size() == kTypesMax) types_.clear();
+    return types_.emplace_back(name, std::make_shared<const BarType>(BarType::parse(name))).second;
+  }
+
+  std::shared_ptr<const std::string> last_id_;
+  std::vector<std::pair<std::string_view, std::shared_ptr<const BarType>>> types_;  // by what the message calls them
+};
+
+Bar BarReader::read(std::string_view message) {
   Bar bar;
   std::string_view instrument_id;
   std::string_view bar_type;
@@ -110,9 +135,24 @@ Bar decode_bar(std::string_view message) {
         reader.skip();
     }
   }
-  bar.instrument_id = std::make_shared<const std::string>(instrument_id);
-  bar.bar_type = std::make_shared<const BarType>(BarType::parse(bar_type));
+  bar.instrument_id = instrument_of(instrument_id);
+  bar.bar_type = type_of(bar_type);
   return bar;
+}
+
+}  // namespace
+
+std::vector<Bar> decode_bars(std::string_view message, std::uint32_t field) {
+  std::vector<Bar> bars;
+  BarReader bar_reader;
+  Reader reader(message);
+  while (reader.next()) {
+    if (reader.field() == field)
+      bars.push_back(bar_reader.read(reader.bytes()));
+    else
+      reader.skip();
+  }
+  return bars;
 }
 
 }  // namespace alphaforge::wire

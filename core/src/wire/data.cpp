@@ -106,9 +106,6 @@ ProcessResponse decode_process_response(std::string_view message) {
   Reader reader(message);
   while (reader.next()) {
     switch (reader.field()) {
-      case 1:
-        response.bars.push_back(decode_bar(reader.bytes()));
-        break;
       case 2:
         response.rejected.push_back(decode_rejected(reader.bytes()));
         break;

@@ -48,6 +48,7 @@ ProcessRequest decode_ticks_request(std::string_view message);
 std::string encode_tick_request(const ProcessRequest& request);  // of the first tick
 std::string encode_ticks_request(const ProcessRequest& request);
 
+// Without the bars, which decode_bars() reads from field 1.
 ProcessResponse decode_process_response(std::string_view message);
 std::string encode_process_response(const ProcessResponse& response);
 

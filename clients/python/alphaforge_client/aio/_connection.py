@@ -80,8 +80,9 @@ class Connection:
         *,
         attempts: Attempts | None = None,
         reopen: bool = True,
+        number: bytes = b"",
     ) -> bytes:
-        """The answer to one request, whose engine and epoch are put before `body` here.
+        """The answer to one request, whose engine and epoch are put before `body` here, and its number behind.
 
         Repeats while the service is unavailable and after the engine was opened anew, inside the deadline, which is
         that of `attempts` where they have begun; so `body` must be one that the service carries out once however often
@@ -94,7 +95,8 @@ class Connection:
                 session = self._current_session()
                 header = session.header or await self._open(session, attempts)
                 call = session.calls.get(method) or self._unary(session, method)
-                return await call(header + body, attempts.remaining())
+                # At once, since a body may be long.
+                return await call(b"".join((header, body, number)), attempts.remaining())
             except CALL_FAILED as error:
                 problem = self.explained(error, method, attempts.count)
             if problem.reason == "EPOCH_CHANGED":

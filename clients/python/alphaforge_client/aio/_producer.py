@@ -77,9 +77,9 @@ class Producer:
         elif numbering.epoch not in (0, self._connection.epoch):
             await self._find_place(numbering, attempts)
         while True:
-            request = body + numbering.fields + sequence_field(numbering.sequence)
+            number = numbering.fields + sequence_field(numbering.sequence)
             try:
-                answer = await self._connection.call(method, request, attempts=attempts, reopen=False)
+                answer = await self._connection.call(method, body, attempts=attempts, reopen=False, number=number)
             except EngineError as error:
                 # The number belongs to an epoch that is over, whether the call was sent with it or, since another call
                 # has opened the engine meanwhile, with the new one.

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CALL_FAILED",
     "Background",
+    "Beside",
     "Channel",
     "Mutex",
     "ResponseStream",
@@ -77,6 +78,17 @@ class Background:
             raise RuntimeError("a callback can't wait for the end of what calls it")
         done, _ = await asyncio.wait([self._task], timeout=timeout)
         return bool(done)
+
+
+class Beside:
+    """Work of the processor that goes on beside a call, in a thread."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        self._work = asyncio.get_running_loop().run_in_executor(None, work)
+
+    async def end(self) -> None:
+        """Returns when it is done, and raises what it raised."""
+        await self._work
 
 
 class Mutex:

@@ -20,6 +20,7 @@ from alphaforge_core.model import Bar, BarType, TradeTick, TradeTickBatch
 from alphaforge_client import _data_messages as messages
 from alphaforge_client._endpoint import Endpoint
 from alphaforge_client._gap import Gap
+from alphaforge_client._pieces import Pieces
 from alphaforge_client._request_id import new_request_id
 from alphaforge_client._summary import EngineSummary
 from alphaforge_client._ticks import (
@@ -28,7 +29,6 @@ from alphaforge_client._ticks import (
     batch_of,
     checked_tick,
     many_ticks,
-    piece_of,
     single_tick,
 )
 from alphaforge_client.aio._coalescer import Coalescer
@@ -36,6 +36,7 @@ from alphaforge_client.aio._connection import Connection, Opening
 from alphaforge_client.aio._engine import RemoteEngine
 from alphaforge_client.aio._producer import Producer
 from alphaforge_client.aio._subscription import Subscription
+from alphaforge_client.aio._transport import Beside
 from alphaforge_client.credentials import Credentials
 from alphaforge_client.errors import AlphaForgeError
 
@@ -153,13 +154,14 @@ class DataEngine(RemoteEngine):
 
         When a piece fails, those before it have been applied.
         """
-        result = BarList()
-        start = 0
-        while start < len(batch):
-            piece, count = piece_of(batch, start)
-            answer = await self._producer.send("ProcessTradeTicks", piece + self._named.in_ticks, timeout)
-            start = messages.collect(result, answer, start, count)
-        return result
+        pieces = Pieces(batch, self._named.names)
+        while (piece := pieces.next()) is not None:
+            beside = Beside(pieces.prepare) if pieces.are_several else None
+            answer = await self._producer.send("ProcessTradeTicks", piece, timeout)
+            if beside is not None:
+                await beside.end()
+            pieces.answered(answer)
+        return pieces.result()
 
     async def process_trade_ticks(
         self,
