@@ -215,52 +215,38 @@ double to_double(int128 mantissa, int places) {
 
 namespace {
 
-// The decimal digits of a number, the last first. 128-bit divisions are slow: one gives eighteen digits at a time.
-class Digits {
- public:
-  explicit Digits(uint128 number) : rest_(number) {}
-
-  char next() {
-    if (left_ == 0) refill();
-    --left_;
-    const char digit = static_cast<char>('0' + chunk_ % 10);
-    chunk_ /= 10;
-    return digit;
-  }
-  bool done() const { return chunk_ == 0 && rest_ == 0; }
-
- private:
-  static constexpr std::uint64_t kChunk = 1'000'000'000'000'000'000;
-  void refill() {
-    const bool is_last = rest_ < kChunk;
-    chunk_ = static_cast<std::uint64_t>(is_last ? rest_ : rest_ % kChunk);
-    rest_ = is_last ? 0 : rest_ / kChunk;
-    left_ = 18;
-  }
-
-  uint128 rest_;
-  std::uint64_t chunk_ = 0;
-  int left_ = 0;
-};
+// Writes the decimal digits of a number, without leading zeros, and returns their end. 128-bit divisions are slow: one takes
+// off eighteen digits.
+char* write_digits(uint128 number, char* out) {
+  constexpr std::uint64_t kChunk = 1'000'000'000'000'000'000;
+  constexpr std::ptrdiff_t kChunkDigits = 18;
+  if (number >> 64 == 0) return std::to_chars(out, out + 20, static_cast<std::uint64_t>(number)).ptr;
+  const uint128 above = number / kChunk;
+  char* const end = write_digits(above, out) + kChunkDigits;
+  auto rest = static_cast<std::uint64_t>(number - above * kChunk);
+  for (char* at = end; at != end - kChunkDigits; rest /= 10) *--at = static_cast<char>('0' + rest % 10);
+  return end;
+}
 
 }  // namespace
 
 std::string format_decimal(int128 mantissa, int places, int min_places) {
+  std::array<char, 40> digits;
+  const char* const begin = digits.data();
+  const std::ptrdiff_t size = write_digits(magnitude(mantissa), digits.data()) - begin;
+  const std::ptrdiff_t whole = std::max<std::ptrdiff_t>(size - places, 0);
   std::array<char, 2 * kPlacesMax + 4> buffer;
-  char* at = buffer.data() + buffer.size();
-  char* const end = at;
-  Digits digits(magnitude(mantissa));
-  char* last = end;  // behind the last digit that is shown
-  for (int place = places; place > 0; --place) {
-    *--at = digits.next();
-    if (last == at + 1 && *at == '0' && place > min_places) last = at;
-  }
-  if (last != at) *--at = '.';
-  do {
-    *--at = digits.next();
-  } while (!digits.done());
-  if (mantissa < 0) *--at = '-';
-  return {at, last};
+  char* at = buffer.data();
+  if (mantissa < 0) *at++ = '-';
+  if (whole == 0) *at++ = '0';
+  at = std::copy(begin, begin + whole, at);
+  char* const point = at;
+  *at++ = '.';
+  at = std::fill_n(at, places - (size - whole), '0');
+  at = std::copy(begin + whole, begin + size, at);
+  // Trailing zeros go, and the point where nothing follows it.
+  while (at > point + 1 + min_places && at[-1] == '0') --at;
+  return {buffer.data(), at == point + 1 ? point : at};
 }
 
 int128 divide_half_even(int128 numerator, int128 denominator) {

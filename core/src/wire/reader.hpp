@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <cstring>
@@ -70,6 +71,18 @@ class Reader {
     if (type_ == WireType::kVarint) return out.push_back(static_cast<T>(varint()));
     Reader packed(bytes());
     while (packed.at_ != packed.end_) out.push_back(static_cast<T>(packed.varint()));
+  }
+  // A repeated enum field, packed or not; what does not fit a byte as 0.
+  void append_codes(std::vector<std::uint8_t>& out) {
+    const auto code_of = [](std::uint64_t value) { return value > 255 ? std::uint8_t{0} : static_cast<std::uint8_t>(value); };
+    if (type_ == WireType::kVarint) return out.push_back(code_of(varint()));
+    Reader packed(bytes());
+    // Usually each takes one byte, the one that it is.
+    if (std::all_of(packed.at_, packed.end_, [](char byte) { return static_cast<std::uint8_t>(byte) < 0x80; })) {
+      out.insert(out.end(), packed.at_, packed.end_);
+      return;
+    }
+    while (packed.at_ != packed.end_) out.push_back(code_of(packed.varint()));
   }
   void skip() {
     switch (type_) {

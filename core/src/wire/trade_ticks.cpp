@@ -87,7 +87,6 @@ Overflow read_overflow(std::string_view message) {
 RawColumns read_columns(std::string_view message) {
   RawColumns raw;
   TradeTickBatch& batch = raw.batch;
-  std::vector<std::uint64_t> sides;
   Reader reader(message);
   while (reader.next()) {
     switch (reader.field()) {
@@ -110,7 +109,7 @@ RawColumns read_columns(std::string_view message) {
         reader.append_fixed(batch.ts_init);
         break;
       case 7:
-        reader.append_varint(sides);
+        reader.append_codes(batch.sides);
         break;
       case 8:
         batch.push_trade_id(reader.bytes());
@@ -125,18 +124,17 @@ RawColumns read_columns(std::string_view message) {
         reader.skip();
     }
   }
-  // A number beyond a byte is unknown too, and must not become a known one.
-  batch.sides.reserve(sides.size());
-  for (const std::uint64_t side : sides) batch.sides.push_back(side > 3 ? std::uint8_t{0} : static_cast<std::uint8_t>(side));
   return raw;
 }
 
 // Multiplies each mantissa with its instrument's factor; `overflows(row, mantissa)` takes what does not fit.
-template <class FactorOf, class Overflows>
-void scale(std::vector<std::int64_t>& column, FactorOf factor_of_row, Overflows overflows) {
+template <class Overflows>
+void scale(const RawColumns& raw, std::vector<std::int64_t>& column, std::int64_t Factors::* factor_of, Overflows overflows) {
+  const bool has_nine_places = std::all_of(raw.factors.begin(), raw.factors.end(), [&](const Factors& each) { return each.*factor_of == 1; });
+  if (has_nine_places && std::find(column.begin(), column.end(), TradeTickBatch::kWide) == column.end()) return;
   for (std::size_t row = 0; row < column.size(); ++row) {
     std::int64_t scaled = 0;
-    const std::int64_t factor = factor_of_row(row);
+    const std::int64_t factor = raw.factors[raw.batch.instrument_of(row)].*factor_of;
     if (__builtin_mul_overflow(column[row], factor, &scaled) || scaled == TradeTickBatch::kWide)
       overflows(row, static_cast<int128>(column[row]) * factor);
     else
@@ -154,8 +152,7 @@ void scale_prices(RawColumns& raw) {
   TradeTickBatch& batch = raw.batch;
   // A mantissa at the place of an overflow means nothing, and must not fail.
   for (const Overflow& overflow : raw.price_overflows) batch.prices[overflow.row] = 0;
-  scale(batch.prices, [&](std::size_t row) { return raw.factors[batch.instrument_of(row)].price; },
-        [](std::size_t, int128 mantissa) { price_of(mantissa, "price"); });
+  scale(raw, batch.prices, &Factors::price, [](std::size_t, int128 mantissa) { price_of(mantissa, "price"); });
   for (const Overflow& overflow : raw.price_overflows)
     batch.prices[overflow.row] = price_of(parse_decimal(overflow.value, kPlaces, "price"), "price").mantissa;
 }
@@ -164,8 +161,7 @@ void scale_quantities(RawColumns& raw) {
   TradeTickBatch& batch = raw.batch;
   for (const Overflow& overflow : raw.quantity_overflows) batch.quantities[overflow.row] = 0;
   std::vector<TradeTickBatch::WideQuantity> wide;
-  scale(batch.quantities, [&](std::size_t row) { return raw.factors[batch.instrument_of(row)].quantity; },
-        [&](std::size_t row, int128 mantissa) { wide.push_back({row, mantissa}); });
+  scale(raw, batch.quantities, &Factors::quantity, [&](std::size_t row, int128 mantissa) { wide.push_back({row, mantissa}); });
   for (const Overflow& overflow : raw.quantity_overflows)
     wide.push_back({overflow.row, quantity_of(parse_decimal(overflow.value, kPlaces, "quantity"), "quantity").mantissa});
   std::sort(wide.begin(), wide.end(), [](const auto& a, const auto& b) { return a.row < b.row; });
