@@ -11,7 +11,7 @@ from alphaforge_client._ticks import PIECE_TICKS_MAX
 from tests.support.api import Api
 from tests.support.tape import SECOND
 
-COUNT = 3 * PIECE_TICKS_MAX + 9
+COUNT = 5 * PIECE_TICKS_MAX + 9
 CUTS = range(PIECE_TICKS_MAX, COUNT, PIECE_TICKS_MAX)
 # Around each cut, and at both ends.
 PLACES = [0, *(cut + offset for cut in CUTS for offset in (-2, 1)), COUNT - 1]
@@ -62,6 +62,17 @@ def test_bars_and_indices_of_a_large_batch_are_those_of_one_call(api: Api, form:
     assert result.rejected == expected.rejected == REJECTED
     assert result.duplicates == expected.duplicates == DUPLICATES
     assert result == expected
+
+
+def test_bars_that_one_answer_cannot_carry_come_with_several(api: Api) -> None:
+    from alphaforge_core.data import DataEngine, DataEngineConfig
+
+    # Each tick closes four bars; a service answers at most some 50,000 at once, and says how many ticks it left.
+    settings: dict[str, Any] = {"bar_types": ["1tick", "0.5volume", "0.25volume"]}
+    given = columns() | {"prices": 10_000 + np.arange(COUNT) % 97, "trade_ids": None}
+    expected = DataEngine(DataEngineConfig(**settings)).process_trade_ticks(**given)
+    engine = api.make_data_engine(**settings)
+    assert engine.process_trade_ticks(**given) == expected
 
 
 @pytest.mark.parametrize("form", ["columns", "objects"])

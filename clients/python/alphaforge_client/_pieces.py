@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from alphaforge_core.data import BarList, ProcessResponse
+from alphaforge_core.data import BarList, ProcessResponse, encode_ticks_request
 from alphaforge_core.model import TradeTickBatch
 
-from alphaforge_client._ticks import PIECE_TICKS_MAX, piece_of
+__all__ = ["PIECE_TICKS_MAX", "Pieces"]
 
-__all__ = ["Pieces"]
+# The engine takes a piece of so many ticks in about a millisecond; what a call costs beside is that of some thousand.
+PIECE_TICKS_MAX = 32_768
 
 
 class Pieces:
@@ -34,7 +35,7 @@ class Pieces:
         if self._prepared is not None and self._prepared[0] == self._start:
             return self._prepared[1]
         # The first one, or the one after an answer that left ticks over.
-        return piece_of(self._batch, self._start, self._bar_types)
+        return self._piece(self._start)
 
     @property
     def are_several(self) -> bool:
@@ -46,7 +47,7 @@ class Pieces:
         self._read()
         after = self._start + PIECE_TICKS_MAX
         if after < len(self._batch):
-            self._prepared = after, piece_of(self._batch, after, self._bar_types)
+            self._prepared = after, self._piece(after)
 
     def answered(self, answer: bytes) -> None:
         """The answer to the piece under way: the service has taken its ticks, or the first ones of them."""
@@ -58,6 +59,9 @@ class Pieces:
         """Of all answers."""
         self._read()
         return self._result
+
+    def _piece(self, start: int) -> bytes:
+        return encode_ticks_request(self._batch, start, start + PIECE_TICKS_MAX, self._bar_types)
 
     def _read(self) -> None:
         if self._unread is None:

@@ -19,7 +19,6 @@ __all__ = [
     "checked_nanos",
     "checked_tick",
     "many_ticks",
-    "piece_of",
     "pieces",
     "producer_field",
     "producer_state",
@@ -29,8 +28,7 @@ __all__ = [
     "single_tick",
 ]
 
-# Larger batches travel in pieces: a piece is applied by the service within a fraction of a millisecond, so that other
-# callers do not wait for long.
+# So many ticks travel together where orders, or calls of one tick each, wait for them to be applied.
 PIECE_TICKS_MAX = 16_384
 
 
@@ -59,15 +57,10 @@ def batch_of(ticks: Iterable[TradeTick] | TradeTickBatch | None, columns: TickCo
     return ticks if isinstance(ticks, TradeTickBatch) else TradeTickBatch.from_ticks(ticks)
 
 
-def piece_of(batch: TradeTickBatch, start: int, bar_types: Sequence[str] = ()) -> bytes:
-    """The request for the ticks from `start` on, as many as travel together."""
-    return encode_ticks_request(batch, start, start + PIECE_TICKS_MAX, bar_types)
-
-
 def pieces(batch: TradeTickBatch) -> Iterator[tuple[int, bytes]]:
     """The batch as requests, each with the index of its first tick."""
     for start in range(0, len(batch), PIECE_TICKS_MAX):
-        yield start, piece_of(batch, start)
+        yield start, encode_ticks_request(batch, start, start + PIECE_TICKS_MAX)
 
 
 def checked_tick(tick: TradeTick) -> None:
