@@ -92,5 +92,6 @@ void bind_generic_cache(nb::module_ m);
 void bind_cache_engine(nb::module_ m);
 void bind_cache_file(nb::class_<CacheEngine, CacheBase>& type);
 void bind_cache_codecs(nb::module_ m);
+void bind_near_copies(nb::module_ m);
 
 }  // namespace alphaforge::bindings

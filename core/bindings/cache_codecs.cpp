@@ -180,6 +180,7 @@ void bind_cache_codecs(nb::module_ m) {
 
 void bind_cache_wire(nb::module_ m) {
   bind_cache_engine(m);
+  bind_near_copies(m);
   bind_cache_codecs(m);
 }
 

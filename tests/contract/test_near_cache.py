@@ -30,7 +30,7 @@ class Pair:
 
     def until_copied(self, key: str) -> None:
         """Reads until the value is kept nearby."""
-        eventually(lambda: self.near.get(key) is not None and self.near._near.store.entries.contains(key))
+        eventually(lambda: self.near.get(key) is not None and self.near._near.store.copies.contains(key))
 
 
 def eventually(condition: Callable[[], object], seconds: float = 10.0) -> None:
@@ -113,7 +113,7 @@ def test_an_entry_that_made_room_for_others_leaves_its_copy(stack: Stack) -> Non
     ):
         near.wait_ready()
         plain.put("key", 1)
-        eventually(lambda: near.get("key") == 1 and near._near.store.entries.contains("key"))
+        eventually(lambda: near.get("key") == 1 and near._near.store.copies.contains("key"))
         plain.put_many({"a": 1, "b": 2, "c": 3})
         eventually(lambda: near.get("key") is None)
 
@@ -181,7 +181,7 @@ def test_the_asyncio_client_keeps_copies_too(stack: Stack) -> None:
             AsyncGenericCache(name=name, target=target) as plain,
         ):
             await plain.put("key", 1)
-            while not (await near.get("key") and near._near.store.entries.contains("key")):
+            while not (await near.get("key") and near._near.store.copies.contains("key")):
                 await asyncio.sleep(0.01)
             before = (await plain.statistics()).total_operations
             for _ in range(50):

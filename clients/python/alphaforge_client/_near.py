@@ -11,7 +11,7 @@ from alphaforge.cache.v1 import invalidations_pb2
 from alphaforge_client._attempts import Backoff
 from alphaforge_client._connection import Connection
 from alphaforge_client._near_store import NearCache, NearStore
-from alphaforge_client._transport import CALL_FAILED, Background, ResponseStream, scope
+from alphaforge_client._transport import CALL_FAILED, Background, ResponseStream, scope, within_scope
 from alphaforge_client.errors import AlphaForgeError
 
 __all__ = ["Near"]
@@ -31,9 +31,8 @@ class Near:
     def __init__(self, connection: Connection, settings: NearCache) -> None:
         self.scope = scope()
         self.store = NearStore(settings)
-        # What a hit needs, within reach.
-        self.lookup = self.store.entries.get
-        self.served = self.store.served
+        # All that a hit needs.
+        self.lookup = within_scope(self.store.copies.get)
         self._connection = connection
         self._backoff = Backoff(_PAUSE_SECONDS_FIRST, _PAUSE_SECONDS_MAX)
         self._sequence: int | None = None
@@ -89,10 +88,12 @@ class Near:
     def _report(self) -> None:
         """Tells the service what was served, so that those entries count as used."""
         now = monotonic()
-        if now - self._reported < _REPORT_SECONDS or not self.store.served:
+        if now - self._reported < _REPORT_SECONDS:
             return
         self._reported = now
-        keys, hits = self.store.report()
+        keys, hits = self.store.copies.report()
+        if not hits:
+            return
         request = invalidations_pb2.ReportNearHitsRequest(keys=keys[-_REPORT_KEYS_MAX:], hits=hits)
         # Not for longer than that: changes wait to be read meanwhile.
         self._connection.call("ReportNearHits", request.SerializeToString(), _REPORT_SECONDS)

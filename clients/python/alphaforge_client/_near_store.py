@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from time import monotonic_ns
 from typing import Any, NamedTuple
 
-from alphaforge_core.cache import GenericCache
+from alphaforge_core.cache_wire import NearCopies
 
 from alphaforge_client.errors import InvalidArgument
 
@@ -69,16 +69,12 @@ class NearStore:
     """
 
     def __init__(self, settings: NearCache, clock: Callable[[], int] | None = None) -> None:
-        # A cache of the core holds the copies: the bounds, the ages and the types of values are the same.
-        self.entries = GenericCache(settings.max_size, settings.max_age, clock=clock)
-        # Keys that were served since the last report, in the order of their first use.
-        self.served: dict[str, None] = {}
+        self.copies = NearCopies(settings.max_size, clock)
         self._max_age = settings.max_age
         self._clock = clock or monotonic_ns
         self._lock = threading.Lock()
         self._loads: dict[str, _Loads] = {}
         self._is_live = False
-        self._hits_reported = 0
 
     def begin(self, key: str) -> Load:
         """Notes a load before its request is sent, for `finish`."""
@@ -105,10 +101,10 @@ class NearStore:
             left = min(left, self._max_age) - (self._clock() - load.began_ns) / 1e9
             # A None can't be told from no copy, and is read from the service each time.
             if load.generation == loads.generation and value is not None and left > 0:
-                self.entries.put(key, value, left)
+                self.copies.put(key, value, left)
             else:
                 # A copy that another load has made may be older than what this caller gets.
-                self.entries.delete(key)
+                self.copies.delete(key)
 
     def drop(self, keys: Iterable[str]) -> None:
         """The keys have changed, or may have."""
@@ -153,21 +149,12 @@ class NearStore:
             self._is_live = False
             self._drop_all()
 
-    def report(self) -> tuple[list[str], int]:
-        """The keys served since the last report, and how often all together."""
-        served = list(self.served)
-        # A key that is served between these two lines is not reported; it will be, when it is served again.
-        self.served.clear()
-        hits = self.entries.statistics().hits
-        reported, self._hits_reported = self._hits_reported, hits
-        return served, hits - reported
-
     def _spoil(self, key: str) -> None:
-        self.entries.delete(key)
+        self.copies.delete(key)
         if (loads := self._loads.get(key)) is not None:
             loads.generation += 1
 
     def _drop_all(self) -> None:
-        self.entries.clear()
+        self.copies.clear()
         for loads in self._loads.values():
             loads.generation += 1

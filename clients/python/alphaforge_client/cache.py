@@ -114,10 +114,9 @@ class GenericCache(RemoteEngine):
     def get(self, key: str, *, timeout: float | None = None) -> Any:
         """The value, or None when there is none or it has expired. Makes the entry the most recently used."""
         near = self._near
-        if near is not None and near.scope is scope():
+        if near is not None:
             value = near.lookup(key)
             if value is not None:
-                near.served[key] = None
                 return value
         if self._near_settings is not None:
             return self._load(key, timeout)

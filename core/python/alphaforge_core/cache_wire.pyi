@@ -195,6 +195,36 @@ class GetRequest:
     def HasField(self, field_name: str) -> bool:
         """Whether the epoch is given."""
 
+class NearCopies:
+    """
+    What a near cache holds: values by key, bounded and in the order of their use. A forked child finds nothing in its parent's.
+    """
+
+    def __init__(self, max_size: int, clock: Callable[[], int] | None = None) -> None:
+        """`clock` returns nanoseconds, which never go back."""
+
+    def get(self, key: str) -> Any:
+        """The value, or None; a value that can be changed is the caller's own."""
+
+    def put(self, key: str, value: object, seconds: float) -> None:
+        """
+        Keeps a value for so long, in the place of the one used longest ago where there is no other.
+        """
+
+    def contains(self, key: object) -> bool:
+        """Whether there is a value. Does not count as its use."""
+
+    def delete(self, key: object) -> None:
+        """Drops a value."""
+
+    def clear(self) -> None:
+        """Drops all."""
+
+    def report(self) -> tuple[list[str], int]:
+        """
+        The keys that were got since the last report, and how often all together.
+        """
+
 class PutManyRequest:
     """
     A request of the cache service, decoded and checked natively; as the generated class of that name, as far as it goes.

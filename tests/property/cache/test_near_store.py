@@ -148,7 +148,7 @@ class History:
     # --- The promises.
 
     def copy_keeps_the_promises(self) -> bool:
-        value = self.store.entries.get("key")
+        value = self.store.copies.get("key")
         if value is None:
             return False
         self.hits += 1

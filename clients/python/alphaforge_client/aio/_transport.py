@@ -6,7 +6,7 @@ import asyncio
 import inspect
 from asyncio import sleep
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import grpc
 from grpc import aio
@@ -45,6 +45,12 @@ UnaryCall: TypeAlias = Callable[[bytes, float], Awaitable[bytes]]
 def scope() -> object:
     """What a channel and its locks belong to: the running event loop."""
     return asyncio.get_running_loop()
+
+
+def within_scope(find: Callable[[str], Any]) -> Callable[[str], Any]:
+    """The same in the running event loop; in another one it finds None."""
+    owner = scope()
+    return lambda key: find(key) if scope() is owner else None
 
 
 def being_cancelled() -> bool:
