@@ -6,6 +6,7 @@ is then the one that `make build` has compiled; TEST_STACK=source compiles it in
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
@@ -171,6 +172,19 @@ def test_targets_are_up_rules_work_and_every_panel_has_data(prometheus: Promethe
     wait_until(lambda: ("Watchdog", "") in prometheus.firing(), 30, "the watchdog")
     # Grafana is not part of this stack, and not missed.
     assert {alert for alert, _ in prometheus.firing()} - {"Watchdog"} <= RAISED_BY_A_BUSY_MACHINE
+
+
+def test_the_demo_plays_a_file_of_trades(compose: Compose, tmp_path: Path) -> None:
+    file = tmp_path / "trades.csv.gz"
+    rows = [f"PLAYED,{number * 100_000_000},{100 + number % 3},1,{number}\n" for number in range(40)]
+    file.write_bytes(gzip.compress("".join(["instrument_id,ts_event,price,quantity,trade_id\n", *rows]).encode()))
+    volume = f"{file}:/trades.csv.gz:ro"
+    compose.run("run", "--rm", "--volume", volume, "demo", "demo", "--file", "/trades.csv.gz", "--speed", "10x")
+    with DataEngine(name="demo", target=compose.target("data")) as data:
+        # Four seconds of trades: the clock closes the last bar.
+        wait_until(
+            lambda: sum(bar.trade_count for bar in data.get_bars("PLAYED", "1s")) == 40, 30, "all trades in bars"
+        )
 
 
 def tick(number: int) -> TradeTick:
