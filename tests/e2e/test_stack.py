@@ -208,7 +208,7 @@ def killed(compose: Compose, prometheus: Prometheus) -> Before:
         order_ids = venue.submit_orders(
             [Order.limit("KILLED", OrderSide.Buy, 1.0, 50.0 + n, TimeInForce.GoodTillCancel, "s") for n in range(20)]
         )
-        cache.put("key", "value")
+        cache.put_many({"kept": "value", "key": "value"})
     compose.run("kill", *NOUNS)
     down = {("AlphaForgeServiceDown", noun) for noun in NOUNS}
     wait_until(lambda: down <= prometheus.firing(), 60, "an alert for each")
@@ -240,11 +240,12 @@ def test_a_kill_raises_its_alert_and_the_services_serve_again_after_it(compose: 
 
 
 def test_what_was_acknowledged_survives_a_kill(compose: Compose, prometheus: Prometheus, killed: Before) -> None:
-    data, venue, _ = engines(compose)
-    with data, venue:
+    data, venue, cache = engines(compose)
+    with data, venue, cache:
         assert data.get_bars("KILLED", "10tick")[:2] == killed.bars
         assert [order.order_id for order in venue.get_active_orders("s")] == killed.order_ids
-    for noun in ("data", "execution"):
+        assert cache.get("kept") == "value"
+    for noun in NOUNS:
         recovered = f'alphaforge_recovery_engines{{job="{noun}"}}'
         # The test's own and the demo's.
         wait_until(lambda recovered=recovered: prometheus.value(recovered) == 2, 30, recovered)

@@ -260,6 +260,35 @@ bool is_taken(Read&& read) {
   return false;
 }
 
+// A block of a file whose checksum is right, and whose records are not.
+void read_blocks(std::mt19937_64& random, const std::string& value) {
+  cache::Entry entry;
+  const std::string data = "key" + value;
+  entry.data = const_cast<char*>(data.data());
+  entry.key_size = 3;
+  entry.value_size = static_cast<std::uint32_t>(value.size());
+  cache::Block block;
+  block.wall_time(0);
+  block.stored(entry, 0);
+  block.touched(entry, 0);
+  block.removed("key");
+  block.note(value);
+  block.counters({});
+  block.sequence(5);
+  std::string message(block.sealed().substr(sizeof(cache::BlockHead)));
+  for (auto damages = random() % 4; damages > 0; --damages)
+    message[random() % message.size()] = static_cast<char>(random());
+  if (random() % 4 == 0) message.resize(random() % (message.size() + 1));
+  is_taken([&] { cache::for_each_record(message, [](const cache::Record&) {}); });
+  std::size_t at = 0;
+  const cache::ByteSource source = [&](char* buffer, std::size_t size) {
+    const std::size_t count = message.copy(buffer, size, at);
+    at += count;
+    return count;
+  };
+  is_taken([&] { cache::BlockReader(source).next(); });
+}
+
 void run_bytes(std::uint64_t seed, std::uint64_t inputs) {
   std::mt19937_64 random(seed);
   std::uint64_t taken = 0;
@@ -279,6 +308,7 @@ void run_bytes(std::uint64_t seed, std::uint64_t inputs) {
     writer.bytes(wire::kCacheKeyField, random_bytes(random, 10));
     writer.bytes(wire::kCacheValueField, value);
     if (random() % 2 == 0) request[random() % request.size()] = static_cast<char>(random());
+    read_blocks(random, value);
     is_taken([&] { wire::decode_cache_put(request); });
     is_taken([&] { wire::decode_cache_get(request); });
     is_taken([&] { wire::decode_cache_put_many(request); });

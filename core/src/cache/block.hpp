@@ -57,7 +57,7 @@ class Block {
 
 // What a record says; `kind` tells which of the others is meant.
 struct Record {
-  enum class Kind : std::uint8_t {
+  enum class Kind : std::uint32_t {
     kWallTime = 1,
     kStored = 2,
     kTouched = 3,
