@@ -208,7 +208,8 @@ class CacheFiles:
                     _logger.warning("a file is not rewritten", extra={"cache": cache.name, "reason": str(error)})
                     return
             self._retry_seconds = _RETRY_SECONDS
-            self._bytes_after_rewrite[cache] = cache.core.file_statistics()[4]
+            self._bytes_after_rewrite[cache] = size = cache.core.file_statistics()[4]
+            _logger.info("a file is rewritten", extra={"cache": cache.name, "before": file_bytes, "bytes": size})
         self._bytes_after_rewrite = {each: size for each, size in self._bytes_after_rewrite.items() if each in caches}
 
     def _rewrite(self, cache: NamedCache) -> None:

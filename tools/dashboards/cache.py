@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tools.dashboards.grafana import Dashboard, Row, Stat, TimeSeries
-from tools.dashboards.parts import calls, p99, process, rate, streams, up
+from tools.dashboards.parts import calls, journal, p99, process, rate, streams, up
 
 __all__ = ["cache"]
 
@@ -98,6 +98,7 @@ def cache() -> Dashboard:
             ),
             calls("cache"),
             Row("Invalidation streams", streams("cache")),
+            journal("cache"),
             process("cache"),
         ],
         engines_of="alphaforge_cache_entries",

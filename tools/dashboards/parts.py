@@ -106,11 +106,11 @@ def journal(job: str) -> Row:
         [
             TimeSeries(
                 "Journal records and commits",
-                "Inputs written, and the transactions that they shared.",
+                "Inputs written, of caches changes, and the writes that they shared.",
                 [series("records", "records"), series("commits", "commits")],
                 "wps",
             ),
-            TimeSeries("Journal bytes", "What is written for the inputs.", [series("record_bytes", "written")], "Bps"),
+            TimeSeries("Journal bytes", "What is written for the records.", [series("record_bytes", "written")], "Bps"),
             TimeSeries(
                 "Journal backlog and failures",
                 "Records that wait to be written; writes that failed, which should be 0.",
@@ -122,7 +122,7 @@ def journal(job: str) -> Row:
             ),
             TimeSeries(
                 "Journal size",
-                "Inputs and checkpoints that are kept. It falls when a checkpoint takes the place of inputs.",
+                "Records and checkpoints that are kept. It falls when a checkpoint takes the place of records.",
                 [("held", f"alphaforge_journal_held_bytes{{{own}}}")],
                 "bytes",
                 width=12,
@@ -144,7 +144,7 @@ def journal(job: str) -> Row:
             ),
             Stat(
                 "damaged engines",
-                "Engines whose journal is damaged: they refuse calls until the file is restored or they are dropped.",
+                "Engines whose journal was damaged: they refuse calls until it is restored or they are dropped; caches began anew.",
                 [("", f"alphaforge_recovery_damaged_engines{{{own}}}")],
                 "none",
                 height=8,
