@@ -144,7 +144,7 @@ def journal(job: str) -> Row:
             ),
             Stat(
                 "damaged engines",
-                "Engines whose journal was damaged: they refuse calls until it is restored or they are dropped; caches began anew.",
+                "Engines whose journal was damaged: they refuse calls until it is restored; caches began anew.",
                 [("", f"alphaforge_recovery_damaged_engines{{{own}}}")],
                 "none",
                 height=8,
