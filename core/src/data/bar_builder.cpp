@@ -137,6 +137,7 @@ void BarBuilder::open_run(Instrument& instrument) const {
     else
       room.value = std::min(room.value, left);
   }
+  instrument.room = room;
   instrument.run.open(instrument.market_time, std::min(instrument.next_end, kTimeEnd), room);
 }
 

@@ -177,15 +177,17 @@ void DataEngine::process(const TradeTickBatch& batch, std::int64_t now_ns, Proce
   const bool has_ids = !batch.trade_id_ends.empty();
   // Each name of the batch's dictionary is looked up once.
   std::vector<Instrument*> instruments(batch.instrument_ids.size(), nullptr);
+  std::vector<TickRun*> runs(batch.instrument_ids.size(), &no_run_);
   std::size_t row = 0;
   std::size_t end = 0;  // of the consecutive rows of one instrument
   while (row < columns.size && result.bars.size() < bars_max) {
     const std::size_t at = columns.instrument_of(row);
     if (row >= end) end = end_of_instrument(columns, row);
-    if (instruments.size() > 1) prefetch(columns, row, instruments);
+    if (runs.size() > 1) prefetch(columns, row, runs);
     // Ids have to be looked up one by one.
-    if (end - row > 1 && instruments[at] != nullptr && !has_ids) {
-      const std::size_t taken = instruments[at]->run.join(columns, row, end, builder_.clock());
+    if (!has_ids) {
+      const std::size_t taken = end - row > 1 ? runs[at]->join(columns, row, end, builder_.clock())
+                                              : runs[at]->join(print_of(columns, row), builder_.clock());
       result.accepted += taken;
       row += taken;
       if (taken != 0) continue;
@@ -193,18 +195,16 @@ void DataEngine::process(const TradeTickBatch& batch, std::int64_t now_ns, Proce
     Print print = print_of(columns, row);
     const bool value_fits = columns.quantities[row] != TradeTickBatch::kWide || print.set_quantity(batch.quantity_of(row));
     process_row(instruments[at], batch.instrument_ids[at], print, value_fits, batch.trade_id_of(row), row, result);
+    if (instruments[at] != nullptr) runs[at] = &instruments[at]->run;
     ++row;
   }
   finish(row, now_ns, result);
 }
 
 // The state of many instruments does not fit the caches near the processor: it is asked for some rows ahead.
-inline void DataEngine::prefetch(const TradeTickBatch::Columns& columns, std::size_t row,
-                                 const std::vector<Instrument*>& instruments) const {
+inline void DataEngine::prefetch(const TradeTickBatch::Columns& columns, std::size_t row, const std::vector<TickRun*>& runs) const {
   constexpr std::size_t kRowsAhead = 16;
-  if (row + kRowsAhead >= columns.size) return;
-  const Instrument* next = instruments[columns.instrument_of(row + kRowsAhead)];
-  if (next != nullptr) next->run.prefetch();
+  if (row + kRowsAhead < columns.size) runs[columns.instrument_of(row + kRowsAhead)]->prefetch();
 }
 
 void DataEngine::remember(Instrument& instrument, std::uint64_t fingerprint) {

@@ -107,7 +107,7 @@ class DataEngine {
   void process_locked(const TradeTick& tick, std::int64_t now_ns, ProcessResult& result);
   void process_row(Instrument*& instrument, std::string_view instrument_id, const Print& print, bool value_fits,
                    std::string_view trade_id, std::size_t row, ProcessResult& result);
-  void prefetch(const TradeTickBatch::Columns& columns, std::size_t row, const std::vector<Instrument*>& instruments) const;
+  void prefetch(const TradeTickBatch::Columns& columns, std::size_t row, const std::vector<TickRun*>& runs) const;
   std::optional<Reason> refusal(const Print& print, bool value_fits) const;
   Instrument* find_or_add(std::string_view instrument_id);
   void add_missing_types(const std::vector<std::string>& names);
@@ -127,6 +127,7 @@ class DataEngine {
   InstrumentBook book_;
   DuplicateBudget duplicates_;
   BarBuilder builder_;
+  TickRun no_run_;  // of instruments that are not known yet: closed for ever
   RateMeter meter_;
   bool is_running_ = false;
   std::uint64_t epoch_ = 0;

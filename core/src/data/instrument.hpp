@@ -15,10 +15,13 @@
 
 namespace alphaforge::data {
 
-// Everything the engine holds about one instrument. What every tick needs lies in its first cache lines, those of the run.
-struct alignas(64) Instrument {
+// Everything the engine holds about one instrument.
+struct Instrument {
+  explicit Instrument(TickRun& its_run) : run(its_run) {}
+
   // The ticks that market time, sums and bars do not know of yet: settle() first, then look at anything else.
-  TickRun run;
+  TickRun& run;
+  Room room;  // of the run when it was opened
 
   std::int64_t market_time = kBeforeAll;  // the greatest ts_event accepted, and of the engine's clock when a tick found that ahead
   std::int64_t next_end = kBeforeAll;     // the least end of its intervals; before all where every tick has to be looked at closely
@@ -44,7 +47,7 @@ struct alignas(64) Instrument {
         bar.ts_greatest = run.ts_last();
       }
       market_time = run.ts_last();
-      sums += run.sums();
+      sums += run.sums(room);
     }
     run.close();
   }

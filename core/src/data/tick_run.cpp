@@ -11,12 +11,12 @@ std::size_t TickRun::join(const TradeTickBatch::Columns& ticks, std::size_t row,
   return at - row;
 }
 
-Sums TickRun::sums() const {
-  const std::int64_t quantity = room_at_open_.quantity - room_.quantity;
+Sums TickRun::sums(const Room& at_open) const {
+  const std::int64_t quantity = at_open.quantity - room_.quantity;
   Sums sums;
-  sums.amount[kTrades] = static_cast<uint128>(room_at_open_.ticks - room_.ticks);
+  sums.amount[kTrades] = static_cast<uint128>(at_open.ticks - room_.ticks);
   sums.amount[kVolume] = static_cast<uint128>(quantity);
-  sums.amount[kValue] = room_at_open_.value - room_.value;
+  sums.amount[kValue] = at_open.value - room_.value;
   sums.quantity_by_side = {static_cast<uint128>(quantity - buy_quantity_ - sell_quantity_), static_cast<uint128>(buy_quantity_),
                            static_cast<uint128>(sell_quantity_)};
   return sums;

@@ -20,14 +20,16 @@ struct Room {
 // What an instrument's last ticks come to, those that were in order and ended no bar: nearly all. They do to every open bar
 // what one tick with these sums and extremes would, so that the bars hear of them only when one of them ends or somebody
 // asks (Instrument::settle), and a tick costs the same with any number of bar types.
-class TickRun {
+//
+// All that a tick needs lies in two cache lines, those of all instruments together (InstrumentBook).
+class alignas(64) TickRun {
  public:
   // Nothing has joined yet; what joins is no earlier than `ts_first`, and before `ts_end`.
   void open(std::int64_t ts_first, std::int64_t ts_end, const Room& room) {
     *this = TickRun();
     ts_last_ = ts_first;
     ts_end_ = ts_end;
-    room_ = room_at_open_ = room;
+    room_ = room;
   }
   // Nothing joins until it is opened again.
   void close() { *this = TickRun(); }
@@ -53,10 +55,10 @@ class TickRun {
   std::int64_t ts_first() const { return ts_first_; }
   std::int64_t ts_last() const { return ts_last_; }
   std::int64_t ts_init() const { return ts_init_; }  // the greatest
-  Sums sums() const;
+  // When the room that it was opened with is given.
+  Sums sums(const Room& at_open) const;
 
  private:
-  // What every tick needs lies in two cache lines.
   std::int64_t ts_last_ = kNever;
   std::int64_t ts_end_ = kBeforeAll;
   Room room_;
@@ -68,8 +70,8 @@ class TickRun {
   std::int64_t sell_quantity_ = 0;
   std::int64_t first_price_ = 0;
   std::int64_t ts_first_ = 0;
-  Room room_at_open_;
 };
+static_assert(sizeof(TickRun) == 128);
 
 [[gnu::always_inline]] inline bool TickRun::join(const Print& print, std::int64_t clock) {
   if (print.ts_event < ts_last_ || print.ts_event < clock || print.ts_event >= ts_end_ || print.price <= 0) return false;
