@@ -92,8 +92,9 @@ static_assert(sizeof(TickRun) == 128);
   if (print.price > high_) high_ = print.price;
   if (print.price < low_) low_ = print.price;
   if (print.ts_init > ts_init_) ts_init_ = print.ts_init;
-  buy_quantity_ += print.side == AggressorSide::kBuy ? quantity : 0;
-  sell_quantity_ += print.side == AggressorSide::kSell ? quantity : 0;
+  // No branches here: sides come in no order that a processor could guess.
+  buy_quantity_ += quantity * std::int64_t{print.side == AggressorSide::kBuy};
+  sell_quantity_ += quantity * std::int64_t{print.side == AggressorSide::kSell};
   return true;
 }
 
