@@ -266,6 +266,19 @@ def test_the_demo_and_prometheus_come_back_after_a_kill(compose: Compose, promet
     assert compose.inspect("demo")["State"]["ExitCode"] == 0
 
 
+def test_a_service_that_dies_is_started_again_by_docker_which_the_alerts_tell(
+    compose: Compose, prometheus: Prometheus
+) -> None:
+    before = prometheus.value('process_start_time_seconds{job="cache"}')
+    # All processes of the container but its init.
+    compose.run("exec", "--no-TTY", "cache", "python", "-c", "import os; os.kill(-1, 9)", check=False)
+    started = 'process_start_time_seconds{job="cache"}'
+    wait_until(lambda: prometheus.value(started) not in (None, before), 60, "another process")
+    assert compose.inspect("cache")["RestartCount"] == 1
+    restarted = ("AlphaForgeServiceRestarted", "cache")
+    wait_until(lambda: restarted in prometheus.firing(), 30, "an alert of the restart")
+
+
 def test_a_stop_ends_cleanly_within_the_grace_period(compose: Compose) -> None:
     compose.run("stop", *NOUNS)
     for noun in NOUNS:
