@@ -16,6 +16,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 from urllib.parse import quote, unquote
@@ -78,6 +79,8 @@ class CacheFiles:
         self._retry_at = 0.0
         self._retry_seconds = _RETRY_SECONDS
         self._recovery = RecoveryStatistics(0.0, 0, 0)
+        # What was written for caches that are gone: counters never fall.
+        self._ended: tuple[int, ...] = (0,) * 6
 
     # --- A cache's life.
 
@@ -95,8 +98,7 @@ class CacheFiles:
             try:
                 size = cache.core.write_entries(file, [*cache.notes(), _boot_note()], [])
                 if before is not None:
-                    # From here on nothing of it reaches a file: neither a change nor the end of a rewrite.
-                    before.core.end_file(sync=False)
+                    self._end(before)
                 temporary.replace(path)
             except BaseException:
                 os.close(file)
@@ -107,13 +109,21 @@ class CacheFiles:
 
     def drop(self, cache: NamedCache) -> None:
         """Forgets a cache's file. Raises EngineError JOURNAL_FAILED."""
-        cache.core.end_file(sync=False)
+        path = self._path(cache.name)
         try:
-            self._path(cache.name).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+            self._end(cache)
+            # A rewrite may have ended between the two.
+            path.unlink(missing_ok=True)
         except OSError as error:
             raise EngineError(
                 f"the file of {cache.name!r} can't be removed: {error}", reason="JOURNAL_FAILED"
             ) from error
+
+    def _end(self, cache: NamedCache) -> None:
+        """From now on nothing of it reaches a file: neither a change nor the end of a rewrite."""
+        self._ended = _sums((self._ended, cache.core.file_statistics()))
+        cache.core.end_file(sync=False)
 
     # --- Start and stop.
 
@@ -199,25 +209,28 @@ class CacheFiles:
             limit = max(_FILE_BYTES_MIN, _GROWTH * self._bytes_after_rewrite.get(cache, 0))
             if file_bytes <= limit and cache.core.file_error is None:
                 continue
+            notes, brief_notes = [*cache.notes(), _boot_note()], cache.brief_notes()
+            rewrite = partial(self._rewrite, cache, notes, brief_notes)
             try:
-                await asyncio.get_running_loop().run_in_executor(None, self._rewrite, cache)
+                await asyncio.get_running_loop().run_in_executor(None, rewrite)
             except OSError as error:
-                if error.errno != errno.ECANCELED:  # the cache is gone
-                    self._retry_at = time.monotonic() + self._retry_seconds
-                    self._retry_seconds = min(2 * self._retry_seconds, _RETRY_SECONDS_MAX)
-                    _logger.warning("a file is not rewritten", extra={"cache": cache.name, "reason": str(error)})
-                    return
+                if error.errno == errno.ECANCELED:  # the cache is gone
+                    continue
+                self._retry_at = time.monotonic() + self._retry_seconds
+                self._retry_seconds = min(2 * self._retry_seconds, _RETRY_SECONDS_MAX)
+                _logger.warning("a file is not rewritten", extra={"cache": cache.name, "reason": str(error)})
+                return
             self._retry_seconds = _RETRY_SECONDS
             self._bytes_after_rewrite[cache] = size = cache.core.file_statistics()[4]
             _logger.info("a file is rewritten", extra={"cache": cache.name, "before": file_bytes, "bytes": size})
         self._bytes_after_rewrite = {each: size for each, size in self._bytes_after_rewrite.items() if each in caches}
 
-    def _rewrite(self, cache: NamedCache) -> None:
+    def _rewrite(self, cache: NamedCache, notes: list[bytes], brief_notes: list[bytes]) -> None:
         path = self._path(cache.name)
         temporary = path.with_suffix(_REWRITTEN)
         file = _created(temporary)
         try:
-            cache.core.rewrite(file, str(temporary), str(path), [*cache.notes(), _boot_note()], cache.brief_notes())
+            cache.core.rewrite(file, str(temporary), str(path), notes, brief_notes)
         except OSError:
             os.close(file)
             temporary.unlink()
@@ -226,14 +239,14 @@ class CacheFiles:
     # --- Numbers.
 
     def statistics(self, caches: Iterable[NamedCache]) -> list[JournalStatistics]:
-        """What was written to each file."""
-        numbers = (cache.core.file_statistics() for cache in caches)
+        """What was written to all files, and what they hold now."""
+        numbers = [cache.core.file_statistics() for cache in caches]
+        writes, changes, written_bytes, failures, _, rewrites = _sums((self._ended, *numbers))
         return [
             JournalStatistics(
-                commits=writes, records=changes, record_bytes=written, failures=failures, waiting=0,
-                held_bytes=held, checkpoints=rewrites,
+                commits=writes, records=changes, record_bytes=written_bytes, failures=failures, waiting=0,
+                held_bytes=sum(each[4] for each in numbers), checkpoints=rewrites,
             )
-            for writes, changes, written, failures, held, rewrites in numbers
         ]  # fmt: skip
 
     def recovery(self) -> RecoveryStatistics:
@@ -258,6 +271,10 @@ def _read(file: int, core: CacheEngine) -> _Found:
         raise ValueError("it has no beginning")
     epoch = new_epoch() if went_down else opened[-1].epoch
     return _Found(epoch, given(opened[-1].cache), notes, valid_bytes)
+
+
+def _sums(numbers: Iterable[Sequence[int]]) -> tuple[int, ...]:
+    return tuple(map(sum, zip(*numbers, strict=True)))
 
 
 def _boot_note() -> bytes:

@@ -129,6 +129,7 @@ class NamedCache(NamedEngine):
 
     async def reconfigure(self, given: Mapping[str, Any]) -> bool:
         """Applies new bounds at once; entries beyond them are evicted."""
+        self._check(stores=False)
         settings = {**self.settings, **given}
         await self.apply(self._resize, settings, LONG_BYTES, self.publish)
         self.settings = settings
@@ -146,14 +147,18 @@ class NamedCache(NamedEngine):
         self.leases.close(error)
         self._memory.leave(self)
 
-    def publish(self, answer: bytes) -> bytes:
-        """Tells the subscribers that there may be changes, and those who wait for a lease that there may be a value.
-
-        Returns the answer of the call that made them. Raises EngineError JOURNAL_FAILED where they are not in the file.
-        """
+    def tell(self) -> None:
+        """Tells the subscribers that there may be changes, and those who wait for a lease that there may be a value."""
         self.changes.notify()
         self.leases.notify()
         self._memory.settle(self)
+
+    def publish(self, answer: bytes) -> bytes:
+        """Tells of the changes that a call has made, and returns its answer.
+
+        Raises EngineError JOURNAL_FAILED where they are not in the file.
+        """
+        self.tell()
         if (error := self.core.file_error) is not None:
             raise EngineError(
                 f"it is done, and can't be written to the cache's file, so that a restart may undo it: {error}",
@@ -204,13 +209,14 @@ class NamedCache(NamedEngine):
         """Makes a change in the event loop; a repeated request gets the first answer, also after a kill."""
 
         async def change() -> bytes:
+            # One write for both: no change is there without the answer that keeps it from being made again.
             self.core.hold()
-            answer = b""
+            note = b""
             try:
                 answer = call()
+                note = self._answer_note(message, request, answer)
             finally:
-                # One write for both: no change is there without the answer that keeps it from being made again.
-                self.core.release(self._answer_note(message, request, answer) if answer else b"")
+                self.core.release(note)
             try:
                 return self.publish(answer)
             except EngineError:

@@ -35,7 +35,7 @@ class _Cache(Protocol):
 
     @property
     def core(self) -> _Core: ...
-    def publish(self, answer: bytes) -> bytes: ...
+    def tell(self) -> None: ...
 
 
 class Memory:
@@ -96,7 +96,7 @@ class Memory:
                 target = max(0, self._taken[largest] - (total - goal))
                 await asyncio.get_running_loop().run_in_executor(None, largest.core.shrink, target)
                 # Tells who follows the changes, and counts anew.
-                largest.publish(b"")
+                largest.tell()
                 if self._total >= total:
                     # Nothing is left to give, or it comes faster than it goes: the next change begins another round.
                     return

@@ -17,7 +17,7 @@ import grpc
 import pytest
 from alphaforge.cache.v1.atomics_pb2 import IncrementRequest, IncrementResponse
 from alphaforge.cache.v1.caches_pb2 import ListCachesRequest, ListCachesResponse
-from alphaforge.cache.v1.entries_pb2 import ClearRequest
+from alphaforge.cache.v1.entries_pb2 import ClearRequest, DeleteRequest
 from alphaforge.cache.v1.value_pb2 import Value
 from alphaforge_client.cache import GenericCache, NearCache
 from alphaforge_client.errors import Unavailable
@@ -253,12 +253,15 @@ def test_two_services_do_not_share_a_folder(tmp_path: Path) -> None:
 def test_a_call_repeated_across_the_restart_is_not_done_twice(tmp_path: Path, end: Callable[[Service], object]) -> None:
     request = IncrementRequest(cache="c", request_id="once", key="k", amount=Value(int_value=1)).SerializeToString()
     clear = ClearRequest(cache="c", request_id="clear").SerializeToString()
+    delete = DeleteRequest(cache="c", request_id="delete", key="k").SerializeToString()
     with running_service("cache", tmp_path) as service:
         call(service, "Clear", clear)
+        assert call(service, "Delete", delete) == b"", "there is no such entry yet"
         first = call(service, "Increment", request)
         end(service)
     with running_service("cache", tmp_path) as service:
-        assert call(service, "Clear", clear) == b""
+        call(service, "Clear", clear)
+        assert call(service, "Delete", delete) == b""
         assert call(service, "Increment", request) == first
         again = request.replace(b"once", b"more")
         assert IncrementResponse.FromString(call(service, "Increment", again)).value.int_value == 2
