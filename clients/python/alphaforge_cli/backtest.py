@@ -90,7 +90,12 @@ def _strategy_class(path: Path, name: str | None) -> Callable[[ExecutionEngine],
         raise typer.BadParameter(f"{path} has no class {name} with on_bar(bar); it has {', '.join(found) or 'none'}")
     if name is None and len(found) != 1:
         raise typer.BadParameter(f"{path} has {len(found)} classes with on_bar(bar); name one by --class")
-    return found[name or next(iter(found))]
+    chosen = name or next(iter(found))
+    try:
+        inspect.signature(found[chosen]).bind("venue")
+    except TypeError as error:
+        raise typer.BadParameter(f"{chosen} of {path} can't be made with the venue alone: {error}") from None
+    return found[chosen]
 
 
 def _equity(venue: ExecutionEngine) -> Decimal:

@@ -57,3 +57,11 @@ def test_the_class_is_the_one_with_on_bar_or_the_one_named(trades: str, tmp_path
     assert "orders" in run(trades, str(strategy), "--class", "Other")
     assert "Buyer, Other" in run(trades, str(strategy), "--class", "Helper", status=2)
     assert "no Python file" in run(trades, str(tmp_path / "none.py"), status=2)
+
+
+def test_a_class_that_wants_more_than_the_venue_is_refused_with_what_it_lacks(trades: str, tmp_path: Path) -> None:
+    strategy = tmp_path / "greedy.py"
+    strategy.write_text(BUYER.replace("self, venue", "self, venue, symbol"))
+    refused = run(trades, str(strategy), status=2)
+    assert "Buyer" in refused
+    assert "'symbol'" in refused
