@@ -54,6 +54,12 @@ bool exact_mantissa(double value, std::int64_t& mantissa) {
 
 template <class T>
 bool scaled(const T* values, std::size_t size, std::int64_t factor, std::vector<std::int64_t>& out) {
+  if constexpr (std::is_same_v<T, std::int64_t>) {
+    if (factor == 1) {
+      out.assign(values, values + size);
+      return true;
+    }
+  }
   out.resize(size);
   bool overflows = false;
   for (std::size_t i = 0; i < size; ++i) {

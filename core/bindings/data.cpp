@@ -47,7 +47,7 @@ nb::list process_trade_tick(DataEngine& self, const TradeTick& tick) {
 nb::object process_batch(DataEngine& self, const TradeTickBatch& batch) {
   ProcessResult result;
   process_timed(self, batch, result);
-  return to_bar_list(result);
+  return to_bar_list(std::move(result));
 }
 
 template <class Call>
@@ -103,10 +103,10 @@ std::optional<std::int64_t> to_optional_nanos(nb::handle value, const char* what
 
 }  // namespace
 
-nb::object to_bar_list(const ProcessResult& result) {
+nb::object to_bar_list(ProcessResult&& result) {
   nb::object list = nb::module_::import_("alphaforge_core.data").attr("BarList")();
-  for (const Bar& bar : result.bars)
-    if (PyList_Append(list.ptr(), nb::cast(bar).ptr()) != 0) throw nb::python_error();
+  for (Bar& bar : result.bars)
+    if (PyList_Append(list.ptr(), nb::cast(std::move(bar)).ptr()) != 0) throw nb::python_error();
   nb::list rejected;
   for (const data::Rejection& rejection : result.rejected)
     rejected.append(nb::make_tuple(rejection.row, to_str(name_of(rejection.reason))));

@@ -6,7 +6,7 @@
 namespace alphaforge::bindings {
 
 // The list that calls with many ticks return: alphaforge_core.data.BarList.
-nb::object to_bar_list(const data::ProcessResult& result);
+nb::object to_bar_list(data::ProcessResult&& result);
 
 // Applies a batch without the GIL and measures the time it takes.
 void process_timed(data::DataEngine& engine, const TradeTickBatch& batch, data::ProcessResult& result,

@@ -3,6 +3,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <memory>
 #include <string>
 
 #include "data.hpp"
@@ -36,10 +37,18 @@ struct TicksRequest : wire::ProcessRequest {
   bool is_single = false;
 };
 
+// Bars as they lie in the core, or some in a row of them: a Bar is made when one is asked for.
+struct BarBatch {
+  std::shared_ptr<const std::vector<Bar>> all;
+  std::size_t first = 0;
+  std::size_t size = 0;
+};
+
 // What an engine made of a request. Keeps the request, whose ticks it speaks of.
 struct TicksOutcome {
   nb::object request;
-  data::ProcessResult result;
+  std::shared_ptr<const std::vector<Bar>> bars;
+  data::ProcessResult result;  // all but the bars
 
   const TicksRequest& asked() const { return *nb::inst_ptr<TicksRequest>(request); }
 };
@@ -84,9 +93,10 @@ std::string answer_of(const TicksOutcome& outcome, std::uint64_t epoch) {
     const auto& types = request.bar_types;
     return types.empty() || std::find(types.begin(), types.end(), bar.bar_type->name) != types.end();
   };
-  for (std::size_t i = 0; i < result.bars.size(); ++i) {
-    if (!is_wanted(result.bars[i])) continue;
-    response.bars.push_back(result.bars[i]);
+  for (std::size_t i = 0; i < outcome.bars->size(); ++i) {
+    const Bar& bar = (*outcome.bars)[i];
+    if (!is_wanted(bar)) continue;
+    response.bars.push_back(&bar);
     if (request.with_tick_indexes) response.tick_indexes.push_back(result.bar_rows[i]);
   }
   for (const data::Rejection& rejection : result.rejected)
@@ -120,7 +130,7 @@ nb::object response_bars(const TicksResponse& response) {
   result.bars = without_gil([bytes = view(response.message)] { return wire::decode_bars(bytes, 1); });
   for (const wire::RejectedTick& rejected : response.rejected) result.rejected.push_back({rejected.index, rejected.reason});
   result.duplicates = response.duplicate_indexes;
-  return to_bar_list(result);
+  return to_bar_list(std::move(result));
 }
 
 void bind_request(nb::module_ m) {
@@ -150,11 +160,29 @@ void bind_request(nb::module_ m) {
       .def_ro("with_tick_indexes", &TicksRequest::with_tick_indexes, "Whether the answer tells which tick each bar came of.");
 }
 
+void bind_bar_batch(nb::module_ m) {
+  nb::class_<BarBatch>(m, "BarBatch", nb::is_final(), "A sequence of bars as they lie in the core. Immutable.")
+      .def("__len__", [](const BarBatch& self) { return self.size; })
+      .def("__getitem__",
+           [](const BarBatch& self, std::int64_t place) {
+             const auto size = static_cast<std::int64_t>(self.size);
+             if (place < -size || place >= size) throw nb::index_error("place out of range");
+             return (*self.all)[self.first + static_cast<std::size_t>(place < 0 ? place + size : place)];
+           },
+           "place"_a, "One of the bars.")
+      .def("__getitem__",
+           [](const BarBatch& self, const nb::slice& places) {
+             const auto [start, stop, step, length] = places.compute(self.size);
+             if (step != 1) throw nb::index_error("a batch is cut without a step");
+             return BarBatch{self.all, self.first + static_cast<std::size_t>(start), length};
+           },
+           "places"_a, "Bars that follow each other; they are not copied.");
+}
+
 void bind_outcome(nb::module_ m) {
   nb::class_<TicksOutcome>(m, "ProcessOutcome", nb::is_final(), "What an engine made of a request.")
-      .def_prop_ro("bars", [](const TicksOutcome& self) { return to_bar_list(self.result); },
-                   nb::sig("def bars(self) -> BarList"), "The bars that closed or were corrected, of all types.")
-      .def_prop_ro("has_bars", [](const TicksOutcome& self) { return !self.result.bars.empty(); }, "Whether there are any, without making them.")
+      .def_prop_ro("bars", [](const TicksOutcome& self) { return BarBatch{self.bars, 0, self.bars->size()}; },
+                   "The bars that closed or were corrected, of all types.")
       .def_prop_ro("accepted", &accepted_of, nb::sig("def accepted(self) -> alphaforge_core.model.TradeTickBatch"),
                    "The accepted ticks; the request's own batch where all were.")
       .def_prop_ro("processed_count", [](const TicksOutcome& self) { return self.result.accepted; }, "How many were accepted.")
@@ -204,6 +232,7 @@ nb::bytes encode_ticks_request(const TradeTickBatch& ticks, std::size_t start, s
 
 void bind_data_wire(nb::module_ m) {
   bind_request(m);
+  bind_bar_batch(m);
   bind_outcome(m);
   bind_response(m);
   m.def("encode_ticks_request", &encode_ticks_request, "ticks"_a, "start"_a, "stop"_a, "bar_types"_a = std::vector<std::string>(),
@@ -227,8 +256,9 @@ void bind_data_wire(nb::module_ m) {
 
 nb::object process_request(data::DataEngine& engine, nb::object request) {
   const TicksRequest& asked = nb::cast<const TicksRequest&>(request);
-  TicksOutcome outcome{request, {}};
+  TicksOutcome outcome{request, {}, {}};
   process_timed(engine, asked.ticks, outcome.result, kBarsPerAnswerMax);
+  outcome.bars = std::make_shared<const std::vector<Bar>>(std::move(outcome.result.bars));
   return nb::cast(std::move(outcome));
 }
 

@@ -173,8 +173,8 @@ class NamedDataEngine(NamedEngine):
         if (answer := self.producers.first_answer(producer_id, sequence)) is not None:
             return Outcome(answer)
         outcome = self.core.process_request(request)
-        bars = outcome.bars if outcome.has_bars else ()
-        # A batch is a sequence of ticks in all that a ring asks of one, and stays columns.
+        # Batches are sequences in all that a ring asks of one, and make no objects that nobody reads.
+        bars = cast("Sequence[Bar]", outcome.bars)
         trades = cast("Sequence[TradeTick]", outcome.accepted if outcome.processed_count else ())
         return Outcome(outcome.to_wire(self.epoch), bars, trades, producer_id, sequence)
 

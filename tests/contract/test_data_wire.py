@@ -168,7 +168,7 @@ def test_an_answer_says_what_became_of_each_tick() -> None:
     assert (parsed.processed_count, parsed.duplicate_count, parsed.duplicate_indexes) == (3, 1, [3])
 
     answer = ProcessResponse.from_wire(parsed.SerializeToString())
-    assert answer.bars == outcome.bars[2:3]
+    assert answer.bars == list(outcome.bars[2:3])
     assert answer.bars.rejected == [(1, "PRICE_NOT_POSITIVE")]
     assert answer.bars.duplicates == [3]
     assert (answer.producer_sequence, answer.epoch, answer.is_repeat) == (3, 9, False)

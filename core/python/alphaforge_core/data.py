@@ -7,6 +7,7 @@ from typing import Any
 
 from alphaforge_core._native.data import (
     COUNTERS,
+    BarBatch,
     DataEngine,
     DataEngineConfig,
     DataEngineStatistics,
@@ -22,6 +23,7 @@ from alphaforge_core.model import Bar
 
 __all__ = [
     "COUNTERS",
+    "BarBatch",
     "BarList",
     "DataEngine",
     "DataEngineConfig",

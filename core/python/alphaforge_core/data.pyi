@@ -1,7 +1,7 @@
 """Trade ticks to bars."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, overload
 
 import pandas
 import polars
@@ -12,6 +12,19 @@ from alphaforge_core.model import Bar as Bar
 
 
 COUNTERS: tuple[tuple[str, str, str, str], ...]
+
+class BarBatch:
+    """A sequence of bars as they lie in the core. Immutable."""
+
+    def __len__(self) -> int: ...
+
+    @overload
+    def __getitem__(self, place: int) -> alphaforge_core.model.Bar:
+        """One of the bars."""
+
+    @overload
+    def __getitem__(self, places: slice) -> BarBatch:
+        """Bars that follow each other; they are not copied."""
 
 class DataEngine:
     """
@@ -331,12 +344,8 @@ class ProcessOutcome:
     """What an engine made of a request."""
 
     @property
-    def bars(self) -> BarList:
+    def bars(self) -> BarBatch:
         """The bars that closed or were corrected, of all types."""
-
-    @property
-    def has_bars(self) -> bool:
-        """Whether there are any, without making them."""
 
     @property
     def accepted(self) -> alphaforge_core.model.TradeTickBatch:

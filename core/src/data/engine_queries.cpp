@@ -53,7 +53,7 @@ std::optional<std::int64_t> DataEngine::market_time(std::string_view instrument_
 DataEngineStatistics DataEngine::statistics(std::int64_t now_ns) const {
   const std::scoped_lock lock(mutex_);
   std::uint64_t memory_bytes = builder_.history().bytes();
-  const std::uint64_t bytes_each = sizeof(Instrument) + builder_.types().size() * (sizeof(OpenBar) + sizeof(Interval) + sizeof(BarSeries));
+  const std::uint64_t bytes_each = sizeof(Instrument) + sizeof(TickRun) + builder_.types().size() * (sizeof(OpenBar) + sizeof(Interval) + sizeof(BarSeries));
   book_.each([&](const Instrument& instrument) { memory_bytes += bytes_each + instrument.seen.memory_bytes(); });
   DataEngineStatistics statistics;
   statistics.ticks_processed = ticks_processed_;

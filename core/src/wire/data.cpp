@@ -140,7 +140,7 @@ ProcessResponse decode_process_response(std::string_view message) {
 std::string encode_process_response(const ProcessResponse& response) {
   std::string out;
   Writer writer(out);
-  for (const Bar& bar : response.bars) encode_bar(writer, 1, bar);
+  for (const Bar* bar : response.bars) encode_bar(writer, 1, *bar);
   for (const RejectedTick& rejected : response.rejected) {
     const std::size_t start = writer.begin(2);
     if (rejected.index != 0) writer.uint(1, rejected.index);

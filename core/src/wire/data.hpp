@@ -31,7 +31,7 @@ struct RejectedTick {
 
 // alphaforge.data.v1.ProcessTradeTickResponse and ProcessTradeTicksResponse, which are equal.
 struct ProcessResponse {
-  std::vector<Bar> bars;
+  std::vector<const Bar*> bars;  // to be written; decode_bars() reads them, from field 1
   std::vector<RejectedTick> rejected;
   std::uint64_t producer_sequence = 0;
   std::uint64_t epoch = 0;
@@ -48,7 +48,6 @@ ProcessRequest decode_ticks_request(std::string_view message);
 std::string encode_tick_request(const ProcessRequest& request);  // of the first tick
 std::string encode_ticks_request(const ProcessRequest& request);
 
-// Without the bars, which decode_bars() reads from field 1.
 ProcessResponse decode_process_response(std::string_view message);
 std::string encode_process_response(const ProcessResponse& response);
 
