@@ -435,7 +435,7 @@ Bar BarBuilder::flat_bar(const Instrument& instrument, std::uint32_t time_type) 
   return bar;
 }
 
-void BarBuilder::emit(Instrument& instrument, std::uint32_t index, KeptBar kept, std::vector<Bar>& out) {
+void BarBuilder::emit(Instrument& instrument, std::uint32_t index, KeptBar&& kept, std::vector<Bar>& out) {
   BarSeries& series = instrument.series[index];
   kept.bar.sequence = ++series.sequence;
   kept.number = ++bars_generated_;
@@ -448,7 +448,7 @@ BarSeries* BarBuilder::series_of(std::uint64_t number) const {
   return found == nullptr ? nullptr : &found->series[number % kBarTypesMax];
 }
 
-void BarBuilder::keep(Instrument& instrument, std::uint32_t index, KeptBar kept) {
+void BarBuilder::keep(Instrument& instrument, std::uint32_t index, KeptBar&& kept) {
   history_.push(instrument.index * kBarTypesMax + index, instrument.series[index], std::move(kept),
                 static_cast<std::size_t>(config_.max_bars_per_instrument), [this](std::uint64_t number) { return series_of(number); });
 }

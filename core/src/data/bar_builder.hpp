@@ -94,7 +94,7 @@ class BarBuilder {
   void restore_bar(SnapshotReader& in, Instrument& instrument, std::uint32_t index) const;
   void restore_interval(SnapshotReader& in, Instrument& instrument, std::uint32_t time_type) const;
   void restore_series(SnapshotReader& in, Instrument& instrument, std::uint32_t index);
-  void keep(Instrument& instrument, std::uint32_t index, KeptBar kept);
+  void keep(Instrument& instrument, std::uint32_t index, KeptBar&& kept);
   // Time bars.
   void move_market_time(Instrument& instrument, std::int64_t to, std::vector<Bar>& out);
   void collect_closings(const Instrument& instrument, std::int64_t to);
@@ -113,7 +113,7 @@ class BarBuilder {
   Bar flat_bar(const Instrument& instrument, std::uint32_t time_type) const;
   std::int64_t next_close(const Instrument& instrument, std::uint32_t time_type) const;
   Bar open_time_bar(const Instrument& instrument, std::uint32_t time_type) const;
-  void emit(Instrument& instrument, std::uint32_t index, KeptBar kept, std::vector<Bar>& out);
+  void emit(Instrument& instrument, std::uint32_t index, KeptBar&& kept, std::vector<Bar>& out);
   std::int64_t gap_bars_max() const { return config_.fill_gaps ? config_.max_gap_bars : 0; }
 
   DataEngineConfig config_;

@@ -4,7 +4,7 @@
 
 namespace alphaforge::data {
 
-void BarSeries::push_back(KeptBar kept) {
+void BarSeries::push_back(KeptBar&& kept) {
   if (size_ == ring_.size()) {
     std::vector<KeptBar> larger(ring_.empty() ? 8 : ring_.size() * 2);
     for (std::size_t i = 0; i < size_; ++i) larger[i] = std::move((*this)[i]);

@@ -26,7 +26,7 @@ class BarSeries {
   KeptBar& operator[](std::size_t i) { return ring_[(first_ + i) & (ring_.size() - 1)]; }
   const KeptBar& front() const { return (*this)[0]; }
 
-  void push_back(KeptBar kept);
+  void push_back(KeptBar&& kept);
   void pop_front();
 
   // The sequence of the last bar that took one.
@@ -50,7 +50,7 @@ class HistoryBudget {
 
   // Appends to a series that keeps `kept_max` bars at most; `series_of(number)` gives a series, or null where it is gone.
   template <class SeriesOf>
-  void push(std::uint64_t series_number, BarSeries& series, KeptBar kept, std::size_t kept_max, SeriesOf series_of) {
+  void push(std::uint64_t series_number, BarSeries& series, KeptBar&& kept, std::size_t kept_max, SeriesOf series_of) {
     if (series.size() >= kept_max) {
       series.pop_front();
       --bars_;
