@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import alphaforge_core.cache
 from alphaforge_client.aio.cache import GenericCache as AsyncCache
-from alphaforge_client.cache import GenericCache
+from alphaforge_client.cache import GenericCache, NearCache
 from alphaforge_core.cache_wire import encode_get, encode_put
 
 from benchmarks.bench import Bench, Way
@@ -29,6 +29,7 @@ def run(bench: Bench) -> None:
     with ExitStack() as exits:
         remote = exits.enter_context(GenericCache(2 * len(items), name="benchmark", target=target))
         alone = exits.enter_context(GenericCache(name="benchmark", target=target, coalesce=False))
+        near = exits.enter_context(GenericCache(name="benchmark", target=target, near_cache=NearCache()))
         pool = exits.enter_context(ThreadPoolExecutor(CONCURRENT))
         few = dict(list(items.items())[: bench.sizes.calls])
         bench.rates("cache put", "keys", PUTS_DOCUMENTED, [
@@ -49,6 +50,7 @@ def run(bench: Bench) -> None:
             Way(f"remote, {CONCURRENT} threads, coalesced", lambda: _get_threads(pool, remote, items)),
             *(Way(f"remote, get_many of {size:,}, {THREADS} threads", _gets(pool, remote, items, size))
               for size in (1_000, 10_000)),
+            Way("near cache, hits one by one", lambda: _hits(near, few, len(items))),
             bench.echo_way(exits, len(encode_get(KEY))),
         ])  # fmt: skip
         bench.check("cache", core.get_many(items), remote.get_many(items))
@@ -77,6 +79,10 @@ def _get_each(cache: Caches, items: dict[str, float]) -> int:
     for key in items:
         get(key)
     return len(items)
+
+
+def _hits(near: GenericCache, few: dict[str, float], count: int) -> int:
+    return sum(_get_each(near, few) for _ in range(count // len(few)))
 
 
 def _shares(items: dict[str, float], size: int) -> list[dict[str, float]]:
