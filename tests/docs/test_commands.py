@@ -1,8 +1,8 @@
 """The commands of the documentation, run as they stand: blocks that a comment `<!-- run -->` precedes, page by page.
 
-`<!-- run: stays -->` is a terminal of its own, whose command goes on until the page's end. A block of text after
-`<!-- prints -->` names lines that must have been printed. A page runs in a folder of links to the built clone,
-and in a network of its own, so that the documented ports are free.
+`<!-- by hand: WHY -->` precedes those that no test runs. `<!-- run: stays -->` is a terminal of its own, whose command
+goes on until the page's end. A block of text after `<!-- prints -->` names lines that must have been printed. A page
+runs in a folder of links to the built clone, and in a network of its own, so that the documented ports are free.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs"
 BLOCK = re.compile(r"^<!-- (run|run: stays|prints) -->\n```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+COMMANDS = re.compile(r"^([^\n]*)\n```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+MARK = re.compile(r"<!-- (run|run: stays|by hand: .+) -->")
 # What a clone has and a page may write to, or that would change what it does.
 NOT_SHARED = {".env", ".git", "var"}
 
@@ -77,6 +79,12 @@ def test_the_pages_that_lead_a_newcomer_are_run() -> None:
     names = {str(path.relative_to(ROOT)) for path in PAGES_THAT_RUN}
     led = ("tutorial/panels", "tutorial/strategy", "how-to/secure", "how-to/recover")
     assert {"README.md", *(f"docs/{name}.md" for name in led)} <= names
+
+
+def test_every_command_is_run_or_says_why_not() -> None:
+    for path in (ROOT / "README.md", *sorted(PAGES.rglob("*.md"))):
+        for before, block in COMMANDS.findall(path.read_text()):
+            assert MARK.fullmatch(before), f"{path.name}: neither run nor by hand:\n{block}"
 
 
 @pytest.mark.timeout(600)
