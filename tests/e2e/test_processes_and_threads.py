@@ -62,6 +62,31 @@ def test_a_program_that_closes_nothing_ends_all_the_same(stack: Stack, kind: str
     assert (run.returncode, run.stdout, run.stderr) == (0, "the end\n", "")
 
 
+PROGRAM_THAT_SENDS_AT_ITS_EXIT = """
+import atexit
+from alphaforge_client._pieces import PIECE_TICKS_MAX
+from alphaforge_client.data import DataEngine, DataEngineConfig
+
+engine = DataEngine(DataEngineConfig(bar_types=["100tick"]), name="exit")
+count = 3 * PIECE_TICKS_MAX
+
+@atexit.register
+def send():
+    columns = {"prices": [1] * count, "quantities": [1] * count, "ts_event": range(count)}
+    print(len(engine.process_trade_ticks(instrument_id="X", **columns)) == count // 100)
+"""
+
+
+def test_a_large_batch_can_be_sent_while_the_interpreter_ends(stack: Stack) -> None:
+    # When no thread begins any more that could prepare the next piece beside.
+    stack.serve("data")
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", PROGRAM_THAT_SENDS_AT_ITS_EXIT],
+        env=os.environ | stack.environment(), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (run.returncode, run.stdout, run.stderr) == (0, "True\n", "")
+
+
 def all_at_once(work: Callable[[int], None]) -> None:
     """Runs it in a thousand threads, which begin together. Raises what one of them raised."""
     begin = threading.Event()

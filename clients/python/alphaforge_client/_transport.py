@@ -91,11 +91,15 @@ class Beside:
     """Work of the processor that goes on beside a call, in a thread."""
 
     def __init__(self, work: Callable[[], None]) -> None:
-        self._work = _helpers.submit(work)
+        try:
+            self._finish: Callable[[], None] = _helpers.submit(work).result
+        except RuntimeError:
+            # The interpreter ends, and no thread begins any more.
+            self._finish = work
 
     def end(self) -> None:
         """Returns when it is done, and raises what it raised."""
-        self._work.result()
+        self._finish()
 
 
 class Mutex:
