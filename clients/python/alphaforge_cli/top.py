@@ -177,12 +177,12 @@ def top(
 ) -> None:
     """Show rates, latencies, hit ratio, open orders and lag of the three engines as they change, until Ctrl-C.
 
-    The journals of the services come from their /metrics, on the same hosts at ALPHAFORGE_DATA_METRICS_PORT (9152) and
-    ALPHAFORGE_EXECUTION_METRICS_PORT (9153).
+    The journals of the services come from their /metrics, on the same hosts at ALPHAFORGE_CACHE_METRICS_PORT (9151),
+    ALPHAFORGE_DATA_METRICS_PORT (9152) and ALPHAFORGE_EXECUTION_METRICS_PORT (9153).
     """
     journals = {noun: Journal(url) for noun, target in services() if (url := metrics_url(noun, target))}
     engines = [
-        Engine("cache", GenericCache(name=engine)),
+        Engine("cache", GenericCache(name=engine), journals.get("cache")),
         Engine("data", DataEngine(name=engine), journals.get("data")),
         Engine("execution", ExecutionEngine(name=engine), journals.get("execution")),
     ]
