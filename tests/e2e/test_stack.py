@@ -302,8 +302,12 @@ def secured(compose: Compose, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_with_tls_the_services_are_healthy_watched_and_fed(prometheus: Prometheus, secured: Path) -> None:
-    urls = {target["labels"]["job"]: target["scrapeUrl"] for target in prometheus.get("targets")["activeTargets"]}
-    assert all(urls[noun].startswith("https://") for noun in NOUNS)
+    def urls() -> dict[str, str]:
+        return {target["labels"]["job"]: target["scrapeUrl"] for target in prometheus.get("targets")["activeTargets"]}
+
+    # A Prometheus that has just begun to serve finds its targets a moment later.
+    wait_until(lambda: set(NOUNS) <= urls().keys(), 30, "the targets")
+    assert all(urls()[noun].startswith("https://") for noun in NOUNS)
     wait_until(lambda: all(prometheus.up().values()), 30, "all targets up")
     # From the demo through the data service to the execution service, each with its own token.
     wait_until(lambda: prometheus.value("sum(rate(alphaforge_execution_fills_total[30s]))"), 60, "fills of the demo")
