@@ -1,4 +1,7 @@
-"""How many examples the histories take: few enough for every run, more by the factor HYPOTHESIS_FACTOR."""
+"""How many examples the histories take: few enough for every run, more by the factor HYPOTHESIS_FACTOR.
+
+Each run looks for new ones, but where CI is set: a change is judged by the same examples each time.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,11 @@ FACTOR = int(os.environ.get("HYPOTHESIS_FACTOR", "1"))
 settings.register_profile(
     "histories",
     max_examples=100 * FACTOR,
+    derandomize="CI" in os.environ,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
 )
 settings.load_profile("histories")
+
+# For laws of which each example makes several engines.
+fewer = settings(max_examples=40 * FACTOR)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from alphaforge_core.data import DataEngine, DataEngineConfig
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.property.conftest import fewer
 from tests.support import strategies
 from tests.support.data_pair import DataPair, bars_of_batch
 from tests.support.native import plain_bar
@@ -24,7 +25,7 @@ def test_every_call_answers_as_the_twin_does(settings: dict[str, Any], history: 
     pair.compare_state()
 
 
-@settings(max_examples=40)
+@fewer
 @given(strategies.tick_histories(max_size=30, refused=False), st.lists(st.integers(1, 9), min_size=1, max_size=5))
 def test_volume_and_value_are_conserved_by_every_type_however_the_ticks_are_cut(
     ticks: list[Tick], sizes: list[int]
@@ -51,7 +52,7 @@ def test_volume_and_value_are_conserved_by_every_type_however_the_ticks_are_cut(
         assert all(bar["volume"] > 0 for bar in ours)
 
 
-@settings(max_examples=40)
+@fewer
 @given(strategies.tick_histories(max_size=30), strategies.tick_histories(max_size=30))
 def test_interleaved_instruments_give_what_each_gives_alone(a: list[Tick], b: list[Tick]) -> None:
     settings = {"bar_types": ["1s", "2tick", "1volume", "100dollar"], "max_bars_per_tick": 8}
