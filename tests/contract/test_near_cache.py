@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,6 +16,9 @@ from alphaforge_client.aio.cache import GenericCache as AsyncGenericCache
 from alphaforge_client.cache import GenericCache, NearCache
 
 from tests.support.stack import Stack, running_stack
+from tests.support.waiting import until
+
+eventually = partial(until, seconds=10.0)
 
 
 class Pair:
@@ -31,13 +35,6 @@ class Pair:
     def until_copied(self, key: str) -> None:
         """Reads until the value is kept nearby."""
         eventually(lambda: self.near.get(key) is not None and self.near._near.store.copies.contains(key))
-
-
-def eventually(condition: Callable[[], object], seconds: float = 10.0) -> None:
-    ends = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < ends, "it does not come true"
-        time.sleep(0.01)
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,13 @@ import pytest
 from alphaforge_client.model import TradeTick
 
 from tests.support.stack import Stack
+from tests.support.waiting import until
 
 RESTARTS = 10
 # More than a restart takes on a loaded machine: every call is to be answered in the end.
 TIMEOUT_SECONDS = 60.0
+
+eventually = partial(until, seconds=TIMEOUT_SECONDS)
 
 TICK = TradeTick("BTC", 100, 1, "BUY", "", 10**18)
 
@@ -155,13 +158,6 @@ def held() -> dict[str, int]:
     return entries | {"threads": threading.active_count()}
 
 
-def wait_until(is_so: Callable[[], bool], what: Callable[[], object]) -> None:
-    ends = time.monotonic() + TIMEOUT_SECONDS
-    while not is_so():
-        assert time.monotonic() < ends, what()
-        time.sleep(0.01)
-
-
 @pytest.mark.parametrize("noun", CASES)
 def test_nothing_is_lost_or_repeated_or_left_behind(own_stack: Stack, noun: str) -> None:
     case = CASES[noun]
@@ -174,7 +170,7 @@ def test_nothing_is_lost_or_repeated_or_left_behind(own_stack: Stack, noun: str)
     def all_go_on() -> None:
         since = [count for side in sides for count in side.progress()]
         now = lambda: [count for side in sides for count in side.progress()]  # noqa: E731
-        wait_until(lambda: all(map(int.__gt__, now(), since)), lambda: (since, now()))
+        eventually(lambda: all(map(int.__gt__, now(), since)), lambda: (since, now()))
 
     all_go_on()
     first = held()
@@ -189,7 +185,7 @@ def test_nothing_is_lost_or_repeated_or_left_behind(own_stack: Stack, noun: str)
         assert side.stopped.wait(TIMEOUT_SECONDS)
     with case.make(case.modules[0], own_stack.target(noun)) as engine:
         answered = lambda: [answer for side in sides for answer in side.answers]  # noqa: E731
-        wait_until(
+        eventually(
             lambda: all(len(side.events) == len(answered()) == case.count(engine.statistics()) for side in sides),
             lambda: ([side.progress() for side in sides], engine.statistics()),
         )

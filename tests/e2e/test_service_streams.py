@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,9 @@ from alphaforge.type.v1.market_pb2 import TradeTick
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tests.support.service import Service, running_service
+from tests.support.waiting import until
+
+soon = partial(until, seconds=15.0)
 
 MINUTE_NS = 60_000_000_000
 
@@ -51,13 +55,6 @@ def send(service: Service, number: int, instrument_id: str = "X", **fields: Any)
         ts_event_ns=number * MINUTE_NS,
     )
     return DataServiceStub(service.channel).ProcessTradeTick(ProcessTradeTickRequest(tick=tick, **fields), timeout=10)
-
-
-def until(condition: Callable[[], bool], what: str, seconds: float = 15.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} did not happen within {seconds} s"
-        time.sleep(0.05)
 
 
 def events(stream: Iterator[Any], field: str, count: int) -> list[Any]:
@@ -177,18 +174,18 @@ def test_orders_meet_the_trades_of_the_data_service_through_its_restarts(tmp_pat
             return int(health_pb2_grpc.HealthStub(execution.channel).Check(request, timeout=10).status)
 
         assert state().market_data_state == MarketDataState.MARKET_DATA_STATE_STALE
-        until(lambda: health() == health_pb2.HealthCheckResponse.NOT_SERVING, "word of stale market data")
+        soon(lambda: health() == health_pb2.HealthCheckResponse.NOT_SERVING, "word of stale market data")
         for round_ in range(2):
             stub.SubmitOrder(limit_order(f"order-{round_}", "105"), timeout=10)
             with running_service("data", folders[0], "--host", address) as data:
-                until(lambda: state().market_data_state == MarketDataState.MARKET_DATA_STATE_LIVE, "live market data")
+                soon(lambda: state().market_data_state == MarketDataState.MARKET_DATA_STATE_LIVE, "live market data")
                 send(data, round_)
-                until(lambda: filled(f"order-{round_}"), "a fill")  # noqa: B023
+                soon(lambda: filled(f"order-{round_}"), "a fill")  # noqa: B023
                 assert data.process.poll() is None
                 data.process.kill()
                 data.process.wait()
             Path(f"{tmp_path}/data.sock").unlink(missing_ok=True)
-            until(lambda: state().market_data_state == MarketDataState.MARKET_DATA_STATE_STALE, "stale market data")
+            soon(lambda: state().market_data_state == MarketDataState.MARKET_DATA_STATE_STALE, "stale market data")
         assert state().market_data_missed == 0
 
 

@@ -6,12 +6,13 @@ import json
 import re
 import subprocess
 import sys
-import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
+
+from tests.support.waiting import until
 
 T = TypeVar("T")
 
@@ -65,17 +66,15 @@ class Prometheus:
 
 
 def wait_until(condition: Callable[[], T], seconds: float, what: str | Callable[[], str], every: float = 0.5) -> T:
-    """The first true answer of `condition`; AssertionError with `what` when none comes in time."""
-    deadline = time.monotonic() + seconds
-    while True:
+    """As `until`, of somebody who may not be there yet."""
+
+    def answer() -> T | None:
         try:
-            if answer := condition():
-                return answer
+            return condition()
         except OSError:
-            pass  # not there yet
-        if time.monotonic() >= deadline:
-            raise AssertionError(f"{what if isinstance(what, str) else what()}: not within {seconds:g} s")
-        time.sleep(every)
+            return None
+
+    return cast("T", until(answer, what, seconds, every))
 
 
 def wait_for_panels(prometheus: Prometheus, dashboards: Sequence[Path], seconds: float) -> None:
