@@ -13,6 +13,9 @@
 
 namespace alphaforge::bindings {
 
+// Nanoseconds of a Python clock, of the system's monotonic one where that is None.
+std::int64_t read_clock(const nb::object& clock);
+
 // A cache with its clock: what both Python classes have in common.
 struct CacheBase {
   CacheBase(const cache::Settings& settings, nb::object clock_or_none);
@@ -20,8 +23,7 @@ struct CacheBase {
   cache::Cache cache;
   nb::object clock;  // None: the system's monotonic clock
 
-  // Nanoseconds; calls Python where the clock is Python's.
-  std::int64_t now_ns() const;
+  std::int64_t now_ns() const { return read_clock(clock); }
 };
 
 // alphaforge_core.cache.GenericCache: typed values, times in seconds.
@@ -83,6 +85,9 @@ void for_each_item(nb::handle mapping, Call&& call) {
 std::int64_t to_ttl_ns(nb::handle seconds);
 // The deadline of a time to live from now; kNever where 64 bits don't reach.
 std::int64_t deadline(std::int64_t now_ns, std::int64_t ttl_ns);
+
+// Throws InvalidArgument SETTING_INVALID for 0 bytes; no bytes: no such bound.
+cache::Settings to_bounds(std::uint64_t max_size, std::optional<std::uint64_t> max_bytes);
 
 inline std::string_view view(const nb::bytes& bytes) { return {bytes.c_str(), bytes.size()}; }
 inline nb::bytes to_bytes(std::string_view data) { return nb::bytes(data.data(), data.size()); }

@@ -1,3 +1,4 @@
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
 #include <nanobind/stl/vector.h>
@@ -111,11 +112,16 @@ nb::object keys_page(CacheBase& self, std::string_view prefix, std::int64_t limi
 CacheBase::CacheBase(const cache::Settings& settings, nb::object clock_or_none)
     : cache(settings, random_seed()), clock(std::move(clock_or_none)) {}
 
-std::int64_t CacheBase::now_ns() const {
+std::int64_t read_clock(const nb::object& clock) {
   if (!clock.is_none()) return nb::cast<std::int64_t>(clock());
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC, &now);
   return now.tv_sec * kSecond + now.tv_nsec;
+}
+
+cache::Settings to_bounds(std::uint64_t max_size, std::optional<std::uint64_t> max_bytes) {
+  if (max_bytes == 0) throw InvalidArgument(Reason::SETTING_INVALID, "max_bytes is 0; it must be at least 1");
+  return {max_size, max_bytes.value_or(0)};
 }
 
 std::string_view key_text(nb::handle key) {
@@ -211,13 +217,15 @@ void bind_cache_base(nb::module_ m) {
            "that this cache didn't make.")
       .def(
           "resize",
-          [](CacheBase& self, std::uint64_t max_size, std::uint64_t max_bytes) {
+          [](CacheBase& self, std::uint64_t max_size, std::optional<std::uint64_t> max_bytes) {
+            const cache::Settings bounds = to_bounds(max_size, max_bytes);
             const std::int64_t now = self.now_ns();
             const nb::gil_scoped_release release;
-            self.cache.resize({max_size, max_bytes}, now);
+            self.cache.resize(bounds, now);
           },
-          "max_size"_a, "max_bytes"_a = 0,
-          "Sets new bounds (0 bytes: no such bound); entries beyond them are evicted at once.")
+          "max_size"_a, "max_bytes"_a = nb::none(),
+          nb::sig("def resize(self, max_size: int, max_bytes: int | None = None) -> None"),
+          "Sets new bounds (None: no such bound); entries beyond them are evicted at once.")
       .def(
           "release_expired",
           [](CacheBase& self) {

@@ -277,8 +277,7 @@ void bind_cache_engine(nb::module_ m) {
   type.def(
           "__init__",
           [](CacheEngine* self, std::uint64_t max_size, std::optional<std::uint64_t> max_bytes, nb::object clock) {
-            if (max_bytes == 0) throw InvalidArgument(Reason::SETTING_INVALID, "max_bytes is 0; it must be at least 1");
-            new (self) CacheEngine({max_size, max_bytes.value_or(0)}, std::move(clock));
+            new (self) CacheEngine(to_bounds(max_size, max_bytes), std::move(clock));
           },
           "max_size"_a = 10'000, "max_bytes"_a = nb::none(), "clock"_a = nb::none(),
           nb::sig("def __init__(self, max_size: int = 10000, max_bytes: int | None = None, "

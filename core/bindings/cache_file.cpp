@@ -133,23 +133,24 @@ nb::tuple file_statistics(CacheEngine& self) {
 
 void bind_cache_file(nb::class_<CacheEngine, CacheBase>& type) {
   type.def("replay", &replay, "file"_a, "wall_ns"_a, "brief_ns"_a,
-           nb::sig("def replay(self, file: int, wall_ns: int, brief_ns: int) -> tuple[list[bytes], int, bool, str | None]"),
+           nb::sig("def replay(self, file: int, wall_ns: int, brief_ns: int) -> "
+                   "tuple[list[bytes], int, bool, str | None]"),
            "Makes this cache, which must be new and without bounds, what a file says.\n\n"
-           "Returns the file's notes (brief ones unless they are older than `brief_ns`), how many of its bytes are good, "
-           "whether it was ended by `end_file`, and what is damaged. Entries keep their versions, and their times to "
+           "Returns the file's notes (brief ones unless they are older than `brief_ns`), how many of its bytes are "
+           "good, whether it was ended by `end_file`, and what is damaged. Entries keep their versions, and their times to "
            "live go on from the time of day at which they were written. Counters go on where the file was ended. "
            "Raises OSError.")
       .def("keep_in", [](CacheEngine& self, int file, std::uint64_t file_bytes) {
             auto journal = std::make_unique<cache::Journal>(file, file_bytes, &wall_clock);
             self.cache.with([&](cache::Table& table) { table.keep(std::move(journal)); });
           }, "file"_a, "file_bytes"_a,
-           "From now on each change is written to a file before anybody is told of it. The descriptor, open for reading "
-           "and writing at its end, is the cache's from now on.")
+           "From now on each change is written to a file before anybody is told of it. The descriptor, open for "
+           "reading and writing at its end, is the cache's from now on.")
       .def("write_entries", &write_entries, "file"_a, "notes"_a, "brief_notes"_a,
            "Writes notes and entries to an open file, beside other calls; returns its size. Raises OSError.")
       .def("rewrite", &rewrite, "file"_a, "temporary"_a, "path"_a, "notes"_a, "brief_notes"_a,
-           "Replaces the cache's file by a new one with notes and entries as they are, beside other calls: `file`, open "
-           "for reading and writing, is renamed from `temporary` to `path` when it says all, and is the cache's then. "
+           "Replaces the cache's file by a new one with notes and entries as they are, beside other calls: `file`, "
+           "open for reading and writing, is renamed from `temporary` to `path` when it says all, and is the cache's then. "
            "Raises OSError, and then all is as it was.")
       .def("note", [](CacheEngine& self, const nb::bytes& note) {
             with_journal(self, [&](cache::Journal& journal) { journal.note(view(note)); });
@@ -163,8 +164,8 @@ void bind_cache_file(nb::class_<CacheEngine, CacheBase>& type) {
             });
           }, "note"_a, "Writes what changed since `hold`, and a brief note unless it is empty, as one.")
       .def("end_file", &end_file, "sync"_a,
-           "Writes the counters, and then nothing more: the cache is about to end. With `sync` all of it is on the disk "
-           "then, or OSError is raised.")
+           "Writes the counters, and then nothing more: the cache is about to end. With `sync` all of it is on the "
+           "disk then, or OSError is raised.")
       .def_prop_ro("file_error", &file_error, nb::sig("def file_error(self) -> str | None"),
            "Why the last write failed; nothing is written until `rewrite`. None as long as all is well.")
       .def("file_statistics", &file_statistics,

@@ -1,6 +1,5 @@
 #include <pthread.h>
 
-#include <ctime>
 #include <list>
 #include <string>
 #include <unordered_map>
@@ -126,12 +125,7 @@ class NearCopies {
     places_.erase(place);
   }
 
-  std::int64_t now_ns() const {
-    if (!clock_.is_none()) return nb::cast<std::int64_t>(clock_());
-    timespec now{};
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * std::int64_t{1'000'000'000} + now.tv_nsec;
-  }
+  std::int64_t now_ns() const { return read_clock(clock_); }
 
   std::size_t max_size_;
   nb::object clock_;

@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 from urllib.parse import quote, unquote
+from weakref import WeakKeyDictionary
 
 from alphaforge.journal.v1.caches_pb2 import CacheNote
 from alphaforge_core.cache_wire import CacheEngine
@@ -62,6 +63,22 @@ class _Found(NamedTuple):
     settings: Mapping[str, Any]
     notes: Sequence[CacheNote]
     valid_bytes: int
+    is_complete: bool
+
+
+class _Written(NamedTuple):
+    """What was written for a cache; `file_bytes` is what its file has now."""
+
+    writes: int = 0
+    changes: int = 0
+    written_bytes: int = 0
+    failures: int = 0
+    file_bytes: int = 0
+    rewrites: int = 0
+
+
+def _written(cache: NamedCache) -> _Written:
+    return _Written(*cache.core.file_statistics())
 
 
 class CacheFiles:
@@ -75,12 +92,12 @@ class CacheFiles:
         self._warm_restart = warm_restart
         # Locked as long as it is open, which is as long as the process lives.
         self._lock = _locked(folder / "caches.lock")
-        self._bytes_after_rewrite: dict[NamedCache, int] = {}
+        self._bytes_after_rewrite: WeakKeyDictionary[NamedCache, int] = WeakKeyDictionary()
         self._retry_at = 0.0
         self._retry_seconds = _RETRY_SECONDS
         self._recovery = RecoveryStatistics(0.0, 0, 0)
-        # What was written for caches that are gone: counters never fall.
-        self._ended: tuple[int, ...] = (0,) * 6
+        # For caches that are gone: counters never fall.
+        self._ended = _Written()
 
     # --- A cache's life.
 
@@ -91,21 +108,13 @@ class CacheFiles:
         """
         if self._durability != "os":
             return
-        path = self._path(cache.name)
-        temporary = path.with_suffix(_BEGUN)
         try:
-            file = _created(temporary)
-            try:
-                size = cache.core.write_entries(file, [*cache.notes(), _boot_note()], [])
-                if before is not None:
-                    self._end(before)
-                temporary.replace(path)
-            except BaseException:
-                os.close(file)
-                raise
+            begun = self._begun(cache)
+            if before is not None:
+                self._end(before)
+            begun.replace(self._path(cache.name))
         except OSError as error:
             raise EngineError(f"cache {cache.name!r} can't have a file: {error}", reason="JOURNAL_FAILED") from error
-        cache.core.keep_in(file, size)
 
     def drop(self, cache: NamedCache) -> None:
         """Forgets a cache's file. Raises EngineError JOURNAL_FAILED."""
@@ -120,9 +129,21 @@ class CacheFiles:
                 f"the file of {cache.name!r} can't be removed: {error}", reason="JOURNAL_FAILED"
             ) from error
 
+    def _begun(self, cache: NamedCache) -> Path:
+        """A new file, in which the cache goes on; it is to be renamed to what the cache's file is called."""
+        path = self._path(cache.name).with_suffix(_BEGUN)
+        file = _created(path)
+        try:
+            size = cache.core.write_entries(file, _notes(cache), cache.brief_notes())
+        except OSError:
+            os.close(file)
+            raise
+        cache.core.keep_in(file, size)
+        return path
+
     def _end(self, cache: NamedCache) -> None:
         """From now on nothing of it reaches a file: neither a change nor the end of a rewrite."""
-        self._ended = _sums((self._ended, cache.core.file_statistics()))
+        self._ended = _sums((self._ended, _written(cache)))
         cache.core.end_file(sync=False)
 
     # --- Start and stop.
@@ -163,17 +184,9 @@ class CacheFiles:
         self._lock.close()
 
     def _save(self, cache: NamedCache) -> None:
-        path = self._path(cache.name)
-        temporary = path.with_suffix(_BEGUN)
-        file = _created(temporary)
-        try:
-            size = cache.core.write_entries(file, [*cache.notes(), _boot_note()], cache.brief_notes())
-        except OSError:
-            os.close(file)
-            raise
-        cache.core.keep_in(file, size)
+        begun = self._begun(cache)
         cache.core.end_file(sync=True)
-        temporary.replace(path)
+        begun.replace(self._path(cache.name))
 
     def _loaded(self, path: Path, build: Build) -> NamedCache | None:
         core = CacheEngine(_UNBOUNDED)
@@ -190,8 +203,11 @@ class CacheFiles:
             os.ftruncate(file, found.valid_bytes)
             os.lseek(file, 0, os.SEEK_END)
             core.keep_in(file, found.valid_bytes)
-            for note in (*cache.notes(), _boot_note()):
+            for note in _notes(cache):
                 core.note(note)
+            if found.is_complete:
+                # It was written at the stop, and is as small as it can be.
+                self._bytes_after_rewrite[cache] = found.valid_bytes
         else:
             # It is current only until somebody serves what is in it.
             os.close(file)
@@ -205,12 +221,11 @@ class CacheFiles:
         if self._durability != "os" or time.monotonic() < self._retry_at:
             return
         for cache in caches:
-            file_bytes = cache.core.file_statistics()[4]
+            file_bytes = _written(cache).file_bytes
             limit = max(_FILE_BYTES_MIN, _GROWTH * self._bytes_after_rewrite.get(cache, 0))
             if file_bytes <= limit and cache.core.file_error is None:
                 continue
-            notes, brief_notes = [*cache.notes(), _boot_note()], cache.brief_notes()
-            rewrite = partial(self._rewrite, cache, notes, brief_notes)
+            rewrite = partial(self._rewrite, cache, _notes(cache), cache.brief_notes())
             try:
                 await asyncio.get_running_loop().run_in_executor(None, rewrite)
             except OSError as error:
@@ -221,9 +236,8 @@ class CacheFiles:
                 _logger.warning("a file is not rewritten", extra={"cache": cache.name, "reason": str(error)})
                 return
             self._retry_seconds = _RETRY_SECONDS
-            self._bytes_after_rewrite[cache] = size = cache.core.file_statistics()[4]
+            self._bytes_after_rewrite[cache] = size = _written(cache).file_bytes
             _logger.info("a file is rewritten", extra={"cache": cache.name, "before": file_bytes, "bytes": size})
-        self._bytes_after_rewrite = {each: size for each, size in self._bytes_after_rewrite.items() if each in caches}
 
     def _rewrite(self, cache: NamedCache, notes: list[bytes], brief_notes: list[bytes]) -> None:
         path = self._path(cache.name)
@@ -240,12 +254,12 @@ class CacheFiles:
 
     def statistics(self, caches: Iterable[NamedCache]) -> list[JournalStatistics]:
         """What was written to all files, and what they hold now."""
-        numbers = [cache.core.file_statistics() for cache in caches]
-        writes, changes, written_bytes, failures, _, rewrites = _sums((self._ended, *numbers))
+        now = [_written(cache) for cache in caches]
+        ever = _sums((self._ended, *now))
         return [
             JournalStatistics(
-                commits=writes, records=changes, record_bytes=written_bytes, failures=failures, waiting=0,
-                held_bytes=sum(each[4] for each in numbers), checkpoints=rewrites,
+                commits=ever.writes, records=ever.changes, record_bytes=ever.written_bytes, failures=ever.failures,
+                waiting=0, held_bytes=sum(each.file_bytes for each in now), checkpoints=ever.rewrites,
             )
         ]  # fmt: skip
 
@@ -270,15 +284,16 @@ def _read(file: int, core: CacheEngine) -> _Found:
     if not opened:
         raise ValueError("it has no beginning")
     epoch = new_epoch() if went_down else opened[-1].epoch
-    return _Found(epoch, given(opened[-1].cache), notes, valid_bytes)
+    return _Found(epoch, given(opened[-1].cache), notes, valid_bytes, is_complete)
 
 
-def _sums(numbers: Iterable[Sequence[int]]) -> tuple[int, ...]:
-    return tuple(map(sum, zip(*numbers, strict=True)))
+def _sums(each: Iterable[_Written]) -> _Written:
+    return _Written(*map(sum, zip(*each, strict=True)))
 
 
-def _boot_note() -> bytes:
-    return CacheNote(boot_id=boot_id()).SerializeToString()
+def _notes(cache: NamedCache) -> list[bytes]:
+    """How a file begins, and how a process begins to write to one."""
+    return [cache.note(), CacheNote(boot_id=boot_id()).SerializeToString()]
 
 
 def _locked(path: Path) -> IO[bytes]:

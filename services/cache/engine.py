@@ -55,7 +55,6 @@ from alphaforge.cache.v1.leases_pb2 import (
 )
 from alphaforge.cache.v1.value_pb2 import Value
 from alphaforge.journal.v1.caches_pb2 import CacheNote
-from alphaforge.journal.v1.inputs_pb2 import EngineOpened
 from alphaforge_core.cache_wire import CacheEngine, GetManyRequest, GetRequest, PutManyRequest, PutRequest
 from alphaforge_core.errors import AlphaForgeError, EngineError, InvalidArgument
 
@@ -120,8 +119,8 @@ class NamedCache(NamedEngine):
     ) -> None:
         """With `core`, a cache that was there before the service was started."""
         super().__init__(name, epoch, {**_DEFAULTS, **settings})
-        self.core = core or CacheEngine(self.settings["max_size"])
-        self.core.resize(self.settings["max_size"], self.settings["max_bytes"] or 0)
+        self.core = core or CacheEngine()
+        self.core.resize(self.settings["max_size"], self.settings["max_bytes"])
         self.leases = Leases(lambda key: self.core.ttl_ns(key)[0])
         self.changes = Feed(_ChangeLog(self.core), epoch=epoch, subscribers=subscribers, encode=_invalidations_response)
         self._changes_wanted_until = 0.0
@@ -133,12 +132,11 @@ class NamedCache(NamedEngine):
         settings = {**self.settings, **given}
         await self.apply(self._resize, settings, LONG_BYTES, self.publish)
         self.settings = settings
-        for note in self.notes():
-            self.core.note(note)
+        self.core.note(self.note())
         return True
 
     def _resize(self, settings: Mapping[str, Any]) -> bytes:
-        self.core.resize(settings["max_size"], settings["max_bytes"] or 0)
+        self.core.resize(settings["max_size"], settings["max_bytes"])
         return b""
 
     def close(self, error: AlphaForgeError) -> None:
@@ -197,9 +195,9 @@ class NamedCache(NamedEngine):
 
     # --- In the cache's file.
 
-    def notes(self) -> list[bytes]:
-        """What the file says of the cache beside its entries."""
-        return [CacheNote(opened=EngineOpened.FromString(self.opened())).SerializeToString()]
+    def note(self) -> bytes:
+        """The cache without its entries."""
+        return CacheNote(opened=self.opened()).SerializeToString()
 
     def brief_notes(self) -> list[bytes]:
         """First answers, which are worth keeping for a minute."""

@@ -211,7 +211,7 @@ class NamedEngine:
         taken: list[tuple[int, bytes]] = []
 
         def take(_: None) -> bytes:
-            taken.append((self._sequence, b"".join(_framed((self.opened(), *self.state())))))
+            taken.append((self._sequence, b"".join(_framed((self.opened().SerializeToString(), *self.state())))))
             self.bytes_since_checkpoint = 0
             return b""
 
@@ -220,11 +220,11 @@ class NamedEngine:
         await self.journal.checkpoint(self.name, sequence, state)
         return len(state)
 
-    def opened(self) -> bytes:
+    def opened(self) -> EngineOpened:
         """The input that would open an empty engine like this one."""
         message = EngineOpened(epoch=self.epoch)
         fill(getattr(message, self.NOUN), self.settings)
-        return message.SerializeToString()
+        return message
 
     # --- What the engines of each service are.
 

@@ -198,7 +198,8 @@ class Registry(Generic[N]):
         try:
             if self._journals is not None and (journal := self._journals.of(engine.settings["durability"])):
                 engine.journal = journal
-                await journal.append(name, OPENED, time.time_ns(), engine.opened(), engine.resume_after)
+                opened = engine.opened().SerializeToString()
+                await journal.append(name, OPENED, time.time_ns(), opened, engine.resume_after)
             if self._files is not None:
                 self._files.begin(engine, before)
         except AlphaForgeError as error:

@@ -41,9 +41,9 @@ class CacheBase:
         A key that stays from the first page to the last is listed exactly once. Raises ValueError (PAGE_TOKEN_INVALID) for a cursor that this cache didn't make.
         """
 
-    def resize(self, max_size: int, max_bytes: int = 0) -> None:
+    def resize(self, max_size: int, max_bytes: int | None = None) -> None:
         """
-        Sets new bounds (0 bytes: no such bound); entries beyond them are evicted at once.
+        Sets new bounds (None: no such bound); entries beyond them are evicted at once.
         """
 
     def release_expired(self) -> None:

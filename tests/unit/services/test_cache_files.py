@@ -77,12 +77,12 @@ async def test_a_rewrite_that_ends_after_its_cache_leaves_nothing(
         second = begun(files, before=first)
         second.core.put("new", VALUE, None)
         with pytest.raises(OSError, match="Operation canceled"):
-            files._rewrite(first, first.notes(), [])
+            files._rewrite(first, [first.note()], [])
         written = files.statistics([second])[0]
         assert written.records >= 2, "what was written for a cache that is gone counts on"
         files.drop(second)
         with pytest.raises(OSError, match="Operation canceled"):
-            files._rewrite(second, second.notes(), [])
+            files._rewrite(second, [second.note()], [])
         assert files.statistics([])[0].records == written.records
     assert sorted(path.name for path in tmp_path.iterdir()) == ["caches.lock"]
 
@@ -122,6 +122,21 @@ async def test_after_a_stop_the_machine_may_go_down(tmp_path: Path, monkeypatch:
         (again,) = files.load(build)
         assert again.epoch == 7
         assert again.core.contains("a")
+
+
+@in_loop
+async def test_what_was_written_at_a_stop_is_not_written_again_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache_files, "_FILE_BYTES_MIN", 100)
+    files = CacheFiles(tmp_path, "os", warm_restart=True)
+    cache = begun(files)
+    cache.core.put("a", VALUE, None)
+    files.close([cache])
+    with files_in(tmp_path) as files:
+        caches = files.load(build)
+        await files.rewrite_large(caches)
+        assert files.statistics(caches)[0].checkpoints == 0
 
 
 @in_loop

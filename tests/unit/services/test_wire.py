@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
@@ -257,6 +258,20 @@ def test_every_setting_that_is_given_reaches_the_engine(message: Message) -> Non
         else:
             engine = NamedExecutionEngine("a", 1, settings, subscribers(), 1000)
         assert given(fill(type(message)(), engine.settings))[field.name] == settings[field.name], field.name
+
+
+@pytest.mark.parametrize("bounds", [{"max_size": 0}, {"max_bytes": 0}])
+def test_a_cache_refuses_bounds_of_nothing_made_or_reconfigured(bounds: dict[str, int]) -> None:
+    async def run() -> None:
+        with pytest.raises(InvalidArgument):
+            NamedCache("a", 1, bounds, subscribers(), Memory(2**30, "evict"))
+        cache = NamedCache("a", 1, {}, subscribers(), Memory(2**30, "evict"))
+        with pytest.raises(InvalidArgument) as refusal:
+            await cache.reconfigure(bounds)
+        assert refusal.value.reason == "SETTING_INVALID"
+        assert cache.settings == {"max_size": 10_000, "max_bytes": None}
+
+    asyncio.run(run())
 
 
 def test_the_ticks_of_execution_are_requested_as_those_of_data() -> None:
