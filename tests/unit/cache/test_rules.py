@@ -158,13 +158,13 @@ class Subclassed(int):
 @pytest.mark.parametrize(
     "value",
     [
-        object(),
+        ...,
         bytearray(b"a"),
         frozenset(),
         Subclassed(1),
         datetime.datetime(2024, 1, 1),
         datetime.time(),
-        np.array([object()]),
+        np.array([...], dtype=object),
         np.zeros(2, dtype=[("a", "i4")]),
         np.ma.masked_array([1]),
         {(1, 2): 3},
