@@ -58,8 +58,9 @@ $(VENV)/.packages: $(PURE_PACKAGES:%=%/pyproject.toml) $(VENV)/.requirements
 run: build
 	alphaforge up
 
+# Many tests wait for what services do: two files at a time take half as long, whatever the machine.
 test: build
-	python -m pytest
+	python -m pytest -n 2 --dist loadfile
 
 check: build $(BUF) $(PYRIGHT)
 	ruff check .

@@ -248,6 +248,8 @@ def test_columns_of_other_names_and_times_in_other_units(up: Up, tmp_path: Path)
     shown = up.run("replay", path, *columns, "--instrument", "BTCUSDT", "--time-unit", "ms").stdout
     assert re.search(r"BTCUSDT +│ 2024-08-08 00:00:00.000 │ closed .* 61000.50 │", shown)
     assert "'ts_event'" in up.run("replay", path, "--instrument", "X", status=1).stderr
+    of_others = trades_csv(tmp_path, "X,1,1,1,5,5,BUY")
+    assert "no row has the instrument 'Y'" in up.run("replay", of_others, "--instrument", "Y", status=1).stderr
     assert "OURS=THEIRS" in up.run("replay", path, "--column", "p=price", status=2).stderr
 
 
@@ -360,6 +362,7 @@ def test_what_can_not_be_reached_is_one_line_and_status_1(up: Up, tmp_path: Path
             )  # fmt: skip
             assert done.returncode == 1
             assert "Traceback" not in done.stderr
+            assert words[0] != "ping" or done.stdout.count("no answer: ") == done.stdout.count("refused") == 3
     assert "Traceback" not in up.run("replay", path, "--bars", "7parsec", status=1).stderr
 
 

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from alphaforge_cli.tables import bars_table, output, totals_table
-from alphaforge_cli.trades import Columns, TimeUnit, TradeBlock, TradeFile
+from alphaforge_cli.trades import Columns, TimeUnit, TradeBlock, TradeFile, TradeFileError
 
 __all__ = ["paced", "replay", "speed_multiple"]
 
@@ -137,6 +137,8 @@ def _run(feed: _Feed, files: list[TradeFile], limit: int | None, multiple: float
         for block in _with_progress(files, limit, multiple):
             feed.send(block.batch)
         seconds = time.perf_counter() - started
+        if (instrument := files[0].instrument) is not None and not any(trades.rows for trades in files):
+            raise TradeFileError(f"no row has the instrument {instrument!r}")
         feed.left_out["DUPLICATE"] = feed.data.statistics().duplicate_ticks - duplicates_before
         _print_bars(feed.totals, feed.open_bars())
         _report_ticks(feed.sent, feed.left_out, seconds)

@@ -18,6 +18,7 @@ NOUNS = ("cache", "data", "execution")
 _HEALTH_CHECK = "/grpc.health.v1.Health/Check"
 _REQUEST = b""
 _SERVING = b"\x08\x01"
+_CONNECTED_SECONDS = 0.1
 
 
 class Service(NamedTuple):
@@ -43,6 +44,22 @@ def serving(target: str, timeout: float) -> str | None:
         try:
             answer = check(_REQUEST, timeout=timeout, wait_for_ready=True)
         except grpc.RpcError as error:
-            code = error.code() if isinstance(error, grpc.Call) else grpc.StatusCode.UNKNOWN
-            return "no answer" if code is grpc.StatusCode.DEADLINE_EXCEEDED else code.name.lower().replace("_", " ")
+            code, _ = _outcome(error)
+            return f"no answer{_why_no_connection(check)}" if code == "deadline exceeded" else code
     return None if answer == _SERVING else "not serving"
+
+
+def _why_no_connection(check: grpc.UnaryUnaryMultiCallable[bytes, bytes]) -> str:
+    """What the channel last met on its way to the server; empty where it is connected and the server keeps silent."""
+    try:
+        check(_REQUEST, timeout=_CONNECTED_SECONDS)
+    except grpc.RpcError as error:
+        code, details = _outcome(error)
+        return f": {details.rpartition('last error: ')[2]}" if code == "unavailable" else ""
+    return ""
+
+
+def _outcome(error: grpc.RpcError) -> tuple[str, str]:
+    if not isinstance(error, grpc.Call):
+        return "unknown", ""
+    return error.code().name.lower().replace("_", " "), error.details() or ""
