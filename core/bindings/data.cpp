@@ -118,9 +118,11 @@ nb::object to_bar_list(ProcessResult&& result) {
 }
 
 void process_timed(DataEngine& engine, const TradeTickBatch& batch, ProcessResult& result, std::size_t bars_max) {
-  const nb::gil_scoped_release release;
   const std::int64_t start = now_ns();
-  engine.process(batch, start, result, bars_max);
+  if (batch.size() > kFewTicks || !engine.try_process(batch, start, result, bars_max)) {
+    const nb::gil_scoped_release release;
+    engine.process(batch, start, result, bars_max);
+  }
   if (engine.is_timed()) engine.took(result.taken, now_ns() - start);
 }
 

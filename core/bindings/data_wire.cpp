@@ -23,8 +23,12 @@ namespace {
 std::string_view view(const nb::bytes& bytes) { return {bytes.c_str(), bytes.size()}; }
 nb::bytes to_bytes(const std::string& text) { return nb::bytes(text.data(), text.size()); }
 
+// A message of so many bytes is dealt with in less time than giving up the GIL takes.
+constexpr std::size_t kFewBytes = 4096;
+
 template <class Call>
-auto without_gil(Call call) {
+auto without_gil(bool is_short, Call call) {
+  if (is_short) return call();
   const nb::gil_scoped_release release;
   return call();
 }
@@ -60,7 +64,7 @@ std::vector<std::string> canonical_names(const std::vector<std::string>& names) 
 }
 
 TicksRequest request_of_wire(const nb::bytes& message, bool single) {
-  return without_gil([bytes = view(message), single] {
+  return without_gil(message.size() < kFewBytes, [bytes = view(message), single] {
     TicksRequest request{single ? wire::decode_tick_request(bytes) : wire::decode_ticks_request(bytes), single};
     request.bar_types = canonical_names(request.bar_types);
     return request;
@@ -122,12 +126,12 @@ struct TicksResponse : wire::ProcessResponse {
 };
 
 TicksResponse response_of_wire(const nb::bytes& message) {
-  return {without_gil([bytes = view(message)] { return wire::decode_process_response(bytes); }), message};
+  return {without_gil(message.size() < kFewBytes, [bytes = view(message)] { return wire::decode_process_response(bytes); }), message};
 }
 
 nb::object response_bars(const TicksResponse& response) {
   data::ProcessResult result;
-  result.bars = without_gil([bytes = view(response.message)] { return wire::decode_bars(bytes, 1); });
+  result.bars = without_gil(response.message.size() < kFewBytes, [bytes = view(response.message)] { return wire::decode_bars(bytes, 1); });
   for (const wire::RejectedTick& rejected : response.rejected) result.rejected.push_back({rejected.index, rejected.reason});
   result.duplicates = response.duplicate_indexes;
   return to_bar_list(std::move(result));
@@ -148,7 +152,9 @@ void bind_request(nb::module_ m) {
                   "making the ticks raises.")
       .def("to_wire",
            [](const TicksRequest& self) {
-             return to_bytes(without_gil([&] { return self.is_single ? wire::encode_tick_request(self) : wire::encode_ticks_request(self); }));
+             return to_bytes(without_gil(self.ticks.size() <= kFewTicks, [&] {
+               return self.is_single ? wire::encode_tick_request(self) : wire::encode_ticks_request(self);
+             }));
            },
            "The message's bytes.")
       .def_ro("engine", &TicksRequest::engine, "The engine's name; empty is \"default\".")
@@ -193,7 +199,9 @@ void bind_outcome(nb::module_ m) {
                    "The engine's count of bars emitted, after this call.")
       .def_prop_ro("left_count", [](const TicksOutcome& self) { return self.asked().ticks.size() - self.result.taken; },
                    "How many at the end were not taken.")
-      .def("to_wire", [](const TicksOutcome& self, std::uint64_t epoch) { return to_bytes(without_gil([&] { return answer_of(self, epoch); })); },
+      .def("to_wire", [](const TicksOutcome& self, std::uint64_t epoch) {
+             return to_bytes(without_gil(self.bars->size() + self.result.rejected.size() <= kFewTicks, [&] { return answer_of(self, epoch); }));
+           },
            "epoch"_a, "The answer's bytes, with the bars of the types that were asked for.");
 }
 
@@ -215,12 +223,12 @@ void bind_response(nb::module_ m) {
 
 nb::list decode_bars(const nb::bytes& message, std::uint32_t field) {
   nb::list bars;
-  for (Bar& bar : without_gil([&, bytes = view(message)] { return wire::decode_bars(bytes, field); })) bars.append(nb::cast(std::move(bar)));
+  for (Bar& bar : without_gil(message.size() < kFewBytes, [&, bytes = view(message)] { return wire::decode_bars(bytes, field); })) bars.append(nb::cast(std::move(bar)));
   return bars;
 }
 
 nb::bytes encode_ticks_request(const TradeTickBatch& ticks, std::size_t start, std::size_t stop, const std::vector<std::string>& bar_types) {
-  return to_bytes(without_gil([&] {
+  return to_bytes(without_gil(stop - std::min(start, stop) <= kFewTicks, [&] {
     wire::ProcessRequest request;
     request.ticks = ticks.slice(std::min(start, ticks.size()), std::min(std::max(start, stop), ticks.size()));
     request.bar_types = bar_types;

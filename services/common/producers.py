@@ -64,9 +64,10 @@ class Producers:
         if not producer_id:
             return
         self._sequences[producer_id] = sequence
-        self._answers.pop(producer_id, None)
         if answer and len(answer) < _ANSWER_BYTES_MAX // 4:
             self._answers[producer_id] = answer
+        else:
+            self._answers.pop(producer_id, None)
 
     def marks(self) -> list[ProducerMark]:
         """How far each has got: what a checkpoint keeps."""

@@ -173,6 +173,17 @@ std::size_t end_of_instrument(const TradeTickBatch::Columns& ticks, std::size_t 
 
 void DataEngine::process(const TradeTickBatch& batch, std::int64_t now_ns, ProcessResult& result, std::size_t bars_max) {
   const std::scoped_lock lock(mutex_);
+  process_locked(batch, now_ns, result, bars_max);
+}
+
+bool DataEngine::try_process(const TradeTickBatch& batch, std::int64_t now_ns, ProcessResult& result, std::size_t bars_max) {
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock.owns_lock()) return false;
+  process_locked(batch, now_ns, result, bars_max);
+  return true;
+}
+
+void DataEngine::process_locked(const TradeTickBatch& batch, std::int64_t now_ns, ProcessResult& result, std::size_t bars_max) {
   const TradeTickBatch::Columns columns = batch.columns();
   const bool has_ids = !batch.trade_id_ends.empty();
   // Each name of the batch's dictionary is looked up once.

@@ -68,6 +68,7 @@ class DataEngine {
   void process(const TradeTick& tick, std::int64_t now_ns, ProcessResult& result);
   // The same, unless another thread is inside: false, and nothing was done.
   bool try_process(const TradeTick& tick, std::int64_t now_ns, ProcessResult& result);
+  bool try_process(const TradeTickBatch& batch, std::int64_t now_ns, ProcessResult& result, std::size_t bars_max = kAllBars);
   // Ends before a tick when so many bars have closed. A batch that is cut like that does what its first ticks alone do.
   void process(const TradeTickBatch& batch, std::int64_t now_ns, ProcessResult& result, std::size_t bars_max = kAllBars);
   void took(std::uint64_t ticks, std::int64_t elapsed_ns) { meter_.took(ticks, elapsed_ns); }
@@ -105,6 +106,7 @@ class DataEngine {
 
  private:
   void process_locked(const TradeTick& tick, std::int64_t now_ns, ProcessResult& result);
+  void process_locked(const TradeTickBatch& batch, std::int64_t now_ns, ProcessResult& result, std::size_t bars_max);
   void process_row(Instrument*& instrument, std::string_view instrument_id, const Print& print, bool value_fits,
                    std::string_view trade_id, std::size_t row, ProcessResult& result);
   void prefetch(const TradeTickBatch::Columns& columns, std::size_t row, const std::vector<TickRun*>& runs) const;
