@@ -147,13 +147,13 @@ void BarBuilder::close_by_arrival(Instrument& instrument, const ArrivalType& typ
   OpenBar& bar = instrument.bars[type.index];
   const std::size_t amount = amount_of(type.kind);
   Sums before = instrument.sums;
-  before = before - [&] { Sums own; own.add(print); return own; }();
+  before.remove(print);
   Sums taken = before - bar.base;
   uint128 progress = before.amount[amount] - bar.progress_base;
   const auto close = [&](bool is_oversize) {
-    KeptBar kept{.bar = bar_of(instrument, type.index, taken), .ts_least = bar.ts_least, .ts_greatest = bar.ts_greatest};
+    KeptBar kept{.bar = bar.figures(taken), .ts_least = bar.ts_least, .ts_greatest = bar.ts_greatest};
     kept.bar.is_oversize = is_oversize;
-    emit(instrument, type.index, std::move(kept), out);
+    emit(instrument, type.index, kept, out);
     bar.end();
     taken = Sums();
   };
@@ -264,7 +264,7 @@ void BarBuilder::close_interval(Instrument& instrument, std::uint32_t time_type,
   const bool is_skipped = !interval.began && kept.bar.is_partial && config_.skip_first_partial;
   interval.closed(kept.bar);
   interval.move_to(kept.bar.ts_event, type.step);
-  if (!is_skipped) emit(instrument, type.index, std::move(kept), out);
+  if (!is_skipped) emit(instrument, type.index, kept, out);
 }
 
 void BarBuilder::expect_close(Instrument& instrument) {
@@ -283,7 +283,7 @@ void BarBuilder::apply_late(Instrument& instrument, std::uint32_t time_type, con
   if (kept == nullptr) return;
   correct(*kept, print);
   ++bars_revised_;
-  out.push_back(kept->bar);
+  out.push_back(named(instrument, time_types_[time_type].index, kept->bar));
   const bool is_last = kept->bar.sequence == instrument.series[time_types_[time_type].index].sequence;
   if (is_last) instrument.intervals[time_type].closed(kept->bar);
 }
@@ -347,7 +347,7 @@ void BarBuilder::flush(Instrument& instrument, std::vector<Bar>& out) {
     const std::uint32_t interval = is_time ? time_type++ : 0;
     OpenBar& bar = instrument.bars[i];
     if (bar.empty()) continue;
-    KeptBar kept{.bar = is_time ? open_time_bar(instrument, interval) : bar_of(instrument, i, instrument.sums - bar.base),
+    KeptBar kept{.bar = is_time ? open_time_bar(instrument, interval) : bar.figures(instrument.sums - bar.base),
                  .ts_least = bar.ts_least,
                  .ts_greatest = bar.ts_greatest};
     kept.bar.is_partial = true;
@@ -359,7 +359,7 @@ void BarBuilder::flush(Instrument& instrument, std::vector<Bar>& out) {
     } else {
       bar.progress_base = instrument.sums.amount[amount_of(types_[i]->kind)];
     }
-    if (!is_skipped) emit(instrument, i, std::move(kept), out);
+    if (!is_skipped) emit(instrument, i, kept, out);
   }
 }
 
@@ -371,7 +371,7 @@ std::vector<Bar> BarBuilder::open_bars(const Instrument& instrument) const {
     const std::uint32_t interval = is_time ? time_type++ : 0;
     const OpenBar& bar = instrument.bars[i];
     if (bar.empty()) continue;
-    bars.push_back(is_time ? open_time_bar(instrument, interval) : bar_of(instrument, i, instrument.sums - bar.base));
+    bars.push_back(named(instrument, i, is_time ? open_time_bar(instrument, interval) : bar.figures(instrument.sums - bar.base)));
     bars.back().sequence = instrument.series[i].sequence + 1;
   }
   return bars;
@@ -389,31 +389,14 @@ void BarBuilder::clear() {
   bars_generated_ = bars_revised_ = 0;
 }
 
-Bar BarBuilder::bar_of(const Instrument& instrument, std::uint32_t index, const Sums& sums) const {
-  const OpenBar& open = instrument.bars[index];
-  Bar bar;
-  bar.instrument_id = instrument.id;
-  bar.bar_type = types_[index];
-  bar.open = {open.open};
-  bar.high = {open.high};
-  bar.low = {open.low};
-  bar.close = {open.close};
-  bar.volume = {static_cast<int128>(sums.amount[kVolume])};
-  bar.value = {static_cast<int128>(sums.amount[kValue])};
-  bar.buy_volume = {static_cast<int128>(sums.quantity_by_side[1])};
-  bar.sell_volume = {static_cast<int128>(sums.quantity_by_side[2])};
-  bar.trade_count = static_cast<std::int64_t>(sums.amount[kTrades]);
-  bar.ts_open = open.ts_least;
-  bar.ts_event = open.ts_greatest;
-  bar.ts_init = open.ts_init;
-  return bar;
+Bar BarBuilder::named(const Instrument& instrument, std::uint32_t index, const BarFigures& figures) const {
+  return {figures, instrument.id, types_[index]};
 }
 
-Bar BarBuilder::open_time_bar(const Instrument& instrument, std::uint32_t time_type) const {
+BarFigures BarBuilder::open_time_bar(const Instrument& instrument, std::uint32_t time_type) const {
   const Interval& interval = instrument.intervals[time_type];
-  const std::uint32_t index = time_types_[time_type].index;
-  const OpenBar& open = instrument.bars[index];
-  Bar bar = bar_of(instrument, index, instrument.sums - open.base);
+  const OpenBar& open = instrument.bars[time_types_[time_type].index];
+  BarFigures bar = open.figures(instrument.sums - open.base);
   bar.ts_open = interval.start;
   bar.ts_event = interval.end;
   // A first bar is partial unless its earliest tick lies on its start.
@@ -422,11 +405,9 @@ Bar BarBuilder::open_time_bar(const Instrument& instrument, std::uint32_t time_t
 }
 
 // What stands for the quiet interval after the last bar of a time type.
-Bar BarBuilder::flat_bar(const Instrument& instrument, std::uint32_t time_type) const {
+BarFigures BarBuilder::flat_bar(const Instrument& instrument, std::uint32_t time_type) const {
   const Interval& interval = instrument.intervals[time_type];
-  Bar bar;
-  bar.instrument_id = instrument.id;
-  bar.bar_type = types_[time_types_[time_type].index];
+  BarFigures bar;
   bar.open = bar.high = bar.low = bar.close = {interval.last_close};
   bar.ts_open = interval.last_end;
   bar.ts_event = interval.last_end + time_types_[time_type].step;
@@ -435,12 +416,12 @@ Bar BarBuilder::flat_bar(const Instrument& instrument, std::uint32_t time_type) 
   return bar;
 }
 
-void BarBuilder::emit(Instrument& instrument, std::uint32_t index, KeptBar&& kept, std::vector<Bar>& out) {
+void BarBuilder::emit(Instrument& instrument, std::uint32_t index, KeptBar& kept, std::vector<Bar>& out) {
   BarSeries& series = instrument.series[index];
   kept.bar.sequence = ++series.sequence;
   kept.number = ++bars_generated_;
-  out.push_back(kept.bar);
-  keep(instrument, index, std::move(kept));
+  out.push_back(named(instrument, index, kept.bar));
+  keep(instrument, index, kept);
 }
 
 BarSeries* BarBuilder::series_of(std::uint64_t number) const {
@@ -448,8 +429,8 @@ BarSeries* BarBuilder::series_of(std::uint64_t number) const {
   return found == nullptr ? nullptr : &found->series[number % kBarTypesMax];
 }
 
-void BarBuilder::keep(Instrument& instrument, std::uint32_t index, KeptBar&& kept) {
-  history_.push(instrument.index * kBarTypesMax + index, instrument.series[index], std::move(kept),
+void BarBuilder::keep(Instrument& instrument, std::uint32_t index, const KeptBar& kept) {
+  history_.push(instrument.index * kBarTypesMax + index, instrument.series[index], kept,
                 static_cast<std::size_t>(config_.max_bars_per_instrument), [this](std::uint64_t number) { return series_of(number); });
 }
 

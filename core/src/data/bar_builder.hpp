@@ -94,7 +94,7 @@ class BarBuilder {
   void restore_bar(SnapshotReader& in, Instrument& instrument, std::uint32_t index) const;
   void restore_interval(SnapshotReader& in, Instrument& instrument, std::uint32_t time_type) const;
   void restore_series(SnapshotReader& in, Instrument& instrument, std::uint32_t index);
-  void keep(Instrument& instrument, std::uint32_t index, KeptBar&& kept);
+  void keep(Instrument& instrument, std::uint32_t index, const KeptBar& kept);
   // Time bars.
   void move_market_time(Instrument& instrument, std::int64_t to, std::vector<Bar>& out);
   void collect_closings(const Instrument& instrument, std::int64_t to);
@@ -109,11 +109,11 @@ class BarBuilder {
   void close_by_arrival(Instrument& instrument, const ArrivalType& type, const Print& print, std::vector<Bar>& out);
 
   BarSeries* series_of(std::uint64_t number) const;
-  Bar bar_of(const Instrument& instrument, std::uint32_t index, const Sums& sums) const;
-  Bar flat_bar(const Instrument& instrument, std::uint32_t time_type) const;
+  Bar named(const Instrument& instrument, std::uint32_t index, const BarFigures& figures) const;
+  BarFigures flat_bar(const Instrument& instrument, std::uint32_t time_type) const;
   std::int64_t next_close(const Instrument& instrument, std::uint32_t time_type) const;
-  Bar open_time_bar(const Instrument& instrument, std::uint32_t time_type) const;
-  void emit(Instrument& instrument, std::uint32_t index, KeptBar&& kept, std::vector<Bar>& out);
+  BarFigures open_time_bar(const Instrument& instrument, std::uint32_t time_type) const;
+  void emit(Instrument& instrument, std::uint32_t index, KeptBar& kept, std::vector<Bar>& out);
   std::int64_t gap_bars_max() const { return config_.fill_gaps ? config_.max_gap_bars : 0; }
 
   DataEngineConfig config_;

@@ -4,20 +4,18 @@
 
 namespace alphaforge::data {
 
-void BarSeries::push_back(KeptBar&& kept) {
+void BarSeries::push_back(const KeptBar& kept) {
   if (size_ == ring_.size()) {
     std::vector<KeptBar> larger(ring_.empty() ? 8 : ring_.size() * 2);
-    for (std::size_t i = 0; i < size_; ++i) larger[i] = std::move((*this)[i]);
+    for (std::size_t i = 0; i < size_; ++i) larger[i] = (*this)[i];
     ring_ = std::move(larger);
     first_ = 0;
   }
   ++size_;
-  (*this)[size_ - 1] = std::move(kept);
+  (*this)[size_ - 1] = kept;
 }
 
 void BarSeries::pop_front() {
-  // The names are given back at once; the place is used again.
-  (*this)[0] = KeptBar{};
   first_ = (first_ + 1) & (ring_.size() - 1);
   if (--size_ == 0) {
     ring_ = {};

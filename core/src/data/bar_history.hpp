@@ -9,9 +9,9 @@
 
 namespace alphaforge::data {
 
-// A closed bar, with what a correction by a late tick has to know.
+// A closed bar, with what a correction by a late tick has to know. Its names are those of its series.
 struct KeptBar {
-  Bar bar;
+  BarFigures bar;
   std::int64_t ts_least = 0;     // ts_event of the tick that opened it
   std::int64_t ts_greatest = 0;  // ts_event of the tick that closed it
   bool is_uncovered = false;     // partial unless a tick lies on its start
@@ -26,7 +26,7 @@ class BarSeries {
   KeptBar& operator[](std::size_t i) { return ring_[(first_ + i) & (ring_.size() - 1)]; }
   const KeptBar& front() const { return (*this)[0]; }
 
-  void push_back(KeptBar&& kept);
+  void push_back(const KeptBar& kept);
   void pop_front();
 
   // The sequence of the last bar that took one.
@@ -50,13 +50,13 @@ class HistoryBudget {
 
   // Appends to a series that keeps `kept_max` bars at most; `series_of(number)` gives a series, or null where it is gone.
   template <class SeriesOf>
-  void push(std::uint64_t series_number, BarSeries& series, KeptBar&& kept, std::size_t kept_max, SeriesOf series_of) {
+  void push(std::uint64_t series_number, BarSeries& series, const KeptBar& kept, std::size_t kept_max, SeriesOf series_of) {
     if (series.size() >= kept_max) {
       series.pop_front();
       --bars_;
     }
     oldest_.expect(series_number, kept.number, series.ticket);
-    series.push_back(std::move(kept));
+    series.push_back(kept);
     ++bars_;
     while (bars_ > bars_max_) evict_oldest(series_of);
   }

@@ -19,8 +19,9 @@ std::vector<Bar> DataEngine::get_bars(std::string_view instrument_id, std::strin
   const BarSeries& series = instrument->series[static_cast<std::size_t>(index)];
   // From the newest, so that a limit costs what it returns.
   for (std::size_t i = series.size(); i-- != 0 && (!limit || bars.size() < *limit);) {
-    const Bar& bar = series[i].bar;
-    if ((!start || bar.ts_open >= *start) && (!end || bar.ts_open < *end)) bars.push_back(bar);
+    const BarFigures& bar = series[i].bar;
+    if ((!start || bar.ts_open >= *start) && (!end || bar.ts_open < *end))
+      bars.push_back({bar, instrument->id, builder_.types()[static_cast<std::size_t>(index)]});
   }
   std::reverse(bars.begin(), bars.end());
   return bars;

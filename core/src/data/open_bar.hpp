@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/int128.hpp"
+#include "model/bar.hpp"
 #include "model/bar_type.hpp"
 #include "model/trade_tick_batch.hpp"
 
@@ -61,6 +62,13 @@ struct Sums {
     quantity_by_side[static_cast<std::size_t>(print.side) - 1] += static_cast<uint128>(quantity);
   }
   void add(const Print& print) { add(print, print.quantity, print.value, print.quantity != 0); }
+  // As before add(print).
+  void remove(const Print& print) {
+    amount[kTrades] -= print.quantity != 0;
+    amount[kVolume] -= static_cast<uint128>(print.quantity);
+    amount[kValue] -= static_cast<uint128>(print.value);
+    quantity_by_side[static_cast<std::size_t>(print.side) - 1] -= static_cast<uint128>(print.quantity);
+  }
 
   Sums& operator+=(const Sums& other) {
     for (std::size_t i = 0; i < 3; ++i) {
@@ -104,6 +112,23 @@ struct OpenBar {
     open = close = price;
     ts_least = ts_greatest = ts_event;
     base = since;
+  }
+  // The bar as it is now, where `sums` are its own.
+  BarFigures figures(const Sums& sums) const {
+    BarFigures bar;
+    bar.open = {open};
+    bar.high = {high};
+    bar.low = {low};
+    bar.close = {close};
+    bar.volume = {static_cast<int128>(sums.amount[kVolume])};
+    bar.value = {static_cast<int128>(sums.amount[kValue])};
+    bar.buy_volume = {static_cast<int128>(sums.quantity_by_side[1])};
+    bar.sell_volume = {static_cast<int128>(sums.quantity_by_side[2])};
+    bar.trade_count = static_cast<std::int64_t>(sums.amount[kTrades]);
+    bar.ts_open = ts_least;
+    bar.ts_event = ts_greatest;
+    bar.ts_init = ts_init;
+    return bar;
   }
   // The next bar of the type has not begun; the progress goes on.
   void end() {

@@ -65,7 +65,7 @@ Sums read_bar_sums(SnapshotReader& in) {
 
 KeptBar read_kept(SnapshotReader& in) {
   KeptBar kept;
-  Bar& bar = kept.bar;
+  BarFigures& bar = kept.bar;
   for (Price* const price : {&bar.open, &bar.high, &bar.low, &bar.close}) price->mantissa = read_price(in);
   for (int128* const sum : {&bar.volume.mantissa, &bar.value.mantissa, &bar.buy_volume.mantissa, &bar.sell_volume.mantissa})
     *sum = read_sum(in);
@@ -162,10 +162,8 @@ void BarBuilder::restore_series(SnapshotReader& in, Instrument& instrument, std:
   for (std::uint64_t i = 0; i < count; ++i) {
     KeptBar kept = read_kept(in);
     demand(kept.number <= bars_generated_, "a bar's number is out of range");
-    kept.bar.instrument_id = instrument.id;
-    kept.bar.bar_type = types_[index];
     kept.bar.sequence = static_cast<std::int64_t>(sequence - count + i + 1);
-    keep(instrument, index, std::move(kept));
+    keep(instrument, index, kept);
   }
   series.sequence = static_cast<std::int64_t>(sequence);
 }

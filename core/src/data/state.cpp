@@ -32,7 +32,7 @@ void describe_interval(Sink& sink, const Interval& interval) {
 
 template <class Sink>
 void describe_kept(Sink& sink, const KeptBar& kept) {
-  const Bar& bar = kept.bar;
+  const BarFigures& bar = kept.bar;
   for (const Price price : {bar.open, bar.high, bar.low, bar.close}) sink.number(price.mantissa);
   for (const int128 sum : {bar.volume.mantissa, bar.value.mantissa, bar.buy_volume.mantissa, bar.sell_volume.mantissa}) sink.number(sum);
   for (const std::int64_t number : {bar.trade_count, bar.ts_open, bar.ts_event, bar.ts_init, std::int64_t{bar.revision}})

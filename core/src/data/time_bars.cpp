@@ -5,7 +5,7 @@
 namespace alphaforge::data {
 
 void correct(KeptBar& kept, const Print& print) {
-  Bar& bar = kept.bar;
+  BarFigures& bar = kept.bar;
   const Price price{print.price};
   if (bar.is_gap_fill) {
     bar.is_gap_fill = false;

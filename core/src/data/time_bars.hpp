@@ -31,7 +31,7 @@ struct Interval {
     end = first + step;
   }
   // A bar of the type has closed.
-  void closed(const Bar& bar) {
+  void closed(const BarFigures& bar) {
     began = true;
     last_close = bar.close.mantissa;
     last_ts_init = bar.ts_init;

@@ -10,11 +10,8 @@
 
 namespace alphaforge {
 
-// What a bar sums up. Instrument and type are shared with the engine that built it: a bar is cheap to copy.
-// Neither pointer is ever null in a bar that left its maker.
-struct Bar {
-  std::shared_ptr<const std::string> instrument_id;
-  std::shared_ptr<const BarType> bar_type;
+// What a bar sums up.
+struct BarFigures {
   Price open, high, low, close;
   Quantity volume;
   Value value;
@@ -28,6 +25,13 @@ struct Bar {
   bool is_partial = false;
   bool is_gap_fill = false;
   bool is_oversize = false;
+};
+
+// A bar with its names, which it shares with the engine that built it: it is cheap to copy.
+// Neither pointer is ever null in a bar that left its maker.
+struct Bar : BarFigures {
+  std::shared_ptr<const std::string> instrument_id;
+  std::shared_ptr<const BarType> bar_type;
 
   // value / volume, half to even at nine places; none without volume.
   std::optional<Price> vwap() const;
