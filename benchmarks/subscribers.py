@@ -82,7 +82,8 @@ def _measure(bench: Bench, trades: dict[str, Any], count: int) -> tuple[float, f
             readers.wait(60)
         engine.drop()
     fed = bench.sizes.items / spent
-    return statistics.median(samples), fed, answer["bars"] / seconds, count * bars - answer["bars"]
+    delivered = answer["bars"] / seconds if count else 0.0
+    return statistics.median(samples), fed, delivered, count * bars - answer["bars"]
 
 
 class _Readers:
