@@ -119,26 +119,26 @@ class NamedEngine:
         if self.retired is not None:
             raise self.retired
         received_ns = time.time_ns()
-        call = partial(self._receive, kind.call, received_ns)
+        call = partial(self._receive, kind, received_ns, message)
         then = partial(kind.then, self)
         if self.journal is None:
-            answer = self._perform(call, message, len(request), then, 0)
+            answer = self._perform(call, then, len(request), 0)
         else:
-            apply = partial(self._perform, call, message, len(request), then)
+            apply = partial(self._perform, call, then, len(request))
             answer = await self.journal.append(self.name, kind.kind, received_ns, request, apply)
         return answer if isinstance(answer, bytes) else await asyncio.shield(answer)
 
     async def apply(self, call: Callable[[M], R], message: M, size: int, then: Callable[[R], bytes]) -> bytes:
         """Makes a call that no journal has to know of, in its turn."""
-        answer = self._perform(call, message, size, then, 0)
+        answer = self._perform(partial(call, message), then, size, 0)
         return answer if isinstance(answer, bytes) else await asyncio.shield(answer)
 
-    def _receive(self, call: Callable[[Any, M], R], received_ns: int, message: M) -> R:
+    def _receive(self, kind: Input[Any, M, R], received_ns: int, message: M) -> R:
         self.receive_at(received_ns)
-        return call(self, message)
+        return kind.call(self, message)
 
     def _perform(
-        self, call: Callable[[M], R], message: M, size: int, then: Callable[[R], bytes], sequence: int
+        self, call: Callable[[], R], then: Callable[[R], bytes], size: int, sequence: int
     ) -> bytes | asyncio.Future[bytes]:
         """Calls the engine with a request of `size` bytes: short ones in the event loop, long ones in a thread.
 
@@ -146,21 +146,21 @@ class NamedEngine:
         in hand: while a thread works, other calls queue here.
         """
         if not self._queued and size < LONG_BYTES:
-            return self._finish(partial(call, message), then, size, sequence)
+            return self._finish(call, then, size, sequence)
         self._queued += 1
-        answer = asyncio.ensure_future(self._perform_in_turn(call, message, size, then, sequence))
+        answer = asyncio.ensure_future(self._perform_in_turn(call, then, size, sequence))
         self._under_way.add(answer)
         answer.add_done_callback(self._under_way.discard)
         return answer
 
     async def _perform_in_turn(
-        self, call: Callable[[M], R], message: M, size: int, then: Callable[[R], bytes], sequence: int
+        self, call: Callable[[], R], then: Callable[[R], bytes], size: int, sequence: int
     ) -> bytes:
         try:
             async with self._lock:
                 if size < LONG_BYTES:
-                    return self._finish(partial(call, message), then, size, sequence)
-                work = asyncio.get_running_loop().run_in_executor(None, partial(call, message))
+                    return self._finish(call, then, size, sequence)
+                work = asyncio.get_running_loop().run_in_executor(None, call)
                 await asyncio.wait((work,))
                 return self._finish(work.result, then, size, sequence)
         finally:
@@ -193,7 +193,7 @@ class NamedEngine:
             )
         try:
             message = kind.read(record.payload)
-            answer = kind.then(self, self._receive(kind.call, record.time_ns, message))
+            answer = kind.then(self, self._receive(kind, record.time_ns, message))
             if kind.is_once:
                 self.answers.answered(message, record.payload, answer)
         except (AlphaForgeError, ValueError):

@@ -6,11 +6,11 @@ answer again, one that leaves a gap is refused with the sequence expected.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable
 
 from alphaforge.journal.v1.checkpoints_pb2 import ProducerMark
 from alphaforge_core.errors import EngineError, InvalidArgument
-from cachetools import LRUCache
 
 from services.common.errors import with_metadata
 
@@ -18,21 +18,27 @@ __all__ = ["Producers"]
 
 _PRODUCERS_MAX = 100_000
 _ANSWER_BYTES_MAX = 64 * 2**20
+# What an answer takes beside its bytes.
+_ANSWER_BYTES_EACH = 100
 
 # Field 5, `is_repeat`, as true: appended to an answer it is that field of the message.
 _IS_REPEAT = b"\x28\x01"
 
 
 class Producers:
-    """The producers of one engine. Bounded: the producers and the answers that were used longest ago are forgotten."""
+    """The producers of one engine. Bounded: the producers and the answers of longest ago are forgotten.
+
+    Every tick that comes alone passes here, so these are plain ordered dicts, which need no Python to keep their order.
+    """
 
     def __init__(self) -> None:
-        self._sequences: LRUCache[str, int] = LRUCache(_PRODUCERS_MAX)
-        self._answers: LRUCache[str, bytes] = LRUCache(_ANSWER_BYTES_MAX, getsizeof=lambda answer: len(answer) + 100)
+        self._sequences: OrderedDict[str, int] = OrderedDict()
+        self._answers: OrderedDict[str, bytes] = OrderedDict()
+        self._answer_bytes = 0
 
     def last_sequence(self, producer_id: str) -> int:
         """The sequence of the producer's last applied call, 0 where there is none."""
-        return self._sequences.get(_checked(producer_id), 0)
+        return self._sequences.get(producer_id) or _first(producer_id)
 
     def first_answer(self, producer_id: str, sequence: int) -> bytes | None:
         """The answer of a call that was applied before; None where it is to be applied now.
@@ -64,10 +70,17 @@ class Producers:
         if not producer_id:
             return
         self._sequences[producer_id] = sequence
+        self._sequences.move_to_end(producer_id)
+        if len(self._sequences) > _PRODUCERS_MAX:
+            self._sequences.popitem(last=False)
+        if before := self._answers.pop(producer_id, b""):
+            self._answer_bytes -= len(before) + _ANSWER_BYTES_EACH
         if answer and len(answer) < _ANSWER_BYTES_MAX // 4:
             self._answers[producer_id] = answer
-        else:
-            self._answers.pop(producer_id, None)
+            self._answer_bytes += len(answer) + _ANSWER_BYTES_EACH
+            while self._answer_bytes > _ANSWER_BYTES_MAX:
+                _, oldest = self._answers.popitem(last=False)
+                self._answer_bytes -= len(oldest) + _ANSWER_BYTES_EACH
 
     def marks(self) -> list[ProducerMark]:
         """How far each has got: what a checkpoint keeps."""
@@ -82,7 +95,8 @@ class Producers:
             self.applied(mark.producer_id, mark.sequence, mark.answer)
 
 
-def _checked(producer_id: str) -> str:
+def _first(producer_id: str) -> int:
+    """Where a producer stands who has sent nothing yet."""
     if not 1 <= len(producer_id.encode()) <= 64:
         raise InvalidArgument(f"producer id {producer_id!r} must have 1 to 64 bytes", reason="NAME_INVALID")
-    return producer_id
+    return 0

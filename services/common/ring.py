@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 __all__ = ["Ring"]
 
@@ -15,16 +15,6 @@ _MERGED_MAX = 256
 
 # Deleting from the front of a list moves the rest of it, so it waits until that many entries are to go.
 _FORGOTTEN_MIN = 256
-
-
-class _Chunk(NamedTuple, Generic[T]):
-    """Events that were appended together, after the number `start`."""
-
-    start: int
-    events: Sequence[T]
-
-
-_FORGOTTEN: _Chunk[Any] = _Chunk(0, ())
 
 
 class Ring(Generic[T]):
@@ -38,7 +28,8 @@ class Ring(Generic[T]):
         self.first = after + 1
         self.last = after
         self._capacity = capacity
-        self._chunks: list[_Chunk[T]] = []
+        # What was appended together, and the number of the last event of each.
+        self._chunks: list[Sequence[T]] = []
         self._ends: list[int] = []
         self._oldest = 0
 
@@ -46,13 +37,13 @@ class Ring(Generic[T]):
         """Appends events, and forgets the oldest beyond the capacity."""
         if not events:
             return
-        self._chunks.append(_Chunk(self.last, events))
+        self._chunks.append(events)
         self.last += len(events)
         self._ends.append(self.last)
         newest = len(self._chunks) - 1
         while self._oldest < newest and self.last - self._ends[self._oldest] >= self._capacity:
             self.first = self._ends[self._oldest] + 1
-            self._chunks[self._oldest] = _FORGOTTEN
+            self._chunks[self._oldest] = ()
             self._oldest += 1
         if self._oldest >= _FORGOTTEN_MIN and self._oldest > len(self._chunks) // 2:
             del self._chunks[: self._oldest]
@@ -72,14 +63,14 @@ class Ring(Generic[T]):
         if index == len(self._chunks):
             return ()
         chunk = self._chunks[index]
-        offset = after - chunk.start
-        first = chunk.events[offset : offset + limit]
+        offset = after - (self._ends[index] - len(chunk))
+        first = chunk[offset : offset + limit]
         if len(first) >= _MERGED_MAX or index + 1 == len(self._chunks):
             return first
         events = list(first)
         limit = min(limit, _MERGED_MAX)
         while (index := index + 1) < len(self._chunks) and len(events) < limit:
-            events += self._chunks[index].events[: limit - len(events)]
+            events += self._chunks[index][: limit - len(events)]
         return events
 
     def pieces(self, limit: int) -> Iterator[Sequence[T]]:

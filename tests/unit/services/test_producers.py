@@ -6,6 +6,7 @@ import pytest
 from alphaforge.data.v1.ticks_pb2 import ProcessTradeTickResponse, ProcessTradeTicksResponse
 from alphaforge_core.errors import EngineError, InvalidArgument
 
+from services.common import producers as producers_module
 from services.common.producers import Producers
 
 ANSWER = ProcessTradeTicksResponse(processed_count=3, producer_sequence=1).SerializeToString()
@@ -48,6 +49,21 @@ def test_calls_without_a_producer_are_not_numbered() -> None:
     producers = Producers()
     producers.applied("", 0, ANSWER)
     assert producers.first_answer("", 0) is None
+
+
+def test_answers_and_then_producers_of_longest_ago_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(producers_module, "_PRODUCERS_MAX", 3)
+    monkeypatch.setattr(producers_module, "_ANSWER_BYTES_MAX", 2 * (len(ANSWER) + 100))
+    monkeypatch.setattr(producers_module, "_ANSWER_BYTES_EACH", 100)
+    producers = Producers()
+    for name in ("a", "b", "c", "a", "a", "d"):
+        producers.applied(name, producers.last_sequence(name) + 1, ANSWER[:5])
+    assert [producers.last_sequence(name) for name in "abcd"] == [3, 0, 1, 1]
+    kept = [mark.producer_id for mark in producers.marks() if mark.answer]
+    assert kept == ["a", "d"]
+    with pytest.raises(EngineError) as caught:
+        producers.first_answer("c", 1)
+    assert caught.value.reason == "PRODUCER_SEQUENCE_PAST"
 
 
 def test_a_producer_id_has_1_to_64_bytes() -> None:
