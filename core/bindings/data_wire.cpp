@@ -1,5 +1,6 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
@@ -58,9 +59,16 @@ struct TicksOutcome {
 };
 
 std::vector<std::string> canonical_names(const std::vector<std::string>& names) {
-  std::vector<std::string> out;
-  for (const std::string& name : names) out.push_back(BarType::parse(name).name);
-  return out;
+  // A client names the same types in each of its calls.
+  thread_local std::vector<std::string> last_names, last_canonical;
+  if (names == last_names) return last_canonical;
+  std::vector<std::string> canonical;
+  for (const std::string& name : names) canonical.push_back(BarType::parse(name).name);
+  if (names.size() <= data::kBarTypesMax) {
+    last_names = names;
+    last_canonical = canonical;
+  }
+  return canonical;
 }
 
 TicksRequest request_of_wire(const nb::bytes& message, bool single) {
@@ -243,6 +251,14 @@ void bind_data_wire(nb::module_ m) {
   bind_bar_batch(m);
   bind_outcome(m);
   bind_response(m);
+  m.def("encode_tick_request", [](const TradeTick& tick) { return to_bytes(wire::encode_tick_request(tick)); }, "tick"_a,
+        "What ProcessRequest(tick).to_wire() returns.");
+  m.def("encode_producer",
+        [](std::string_view producer_id, std::uint64_t producer_sequence) {
+          return to_bytes(wire::encode_producer(producer_id, producer_sequence));
+        },
+        "producer_id"_a, "producer_sequence"_a,
+        "Who sends, and the number of the call: fields to be appended to a request that lacks them.");
   m.def("encode_ticks_request", &encode_ticks_request, "ticks"_a, "start"_a, "stop"_a, "bar_types"_a = std::vector<std::string>(),
         nb::sig("def encode_ticks_request(ticks: alphaforge_core.model.TradeTickBatch, start: int, stop: int, "
                 "bar_types: collections.abc.Sequence[str] = ()) -> bytes"),

@@ -15,7 +15,15 @@ from alphaforge.data.v1.ticks_pb2 import (
 from alphaforge.type.v1.error_pb2 import ErrorReason
 from alphaforge.type.v1.market_pb2 import InstrumentColumn, SparseDecimal, TradeTickColumns
 from alphaforge.type.v1.market_pb2 import TradeTick as TradeTickMessage
-from alphaforge_core.data import DataEngine, DataEngineConfig, ProcessRequest, ProcessResponse, encode_bars
+from alphaforge_core.data import (
+    DataEngine,
+    DataEngineConfig,
+    ProcessRequest,
+    ProcessResponse,
+    encode_bars,
+    encode_producer,
+    encode_tick_request,
+)
 from alphaforge_core.errors import AlphaForgeError
 from alphaforge_core.model import Bar, Price, Quantity, TradeTick, TradeTickBatch
 from hypothesis import given
@@ -54,6 +62,26 @@ def test_one_tick_survives_the_way_over_the_wire(tick: TradeTick) -> None:
     assert parsed.tick.instrument_id == tick.instrument_id
     assert parsed.tick.price == str(tick.price)
     assert ProcessRequest.from_wire(parsed.SerializeToString(), single=True).ticks[0] == tick
+
+
+@given(TICKS, st.text(max_size=64), st.integers(0, 2**64 - 1))
+def test_parts_that_are_joined_are_one_request(tick: TradeTick, producer_id: str, sequence: int) -> None:
+    whole = ProcessRequest(tick, producer_id=producer_id, producer_sequence=sequence).to_wire()
+    parts = encode_tick_request(tick) + encode_producer(producer_id, sequence)
+    assert ProcessTradeTickRequest.FromString(parts) == ProcessTradeTickRequest.FromString(whole)
+
+
+def test_each_request_has_the_bar_types_that_it_names() -> None:
+    def named(*bar_types: str) -> list[str]:
+        return ProcessRequest.from_wire(ProcessTradeTicksRequest(bar_types=bar_types).SerializeToString()).bar_types
+
+    for _ in range(2):
+        assert named("60s", "5tick") == ["1min", "5tick"]
+        assert named("60s") == ["1min"]
+        with pytest.raises(AlphaForgeError, match="7parsec"):
+            named("60s", "7parsec")
+        assert named("60s") == ["1min"]
+        assert named() == []
 
 
 def test_a_tick_without_ts_init_and_side_has_defaults() -> None:

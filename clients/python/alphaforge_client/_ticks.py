@@ -20,12 +20,9 @@ __all__ = [
     "checked_tick",
     "many_ticks",
     "pieces",
-    "producer_field",
     "producer_state",
     "producer_state_request",
     "reason_name",
-    "sequence_field",
-    "single_tick",
 ]
 
 # So many ticks travel together where orders, or calls of one tick each, wait for them to be applied.
@@ -69,24 +66,9 @@ def checked_tick(tick: TradeTick) -> None:
         raise UnsupportedValue(f"tick must be a TradeTick, not {type(tick).__name__}", reason="TYPE_UNSUPPORTED")
 
 
-def single_tick(tick: TradeTick) -> bytes:
-    """The request for one tick."""
-    return ProcessRequest(tick).to_wire()
-
-
 def many_ticks(ticks: Sequence[TradeTick], *, with_tick_indexes: bool = False) -> bytes:
     """The request of calls with one tick each that travel together."""
     return ProcessRequest(TradeTickBatch.from_ticks(ticks), with_tick_indexes=with_tick_indexes).to_wire()
-
-
-def producer_field(producer_id: str) -> bytes:
-    """Who sends; all calls that take ticks have this and the next field in the same places."""
-    return ticks_pb2.ProcessTradeTicksRequest(producer_id=producer_id).SerializeToString()
-
-
-def sequence_field(sequence: int) -> bytes:
-    """The number of a call."""
-    return ticks_pb2.ProcessTradeTicksRequest(producer_sequence=sequence).SerializeToString()
 
 
 def producer_state_request(producer_id: str) -> bytes:

@@ -15,6 +15,7 @@ from alphaforge_core.data import (
     bars_to_arrow,
     bars_to_pandas,
     bars_to_polars,
+    encode_tick_request,
 )
 from alphaforge_core.model import Bar, BarType, TradeTick, TradeTickBatch
 
@@ -35,7 +36,6 @@ from alphaforge_client._ticks import (
     batch_of,
     checked_tick,
     many_ticks,
-    single_tick,
 )
 from alphaforge_client._transport import Beside
 from alphaforge_client.credentials import Credentials
@@ -334,7 +334,7 @@ class DataEngine(RemoteEngine):
         )
 
     def _process_one(self, tick: TradeTick, timeout: float | None = None) -> list[Bar]:
-        request = single_tick(tick) + self._named.in_ticks
+        request = encode_tick_request(tick) + self._named.in_ticks
         return messages.bars(self._producer.send("ProcessTradeTick", request, timeout))
 
     def _process_together(self, ticks: Sequence[TradeTick], timeout: float) -> Sequence[list[Bar]]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from alphaforge.execution.v1 import engines_pb2, orders_pb2
+from alphaforge_core.data import encode_tick_request
 from alphaforge_core.execution import (
     ExecutionEngineConfig,
     ExecutionStatistics,
@@ -42,7 +43,6 @@ from alphaforge_client._ticks import (
     checked_tick,
     many_ticks,
     pieces,
-    single_tick,
 )
 from alphaforge_client.credentials import Credentials
 from alphaforge_client.errors import InvalidArgument
@@ -401,7 +401,7 @@ class ExecutionEngine(RemoteEngine):
         return messages.submit_results(self._connection.call("SubmitOrders", b"".join(requests), timeout))
 
     def _process_one(self, tick: TradeTick, timeout: float | None = None) -> None:
-        self._producer.send("ProcessTradeTick", single_tick(tick), timeout)
+        self._producer.send("ProcessTradeTick", encode_tick_request(tick), timeout)
 
     def _process_together(self, ticks: Sequence[TradeTick], timeout: float) -> Sequence[None]:
         self._producer.send("ProcessTradeTicks", many_ticks(ticks), timeout)

@@ -16,6 +16,8 @@ from alphaforge_core._native.data import (
     ProcessResponse,
     decode_bars,
     encode_bars,
+    encode_producer,
+    encode_tick_request,
     encode_ticks_request,
 )
 from alphaforge_core._tables import bars_to_arrow, bars_to_pandas, bars_to_polars
@@ -36,6 +38,8 @@ __all__ = [
     "bars_to_polars",
     "decode_bars",
     "encode_bars",
+    "encode_producer",
+    "encode_tick_request",
     "encode_ticks_request",
 ]
 

@@ -481,6 +481,14 @@ def encode_bars(bars: Sequence[alphaforge_core.model.Bar], field: int) -> bytes:
     A repeated field of alphaforge.type.v1.Bar as bytes, to be appended to a message that lacks it.
     """
 
+def encode_producer(producer_id: str, producer_sequence: int) -> bytes:
+    """
+    Who sends, and the number of the call: fields to be appended to a request that lacks them.
+    """
+
+def encode_tick_request(tick: alphaforge_core.model.TradeTick) -> bytes:
+    """What ProcessRequest(tick).to_wire() returns."""
+
 def encode_ticks_request(ticks: alphaforge_core.model.TradeTickBatch, start: int, stop: int, bar_types: Sequence[str] = ()) -> bytes:
     """
     What ProcessRequest(ticks[start:stop], bar_types=bar_types).to_wire() returns.

@@ -45,14 +45,18 @@ ProcessRequest decode_request(std::string_view message, ReadTicks read_ticks) {
   return request;
 }
 
+void write_producer(Writer& writer, std::string_view producer_id, std::uint64_t producer_sequence) {
+  if (!producer_id.empty()) writer.bytes(5, producer_id);
+  if (producer_sequence != 0) writer.uint(6, producer_sequence);
+}
+
 template <class WriteTicks>
 std::string encode_request(const ProcessRequest& request, WriteTicks write_ticks) {
   std::string out;
   Writer writer(out);
   if (!request.engine.empty()) writer.bytes(1, request.engine);
   if (request.epoch) writer.fixed(2, *request.epoch);
-  if (!request.producer_id.empty()) writer.bytes(5, request.producer_id);
-  if (request.producer_sequence != 0) writer.uint(6, request.producer_sequence);
+  write_producer(writer, request.producer_id, request.producer_sequence);
   for (const std::string& type : request.bar_types) writer.bytes(7, type);
   if (request.with_tick_indexes) writer.uint(8, 1);
   // Last, so that the length of the long field is moved into place at the end of the message only.
@@ -99,6 +103,17 @@ std::string encode_tick_request(const ProcessRequest& request) {
 
 std::string encode_ticks_request(const ProcessRequest& request) {
   return encode_request(request, [&](std::string& out) { encode_trade_ticks(request.ticks, out); });
+}
+
+std::string encode_tick_request(const TradeTick& tick) {
+  return encode_request({}, [&](std::string& out) { encode_trade_tick(tick, out); });
+}
+
+std::string encode_producer(std::string_view producer_id, std::uint64_t producer_sequence) {
+  std::string out;
+  Writer writer(out);
+  write_producer(writer, producer_id, producer_sequence);
+  return out;
 }
 
 ProcessResponse decode_process_response(std::string_view message) {

@@ -47,6 +47,9 @@ ProcessRequest decode_tick_request(std::string_view message);
 ProcessRequest decode_ticks_request(std::string_view message);
 std::string encode_tick_request(const ProcessRequest& request);  // of the first tick
 std::string encode_ticks_request(const ProcessRequest& request);
+// The same of a tick with nothing else, and the fields that say who sends: what is joined is one request.
+std::string encode_tick_request(const TradeTick& tick);
+std::string encode_producer(std::string_view producer_id, std::uint64_t producer_sequence);
 
 ProcessResponse decode_process_response(std::string_view message);
 std::string encode_process_response(const ProcessResponse& response);

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 
+from alphaforge_core.data import encode_producer
+
 from alphaforge_client._attempts import Attempts
-from alphaforge_client._ticks import producer_field, producer_state, producer_state_request, sequence_field
+from alphaforge_client._ticks import producer_state, producer_state_request
 from alphaforge_client.aio._connection import Connection
 from alphaforge_client.aio._transport import Mutex, scope
 from alphaforge_client.errors import DeadlineExceeded, EngineError
@@ -16,7 +18,7 @@ __all__ = ["Producer"]
 class _Numbering:
     """Where one producer stands; a forked child and a second event loop are producers of their own."""
 
-    __slots__ = ("epoch", "fields", "is_known", "mutex", "producer_id", "scope", "sequence")
+    __slots__ = ("epoch", "is_known", "mutex", "producer_id", "scope", "sequence")
 
     def __init__(self, producer_id: str | None) -> None:
         self.scope = scope()
@@ -31,8 +33,6 @@ class _Numbering:
         """Numbers from 1, under that id."""
         self.producer_id = producer_id
         self.sequence = 1
-        # What all its requests have in common.
-        self.fields = producer_field(producer_id)
 
 
 class Producer:
@@ -77,7 +77,7 @@ class Producer:
         elif numbering.epoch not in (0, self._connection.epoch):
             await self._find_place(numbering, attempts)
         while True:
-            number = numbering.fields + sequence_field(numbering.sequence)
+            number = encode_producer(numbering.producer_id, numbering.sequence)
             try:
                 answer = await self._connection.call(method, body, attempts=attempts, reopen=False, number=number)
             except EngineError as error:

@@ -14,6 +14,7 @@ from alphaforge_core.data import (
     bars_to_arrow,
     bars_to_pandas,
     bars_to_polars,
+    encode_tick_request,
 )
 from alphaforge_core.model import Bar, BarType, TradeTick, TradeTickBatch
 
@@ -29,7 +30,6 @@ from alphaforge_client._ticks import (
     batch_of,
     checked_tick,
     many_ticks,
-    single_tick,
 )
 from alphaforge_client.aio._coalescer import Coalescer
 from alphaforge_client.aio._connection import Connection, Opening
@@ -333,7 +333,7 @@ class DataEngine(RemoteEngine):
         )
 
     async def _process_one(self, tick: TradeTick, timeout: float | None = None) -> list[Bar]:
-        request = single_tick(tick) + self._named.in_ticks
+        request = encode_tick_request(tick) + self._named.in_ticks
         return messages.bars(await self._producer.send("ProcessTradeTick", request, timeout))
 
     async def _process_together(self, ticks: Sequence[TradeTick], timeout: float) -> Sequence[list[Bar]]:
