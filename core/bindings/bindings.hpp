@@ -2,6 +2,7 @@
 
 #include <nanobind/nanobind.h>
 
+#include <cstddef>
 #include <string>
 
 namespace alphaforge::bindings {
@@ -20,6 +21,17 @@ inline nb::module_ submodule(nb::module_& parent, const char* name, const char* 
 template <class T>
 void read_counter(const nb::kwargs& counters, const char* name, T& value) {
   if (counters.contains(name)) value = nb::cast<T>(counters[name]);
+}
+
+// A message of so many bytes is dealt with in less time than giving up the GIL takes.
+inline constexpr std::size_t kShortBytes = 4096;
+
+// What `call`, which touches no Python, returns.
+template <class Call>
+auto without_gil(bool is_short, Call call) {
+  if (is_short) return call();
+  const nb::gil_scoped_release release;
+  return call();
 }
 
 void bind_errors(nb::module_ m);

@@ -35,13 +35,7 @@ void bind_request(nb::module_ m, const char* name, Message (*decode)(std::string
           "FromString",
           [decode](nb::bytes bytes) {
             const std::string_view whole = view(bytes);
-            // Short ones cost less than giving up the GIL does.
-            constexpr std::size_t kShortBytes = 4096;
-            if (whole.size() < kShortBytes) return Bound{bytes, decode(whole)};
-            Message message = [&] {
-              const nb::gil_scoped_release release;
-              return decode(whole);
-            }();
+            Message message = without_gil(whole.size() < kShortBytes, [&] { return decode(whole); });
             return Bound{std::move(bytes), std::move(message)};
           },
           "data"_a,

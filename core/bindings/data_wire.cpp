@@ -24,16 +24,6 @@ namespace {
 std::string_view view(const nb::bytes& bytes) { return {bytes.c_str(), bytes.size()}; }
 nb::bytes to_bytes(const std::string& text) { return nb::bytes(text.data(), text.size()); }
 
-// A message of so many bytes is dealt with in less time than giving up the GIL takes.
-constexpr std::size_t kFewBytes = 4096;
-
-template <class Call>
-auto without_gil(bool is_short, Call call) {
-  if (is_short) return call();
-  const nb::gil_scoped_release release;
-  return call();
-}
-
 // A bar takes some 150 bytes of an answer, which is kept for a repeat; the last tick can close as many bars again.
 constexpr std::size_t kBarsPerAnswerMax = 50'000;
 
@@ -72,7 +62,7 @@ std::vector<std::string> canonical_names(const std::vector<std::string>& names) 
 }
 
 TicksRequest request_of_wire(const nb::bytes& message, bool single) {
-  return without_gil(message.size() < kFewBytes, [bytes = view(message), single] {
+  return without_gil(message.size() < kShortBytes, [bytes = view(message), single] {
     TicksRequest request{single ? wire::decode_tick_request(bytes) : wire::decode_ticks_request(bytes), single};
     request.bar_types = canonical_names(request.bar_types);
     return request;
@@ -134,12 +124,12 @@ struct TicksResponse : wire::ProcessResponse {
 };
 
 TicksResponse response_of_wire(const nb::bytes& message) {
-  return {without_gil(message.size() < kFewBytes, [bytes = view(message)] { return wire::decode_process_response(bytes); }), message};
+  return {without_gil(message.size() < kShortBytes, [bytes = view(message)] { return wire::decode_process_response(bytes); }), message};
 }
 
 nb::object response_bars(const TicksResponse& response) {
   data::ProcessResult result;
-  result.bars = without_gil(response.message.size() < kFewBytes, [bytes = view(response.message)] { return wire::decode_bars(bytes, 1); });
+  result.bars = without_gil(response.message.size() < kShortBytes, [bytes = view(response.message)] { return wire::decode_bars(bytes, 1); });
   for (const wire::RejectedTick& rejected : response.rejected) result.rejected.push_back({rejected.index, rejected.reason});
   result.duplicates = response.duplicate_indexes;
   return to_bar_list(std::move(result));
@@ -231,7 +221,7 @@ void bind_response(nb::module_ m) {
 
 nb::list decode_bars(const nb::bytes& message, std::uint32_t field) {
   nb::list bars;
-  for (Bar& bar : without_gil(message.size() < kFewBytes, [&, bytes = view(message)] { return wire::decode_bars(bytes, field); })) bars.append(nb::cast(std::move(bar)));
+  for (Bar& bar : without_gil(message.size() < kShortBytes, [&, bytes = view(message)] { return wire::decode_bars(bytes, field); })) bars.append(nb::cast(std::move(bar)));
   return bars;
 }
 

@@ -389,7 +389,7 @@ void BarBuilder::clear() {
   bars_generated_ = bars_revised_ = 0;
 }
 
-Bar BarBuilder::named(const Instrument& instrument, std::uint32_t index, const BarFigures& figures) const {
+Bar BarBuilder::named(const Instrument& instrument, std::size_t index, const BarFigures& figures) const {
   return {figures, instrument.id, types_[index]};
 }
 

@@ -51,6 +51,8 @@ class BarBuilder {
   void flush(Instrument& instrument, std::vector<Bar>& out);
 
   std::vector<Bar> open_bars(const Instrument& instrument) const;
+  // A bar of an instrument and a type, by its place in configured order.
+  Bar named(const Instrument& instrument, std::size_t index, const BarFigures& figures) const;
   // The instrument is about to be destroyed.
   void forget(const Instrument& instrument);
   void clear();
@@ -109,7 +111,6 @@ class BarBuilder {
   void close_by_arrival(Instrument& instrument, const ArrivalType& type, const Print& print, std::vector<Bar>& out);
 
   BarSeries* series_of(std::uint64_t number) const;
-  Bar named(const Instrument& instrument, std::uint32_t index, const BarFigures& figures) const;
   BarFigures flat_bar(const Instrument& instrument, std::uint32_t time_type) const;
   std::int64_t next_close(const Instrument& instrument, std::uint32_t time_type) const;
   BarFigures open_time_bar(const Instrument& instrument, std::uint32_t time_type) const;

@@ -21,7 +21,7 @@ std::vector<Bar> DataEngine::get_bars(std::string_view instrument_id, std::strin
   for (std::size_t i = series.size(); i-- != 0 && (!limit || bars.size() < *limit);) {
     const BarFigures& bar = series[i].bar;
     if ((!start || bar.ts_open >= *start) && (!end || bar.ts_open < *end))
-      bars.push_back({bar, instrument->id, builder_.types()[static_cast<std::size_t>(index)]});
+      bars.push_back(builder_.named(*instrument, static_cast<std::size_t>(index), bar));
   }
   std::reverse(bars.begin(), bars.end());
   return bars;
