@@ -165,7 +165,7 @@ def test_near_caches_hold_nothing_stale_over_a_kill(own_stack: Stack) -> None:
         GenericCache(name="c", target=target, near_cache=near_cache) as near,
         GenericCache(name="c", target=target) as writer,
     ):
-        for number in range(1, 4):
+        for number in range(5):
             writer.put("key", number)
             until(lambda number=number: near.get("key") == number)
             kill(own_stack)

@@ -54,7 +54,6 @@ def test_calls_without_a_producer_are_not_numbered() -> None:
 def test_answers_and_then_producers_of_longest_ago_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(producers_module, "_PRODUCERS_MAX", 3)
     monkeypatch.setattr(producers_module, "_ANSWER_BYTES_MAX", 2 * (len(ANSWER) + 100))
-    monkeypatch.setattr(producers_module, "_ANSWER_BYTES_EACH", 100)
     producers = Producers()
     for name in ("a", "b", "c", "a", "a", "d"):
         producers.applied(name, producers.last_sequence(name) + 1, ANSWER[:5])
