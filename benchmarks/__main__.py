@@ -4,11 +4,30 @@ from __future__ import annotations
 
 import argparse
 import platform
+from pathlib import Path
 
-from benchmarks import cache, data, durability, execution, growth, memory, peers, subscribers
+from benchmarks import (
+    cache,
+    cluster,
+    data,
+    durability,
+    execution,
+    files,
+    growth,
+    memory,
+    overload,
+    peers,
+    queries,
+    relay,
+    shards,
+    startup,
+    state,
+    subscribers,
+)
 from benchmarks.bench import Bench, Sizes
 from benchmarks.echo import echo_server
 from benchmarks.measure import work_hash
+from benchmarks.results import Run, part_of
 from benchmarks.stack import running_stack
 
 FULL = Sizes(
@@ -24,13 +43,21 @@ QUICK = Sizes(repetitions=1, items=5_000, calls=50, resting=5_000, entries=5_000
 # Memory first: the services have not been used then.
 PARTS = {
     "memory": memory.run,
+    "startup": startup.run,
     "cache": cache.run,
     "data": data.run,
     "execution": execution.run,
     "durability": durability.run,
     "growth": growth.run,
+    "files": files.run,
     "subscribers": subscribers.run,
+    "state": state.run,
+    "queries": queries.run,
     "peers": peers.run,
+    "overload": overload.run,
+    "relay": relay.run,
+    "shards": shards.run,
+    "cluster": cluster.run,
 }
 
 
@@ -38,13 +65,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a little of everything, to see that it runs")
     parser.add_argument("--only", choices=PARTS, help="one part alone")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write every table to a file too, for benchmarks.page"
+    )
     arguments = parser.parse_args()
     print(f"Python {platform.python_version()}, {platform.machine()}; compare within a run, not between runs")
     with echo_server() as (echo_target, echo_process), running_stack() as stack:
         bench = Bench(QUICK if arguments.quick else FULL, stack, echo_target, echo_process)
+        parts = []
         for name, run in PARTS.items():
             if arguments.only in (None, name):
                 run(bench)
+                parts.append(part_of(name, run, bench.shown))
+                bench.shown.clear()
+                if arguments.json:
+                    # After each part: a run that is interrupted has what it measured.
+                    done = Run.now(parts, work_hash(bench.work))
+                    arguments.json.write_text(done.model_dump_json(indent=1) + "\n")
     print(f"work {work_hash(bench.work)}")
 
 

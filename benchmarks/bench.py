@@ -12,7 +12,8 @@ import grpc
 import grpc.aio
 import uvloop
 from alphaforge_cli.tables import output, table
-from alphaforge_client._endpoint import CHANNEL_OPTIONS
+from alphaforge_client._grpc.endpoint import CHANNEL_OPTIONS
+from rich.table import Table
 
 from benchmarks.echo import METHOD
 from benchmarks.measure import Latency, Rate, latencies, latencies_async, rate
@@ -43,13 +44,17 @@ class Way(NamedTuple):
 
 @dataclass
 class Bench:
-    """Runs measurements and prints each as soon as it is there. `work` is what was computed, for the hash."""
+    """Runs measurements and prints each as soon as it is there.
+
+    `work` is what was computed, for the hash; `shown` is every table, for the page.
+    """
 
     sizes: Sizes
     stack: Stack
     echo_target: str
     echo_process: int
     work: list[object] = field(default_factory=list)
+    shown: list[Table] = field(default_factory=list)
 
     def rates(self, title: str, unit: str, documented: float | None, ways: Sequence[Way]) -> dict[str, Rate]:
         """A table of the ways to do one thing, side by side, with the bare echo and the documented figure."""
@@ -139,9 +144,9 @@ class Bench:
             raise AssertionError(f"{what}: the service's work differs from the engine's in process")
         self.work.append((what, in_process))
 
-    @staticmethod
-    def show(what: object) -> None:
-        """Prints at once, also into a pipe."""
+    def show(self, made: Table) -> None:
+        """Keeps a table and prints it at once, also into a pipe."""
+        self.shown.append(made)
         console = output()
-        console.print(what)
+        console.print(made)
         console.file.flush()

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 import alphaforge_core.data
+import alphaforge_core.data_wire
 import numpy as np
 import numpy.typing as npt
 from alphaforge_client.aio.data import DataEngine as AsyncDataEngine
@@ -87,7 +88,7 @@ def run(bench: Bench) -> None:
     with ExitStack() as exits:
         remote = DataEngine(config, name="benchmark", target=target, timeout=60.0)
         exits.callback(remote.close)
-        request_bytes = len(alphaforge_core.data.encode_tick_request(objects[0]))
+        request_bytes = len(alphaforge_core.data_wire.encode_tick_request(objects[0]))
 
         def many(engine: Engines, given: dict[str, Any], repeat: int = 1) -> Callable[[], int]:
             def process() -> int:

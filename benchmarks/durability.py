@@ -123,7 +123,7 @@ class _Service:
         """Seconds until it serves."""
         started = time.perf_counter()
         self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        if problem := serving(self.target, timeout=120):
+        if problem := serving("execution", self.target, timeout=120):
             raise RuntimeError(f"the execution service did not start: {problem}")
         return time.perf_counter() - started
 

@@ -9,9 +9,16 @@ from itertools import count
 from typing import Any
 
 import alphaforge_core.execution
-from alphaforge_client._execution_messages import new_order
+from alphaforge_client._wire.execution import new_order
 from alphaforge_client.aio.execution import ExecutionEngine as AsyncExecutionEngine
-from alphaforge_client.execution import ExecutionEngine, ExecutionEngineConfig, Order, OrderSide, TimeInForce
+from alphaforge_client.execution import (
+    ExecutionEngine,
+    ExecutionEngineConfig,
+    Order,
+    OrderSide,
+    TimeInForce,
+    TrailingOffsetType,
+)
 
 from benchmarks.bench import Bench, Way
 from benchmarks.data import columns, ticks
@@ -69,7 +76,7 @@ def run(bench: Bench) -> None:
 
 
 def orders_of(name: str, number: int, submit: Callable[[list[Order]], int]) -> Way:
-    """Orders are made before the clock starts, anew for each repetition: one that is known already places nothing."""
+    """Creates new orders for each repetition, before the clock starts: a repeated order places nothing."""
     made: list[Order] = []
 
     def prepare() -> None:
@@ -117,20 +124,42 @@ def _check(bench: Bench, target: str) -> None:
     bench.check("fills", *found)
 
 
+def of_any_kind(number: int) -> Order:
+    """A limit, stop or trailing stop, some good till date, that no price of the ticks reaches or triggers."""
+    identity: dict[str, Any] = {"order_id": f"order-{number:012}", "created_at": number}
+    head, rest, step = ("BTCUSDT", OrderSide.Sell, 0.5), TimeInForce.GoodTillCancel, number % 900
+    match number % 5:
+        case 0:
+            return Order.stop(*head, 1000 + step, rest, "benchmark", **identity)
+        case 1:
+            return Order.limit(*head, 1_000_000 + step, TimeInForce.GTD, "benchmark", expire_time_ns=2**62, **identity)
+        case 2:
+            return Order.trailing_stop(*head, 10_000 + step, rest, "benchmark", **identity)
+        case 3:
+            points = TrailingOffsetType.BasisPoints
+            return Order.trailing_stop(*head, 9_000 + step, rest, "benchmark", trailing_offset_type=points, **identity)
+        case _:
+            return order(number)
+
+
 def _resting(bench: Bench) -> None:
     trades = columns(bench.sizes.items)
     given: dict[str, Any] = trades.keywords()
     ways = []
-    for resting in (1, bench.sizes.resting):
+    for resting, make, kind in (
+        (1, order, "resting orders"),
+        (bench.sizes.resting, order, "resting orders"),
+        (bench.sizes.resting, of_any_kind, "orders of all kinds"),
+    ):
         engine = alphaforge_core.execution.ExecutionEngine()
         for first in range(0, resting, 10_000):
-            engine.submit_orders([order(number) for number in range(first, min(resting, first + 10_000))])
+            engine.submit_orders([make(number) for number in range(first, min(resting, first + 10_000))])
 
         def process(engine: alphaforge_core.execution.ExecutionEngine = engine) -> int:
             engine.process_trade_ticks(**given)
             return len(trades.prices)
 
-        ways.append(Way(f"{resting:,} resting orders", process))
+        ways.append(Way(f"{resting:,} {kind}", process))
     bench.rates("ticks that cross nothing, in process", "ticks", None, ways)
 
 

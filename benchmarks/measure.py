@@ -10,7 +10,17 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Latency", "Rate", "cpu_seconds", "latencies", "latencies_async", "rate", "resident_bytes", "work_hash"]
+__all__ = [
+    "Latency",
+    "Rate",
+    "cpu_seconds",
+    "latencies",
+    "latencies_async",
+    "precise_cpu_seconds",
+    "rate",
+    "resident_bytes",
+    "work_hash",
+]
 
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -100,6 +110,12 @@ def cpu_seconds(processes: Iterable[int]) -> float:
         fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
         total += (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND
     return total
+
+
+def precise_cpu_seconds(processes: Iterable[int]) -> float:
+    """Processor time of the threads of `processes` that still run, to the nanosecond."""
+    files = (file for process in processes for file in Path(f"/proc/{process}/task").glob("*/schedstat"))
+    return sum(int(file.read_text().split()[0]) for file in files) / 1e9
 
 
 def resident_bytes(process: int) -> int:

@@ -61,7 +61,7 @@ for size in (1_000, 10_000):
 report("get, one by one", calls, lambda: each(keys[:calls]))
 report("get, asyncio, 256 tasks", len(keys[:calls * 4]), lambda: asyncio.run(tasks()))
 entries = int(sys.argv[5])
-for name, seconds in (("bytes an entry that expires", 86_400), ("bytes an entry for ever", None)):
+for name, seconds in (("bytes an entry that expires", 86_400), ("bytes an entry forever", None)):
     client.flushall()
     before = client.info("memory")["used_memory"]
     for first in range(0, entries, 10_000):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from alphaforge_cli.targets import NOUNS, serving
 
-__all__ = ["Stack", "running_stack"]
+__all__ = ["Stack", "running_relay", "running_services", "running_stack"]
 
 
 class Stack(NamedTuple):
@@ -39,10 +39,47 @@ def running_stack(options: dict[str, Sequence[str]] | None = None) -> Iterator[S
             exits.callback(process.wait)
             exits.callback(process.terminate)
             stack.processes[noun] = process.pid
-        for target in stack.targets.values():
-            if problem := serving(target, timeout=30):
+        for noun, target in stack.targets.items():
+            if problem := serving(noun, target, timeout=30):
                 raise RuntimeError(f"the service on {target} did not start: {problem}")
         yield stack
+
+
+@contextmanager
+def running_services(noun: str, count: int, *options: str) -> Iterator[tuple[list[str], list[int]]]:
+    """Starts so many services of one noun, each with the further options; their list of targets and process ids."""
+    with ExitStack() as exits:
+        folder = exits.enter_context(tempfile.TemporaryDirectory())
+        ports = _free_ports(2 * count)
+        targets, processes = [], []
+        for index in range(count):
+            command = [sys.executable, "-m", f"services.{noun}", "--port", str(ports[index])]
+            command += ["--metrics-port", str(ports[count + index]), "--data-dir", f"{folder}/{index}", *options]
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            exits.callback(process.wait)
+            exits.callback(process.terminate)
+            processes.append(process.pid)
+            targets.append(f"{noun}-{index}=127.0.0.1:{ports[index]}")
+        for port in ports[:count]:
+            if problem := serving(noun, f"127.0.0.1:{port}", timeout=30):
+                raise RuntimeError(f"the service on port {port} did not start: {problem}")
+        yield targets, processes
+
+
+@contextmanager
+def running_relay(of: str, *options: str) -> Iterator[tuple[str, int]]:
+    """Starts a relay of the data service at that address; its own address and its process id."""
+    port, metrics_port = _free_ports(2)
+    command = [sys.executable, "-m", "services.relay", "--of", of, "--port", str(port)]
+    command += ["--metrics-port", str(metrics_port), *options]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        if problem := serving("data", f"127.0.0.1:{port}", timeout=30):
+            raise RuntimeError(f"the relay on port {port} did not start: {problem}")
+        yield f"127.0.0.1:{port}", process.pid
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def _free_ports(count: int) -> list[int]:

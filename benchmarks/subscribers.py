@@ -13,6 +13,8 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import grpc
@@ -20,13 +22,13 @@ import grpc.aio
 import uvloop
 from alphaforge.data.v1.subscriptions_pb2 import SubscribeBarsRequest, SubscribeBarsResponse
 from alphaforge_cli.tables import table
-from alphaforge_client._endpoint import CHANNEL_OPTIONS
+from alphaforge_client._grpc.endpoint import CHANNEL_OPTIONS
 from alphaforge_client.data import DataEngine, DataEngineConfig
 
 from benchmarks.bench import Bench
 from benchmarks.data import BAR_TYPES, columns
 
-__all__ = ["run"]
+__all__ = ["NAME", "piece", "reading", "run"]
 
 METHOD = "/alphaforge.data.v1.DataService/SubscribeBars"
 NAME = "subscribers"
@@ -53,37 +55,54 @@ def _measure(bench: Bench, trades: dict[str, Any], count: int) -> tuple[float, f
     config = DataEngineConfig(bar_types=BAR_TYPES, max_replay_bars=1_000_000)
     with DataEngine(config, name=NAME, target=target, timeout=60.0) as engine:
         engine.reset()
-        readers = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.subscribers", target, str(count)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        assert readers.stdin is not None
-        assert readers.stdout is not None
-        with readers.stdin, readers.stdout:
-            readers.stdout.readline()
+        with reading(target, count) as wait_for:
             started = time.perf_counter()
             bars, spent, total_ns, samples = 0, 0.0, 0.0, []
             for start in range(0, bench.sizes.items, TICKS_PER_CALL):
-                piece = {
-                    name: column[start : start + TICKS_PER_CALL] if hasattr(column, "shape") else column
-                    for name, column in trades.items()
-                }
                 called = time.perf_counter()
-                bars += len(engine.process_trade_ticks(**piece))
+                bars += len(engine.process_trade_ticks(**piece(trades, start, TICKS_PER_CALL)))
                 spent += time.perf_counter() - called
                 # The mean over all ticks so far; of it, what this call added.
                 counted = engine.statistics()
                 total_before, total_ns = total_ns, counted.avg_processing_latency_ns * counted.ticks_processed
                 samples.append((total_ns - total_before) / TICKS_PER_CALL)
-            readers.stdin.write(f"{bars}\n")
-            readers.stdin.flush()
-            answer = json.loads(readers.stdout.readline())
+            answer = wait_for(bars)
             seconds = answer["until"] - started
-            readers.wait(60)
         engine.drop()
     fed = bench.sizes.items / spent
     delivered = answer["bars"] / seconds if count else 0.0
     return statistics.median(samples), fed, delivered, count * bars - answer["bars"]
+
+
+def piece(trades: dict[str, Any], start: int, count: int) -> dict[str, Any]:
+    """So many of the trades, as the arguments of `process_trade_ticks`."""
+    end = start + count
+    return {name: column[start:end] if hasattr(column, "shape") else column for name, column in trades.items()}
+
+
+@contextmanager
+def reading(target: str, count: int) -> Iterator[Callable[[int], dict[str, Any]]]:
+    """So many subscribers at `target` in a process of their own, which have begun.
+
+    What is yielded waits until each has so many bars, and returns their sum, `bars`, and the time of the last, `until`.
+    """
+    readers = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.subscribers", target, str(count)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert readers.stdin is not None
+    assert readers.stdout is not None
+    stdin, stdout = readers.stdin, readers.stdout
+
+    def wait_for(bars: int) -> dict[str, Any]:
+        stdin.write(f"{bars}\n")
+        stdin.flush()
+        return dict(json.loads(stdout.readline()))
+
+    with stdin, stdout:
+        stdout.readline()
+        yield wait_for
+        readers.wait(60)
 
 
 class _Readers:
@@ -117,7 +136,7 @@ async def _subscribe(target: str, count: int) -> None:
         await asyncio.sleep(0.01)
     print("ready", flush=True)
     expected = int(await asyncio.to_thread(sys.stdin.readline))
-    patience = time.perf_counter() + 30
+    patience = time.perf_counter() + 120
     while any(bars < expected for bars in readers.bars) and time.perf_counter() < patience:
         await asyncio.sleep(0.01)
     print(json.dumps({"bars": sum(readers.bars), "until": readers.until}), flush=True)

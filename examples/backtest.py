@@ -28,7 +28,7 @@ from alphaforge_core.execution import ExecutionEngine, ExecutionEngineConfig, Or
 from alphaforge_core.model import Bar, TradeTick
 
 STRATEGY = "pullback"
-COMMISSIONS = ExecutionEngineConfig(maker_commission_rate="0.0002", taker_commission_rate="0.0005")
+COMMISSIONS = ExecutionEngineConfig(maker_commission_rate="0.0002", taker_commission_rate="0.0005", fill_on="next")
 
 Data = DataEngine | remote_data.DataEngine
 Venue = ExecutionEngine | remote_execution.ExecutionEngine

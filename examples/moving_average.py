@@ -6,7 +6,7 @@ Start the stack (`make run`), then this program, then give it a market in a thir
     alphaforge replay trades.csv.gz --engine default --bars 100tick --speed 100x
 
 The execution service follows the trades of the data engine of the same name, so the orders meet the very ticks of which
-the bars were made. The program ends when no bar has come for `--patience` seconds.
+the bars were made. The program waits for the first bar, and ends when none follows for `--patience` seconds.
 """
 
 from __future__ import annotations
@@ -77,14 +77,16 @@ class MovingAverage:
 
 
 def bars(data: DataEngine, instrument: str, bar_type: str, patience: float) -> Iterator[Bar]:
-    """The instrument's bars as they close, until none has come for `patience` seconds."""
+    """The instrument's bars as they close; ends when none follows another for `patience` seconds."""
     waiting: Queue[Bar | Gap] = Queue(maxsize=10_000)
     with data.subscribe_bars([instrument], [bar_type]).listen(waiting.put):
+        timeout: float | None = None
         while True:
             try:
-                item = waiting.get(timeout=patience)
+                item = waiting.get(timeout=timeout)
             except Empty:
                 return
+            timeout = patience
             if isinstance(item, Gap):
                 print("missed bars:", item)
             else:
@@ -96,7 +98,7 @@ def main() -> None:
     parser.add_argument("--instrument", default="BTCUSDT-PERP.BINANCE")
     parser.add_argument("--bar-type", default="100tick")
     parser.add_argument("--engine", default="default", help="the name of the data and the execution engine")
-    parser.add_argument("--patience", type=float, default=30.0, help="seconds without a bar before it ends")
+    parser.add_argument("--patience", type=float, default=30.0, help="seconds after the last bar before it ends")
     arguments = parser.parse_args()
     config = DataEngineConfig(bar_types=[arguments.bar_type])
     with DataEngine(config, name=arguments.engine) as data, ExecutionEngine(name=arguments.engine) as venue:

@@ -1,4 +1,4 @@
-"""For the site: examples in docstrings (`>>> ...`) are shown as code, which Markdown would take for quotations."""
+"""For the site: formats examples in docstrings (`>>> ...`) as code, since Markdown reads them as quotations."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import griffe
 
 __all__ = ["DocstringExamples"]
 
-# From a prompt to the next empty line, with the answers.
+# From a prompt to the next empty line, with the output.
 _EXAMPLE = re.compile(r"^>>> .*?(?=\n\s*\n|\Z)", re.MULTILINE | re.DOTALL)
 
 
 class DocstringExamples(griffe.Extension):
-    """Puts fences around the examples of every object."""
+    """Puts code fences around the examples of every object."""
 
     def on_instance(self, *, obj: griffe.Object, **_: Any) -> None:
         if obj.docstring is not None:

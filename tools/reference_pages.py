@@ -1,21 +1,28 @@
-"""`python -m tools.reference_pages`: the pages of the site that are made of others' texts, before it is built.
+"""`python -m tools.reference_pages`: generates reference pages from code and protos.
 
-Settings from their models; errors, RPCs and messages from the comments of the protos. They are not checked in.
+Settings from their models; errors, RPCs and messages from the comments of the protos. They are checked in, so that
+links to them work in the repository too; `--check` compares them.
 """
 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from services.base.variables import PER_SERVICE, PREFIX
+from services.cache.rpcs import CacheService
 from services.cache.settings import CacheServiceSettings
-from services.common.roles import AUDITED, METHOD_ROLES
-from services.common.settings import JournalSettings, ServiceSettings
-from services.common.variables import PER_SERVICE, PREFIX
+from services.data.rpcs import DataService
 from services.data.settings import DataServiceSettings
+from services.engines.rows import Row
+from services.execution.rpcs import ExecutionService
 from services.execution.settings import ExecutionServiceSettings
+from services.relay.settings import RelaySettings
+from services.runtime.peer_settings import PeerSettings
+from services.runtime.settings import JournalSettings, ServerSettings, ServiceSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "docs/reference"
@@ -32,7 +39,7 @@ _RPC = re.compile(r"rpc (\w+)\((\w+)\) returns \((stream )?(\w+)\);")
 
 @dataclass
 class Block:
-    """A message, an enum or a service: its comment, and each of its members with a comment of its own."""
+    """A message, an enum or a service: its comment, and its members with their comments."""
 
     kind: str
     name: str
@@ -41,7 +48,7 @@ class Block:
 
 
 def blocks(path: Path) -> list[Block]:
-    """What one proto file declares, in its order. The protos are regular: one declaration a line, comments above it."""
+    """The declarations of a proto file, in order. Relies on one declaration per line with comments above it."""
     found: list[Block] = []
     inside: list[Block | None] = []
     comment: list[str] = []
@@ -52,7 +59,7 @@ def blocks(path: Path) -> list[Block]:
         text, comment = " ".join(comment), []
         outer = next((block for block in reversed(inside) if block is not None), None)
         if begin := _BLOCK.match(line):
-            # Members of a oneof are the message's; a message inside of another one bears both names.
+            # Members of a oneof belong to the message; a nested message has both names.
             if begin[1] == "oneof":
                 inside.append(None)
                 continue
@@ -74,23 +81,32 @@ def table(*rows: tuple[str, ...]) -> str:
     return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
 
 
+SERVICES = (CacheService, DataService, ExecutionService)
+
+
+def role_of(row: Row) -> str:
+    assert row.role is not None
+    return row.role.name.lower() + (", logged" if row.audited else "")
+
+
 def services_page() -> str:
     parts = [
         "# RPCs\n\n",
-        GENERATED.format(source="`protos/*/v1/*_service.proto` and `services/common/roles.py`"),
-        "\nThe role is what a token needs, where the service wants tokens; *logged* are the commands of the "
-        "[audit log](../how-to/secure.md#the-audit-log). What all calls have in common: [the wire](wire.md); "
-        "requests and answers, field by field: [messages](messages.md).\n",
+        GENERATED.format(source="`protos/*/v1/*_service.proto` and `services/*/rpcs.py`"),
+        "\nThe role is the one a caller's token needs, if the service uses tokens; *logged* commands are in the "
+        "[audit log](../how-to/secure.md#the-audit-log). See [Wire protocol](wire.md) for what all calls have in "
+        "common, and [messages](messages.md) for the fields of requests and responses.\n",
     ]
     for path in sorted(PROTOS.glob("*/v1/*_service.proto")):
         package = f"alphaforge.{path.parts[-3]}.v1"
         for service in blocks(path):
             name = f"{package}.{service.name}"
-            assert len(service.members) == len(METHOD_ROLES[name]), name
+            known = next(each.table for each in SERVICES if each.descriptor.full_name == name)
+            assert len(service.members) == len(known.rpcs), name
             rows = [
                 (
                     f"`{rpc[1]}`" + (" (stream)" if rpc[3] else ""),
-                    METHOD_ROLES[name][rpc[1]].name.lower() + (", logged" if rpc[1] in AUDITED[name] else ""),
+                    role_of(known[rpc[1]]),
                     text,
                 )
                 for rpc, text in service.members
@@ -114,10 +130,10 @@ def message(block: Block) -> Iterator[str]:
     yield f"\n### {block.name}\n\n{block.comment}\n"
     if block.kind == "enum":
         rows = [(f"`{value[1]}`", value[2], text) for value, text in block.members]
-        yield "\n" + table(("value", "number", "what it means"), *rows)
+        yield "\n" + table(("value", "number", "meaning"), *rows)
     elif block.members:
-        rows = [(f"`{each[3]}`", each[4], f"`{each[1] or ''}{each[2]}`", text) for each, text in block.members]
-        yield "\n" + table(("field", "number", "type", "what it is"), *rows)
+        fields = [(f"`{each[3]}`", each[4], f"`{each[1] or ''}{each[2]}`", text) for each, text in block.members]
+        yield "\n" + table(("field", "number", "type", "meaning"), *fields)
 
 
 def errors_page() -> str:
@@ -127,42 +143,51 @@ def errors_page() -> str:
         "# Errors by reason\n\n"
         + GENERATED.format(source="`protos/alphaforge/type/v1/error.proto`")
         + f"\n{reasons.comment}\n\n"
-        + "Which class each is in Python: [the client's errors](client.md#errors).\n\n"
-        + table(("reason", "when, an example, and the gRPC status"), *rows)
+        + "For the Python classes, see [the client's errors](client.md#errors).\n\n"
+        + table(("reason", "meaning, example, gRPC status"), *rows)
     )
 
 
 # --- Settings.
 
 SETTINGS_HEAD = """
-A flag (`--drain-seconds 5`) wins over the environment, and that over a file `.env` in the working folder. A service's
-own variable (`ALPHAFORGE_DATA_DRAIN_SECONDS`) wins over the shared one (`ALPHAFORGE_DRAIN_SECONDS`). A variable that
-begins with `ALPHAFORGE_` and is none of the product's stops a service at its start.
+A flag (`--drain-seconds 5`) takes precedence over the environment, and the environment over a file `.env` in the
+working directory. A service's own variable (`ALPHAFORGE_DATA_DRAIN_SECONDS`) takes precedence over the shared one
+(`ALPHAFORGE_DRAIN_SECONDS`). A service does not start with an unknown variable that begins with `ALPHAFORGE_`.
 """
 
 _PORTS = {"port", "metrics_port"}
 
 
 def settings_page() -> str:
-    # A field without a default is each service's own.
+    # A field without a default has one in each service.
     journal = {name for name, each in JournalSettings.model_fields.items() if not each.is_required()}
+    server = ServerSettings.model_fields.keys() - _PORTS
     shared = ServiceSettings.model_fields.keys() - _PORTS
+    peer = PeerSettings.model_fields.keys() - server - _PORTS
     parts = [
         "# Settings of the services\n\n",
         GENERATED.format(source="the models in `services/*/settings.py`"),
         SETTINGS_HEAD,
         "\n## All services\n\n",
-        settings(ServiceSettings, shared),
+        settings(ServerSettings, server),
+        "\n## Services with engines: cache, data and execution\n\n",
+        settings(ServiceSettings, shared - server),
         "\n## Services with a journal: data and execution\n\n",
         settings(JournalSettings, journal - shared - _PORTS),
+        "\n## Clients of the data service: execution and relay\n\n",
+        settings(PeerSettings, peer),
     ]
-    for model in (CacheServiceSettings, DataServiceSettings, ExecutionServiceSettings):
-        own = model.model_fields.keys() - shared - (journal - _PORTS)
-        parts.append(f"\n## The {model.service} service\n\n" + settings(model, own, f"{model.service.upper()}_"))
+    for model in (CacheServiceSettings, DataServiceSettings, ExecutionServiceSettings, RelaySettings):
+        own = model.model_fields.keys() - shared - peer - (journal - _PORTS)
+        parts.append(
+            f"\n## The {model.service}{'' if model is RelaySettings else ' service'}\n\n"
+            + settings(model, own, f"{model.service.upper()}_")
+        )
     return "".join(parts)
 
 
-def settings(model: type[ServiceSettings], names: Set[str], own: str = "") -> str:
+def settings(model: type[ServerSettings], names: Set[str], own: str = "") -> str:
     rows = []
     for name, each in model.model_fields.items():
         if name not in names:
@@ -170,7 +195,7 @@ def settings(model: type[ServiceSettings], names: Set[str], own: str = "") -> st
         prefix = own or ("<SERVICE>_" if name.upper() in PER_SERVICE else "")
         default = "" if each.default is None else f"`{shown(each.default)}`"
         rows.append((f"`{PREFIX}{prefix}{name.upper()}`", default, " ".join((each.description or "").split())))
-    return table(("variable", "default", "what it says"), *rows)
+    return table(("variable", "default", "meaning"), *rows)
 
 
 def shown(value: object) -> str:
@@ -186,6 +211,10 @@ def main() -> None:
         "rpcs.md": services_page(),
         "settings.md": settings_page(),
     }
+    if "--check" in sys.argv[1:]:
+        if stale := [name for name, text in pages.items() if (PAGES / name).read_text() != text]:
+            sys.exit(f"{', '.join(stale)} in docs/reference: out of date; run make gen")
+        return
     for name, text in pages.items():
         (PAGES / name).write_text(text)
 

@@ -2,47 +2,38 @@
 
 #include <nanobind/nanobind.h>
 
-#include <cstddef>
 #include <string>
 
 namespace alphaforge::bindings {
 
 namespace nb = nanobind;
 
-// A submodule whose classes carry the public module's name, so that repr, help and pickle show
-// `alphaforge_core.cache` and not the extension.
+// A submodule whose classes have the public module's name, so that repr, help and pickle show `alphaforge_core.cache`
+// instead of the extension.
 inline nb::module_ submodule(nb::module_& parent, const char* name, const char* doc) {
   nb::module_ module = parent.def_submodule(name, doc);
   module.attr("__name__") = (std::string("alphaforge_core.") + name).c_str();
   return module;
 }
 
-// One counter of a statistics object that is built from keywords, as the client does with what the service tells.
+// One counter of a statistics object built from keywords, as the client does with a service's counters.
 template <class T>
 void read_counter(const nb::kwargs& counters, const char* name, T& value) {
   if (counters.contains(name)) value = nb::cast<T>(counters[name]);
 }
 
-// A message of so many bytes is dealt with in less time than giving up the GIL takes.
-inline constexpr std::size_t kShortBytes = 4096;
-
-// What `call`, which touches no Python, returns.
-template <class Call>
-auto without_gil(bool is_short, Call call) {
-  if (is_short) return call();
-  const nb::gil_scoped_release release;
-  return call();
-}
-
 void bind_errors(nb::module_ m);
 void bind_model(nb::module_ m);
 void bind_time(nb::module_ m);
+void bind_rpc_wire(nb::module_ m);
 void bind_cache(nb::module_ m);
 void bind_trade_tick_batch(nb::module_ m);
+void bind_trade_rows(nb::module_ m);
 void bind_cache_wire(nb::module_ m);
 void bind_data(nb::module_ m);
 void bind_data_config(nb::module_ m);
 void bind_data_wire(nb::module_ m);
 void bind_execution(nb::module_ m);
+void bind_journal(nb::module_ m);
 
 }  // namespace alphaforge::bindings

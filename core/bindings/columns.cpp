@@ -1,20 +1,42 @@
-#include "columns.hpp"
+#include "bindings/columns.hpp"
 
 #include <nanobind/stl/string.h>
 
 #include <charconv>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <limits>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/decimal.hpp"
 #include "base/error.hpp"
-#include "numbers.hpp"
+#include "base/int128.hpp"
+#include "base/reason.hpp"
+#include "bindings/numbers.hpp"
+#include "model/numbers.hpp"
 
 namespace alphaforge::bindings {
 namespace {
 
-std::string row_name(const char* column, std::size_t row) { return std::string(column) + "[" + std::to_string(row) + "]"; }
+std::string row_name(const char* column, std::size_t row) {
+  return std::string(column) + "[" + std::to_string(row) + "]";
+}
+
+// Calls `take`; an error it throws names the column and the row.
+template <class Take>
+void at_row(const char* column, std::size_t row, Take take) {
+  try {
+    take();
+  } catch (const InvalidArgument& error) {
+    throw InvalidArgument(error.reason(), row_name(column, row) + ": " + error.what());
+  } catch (const UnsupportedValue& error) {
+    throw UnsupportedValue(error.reason(), row_name(column, row) + ": " + error.what());
+  }
+}
 
 std::string dtype_of(nb::handle array) {
   const nb::object dtype = array.attr("dtype");
@@ -22,11 +44,12 @@ std::string dtype_of(nb::handle array) {
 }
 
 [[noreturn]] void refuse_dtype(const char* column, const std::string& dtype) {
-  throw UnsupportedValue(Reason::TYPE_UNSUPPORTED, std::string(column) + " has dtype " + dtype + ", which can't be taken");
+  throw UnsupportedValue(Reason::TYPE_UNSUPPORTED,
+                         std::string(column) + " has dtype " + dtype + ", which is not supported");
 }
 
 nb::object as_array(nb::handle values) {
-  static const nb::object* const numpy = new nb::object(nb::module_::import_("numpy"));
+  static const nb::object* const numpy = new nb::object(nb::module_::import_("alphaforge_core._numpy").attr("numpy")());
   return numpy->attr("ascontiguousarray")(values);
 }
 
@@ -36,10 +59,11 @@ std::int64_t power_of_ten(int exponent) {
   return power;
 }
 
-// What integers of a column are multiplied with. Throws where the scale is none.
+// The factor of a column's integers. Throws for an invalid scale.
 std::int64_t factor_of(std::int64_t scale, const char* column) {
   if (scale < 0 || scale > kPlaces)
-    throw InvalidArgument(Reason::NUMBER_OUT_OF_RANGE, "the scale of " + std::string(column) + " is " + std::to_string(scale) + "; expected 0 to 9");
+    throw InvalidArgument(Reason::NUMBER_OUT_OF_RANGE,
+                          "the scale of " + std::string(column) + " is " + std::to_string(scale) + "; expected 0 to 9");
   return power_of_ten(kPlaces - static_cast<int>(scale));
 }
 
@@ -63,7 +87,8 @@ bool scaled(const T* values, std::size_t size, std::int64_t factor, std::vector<
   out.resize(size);
   bool overflows = false;
   for (std::size_t i = 0; i < size; ++i) {
-    if constexpr (std::is_same_v<T, std::uint64_t>) overflows |= values[i] > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+    if constexpr (std::is_same_v<T, std::uint64_t>)
+      overflows |= values[i] > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
     overflows |= __builtin_mul_overflow(static_cast<std::int64_t>(values[i]), factor, &out[i]);
   }
   return !overflows;
@@ -76,7 +101,9 @@ Column::Column(nb::handle values, const char* name) : name_(name) {
   if (!is_sequence && nb::hasattr(values, "__array__")) {
     nb::object array = as_array(values);
     if (nb::cast<int>(array.attr("ndim")) != 1)
-      throw InvalidArgument(Reason::COLUMNS_UNEQUAL, std::string(name) + " has " + std::to_string(nb::cast<int>(array.attr("ndim"))) + " dimensions; expected 1");
+      throw InvalidArgument(
+          Reason::COLUMNS_UNEQUAL,
+          std::string(name) + " has " + std::to_string(nb::cast<int>(array.attr("ndim"))) + " dimensions; expected 1");
     const nb::object dtype = array.attr("dtype");
     kind_ = nb::cast<std::string>(dtype.attr("kind"))[0];
     if (kind_ == 'M') {
@@ -101,8 +128,9 @@ Column::Column(nb::handle values, const char* name) : name_(name) {
     }
   } else {
     if (PyUnicode_Check(values.ptr()) || PyBytes_Check(values.ptr()) || values.is_none())
-      throw UnsupportedValue(Reason::TYPE_UNSUPPORTED, std::string(name) + " must be an array or a sequence, not " + nb::type_name(values.type()).c_str());
-    // Through str: error messages speak of the column.
+      throw UnsupportedValue(Reason::TYPE_UNSUPPORTED, std::string(name) + " must be an array or a sequence, not " +
+                                                           nb::type_name(values.type()).c_str());
+    // Through str, so that error messages name the column.
     PyObject* const sequence = PySequence_Fast(values.ptr(), "a column must be an array or a sequence");
     if (sequence == nullptr) throw nb::python_error();
     values_ = nb::steal(sequence);
@@ -118,15 +146,10 @@ template <class Visit>
 void Column::each_object(Visit visit) const {
   for (std::size_t row = 0; row < size_; ++row) {
     // A conversion may run Python code that changes a list.
-    if (row >= nb::len(values_)) throw InvalidArgument(Reason::COLUMNS_UNEQUAL, std::string(name_) + " changed its length while it was read");
+    if (row >= nb::len(values_))
+      throw InvalidArgument(Reason::COLUMNS_UNEQUAL, std::string(name_) + " changed its length while it was read");
     const nb::object value = nb::borrow(PySequence_Fast_GET_ITEM(values_.ptr(), static_cast<Py_ssize_t>(row)));
-    try {
-      visit(nb::handle(value), row);
-    } catch (const InvalidArgument& error) {
-      throw InvalidArgument(error.reason(), row_name(name_, row) + ": " + error.what());
-    } catch (const UnsupportedValue& error) {
-      throw UnsupportedValue(error.reason(), row_name(name_, row) + ": " + error.what());
-    }
+    at_row(name_, row, [&] { visit(nb::handle(value), row); });
   }
 }
 
@@ -138,7 +161,8 @@ std::vector<std::int64_t> Column::integers() const {
     return out;
   }
   if (!is_integer_array()) refuse_dtype(name_, dtype_of(values_));
-  if (!numbers64(kPlaces, out)) throw InvalidArgument(Reason::TIME_OUT_OF_RANGE, std::string(name_) + " has a number that does not fit 64 bits");
+  if (!numbers64(kPlaces, out))
+    throw InvalidArgument(Reason::TIME_OUT_OF_RANGE, std::string(name_) + " has a number that does not fit 64 bits");
   return out;
 }
 
@@ -149,7 +173,8 @@ bool Column::numbers64(std::int64_t scale, std::vector<std::int64_t>& out) const
     const double* const values = data<double>();
     for (std::size_t row = 0; row < size_; ++row)
       if (!exact_mantissa(values[row], out[row])) {
-        const int128 mantissa = decimal_of(values[row], name_);
+        int128 mantissa = 0;
+        at_row(name_, row, [&] { mantissa = decimal_of(values[row], name_); });
         out[row] = static_cast<std::int64_t>(mantissa);
         if (out[row] != mantissa) return false;
       }
@@ -158,7 +183,8 @@ bool Column::numbers64(std::int64_t scale, std::vector<std::int64_t>& out) const
   if (kind_ == 'f' && width_ == 4) {
     out.resize(size_);
     for (std::size_t row = 0; row < size_; ++row) {
-      const int128 mantissa = decimal_of(data<float>()[row], name_);
+      int128 mantissa = 0;
+      at_row(name_, row, [&] { mantissa = decimal_of(data<float>()[row], name_); });
       out[row] = static_cast<std::int64_t>(mantissa);
       if (out[row] != mantissa) return false;
     }
@@ -183,24 +209,30 @@ std::vector<std::uint8_t> Column::codes() const {
   if (kind_ == 'u' && width_ == 1) return {data<std::uint8_t>(), data<std::uint8_t>() + size_};
   std::vector<std::uint8_t> out;
   out.reserve(size_);
-  for (const std::int64_t code : integers()) out.push_back(code < 0 || code > 255 ? 0 : static_cast<std::uint8_t>(code));
+  for (const std::int64_t code : integers())
+    out.push_back(code < 0 || code > 255 ? 0 : static_cast<std::uint8_t>(code));
   return out;
 }
 
 void Column::numbers(std::int64_t scale, const std::function<void(int128)>& take) const {
   const std::int64_t factor = factor_of(scale, name_);
-  if (kind_ == 'U' || kind_ == 'S') return texts([&](std::string_view text) { take(parse_decimal(text, kPlaces, name_)); });
+  if (kind_ == 'U' || kind_ == 'S')
+    return texts([&](std::string_view text) { take(parse_decimal(text, kPlaces, name_)); });
   if (kind_ == 'f') {
     for (std::size_t row = 0; row < size_; ++row)
-      take(width_ == 8 ? decimal_of(data<double>()[row], name_) : decimal_of(data<float>()[row], name_));
+      at_row(name_, row, [&] {
+        take(width_ == 8 ? decimal_of(data<double>()[row], name_) : decimal_of(data<float>()[row], name_));
+      });
     return;
   }
   if (kind_ == 'i' && width_ == 8) {
-    for (std::size_t row = 0; row < size_; ++row) take(static_cast<int128>(data<std::int64_t>()[row]) * factor);
+    for (std::size_t row = 0; row < size_; ++row)
+      at_row(name_, row, [&] { take(static_cast<int128>(data<std::int64_t>()[row]) * factor); });
     return;
   }
   if (kind_ == 'u' && width_ == 8) {
-    for (std::size_t row = 0; row < size_; ++row) take(static_cast<int128>(data<std::uint64_t>()[row]) * factor);
+    for (std::size_t row = 0; row < size_; ++row)
+      at_row(name_, row, [&] { take(static_cast<int128>(data<std::uint64_t>()[row]) * factor); });
     return;
   }
   if (kind_ != 0) {
@@ -225,7 +257,7 @@ void Column::fixed_width_texts(const std::function<void(std::string_view)>& take
       const char* const begin = data<char>() + row * width_;
       std::size_t size = length;
       while (size != 0 && begin[size - 1] == '\0') --size;
-      take({begin, size});
+      at_row(name_, row, [&] { take({begin, size}); });
       continue;
     }
     const char32_t* const begin = data<char32_t>() + row * length;
@@ -242,10 +274,11 @@ void Column::fixed_width_texts(const std::function<void(std::string_view)>& take
       } else if (point < 0x10000) {
         push(0xe0 | point >> 12), push(0x80 | (point >> 6 & 0x3f)), push(0x80 | (point & 0x3f));
       } else {
-        push(0xf0 | point >> 18), push(0x80 | (point >> 12 & 0x3f)), push(0x80 | (point >> 6 & 0x3f)), push(0x80 | (point & 0x3f));
+        push(0xf0 | point >> 18), push(0x80 | (point >> 12 & 0x3f)), push(0x80 | (point >> 6 & 0x3f)),
+            push(0x80 | (point & 0x3f));
       }
     }
-    take(text);
+    at_row(name_, row, [&] { take(text); });
   }
 }
 

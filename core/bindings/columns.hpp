@@ -1,12 +1,13 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string_view>
 #include <vector>
 
 #include "base/int128.hpp"
-#include "bindings.hpp"
+#include "bindings/bindings.hpp"
 
 namespace alphaforge::bindings {
 
@@ -27,7 +28,7 @@ class Column {
   std::vector<std::int64_t> integers() const;
   // Integers mean mantissa / 10^scale; floats their shortest decimal. Each as a mantissa of nine places.
   void numbers(std::int64_t scale, const std::function<void(int128)>& take) const;
-  // The same where all fit 64 bits; false, and nothing done, where the column is no array of numbers or one doesn't fit.
+  // The same if all fit 64 bits; false, and nothing done, if the column is not an array of numbers or one doesn't fit.
   bool numbers64(std::int64_t scale, std::vector<std::int64_t>& out) const;
   // The codes of an array of integers, those that don't fit a byte as 0.
   std::vector<std::uint8_t> codes() const;
@@ -38,7 +39,9 @@ class Column {
 
  private:
   template <class T>
-  const T* data() const { return static_cast<const T*>(view_.buf); }
+  const T* data() const {
+    return static_cast<const T*>(view_.buf);
+  }
   template <class Visit>
   void each_object(Visit visit) const;
   void fixed_width_texts(const std::function<void(std::string_view)>& take) const;
@@ -46,7 +49,7 @@ class Column {
   const char* name_;
   nb::object values_;  // a contiguous array, or a list or tuple
   Py_buffer view_{};
-  char kind_ = 0;  // of the array: i, u, f, U, S; 0 for a sequence of objects
+  char kind_ = 0;          // of the array: i, u, f, U, S; 0 for a sequence of objects
   std::size_t width_ = 0;  // bytes of an element of the array
   std::size_t size_ = 0;
 };

@@ -2,22 +2,23 @@
 #include <string_view>
 
 #include "base/error.hpp"
-#include "bindings.hpp"
-#include "numbers.hpp"
+#include "base/reason.hpp"
+#include "bindings/bindings.hpp"
+#include "bindings/numbers.hpp"
 
 namespace alphaforge::bindings {
 
 namespace {
 
-// An error's text may quote what was wrong, down to bytes that are no UTF-8: those are replaced, so that the caller gets the
-// error and not one about it.
+// An error's message may quote bytes that are not UTF-8; they are replaced, so that the caller gets this error instead
+// of a decoding error.
 nb::object message_of(const std::exception& error) {
   const std::string_view text = error.what();
   return nb::steal(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
 }
 
-// Raises alphaforge_core.errors.<kind>(message, reason=...). The classes are Python's, so that the client, which may run
-// without an engine, raises the same ones; the module is looked up here because it imports this extension.
+// Raises alphaforge_core.errors.<kind>(message, reason=...). The classes are Python's, so that the client, which may
+// run without an engine, raises the same ones; the module is looked up here because it imports this extension.
 template <typename Error>
 void raise(const char* kind, const Error& error) {
   const nb::object type = nb::module_::import_("alphaforge_core.errors").attr(kind);

@@ -1,4 +1,5 @@
-#include "bindings.hpp"
+#include "bindings/bindings.hpp"
+#include "bindings/execution/execution.hpp"
 
 NB_MODULE(_native, m) {
   using namespace alphaforge::bindings;
@@ -7,11 +8,16 @@ NB_MODULE(_native, m) {
   nb::set_leak_warnings(false);
 #endif
   m.doc() = "The engines. Import alphaforge_core.cache and its siblings instead.";
-  bind_errors(submodule(m, "errors", "How C++ errors arrive in Python."));
+  bind_errors(submodule(m, "errors", "The exceptions of C++ errors."));
   bind_model(submodule(m, "model", "Prices, quantities, ticks and bars."));
+  bind_trade_rows(submodule(m, "trade_rows", "Rows of files as ticks."));
   bind_time(submodule(m, "time", "Nanoseconds since the Unix epoch."));
+  bind_rpc_wire(submodule(m, "rpc_wire", "The head of requests, for the services."));
   bind_cache(submodule(m, "cache", "An LRU cache with time to live."));
-  bind_cache_wire(submodule(m, "cache_wire", "The cache service's messages and values as bytes."));
-  bind_data(submodule(m, "data", "Trade ticks to bars."));
+  bind_cache_wire(submodule(m, "cache_wire", "Codecs of the cache service."));
+  bind_data(submodule(m, "data", "Bars from trade ticks."));
+  bind_data_wire(submodule(m, "data_wire", "Codecs of the data service."));
   bind_execution(submodule(m, "execution", "Orders on a simulated venue."));
+  bind_execution_wire(submodule(m, "execution_wire", "Codecs of the execution service."));
+  bind_journal(submodule(m, "journal", "For the services' journals."));
 }

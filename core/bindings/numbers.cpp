@@ -1,10 +1,15 @@
-#include "numbers.hpp"
+#include "bindings/numbers.hpp"
 
-#include <algorithm>
-#include <limits>
+#include <cstddef>
+#include <cstdint>
 #include <string>
+#include <string_view>
 
+#include "base/decimal.hpp"
 #include "base/error.hpp"
+#include "base/int128.hpp"
+#include "base/reason.hpp"
+#include "model/numbers.hpp"
 
 namespace alphaforge::bindings {
 
@@ -19,8 +24,8 @@ std::string name_of_type(nb::handle value) { return nb::type_name(value.type()).
 
 constexpr const char* kNumber = "an int, str, Decimal, float or NumPy number";
 
-// decimal.Decimal; lives as long as the process. Not a guarded static: an import may hand the GIL to a thread that would
-// then wait for the guard. At worst two threads look it up.
+// decimal.Decimal; lives as long as the process. Not a guarded static: an import may hand the GIL to a thread that
+// would then wait for the guard. At worst two threads look it up.
 nb::handle decimal_type() {
   static PyObject* type = nullptr;
   if (type == nullptr) type = nb::object(nb::module_::import_("decimal").attr("Decimal")).release().ptr();
@@ -68,12 +73,7 @@ int128 scale_up(int128 value, int places, const char* what) {
   return mantissa;
 }
 
-std::string text_of(nb::handle value) {
-  std::string text = nb::str(value).c_str();
-  // Decimal and NumPy write an exponent either way; the grammar knows the small letter.
-  std::replace(text.begin(), text.end(), 'E', 'e');
-  return text;
-}
+std::string text_of(nb::handle value) { return nb::str(value).c_str(); }
 
 // A NumPy integer, or whatever else has `__index__`, as an int; nothing where it has none. NumPy's booleans refuse.
 nb::object as_index(nb::handle value) {
@@ -164,9 +164,28 @@ std::string_view to_text(nb::handle value, const char* what) {
   const char* const text = PyUnicode_AsUTF8AndSize(value.ptr(), &size);
   if (text == nullptr) {
     PyErr_Clear();
-    throw InvalidArgument(Reason::NAME_INVALID, std::string(what) + " has a lone surrogate, which is no text");
+    throw InvalidArgument(Reason::NAME_INVALID, std::string(what) + " has a lone surrogate, which is not valid text");
   }
   return {text, static_cast<std::size_t>(size)};
+}
+
+bool is_number(nb::handle value) {
+  PyObject* const object = value.ptr();
+  if (PyBool_Check(object)) return false;
+  if (PyFloat_Check(object) || PyLong_Check(object) || nb::isinstance(value, decimal_type())) return true;
+  const NumpyFloats numpy = numpy_floats();
+  if (numpy.floating.is_valid() && nb::isinstance(value, numpy.floating)) return true;
+  return as_index(value).is_valid();
+}
+
+nb::object exact_decimal(nb::handle value) {
+  PyObject* const object = value.ptr();
+  if (nb::isinstance(value, decimal_type())) return nb::borrow(value);
+  if (PyFloat_Check(object)) return decimal_type()(nb::repr(nb::float_(PyFloat_AS_DOUBLE(object))));
+  if (PyLong_Check(object)) return decimal_type()(value);
+  const NumpyFloats numpy = numpy_floats();
+  if (numpy.floating.is_valid() && nb::isinstance(value, numpy.floating)) return decimal_type()(nb::str(value));
+  return decimal_type()(as_index(value));
 }
 
 nb::object as_decimal(std::string_view text) { return decimal_type()(to_str(text)); }

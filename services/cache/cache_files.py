@@ -1,10 +1,13 @@
-"""The files of a service's caches: how a cache comes back after a stop, and after a kill.
+"""The files of a service's caches, from which caches are restored after a stop or a kill (rule 4.9).
 
-Each cache has one file. It begins with the cache as it was at some time; then follow its changes, each written by the
-core before anybody is told of it (durability os). Once a file is much larger than its cache it is rewritten, beside
-other calls. With durability none there are files only between a stop and the next start.
+Each cache has one file: a snapshot followed by changes, each written by the core before it is acknowledged (durability
+os). A file that is much larger than its cache is rewritten in the background. With durability none, files exist only
+between a stop and the next start.
 
-A lock on the folder keeps two services from taking each other's files.
+Every second, and at a stop, `caches.mark` records the position of each cache: a file that ends before its mark has lost
+acknowledged changes, and its cache starts a new epoch.
+
+A lock on the directory keeps out a second service.
 """
 
 from __future__ import annotations
@@ -26,14 +29,15 @@ from alphaforge.journal.v1.caches_pb2 import CacheNote
 from alphaforge_core.cache_wire import CacheEngine
 from alphaforge_core.errors import EngineError
 
+from services.base.messages import given
 from services.cache.engine import NamedCache
 from services.cache.settings import CacheDurability
-from services.common.answers import ANSWER_SECONDS
-from services.common.boot import boot_id
-from services.common.engine import new_epoch
-from services.common.journal import JournalStatistics
-from services.common.messages import given
-from services.common.registry import RecoveryStatistics
+from services.engines.answers import ANSWER_SECONDS
+from services.engines.engine import new_epoch
+from services.engines.registry import RecoveryStatistics
+from services.journal.boot import boot_id
+from services.journal.journal import JournalStatistics
+from services.journal.mark import Mark, Place, read_mark, write_mark
 
 __all__ = ["CacheFiles"]
 
@@ -41,14 +45,14 @@ _SUFFIX = ".cache"
 _BEGUN, _REWRITTEN = ".begun", ".rewritten"
 _SET_ASIDE = ".set-aside"
 
-# A file is rewritten when it is larger than both: this, and so many times what it was after the last time.
+# A file is rewritten when it is larger than this and than so many times its size after the last rewrite.
 _FILE_BYTES_MIN = 128 << 20
 _GROWTH = 3
 
-# After a rewrite that failed the next one waits, longer each time.
+# Backoff after failed rewrites.
 _RETRY_SECONDS, _RETRY_SECONDS_MAX = 1.0, 60.0
 
-# More entries than any cache holds: what a file says is taken whole, the cache's own bounds come after it.
+# More entries than any cache holds: a file is loaded whole, and the cache's bounds are applied afterwards.
 _UNBOUNDED = 4_000_000_000
 
 _logger = logging.getLogger("services.cache_files")
@@ -57,17 +61,18 @@ Build = Callable[[str, int, Mapping[str, Any], CacheEngine], NamedCache]
 
 
 class _Found(NamedTuple):
-    """What a file says of its cache, beside the entries."""
+    """The header of a file: its cache's name, epoch and settings."""
 
     epoch: int
     settings: Mapping[str, Any]
     notes: Sequence[CacheNote]
     valid_bytes: int
     is_complete: bool
+    is_behind: bool
 
 
 class _Written(NamedTuple):
-    """What was written for a cache; `file_bytes` is what its file has now."""
+    """Totals written for a cache; `file_bytes` is the current size of its file."""
 
     writes: int = 0
     changes: int = 0
@@ -82,27 +87,31 @@ def _written(cache: NamedCache) -> _Written:
 
 
 class CacheFiles:
-    """The files in a folder that this process alone uses."""
+    """The cache files in a directory, which this process has locked."""
 
     def __init__(self, folder: Path, durability: CacheDurability, *, warm_restart: bool) -> None:
-        """Raises RuntimeError when another service uses the folder, OSError when it can't be written to."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """Raises RuntimeError if another service uses the directory, OSError if it isn't writable."""
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = folder
         self._durability = durability
         self._warm_restart = warm_restart
-        # Locked as long as it is open, which is as long as the process lives.
+        # The lock lasts until the process ends.
         self._lock = _locked(folder / "caches.lock")
         self._bytes_after_rewrite: WeakKeyDictionary[NamedCache, int] = WeakKeyDictionary()
         self._retry_at = 0.0
         self._retry_seconds = _RETRY_SECONDS
         self._recovery = RecoveryStatistics(0.0, 0, 0)
-        # For caches that are gone: counters never fall.
+        # Totals of dropped caches: counters never decrease.
         self._ended = _Written()
+        self._mark_path = folder / "caches.mark"
+        self._mark = Mark("", is_closed=False, places={})
+        self.refused: dict[str, EngineError] = {}
+        """The errors of caches whose files can't be read, by name."""
 
     # --- A cache's life.
 
     def begin(self, cache: NamedCache, before: NamedCache | None) -> None:
-        """Makes the file of a new cache, in the place of another one's where the cache takes that one's.
+        """Creates the file of a new cache, replacing that of the cache it replaces.
 
         Raises EngineError JOURNAL_FAILED.
         """
@@ -114,23 +123,24 @@ class CacheFiles:
                 self._end(before)
             begun.replace(self._path(cache.name))
         except OSError as error:
-            raise EngineError(f"cache {cache.name!r} can't have a file: {error}", reason="JOURNAL_FAILED") from error
+            raise EngineError(f"can't create file of cache {cache.name!r}: {error}", reason="JOURNAL_FAILED") from error
 
     def drop(self, cache: NamedCache) -> None:
-        """Forgets a cache's file. Raises EngineError JOURNAL_FAILED."""
-        path = self._path(cache.name)
+        """Deletes a cache's file. Raises EngineError JOURNAL_FAILED."""
+        self.forget(cache.name)
+        self._end(cache)
+        # A rewrite may have finished in between.
+        self.forget(cache.name)
+
+    def forget(self, name: str) -> None:
+        """Removes the file of that name. Raises EngineError JOURNAL_FAILED."""
         try:
-            path.unlink(missing_ok=True)
-            self._end(cache)
-            # A rewrite may have ended between the two.
-            path.unlink(missing_ok=True)
+            self._path(name).unlink(missing_ok=True)
         except OSError as error:
-            raise EngineError(
-                f"the file of {cache.name!r} can't be removed: {error}", reason="JOURNAL_FAILED"
-            ) from error
+            raise EngineError(f"can't remove file of cache {name!r}: {error}", reason="JOURNAL_FAILED") from error
 
     def _begun(self, cache: NamedCache) -> Path:
-        """A new file, in which the cache goes on; it is to be renamed to what the cache's file is called."""
+        """A new file for the cache to continue in; the caller renames it to the cache's file name."""
         path = self._path(cache.name).with_suffix(_BEGUN)
         file = _created(path)
         try:
@@ -142,17 +152,21 @@ class CacheFiles:
         return path
 
     def _end(self, cache: NamedCache) -> None:
-        """From now on nothing of it reaches a file: neither a change nor the end of a rewrite."""
+        """Detaches the cache: neither changes nor a rewrite reach its file any more."""
         self._ended = _sums((self._ended, _written(cache)))
-        cache.core.end_file(sync=False)
+        # Were its file ended in order, it would be taken for the present after a cut of the power that undoes its
+        # removal.
+        cache.core.leave_file()
 
     # --- Start and stop.
 
     def load(self, build: Build) -> list[NamedCache]:
-        """The caches of the folder. A damaged file is reported and set aside.
+        """The caches in the directory. A damaged file is logged and set aside; an unreadable one is kept, and its cache
+        refuses calls.
 
-        Raises OSError when a file can be neither read nor set aside: it would be taken for current at a later start.
+        Raises OSError if a file can't be set aside: a later start would take it for current.
         """
+        self._mark = read_mark(self._mark_path) or self._mark
         began = time.monotonic()
         for left_over in (*self._folder.glob(f"*{_BEGUN}"), *self._folder.glob(f"*{_REWRITTEN}")):
             left_over.unlink()
@@ -161,26 +175,68 @@ class CacheFiles:
         for path in paths:
             if not self._warm_restart:
                 _set_aside(path, "warm_restart is off")
-            elif (cache := self._loaded(path, build)) is not None:
+            elif (cache := self._loaded_or_refused(path, build)) is not None:
                 caches.append(cache)
+        if self._warm_restart:
+            for name in self._mark.places.keys() - {unquote(path.stem) for path in paths}:
+                _logger.warning("cache file missing; the cache starts empty in a new epoch", extra={"cache": name})
         damaged = len(paths) - len(caches) if self._warm_restart else 0
         self._recovery = RecoveryStatistics(time.monotonic() - began, len(caches), damaged)
         entries = sum(each.core.size() for each in caches)
         _logger.info("caches loaded", extra={"caches": len(caches), "entries": entries})
         return caches
 
+    def _loaded_or_refused(self, path: Path, build: Build) -> NamedCache | None:
+        try:
+            return self._loaded(path, build)
+        except OSError as error:
+            name = unquote(path.stem)
+            refusal = EngineError(
+                f"the file {path} of cache {name!r} can't be read: {error.strerror}; fix the disk and restart the "
+                "service, or drop the cache",
+                reason="JOURNAL_DAMAGED",
+            )
+            self.refused[name] = refusal
+            _logger.error("cache can't be loaded", extra={"cache": name, "reason": str(refusal)})
+            return None
+
+    def note_progress(self, caches: Iterable[NamedCache], *, is_closed: bool = False) -> None:
+        """Records the position of each cache, so that the next start detects a loss."""
+        if self._durability != "os" and not is_closed:
+            return
+        places = {cache.name: self._place(cache.name) for cache in caches}
+        if places == self._mark.places and is_closed == self._mark.is_closed:
+            return
+        mark = Mark(boot_id(), is_closed, places)
+        try:
+            write_mark(self._mark_path, mark)
+        except OSError as error:
+            _logger.warning("no mark", extra={"folder": str(self._folder), "reason": str(error)})
+        else:
+            self._mark = mark
+
+    def _place(self, name: str) -> Place:
+        """The size of a file, which only grows until it is replaced."""
+        try:
+            status = self._path(name).stat()
+        except OSError:
+            return Place(0, 0)
+        return Place(status.st_ino, status.st_size)
+
     def close(self, caches: Iterable[NamedCache]) -> None:
-        """Leaves each cache to the next start as it is now, the order of use by reads included."""
+        """Saves each cache as it is now, with the order of use by reads."""
+        caches = list(caches)
         saved = 0
         for cache in caches if self._durability == "os" or self._warm_restart else ():
             try:
                 self._save(cache)
                 saved += 1
             except OSError as error:
-                # With durability os the file says all but the reads.
+                # With durability os, the file has everything but the reads.
                 cache.core.end_file(sync=False)
-                _logger.error("a cache is not saved", extra={"cache": cache.name, "reason": str(error)})
+                _logger.error("cache not saved", extra={"cache": cache.name, "reason": str(error)})
         _logger.info("caches saved", extra={"caches": saved})
+        self.note_progress(caches, is_closed=True)
         self._lock.close()
 
     def _save(self, cache: NamedCache) -> None:
@@ -192,11 +248,17 @@ class CacheFiles:
         core = CacheEngine(_UNBOUNDED)
         file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         try:
-            found = _read(file, core)
+            found = _read(file, core, self._mark, unquote(path.stem))
         except ValueError as error:
             os.close(file)
             _set_aside(path, f"damaged: {error}")
             return None
+        except OSError:
+            os.close(file)
+            raise
+        if found.is_behind:
+            extra = {"cache": unquote(path.stem), "file": str(path)}
+            _logger.error("cache file truncated; the cache starts a new epoch", extra=extra)
         cache = build(unquote(path.stem), found.epoch, found.settings, core)
         cache.answers.restore(note.answer for note in found.notes if note.HasField("answer"))
         if self._durability == "os":
@@ -205,11 +267,14 @@ class CacheFiles:
             core.keep_in(file, found.valid_bytes)
             for note in _notes(cache):
                 core.note(note)
+            # Otherwise a power cut could restore the file of the last process, and later changes would be lost
+            # unnoticed.
+            os.fsync(file)
             if found.is_complete:
-                # It was written at the stop, and is as small as it can be.
+                # Written at the stop, and already compact.
                 self._bytes_after_rewrite[cache] = found.valid_bytes
         else:
-            # It is current only until somebody serves what is in it.
+            # It is current only until its cache is served.
             os.close(file)
             path.unlink()
         return cache
@@ -217,7 +282,7 @@ class CacheFiles:
     # --- Rewriting.
 
     async def rewrite_large(self, caches: Iterable[NamedCache]) -> None:
-        """Rewrites files that are much larger than their caches, and those that could not be written to."""
+        """Rewrites files that are much larger than their caches, and files that could not be written."""
         if self._durability != "os" or time.monotonic() < self._retry_at:
             return
         for cache in caches:
@@ -233,11 +298,11 @@ class CacheFiles:
                     continue
                 self._retry_at = time.monotonic() + self._retry_seconds
                 self._retry_seconds = min(2 * self._retry_seconds, _RETRY_SECONDS_MAX)
-                _logger.warning("a file is not rewritten", extra={"cache": cache.name, "reason": str(error)})
+                _logger.warning("cache file not rewritten", extra={"cache": cache.name, "reason": str(error)})
                 return
             self._retry_seconds = _RETRY_SECONDS
             self._bytes_after_rewrite[cache] = size = _written(cache).file_bytes
-            _logger.info("a file is rewritten", extra={"cache": cache.name, "before": file_bytes, "bytes": size})
+            _logger.info("cache file rewritten", extra={"cache": cache.name, "before": file_bytes, "bytes": size})
 
     def _rewrite(self, cache: NamedCache, notes: list[bytes], brief_notes: list[bytes]) -> None:
         path = self._path(cache.name)
@@ -253,7 +318,7 @@ class CacheFiles:
     # --- Numbers.
 
     def statistics(self, caches: Iterable[NamedCache]) -> list[JournalStatistics]:
-        """What was written to all files, and what they hold now."""
+        """Totals written to all files, and their current size."""
         now = [_written(cache) for cache in caches]
         ever = _sums((self._ended, *now))
         return [
@@ -264,27 +329,32 @@ class CacheFiles:
         ]  # fmt: skip
 
     def recovery(self) -> RecoveryStatistics:
-        """What `load` did; damaged are those whose files were set aside."""
+        """The result of `load`; damaged counts files set aside."""
         return self._recovery
 
     def _path(self, name: str) -> Path:
         return self._folder / (quote(name, safe="") + _SUFFIX)
 
 
-def _read(file: int, core: CacheEngine) -> _Found:
-    """Raises ValueError for a damaged file."""
+def _read(file: int, core: CacheEngine, mark: Mark, name: str) -> _Found:
+    """Raises ValueError for a damaged file, OSError for one that can't be read."""
     written, valid_bytes, is_complete, damage = core.replay(file, time.time_ns(), int(ANSWER_SECONDS * 1e9))
     notes = [CacheNote.FromString(note) for note in written]
     boots = [note.boot_id for note in notes if note.HasField("boot_id")]
-    # Then the file's end is lost or may be anything, which is nobody's fault, and clients are to know.
+    # Expected after a power loss: the file may have lost its end, and a new epoch tells clients.
     went_down = not is_complete and bool(boots) and boots[-1] != boot_id()
     if damage is not None and not went_down:
         raise ValueError(damage)
     opened = [note.opened for note in notes if note.HasField("opened")]
     if not opened:
-        raise ValueError("it has no beginning")
-    epoch = new_epoch() if went_down else opened[-1].epoch
-    return _Found(epoch, given(opened[-1].cache), notes, valid_bytes, is_complete)
+        raise ValueError("its header is missing")
+    place = mark.places.get(name, Place(0, 0))
+    is_same_file = os.fstat(file).st_ino == place.id
+    # The file was replaced after the mark was written, which no service does after it has stopped.
+    is_another = mark.is_closed and place.id != 0 and not is_same_file and valid_bytes != place.sequence
+    is_behind = not went_down and ((is_same_file and valid_bytes < place.sequence) or is_another)
+    epoch = new_epoch() if went_down or is_behind else opened[-1].epoch
+    return _Found(epoch, given(opened[-1].cache), notes, valid_bytes, is_complete, is_behind)
 
 
 def _sums(each: Iterable[_Written]) -> _Written:
@@ -292,7 +362,7 @@ def _sums(each: Iterable[_Written]) -> _Written:
 
 
 def _notes(cache: NamedCache) -> list[bytes]:
-    """How a file begins, and how a process begins to write to one."""
+    """The start of a file, and of each process's part in it."""
     return [cache.note(), CacheNote(boot_id=boot_id()).SerializeToString()]
 
 
@@ -309,11 +379,11 @@ def _locked(path: Path) -> IO[bytes]:
 
 
 def _created(path: Path) -> int:
-    # For nobody else's eyes: it has what is in the cache.
+    # Readable by the owner only: it has the cache's contents.
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
 
 
 def _set_aside(path: Path, why: str) -> None:
     aside = path.with_suffix(_SET_ASIDE)
     path.replace(aside)
-    _logger.warning("the file of a cache is set aside", extra={"reason": why, "file": str(aside)})
+    _logger.warning("damaged cache file set aside", extra={"reason": why, "file": str(aside)})

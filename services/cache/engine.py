@@ -1,12 +1,13 @@
 """A cache of the service: the core's cache by name, with its stream of changes and its leases.
 
-The four hot requests are read and answered natively; the others go by the generated classes. Values are bytes here.
+The four hot requests are decoded and encoded natively, the others by the generated classes. Values stay bytes here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from time import monotonic, monotonic_ns
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from time import monotonic, monotonic_ns, time_ns
 from typing import Any, NamedTuple
 
 from alphaforge.cache.v1.atomics_pb2 import (
@@ -56,35 +57,37 @@ from alphaforge.cache.v1.leases_pb2 import (
 from alphaforge.cache.v1.value_pb2 import Value
 from alphaforge.journal.v1.caches_pb2 import CacheNote
 from alphaforge_core.cache_wire import CacheEngine, GetManyRequest, GetRequest, PutManyRequest, PutRequest
-from alphaforge_core.errors import AlphaForgeError, EngineError, InvalidArgument
+from alphaforge_core.errors import AlphaForgeError, EngineError
 
+from services.base.messages import fill
+from services.base.pages import limit_of
 from services.cache.leases import Leases
 from services.cache.memory import Memory
-from services.common.answers import first_answer
-from services.common.engine import LONG_BYTES, NamedEngine
-from services.common.messages import fill
-from services.common.pages import limit_of
-from services.common.streams import Delivery, Feed, Filter, Subscribers
+from services.engines.answers import first_answer
+from services.engines.engine import NamedEngine
+from services.engines.inputs import LONG_BYTES
+from services.engines.rows import Answer, Row, Runs, Table
+from services.streams.feed import Delivery, Feed, Filter, Subscribers
 
-__all__ = ["Change", "NamedCache"]
+__all__ = ["BATCH_KEYS_MAX", "Change", "NamedCache"]
 
 _DEFAULTS: Mapping[str, Any] = {"max_size": 10_000, "max_bytes": None}
 _TTL_NS_DEFAULT = 3_600_000_000_000
-_BATCH_KEYS_MAX = 100_000
+BATCH_KEYS_MAX = 100_000
 
-# A near cache that lost its connection finds its place for so long; afterwards changes cost nothing again.
+# How long changes are kept for the last subscriber to resume after it left.
 _CHANGES_KEPT_SECONDS = 60.0
 
 
 class Change(NamedTuple):
-    """Something that made an entry other than it was."""
+    """A change of an entry."""
 
     key: str
     cause: InvalidationCause.ValueType
 
 
 class _ChangeLog:
-    """The changes that the cache itself keeps."""
+    """The change log that the core's cache keeps."""
 
     def __init__(self, engine: CacheEngine) -> None:
         self._engine = engine
@@ -107,18 +110,20 @@ class NamedCache(NamedEngine):
     """One cache of the service."""
 
     NOUN = "cache"
+    core: CacheEngine
 
     def __init__(
         self,
         name: str,
         epoch: int,
         settings: Mapping[str, Any],
+        table: Table,
         subscribers: Subscribers,
         memory: Memory,
         core: CacheEngine | None = None,
     ) -> None:
-        """With `core`, a cache that was there before the service was started."""
-        super().__init__(name, epoch, {**_DEFAULTS, **settings})
+        """With `core`, a cache restored from its file."""
+        super().__init__(name, epoch, {**_DEFAULTS, **settings}, table)
         self.core = core or CacheEngine()
         self.core.resize(self.settings["max_size"], self.settings["max_bytes"])
         self.leases = Leases(lambda key: self.core.ttl_ns(key)[0])
@@ -127,61 +132,58 @@ class NamedCache(NamedEngine):
         self._memory = memory
 
     async def reconfigure(self, given: Mapping[str, Any]) -> bool:
-        """Applies new bounds at once; entries beyond them are evicted."""
+        """Applies new bounds immediately; entries beyond them are evicted."""
         self._check(stores=False)
         settings = {**self.settings, **given}
-        await self.apply(self._resize, settings, LONG_BYTES, self.publish)
+        await asyncio.to_thread(self.core.resize, settings["max_size"], settings["max_bytes"])
+        self.publish(b"")
         self.settings = settings
         self.core.note(self.note())
         return True
 
-    def _resize(self, settings: Mapping[str, Any]) -> bytes:
-        self.core.resize(settings["max_size"], settings["max_bytes"])
-        return b""
-
     def close(self, error: AlphaForgeError) -> None:
-        """Ends the stream of changes, and the waiting for leases, with `error`."""
+        """Ends the stream of changes, and all waits for leases, with `error`."""
         self.changes.end(error)
         self.leases.close(error)
         self._memory.leave(self)
 
-    def tell(self) -> None:
-        """Tells the subscribers that there may be changes, and those who wait for a lease that there may be a value."""
+    def notify(self) -> None:
+        """Notifies subscribers of changes, and lease waiters of new values."""
         self.changes.notify()
         self.leases.notify()
         self._memory.settle(self)
 
     def publish(self, answer: bytes) -> bytes:
-        """Tells of the changes that a call has made, and returns its answer.
+        """Publishes the changes of a call and returns its answer.
 
-        Raises EngineError JOURNAL_FAILED where they are not in the file.
+        Raises EngineError JOURNAL_FAILED if they could not be written to the file.
         """
-        self.tell()
+        self.notify()
         if (error := self.core.file_error) is not None:
             raise EngineError(
-                f"it is done, and can't be written to the cache's file, so that a restart may undo it: {error}",
+                f"applied, but not persisted: the cache's file can't be written; a restart may lose this: {error}",
                 reason="JOURNAL_FAILED",
             )
         return answer
 
     def _check(self, *, stores: bool = True) -> None:
-        """Before a change. Raises ResourceExhausted MEMORY_LIMIT, EngineError JOURNAL_FAILED."""
+        """Checks that changes are possible. Raises ResourceExhausted MEMORY_LIMIT, EngineError JOURNAL_FAILED."""
         if stores:
             self._memory.check()
         if (error := self.core.file_error) is not None:
             raise EngineError(
-                f"the cache's file can't be written, so that its values can be read and not changed: {error}",
+                f"the cache is read-only: its file can't be written: {error}",
                 reason="JOURNAL_FAILED",
             )
 
     def want_changes(self) -> None:
-        """Somebody follows the changes: they are kept from now on."""
+        """Starts keeping changes for a subscriber."""
         if self._changes_wanted_until == 0.0:
             self.core.keep_changes()
         self._changes_wanted_until = float("inf")
 
     def sweep(self) -> None:
-        """Tells of what has expired, and stops keeping changes that nobody has wanted for a while."""
+        """Publishes expirations, and stops keeping changes after a while without subscribers."""
         self.leases.forget_expired()
         self.changes.notify()
         self._memory.settle(self)
@@ -193,62 +195,69 @@ class NamedCache(NamedEngine):
             self.core.keep_changes(0)
             self._changes_wanted_until = 0.0
 
-    # --- In the cache's file.
+    # --- The cache's file.
 
     def note(self) -> bytes:
-        """The cache without its entries."""
+        """The file header of this cache."""
         return CacheNote(opened=self.opened()).SerializeToString()
 
     def brief_notes(self) -> list[bytes]:
-        """First answers, which are worth keeping for a minute."""
+        """First answers, for the file."""
         return [CacheNote(answer=answer).SerializeToString() for answer in self.answers.saved()]
 
-    async def once(self, message: Any, request: bytes, call: Callable[[], bytes]) -> bytes:
-        """Makes a change in the event loop; a repeated request gets the first answer, also after a kill."""
+    # --- Calls.
 
-        async def change() -> bytes:
-            # One write for both: no change is there without the answer that keeps it from being made again.
-            self.core.hold()
-            note = b""
-            try:
-                answer = call()
-                note = self._answer_note(message, request, answer)
-            finally:
-                self.core.release(note)
-            try:
-                return self.publish(answer)
-            except EngineError:
-                # Once the file can be written again, a repeat gets this answer.
-                self.answers.answered(message, request, answer)
-                raise
+    def submit(self, row: Row, request: bytes, message: Any) -> Answer:
+        """Executes a call, a long one in a thread. A change is in the cache's file before it is answered.
 
-        self._check(stores=False)
-        return await self.answers.once(message, request, change)
+        A change with a request id is written together with its answer, which a repeat gets even after a kill.
+        """
+        request_id = message.request_id if row.once else ""
+        if row.runs is Runs.WAIT:
+            task: asyncio.Future[bytes] = asyncio.ensure_future(row.call(self, message))
+            return task
+        if row.runs is Runs.THREAD or (row.runs is Runs.BY_SIZE and len(request) >= LONG_BYTES):
+            return asyncio.ensure_future(self._in_thread(row, request, message, request_id))
+        if request_id:
+            return self._once(row, request, message, request_id)
+        return row.publish(self, row.call(self, message))
 
-    async def once_beside(self, message: Any, request: bytes, call: Callable[[], Awaitable[bytes]]) -> bytes:
-        """The same for what takes long and is harmless when a kill makes it happen twice."""
+    def _once(self, row: Row, request: bytes, message: Any, request_id: str) -> bytes:
+        # One write for both, so that no change is in the file without the answer that prevents its repetition.
+        self.core.hold()
+        note = b""
+        try:
+            answer = row.call(self, message)
+            note = self._answer_note(message, request, answer)
+        finally:
+            self.core.release(note)
+        try:
+            return row.publish(self, answer)
+        except EngineError:
+            # The change was applied. Once the file can be written again, a repeat gets this answer.
+            self.answers.keep(row, request_id, request, answer)
+            raise
 
-        async def change() -> bytes:
-            answer = await call()
+    async def _in_thread(self, row: Row, request: bytes, message: Any, request_id: str) -> bytes:
+        # After a kill between the change and its answer, a repeat applies it again, which is harmless for these calls.
+        answer = await asyncio.get_running_loop().run_in_executor(None, row.call, self, message)
+        answer = row.publish(self, answer)
+        if request_id:
             self.core.release(self._answer_note(message, request, answer))
-            return answer
-
-        return await self.answers.once(message, request, change)
+        return answer
 
     def _answer_note(self, message: Any, request: bytes, answer: bytes) -> bytes:
-        if not message.request_id:
-            return b""
-        return CacheNote(answer=first_answer(message, request, answer)).SerializeToString()
+        return CacheNote(answer=first_answer(message, request, answer, time_ns())).SerializeToString()
 
     # --- Entries.
 
     def put(self, request: PutRequest) -> bytes:
-        """Stores one value."""
+        """Stores a value."""
         self._check()
         return self.core.put_wire(request)
 
     def get(self, request: GetRequest) -> bytes:
-        """One value, or none."""
+        """Returns the value, or none."""
         return self.core.get_wire(request)
 
     def put_many(self, request: PutManyRequest) -> bytes:
@@ -257,20 +266,16 @@ class NamedCache(NamedEngine):
         return self.core.put_many_wire(request)
 
     def get_many(self, request: GetManyRequest) -> bytes:
-        """The values that are found."""
+        """Returns the values found."""
         return self.core.get_many_wire(request)
 
     def delete(self, message: DeleteRequest) -> bytes:
-        """Removes one entry."""
+        """Deletes an entry."""
         self._check(stores=False)
         return DeleteResponse(deleted=self.core.delete(message.key)).SerializeToString()
 
     def delete_many(self, message: DeleteManyRequest) -> bytes:
-        """Removes many entries."""
-        if len(message.keys) > _BATCH_KEYS_MAX:
-            raise InvalidArgument(
-                f"there are {len(message.keys):,} keys; at most {_BATCH_KEYS_MAX:,}", reason="LIMIT_EXCEEDED"
-            )
+        """Deletes many entries."""
         self._check(stores=False)
         return DeleteManyResponse(deleted_count=self.core.delete_many(message.keys)).SerializeToString()
 
@@ -283,7 +288,7 @@ class NamedCache(NamedEngine):
         return GetSizeResponse(size=self.core.size()).SerializeToString()
 
     def clear(self, message: ClearRequest) -> bytes:
-        """Removes all entries."""
+        """Deletes all entries."""
         self._check(stores=False)
         self.core.clear()
         return ClearResponse().SerializeToString()
@@ -294,7 +299,7 @@ class NamedCache(NamedEngine):
         return TouchResponse(touched=self.core.touch(message.key, _ttl_ns(message))).SerializeToString()
 
     def ttl(self, message: GetTtlRequest) -> bytes:
-        """The time an entry has left."""
+        """The remaining time to live of an entry."""
         found, ttl_ns = self.core.ttl_ns(message.key)
         return GetTtlResponse(found=found, ttl_ns=ttl_ns).SerializeToString()
 
@@ -308,23 +313,23 @@ class NamedCache(NamedEngine):
         statistics = fill(CacheStatistics(), self.core.statistics().as_dict())
         return GetStatisticsResponse(statistics=statistics).SerializeToString()
 
-    # --- One step each: whatever happens between is nobody's.
+    # --- Atomic operations.
 
     def put_if_absent(self, message: PutIfAbsentRequest) -> bytes:
-        """Stores a value where there is none."""
+        """Stores a value if the key has none."""
         self._check()
         stored, version = self.core.swap(message.key, 0, message.value.SerializeToString(), _ttl_ns(message))
         return PutIfAbsentResponse(stored=stored, version=version).SerializeToString()
 
     def compare_and_swap(self, message: CompareAndSwapRequest) -> bytes:
-        """Stores a value where the entry has the version that the caller knows."""
+        """Stores a value if the entry still has the given version."""
         self._check()
         value = message.value.SerializeToString()
         swapped, version = self.core.swap(message.key, message.expected_version, value, _ttl_ns(message))
         return CompareAndSwapResponse(swapped=swapped, version=version).SerializeToString()
 
     def increment(self, message: IncrementRequest) -> bytes:
-        """Adds to a number."""
+        """Adds a number to a value."""
         self._check()
         amount = message.amount.SerializeToString()
         value, version = self.core.increment(message.key, amount, _ttl_ns(message))
@@ -333,7 +338,7 @@ class NamedCache(NamedEngine):
     # --- Leases.
 
     async def acquire_lease(self, message: AcquireLeaseRequest) -> bytes:
-        """The value, or the right to compute it, or neither when somebody else computes for longer than is waited."""
+        """Returns the value; or a lease, the right to compute it; or neither if another caller is still computing."""
         until_ns = monotonic_ns() + message.wait_ns
         while True:
             if (value := self.core.use(message.key)) is not None:
@@ -348,12 +353,12 @@ class NamedCache(NamedEngine):
             await self.leases.wait(message.key, left_ns)
 
     def renew_lease(self, message: RenewLeaseRequest) -> bytes:
-        """Makes a lease last longer."""
+        """Extends a lease."""
         self.leases.renew(message.key, message.lease_id, message.lease_ns)
         return RenewLeaseResponse().SerializeToString()
 
     def fulfill_lease(self, message: FulfillLeaseRequest) -> bytes:
-        """Stores the value computed under a lease, and wakes those who wait for it."""
+        """Stores the value computed under a lease and wakes the waiters."""
         self._check()
         self.leases.check(message.key, message.lease_id)
         version = self.core.store(message.key, message.value.SerializeToString(), _ttl_ns(message))
@@ -361,20 +366,26 @@ class NamedCache(NamedEngine):
         return FulfillLeaseResponse(version=version).SerializeToString()
 
     def release_lease(self, message: ReleaseLeaseRequest) -> bytes:
-        """Gives a lease back without a value."""
+        """Releases a lease without a value."""
         released = self.leases.end(message.key, message.lease_id)
         return ReleaseLeaseResponse(released=released).SerializeToString()
 
     # --- Near caches.
 
+    def subscribe(self, message: SubscribeInvalidationsRequest) -> AsyncGenerator[bytes]:
+        """Streams changes as they happen."""
+        self.want_changes()
+        from_sequence = message.from_sequence if message.HasField("from_sequence") else None
+        return self.changes.subscribe(from_sequence, _change_filter(message))
+
     def report_near_hits(self, message: ReportNearHitsRequest) -> bytes:
-        """Counts what a near cache served, and its keys as used."""
+        """Counts the hits of a near cache, and marks their keys as used."""
         self.core.report_near_hits(message.keys, message.hits)
         return ReportNearHitsResponse().SerializeToString()
 
 
-def change_filter(message: SubscribeInvalidationsRequest) -> Filter[Change] | None:
-    """Which changes a subscription wants; None for all. A clear concerns everybody."""
+def _change_filter(message: SubscribeInvalidationsRequest) -> Filter[Change] | None:
+    """The filter of a subscription; None for all changes. A clear passes every filter."""
     prefix = message.prefix
     if not prefix:
         return None
@@ -397,7 +408,7 @@ def _invalidations_response(delivery: Delivery[Change]) -> bytes:
 def _ttl_ns(
     message: TouchRequest | PutIfAbsentRequest | CompareAndSwapRequest | IncrementRequest | FulfillLeaseRequest,
 ) -> int | None:
-    """None for ever, as the engine has it."""
+    """The time to live for the core; None if the entry never expires."""
     match message.WhichOneof("expiry"):
         case "ttl_ns":
             return message.ttl_ns

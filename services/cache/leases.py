@@ -1,4 +1,4 @@
-"""The right to compute the value of a key: one caller has it, the others wait for the value."""
+"""Leases: one caller computes the value of a key while the others wait for it."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ LEASE_NS_DEFAULT = 10_000_000_000
 LEASE_NS_MIN = 1_000_000
 LEASE_NS_MAX = 3_600_000_000_000
 
-# After a change, until those who wait look for their values: one look for all changes of that time.
+# Delay between a change and waking waiters, so that one pass handles all changes in between.
 _LOOK_SECONDS = 0.001
 
 
 @dataclass
 class Lease:
-    """One caller's right; it is over when its time has passed, or it was fulfilled or released."""
+    """One caller's lease; it ends when it expires or is fulfilled or released."""
 
     lease_id: int
     expires_at_ns: int
     waiters: dict[asyncio.Future[None], None] = field(default_factory=dict)
-    """In the order in which they came."""
+    """Waiters, first come first served."""
 
     def wake(self) -> None:
-        """Lets those who wait look again."""
+        """Wakes the waiters."""
         for waiter in self.waiters:
             if not waiter.done():
                 waiter.set_result(None)
@@ -39,9 +39,9 @@ class Lease:
 
 
 class Leases:
-    """The leases of one cache. Lives in the event loop.
+    """The leases of one cache. Used on the event loop only.
 
-    `is_there` says whether a key has a value: somebody may put one while another one computes.
+    `is_there` says whether a key has a value: another caller may put one meanwhile.
     """
 
     def __init__(self, is_there: Callable[[str], bool], clock_ns: Callable[[], int] = monotonic_ns) -> None:
@@ -51,11 +51,11 @@ class Leases:
         self._waiting = 0
         self._look: asyncio.TimerHandle | None = None
         self._ended: AlphaForgeError | None = None
-        # Not from 1: a lease from before a restart that kept the cache must not be taken for one of these.
+        # Starts at a random number, so that a lease from before a restart isn't mistaken for a new one.
         self._ids = count(secrets.randbits(62) + 1)
 
     def grant(self, key: str, lease_ns: int) -> Lease | None:
-        """A lease of the key; None while somebody else has it."""
+        """A lease of the key, or None while another caller holds it."""
         now_ns = self._clock_ns()
         holder = self._leases.get(key)
         if holder is not None and holder.expires_at_ns > now_ns:
@@ -67,7 +67,7 @@ class Leases:
         return lease
 
     async def wait(self, key: str, wait_ns: int) -> None:
-        """Returns once the key's lease is over or it has a value, or after `wait_ns`. Raises what `close` was given."""
+        """Waits until the key's lease ends or it has a value, or for `wait_ns`. Raises the error given to `close`."""
         lease = self._leases.get(key)
         if lease is None:
             return
@@ -86,12 +86,12 @@ class Leases:
             raise self._ended
 
     def notify(self) -> None:
-        """The cache has changed: who waits for a key that has a value now is woken, a moment later."""
+        """Called after a change: shortly afterwards, wakes the waiters of keys that have a value."""
         if self._waiting and self._look is None:
             self._look = asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._wake_found)
 
     def close(self, error: AlphaForgeError) -> None:
-        """Ends all waiting with `error`."""
+        """Ends every wait with `error`."""
         self._ended = error
         for lease in self._leases.values():
             lease.wake()
@@ -103,15 +103,15 @@ class Leases:
                 lease.wake()
 
     def renew(self, key: str, lease_id: int, lease_ns: int) -> None:
-        """Makes a lease last longer. Raises EngineError LEASE_LOST for one that is over."""
+        """Extends a lease. Raises EngineError LEASE_LOST if it has ended."""
         self._held(key, lease_id).expires_at_ns = self._clock_ns() + _checked(lease_ns)
 
     def check(self, key: str, lease_id: int) -> None:
-        """Raises EngineError LEASE_LOST for a lease that is over."""
+        """Raises EngineError LEASE_LOST if the lease has ended."""
         self._held(key, lease_id)
 
     def end(self, key: str, lease_id: int) -> bool:
-        """Ends a lease and wakes those who wait; False for one that is over."""
+        """Ends a lease and wakes its waiters; False if it had ended."""
         try:
             lease = self._held(key, lease_id)
         except EngineError:
@@ -121,7 +121,7 @@ class Leases:
         return True
 
     def forget_expired(self) -> None:
-        """Drops leases whose holders have not come back."""
+        """Drops expired leases."""
         now_ns = self._clock_ns()
         for key in [key for key, lease in self._leases.items() if lease.expires_at_ns <= now_ns]:
             self._leases.pop(key).wake()
@@ -129,7 +129,7 @@ class Leases:
     def _held(self, key: str, lease_id: int) -> Lease:
         lease = self._leases.get(key)
         if lease is None or lease.lease_id != lease_id or lease.expires_at_ns <= self._clock_ns():
-            raise EngineError(f"the lease {lease_id} of key {key!r} is over", reason="LEASE_LOST")
+            raise EngineError(f"the lease {lease_id} of key {key!r} has ended", reason="LEASE_LOST")
         return lease
 
 

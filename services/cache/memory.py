@@ -1,4 +1,4 @@
-"""The memory that all caches of a service take together, and its bound."""
+"""The total memory of a service's caches, and its limit (rule 4.10)."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ __all__ = ["Memory", "WhenFull"]
 
 WhenFull = Literal["evict", "refuse"]
 
-# Evictions go on until so much of the bound is free, so that puts at the bound do not each begin a round.
+# Share of the limit freed by a round of evictions, so that not every put at the limit starts one.
 _FREE_SHARE = 1 / 64
 
-# One warning says it for so long.
+# Minimum time between warnings.
 _WARNED_SECONDS = 60.0
 
 _logger = logging.getLogger("services.cache.memory")
 
 
 class _Core(Protocol):
-    """What is asked of the core's cache."""
+    """What `Memory` needs of the core's cache."""
 
     @property
     def memory_bytes(self) -> int: ...
@@ -35,13 +35,13 @@ class _Cache(Protocol):
 
     @property
     def core(self) -> _Core: ...
-    def tell(self) -> None: ...
+    def notify(self) -> None: ...
 
 
 class Memory:
-    """What the caches take, and what happens at the bound. Lives in the event loop.
+    """The memory used by the caches, and what happens at the limit. Used on the event loop only.
 
-    A call that begins below the bound may pass it by what it stores.
+    A call that begins below the limit may exceed it by what it stores.
     """
 
     def __init__(self, limit_bytes: int, when_full: WhenFull) -> None:
@@ -53,25 +53,25 @@ class Memory:
         self._warned_until = 0.0
 
     def enter(self, cache: _Cache) -> None:
-        """Counts a cache from now on."""
+        """Adds a cache."""
         self._taken[cache] = 0
         self.settle(cache)
 
     def leave(self, cache: _Cache) -> None:
-        """The cache is gone."""
+        """Removes a cache."""
         self._total -= self._taken.pop(cache, 0)
 
     def check(self) -> None:
-        """Before something is stored. Raises ResourceExhausted MEMORY_LIMIT where a full service refuses."""
+        """Called before a store. Raises ResourceExhausted MEMORY_LIMIT if the service is full and refuses."""
         if self._when_full == "refuse" and self._total >= self._limit_bytes:
             raise ResourceExhausted(
-                f"the caches take {self._total:,} bytes, and max_memory_bytes is {self._limit_bytes:,}; "
-                "delete entries, drop caches, or start the service with a larger one",
+                f"the caches use {self._total:,} bytes of max_memory_bytes {self._limit_bytes:,}: "
+                "delete entries, drop caches, or raise max_memory_bytes",
                 reason="MEMORY_LIMIT",
             )
 
     def settle(self, cache: _Cache) -> None:
-        """After a cache may have changed: entries that are too much leave, in a thread beside other calls."""
+        """Called after a change: starts evicting, in a thread, if the limit is exceeded."""
         before = self._taken.get(cache)
         if before is None:
             return
@@ -86,7 +86,7 @@ class Memory:
             _logger.warning("max_memory_bytes is reached", extra={"taken": self._total, "limit": self._limit_bytes})
 
     async def _evict(self) -> None:
-        """The cache that takes most gives first: its entries that were used longest ago."""
+        """Evicts the least recently used entries of the largest cache."""
         try:
             goal = self._limit_bytes - int(self._limit_bytes * _FREE_SHARE)
             self._warn()
@@ -95,10 +95,10 @@ class Memory:
                 largest = max(self._taken, key=lambda cache: self._taken[cache])
                 target = max(0, self._taken[largest] - (total - goal))
                 await asyncio.get_running_loop().run_in_executor(None, largest.core.shrink, target)
-                # Tells who follows the changes, and counts anew.
-                largest.tell()
+                # Wakes subscribers and recounts.
+                largest.notify()
                 if self._total >= total:
-                    # Nothing is left to give, or it comes faster than it goes: the next change begins another round.
+                    # Nothing is left to evict, or puts outrun evictions: the next change starts another round.
                     return
         finally:
             self._evicting = None

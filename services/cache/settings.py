@@ -1,4 +1,4 @@
-"""What the cache service can be told."""
+"""Settings of the cache service."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from services.cache.memory import WhenFull
-from services.common.settings import Port, ServiceSettings
+from services.runtime.settings import Port, ServiceSettings
 
 __all__ = ["CacheDurability", "CacheServiceSettings"]
 
@@ -20,14 +20,14 @@ class CacheServiceSettings(ServiceSettings):
     service: ClassVar[str] = "cache"
 
     port: Port = 50051
-    """TCP port of the gRPC service; 0 takes a free one. Not used with `unix:`."""
+    """TCP port of the gRPC service; 0 picks a free one. Unused with `unix:`."""
     metrics_port: Port = 9151
-    """TCP port of /metrics; 0 takes a free one."""
+    """TCP port of /metrics; 0 picks a free one."""
     max_memory_bytes: int = Field(2**30, ge=2**20)
-    """What all caches of the service may take together, in bytes."""
+    """Total memory of all caches, in bytes."""
     when_full: WhenFull = "evict"
-    """At that bound the cache that takes most evicts what it used longest ago, or puts are refused (MEMORY_LIMIT)."""
+    """At the memory limit: evict the least recently used entries of the largest cache, or refuse puts."""
     durability: CacheDurability = "os"
-    """What an acknowledged change of a cache survives: os a kill of the service (kill -9), none a stop in order."""
+    """What acknowledged changes survive. os: a killed process; none: only a clean stop."""
     warm_restart: bool = True
-    """A start brings back the caches that the last process left in data_dir."""
+    """Load the caches found in data_dir at startup."""

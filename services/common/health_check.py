@@ -1,8 +1,8 @@
-"""`python -m services.common.health_check HOST:PORT`: exit status 0 when the service there serves.
+"""`python -m services.common.health_check HOST:PORT`: exits with 0 if the service is serving.
 
-For health checks of containers, where neither the command line nor any other tool is installed. Over TLS where
-ALPHAFORGE_TLS_CA_FILE names the authorities, with the certificate of ALPHAFORGE_TLS_CLIENT_CERTIFICATE_FILE and
-ALPHAFORGE_TLS_CLIENT_KEY_FILE where the service wants one. Health needs no token.
+For container health checks, where the `alphaforge` command isn't installed. Uses TLS if ALPHAFORGE_TLS_CA_FILE is set,
+with the client certificate of ALPHAFORGE_TLS_CLIENT_CERTIFICATE_FILE and ALPHAFORGE_TLS_CLIENT_KEY_FILE if they are
+set. Health checks need no token.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ import grpc
 __all__ = ["main"]
 
 _TIMEOUT_SECONDS = 5.0
+_LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 
-# The health protocol's request for the whole server and its answer SERVING, as bytes: this runs every few seconds, and
+# The health protocol's request for the whole server and the response SERVING, as bytes: this runs every few seconds;
 # importing protobuf for two constants would double its cost.
 _METHOD = "/grpc.health.v1.Health/Check"
 _REQUEST = b""
@@ -25,7 +26,7 @@ _SERVING = b"\x08\x01"
 
 
 def main(target: str) -> int:
-    """0 when the server at `target` says that it serves, else 1, with the reason on standard error."""
+    """Returns 0 if the server at `target` is serving, else 1, with the reason on standard error."""
     with _channel(target) as channel:
         check: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(_METHOD)
         try:
@@ -34,7 +35,7 @@ def main(target: str) -> int:
             print(f"{target}: {error}", file=sys.stderr)
             return 1
     if answer != _SERVING:
-        print(f"{target} does not serve", file=sys.stderr)
+        print(f"{target} is not serving", file=sys.stderr)
         return 1
     return 0
 
@@ -44,9 +45,12 @@ def _channel(target: str) -> grpc.Channel:
         Path(path).read_bytes() if (path := os.environ.get(f"ALPHAFORGE_TLS_{name}_FILE")) else None
         for name in ("CA", "CLIENT_CERTIFICATE", "CLIENT_KEY")
     )
+    # Proxy variables don't apply to services on this machine.
+    is_local = target.startswith("unix:") or target.rpartition(":")[0] in _LOCAL_HOSTS
+    options = (("grpc.enable_http_proxy", 0),) if is_local else ()
     if authorities is None:
-        return grpc.insecure_channel(target)
-    return grpc.secure_channel(target, grpc.ssl_channel_credentials(authorities, key, certificate))
+        return grpc.insecure_channel(target, options)
+    return grpc.secure_channel(target, grpc.ssl_channel_credentials(authorities, key, certificate), options)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,22 @@
-"""`python -m services.data`."""
+"""`alphaforge-data`, also as `python -m services.data`."""
 
 import os
 import sys
 
-# Read by grpc when it is first imported.
+# grpc reads it when it is first imported.
 os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_client,-event_engine_listener")
 
-from services.common.server import main
-from services.data.servicer import DataServicer
+from services.data.rpcs import DataService
 from services.data.settings import DataServiceSettings
+from services.runtime.server import main
+
+__all__ = ["run"]
+
+
+def run() -> int:
+    """Serves until SIGTERM or SIGINT; returns the exit status."""
+    return main(DataServiceSettings, DataService)
+
 
 if __name__ == "__main__":
-    sys.exit(main(DataServiceSettings, DataServicer))
+    sys.exit(run())

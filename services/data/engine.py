@@ -1,9 +1,8 @@
-"""A data engine of the service: the core's engine by name, with its streams and its producers."""
+"""A named data engine of the service: the core's engine, with its streams and producers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 from alphaforge.data.v1.engines_pb2 import StartRequest, StopRequest
@@ -12,38 +11,39 @@ from alphaforge.data.v1.ticks_pb2 import (
     AdvanceTimeRequest,
     AdvanceTimeResponse,
 )
-from alphaforge.journal.v1.checkpoints_pb2 import DataCheckpoint
+from alphaforge.journal.v1.checkpoints_pb2 import DataCheckpoint, FirstAnswer, ProducerMark
 from alphaforge.journal.v1.inputs_pb2 import EpochBegun
-from alphaforge_core.data import DataEngine, DataEngineConfig, ProcessRequest, decode_bars, encode_bars
-from alphaforge_core.errors import AlphaForgeError
+from alphaforge_core.data import DataEngineConfig
+from alphaforge_core.data_wire import ProcessRequest, ServiceEngine, decode_bars, encode_bars, time_zones
+from alphaforge_core.errors import AlphaForgeError, InvalidArgument
 from alphaforge_core.model import Bar, BarType, TradeTick, TradeTickBatch
 
-from services.common.engine import (
-    BEGIN_EPOCH,
-    DAY_NS,
-    SETTINGS_CHANGED,
-    Input,
-    NamedEngine,
-    check_durability,
-    epoch_changed,
-)
-from services.common.gate import require
-from services.common.messages import fill, with_messages
-from services.common.messages import given as plain
-from services.common.producers import Producers
-from services.common.ring import Ring
-from services.common.roles import Role
-from services.common.streams import Feed, Subscribers
+from services.access.gate import require
+from services.access.roles import Role
+from services.base.messages import fill, with_message
+from services.base.messages import given as plain
 from services.data.wire import bars_response, columns_of, trades_response
+from services.engines.engine import DAY_NS, NamedEngine, check_durability, epoch_changed
+from services.engines.producers import Producers
+from services.engines.rows import Table
+from services.engines.state import groups
+from services.streams.feed import Feed, Subscribers
+from services.streams.ring import Ring
 
-__all__ = ["ADVANCE_TIME", "PROCESS_TICK", "PROCESS_TICKS", "START", "STOP", "NamedDataEngine", "Outcome"]
+__all__ = ["NamedDataEngine", "Outcome"]
 
 BARS_MAX = 10_000
+# Bars that one AdvanceTime closes; part of the rules (2.4), since a replay must close as many.
+ADVANCE_BARS_MAX = 20_000
+# Maximum number of bars of all types that one trade may close; more than the defaults allow with 32 types.
+TRADE_BARS_MAX = 400_000
 TRADES_PER_RESPONSE = 16_384
+# Bars of a checkpoint encoded at a time.
+_BARS_PER_PART = 1_024
 
 
 class Outcome(NamedTuple):
-    """What a call did: its answer, and what is to be published of it."""
+    """The result of a call: its answer, and the bars and trades to publish."""
 
     answer: bytes
     bars: Sequence[Bar] = ()
@@ -56,12 +56,16 @@ class NamedDataEngine(NamedEngine):
     """One engine of the service."""
 
     NOUN = "data"
+    core: ServiceEngine
 
-    def __init__(self, name: str, epoch: int, settings: Mapping[str, Any], subscribers: Subscribers) -> None:
-        given = _canonical(settings)
+    def __init__(
+        self, name: str, epoch: int, settings: Mapping[str, Any], table: Table, subscribers: Subscribers
+    ) -> None:
+        given = _with_time_zones(_canonical(settings))
         config = DataEngineConfig(**given)
-        super().__init__(name, epoch, {**_canonical(config.as_dict()), **given})
-        self.core = DataEngine(config)
+        super().__init__(name, epoch, {**_canonical(config.as_dict()), **given}, table)
+        self.core = ServiceEngine(config)
+        self.receive_at = self.core.receive_at
         self._shortest_ns = _shortest_step(self.core.bar_types)
         self.producers = Producers()
         self._subscribers = subscribers
@@ -79,29 +83,39 @@ class NamedDataEngine(NamedEngine):
             events_per_response=TRADES_PER_RESPONSE,
         )
 
+    def check_settings(self) -> None:
+        """Raises InvalidArgument SETTING_INVALID if one trade could close more bars than a call may."""
+        check_bars_of_a_trade(self.settings)
+
     def differing(self, given: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-        """Bar types never differ: those that the engine lacks are added, the others are nobody's harm."""
-        return super().differing({key: value for key, value in given.items() if key != "bar_types"})
+        """Bar types and rules of time zones never differ: missing ones are added, and extra ones don't matter."""
+        return super().differing({key: value for key, value in given.items() if key not in ("bar_types", "time_zones")})
 
     async def add(self, given: Mapping[str, Any]) -> None:
-        """Adds the bar types that the engine lacks. Raises InvalidArgument for more than it can have."""
+        """Adds missing bar types. Raises InvalidArgument beyond the maximum."""
         wanted = _canonical(given).get("bar_types", ())
         if not set(wanted) <= set(self.core.bar_types):
             require(Role.WRITE, f"add bar types to data engine {self.name!r}")
             await self.reconfigure({"bar_types": wanted})
 
     async def reconfigure(self, given: Mapping[str, Any]) -> bool:
-        """Takes other settings over and keeps the bars.
+        """Changes settings and keeps the bars.
 
-        Raises InvalidArgument for another durability, and for another origin_offset_ns where there are bars.
+        Raises InvalidArgument for another durability, and for another origin_offset_ns if there are bars.
         """
         check_durability(self, given)
-        message = fill(DataEngineSettings(), _canonical(given))
-        await self.take(CHANGE_SETTINGS, message.SerializeToString(), message)
+        settings = {**self.settings, **_canonical(given)}
+        types = dict.fromkeys((*self.core.bar_types, *settings["bar_types"]))
+        check_bars_of_a_trade({**settings, "bar_types": tuple(types)})
+        changed = _canonical(given)
+        known = (*self.settings["time_zones"], *changed.get("time_zones", ()))
+        if zones := time_zones(list(types), known):
+            changed["time_zones"] = zones
+        await self.take("SettingsChanged", fill(DataEngineSettings(), changed))
         return True
 
     def change_settings(self, message: DataEngineSettings) -> bytes:
-        """Other settings from now on: those of the message."""
+        """Applies the settings of the message."""
         settings = {**self.settings, **_canonical(plain(message))}
         self.core.reconfigure(DataEngineConfig(**settings))
         self.settings = {**settings, "bar_types": tuple(self.core.bar_types)}
@@ -111,8 +125,12 @@ class NamedDataEngine(NamedEngine):
         return b""
 
     def step_at(self, time_ns: int) -> int:
-        """In which step of its shortest time bars a time lies."""
+        """The index of the step of its shortest time bars that contains a time."""
         return (time_ns - int(self.settings["origin_offset_ns"])) // self._shortest_ns
+
+    def has_more(self, answer: bytes) -> bool:
+        """Whether that answer to AdvanceTime leaves bars to close."""
+        return AdvanceTimeResponse.FromString(answer).has_more
 
     def close(self, error: AlphaForgeError) -> None:
         """Ends the engine's streams with `error`."""
@@ -120,33 +138,27 @@ class NamedDataEngine(NamedEngine):
         self.trades.end(error)
 
     def begin_epoch(self, message: EpochBegun) -> bytes:
-        """Begins a new epoch, which ends the streams; forgets an instrument where the message names one."""
+        """Starts a new epoch, which ends the streams; drops an instrument if the message names one."""
         if message.HasField("instrument_id"):
             self.core.reset(message.instrument_id)
         self.epoch = message.epoch
+        self.keep_answer(message.first_answer)
         self.close(epoch_changed("data", self.name))
         self._make_streams()
         return b""
 
-    def state(self) -> tuple[bytes, bytes]:
-        """What a checkpoint holds: producers, answers and the last events, and the core's snapshot."""
-        kept = DataCheckpoint(
-            producers=self.producers.marks(),
-            answers=self.answers.saved(),
-            bar_sequence=self._bars.last,
-            trade_sequence=self._trades.last,
-        )
-        bars = (encode_bars(bars, DataCheckpoint.BARS_FIELD_NUMBER) for bars in self._bars.pieces(BARS_MAX))
-        trades = (columns_of(ticks) for ticks in self._trades.pieces(TRADES_PER_RESPONSE))
-        head = with_messages(kept, DataCheckpoint.TRADES_FIELD_NUMBER, trades)
-        return b"".join((head, *bars)), self.core.snapshot()
+    def kept(self) -> Iterator[bytes]:
+        """The service's part of a checkpoint: producers, answers and the last events."""
+        head = DataCheckpoint(refused=self.refused)
+        return _kept(head, self.producers.marks(), self.answers.saved(), self._bars.copy(), self._trades.copy())
 
     def restore(self, kept: bytes, snapshot: bytes) -> None:
-        """Takes over the state of a checkpoint."""
+        """Restores the state of a checkpoint."""
         self.core.restore(snapshot)
         message = DataCheckpoint.FromString(kept)
         self.producers.take_over(message.producers)
         self.answers.restore(message.answers)
+        self.refused.update(message.refused)
         bars = decode_bars(kept, DataCheckpoint.BARS_FIELD_NUMBER)
         trades = [TradeTickBatch.from_wire(columns.SerializeToString()) for columns in message.trades]
         self._make_streams(message.bar_sequence - len(bars), message.trade_sequence - sum(map(len, trades)))
@@ -155,34 +167,38 @@ class NamedDataEngine(NamedEngine):
             self._trades.append(cast("Sequence[TradeTick]", batch))
 
     def publish(self, outcome: Outcome) -> bytes:
-        """Hands what a call did to the subscribers, and returns its answer."""
+        """Publishes the result of a call to subscribers and returns its answer."""
         self.producers.applied(outcome.producer_id, outcome.producer_sequence, outcome.answer)
         if outcome.bars:
             self._bars.append(outcome.bars)
-            self.bars.notify()
+            if self.bars.waiters:
+                self.bars.notify()
         if outcome.trades:
             self._trades.append(outcome.trades)
-            self.trades.notify()
+            if self.trades.waiters:
+                self.trades.notify()
         return outcome.answer
 
-    # --- Calls: what changes something returns what is to be published of it.
+    # --- Calls. Those that change something return a result to publish.
 
     def process(self, request: ProcessRequest) -> Outcome:
-        """Applies one tick, or many."""
+        """Applies one tick, or a batch."""
         producer_id, sequence = request.producer_id, request.producer_sequence
         if (answer := self.producers.first_answer(producer_id, sequence)) is not None:
             return Outcome(answer)
         outcome = self.core.process_request(request)
-        # Batches are sequences in all that a ring asks of one, and make no objects that nobody reads.
+        self.refused.update(outcome.rejected)
+        # A batch is enough of a sequence for a ring, and creates no objects until they are read.
         bars = cast("Sequence[Bar]", outcome.bars)
         trades = cast("Sequence[TradeTick]", outcome.accepted if outcome.processed_count else ())
         return Outcome(outcome.to_wire(self.epoch), bars, trades, producer_id, sequence)
 
     def advance_time(self, message: AdvanceTimeRequest) -> Outcome:
-        """Moves market time forward."""
-        bars = self.core.advance_time(message.now_ns)
+        """Advances market time."""
+        with self.counting_refusal():
+            bars, is_done = self.core.advance_time_part(message.now_ns, ADVANCE_BARS_MAX)
         wanted = encode_bars(_wanted(bars, message.bar_types), AdvanceTimeResponse.BARS_FIELD_NUMBER)
-        return Outcome(wanted, bars)
+        return Outcome(wanted + AdvanceTimeResponse(has_more=not is_done).SerializeToString(), bars)
 
     def start(self, message: StartRequest) -> bytes:
         """Starts the engine."""
@@ -191,7 +207,46 @@ class NamedDataEngine(NamedEngine):
 
     def stop(self, message: StopRequest) -> Outcome:
         """Stops the engine; with flush_on_stop its open bars close."""
-        return Outcome(b"", self.core.flush())
+        return Outcome(b"", self.core.stop_and_flush())
+
+
+def _kept(
+    head: DataCheckpoint,
+    producers: Iterable[ProducerMark],
+    answers: Iterable[FirstAnswer],
+    bars: Ring[Bar],
+    trades: Ring[TradeTick],
+) -> Iterator[bytes]:
+    yield head.SerializeToString()
+    yield DataCheckpoint(bar_sequence=bars.last, trade_sequence=trades.last).SerializeToString()
+    for some in groups(producers):
+        yield DataCheckpoint(producers=some).SerializeToString()
+    for saved in groups(answers):
+        yield DataCheckpoint(answers=saved).SerializeToString()
+    for ticks in trades.pieces(TRADES_PER_RESPONSE):
+        yield with_message(DataCheckpoint(), DataCheckpoint.TRADES_FIELD_NUMBER, columns_of(ticks))
+    for piece in bars.pieces(_BARS_PER_PART):
+        yield encode_bars(piece, DataCheckpoint.BARS_FIELD_NUMBER)
+
+
+def check_bars_of_a_trade(settings: Mapping[str, Any]) -> None:
+    """Raises InvalidArgument SETTING_INVALID if one trade could close more bars than a call may."""
+    kinds = [BarType(name).kind for name in settings["bar_types"]]
+    timed = sum(kind in ("time", "day", "week", "month") for kind in kinds)
+    flat = timed * settings["max_gap_bars"] if settings["fill_gaps"] else 0
+    cut = (kinds.count("volume") + kinds.count("dollar")) * settings["max_bars_per_tick"]
+    if flat + cut > TRADE_BARS_MAX:
+        raise InvalidArgument(
+            f"one trade could close {flat + cut:,} bars, at most {TRADE_BARS_MAX:,}: use fewer bar types, or a smaller "
+            f"{'max_gap_bars' if flat > cut else 'max_bars_per_tick'}",
+            reason="SETTING_INVALID",
+        )
+
+
+def _with_time_zones(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings, with the rules of all time zones that the bar types name."""
+    zones = time_zones(settings.get("bar_types", ()), settings.get("time_zones", ()))
+    return {**settings, "time_zones": zones} if zones else settings
 
 
 def _wanted(bars: Sequence[Bar], bar_types: Sequence[str]) -> Sequence[Bar]:
@@ -202,35 +257,14 @@ def _wanted(bars: Sequence[Bar], bar_types: Sequence[str]) -> Sequence[Bar]:
 
 
 def _shortest_step(bar_types: Sequence[str]) -> int:
-    """Of the time bars, in nanoseconds; a day where there are none."""
+    """The shortest step of the time bars, in nanoseconds; a day without time bars."""
     types = map(BarType, bar_types)
     return min((int(bar_type.step) for bar_type in types if bar_type.kind == "time"), default=DAY_NS)
 
 
 def _canonical(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings as they are compared: bar types by their canonical names, each once."""
+    """Settings for comparison: bar types by canonical name, without duplicates."""
     result = dict(settings)
     if "bar_types" in result:
         result["bar_types"] = tuple(dict.fromkeys(str(BarType(name)) for name in result["bar_types"]))
     return result
-
-
-PROCESS_TICK: Input[NamedDataEngine, ProcessRequest, Outcome] = Input(
-    16, partial(ProcessRequest.from_wire, single=True), NamedDataEngine.process, NamedDataEngine.publish
-)
-PROCESS_TICKS: Input[NamedDataEngine, ProcessRequest, Outcome] = Input(
-    17, ProcessRequest.from_wire, NamedDataEngine.process, NamedDataEngine.publish
-)
-ADVANCE_TIME: Input[NamedDataEngine, AdvanceTimeRequest, Outcome] = Input(
-    18, AdvanceTimeRequest.FromString, NamedDataEngine.advance_time, NamedDataEngine.publish, is_once=True
-)
-START: Input[NamedDataEngine, StartRequest, bytes] = Input(19, StartRequest.FromString, NamedDataEngine.start)
-STOP: Input[NamedDataEngine, StopRequest, Outcome] = Input(
-    20, StopRequest.FromString, NamedDataEngine.stop, NamedDataEngine.publish
-)
-CHANGE_SETTINGS: Input[NamedDataEngine, DataEngineSettings, bytes] = Input(
-    SETTINGS_CHANGED, DataEngineSettings.FromString, NamedDataEngine.change_settings
-)
-NamedDataEngine.INPUTS = {
-    each.kind: each for each in (BEGIN_EPOCH, CHANGE_SETTINGS, PROCESS_TICK, PROCESS_TICKS, ADVANCE_TIME, START, STOP)
-}

@@ -1,4 +1,4 @@
-"""What the data service can be told."""
+"""Settings of the data service."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from alphaforge_core.model import BarType
 from pydantic import AfterValidator, BeforeValidator, model_validator
 from pydantic_settings import NoDecode
 
-from services.common.settings import JournalSettings, Port
+from services.runtime.settings import JournalSettings, Port
 
 __all__ = ["DataServiceSettings"]
 
 
 def _split(value: object) -> object:
-    """Environment variables give a text: names with commas between them."""
+    """Environment variables are texts: names separated by commas."""
     return tuple(name.strip() for name in value.split(",")) if isinstance(value, str) else value
 
 
@@ -29,54 +29,57 @@ class DataServiceSettings(JournalSettings):
     service: ClassVar[str] = "data"
 
     port: Port = 50052
-    """TCP port of the gRPC service; 0 takes a free one. Not used with `unix:`."""
+    """TCP port of the gRPC service; 0 picks a free one. Unused with `unix:`."""
     metrics_port: Port = 9152
-    """TCP port of /metrics; 0 takes a free one."""
+    """TCP port of /metrics; 0 picks a free one."""
     bar_types: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_canonical)] = ("1min",)
-    """Bar types of an engine that is made without any, with commas between them: 1min,100tick."""
+    """Bar types, comma separated: 1min,100tick. This and the following settings are defaults for engines that don't
+    set them."""
     enable_statistics: bool = True
-    """Measures rate and latency of an engine that is made without saying so, as all that follows."""
+    """Measure rates and latencies."""
     max_bars_per_instrument: int = 1_000
-    """Closed bars kept per instrument and type."""
+    """Closed bars kept per instrument and bar type."""
     max_memory_bytes: int = 2**30
-    """Bytes for all closed bars of an engine; the oldest go first."""
+    """Memory for closed bars, in bytes; the oldest bars are dropped first."""
     max_instruments: int = 10_000
-    """Ticks of more instruments are refused."""
+    """Maximum number of instruments; ticks of any others are refused."""
     max_bars_per_tick: int = 10_000
-    """A tick that would end more bars of a type goes whole into one oversize bar."""
+    """Maximum number of bars of a type that one tick closes; a larger tick becomes one oversize bar."""
     duplicate_window: int = 10_000
-    """Ticks with an id per instrument among which duplicates are found; 0 looks for none."""
+    """Trade ids remembered per instrument to find duplicates; 0 disables the check."""
     max_duplicate_entries: int = 10_000_000
-    """Bounds all windows of an engine together; the longest idle instrument's go first."""
+    """Trade ids remembered per engine; the instrument idle for longest loses its ids first."""
     fill_gaps: bool = False
-    """Flat bars for quiet intervals."""
+    """Emit flat bars for intervals without trades."""
     max_gap_bars: int = 1_000
-    """The first so many flat bars of a gap."""
+    """Maximum number of flat bars per gap."""
     skip_first_partial: bool = False
-    """Leaves out an instrument's first time bar where it is partial."""
+    """Skip an instrument's first time bar if it is partial."""
     origin_offset_ns: int = 0
-    """Moves the grid of time bars from 00:00 UTC, in nanoseconds, up to a day."""
+    """Offset of the time bar grid from 00:00 UTC, in nanoseconds, up to a day."""
     allowed_lateness_ns: int = 0
-    """How long after its end, in market time, a closed time bar is still corrected, in nanoseconds."""
+    """How long late trades still correct a closed time bar, in nanoseconds of market time."""
+    max_time_jump_ns: int = 300_000_000_000
+    """How far ahead of their receipt trades and advance_time may be, in nanoseconds; 0 is no limit."""
     zero_quantity: Literal["reject", "price_only"] = "reject"
-    """Refuses prints of quantity 0, or takes their price into time bars."""
+    """Reject trades of quantity 0, or use their price in time bars."""
     flush_on_stop: bool = False
-    """Stopping an engine closes its open bars as partial."""
+    """Close open bars as partial when the engine stops."""
     live_clock: bool = False
-    """The wall clock drives market time."""
+    """Advance market time by the wall clock."""
     close_grace_ns: int = 0
-    """How far the live clock stays behind the wall clock, in nanoseconds."""
+    """How far the live clock lags the wall clock, in nanoseconds."""
     max_replay_trades: int = 100_000
-    """Accepted trades kept for subscribers that resume."""
+    """Accepted trades kept for resuming subscribers."""
     max_replay_bars: int = 10_000
-    """Closed bars, of all instruments and types, kept for subscribers that resume."""
+    """Closed bars, over all instruments and types, kept for resuming subscribers."""
 
     durability: Literal["fsync", "os", "none"] = "os"
-    """What an acknowledgement survives: fsync power loss, os kill -9, none neither."""
+    """What acknowledged calls survive. fsync: a power loss; os: a killed process; none: neither."""
 
     @property
     def engine_defaults(self) -> dict[str, Any]:
-        """What an engine has that is made without saying otherwise: options of DataEngineConfig by name."""
+        """Defaults for engines: options of DataEngineConfig by name."""
         return {name: getattr(self, name) for name in DataEngineConfig().as_dict() if hasattr(self, name)}
 
     @model_validator(mode="after")

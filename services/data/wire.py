@@ -1,8 +1,8 @@
-"""Between the data engine's values and the messages of alphaforge.data.v1."""
+"""Conversions between the data engine's values and the messages of alphaforge.data.v1."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from alphaforge.data.v1.subscriptions_pb2 import (
     SubscribeBarsRequest,
@@ -10,11 +10,11 @@ from alphaforge.data.v1.subscriptions_pb2 import (
     SubscribeTradesRequest,
     SubscribeTradesResponse,
 )
-from alphaforge_core.data import encode_bars
+from alphaforge_core.data_wire import encode_bars
 from alphaforge_core.model import Bar, BarType, TradeTick, TradeTickBatch
 
-from services.common.messages import with_message
-from services.common.streams import EVENTS_PER_RESPONSE, Delivery, Filter
+from services.base.messages import with_message
+from services.streams.feed import EVENTS_PER_RESPONSE, Delivery, Filter
 
 __all__ = [
     "bar_filter",
@@ -38,21 +38,21 @@ def bars_response(delivery: Delivery[Bar]) -> bytes:
     return head.SerializeToString() + encode_bars(delivery.events, SubscribeBarsResponse.BARS_FIELD_NUMBER)
 
 
-def snapshot_responses(epoch: int, sequence: int, closed: Sequence[Bar], unfinished: Sequence[Bar]) -> list[bytes]:
-    """The messages of SubscribeBars that show what there is."""
+def snapshot_responses(epoch: int, sequence: int, closed: Sequence[Bar], unfinished: Sequence[Bar]) -> Iterator[bytes]:
+    """The snapshot messages of SubscribeBars."""
     head = SubscribeBarsResponse(epoch=epoch, sequence=sequence, previous_sequence=sequence, is_snapshot=True)
-    return [
+    return (
         head.SerializeToString() + encode_bars(bars[start : start + EVENTS_PER_RESPONSE], field)
         for bars, field in (
             (closed, SubscribeBarsResponse.BARS_FIELD_NUMBER),
             (unfinished, SubscribeBarsResponse.OPEN_BARS_FIELD_NUMBER),
         )
         for start in range(0, len(bars), EVENTS_PER_RESPONSE)
-    ]
+    )
 
 
 def bar_filter(message: SubscribeBarsRequest) -> Filter[Bar] | None:
-    """Which bars a subscription wants; None for all."""
+    """The filter of a subscription to bars; None for all."""
     instruments = frozenset(message.instrument_ids)
     types = frozenset(BarType(name) for name in message.bar_types)
     if not instruments and not types:
@@ -64,7 +64,7 @@ def bar_filter(message: SubscribeBarsRequest) -> Filter[Bar] | None:
 
 
 def trade_filter(message: SubscribeTradesRequest) -> Filter[TradeTick] | None:
-    """Which trades a subscription wants; None for all."""
+    """The filter of a subscription to trades; None for all."""
     instruments = frozenset(message.instrument_ids)
     return Filter(instruments, lambda tick: tick.instrument_id in instruments) if instruments else None
 
@@ -75,7 +75,7 @@ def trades_response(delivery: Delivery[TradeTick]) -> bytes:
         epoch=delivery.epoch,
         sequence=delivery.sequence,
         previous_sequence=delivery.previous_sequence,
-        # Numbers that are consecutive and end at `sequence` need not be told.
+        # Consecutive sequences that end at `sequence` are omitted.
         sequences=() if isinstance(delivery.sequences, range) else delivery.sequences,
         gap=delivery.gap,
     )
@@ -86,5 +86,5 @@ def trades_response(delivery: Delivery[TradeTick]) -> bytes:
 
 
 def columns_of(ticks: Sequence[TradeTick]) -> bytes:
-    """Trades as a message of columns; a batch, which is a sequence too, has them already."""
+    """Trades as a message of columns, which a batch already has."""
     return (ticks if isinstance(ticks, TradeTickBatch) else TradeTickBatch.from_ticks(ticks)).to_wire()

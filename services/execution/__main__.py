@@ -1,14 +1,22 @@
-"""`python -m services.execution`."""
+"""`alphaforge-execution`, also as `python -m services.execution`."""
 
 import os
 import sys
 
-# Read by grpc when it is first imported.
+# grpc reads it when it is first imported.
 os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_client,-event_engine_listener")
 
-from services.common.server import main
-from services.execution.servicer import ExecutionServicer
+from services.execution.rpcs import ExecutionService
 from services.execution.settings import ExecutionServiceSettings
+from services.runtime.server import main
+
+__all__ = ["run"]
+
+
+def run() -> int:
+    """Serves until SIGTERM or SIGINT; returns the exit status."""
+    return main(ExecutionServiceSettings, ExecutionService)
+
 
 if __name__ == "__main__":
-    sys.exit(main(ExecutionServiceSettings, ExecutionServicer))
+    sys.exit(run())

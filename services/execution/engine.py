@@ -1,12 +1,12 @@
-"""An execution engine of the service: the core's engine by name, with its streams and its producers."""
+"""A named execution engine of the service: the core's engine, with its streams and producers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from alphaforge.data.v1.subscriptions_pb2 import SubscribeTradesResponse
 from alphaforge.execution.v1.engines_pb2 import (
     HaltRequest,
     MarketDataState,
@@ -19,34 +19,47 @@ from alphaforge.execution.v1.market_data_pb2 import (
 from alphaforge.execution.v1.orders_pb2 import (
     CancelAllOrdersRequest,
     CancelAllOrdersResponse,
+    CancelMatchingOrdersRequest,
+    CancelMatchingOrdersResponse,
     CancelOrderRequest,
     CancelOrderResponse,
+    CancelOrdersRequest,
+    CancelOrdersResponse,
     ModifyOrderRequest,
     ModifyOrderResponse,
 )
-from alphaforge.execution.v1.sessions_pb2 import CloseSessionResponse, OpenSessionResponse
+from alphaforge.execution.v1.sessions_pb2 import (
+    CloseSessionRequest,
+    CloseSessionResponse,
+    KeepSessionRequest,
+    OpenSessionRequest,
+    OpenSessionResponse,
+)
 from alphaforge.execution.v1.settings_pb2 import ExecutionEngineSettings
-from alphaforge.journal.v1.checkpoints_pb2 import ExecutionCheckpoint
+from alphaforge.journal.v1.checkpoints_pb2 import ExecutionCheckpoint, FirstAnswer, ProducerMark
 from alphaforge.journal.v1.inputs_pb2 import EpochBegun, MarketDataWatched, SessionBegun, SessionEnded
-from alphaforge_core.data import ProcessRequest
+from alphaforge.type.v1.stream_pb2 import Gap
+from alphaforge_core.data_wire import ProcessRequest, TradesResponse
 from alphaforge_core.errors import AlphaForgeError
 from alphaforge_core.execution import ExecutionEngine, ExecutionEngineConfig, OrderEvent
-from alphaforge_core.model import TradeTickBatch
+from alphaforge_core.execution_wire import ServiceEngine, SubmitRequest
 
-from services.common.engine import BEGIN_EPOCH, SETTINGS_CHANGED, Input, NamedEngine, check_durability, epoch_changed
-from services.common.messages import fill
-from services.common.messages import given as plain
-from services.common.producers import Producers
-from services.common.streams import Feed, Subscribers
-from services.common.ticks import rejected_messages
-from services.execution.sessions import Sessions
-from services.execution.wire import events_response
+from services.base.messages import fill
+from services.base.messages import given as plain
+from services.engines.engine import BEFORE, NamedEngine, check_durability, epoch_changed
+from services.engines.producers import Producers
+from services.engines.rows import Table
+from services.engines.state import groups
+from services.engines.ticks import rejected_messages
+from services.execution.sessions import Sessions, session_begun, session_ended
+from services.execution.wire import ModifyRequest, events_response, side_or_none
+from services.streams.feed import Feed, Subscribers
 
 __all__ = ["NamedExecutionEngine", "Outcome"]
 
 
 class Outcome(NamedTuple):
-    """What a call with ticks did: its answer, and whose call it was."""
+    """The result of a call with ticks: its answer and its producer."""
 
     answer: bytes
     producer_id: str = ""
@@ -54,7 +67,7 @@ class Outcome(NamedTuple):
 
 
 class MarketData:
-    """How far the engine has followed the data engine of its name."""
+    """The position in the trades of the data engine of the same name."""
 
     def __init__(self) -> None:
         self.state: MarketDataState.ValueType = MarketDataState.MARKET_DATA_STATE_OFF
@@ -62,25 +75,30 @@ class MarketData:
         self.sequence = 0
         self.missed = 0
 
-    def is_at(self, message: SubscribeTradesResponse) -> bool:
-        """Whether the message brings nothing new."""
-        return (self.epoch, self.sequence) == (message.epoch, message.sequence)
+    def place_in(self, message: TradesResponse) -> int:
+        """The sequence up to which trades of the message's epoch have been applied; 0 for none."""
+        return self.sequence if message.epoch == self.epoch else 0
 
-    def move_to(self, message: SubscribeTradesResponse) -> None:
-        """The place after the message; what lies between it and the place before was missed.
+    def is_behind(self, message: TradesResponse) -> bool:
+        """Whether the message has new trades."""
+        return message.epoch != self.epoch or message.sequence > self.sequence
 
-        An engine that follows for the first time begins where it is; one whose data engine begins anew wants all of it.
+    def move_to(self, message: TradesResponse) -> None:
+        """Moves to the position after the message. Counts trades between the old position and the message as missed.
+
+        The first time, an engine starts at the current position; in a new epoch of the data engine, at the first trade.
         """
+        place = self.place_in(message)
         if self.epoch:
-            before = self.sequence if message.epoch == self.epoch else 0
-            self.missed += max(0, message.previous_sequence - before)
-        if message.HasField("gap"):
-            self.missed += message.gap.last_sequence - message.gap.first_sequence + 1
+            self.missed += max(0, message.previous_sequence - place)
+        if message.gap is not None:
+            gap = Gap.FromString(message.gap)
+            self.missed += max(0, gap.last_sequence - max(gap.first_sequence - 1, place))
         self.epoch, self.sequence = message.epoch, message.sequence
 
 
 class _EventLog:
-    """The events that the engine itself keeps."""
+    """The event log that the core's engine keeps."""
 
     def __init__(self, engine: ExecutionEngine) -> None:
         self._engine = engine
@@ -101,13 +119,23 @@ class NamedExecutionEngine(NamedEngine):
     """One engine of the service."""
 
     NOUN = "execution"
+    core: ServiceEngine
 
     def __init__(
-        self, name: str, epoch: int, settings: Mapping[str, Any], subscribers: Subscribers, event_backlog: int
+        self,
+        name: str,
+        epoch: int,
+        settings: Mapping[str, Any],
+        table: Table,
+        subscribers: Subscribers,
+        event_backlog: int,
     ) -> None:
         config = ExecutionEngineConfig(**settings)
-        super().__init__(name, epoch, config.as_dict())
-        self.core = ExecutionEngine(config)
+        super().__init__(name, epoch, config.as_dict(), table)
+        self.core = ServiceEngine(config)
+        # The latency of an order is the time from the receipt of its call to its acknowledgement.
+        self.receive_at = partial(setattr, self.core, "received_at")
+        self.acknowledge = self.core.acknowledge
         self.producers = Producers()
         self.market_data = MarketData()
         self.sessions = Sessions()
@@ -125,61 +153,55 @@ class NamedExecutionEngine(NamedEngine):
         )
 
     def differing(self, given: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-        """Numbers are compared by value: "0.10" is 0.1."""
+        """Numbers are compared by value: "0.10" equals 0.1."""
         return super().differing(ExecutionEngineConfig(**given).given())
 
     async def reconfigure(self, given: Mapping[str, Any]) -> bool:
-        """Takes other settings over and keeps every order. Raises InvalidArgument for another durability."""
+        """Changes settings and keeps every order. Raises InvalidArgument for another durability."""
         check_durability(self, given)
         config = ExecutionEngineConfig(**{**self.settings, **given})
-        message = fill(ExecutionEngineSettings(), config.as_dict())
-        await self.take(CHANGE_SETTINGS, message.SerializeToString(), message)
+        await self.take("SettingsChanged", fill(ExecutionEngineSettings(), config.as_dict()))
         return True
 
     def change_settings(self, message: ExecutionEngineSettings) -> bytes:
-        """Other settings from now on; all of them."""
-        config = ExecutionEngineConfig(**plain(message))
+        """Applies new settings, given in full."""
+        config = ExecutionEngineConfig(**{**BEFORE, **plain(message)})
         self.core.reconfigure(config)
         self.settings = config.as_dict()
         return b""
+
+    def arrived(self) -> None:
+        self.sessions.defer_all()
 
     def close(self, error: AlphaForgeError) -> None:
         """Ends the engine's stream with `error`."""
         self.events.end(error)
 
-    def receive_at(self, received_ns: int) -> None:
-        """The call that follows was received at this time: what orders say of when they came."""
-        self.core.received_at = received_ns
-
-    def acknowledged(self) -> None:
-        """The orders of the call are acknowledged: that is how long they took."""
-        self.core.acknowledge()
-
     def begin_epoch(self, message: EpochBegun) -> bytes:
-        """Begins a new epoch, which ends the stream."""
+        """Starts a new epoch, which ends the stream."""
         self.epoch = message.epoch
         self.close(epoch_changed("execution", self.name))
         self.events = self._make_stream()
         return b""
 
-    def state(self) -> tuple[bytes, bytes]:
-        """What a checkpoint holds: producers, answers, the place in the market data, and the core's snapshot."""
-        kept = ExecutionCheckpoint(
-            producers=self.producers.marks(),
-            answers=self.answers.saved(),
+    def kept(self) -> Iterator[bytes]:
+        """The service's part of a checkpoint: producers, answers, sessions and the position in the market data."""
+        head = ExecutionCheckpoint(
             market_data_epoch=self.market_data.epoch,
             market_data_sequence=self.market_data.sequence,
             market_data_missed=self.market_data.missed,
             sessions=self.sessions.all(),
+            refused=self.refused,
         )
-        return kept.SerializeToString(), self.core.snapshot()
+        return _kept(head, self.producers.marks(), self.answers.saved())
 
     def restore(self, kept: bytes, snapshot: bytes) -> None:
-        """Takes over the state of a checkpoint."""
+        """Restores the state of a checkpoint."""
         self.core.restore(snapshot)
         message = ExecutionCheckpoint.FromString(kept)
         self.producers.take_over(message.producers)
         self.answers.restore(message.answers)
+        self.refused.update(message.refused)
         self.market_data.epoch = message.market_data_epoch
         self.market_data.sequence = message.market_data_sequence
         self.market_data.missed = message.market_data_missed
@@ -187,8 +209,9 @@ class NamedExecutionEngine(NamedEngine):
             self.sessions.begin(session)
 
     def publish(self, answer: bytes) -> bytes:
-        """Tells the subscribers that there may be new events, and returns the answer of the call that made them."""
-        self.events.notify()
+        """Notifies subscribers of new events and returns the answer of the call."""
+        if self.events.waiters:
+            self.events.notify()
         return answer
 
     def publish_ticks(self, outcome: Outcome) -> bytes:
@@ -198,13 +221,9 @@ class NamedExecutionEngine(NamedEngine):
 
     # --- Orders.
 
-    def submit_order(self, request: bytes) -> bytes:
-        """Submits one order."""
-        return self.core.submit_order_wire(request)
-
-    def submit_orders(self, request: bytes) -> bytes:
-        """Submits many orders, each on its own."""
-        return self.core.submit_orders_wire(request)
+    def submit_orders(self, request: SubmitRequest) -> bytes:
+        """Submits one order, many independent ones, or a group."""
+        return self.core.submit_request(request)
 
     def cancel_order(self, message: CancelOrderRequest) -> bytes:
         """Cancels one order."""
@@ -216,7 +235,7 @@ class NamedExecutionEngine(NamedEngine):
         return CancelAllOrdersResponse(cancelled_count=count).SerializeToString()
 
     def modify_order(self, message: ModifyOrderRequest) -> bytes:
-        """Changes quantity, limit or trigger of an active order."""
+        """Changes the quantity, limit or stop price of an active order."""
         modified = self.core.modify_order(
             message.order_id,
             quantity=message.quantity if message.HasField("quantity") else None,
@@ -225,14 +244,32 @@ class NamedExecutionEngine(NamedEngine):
         )
         return ModifyOrderResponse(modified=modified).SerializeToString()
 
+    def cancel_orders(self, message: CancelOrdersRequest) -> bytes:
+        """Cancels many orders."""
+        return CancelOrdersResponse(cancelled=self.core.cancel_orders(message.order_ids)).SerializeToString()
+
+    def cancel_matching(self, message: CancelMatchingOrdersRequest) -> bytes:
+        """Cancels the active orders of a strategy, a symbol and a side."""
+        count = self.core.cancel_all_orders(
+            message.strategy_id if message.HasField("strategy_id") else None,
+            symbol=message.instrument_id if message.HasField("instrument_id") else None,
+            side=side_or_none(message.side),
+        )
+        return CancelMatchingOrdersResponse(cancelled_count=count).SerializeToString()
+
+    def modify_orders(self, request: ModifyRequest) -> bytes:
+        """Changes many orders."""
+        return self.core.modify_request(request.changes)
+
     # --- Market data.
 
     def process(self, request: ProcessRequest) -> Outcome:
-        """Applies one tick, or many."""
+        """Applies one tick, or a batch."""
         producer_id, sequence = request.producer_id, request.producer_sequence
         if (answer := self.producers.first_answer(producer_id, sequence)) is not None:
             return Outcome(answer)
         result = self.core.process_batch(request.ticks)
+        self.refused.update(reason for _, reason in result.rejected)
         response = ProcessTradeTicksResponse(
             rejected=rejected_messages(result.rejected),
             producer_sequence=sequence,
@@ -243,37 +280,58 @@ class NamedExecutionEngine(NamedEngine):
         )
         return Outcome(response.SerializeToString(), producer_id, sequence)
 
-    def follow(self, message: SubscribeTradesResponse) -> bytes:
-        """Applies trades of the data engine; those that came by a call already are dropped as duplicates."""
-        if message.HasField("ticks"):
-            self.core.process_batch(TradeTickBatch.from_wire(message.ticks.SerializeToString()))
+    def follow(self, message: TradesResponse) -> bytes:
+        """Applies followed trades of the data engine, each at most once (rule 3.4).
+
+        Trades at or before the engine's position are ignored: they are older than some resting orders, which they would
+        fill. Trades that a call already brought are dropped as duplicates.
+        """
+        if not self.market_data.is_behind(message):
+            return b""
+        rejected = self.core.process_trades(message, _known_count(message, self.market_data.place_in(message)))
+        self.refused.update(rejected)
         self.market_data.move_to(message)
         return b""
 
     def watch(self, message: MarketDataWatched) -> bytes:
-        """The trades that the engine follows fell silent, or came back."""
+        """Marks followed market data as stale or fresh."""
         self.core.set_market_data_stale(message.stale)
         return b""
 
     def begin_session(self, message: SessionBegun) -> bytes:
-        """A strategy's session begins."""
+        """Starts a strategy's session."""
         self.sessions.begin(message)
+        self.keep_answer(message.first_answer)
         return OpenSessionResponse(session_id=message.session_id).SerializeToString()
 
-    async def end_session(self, message: SessionEnded) -> bytes:
-        """A strategy's session ends, in the journal too."""
-        return await self.take(END_SESSION, message.SerializeToString(), message)
-
-    def take_session_end(self, message: SessionEnded) -> bytes:
-        """A strategy's session ends; where it lapsed, so do the strategy's orders."""
+    def end_session(self, message: SessionEnded) -> bytes:
+        """Ends a strategy's session; if it lapsed, cancels the strategy's orders."""
         session = self.sessions.end(message.session_id)
         if session is not None and message.lapsed:
             self.core.lapse_session(session.strategy_id)
-        return CloseSessionResponse(closed=session is not None).SerializeToString()
+        answer = CloseSessionResponse(closed=session is not None).SerializeToString()
+        if message.first_answer:
+            first = FirstAnswer.FromString(message.first_answer)
+            first.answer = answer
+            self.answers.restore((first,))
+        return answer
+
+    async def open_session(self, message: OpenSessionRequest) -> bytes:
+        """Opens a session for a strategy."""
+        return await self.take("SessionBegun", session_begun(message))
+
+    def keep_session(self, message: KeepSessionRequest) -> bytes:
+        """Renews a session."""
+        return self.sessions.keep(message)
+
+    async def close_session(self, message: CloseSessionRequest) -> bytes:
+        """Closes a session and keeps the strategy's orders."""
+        return await self.take("SessionEnded", session_ended(message))
 
     def advance_time(self, message: AdvanceTimeRequest) -> bytes:
-        """Moves market time forward."""
-        self.core.advance_time(message.now_ns)
+        """Advances market time."""
+        with self.counting_refusal():
+            self.core.advance_time(message.now_ns)
         return b""
 
     # --- The engine.
@@ -289,62 +347,19 @@ class NamedExecutionEngine(NamedEngine):
         return b""
 
 
-_Engine = NamedExecutionEngine
-SUBMIT_ORDER: Input[_Engine, bytes, bytes] = Input(16, bytes, _Engine.submit_order, _Engine.publish)
-SUBMIT_ORDERS: Input[_Engine, bytes, bytes] = Input(17, bytes, _Engine.submit_orders, _Engine.publish)
-CANCEL_ORDER: Input[_Engine, CancelOrderRequest, bytes] = Input(
-    18, CancelOrderRequest.FromString, _Engine.cancel_order, _Engine.publish, is_once=True
-)
-CANCEL_ALL_ORDERS: Input[_Engine, CancelAllOrdersRequest, bytes] = Input(
-    19, CancelAllOrdersRequest.FromString, _Engine.cancel_all_orders, _Engine.publish, is_once=True
-)
-MODIFY_ORDER: Input[_Engine, ModifyOrderRequest, bytes] = Input(
-    20, ModifyOrderRequest.FromString, _Engine.modify_order, _Engine.publish, is_once=True
-)
-PROCESS_TICK: Input[_Engine, ProcessRequest, Outcome] = Input(
-    21, partial(ProcessRequest.from_wire, single=True), _Engine.process, _Engine.publish_ticks
-)
-PROCESS_TICKS: Input[_Engine, ProcessRequest, Outcome] = Input(
-    22, ProcessRequest.from_wire, _Engine.process, _Engine.publish_ticks
-)
-ADVANCE_TIME: Input[_Engine, AdvanceTimeRequest, bytes] = Input(
-    23, AdvanceTimeRequest.FromString, _Engine.advance_time, _Engine.publish
-)
-HALT: Input[_Engine, HaltRequest, bytes] = Input(24, HaltRequest.FromString, _Engine.halt, _Engine.publish)
-RESUME: Input[_Engine, ResumeRequest, bytes] = Input(25, ResumeRequest.FromString, _Engine.resume, _Engine.publish)
-FOLLOW: Input[_Engine, SubscribeTradesResponse, bytes] = Input(
-    26, SubscribeTradesResponse.FromString, _Engine.follow, _Engine.publish
-)
-WATCH: Input[_Engine, MarketDataWatched, bytes] = Input(
-    27, MarketDataWatched.FromString, _Engine.watch, _Engine.publish
-)
-BEGIN_SESSION: Input[_Engine, SessionBegun, bytes] = Input(
-    28, SessionBegun.FromString, _Engine.begin_session, _Engine.publish
-)
-END_SESSION: Input[_Engine, SessionEnded, bytes] = Input(
-    29, SessionEnded.FromString, _Engine.take_session_end, _Engine.publish
-)
-CHANGE_SETTINGS: Input[_Engine, ExecutionEngineSettings, bytes] = Input(
-    SETTINGS_CHANGED, ExecutionEngineSettings.FromString, _Engine.change_settings, _Engine.publish
-)
-NamedExecutionEngine.INPUTS = {
-    each.kind: each
-    for each in (
-        BEGIN_EPOCH,
-        CHANGE_SETTINGS,
-        SUBMIT_ORDER,
-        SUBMIT_ORDERS,
-        CANCEL_ORDER,
-        CANCEL_ALL_ORDERS,
-        MODIFY_ORDER,
-        PROCESS_TICK,
-        PROCESS_TICKS,
-        ADVANCE_TIME,
-        HALT,
-        RESUME,
-        FOLLOW,
-        WATCH,
-        BEGIN_SESSION,
-        END_SESSION,
-    )
-}
+def _kept(
+    head: ExecutionCheckpoint, producers: Iterable[ProducerMark], answers: Iterable[FirstAnswer]
+) -> Iterator[bytes]:
+    yield head.SerializeToString()
+    for some in groups(producers):
+        yield ExecutionCheckpoint(producers=some).SerializeToString()
+    for saved in groups(answers):
+        yield ExecutionCheckpoint(answers=saved).SerializeToString()
+
+
+def _known_count(message: TradesResponse, place: int) -> int:
+    """How many of the message's ticks are at or before a position in its epoch."""
+    if message.sequences:
+        return bisect_right(message.sequences, place)
+    # Without sequences, ticks are consecutive and end at the message's sequence.
+    return max(0, place - (message.sequence - len(message.ticks)))

@@ -1,8 +1,9 @@
-"""The trades that execution engines follow: each those of the data engine of its name.
+"""Links to the data service: each execution engine follows the trades of the data engine of its name (rule 3.4).
 
-A link never loses its place: it resumes after the last sequence it has applied, and what the data service can't give
-any more is counted as missed. An engine that is new follows from now on. Where there is no data engine yet, or it
-begins anew, everything it will have is new, and is wanted from its beginning.
+A link resumes after the last sequence that its engine has applied, and counts trades that the data service no longer
+has as missed. A new engine starts with the next trade. If the data engine doesn't exist yet (ENGINE_UNKNOWN) or has
+started a new epoch (EPOCH_CHANGED), all of its trades will be new, and the link asks for all of them. No other error
+means that: a data engine that can't be read for a while comes back with its old trades.
 """
 
 from __future__ import annotations
@@ -11,24 +12,29 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
+from typing import NamedTuple
 
 import grpc
 from alphaforge.data.v1.data_service_pb2_grpc import DataServiceStub
 from alphaforge.data.v1.engines_pb2 import ListEnginesRequest
-from alphaforge.data.v1.subscriptions_pb2 import SubscribeTradesRequest, SubscribeTradesResponse
+from alphaforge.data.v1.subscriptions_pb2 import SubscribeTradesRequest
 from alphaforge.execution.v1.engines_pb2 import MarketDataState
 from alphaforge.journal.v1.inputs_pb2 import MarketDataWatched
-from alphaforge_core.errors import AlphaForgeError
+from alphaforge.type.v1.stream_pb2 import Gap
+from alphaforge_core.data_wire import TradesResponse
+from alphaforge_core.errors import AlphaForgeError, InvalidArgument
+from alphaforge_core.placement import Shard, placed, split_name
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from services.common.peer import Peer, PeerFiles
-from services.common.periodic import Periodic
-from services.common.server import Health
-from services.execution.engine import FOLLOW, WATCH, NamedExecutionEngine
+from services.base.errors import info_of
+from services.base.periodic import Periodic
+from services.execution.engine import NamedExecutionEngine
+from services.rpc.peer import DATA_SERVICE, SILENCE_SECONDS_MAX, Peer, PeerFiles
+from services.runtime.server import Health
 
 __all__ = ["MarketDataLinks"]
 
@@ -36,18 +42,12 @@ HEALTH_NAME = "market_data"
 
 _PAUSE_SECONDS_FIRST = 0.05
 _PAUSE_SECONDS_MAX = 1.0
-# Heartbeats come at least every five seconds.
-_SILENCE_SECONDS_MAX = 12.0
 _WATCH_SECONDS = 0.5
 _ASK_SECONDS = 0.25
+# Failures at a service to which the data engine has moved before it is sought at home again.
+_FAILURES_AWAY_MAX = 3
 
-_CHANNEL_OPTIONS = (
-    ("grpc.max_receive_message_length", -1),
-    ("grpc.initial_reconnect_backoff_ms", 50),
-    ("grpc.min_reconnect_backoff_ms", 1_000),
-    ("grpc.max_reconnect_backoff_ms", 1_000),
-    ("grpc.enable_retries", 0),
-)
+_SUBSCRIBE_TRADES = f"/{DATA_SERVICE}/SubscribeTrades"
 
 _logger = logging.getLogger("services.market_data")
 
@@ -55,11 +55,14 @@ _logger = logging.getLogger("services.market_data")
 class _Link:
     """One engine's subscription."""
 
-    def __init__(self, engine: NamedExecutionEngine, peer: Peer, absent: _Absent) -> None:
+    def __init__(self, engine: NamedExecutionEngine, home: str, source: Callable[[str], _Source]) -> None:
         self.engine = engine
-        self._peer = peer
-        self._absent = absent
-        # A data engine that begins anew is wanted from its beginning; its epoch will be told.
+        # Where the list of targets places the data engine; `source` gives the service at an address.
+        self._home = home
+        self._source = source
+        self._peer, self._absent = source(home)
+        self._failures = 0
+        # In a new epoch of the data engine, asks for all trades; the epoch is not known yet.
         self._begins_anew = False
         self._heard = float("-inf")
         self._began = time.monotonic()
@@ -68,7 +71,7 @@ class _Link:
 
     @property
     def is_stale(self) -> bool:
-        """Whether nothing has been heard for the engine's `stale_after_ns`, or never."""
+        """Whether nothing, not even a heartbeat, has arrived for the engine's `stale_after_ns`, or ever."""
         return time.monotonic() - self._heard > self._stale_after_seconds
 
     @property
@@ -76,15 +79,15 @@ class _Link:
         return float(self.engine.settings["stale_after_ns"] / 1e9)
 
     async def watch(self) -> None:
-        """Tells the engine when trades that it followed fall silent, and when they come back."""
+        """Tells the engine when its market data become stale, and when they resume."""
         is_silent = time.monotonic() - max(self._heard, self._began) > self._stale_after_seconds
         is_told = is_silent == self._is_silent
-        # A link that has just begun knows neither; an engine that never followed any trades misses none.
+        # A new link knows neither; an engine that never followed any trades is not stale (rule 3.20).
         knows = is_silent or self._heard > self._began
         if knows and not is_told and self.engine.market_data.epoch:
             with suppress(AlphaForgeError):
-                # Refused while the disk is: the next look tries again.
-                await self.engine.take(WATCH, MarketDataWatched(stale=is_silent).SerializeToString())
+                # The disk refuses writes; retried at the next look.
+                await self.engine.take("MarketDataWatched", MarketDataWatched(stale=is_silent))
                 self._is_silent = is_silent
 
     async def _run(self) -> None:
@@ -95,11 +98,18 @@ class _Link:
                 await self._follow()
             except grpc.aio.AioRpcError as error:
                 await self._explain(error)
+            except InvalidArgument as error:
+                _logger.warning(
+                    "unreadable message from the data service",
+                    extra={"engine": self.engine.name, "reason": str(error)},
+                )
             except AlphaForgeError:
                 # The engine was reset or dropped.
                 return
             except TimeoutError:
-                _logger.warning("market data are silent", extra={"engine": self.engine.name})
+                _logger.warning("no market data", extra={"engine": self.engine.name})
+            # A stream that ended may have ended with the primary of the data service.
+            await self._peer.find_primary()
             pause = _PAUSE_SECONDS_FIRST if self._heard > before else min(2 * pause, _PAUSE_SECONDS_MAX)
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))
 
@@ -111,32 +121,36 @@ class _Link:
             request.epoch = self.engine.market_data.epoch
             request.from_sequence = self.engine.market_data.sequence + 1
         channel, metadata = self._peer.access()
-        call = DataServiceStub(channel).SubscribeTrades(request, metadata=metadata)
+        # The core decodes the messages, and the journal keeps their bytes.
+        subscribe: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(_SUBSCRIBE_TRADES)
+        call = subscribe(request.SerializeToString(), metadata=metadata)
         try:
             while True:
-                # Not wait_for: in Python 3.11 it forgets a cancellation that comes together with a message.
-                async with asyncio.timeout(_SILENCE_SECONDS_MAX):
+                # Python 3.11's wait_for loses a cancellation that arrives together with a message.
+                async with asyncio.timeout(self._peer.silence_seconds_max):
                     message = await call.read()
-                if not isinstance(message, SubscribeTradesResponse):
+                if not isinstance(message, bytes):
                     return
                 self._heard = time.monotonic()
                 await self._apply(message)
         finally:
             call.cancel()
 
-    async def _apply(self, message: SubscribeTradesResponse) -> None:
+    async def _apply(self, encoded: bytes) -> None:
+        message = TradesResponse.from_wire(encoded)
         self._begins_anew = False
-        if message.HasField("gap"):
-            _logger.warning("trades were lost", extra={"engine": self.engine.name, "gap": str(message.gap)})
-        if not self.engine.market_data.is_at(message):
-            await self._take(message)
+        if message.gap is not None:
+            gap = str(Gap.FromString(message.gap))
+            _logger.warning("trades were lost", extra={"engine": self.engine.name, "gap": gap})
+        if self.engine.market_data.is_behind(message):
+            await self._take(encoded, message)
 
-    async def _take(self, message: SubscribeTradesResponse) -> None:
-        """The place in the stream moves with the trades: what the engine can't take now, it takes later."""
+    async def _take(self, encoded: bytes, message: TradesResponse) -> None:
+        """The position moves with the trades: trades that the engine can't accept now are sent again later."""
         pause = _PAUSE_SECONDS_FIRST
         while True:
             try:
-                await self.engine.take(FOLLOW, message.SerializeToString(), message)
+                await self.engine.take_encoded("TradesFollowed", encoded, message)
                 return
             except AlphaForgeError as error:
                 if self.engine.retired is not None:
@@ -145,28 +159,41 @@ class _Link:
             await asyncio.sleep(pause)
             pause = min(2 * pause, _PAUSE_SECONDS_MAX)
 
+    def _go(self, target: str | None) -> None:
+        """Follows the data engine to another service, or back home."""
+        self._failures = 0
+        self._peer, self._absent = self._source(target or self._home)
+
     async def _explain(self, error: grpc.aio.AioRpcError) -> None:
-        if error.code() in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION):
+        info = info_of(error)
+        reason = "" if info is None else info.reason
+        if reason in ("ENGINE_UNKNOWN", "EPOCH_CHANGED"):
             self._heard = time.monotonic()
             self._begins_anew = True
-        if error.code() is grpc.StatusCode.NOT_FOUND:
+        if reason == "ENGINE_UNKNOWN":
             async for _ in self._absent.until_there(self.engine.name):
                 self._heard = time.monotonic()
-        elif error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
-            _logger.info(
-                "market data can't be reached", extra={"engine": self.engine.name, "status": error.code().name}
+        elif reason == "ENGINE_MOVED":
+            self._go(info.metadata.get("target") if info else None)
+        elif reason != "EPOCH_CHANGED":
+            self._failures += 1
+            if self._failures >= _FAILURES_AWAY_MAX:
+                self._go(self._home)
+            _logger.warning(
+                "market data can't be subscribed to",
+                extra={"engine": self.engine.name, "status": error.code().name, "reason": reason or error.details()},
             )
 
 
 class _Absent:
-    """Asks the data service for the engines that it does not have yet: one question for all who wait."""
+    """Polls the data service for missing engines, with one request for all links that wait."""
 
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
         self._answer: asyncio.Task[frozenset[str]] | None = None
 
     async def until_there(self, name: str) -> AsyncGenerator[None]:
-        """Yields at each sign of life of the service, and ends when the engine is there or the service is not."""
+        """Yields at each response of the service; ends once the engine exists or the service can't be reached."""
         while True:
             if self._answer is None or self._answer.done():
                 self._answer = asyncio.ensure_future(self._ask())
@@ -179,7 +206,7 @@ class _Absent:
                 return
 
     async def close(self) -> None:
-        """Asks no more."""
+        """Stops polling."""
         if self._answer is not None:
             self._answer.cancel()
             await asyncio.gather(self._answer, return_exceptions=True)
@@ -188,42 +215,58 @@ class _Absent:
         await asyncio.sleep(_ASK_SECONDS)
         channel, metadata = self._peer.access()
         call = DataServiceStub(channel).ListEngines(
-            ListEnginesRequest(), timeout=_SILENCE_SECONDS_MAX, metadata=metadata
+            ListEnginesRequest(), timeout=SILENCE_SECONDS_MAX, metadata=metadata
         )
         response = await call
         return frozenset(engine.engine for engine in response.engines)
 
 
-class MarketDataLinks(Collector):
-    """The links of all engines of the service; tells Prometheus and the health protocol how they are."""
+class _Source(NamedTuple):
+    """One data service."""
 
-    def __init__(self, target: str, files: PeerFiles, *, enabled: bool) -> None:
-        self._target = target
+    peer: Peer
+    absent: _Absent
+
+
+class MarketDataLinks(Collector):
+    """The links of all engines, with their metrics and health."""
+
+    def __init__(self, shards: Sequence[Shard], files: PeerFiles, *, enabled: bool) -> None:
+        self._shards = shards
         self._files = files
         self._enabled = enabled
-        self._peer: Peer | None = None
-        self._absent: _Absent | None = None
+        # By target.
+        self._sources: dict[str, _Source] = {}
         self._links: dict[str, _Link] = {}
         self._watch: Periodic | None = None
 
     def start(self, health: Health) -> None:
-        """Begins to watch for links that are stale."""
+        """Starts watching for stale links."""
         self._watch = Periodic(_WATCH_SECONDS, partial(self._look, health))
         self._watch.start()
 
     def follow(self, engine: NamedExecutionEngine) -> None:
-        """Starts the engine's link, where settings have it; the link of an engine that it replaces ends."""
+        """Starts the engine's link if its settings ask for it; ends the link of the engine it replaces."""
         self.leave(engine.name)
         if not self._enabled or not engine.settings["subscribe_market_data"]:
             return
-        if self._peer is None or self._absent is None:
-            self._peer = Peer(self._target, self._files, _CHANNEL_OPTIONS)
-            self._absent = _Absent(self._peer)
-        self._links[engine.name] = _Link(engine, self._peer, self._absent)
+        self._links[engine.name] = _Link(engine, self._target_of(engine), self._source)
         engine.market_data.state = MarketDataState.MARKET_DATA_STATE_STALE
 
+    def _target_of(self, engine: NamedExecutionEngine) -> str:
+        """Where the list of targets has the data engine of its name: partition follows partition."""
+        name, index = split_name(engine.name) if engine.partitions > 1 else (engine.name, 0)
+        return placed(name, engine.partitions, self._shards)[index].target
+
+    def _source(self, target: str) -> _Source:
+        """The data service at that address."""
+        if target not in self._sources:
+            peer = Peer(target, self._files)
+            self._sources[target] = _Source(peer, _Absent(peer))
+        return self._sources[target]
+
     def adjust(self, engine: NamedExecutionEngine) -> None:
-        """Starts or ends the engine's link where other settings want it."""
+        """Starts or ends the engine's link after a change of settings."""
         if (engine.name in self._links) != bool(engine.settings["subscribe_market_data"]):
             self.follow(engine)
 
@@ -241,10 +284,9 @@ class MarketDataLinks(Collector):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._absent is not None:
-            await self._absent.close()
-        if self._peer is not None:
-            await self._peer.close()
+        for source in self._sources.values():
+            await source.absent.close()
+            await source.peer.close()
 
     async def _look(self, health: Health) -> None:
         stale = False
@@ -257,12 +299,12 @@ class MarketDataLinks(Collector):
         await health(HEALTH_NAME, serving=not stale)
 
     def collect(self) -> Iterator[Metric]:
-        """The series of each link, and of "default" before it is there."""
+        """The series of each link, and of "default" before it exists."""
         stale = GaugeMetricFamily(
-            "alphaforge_execution_market_data_stale", "1 while an engine does not hear its trades.", labels=("engine",)
+            "alphaforge_execution_market_data_stale", "1 while an engine receives no trades.", labels=("engine",)
         )
         missed = CounterMetricFamily(
-            "alphaforge_execution_market_data_missed_ticks", "Trades that were lost for an engine.", labels=("engine",)
+            "alphaforge_execution_market_data_missed_ticks", "Trades that an engine missed.", labels=("engine",)
         )
         links = dict(self._links)
         for name in {"default", *links}:

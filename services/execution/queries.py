@@ -1,6 +1,8 @@
-"""What can be asked of an execution engine: decode, ask the core, encode."""
+"""Queries and subscriptions of an execution engine: ask the core, encode."""
 
 from __future__ import annotations
+
+from collections.abc import AsyncGenerator
 
 from alphaforge.execution.v1.engines_pb2 import (
     GetEngineStatusRequest,
@@ -10,7 +12,11 @@ from alphaforge.execution.v1.engines_pb2 import (
     ValidateEngineRequest,
     ValidateEngineResponse,
 )
-from alphaforge.execution.v1.events_pb2 import ListOrderEventsRequest, ListOrderEventsResponse
+from alphaforge.execution.v1.events_pb2 import (
+    ListOrderEventsRequest,
+    ListOrderEventsResponse,
+    SubscribeOrderEventsRequest,
+)
 from alphaforge.execution.v1.market_data_pb2 import (
     GetProducerStateRequest,
     GetProducerStateResponse,
@@ -19,25 +25,25 @@ from alphaforge.execution.v1.orders_pb2 import (
     GetOrderRequest,
     GetOrderResponse,
     ListFillsRequest,
-    ListFillsResponse,
     ListOrdersRequest,
-    ListOrdersResponse,
     ListPositionsRequest,
-    ListPositionsResponse,
 )
 from alphaforge.execution.v1.statistics_pb2 import ExecutionStatistics
 from alphaforge.type.v1.stream_pb2 import Gap, GapReason
 from alphaforge_core.errors import InvalidArgument
 from alphaforge_core.execution import OrderStatus
 
-from services.common.messages import fill, with_message, with_messages
-from services.common.pages import limit_of, page
+from services.base.messages import fill, with_message
+from services.base.pages import limit_of
 from services.execution.engine import NamedExecutionEngine
-from services.execution.wire import without_fills
+from services.execution.wire import event_filter
+
+# Of the core, whose sequences have 63 bits.
+_SEQUENCE_MAX = 2**63 - 1
 
 
 def get_order(engine: NamedExecutionEngine, message: GetOrderRequest) -> bytes:
-    """One order as it stands now."""
+    """The current state of one order."""
     order = engine.core.get_order(message.order_id)
     if order is None:
         return b""
@@ -46,70 +52,61 @@ def get_order(engine: NamedExecutionEngine, message: GetOrderRequest) -> bytes:
 
 def list_orders(engine: NamedExecutionEngine, message: ListOrdersRequest) -> bytes:
     """A page of orders."""
-    limit = limit_of(message.limit)
-    orders = engine.core.get_orders(
+    return engine.core.list_orders_wire(
         message.strategy_id if message.HasField("strategy_id") else None,
         [_status(status) for status in message.statuses] or None,
-        symbol=message.instrument_id if message.HasField("instrument_id") else None,
-        limit=limit + 1,
-        after=message.page_token or None,
+        message.instrument_id if message.HasField("instrument_id") else None,
+        limit_of(message.limit),
+        message.page_token or None,
+        message.with_fills,
     )
-    token = orders[limit - 1].order_id if len(orders) > limit else ""
-    encoded = (order.to_wire() for order in orders[:limit])
-    if not message.with_fills:
-        encoded = (without_fills(order) for order in encoded)
-    head = ListOrdersResponse(next_page_token=token)
-    return with_messages(head, ListOrdersResponse.ORDERS_FIELD_NUMBER, encoded)
 
 
 def list_fills(engine: NamedExecutionEngine, message: ListFillsRequest) -> bytes:
     """A page of fills."""
-    limit = limit_of(message.limit)
-    fills = engine.core.get_fills(
+    return engine.core.list_fills_wire(
         message.strategy_id if message.HasField("strategy_id") else None,
-        order_id=message.order_id if message.HasField("order_id") else None,
-        symbol=message.instrument_id if message.HasField("instrument_id") else None,
-        limit=limit + 1,
-        after=message.page_token or None,
+        message.order_id if message.HasField("order_id") else None,
+        message.instrument_id if message.HasField("instrument_id") else None,
+        limit_of(message.limit),
+        message.page_token or None,
     )
-    token = fills[limit - 1].fill_id if len(fills) > limit else ""
-    head = ListFillsResponse(next_page_token=token)
-    return with_messages(head, ListFillsResponse.FILLS_FIELD_NUMBER, (fill.to_wire() for fill in fills[:limit]))
 
 
 def list_positions(engine: NamedExecutionEngine, message: ListPositionsRequest) -> bytes:
     """A page of positions."""
-    positions = engine.core.get_positions(
+    return engine.core.list_positions_wire(
         message.strategy_id if message.HasField("strategy_id") else None,
-        symbol=message.instrument_id if message.HasField("instrument_id") else None,
+        message.instrument_id if message.HasField("instrument_id") else None,
+        limit_of(message.limit),
+        message.page_token or None,
     )
-    found, token = page(positions, message.limit, message.page_token)
-    head = ListPositionsResponse(next_page_token=token)
-    encoded = (position.to_wire() for position in found)
-    return with_messages(head, ListPositionsResponse.POSITIONS_FIELD_NUMBER, encoded)
 
 
 def list_order_events(engine: NamedExecutionEngine, message: ListOrderEventsRequest) -> bytes:
-    """A page of events that are kept."""
-    limit = limit_of(message.limit)
+    """A page of the events kept."""
     first = engine.core.first_event_sequence
-    start = max(message.from_sequence, first)
+    start = min(max(message.from_sequence, first), _SEQUENCE_MAX)
     strategy_id = message.strategy_id if message.HasField("strategy_id") else None
-    events = engine.core.events(start, limit + 1, strategy_id=strategy_id)
-    response = ListOrderEventsResponse(next_sequence=events[limit].sequence if len(events) > limit else 0)
-    if 0 < message.from_sequence < first:
-        gap = Gap(
-            first_sequence=message.from_sequence,
-            last_sequence=first - 1,
-            reason=GapReason.GAP_REASON_NOT_RETAINED,
-        )
-        response.gap.CopyFrom(gap)
-    encoded = (event.to_wire() for event in events[:limit])
-    return with_messages(response, ListOrderEventsResponse.EVENTS_FIELD_NUMBER, encoded)
+    events = engine.core.list_events_wire(start, limit_of(message.limit), strategy_id)
+    if not 0 < message.from_sequence < first:
+        return events
+    gap = Gap(
+        first_sequence=message.from_sequence,
+        last_sequence=first - 1,
+        reason=GapReason.GAP_REASON_NOT_RETAINED,
+    )
+    return ListOrderEventsResponse(gap=gap).SerializeToString() + events
+
+
+def subscribe_order_events(engine: NamedExecutionEngine, message: SubscribeOrderEventsRequest) -> AsyncGenerator[bytes]:
+    """Streams events."""
+    from_sequence = message.from_sequence if message.HasField("from_sequence") else None
+    return engine.events.subscribe(from_sequence, event_filter(message))
 
 
 def producer_state(engine: NamedExecutionEngine, message: GetProducerStateRequest) -> bytes:
-    """How far a producer has got."""
+    """The last sequence of a producer."""
     last = engine.producers.last_sequence(message.producer_id)
     return GetProducerStateResponse(last_sequence=last, epoch=engine.epoch).SerializeToString()
 
@@ -121,7 +118,7 @@ def statistics(engine: NamedExecutionEngine, message: GetStatisticsRequest) -> b
 
 
 def status(engine: NamedExecutionEngine, message: GetEngineStatusRequest) -> bytes:
-    """Halt and market data link."""
+    """Whether it is halted, and its market data link."""
     return GetEngineStatusResponse(
         halted=engine.core.is_halted,
         event_sequence=engine.core.last_event_sequence,
@@ -142,4 +139,4 @@ def _status(number: int) -> OrderStatus:
     try:
         return OrderStatus(number)
     except ValueError:
-        raise InvalidArgument(f"{number} is no order status", reason="ENUM_UNKNOWN") from None
+        raise InvalidArgument(f"{number} is not an order status", reason="ENUM_UNKNOWN") from None

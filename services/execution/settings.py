@@ -1,58 +1,54 @@
-"""What the execution service can be told."""
+"""Settings of the execution service."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import ClassVar, Literal, Self
+from collections.abc import Iterable
+from typing import ClassVar, Literal
 
-from pydantic import Field, model_validator
+from alphaforge_core.placement import Shard, shards_of
+from pydantic import Field
 
-from services.common.peer import PeerFiles
-from services.common.settings import JournalSettings, Port, is_local
+from services.engines.engine import DAY_NS
+from services.runtime.peer_settings import PeerSettings
+from services.runtime.settings import JournalSettings, Port
 
 __all__ = ["ExecutionServiceSettings"]
 
 
-class ExecutionServiceSettings(JournalSettings):
+class ExecutionServiceSettings(PeerSettings, JournalSettings):
     """The settings of `python -m services.execution`."""
 
     service: ClassVar[str] = "execution"
 
     port: Port = 50053
-    """TCP port of the gRPC service; 0 takes a free one. Not used with `unix:`."""
+    """TCP port of the gRPC service; 0 picks a free one. Unused with `unix:`."""
     metrics_port: Port = 9153
-    """TCP port of /metrics; 0 takes a free one."""
+    """TCP port of /metrics; 0 picks a free one."""
     market_data: Literal["subscribe", "off"] = "subscribe"
-    """Whether engines follow the trades of the data engine of the same name; "off" overrides their own setting."""
+    """Subscribe to the trades of the data engine of the same name; "off" overrides the engines' own setting."""
     data_target: str = "localhost:50052"
-    """Where the data service is; the variable ALPHAFORGE_DATA_TARGET, which clients read too, sets it as well."""
-    tls_ca_file: Path | None = None
-    """PEM file with the authorities that the data service's certificate may be signed by; without it there is no TLS
-    on the way there. This and the next three are the client's variables, ALPHAFORGE_TLS_CA_FILE and so on."""
-    tls_client_certificate_file: Path | None = None
-    """PEM file with the certificate that the data service is shown; needs the key file too."""
-    tls_client_key_file: Path | None = None
-    """PEM file with that certificate's private key."""
-    token_file: Path | None = None
-    """File with the token for the data service; role read is enough."""
+    """Address of the data service, or those of its candidates with commas between them. Also set by
+    ALPHAFORGE_DATA_TARGET, which clients read too."""
+    data_targets: str = ""
+    """Addresses of several data services, with commas between them, instead of data_target: each engine follows the
+    service on which clients place the data engine of its name (rule 5.8). Also set by ALPHAFORGE_DATA_TARGETS."""
     event_backlog: int = Field(10_000, ge=256)
-    """Order events that a subscriber may be behind before it is disconnected."""
+    """How many order events a subscriber may lag behind before it is disconnected."""
+    metrics_positions_max: int = Field(200, ge=0, le=10_000)
+    """How many positions /metrics shows, with four series each: the first by engine, strategy and symbol. 0: none."""
     live_clock: bool = False
-    """Whether the wall clock drives the market time of engines that are made without saying so."""
+    """Advance market time by the wall clock, for engines that don't set it."""
+    max_time_jump_ns: int = Field(300_000_000_000, ge=0, le=366 * DAY_NS)
+    """How far ahead of their receipt trades and advance_time may be, in nanoseconds, for engines that don't set it; 0
+    is no limit."""
     durability: Literal["fsync", "os", "none"] = "fsync"
-    """What an acknowledgement survives, for engines that are made without saying so: fsync power loss, os kill -9."""
-
-    @model_validator(mode="after")
-    def _check_way_to_data(self) -> Self:
-        if (self.tls_client_certificate_file is None) != (self.tls_client_key_file is None):
-            raise ValueError("tls_client_certificate_file and tls_client_key_file belong together; give both or none")
-        if self.tls_client_key_file is not None and self.tls_ca_file is None:
-            raise ValueError("tls_client_certificate_file needs tls_ca_file; without it there is no TLS")
-        if self.token_file is not None and self.tls_ca_file is None and not is_local(self.data_target):
-            raise ValueError(f"a token would go to {self.data_target} in the clear; give tls_ca_file")
-        return self
+    """What acknowledged calls survive, for engines that don't set it. fsync: a power loss; os: a killed process; none:
+    neither."""
 
     @property
-    def data_files(self) -> PeerFiles:
-        """What reaching the data service takes."""
-        return PeerFiles(self.tls_ca_file, self.tls_client_certificate_file, self.tls_client_key_file, self.token_file)
+    def data_shards(self) -> tuple[Shard, ...]:
+        """The data services. Raises InvalidArgument (a ValueError)."""
+        return shards_of(self.data_targets) if self.data_targets else (Shard(self.data_target, self.data_target),)
+
+    def peer_targets(self) -> Iterable[str]:
+        return (shard.target for shard in self.data_shards)

@@ -1,15 +1,63 @@
-"""Between the execution engine's values and the messages of alphaforge.execution.v1."""
+"""Conversions between the execution engine's values and the messages of alphaforge.execution.v1."""
 
 from __future__ import annotations
 
+from functools import partial
+
 from alphaforge.execution.v1.events_pb2 import SubscribeOrderEventsRequest, SubscribeOrderEventsResponse
-from alphaforge.execution.v1.order_pb2 import Order
-from alphaforge_core.execution import OrderEvent
+from alphaforge.execution.v1.orders_pb2 import ModifyOrdersRequest
+from alphaforge_core import execution_wire
+from alphaforge_core.errors import InvalidArgument
+from alphaforge_core.execution import OrderEvent, OrderSide
+from alphaforge_core.execution_wire import SubmitRequest
+from alphaforge_core.rpc_wire import read_head
 
-from services.common.messages import with_messages
-from services.common.streams import Delivery, Filter
+from services.base.messages import with_messages
+from services.streams.feed import Delivery, Filter
 
-__all__ = ["event_filter", "events_response", "without_fills"]
+__all__ = [
+    "ModifyRequest",
+    "OrderGroupRequest",
+    "OrderRequest",
+    "OrdersRequest",
+    "event_filter",
+    "events_response",
+    "side_or_none",
+]
+
+
+class OrderRequest:
+    """The request of SubmitOrder, as the core decodes it."""
+
+    FromString = staticmethod(partial(SubmitRequest.from_wire, single=True))
+
+
+class OrdersRequest:
+    """The request of SubmitOrders."""
+
+    FromString = staticmethod(SubmitRequest.from_wire)
+
+
+class ModifyRequest:
+    """The request of ModifyOrders, whose changes the core decodes."""
+
+    DESCRIPTOR = ModifyOrdersRequest.DESCRIPTOR
+
+    def __init__(self, request_id: str, changes: execution_wire.ModifyRequest) -> None:
+        self.request_id = request_id
+        self.changes = changes
+
+    @classmethod
+    def FromString(cls, request: bytes) -> ModifyRequest:  # noqa: N802
+        """Raises InvalidArgument: MESSAGE_MALFORMED, LIMIT_EXCEEDED."""
+        _, _, request_id = read_head(request, True)
+        return cls(request_id, execution_wire.ModifyRequest.from_wire(request))
+
+
+class OrderGroupRequest:
+    """The request of SubmitOrderGroup."""
+
+    FromString = staticmethod(SubmitRequest.group_from_wire)
 
 
 def events_response(delivery: Delivery[OrderEvent]) -> bytes:
@@ -25,15 +73,18 @@ def events_response(delivery: Delivery[OrderEvent]) -> bytes:
 
 
 def event_filter(message: SubscribeOrderEventsRequest) -> Filter[OrderEvent] | None:
-    """Which events a subscription wants; None for all."""
+    """The filter of a subscription to events; None for all."""
     if not message.HasField("strategy_id"):
         return None
     strategy_id = message.strategy_id
     return Filter(strategy_id, lambda event: event.strategy_id == strategy_id)
 
 
-def without_fills(order: bytes) -> bytes:
-    """An encoded order for those who did not ask for its fills; their number stays."""
-    message = Order.FromString(order)
-    message.ClearField("fills")
-    return message.SerializeToString()
+def side_or_none(number: int) -> OrderSide | None:
+    """The side; None if it is not given. Raises InvalidArgument (ENUM_UNKNOWN)."""
+    if number == 0:
+        return None
+    try:
+        return OrderSide(number)
+    except ValueError:
+        raise InvalidArgument(f"side has no member {number}", reason="ENUM_UNKNOWN") from None

@@ -1,25 +1,31 @@
 """The commands of the documentation, run as they stand: blocks that a comment `<!-- run -->` precedes, page by page.
 
 `<!-- by hand: WHY -->` precedes those that no test runs. `<!-- run: stays -->` is a terminal of its own, whose command
-goes on until the page's end. A block of text after `<!-- prints -->` names lines that must have been printed. A page
-runs in a folder of links to the built clone, and in a network of its own, so that the documented ports are free.
+goes on until the page's end. `<!-- writes: NAME -->` precedes the text of a file. `<!-- prints -->` precedes lines that
+the block before it must print, in that order. A page runs in a folder of links to the built clone, and in a network of
+its own, so that the documented ports are free.
 """
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from tools import sample_trades
+
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs"
-BLOCK = re.compile(r"^<!-- (run|run: stays|prints) -->\n```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+STEP = "--- step"
+BLOCK = re.compile(r"^<!-- (run|run: stays|prints|writes: [\w.]+) -->\n```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMANDS = re.compile(r"^([^\n]*)\n```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 MARK = re.compile(r"<!-- (run|run: stays|by hand: .+) -->")
 # What a clone has and a page may write to, or that would change what it does.
@@ -34,8 +40,8 @@ set -euo pipefail
 stays() {
     ( eval "$1" ) > "terminal-$2.log" 2>&1 &
     for _ in $(seq 600); do
-        if grep -q 'alphaforge ready' "terminal-$2.log"; then return; fi
-        if ! grep -q -e 'alphaforge up' -e 'make run' <<< "$1"; then sleep 5; return; fi
+        if grep -q -e 'alphaforge ready' -e 'alphaforge demo: trading' "terminal-$2.log"; then return; fi
+        if ! grep -q -e 'alphaforge up' -e 'make run' -e 'alphaforge demo' <<< "$1"; then sleep 5; return; fi
         if ! kill -0 $!; then break; fi
         sleep 0.1
     done
@@ -46,24 +52,35 @@ stays() {
 
 
 class Page(NamedTuple):
-    """What a page has run, and what it says that is printed."""
+    """The shell script of a page, and the lines that each of its blocks must print, by the block's number."""
 
     script: str
-    printed: list[str]
+    printed: dict[int, list[str]]
 
 
 def read(path: Path) -> Page | None:
-    blocks = BLOCK.findall(path.read_text())
-    steps = []
-    for number, (kind, language, block) in enumerate(blocks):
-        if kind == "run":
+    steps, printed = [], {}
+    ran = -1
+    for number, (kind, language, block) in enumerate(BLOCK.findall(path.read_text())):
+        if kind == "prints":
+            assert ran >= 0, f"{path.name} prints before it runs anything"
+            printed[ran] = block.splitlines()
+        elif kind.startswith("writes: "):
+            steps.append(f"cat > {kind.removeprefix('writes: ')} <<'WRITTEN'\n{block}WRITTEN\n")
+        elif kind == "run":
+            ran = number
+            steps.append(f"echo '{STEP} {number}'\n")
             steps.append(
                 f".venv/bin/python - <<'PYTHON_BLOCK'\n{block}PYTHON_BLOCK\n" if language == "python" else block
             )
-        elif kind == "run: stays":
+        else:
             steps.append(f"stays {shlex.quote(block)} {number}\n")
-    printed = [line for kind, _, block in blocks if kind == "prints" for line in block.splitlines()]
     return Page(PRELUDE + "\n".join(steps), printed) if steps else None
+
+
+def is_in_order(lines: list[str], within: list[str]) -> bool:
+    left = iter(within)
+    return all(line in left for line in lines)
 
 
 PAGES_THAT_RUN = [path for path in (ROOT / "README.md", *sorted(PAGES.rglob("*.md"))) if read(path)]
@@ -112,5 +129,27 @@ def test_its_commands_run_as_they_stand(path: Path, tmp_path: Path) -> None:
         timeout=550,
     )
     assert result.returncode == 0, result.stdout
-    for line in page.printed:
-        assert line in result.stdout.splitlines(), f"{line!r} is not in:\n{result.stdout}"
+    said = dict(part.split("\n", 1) for part in result.stdout.split(f"{STEP} ")[1:])
+    for number, lines in page.printed.items():
+        assert is_in_order(lines, said[str(number)].splitlines()), f"{lines} are not in:\n{said[str(number)]}"
+
+
+def test_the_first_strategy_of_the_readme_fills_the_same_in_process() -> None:
+    (program,) = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    in_process = program.replace("alphaforge_pyo3", "alphaforge_core")
+    result = subprocess.run((sys.executable, "-c", in_process), capture_output=True, text=True, check=True)
+    page = read(ROOT / "README.md")
+    assert page is not None
+    assert result.stdout.splitlines() in page.printed.values()
+
+
+def test_the_tutorial_promises_the_same_in_process_and_on_the_services() -> None:
+    page = read(PAGES / "tutorial/strategy.md")
+    assert page is not None
+    in_process, on_services, *_ = page.printed.values()
+    assert in_process == on_services
+
+
+def test_the_sample_of_trades_is_what_its_generator_writes() -> None:
+    compressed = (ROOT / "examples/trades.csv.gz").read_bytes()
+    assert gzip.decompress(compressed).decode().splitlines() == list(sample_trades.lines())

@@ -6,14 +6,30 @@ import subprocess
 import sys
 from pathlib import Path
 
-WORK = "31d9da0b"
+import pytest
+
+from benchmarks.growth_chart import growth_chart
+from benchmarks.page import HEADINGS, figures, page
+from benchmarks.results import Run
+
+WORK = "35ba9f38"
 
 
-def test_the_benchmarks_run_small_and_do_the_same_work() -> None:
-    command = [sys.executable, "-m", "benchmarks", "--quick"]
+@pytest.mark.timeout(600)
+def test_the_benchmarks_run_small_do_the_same_work_and_give_a_page(tmp_path: Path) -> None:
+    results = tmp_path / "results.json"
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--json", str(results)]
     root = Path(__file__).parents[2]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=240, check=False)
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=480, check=False)
     assert done.returncode == 0, done.stderr
     for words in ("documented", "in process, one by one", "remote, one by one", "bare grpcio echo", "asyncio"):
         assert words in done.stdout
     assert done.stdout.splitlines()[-1] == f"work {WORK}"
+    run = Run.model_validate_json(results.read_text())
+    assert [part.name for part in run.parts] == list(HEADINGS)
+    assert len(list(figures(run))) == 5
+    written = page(run)
+    for part in run.parts:
+        assert f"## {HEADINGS[part.name]}\n" in written
+        assert all(f"**{found.title}**" in written for found in part.tables)
+    assert growth_chart(run.table("memory under")).count("<polyline") == 2

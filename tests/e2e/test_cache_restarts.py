@@ -20,7 +20,7 @@ from alphaforge.cache.v1.caches_pb2 import ListCachesRequest, ListCachesResponse
 from alphaforge.cache.v1.entries_pb2 import ClearRequest, DeleteRequest
 from alphaforge.cache.v1.value_pb2 import Value
 from alphaforge_client.cache import GenericCache, NearCache
-from alphaforge_client.errors import Unavailable
+from alphaforge_client.errors import DeadlineExceeded, Unavailable
 from alphaforge_core.model import Price
 
 from tests.support.service import Service, command, environment, running_service
@@ -92,9 +92,10 @@ def test_clients_go_on_after_a_restart_without_noticing_it(own_stack: Stack) -> 
 def test_a_time_to_live_goes_on_while_the_service_is_down(own_stack: Stack) -> None:
     with GenericCache(name="c", target=own_stack.target("cache")) as cache:
         cache.put("soon", 1, ttl=0.5)
+        expires = time.time() + 0.5
         cache.put("late", 1, ttl=100.0)
         own_stack.stop("cache")
-        time.sleep(0.5)
+        until(lambda: time.time() > expires)
         own_stack.start("cache")
         assert cache.keys() == ["late"]
         assert cache.statistics().expirations == 1
@@ -126,8 +127,7 @@ def test_a_killed_service_finds_every_acknowledged_change(own_stack: Stack) -> N
             assert sorted(small.keys()) == ["b", "c", "d"]
         assert cache.compare_and_swap("text", entry[1], "ü")
         assert cache._connection.epoch == epoch
-        while cache.contains("short"):
-            time.sleep(0.01)
+        until(lambda: not cache.contains("short"))
         cache.delete("again")
         cache.clear()
         kill(own_stack)
@@ -203,7 +203,7 @@ def test_a_damaged_file_is_reported_and_set_aside(own_stack: Stack, place: float
         damaged[int(place * len(damaged)) if place == 0.5 else int(place)] ^= 1
         file.write_bytes(damaged)
         own_stack.start("cache")
-        assert "the file of a cache is set aside" in own_stack.log("cache").read_text()
+        assert "damaged cache file set aside" in own_stack.log("cache").read_text()
         assert file.with_suffix(".set-aside").read_bytes() == damaged
         assert cache.size() == 0
         cache.put("key", 1)
@@ -278,7 +278,7 @@ def test_while_the_disk_is_full_values_are_read_and_changes_refused_until_it_is_
         resource.prlimit(service.process.pid, resource.RLIMIT_FSIZE, (500, resource.RLIM_INFINITY))
         with pytest.raises(grpc.RpcError) as refused:
             call(service, "Increment", increment)
-        assert "it is done, and can't be written" in refused.value.details()
+        assert "applied, but not persisted" in refused.value.details()
         for change in (
             lambda: cache.put("c", 1),
             lambda: cache.delete("a"),
@@ -286,13 +286,14 @@ def test_while_the_disk_is_full_values_are_read_and_changes_refused_until_it_is_
             lambda: cache.put_many({"c": 1}),
             cache.clear,
         ):
-            with pytest.raises(Unavailable, match="can be read and not changed"):
+            # On a loaded machine the last attempt may find no time for an answer; it repeats the answer before.
+            with pytest.raises((Unavailable, DeadlineExceeded), match="the cache is read-only"):
                 change()
         assert cache.get("a") == b"x" * 1_000
         resource.prlimit(service.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
         def is_healed() -> bool:
-            with suppress(Unavailable):
+            with suppress(Unavailable, DeadlineExceeded):
                 cache.put("c", 1)
                 return True
             return False

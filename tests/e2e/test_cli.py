@@ -9,9 +9,8 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -23,11 +22,12 @@ import pytest
 from alphaforge.data.v1 import data_service_pb2_grpc, engines_pb2
 from alphaforge_client.cache import GenericCache
 from alphaforge_client.data import DataEngine
-from alphaforge_client.errors import InvalidArgument
+from alphaforge_client.errors import EngineError, InvalidArgument
 from alphaforge_client.execution import ExecutionEngine, Order, OrderSide, OrderStatus, TimeInForce
 from alphaforge_client.model import Price, Quantity, TradeTick
 
 from tests.support.tape import BTCUSDT, REAL_TRADES, SPY, real_trades
+from tests.support.waiting import until
 
 NOUNS = ("cache", "data", "execution")
 BARS = "1min,100tick,50volume,1000000dollar"
@@ -56,6 +56,9 @@ class Up:
         self.log = folder / "up.log"
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("ALPHAFORGE_")}
         self.options = ["--port-base", str(self.port_base), "--metrics-base", str(self.metrics_base), *options]
+        self.start_again(folder)
+
+    def start_again(self, folder: Path) -> None:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "alphaforge_cli", "up", *self.options],
@@ -63,11 +66,11 @@ class Up:
             )  # fmt: skip
 
     def wait_ready(self) -> None:
-        deadline = time.monotonic() + 90
-        while "\nalphaforge ready\n" not in self.log.read_text():
+        def is_ready() -> bool:
             assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.05)
+            return "\nalphaforge ready\n" in self.log.read_text()
+
+        until(is_ready, self.log.read_text, 90, every=0.05)
 
     def services(self) -> dict[str, int]:
         """The process id of each service, by its noun; a child that has not begun to be one is left out."""
@@ -82,20 +85,20 @@ class Up:
         self.process.send_signal(number)
         return self.process.wait(60)
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        """Another verb, against these services."""
+    def start(self, *words: str, **variables: str) -> subprocess.Popen[str]:
+        """Another verb, against these services unless the variables say otherwise."""
         targets = {}
         for index, noun in enumerate(NOUNS, 1):
             targets[f"ALPHAFORGE_{noun.upper()}_TARGET"] = f"127.0.0.1:{self.port_base + index}"
             targets[f"ALPHAFORGE_{noun.upper()}_METRICS_PORT"] = str(self.metrics_base + index)
         return subprocess.Popen(
             [sys.executable, "-m", "alphaforge_cli", *words],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.environment | targets,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.environment | targets | variables,
         )  # fmt: skip
 
-    def run(self, *words: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+    def run(self, *words: str, status: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
         """Another verb until it ends, with that status."""
-        process = self.start(*words)
+        process = self.start(*words, **variables)
         stdout, stderr = process.communicate(timeout=120)
         assert process.returncode == status, stdout + stderr
         return subprocess.CompletedProcess(words, status, stdout, stderr)
@@ -104,7 +107,11 @@ class Up:
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     """Running services; one Ctrl-C ends all of them, and the command with status 0."""
-    running = Up(tmp_path_factory.mktemp("up"), "--bars", "1min,100tick")
+    folder = tmp_path_factory.mktemp("up")
+    # A user's own package of that name, which must not be taken for ours.
+    (folder / "services").mkdir()
+    (folder / "services/__init__.py").write_text("raise ImportError('this is not the package of the services')\n")
+    running = Up(folder, "--bars", "1min,100tick")
     try:
         running.wait_ready()
         children = running.services()
@@ -132,13 +139,81 @@ def test_all_three_serve(up: Up) -> None:
     assert up.run("ping").stdout.count(" serving") == 3
 
 
+def test_another_service_in_the_place_of_one_is_told(up: Up) -> None:
+    data = f"127.0.0.1:{up.port_base + 2}"
+    pinged = up.run("ping", status=1, ALPHAFORGE_CACHE_TARGET=data)
+    assert "this is not the cache service" in pinged.stdout
+    assert pinged.stdout.count(" serving") == 2
+    with GenericCache(name="n", target=data) as cache, pytest.raises(EngineError) as caught:
+        cache.put("k", 1)
+    for words in (data, "this is the data service", "target= or ALPHAFORGE_CACHE_TARGET (default localhost:50051)"):
+        assert words in str(caught.value)
+
+
+def test_ping_says_what_starts_the_services_where_none_answers(up: Up) -> None:
+    targets = {f"ALPHAFORGE_{noun.upper()}_TARGET": "127.0.0.1:1" for noun in NOUNS}
+    assert "alphaforge up" in up.run("ping", "--timeout", "0.2", status=1, **targets).stderr
+    refused = up.run("ping", status=1, ALPHAFORGE_DATA_TARGET="http://localhost:50052")
+    assert refused.stderr.startswith("alphaforge: target 'http://localhost:50052' is a URL")
+
+
+def test_without_its_libraries_the_command_is_one_line() -> None:
+    program = "import sys; sys.modules['typer'] = None; from alphaforge_cli.__main__ import main; main()"
+    result = subprocess.run((sys.executable, "-c", program), capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert result.stderr == "alphaforge: typer is not installed; run: pip install 'alphaforge-client[cli]'\n"
+
+
+@pytest.mark.parametrize("noun", NOUNS)
+def test_each_service_is_a_command_of_its_own(noun: str) -> None:
+    command = (Path(sys.executable).with_name(f"alphaforge-{noun}"), "--help")
+    assert "--data-dir" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def open_engines(up: Up, name: str) -> None:
+    for port, kind in enumerate((GenericCache, DataEngine, ExecutionEngine), up.port_base + 1):
+        with closing(kind(name=name, target=f"127.0.0.1:{port}")) as client:
+            client.wait_ready()
+
+
+LOOKS = (
+    ("stats",), ("positions",), ("orders",), ("halt",), ("cancel", "--all"), ("chart", "X", "1min"), ("cache", "keys"),
+    ("cache", "get", "k"), ("cache", "delete", "k"), ("cache", "stats"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("words", LOOKS, ids=" ".join)
+def test_looking_at_an_engine_that_is_not_there_names_those_that_are_and_makes_none(
+    up: Up, words: tuple[str, ...]
+) -> None:
+    open_engines(up, "demo")
+    looked = up.run(*words, "--name" if words[0] == "cache" else "--engine", "dmeo", status=1)
+    said = looked.stdout + looked.stderr
+    assert re.search(r"no (engine|cache) dmeo; there are: .*\bdemo\b", said), said
+    for port, kind in enumerate((GenericCache, DataEngine, ExecutionEngine), up.port_base + 1):
+        with closing(kind(target=f"127.0.0.1:{port}", name="any")) as client:
+            listed = client.list_caches() if isinstance(client, GenericCache) else client.list_engines()
+            assert "dmeo" not in [each.name for each in listed]
+
+
+def test_the_version_is_an_option_too() -> None:
+    command = (sys.executable, "-m", "alphaforge_cli")
+    version, option = (
+        subprocess.run((*command, word), capture_output=True, text=True, check=True).stdout
+        for word in ("version", "--version")
+    )
+    assert option == version
+
+
 def test_statistics_of_all_three_are_shown(up: Up) -> None:
+    open_engines(up, "default")
     shown = up.run("stats").stdout
     for word in ("cache (default)", "hit_ratio", "ticks_processed", "orders_submitted"):
         assert word in shown
 
 
 def test_top_shows_the_engines_and_the_journals_of_the_services(up: Up) -> None:
+    open_engines(up, "default")
     shown = up.run("top", "--count", "2", "--interval", "0.1").stdout
     for label in ("hit ratio", "ticks", "fill ratio"):
         assert shown.count(label) == 1, shown
@@ -147,8 +222,8 @@ def test_top_shows_the_engines_and_the_journals_of_the_services(up: Up) -> None:
     assert "no answer" not in shown
 
 
-def test_the_demo_takes_engines_that_somebody_made_by_looking_at_them(up: Up) -> None:
-    up.run("top", "--engine", "demo", "--count", "1")
+def test_the_demo_takes_engines_that_somebody_else_opened_first(up: Up) -> None:
+    open_engines(up, "demo")
     ran = up.run("demo", "--duration", "3")
     assert "ticks" in ran.stdout + ran.stderr
     assert "other settings" not in ran.stdout + ran.stderr
@@ -189,8 +264,9 @@ def test_parquet_replays_as_the_csv_it_was_made_from(up: Up, tmp_path: Path) -> 
     text = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(("price", "quantity"), "string"))
     parquet = tmp_path / "trades.parquet"
     pyarrow.parquet.write_table(pyarrow.csv.read_csv(path, convert_options=text), parquet)
-    replayed = up.run("replay", path, "--bars", "1min,7tick").stdout
-    assert up.run("replay", str(parquet), "--bars", "1min,7tick").stdout == replayed
+    options = ("--bars", "1min,7tick", "--time-unit", "ns")
+    replayed = up.run("replay", path, *options).stdout
+    assert up.run("replay", str(parquet), *options).stdout == replayed
 
 
 def test_what_was_recorded_replays_to_the_same_bars(up: Up, tmp_path: Path) -> None:
@@ -198,14 +274,11 @@ def test_what_was_recorded_replays_to_the_same_bars(up: Up, tmp_path: Path) -> N
     rows = [f"X,{i},{day - 10**9 + i * 10**7},{i},5.{i},0.{i},BUY" for i in range(1, 200)]
     rows.insert(150, f"X,late,{day - 1},7,4.5,2,SELL")
     path = trades_csv(tmp_path, *rows)
-    recording = up.start("record", str(tmp_path / "kept"), "--engine", "recorded")
+    recording = up.start("record", str(tmp_path / "kept"), "--engine", "recorded", "--limit", "200")
     assert recording.stdout is not None
     assert recording.stdout.readline() == "recording\n"
-    time.sleep(1)
-    bars = ("--bars", "1min,7tick,3volume")
+    bars = ("--bars", "1min,7tick,3volume", "--time-unit", "ns")
     live = up.run("replay", path, "--engine", "recorded", *bars)
-    time.sleep(1)
-    recording.send_signal(signal.SIGTERM)
     said = "".join(recording.communicate(timeout=60))
     assert recording.returncode == 0, said
     assert said.startswith("200 trades")
@@ -215,9 +288,18 @@ def test_what_was_recorded_replays_to_the_same_bars(up: Up, tmp_path: Path) -> N
     assert up.run("replay", str(tmp_path / "kept"), *bars).stdout == live.stdout
 
 
+def test_a_recording_ends_cleanly_when_it_is_told_to(up: Up, tmp_path: Path) -> None:
+    recording = up.start("record", str(tmp_path / "kept"), "--engine", "quiet")
+    assert recording.stdout is not None
+    assert recording.stdout.readline() == "recording\n"
+    recording.send_signal(signal.SIGTERM)
+    said, complaints = recording.communicate(timeout=60)
+    assert (recording.returncode, said) == (0, "0 trades in 0 files\n"), complaints
+
+
 def test_bars_are_drawn_into_the_terminal_a_page_and_a_picture(up: Up, tmp_path: Path) -> None:
     rows = [f"X,{i},{i * 20 * 10**9},{i},{100 + i % 7},1,BUY" for i in range(100)]
-    up.run("replay", trades_csv(tmp_path, *rows), "--engine", "drawn")
+    up.run("replay", trades_csv(tmp_path, *rows), "--engine", "drawn", "--time-unit", "ns")
     words = ("chart", "X", "60s", "--engine", "drawn")
     said = up.run(*words).stdout
     assert said.startswith("X 1min  101.00")
@@ -232,10 +314,8 @@ def test_bars_are_drawn_into_the_terminal_a_page_and_a_picture(up: Up, tmp_path:
     assert following.stdout is not None
     assert following.stdout.readline() == f"{page}: 34 bars\n"
     before = page.stat().st_mtime_ns
-    up.run("replay", trades_csv(tmp_path, f"X,n,{10**13},7,103,1,BUY"), "--engine", "drawn")
-    deadline = time.monotonic() + 20
-    while page.stat().st_mtime_ns == before and time.monotonic() < deadline:
-        time.sleep(0.05)
+    up.run("replay", trades_csv(tmp_path, f"X,n,{10**13},7,103,1,BUY"), "--engine", "drawn", "--time-unit", "ns")
+    until(lambda: page.stat().st_mtime_ns != before)
     following.send_signal(signal.SIGTERM)
     following.communicate(timeout=20)
     assert following.returncode == 0
@@ -245,7 +325,7 @@ def test_bars_are_drawn_into_the_terminal_a_page_and_a_picture(up: Up, tmp_path:
 def test_columns_of_other_names_and_times_in_other_units(up: Up, tmp_path: Path) -> None:
     path = trades_csv(tmp_path, "1723075200000,61000.5,2", "1723075260000,61001,1", header="T,p,q")
     columns = ("--column", "ts_event=T", "--column", "price=p", "--column", "quantity=q")
-    shown = up.run("replay", path, *columns, "--instrument", "BTCUSDT", "--time-unit", "ms").stdout
+    shown = up.run("replay", path, *columns, "--instrument", "BTCUSDT").stdout
     assert re.search(r"BTCUSDT +│ 2024-08-08 00:00:00.000 │ closed .* 61000.50 │", shown)
     assert "'ts_event'" in up.run("replay", path, "--instrument", "X", status=1).stderr
     of_others = trades_csv(tmp_path, "X,1,1,1,5,5,BUY")
@@ -259,33 +339,56 @@ def test_bad_rows_are_counted_and_shown_and_strict_stops_at_one(up: Up, tmp_path
     assert totals(replayed.stdout) == {"1min": Decimal(12)}
     assert f"{path}:3: " in replayed.stderr
     assert f"{path}:4: 3 columns" in replayed.stderr
-    assert "2 bad rows left out" in replayed.stderr
-    assert "1 ticks left out by the engine: QUANTITY_" in replayed.stderr
+    assert "2 rows left out: 1 COLUMNS_UNEQUAL, 1 NUMBER_MALFORMED" in replayed.stderr
+    assert "1 trade refused by the engine: QUANTITY_" in replayed.stderr
     strict = up.run("replay", path, "--strict", status=1)
     assert f"alphaforge: {path}:3: " in strict.stderr
     assert strict.stdout == ""
+
+
+def test_late_trades_are_told_and_sorting_puts_them_in_their_bars(up: Up, tmp_path: Path) -> None:
+    minutes = [0, 1, 3, 2, 4]
+    rows = (f"X,{1723075200 + 60 * each},5,1" for each in minutes)
+    path = trades_csv(tmp_path, *rows, header="instrument_id,ts_event,price,quantity")
+    replayed = up.run("replay", path)
+    assert totals(replayed.stdout) == {"1min": Decimal(4)}
+    assert "1 trade too late for a bar (rule 2.8); --sort" in replayed.stderr
+    assert (
+        "trades.csv:5: this trade, of 2024-08-08T00:02:00Z, comes too late"
+        in up.run("replay", path, "--strict", status=1).stderr
+    )
+    ordered = up.run("replay", path, "--sort")
+    assert totals(ordered.stdout) == {"1min": Decimal(5)}
+    assert "too late" not in ordered.stderr
+
+
+def test_a_file_without_a_trade_is_status_1_and_why(up: Up, tmp_path: Path) -> None:
+    path = trades_csv(tmp_path)
+    assert "nothing to replay: there are no rows" in up.run("replay", path, status=1).stderr
+    path = trades_csv(tmp_path, "X,1,soon,1,5,5,BUY")
+    assert "nothing to replay: all 1 rows were left out" in up.run("replay", path, status=1).stderr
+    path = trades_csv(tmp_path, "X,1,1723075200,,-5,5,BUY", header=HEADER)
+    assert "ts_init is missing" in up.run("replay", path, status=1).stderr
 
 
 def test_a_named_engine_keeps_its_bars_until_it_is_reset(up: Up, tmp_path: Path) -> None:
     path = trades_csv(tmp_path, "X,1,1,1,5,5,BUY", "X,2,2,1,6,5,BUY")
     replay = ("replay", path, "--engine", "kept")
     first = up.run(*replay)
-    assert "2 ticks left out by the engine: DUPLICATE" in up.run(*replay).stderr
+    assert "2 trades dropped by the engine as a duplicate" in up.run(*replay).stderr
     again = up.run(*replay, "--reset")
     assert again.stdout == first.stdout
-    assert "DUPLICATE" not in again.stderr
+    assert "duplicate" not in again.stderr
     with DataEngine(name="kept", target=f"127.0.0.1:{up.port_base + 2}") as engine:
         assert engine.statistics().ticks_processed == 2
         engine.drop()
     assert "--engine" in up.run("replay", path, "--reset", status=2).stderr
 
 
-def test_a_replay_at_the_markets_pace_takes_as_long_as_the_market_did(up: Up, tmp_path: Path) -> None:
+def test_a_replay_at_the_markets_pace_gives_the_same_bars(up: Up, tmp_path: Path) -> None:
     path = trades_csv(tmp_path, *(f"X,{i},{i * 10**8},1,5,5,BUY" for i in range(21)))
-    began = time.monotonic()
-    paced = up.run("replay", path, "--speed", "2x").stdout
-    assert time.monotonic() - began >= 1.0
-    assert up.run("replay", path).stdout == paced
+    paced = up.run("replay", path, "--speed", "2x", "--time-unit", "ns").stdout
+    assert up.run("replay", path, "--time-unit", "ns").stdout == paced
     assert "--speed" in up.run("replay", path, "--speed", "fast", status=2).stderr
 
 
@@ -309,7 +412,6 @@ def test_orders_can_be_seen_followed_and_cancelled(up: Up) -> None:
         assert following.stdout is not None
         while "└" not in following.stdout.readline():
             pass
-        time.sleep(1)
         assert up.run("cancel", "resting", "--engine", "desk").stdout == "resting cancelled\n"
         assert " s1 X resting Cancelled " in following.stdout.readline()
         following.send_signal(signal.SIGINT)
@@ -317,12 +419,13 @@ def test_orders_can_be_seen_followed_and_cancelled(up: Up) -> None:
         assert following.returncode == 0, said
 
         assert up.run("cancel", "resting", "--engine", "desk", status=1).stdout == "resting is not active\n"
-        assert up.run("cancel", "--all", "--engine", "desk").stdout == "1 orders cancelled\n"
+        assert up.run("cancel", "--all", "--engine", "desk").stdout == "1 order cancelled\n"
         assert "--strategy" in up.run("cancel", status=2).stderr
 
 
 def test_a_halt_rejects_orders_until_it_is_lifted(up: Up) -> None:
     with ExecutionEngine(name="halted", target=f"127.0.0.1:{up.port_base + 3}") as venue:
+        venue.wait_ready()
         for verb, status in (("halt", OrderStatus.Rejected), ("resume", OrderStatus.Submitted)):
             up.run(verb, "--engine", "halted")
             order = venue.get_order(venue.submit_order(Order.market("X", OrderSide.Buy, 1, "s")))
@@ -346,7 +449,7 @@ def test_entries_of_the_cache_by_hand(up: Up) -> None:
     assert up.run("cache", "delete", "a/1", "none", *place).stdout == "1 deleted\n"
     assert up.run("cache", "get", "a/1", *place, status=1).stdout == ""
     assert up.run("cache", "delete", "a/1", *place, status=1).stdout == "0 deleted\n"
-    assert "no JSON" in up.run("cache", "put", "a", "text", *place, status=2).stderr
+    assert "not JSON" in up.run("cache", "put", "a", "text", *place, status=2).stderr
 
 
 def test_what_can_not_be_reached_is_one_line_and_status_1(up: Up, tmp_path: Path) -> None:
@@ -381,10 +484,39 @@ def test_a_service_that_dies_is_reported_and_ends_the_others(tmp_path: Path) -> 
     assert not any(Path(f"/proc/{child}").exists() for child in children.values())
 
 
+def test_a_stack_that_was_killed_starts_again_at_once(tmp_path: Path) -> None:
+    running = Up(tmp_path)
+    try:
+        running.wait_ready()
+        with closing(DataEngine(name="n", target=f"127.0.0.1:{running.port_base + 2}")) as engine:
+            engine.wait_ready()
+        assert running.stop(signal.SIGKILL) == -signal.SIGKILL
+        running.start_again(tmp_path)
+        running.wait_ready()
+        assert running.stop(signal.SIGTERM) == 0
+    finally:
+        running.process.kill()
+        running.process.wait()
+
+
+def test_what_runs_where_and_what_comes_next_is_printed_and_no_log(up: Up) -> None:
+    said = up.log.read_text()
+    for index, noun in enumerate(NOUNS, 1):
+        assert f"\n{noun:9} 127.0.0.1:{up.port_base + index}" in f"\n{said}"
+        assert f"ALPHAFORGE_{noun.upper()}_TARGET=127.0.0.1:{up.port_base + index}" in said
+        assert f"ALPHAFORGE_{noun.upper()}_METRICS_PORT={up.metrics_base + index}" in said
+        assert '"message": "ready"' in (up.log.parent / "var" / f"{noun}.log").read_text()
+    assert "{" not in said
+
+
 def test_a_stack_told_to_stop_before_it_is_ready_stops_cleanly(tmp_path: Path) -> None:
     running = Up(tmp_path)
-    while len(children := running.services()) < 3:
+
+    def children_of_all() -> dict[str, int] | None:
         assert running.process.poll() is None, running.log.read_text()
-        time.sleep(0.05)
+        return children if len(children := running.services()) == 3 else None
+
+    children = until(children_of_all)
+    assert children is not None
     assert running.stop(signal.SIGTERM) == 0
     assert not any(Path(f"/proc/{child}").exists() for child in children.values())

@@ -10,7 +10,8 @@ import pytest
 from tests.support import examples
 from tests.support.stack import Stack
 
-IN_PROCESS = [f"alphaforge_core.{name}" for name in ("cache", "data", "errors", "execution", "model", "time")]
+CORE = ("backtest", "cache", "data", "errors", "execution", "files", "model", "time")
+IN_PROCESS = [f"alphaforge_core.{name}" for name in CORE]
 PACKAGES = ("alphaforge_client", "alphaforge_client.aio")
 REMOTE = [f"{package}.{name}" for package in PACKAGES for name in ("cache", "data", "execution")]
 # What the example of a method goes on from: an engine of its own, and what to feed it with.

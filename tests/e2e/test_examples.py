@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
+import json
 import os
 import re
 import subprocess
 import sys
-import time
+import urllib.request
 import uuid
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -17,6 +21,7 @@ import pytest
 
 from tests.support.stack import NOUNS, Stack
 from tests.support.tape import BTCUSDT, REAL_TRADES, real_trades
+from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,6 +33,7 @@ class Programs:
         stack.serve(*NOUNS)
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ALPHAFORGE_")}
         self.environment = kept | stack.environment()
+        self.metrics = f"http://127.0.0.1:{stack.metrics_ports['data']}/metrics"
         self.engine = f"example-{uuid.uuid4().hex[:8]}"
 
     def start(self, *words: str) -> subprocess.Popen[str]:
@@ -35,6 +41,19 @@ class Programs:
             [sys.executable, *words],
             cwd=ROOT, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
+
+    def follow(self, *words: str, line: str) -> subprocess.Popen[str]:
+        """A program that has said `line` and has subscribed to the data service."""
+        before = self.subscribers()
+        process = self.start(*words)
+        after_line(process, line)
+        until(lambda: self.subscribers() > before)
+        return process
+
+    def subscribers(self) -> float:
+        with urllib.request.urlopen(self.metrics, timeout=10) as response:
+            page = response.read().decode()
+        return float(re.findall(r"^alphaforge_stream_subscribers (.+)$", page, re.MULTILINE)[0])
 
     def output(self, *words: str) -> str:
         process = self.start(*words)
@@ -54,26 +73,25 @@ def programs(stack: Stack) -> Programs:
 
 
 @pytest.fixture
-def real_file() -> Iterator[str]:
+def real_file() -> str:
     real_trades(BTCUSDT)
     return str(REAL_TRADES / BTCUSDT)
 
 
 def after_line(process: subprocess.Popen[str], line: str) -> None:
-    """Waits until the program has said so, and a moment longer for its subscription."""
+    """Waits until the program has said so."""
     assert process.stdout is not None
     said = ""
     while line not in said:
         said = process.stdout.readline()
         assert said, process.communicate()
-    time.sleep(1.0)
 
 
 def test_moving_average_follows_a_replay_and_shows_what_became_of_its_orders(
     programs: Programs, real_file: str
 ) -> None:
-    process = programs.start("examples/moving_average.py", "--engine", programs.engine, "--patience", "10")
-    after_line(process, "following 100tick bars")
+    words = ("examples/moving_average.py", "--engine", programs.engine, "--patience", "10")
+    process = programs.follow(*words, line="following 100tick bars")
     programs.replay("--speed", "100x")
     said, _ = process.communicate(timeout=120)
     assert process.returncode == 0, said
@@ -86,10 +104,8 @@ def test_moving_average_follows_a_replay_and_shows_what_became_of_its_orders(
 
 
 def test_live_bars_prints_them_as_they_close(programs: Programs, real_file: str) -> None:
-    process = programs.start(
-        "examples/live_bars.py", "--engine", programs.engine, "--bar-types", "100tick", "--count", "5"
-    )
-    after_line(process, "waiting for bars")
+    words = ("examples/live_bars.py", "--engine", programs.engine, "--bar-types", "100tick", "--count", "5")
+    process = programs.follow(*words, line="waiting for bars")
     programs.replay("--limit", "700")
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 0, said
@@ -128,6 +144,45 @@ def test_a_backtest_comes_to_the_same_in_process_and_against_the_services(
     assert f"earned {Decimal(earned[1]):.4f} after commission" in whole
     assert re.search(r"^Buy  0.05 @ [\d.]+ (?:maker|taker)$", whole, re.MULTILINE)
     assert re.search(r"^\d+ orders, \d+% filled$", whole, re.MULTILINE)
+
+
+def test_brackets_fill_the_same_in_a_backtest_and_in_lock_step_on_the_services(
+    programs: Programs, real_file: str
+) -> None:
+    in_process = programs.output("examples/bracket.py", real_file, "--limit", "4000")
+    assert programs.output("examples/bracket.py", real_file, "--limit", "4000", "--remote") == in_process
+    whole = programs.output("examples/bracket.py", real_file)
+    fills = re.findall(r"^(b\d+)(-tp|-sl)? +(?:Buy|Sell) +([\d.]+) @", whole, re.MULTILINE)
+    held: dict[str, Decimal] = {}
+    for entry, leg, quantity in fills:
+        held[entry] = held.get(entry, Decimal(0)) + Decimal(quantity) * (-1 if leg else 1)
+        # The exits together never close more than the entry has opened.
+        assert held[entry] >= 0
+    assert {leg for _, leg, _ in fills} == {"", "-tp", "-sl"}
+
+
+def test_a_trailing_stop_fills_alike_in_a_backtest_and_in_lock_step(
+    programs: Programs, real_file: str, tmp_path: Path
+) -> None:
+    example, log, tape = "examples/trailing_stop.py", tmp_path / "run.jsonl", tmp_path / "tape.csv"
+    with gzip.open(real_file, "rt") as trades:
+        tape.write_text("".join(islice(trades, 1_501)))
+    words = ("-m", "alphaforge_cli")
+    programs.output(*words, "backtest", str(tape), example, "--results", str(tmp_path), "--format", "csv")
+    programs.output(*words, "run", example, "--tape", str(tape), "--log", str(log))
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    names = ("side", "liquidity_side", "trade_id", "price", "quantity")
+    with (tmp_path / "fills.csv").open() as file:
+        here = [fill_of(row, names) for row in csv.DictReader(file)]
+    assert here == [fill_of(line, names) for line in lines if line["event"] == "fill"]
+    ends = {(line["type"], line["cancel_reason"]) for line in lines if line["event"] == "order"}
+    assert ("Triggered", None) in ends
+    assert any(line["event"] == "order" and line["type"] == "Triggered" and line["stop_price"] for line in lines)
+    assert sum(fill[0] == "Sell" for fill in here) > 1
+
+
+def fill_of(row: Mapping[str, str], names: Sequence[str]) -> list[str | Decimal]:
+    return [Decimal(row[name]) if name in ("price", "quantity") else row[name] for name in names]
 
 
 def test_monitoring_shows_the_three_engines(programs: Programs) -> None:

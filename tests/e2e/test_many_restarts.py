@@ -31,7 +31,7 @@ TICK = TradeTick("BTC", 100, 1, "BUY", "", 10**18)
 
 @dataclass
 class Case:
-    """What a client of one noun sends, and what it hears of it. `make` gets the module of threads or of tasks."""
+    """What a client of one noun sends and receives. `make` gets the sync or the asyncio module."""
 
     modules: tuple[Any, Any]
     make: Callable[[Any, str], Any]

@@ -14,7 +14,7 @@ from alphaforge_client.errors import DeadlineExceeded, Unavailable
 
 from tests.support.proxy import Proxy, proxied
 from tests.support.stack import Stack
-from tests.support.waiting import until
+from tests.support.waiting import let_pass, until
 
 MAX_AGE = 1.0
 KEYS = [f"key{number}" for number in range(5)]
@@ -50,7 +50,7 @@ class Writer(threading.Thread):
             with suppress(Unavailable, DeadlineExceeded):
                 self._cache.put(key, number)
                 self.acknowledged[key].append((time.monotonic(), number))
-            time.sleep(self._random.random() * 0.005)
+            let_pass(self._random.random() * 0.005)
 
 
 class Reader(threading.Thread):
@@ -73,7 +73,7 @@ class Reader(threading.Thread):
             with suppress(Unavailable, DeadlineExceeded):
                 # None: it was not written yet.
                 self.judge(key, self._cache.get(key) or 0, began, last)
-            time.sleep(0.0005)
+            let_pass(0.0005)
 
     def judge(self, key: str, value: int, began: float, last: dict[str, int]) -> None:
         self.reads += 1
@@ -103,7 +103,7 @@ class OwnWriter(Reader):
                 self.reads += 1
                 if value != number:
                     self.broken.append(f"wrote {number} and read {value}")
-            time.sleep(0.001)
+            let_pass(0.001)
 
 
 def test_promises_hold_over_delays_cuts_resets_and_restarts(own_stack: Stack, proxy: Proxy) -> None:
@@ -135,14 +135,14 @@ def disturb(stack: Stack, proxy: Proxy) -> None:
     chance = random.Random(2)
     for _ in range(2):
         for trouble in chance.sample(["slow", "cut", "cut and reset", "reset", "stop", "kill"], 6):
-            time.sleep(0.4)
+            let_pass(0.4)
             if trouble == "slow":
                 proxy.delay_seconds = 0.05
-                time.sleep(0.7)
+                let_pass(0.7)
                 proxy.delay_seconds = 0.0
             elif trouble in ("cut", "cut and reset"):
                 proxy.cut()
-                time.sleep(0.7)
+                let_pass(0.7)
                 if trouble == "cut and reset":
                     proxy.reset()
                 proxy.mend()
@@ -160,7 +160,7 @@ def test_with_the_stream_cut_nothing_is_served_beyond_its_age(own_stack: Stack, 
     ):
         near.wait_ready()
         direct.put("key", "old")
-        while not (near.get("key") and near._near and near._near.store.copies.contains("key")):
+        while not (near.get("key") and near._near[0] and near._near[0].store.copies.contains("key")):
             pass
         proxy.cut()
         direct.put("key", "new")

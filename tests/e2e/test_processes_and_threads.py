@@ -16,6 +16,7 @@ from alphaforge_client.data import DataEngine, DataEngineConfig
 from alphaforge_client.execution import ExecutionEngine, Order, OrderSide, TimeInForce
 from alphaforge_client.model import TradeTick
 
+from tests.support.programs import PROGRAMS
 from tests.support.stack import NOUNS, Stack, running_stack
 
 THREADS = 1_000
@@ -25,7 +26,7 @@ THREADS = 1_000
 def test_programs_with_worker_processes_work(tmp_path: Path, kind: str) -> None:
     with running_stack(tmp_path) as stack:
         stack.serve(*NOUNS)
-        program = [sys.executable, "-W", "error", str(Path(__file__).with_name("program_with_workers.py")), kind]
+        program = [sys.executable, "-W", "error", str(PROGRAMS / "program_with_workers.py"), kind]
         environment = os.environ | stack.environment()
         run = subprocess.run(program, env=environment, capture_output=True, text=True, timeout=120, check=False)
         assert run.returncode == 0, run.stdout + run.stderr
@@ -64,11 +65,11 @@ def test_a_program_that_closes_nothing_ends_all_the_same(stack: Stack, kind: str
 
 PROGRAM_THAT_SENDS_AT_ITS_EXIT = """
 import atexit
-from alphaforge_client._pieces import PIECE_TICKS_MAX
+from alphaforge_client._wire.ticks import CHUNK_TICKS_MAX
 from alphaforge_client.data import DataEngine, DataEngineConfig
 
 engine = DataEngine(DataEngineConfig(bar_types=["100tick"]), name="exit")
-count = 3 * PIECE_TICKS_MAX
+count = 3 * CHUNK_TICKS_MAX
 
 @atexit.register
 def send():

@@ -10,12 +10,11 @@ import gzip
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 from alphaforge_client.cache import GenericCache
@@ -27,9 +26,10 @@ from alphaforge_client.model import Bar, Price, Quantity, TradeTick
 
 from tests.support.attempts import new_token
 from tests.support.certificates import authority
+from tests.support.compose import Compose, running_compose
 from tests.support.docker import docker_environment
 from tests.support.prometheus import CHECK_DASHBOARD, DASHBOARDS, Prometheus, named_series, wait_for_panels, wait_until
-from tests.support.stack import NOUNS, free_ports
+from tests.support.stack import NOUNS
 
 ROOT = Path(__file__).parents[2]
 pytestmark = [
@@ -40,101 +40,18 @@ pytestmark = [
     pytest.mark.timeout(900),
 ]
 
-IMAGE = "alphaforge-test"
 PORTS = {"cache": 50051, "data": 50052, "execution": 50053, "prometheus": 9090}
 
 # Calls, ticks and subscribers wait for a processor.
 RAISED_BY_A_BUSY_MACHINE = {"AlphaForgeCallsSlow", "AlphaForgeTicksLate", "AlphaForgeSubscribersTooSlow"}
 
 
-def core_image(folder: Path, environment: dict[str, str]) -> str:
-    """An image with the wheel of the core that is installed here: the objects of the last `make build`, packed."""
-    build = ROOT / "build/native"
-    # Beside this Python, whether or not its environment is the active one.
-    uv = Path(sys.executable).with_name("uv")
-    command = (uv, "--quiet", "build", "--wheel", "--no-build-isolation", "--out-dir", folder / "wheels")
-    own = {**os.environ, "VIRTUAL_ENV": sys.prefix}
-    subprocess.run((*command, "-C", f"build-dir={build}", ROOT / "core"), env=own, check=True)
-    (folder / "Dockerfile").write_text("FROM scratch\nCOPY wheels /wheels\n")
-    name = f"{IMAGE}-core"
-    subprocess.run(("docker", "build", "--quiet", "--tag", name, str(folder)), env=environment, check=True)
-    return name
-
-
-class Compose:
-    """The stack under a name, ports and images of its own, so that it can run beside another one."""
-
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
-        self.ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
-        services: dict[str, dict[str, Any]] = {
-            name: {"ports": [f"127.0.0.1:{self.ports[name]}:{port}"]} for name, port in PORTS.items()
-        }
-        for noun in NOUNS:
-            services[noun]["image"] = f"{IMAGE}-services"
-        services["demo"] = {"image": f"{IMAGE}-cli"}
-        if os.environ["TEST_STACK"] != "source":
-            core = core_image(folder, environment)
-            for name in ("cache", "demo"):
-                services[name]["build"] = {"args": {"CORE": core}}
-        override = {"services": services}
-        self._override = folder / "override.yml"
-        # The tag replaces the list of ports, which JSON alone would add to.
-        self._override.write_text(json.dumps(override, indent=1).replace('"ports": [', '"ports": !override ['))
-        self._files = ["docker-compose.yml", str(self._override)]
-        self._environment = {**environment, "COMPOSE_PROFILES": "demo"}
-        self._project = f"alphaforge-test-{os.getpid()}"
-
-    def secure(self, folder: Path) -> None:
-        """The stack as docker-compose.tls.yml has it, with the files of `folder` instead of those beside it."""
-        binds = {noun: [(folder, "/etc/alphaforge")] for noun in NOUNS}
-        binds["prometheus"] = [(folder / "ca.pem", "/etc/alphaforge/ca.pem")]
-        binds["demo"] = [*binds["prometheus"], (folder / "demo.token", "/etc/alphaforge/demo.token")]
-        services = {
-            name: {"volumes": [{"type": "bind", "source": str(source), "target": target} for source, target in each]}
-            for name, each in binds.items()
-        }
-        override = folder / "override.yml"
-        override.write_text(json.dumps({"services": services}))
-        self._files = ["docker-compose.yml", "docker-compose.tls.yml", str(self._override), str(override)]
-        self.run("up", "--detach", "--no-build", "--wait", "--wait-timeout", "120")
-
-    def run(self, *arguments: str, check: bool = True) -> str:
-        command = ["docker", "compose", "--project-name", self._project]
-        command += [f"--file={file}" for file in self._files]
-        result = subprocess.run(
-            (*command, *arguments), cwd=ROOT, env=self._environment, capture_output=True, text=True, check=False
-        )
-        assert not check or result.returncode == 0, f"{' '.join(arguments)}: {result.stdout}{result.stderr}"[-6000:]
-        return result.stdout
-
-    def inspect(self, service: str) -> dict[str, Any]:
-        container = self.run("ps", "--all", "--quiet", service).strip()
-        command = ("docker", "inspect", container)
-        answer = subprocess.run(command, env=self._environment, capture_output=True, text=True, check=True)
-        described: dict[str, Any] = json.loads(answer.stdout)[0]
-        return described
-
-    def target(self, noun: str) -> str:
-        return f"127.0.0.1:{self.ports[noun]}"
-
-
 @pytest.fixture(scope="module")
 def compose(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
     with docker_environment() as environment:
-        stack = Compose(tmp_path_factory.mktemp("compose"), environment)
-        started = time.monotonic()
-        try:
-            stack.run("build")
-            built = time.monotonic()
-            stack.run("up", "--detach", "--no-build", "--wait", "--wait-timeout", "120")
-            print(f"images in {built - started:.0f} s, healthy {time.monotonic() - built:.0f} s later")
+        folder = tmp_path_factory.mktemp("compose")
+        with running_compose(Compose(folder, environment, ["docker-compose.yml"], PORTS)) as stack:
             yield stack
-        finally:
-            print(stack.run("logs", "--tail", "40", check=False))
-            stack.run("down", "--volumes", "--timeout", "20", check=False)
-            # The builder's own cache keeps the layers for the next time, and bounds itself.
-            images = [f"{IMAGE}-{name}" for name in ("core", "services", "cli")]
-            subprocess.run(("docker", "image", "rm", *images), env=environment, capture_output=True, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -160,6 +77,13 @@ def test_the_three_services_run_one_small_image(compose: Compose) -> None:
     assert len(images) == 1
 
 
+def test_the_file_with_two_shards_of_each_service_is_valid(compose: Compose) -> None:
+    files = ("--file=docker-compose.yml", "--file=docker-compose.shards.yml", "--profile=demo", "--profile=relay")
+    command = ("docker", "compose", *files, "config", "--services")
+    shown = subprocess.run(command, cwd=ROOT, env=compose.environment, capture_output=True, text=True, check=True)
+    assert {*NOUNS, *(f"{noun}-1" for noun in NOUNS), "relay"} <= set(shown.stdout.split())
+
+
 def test_targets_are_up_rules_work_and_every_panel_has_data(prometheus: Prometheus) -> None:
     wait_until(lambda: all(prometheus.up().values()), 30, "all targets up")
     assert set(prometheus.up()) == {*NOUNS, "prometheus"}
@@ -168,7 +92,8 @@ def test_targets_are_up_rules_work_and_every_panel_has_data(prometheus: Promethe
     wait_until(lambda: recorded <= prometheus.series(), 60, "every rule recorded")
     assert prometheus.broken_rules() == []
     if CHECK_DASHBOARD.is_file():
-        wait_for_panels(prometheus, DASHBOARDS, 60)
+        # Clusters have a stack of their own.
+        wait_for_panels(prometheus, [path for path in DASHBOARDS if path.stem != "cluster"], 60)
     wait_until(lambda: ("Watchdog", "") in prometheus.firing(), 30, "the watchdog")
     # Grafana is not part of this stack, and not missed.
     assert {alert for alert, _ in prometheus.firing()} - {"Watchdog"} <= RAISED_BY_A_BUSY_MACHINE
@@ -176,7 +101,8 @@ def test_targets_are_up_rules_work_and_every_panel_has_data(prometheus: Promethe
 
 def test_the_demo_plays_a_file_of_trades(compose: Compose, tmp_path: Path) -> None:
     file = tmp_path / "trades.csv.gz"
-    rows = [f"PLAYED,{number * 100_000_000},{100 + number % 3},1,{number}\n" for number in range(40)]
+    times = range(1_700_000_000_000_000_000, 1_700_000_004_000_000_000, 100_000_000)
+    rows = [f"PLAYED,{time_ns},{100 + number % 3},1,{number}\n" for number, time_ns in enumerate(times)]
     file.write_bytes(gzip.compress("".join(["instrument_id,ts_event,price,quantity,trade_id\n", *rows]).encode()))
     volume = f"{file}:/trades.csv.gz:ro"
     compose.run("run", "--rm", "--volume", volume, "demo", "demo", "--file", "/trades.csv.gz", "--speed", "10x")
@@ -297,8 +223,24 @@ def secured(compose: Compose, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder.chmod(0o755)
     for file in folder.iterdir():
         file.chmod(0o444)
-    compose.secure(folder)
+    secure(compose, folder)
     return folder
+
+
+def secure(compose: Compose, folder: Path) -> None:
+    """The stack as docker-compose.tls.yml has it, with the files of `folder` instead of those beside it."""
+    binds = {noun: [(folder, "/etc/alphaforge")] for noun in NOUNS}
+    binds["prometheus"] = [(folder / "ca.pem", "/etc/alphaforge/ca.pem")]
+    binds["demo"] = [*binds["prometheus"], (folder / "demo.token", "/etc/alphaforge/demo.token")]
+    services = {
+        name: {"volumes": [{"type": "bind", "source": str(source), "target": target} for source, target in each]}
+        for name, each in binds.items()
+    }
+    override = folder / "override.yml"
+    override.write_text(json.dumps({"services": services}))
+    compose.files[1:1] = ["docker-compose.tls.yml"]
+    compose.files.append(str(override))
+    compose.run("up", "--detach", "--no-build", "--wait", "--wait-timeout", "120")
 
 
 def test_with_tls_the_services_are_healthy_watched_and_fed(prometheus: Prometheus, secured: Path) -> None:

@@ -154,7 +154,7 @@ def test_files_that_do_not_fit_each_other_leave_the_last_good_ones_in_place(
     before = shown_certificate(cache, certificates)
     certificates.folder.joinpath("server.key").write_bytes(authority("another").pair.key)
     assert shown_certificate(cache, certificates) == before
-    assert any("can't be used" in str(line["message"]) for line in cache.log_lines())
+    assert any("changed files can't be used" in str(line["message"]) for line in cache.log_lines())
     renewed = certificates.renew_server()
     assert shown_certificate(cache, certificates) == renewed.certificate.decode().strip()
 
@@ -178,9 +178,9 @@ def test_files_that_do_not_fit_each_other_end_the_start(certificates: Certificat
 def test_the_execution_service_follows_trades_over_mutual_tls(certificates: Certificates, tmp_path: Path) -> None:
     credentials = certificates.credentials(mutual=True)
     flags = certificates.server_flags(mutual=True)
-    way = ("--tls-ca-file", certificates.path("ca.pem"))
-    way += ("--tls-client-certificate-file", certificates.path("client.pem"))
-    way += ("--tls-client-key-file", certificates.path("client.key"))
+    way = ["--tls-ca-file", certificates.path("ca.pem")]
+    way += ["--tls-client-certificate-file", certificates.path("client.pem")]
+    way += ["--tls-client-key-file", certificates.path("client.key")]
     with ExitStack() as stack:
         data = stack.enter_context(running_service("data", tmp_path, *flags))
         execution = stack.enter_context(

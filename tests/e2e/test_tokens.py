@@ -37,7 +37,7 @@ def credentials(tokens: Path, name: str) -> Credentials:
 def test_the_client_says_what_is_wrong_with_its_token(tokens: Path, tmp_path: Path) -> None:
     with running_service("cache", tmp_path, "--tokens-file", str(tokens)) as service:
         place = {"name": "c", "target": service.address}
-        with GenericCache(**place) as cache, pytest.raises(Unauthenticated, match="wants a token") as caught:
+        with GenericCache(**place) as cache, pytest.raises(Unauthenticated, match="no token") as caught:
             cache.put("key", 1)
         assert caught.value.reason == "UNAUTHENTICATED"
         with GenericCache(**place, credentials=credentials(tokens, "writer")) as cache:

@@ -56,7 +56,7 @@ def test_one_trace_spans_client_and_service(tmp_path: Path, monkeypatch: pytest.
 
 def test_nothing_of_it_is_imported_unless_asked_for() -> None:
     program = (
-        "import sys, alphaforge_client.cache, alphaforge_client.aio.cache, services.common.tracing as t;"
+        "import sys, alphaforge_client.cache, alphaforge_client.aio.cache, services.base.tracing as t;"
         "assert t.interceptors('cache') == [];"
         "assert not any(name.startswith('opentelemetry') for name in sys.modules)"
     )

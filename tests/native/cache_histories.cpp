@@ -1,6 +1,7 @@
 // Drives the core's cache and its codecs without Python, so that sanitizers see all of it.
 //
-//   history SEED OPERATIONS   a cache against a plain list, large enough for its index and slots to grow and shrink, and
+//   history SEED OPERATIONS   a cache against a plain list, large enough for its index and slots to grow and shrink,
+//   and
 //                             against what its file says
 //   bytes SEED INPUTS         damaged values and requests through every reader
 //   threads SEED OPERATIONS   many threads on one cache
@@ -24,12 +25,13 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/time.hpp"
 #include "cache/cache.hpp"
 #include "cache/replay.hpp"
 #include "cache/rewrite.hpp"
+#include "encoding/value.hpp"
+#include "encoding/value_sum.hpp"
 #include "wire/cache.hpp"
-#include "wire/value.hpp"
-#include "wire/value_sum.hpp"
 
 namespace {
 
@@ -91,6 +93,13 @@ std::string random_bytes(std::mt19937_64& random, std::size_t size_max) {
   std::string bytes(random() % (size_max + 1), '\0');
   for (char& byte : bytes) byte = static_cast<char>(random());
   return bytes;
+}
+
+// A well-formed value; a cache's file with any other is refused when it is read.
+std::string bytes_value(std::string_view bytes) {
+  std::string value;
+  wire::Writer(value).bytes(6, bytes);
+  return value;
 }
 
 // A cache's file, in a folder of its own that goes with it.
@@ -170,9 +179,8 @@ void run_history(std::uint64_t seed, std::uint64_t operations) {
       model.advance(now_ns);
     }
     if (choice < 50) {
-      const std::string value = random_bytes(random, choice == 0 ? 5000 : 100);
-      const std::int64_t expires =
-          random() % 3 == 0 ? cache::kNever : now_ns + 1 + static_cast<std::int64_t>(random() % 5000);
+      const std::string value = bytes_value(random_bytes(random, choice == 0 ? 5000 : 100));
+      const std::int64_t expires = random() % 3 == 0 ? kNever : now_ns + 1 + static_cast<std::int64_t>(random() % 5000);
       cache.with([&](Table& table) { table.put(key, value, expires, now_ns); });
       model.put(text, value, expires);
     } else if (choice < 80) {
@@ -332,7 +340,8 @@ void run_threads(std::uint64_t seed, std::uint64_t operations) {
       const auto now_ns = static_cast<std::int64_t>(i);
       const std::string text = "key" + std::to_string(random() % 2000);
       const HashedKey key = cache.hashed(text);
-      const auto put = [&](Table& table) { table.put(key, text, random() % 2 == 0 ? now_ns + 500 : cache::kNever, now_ns); };
+      const std::string value = bytes_value(text);
+      const auto put = [&](Table& table) { table.put(key, value, random() % 2 == 0 ? now_ns + 500 : kNever, now_ns); };
       switch (random() % 64) {
         case 0:
           cache.counters(now_ns);
@@ -343,7 +352,7 @@ void run_threads(std::uint64_t seed, std::uint64_t operations) {
         case 2: {
           std::vector<HashedKey> keys(3000, key);
           cache.get_many(keys, now_ns,
-                         [&](std::size_t, const cache::Found& found) { expect(found.value == text, "a value"); });
+                         [&](std::size_t, const cache::Found& found) { expect(found.value == value, "a value"); });
           break;
         }
         case 3:
@@ -362,7 +371,7 @@ void run_threads(std::uint64_t seed, std::uint64_t operations) {
   for (std::thread& thread : threads) thread.join();
   is_over = true;
   rewriting.join();
-  // What has a time to live is past it, here and there.
+  // Every entry with a time to live has expired, in both.
   KeptFile::wall_ns = 1'000'000;
   cache.release_expired(1'000'000);
   cache.with([](const Table& table) { table.validate(); });

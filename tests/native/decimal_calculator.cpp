@@ -1,6 +1,6 @@
 // Answers questions about base/decimal, one a line: `divide n d`, `scale mantissa from to`, `multiply_divide a b c`,
-// `format mantissa places min_places`, `parse places text`, `round places text`, `double mantissa places`, `of double`, `of32 float`.
-// An answer is a number, or the reason of the refusal.
+// `format mantissa places min_places`, `parse places text`, `round places text`, `double mantissa places`, `of double`,
+// `of32 float`. An answer is a number, or the reason of the refusal.
 #include <array>
 #include <cstdio>
 #include <cstdlib>

@@ -106,8 +106,12 @@ def random_decimal(generator: random.Random) -> str:
     text = generator.choice(("", "-", "+", "000")) + digits[: point + 1]
     if digits[point + 1 :]:
         text += "." + digits[point + 1 :]
+    elif generator.random() < 0.5:
+        text += "."
+    if generator.random() < 0.1 and digits[point + 1 :]:
+        text = generator.choice(("", "-", "+")) + "." + digits[point + 1 :]
     if generator.random() < 0.5:
-        text += f"e{generator.choice(('', '+', '-'))}{generator.randrange(50)}"
+        text += f"{generator.choice('eE')}{generator.choice(('', '+', '-'))}{generator.randrange(50)}"
     return text
 
 

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from types import ModuleType
 from typing import Any
 
+from tests.support.shards import Shards
 from tests.support.stack import Stack
 
 MODULES = ("cache", "data", "errors", "execution", "model", "time")
@@ -20,8 +21,10 @@ class Api:
     object, on a service it has a name, so each engine made here gets a name of its own.
     """
 
-    def __init__(self, package: str, stack: Stack | None) -> None:
+    def __init__(self, package: str, stack: Stack | None, shards: Shards | None = None, partitions: int = 1) -> None:
         self.stack = stack
+        self.shards = shards
+        self.partitions = partitions
         self.cleanup = ExitStack()
         self.package = package
 
@@ -32,10 +35,14 @@ class Api:
 
     @property
     def remote(self) -> bool:
-        return self.stack is not None
+        return self.stack is not None or self.shards is not None
 
     def place(self, noun: str, name: str | None = None) -> dict[str, Any]:
         """The keywords that lead a constructor to its engine; a new name unless one is given."""
+        if self.shards is not None:
+            self.shards.serve(noun)
+            place = {"targets": self.shards.targets(noun), "partitions": self.partitions}
+            return {"name": name or f"test-{uuid.uuid4()}", **place}
         if self.stack is None:
             return {}
         self.stack.serve(noun)
@@ -53,6 +60,6 @@ class Api:
         return self._closing(self.execution.ExecutionEngine(config, **self.place("execution")))
 
     def _closing(self, engine: Any) -> Any:
-        if self.stack is not None:
+        if self.remote:
             self.cleanup.callback(engine.close)
         return engine

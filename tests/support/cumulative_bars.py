@@ -130,4 +130,4 @@ def time_bars(trades: Trades, name: str, step_ns: int) -> list[dict[str, Any]]:
     bars["ts_event"] = bars.ts_open + step_ns
     bars["sequence"] = range(1, len(bars) + 1)
     bars["instrument_id"], bars["bar_type"] = trades.instrument_id, name
-    return bars.iloc[:-1].to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in bars.iloc[:-1].to_dict("records")]

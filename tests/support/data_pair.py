@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.support import strategies
 from tests.support.native import native_tick, plain_bar, tick_columns
 from tests.support.strategies import Operation
@@ -36,6 +38,9 @@ class DataPair:
         elif name == "batch":
             expected = [bar for tick in given for bar in self.twin.process_trade_tick(tick)]
             actual = bars_of_batch(self.engine, given, columns=columns)
+        elif name == "advance" and self.twin.is_ahead(given):
+            with pytest.raises(ValueError, match=r"now_ns is \d+, which is \d+ ns ahead"):
+                self.engine.advance_time(given)
         elif name == "advance":
             expected = self.twin.advance_time(given)
             actual = list(map(plain_bar, self.engine.advance_time(given)))
@@ -49,6 +54,11 @@ class DataPair:
             self.compare_state()
         assert actual == [bar.public() for bar in expected], operation
         self.compare_counts()
+
+    def receive_at(self, now_ns: int) -> None:
+        """The calls that follow are received then."""
+        self.twin.received = now_ns
+        self.engine.receive_at(now_ns)
 
     def compare_counts(self) -> None:
         statistics = self.engine.statistics()

@@ -24,7 +24,10 @@ TEXT_SETTINGS = (
 
 def native_order(order: twins.Order) -> execution.Order:
     head = (order.symbol, execution.OrderSide[order.side], decimal_text(order.quantity))
-    keywords: dict[str, Any] = {"order_id": order.order_id, "created_at": MIDNIGHT}
+    keywords: dict[str, Any] = {
+        "order_id": order.order_id, "created_at": MIDNIGHT, "expire_time_ns": order.expire_time,
+        "reduce_only": order.reduce_only,
+    }  # fmt: skip
     tif = execution.TimeInForce[order.time_in_force]
     price = order.price and decimal_text(order.price)
     stop_price = order.stop_price and decimal_text(order.stop_price)
@@ -35,8 +38,21 @@ def native_order(order: twins.Order) -> execution.Order:
             return execution.Order.limit(*head, price, tif, order.strategy_id, post_only=order.post_only, **keywords)
         case "Stop":
             return execution.Order.stop(*head, stop_price, tif, order.strategy_id, **keywords)
+        case "TrailingStop" | "TrailingStopLimit":
+            assert order.trailing_offset_type
+            keywords["trailing_offset_type"] = execution.TrailingOffsetType[order.trailing_offset_type]
+            keywords["activation_price"] = order.activation_price and decimal_text(order.activation_price)
+            offset = decimal_text(order.trailing_offset)
+            if order.limit_offset is None:
+                return execution.Order.trailing_stop(*head, offset, tif, order.strategy_id, **keywords)
+            limit = decimal_text(order.limit_offset)
+            return execution.Order.trailing_stop_limit(*head, offset, limit, tif, order.strategy_id, **keywords)
         case _:
             return execution.Order.stop_limit(*head, stop_price, price, tif, order.strategy_id, **keywords)
+
+
+def native_group(kind: str, orders: list[twins.Order]) -> execution.OrderGroup:
+    return execution.OrderGroup(execution.OrderGroupType[kind], [native_order(order) for order in orders])
 
 
 def native_settings(settings: dict[str, Any]) -> dict[str, Any]:
@@ -82,7 +98,7 @@ def twin_order(order: twins.Order) -> dict[str, Any]:
         "status": order.status,
         "quantity": shown(order.quantity),
         "price": shown(order.price),
-        "stop_price": shown(order.stop_price),
+        "stop_price": shown(order.stop_now),
         "filled": shown(order.filled),
         "average": shown(order.average_price),
         "fills": order.fills,
@@ -96,6 +112,11 @@ class ExecutionPair:
         self.twin = twins.ExecutionEngine(twins.Config(**settings))
         self.engine = engine
         self.events: list[twins.Event] = []
+
+    def receive_at(self, now_ns: int) -> None:
+        """The calls that follow are received then."""
+        self.twin.received = now_ns
+        self.engine.received_at = now_ns
 
     def do(self, operation: Operation) -> None:
         answers = []
@@ -121,6 +142,8 @@ class ExecutionPair:
                 twin.advance_time(given)
             case "submit":
                 return twin.submit_order(given)
+            case "group":
+                return twin.submit_order_group(*given)
             case "cancel":
                 return twin.cancel_order(given)
             case "cancel_all":
@@ -142,6 +165,8 @@ class ExecutionPair:
                 engine.advance_time(given)
             case "submit":
                 return engine.submit_order(native_order(given))
+            case "group":
+                return engine.submit_order_group(native_group(*given))
             case "cancel":
                 return engine.cancel_order(given)
             case "cancel_all":

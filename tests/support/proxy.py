@@ -1,4 +1,4 @@
-"""A TCP proxy on the loopback whose network can be slow, cut or reset."""
+"""A TCP proxy on the loopback whose network can be slow, cut, reset or half open."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import random
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+
+from tests.support.waiting import let_pass_async
 
 BYTES_AT_ONCE = 65_536
 
@@ -26,6 +28,8 @@ class Proxy:
         self._open = asyncio.Event()
         self._open.set()
         self._writers: set[asyncio.StreamWriter] = set()
+        # Bytes pass on a connection while it is of this generation.
+        self._generation = 0
         self._server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         self._thread = threading.Thread(target=self._loop.run_forever)
@@ -38,6 +42,14 @@ class Proxy:
     def mend(self) -> None:
         """What was held up passes, and all that follows."""
         self._loop.call_soon_threadsafe(self._open.set)
+
+    def swallow(self) -> None:
+        """What comes on the connections that there are vanishes, and nobody is told; new ones work."""
+
+        def begin_anew() -> None:
+            self._generation += 1
+
+        self._loop.call_soon_threadsafe(begin_anew)
 
     def reset(self) -> None:
         """Ends the connections that there are; what was held up is lost."""
@@ -76,9 +88,12 @@ class Proxy:
         writer.transport.abort()
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        generation = self._generation
         while piece := await reader.read(BYTES_AT_ONCE):
+            if generation != self._generation:
+                continue
             if self.delay_seconds:
-                await asyncio.sleep(self._random.uniform(0, self.delay_seconds))
+                await let_pass_async(self._random.uniform(0, self.delay_seconds))
             await self._open.wait()
             writer.write(piece)
             await writer.drain()

@@ -1,7 +1,10 @@
 """Scenarios of orders that a trader can read, and the runner that plays them on any execution engine.
 
-    a: limit BUY 0.5 @ 3000           submit order a; words after it: GTC DAY IOC FOK post-only, strategy NAME
+    a: limit BUY 0.5 @ 3000           submit order a; words after it: GTC DAY IOC FOK, GTD+5s (that much later),
+                                      post-only, reduce-only, strategy NAME
     b: stop SELL 1 @ 99               a stop; `stop-limit SELL 1 @ 99 limit 98`, `market BUY 1`
+    c: trailing-stop SELL 1 by 2      `by 50bps`, `from 100` is its activation price; `trailing-stop-limit ... limit 1`
+    bracket a: ...; b: ...; c: ...    a group of orders, in one submission; also `oco` and `oto`
     tick 2999 x 1 SELL                a trade; SELL, BUY or (nothing) NONE; `+1d`, `-90s`: so much later, earlier;
                                       `midnight`: at the next 00:00 UTC; `of Y`: another symbol than X (orders too)
     time +1d                          market time moves without a trade
@@ -24,8 +27,10 @@ from tests.support.tape import DAY, SECOND
 
 START = 19_000 * DAY + DAY // 2  # noon of some day
 UNITS = {"s": SECOND, "d": DAY, "h": DAY // 24}
+GROUPS = {"oco": "OneCancelsOther", "oto": "OneTriggersOther", "bracket": "Bracket"}
 TIMES_IN_FORCE = {
     "GTC": "GoodTillCancel", "DAY": "Day", "IOC": "ImmediateOrCancel", "FOK": "FillOrKill",
+    "GTD": "GoodTillDate",
 }  # fmt: skip
 
 
@@ -58,6 +63,8 @@ class Player:
         elif word in ("cancel", "modify"):
             answer = str(self.cancel(call) if word == "cancel" else self.modify(call))
             assert answer == wanted, f"answered {answer}"
+        elif word in GROUPS:
+            self.engine.submit_order_group(self.group(word, line.removeprefix(word)))
         elif word.endswith(":"):
             self.engine.submit_order(self.order(word[:-1], line.partition(":")[2].strip()))
         else:
@@ -67,22 +74,51 @@ class Player:
 
     def order(self, name: str, text: str) -> Any:
         found = re.fullmatch(
-            r"(market|limit|stop|stop-limit) (BUY|SELL) (\S+)(?: @ (\S+))?(?: limit (\S+))?"
-            r"(?: (GTC|DAY|IOC|FOK))?( post-only)?(?: strategy (\w+))?(?: of (\w+))?",
+            r"(market|limit|stop|stop-limit|trailing-stop|trailing-stop-limit) (BUY|SELL) (\S+)"
+            r"(?: @ (\S+)| by ([\d.]+)(bps)?)?(?: limit (\S+))?(?: from (\S+))?"
+            r"(?: (GTC|DAY|IOC|FOK|GTD)([+-]\d+[sdh])?)?( post-only)?( reduce-only)?(?: strategy (\w+))?(?: of (\w+))?",
             text,
         )
         assert found, f"no order: {text}"
-        kind, side, quantity, price, limit, tif, post_only, strategy, symbol = found.groups()
+        (
+            kind,
+            side,
+            quantity,
+            price,
+            offset,
+            bps,
+            limit,
+            activation,
+            tif,
+            later,
+            post_only,
+            reduce_only,
+            strategy,
+            symbol,
+        ) = found.groups()
         factory = getattr(self.execution.Order, kind.replace("-", "_"))
-        prices = [Decimal(number) for number in (price, limit) if number]
-        keywords = {"order_id": self.prefix + name}
+        prices = [Decimal(number) for number in (price, offset, limit) if number]
+        keywords: dict[str, Any] = {"order_id": self.prefix + name}
         tif = self.execution.TimeInForce[TIMES_IN_FORCE[tif or "GTC"]]
         if kind == "market":
             keywords["time_in_force"] = tif
+        if offset:
+            keywords["trailing_offset_type"] = self.execution.TrailingOffsetType["BasisPoints" if bps else "Price"]
+            keywords["activation_price"] = activation and Decimal(activation)
+        if later:
+            keywords["expire_time_ns"] = self.time + int(later[:-1]) * UNITS[later[-1]]
         if post_only:
             keywords["post_only"] = True
+        if reduce_only:
+            keywords["reduce_only"] = True
         head = (symbol or "X", self.execution.OrderSide[side.capitalize()], Decimal(quantity), *prices)
         return factory(*head, *([] if kind == "market" else [tif]), strategy or "s", **keywords)
+
+    def group(self, kind: str, text: str) -> Any:
+        named = (each.strip().split(": ", 1) for each in text.split(";"))
+        return self.execution.OrderGroup(
+            self.execution.OrderGroupType[GROUPS[kind]], [self.order(name, order) for name, order in named]
+        )
 
     def tick(self, line: str) -> None:
         found = re.fullmatch(

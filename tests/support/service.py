@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,6 +35,12 @@ class Service:
         """What it has logged so far."""
         return [json.loads(line) for line in self.log.read_text().splitlines()]
 
+    def series(self) -> dict[str, float]:
+        """What it shows at /metrics now: each series with its labels, as "name{label=\"value\"}", and its value."""
+        with urllib.request.urlopen(self.metrics, timeout=10) as reply:
+            lines = [line for line in reply.read().decode().splitlines() if not line.startswith("#")]
+        return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+
     def stop(self) -> int:
         """Tells it to stop, as an operator would, and returns its exit status."""
         self.process.terminate()
@@ -45,9 +52,9 @@ class Service:
         self.process.wait()
 
 
-def command(noun: str, *arguments: str) -> list[str]:
-    """The command of a service on free ports."""
-    return [sys.executable, "-m", f"services.{noun}", "--port", "0", "--metrics-port", "0", *arguments]
+def command(noun: str, *arguments: str, module: str = "") -> list[str]:
+    """The command of a service on free ports; `module` is one that runs it in another way than usual."""
+    return [sys.executable, "-m", module or f"services.{noun}", "--port", "0", "--metrics-port", "0", *arguments]
 
 
 def environment(**variables: str) -> dict[str, str]:
@@ -58,16 +65,22 @@ def environment(**variables: str) -> dict[str, str]:
 
 @contextmanager
 def running_service(
-    noun: str, folder: Path, *arguments: str, credentials: grpc.ChannelCredentials | None = None
+    noun: str,
+    folder: Path,
+    *arguments: str,
+    credentials: grpc.ChannelCredentials | None = None,
+    module: str = "",
 ) -> Iterator[Service]:
     """Starts a service and reads the line that says where it serves; ends it if the test did not.
 
     `credentials` are those of its `channel`, where it serves over TLS.
     """
     log = folder / f"{noun}.log"
+    # A relay has no state.
+    place = () if noun == "relay" else ("--data-dir", str(folder))
     with log.open("w") as stderr:
         process = subprocess.Popen(
-            command(noun, "--data-dir", str(folder), *arguments),
+            command(noun, *place, *arguments, module=module),
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,

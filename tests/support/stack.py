@@ -6,7 +6,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +16,8 @@ os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_client,-event_engine_li
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from tests.support.waiting import until
 
 NOUNS = ("cache", "data", "execution")
 READY_TIMEOUT_SECONDS = 30.0
@@ -35,11 +36,13 @@ def free_ports(count: int) -> list[int]:
             each.close()
 
 
-def serves(target: str) -> bool:
+def serves(target: str, service: str = "") -> bool:
     """Whether a service there answers its health check. Each time over a new channel: one that failed backs off."""
     with grpc.insecure_channel(target) as channel:
         try:
-            answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=2.0)
+            answer = health_pb2_grpc.HealthStub(channel).Check(
+                health_pb2.HealthCheckRequest(service=service), timeout=2.0
+            )
         except grpc.RpcError:
             return False
         return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
@@ -50,9 +53,13 @@ class Stack:
     """Where the services listen, and their processes."""
 
     data_dir: Path
+    journal: str | None = None
+    """DSN of the PostgreSQL that has the journals; None for files."""
     ports: dict[str, int] = field(default_factory=dict)
     metrics_ports: dict[str, int] = field(default_factory=dict)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    data_targets: str = ""
+    """The data services of all stacks, where there are several."""
 
     def __post_init__(self) -> None:
         ports = free_ports(2 * len(NOUNS))
@@ -86,20 +93,28 @@ class Stack:
     def launch(self, noun: str) -> None:
         command = [sys.executable, "-m", f"services.{noun}", "--port", str(self.ports[noun])]
         command += ["--metrics-port", str(self.metrics_ports[noun]), "--data-dir", str(self.data_dir / noun)]
-        if noun == "execution":
+        if noun == "execution" and self.data_targets:
+            command += ["--data-targets", self.data_targets]
+        elif noun == "execution":
             command += ["--data-target", self.target("data")]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ALPHAFORGE_")}
+        if self.journal is not None:
+            environment["ALPHAFORGE_JOURNAL"] = self.journal
         with self.log(noun).open("ab") as log:
             self.processes[noun] = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
 
     def wait_ready(self, noun: str) -> None:
-        deadline = time.monotonic() + READY_TIMEOUT_SECONDS
-        while time.monotonic() < deadline and self.processes[noun].poll() is None:
-            if serves(self.target(noun)):
-                return
-            time.sleep(0.05)
-        self.stop(noun)
-        raise RuntimeError(f"{noun} service did not become ready:\n{self.log(noun).read_text()[-4000:]}")
+        def has_come() -> bool:
+            return self.processes[noun].poll() is not None or serves(
+                self.target(noun), f"alphaforge.{noun}.v1.{noun.capitalize()}Service"
+            )
+
+        try:
+            until(has_come, f"the {noun} service", READY_TIMEOUT_SECONDS, every=0.05)
+            assert self.processes[noun].poll() is None, f"the {noun} service ended"
+        except AssertionError as error:
+            self.stop(noun)
+            raise RuntimeError(f"{error}:\n{self.log(noun).read_text()[-4000:]}") from None
 
     def stop(self, noun: str) -> int:
         """End one service by SIGTERM, as an operator would; returns its exit status."""
@@ -120,9 +135,9 @@ class Stack:
 
 
 @contextmanager
-def running_stack(data_dir: Path) -> Iterator[Stack]:
+def running_stack(data_dir: Path, journal: str | None = None) -> Iterator[Stack]:
     """A place for the services; each starts when a test first needs it, and all that run are stopped at the end."""
-    stack = Stack(data_dir)
+    stack = Stack(data_dir, journal)
     try:
         yield stack
     finally:

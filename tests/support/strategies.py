@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from tests.support.tape import DAY, MINUTE, SECOND, Tick
-from tests.support.twins.execution import HAS_PRICE, HAS_STOP, Order
+from tests.support.twins.execution import HAS_PRICE, HAS_STOP, TRAILS, Order
 
 MIDNIGHT = 19_000 * DAY  # some day, far from the ends of time
 
@@ -124,6 +124,9 @@ def tick_histories(draw: st.DrawFn, max_size: int = 60, refused: bool = True) ->
 BAR_TYPES = (
     "1s", "500ms", "1min", "60min", "1day", "1tick", "2tick", "5tick",
     "0.5volume", "1volume", "3volume", "100volume", "0.000000001dollar", "50dollar", "100dollar", "1000dollar",
+    "0.5range", "2range", "1000range", "1day@UTC+00:01", "1week", "2day", "1month", "1day@Europe/Berlin",
+    "1day@America/New_York+17:00", "2week@Australia/Lord_Howe+12:00", "3month@Asia/Kolkata+09:15",
+    "366day@Pacific/Apia",
 )  # fmt: skip
 
 
@@ -177,15 +180,39 @@ def data_histories(draw: st.DrawFn, max_size: int = 40) -> list[Operation]:
     return history
 
 
+def receipts() -> st.SearchStrategy[list[int]]:
+    """When the calls of a history are received, in turn: about when its ticks carry."""
+    around = (-DAY, -MINUTE, -SECOND, -1, 0, 1, SECOND, MINUTE, 4 * MINUTE, DAY)
+    return st.lists(st.sampled_from(around).map(MIDNIGHT.__add__), min_size=1, max_size=8)
+
+
+def time_jumps() -> st.SearchStrategy[int]:
+    """Values of max_time_jump_ns."""
+    return st.sampled_from((0, 1, SECOND, MINUTE, DAY))
+
+
+# Of trailing stops: a few steps of the grid, what rounds to nothing, and more than there is.
+OFFSETS = {
+    "Price": tuple(map(Fraction, ("0.5", "1", "1", "2", "0.000000001", "101", "9000000000"))),
+    "BasisPoints": tuple(map(Fraction, ("50", "50", "100", "101", "0.000000001", "9999.999999999"))),
+}
+# About when a history's ticks are.
+EXPIRE_TIMES = tuple(MIDNIGHT + step for step in (-2 * MINUTE, -MINUTE, -SECOND, 0, SECOND, MINUTE, MINUTE, DAY))
+
+
 def order_table() -> tuple[Order, ...]:
     """Every type in every time in force, priced on the ticks' grid; the ids are still empty."""
     chooser = Chooser(seed=2)
     choose = chooser.random.choice
 
     def make() -> Order:
-        order_type = choose(("Market", "Limit", "Limit", "Limit", "Stop", "StopLimit"))
-        time_in_force = choose(("Day", "GoodTillCancel", "GoodTillCancel", "ImmediateOrCancel", "FillOrKill"))
-        may_post = order_type == "Limit" and time_in_force in ("Day", "GoodTillCancel")
+        order_type = choose(("Market", "Limit", "Limit", "Limit", "Stop", "StopLimit", *TRAILS))
+        offset_type = choose(tuple(OFFSETS)) if order_type in TRAILS else None
+        offsets = OFFSETS[offset_type] if offset_type else (None,)
+        time_in_force = choose(
+            ("Day", "GoodTillCancel", "GoodTillCancel", "ImmediateOrCancel", "FillOrKill", "GoodTillDate")
+        )
+        may_post = order_type == "Limit" and time_in_force in ("Day", "GoodTillCancel", "GoodTillDate")
         return Order(
             order_id="",
             symbol=chooser.often(("A",), ("B",), odds=5),
@@ -197,6 +224,12 @@ def order_table() -> tuple[Order, ...]:
             time_in_force=time_in_force,
             strategy_id=choose(("s", "s", "t")),
             post_only=may_post and chooser.often((False,), (True,), odds=4),
+            expire_time=choose(EXPIRE_TIMES) if time_in_force == "GoodTillDate" else None,
+            reduce_only=choose((False, False, True)),
+            trailing_offset=choose(offsets),
+            trailing_offset_type=offset_type,
+            activation_price=choose((None, *GRID)) if offset_type else None,
+            limit_offset=choose((Fraction(0), *offsets)) if order_type == "TrailingStopLimit" else None,
         )
 
     return chooser.table(4000, make)
@@ -207,6 +240,58 @@ ORDERS = order_table()
 
 def orders(order_id: str) -> st.SearchStrategy[Order]:
     return entries_of(ORDERS).map(lambda order: replace(order, order_id=order_id))
+
+
+def group_table() -> tuple[tuple[str, tuple[Order, ...]], ...]:
+    """Groups of every type, mostly well-formed: brackets around a price, siblings on one side or both."""
+    chooser = Chooser(seed=3)
+    choose = chooser.random.choice
+    # Others can't be in a group.
+    plain_orders = [order for order in ORDERS if not order.reduce_only and not order.order_type.startswith("Trailing")]
+
+    def choose_order() -> Order:
+        return chooser.often(plain_orders, ORDERS, odds=40)
+
+    def make() -> tuple[str, tuple[Order, ...]]:
+        kind = choose(("OneCancelsOther", "OneTriggersOther", "Bracket", "Bracket"))
+        head = choose_order()
+        size = chooser.often((2, 3), (1, 4), odds=12) if kind != "Bracket" else chooser.often((3,), (2, 4), odds=8)
+        other = {"Buy": "Sell", "Sell": "Buy"}
+        members = [head]
+        for _ in range(size - 1):
+            plain = next(
+                order
+                for order in iter(choose_order, None)
+                if order.time_in_force in ("Day", "GoodTillCancel", "GoodTillDate") or not chooser.random.randrange(20)
+            )
+            side = other[head.side] if kind == "Bracket" and chooser.random.randrange(20) else plain.side
+            quantity = chooser.often((head.quantity,), QUANTITIES, odds=3)
+            odd = not chooser.random.randrange(40)
+            members.append(
+                replace(
+                    plain,
+                    side=side,
+                    quantity=quantity,
+                    symbol=plain.symbol if odd else head.symbol,
+                    strategy_id=plain.strategy_id if odd else head.strategy_id,
+                )
+            )
+        return kind, tuple(members)
+
+    return chooser.table(4000, make)
+
+
+GROUPS = group_table()
+
+
+def groups(first: int) -> st.SearchStrategy[tuple[str, list[Order]]]:
+    """A type and its orders, whose ids count from `first`."""
+    return entries_of(GROUPS).map(
+        lambda group: (
+            group[0],
+            [replace(order, order_id=f"o{first + place}") for place, order in enumerate(group[1])],
+        )
+    )
 
 
 @st.composite
@@ -221,7 +306,7 @@ def execution_settings(draw: st.DrawFn) -> dict[str, Any]:
         "slippage_bps": st.sampled_from(tuple(map(Fraction, ("1", "37")))),
         "max_order_quantity": st.just(Fraction(2)),
         "max_order_notional": st.just(Fraction(200)),
-        "max_open_orders": st.just(2),
+        "max_open_orders": st.sampled_from((2, 4)),
         "duplicate_window": st.sampled_from((0, 1, 2)),
     }
     names = draw(st.sets(st.sampled_from(sorted(options)), max_size=3))
@@ -231,9 +316,13 @@ def execution_settings(draw: st.DrawFn) -> dict[str, Any]:
 @st.composite
 def execution_histories(draw: st.DrawFn, max_size: int = 40) -> list[Operation]:
     """Orders, repeats of them, cancels, changes, ticks, timers and halts of an execution engine."""
-    time, submitted, ticks, history = MIDNIGHT - MINUTE, [], [], []
-    names = ("submit",) * 8 + ("tick",) * 8 + ("again", "repeat", "cancel", "modify", "modify", "advance")
-    rare = ("halt", "resume", "resume", "cancel_all", "batch", "batch")
+    time, ticks, history = MIDNIGHT - MINUTE, [], []
+    submitted: list[Order] = []
+    group_list: list[tuple[str, list[Order]]] = []
+    names = (
+        ("submit",) * 6 + ("group",) * 3 + ("tick",) * 8 + ("again", "repeat", "cancel", "modify", "modify", "advance")
+    )
+    rare = ("halt", "resume", "resume", "cancel_all", "batch", "batch", "group_again")
     for name in draw(long_lists(st.sampled_from(names * 3 + rare), max_size)):
         if name in ("tick", "batch"):
             fresh = []
@@ -249,6 +338,12 @@ def execution_histories(draw: st.DrawFn, max_size: int = 40) -> list[Operation]:
             history.append(Operation(name, submitted[-1]))
         elif name == "again" and submitted:
             history.append(Operation("submit", draw(st.sampled_from(submitted))))
+        elif name == "group":
+            group_list.append(draw(groups(first=len(submitted))))
+            submitted += group_list[-1][1]
+            history.append(Operation(name, group_list[-1]))
+        elif name == "group_again" and group_list:
+            history.append(Operation("group", draw(st.sampled_from(group_list))))
         elif name == "cancel" and submitted:
             history.append(Operation(name, draw(st.sampled_from(submitted)).order_id))
         elif name == "modify" and submitted:
@@ -266,7 +361,8 @@ def execution_histories(draw: st.DrawFn, max_size: int = 40) -> list[Operation]:
 @st.composite
 def changes(draw: st.DrawFn, order: Order) -> tuple[str, dict[str, Fraction]]:
     """An order's id and keywords for `modify_order`; now and then a field that the order lacks."""
-    has = {"quantity": True, "price": order.order_type in HAS_PRICE, "stop_price": order.order_type in HAS_STOP}
+    has_price = order.order_type in (*HAS_PRICE, "TrailingStopLimit")
+    has = {"quantity": True, "price": has_price, "stop_price": order.order_type in HAS_STOP}
     names = draw(st.sets(st.sampled_from(sorted(has)), min_size=1))
     changed = {
         name: draw(st.sampled_from(QUANTITIES if name == "quantity" else GRID))

@@ -6,10 +6,12 @@ import csv
 import gzip
 from fractions import Fraction
 from functools import cache
+from itertools import cycle
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from alphaforge_core.model import TradeTick
 
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
@@ -21,6 +23,18 @@ NANO = Fraction(1, 10**9)  # the step of prices and quantities
 REAL_TRADES = Path(__file__).resolve().parents[3] / "shared" / "data"
 BTCUSDT = "binance_usdm_btcusdt_20240808_trades.csv.gz"
 SPY = "lean_spy_20131008_trades.csv.gz"
+
+# Where `zigzag` begins, in seconds: the beginning of a bar of three seconds.
+ZIGZAG_START = 1_700_000_001
+_ZIGZAG_PRICES = (100, 101, 103, 102, 99, 98, 101, 104, 103, 100)
+
+
+def zigzag(count: int = 60) -> list[TradeTick]:
+    """Trades of BTCUSD, one a second, whose prices rise and fall."""
+    return [
+        TradeTick("BTCUSD", price, 5, "BUY", f"t{number}", ts_event=(ZIGZAG_START + number) * SECOND)
+        for number, price in zip(range(count), cycle(_ZIGZAG_PRICES), strict=False)
+    ]
 
 
 class Tick(NamedTuple):

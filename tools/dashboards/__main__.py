@@ -1,4 +1,4 @@
-"""The Grafana dashboards: an overview, and one for each engine.
+"""The Grafana dashboards: an overview, one for each engine, and one for clusters.
 
 python -m tools.dashboards            # write observability/grafana/dashboards
 python -m tools.dashboards --check    # exit 1 and name the files that are not what would be written
@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from tools.dashboards.cache import cache
+from tools.dashboards.cluster import cluster
 from tools.dashboards.data import data
 from tools.dashboards.execution import execution
 from tools.dashboards.overview import overview
@@ -20,7 +21,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "observability/grafana/dashboards
 
 def main(arguments: list[str]) -> int:
     stale = []
-    for board in (overview(), cache(), data(), execution()):
+    for board in (overview(), cache(), data(), execution(), cluster()):
         path = FOLDER / f"{board.uid.removeprefix('alphaforge-')}.json"
         text = json.dumps(board.json(), indent=1) + "\n"
         if "--check" not in arguments:

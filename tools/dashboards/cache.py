@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tools.dashboards.grafana import Dashboard, Row, Stat, TimeSeries
-from tools.dashboards.parts import calls, journal, p99, process, rate, streams, up
+from tools.dashboards.parts import access, calls, journal, p99, process, rate, streams, up
 
 __all__ = ["cache"]
 
@@ -13,15 +13,15 @@ def cache() -> Dashboard:
     return Dashboard(
         "alphaforge-cache",
         "AlphaForge cache",
-        "The cache service: what is asked of it, what it holds, what it lets go.",
+        "The cache service: requests, contents, evictions.",
         [
             Row(
-                "Is it healthy?",
+                "Health",
                 [
                     up("cache"),
                     Stat(
                         "hit ratio",
-                        "Share of the keys asked for that were there, over the last minute.",
+                        "Share of requested keys that were found, over the last minute.",
                         [("", f"min(engine:alphaforge_cache_hits:ratio_rate1m{{{own}}})")],
                         "percentunit",
                         maximum=1,
@@ -35,12 +35,10 @@ def cache() -> Dashboard:
                         "ops",
                     ),
                     p99("cache"),
-                    Stat(
-                        "entries", "Entries that are there.", [("", f"sum(alphaforge_cache_entries{{{own}}})")], "short"
-                    ),
+                    Stat("entries", "Number of entries.", [("", f"sum(alphaforge_cache_entries{{{own}}})")], "short"),
                     Stat(
                         "memory",
-                        "Keys, values and their table.",
+                        "Memory of keys, values and the table.",
                         [("", f"sum(alphaforge_cache_estimated_memory_bytes{{{own}}})")],
                         "bytes",
                     ),
@@ -51,7 +49,7 @@ def cache() -> Dashboard:
                 [
                     TimeSeries(
                         "Hits and misses",
-                        "Keys that were asked for; near hits are those that clients' near caches served themselves.",
+                        "Requested keys; near hits are those served by clients' near caches.",
                         [
                             ("near hits", rate("alphaforge_cache_near_hits_total", where=own)),
                             ("hits", rate("alphaforge_cache_hits_total", where=own)),
@@ -69,7 +67,7 @@ def cache() -> Dashboard:
                     ),
                     TimeSeries(
                         "Evictions and expirations",
-                        "Entries that made room while still good; entries whose time was over.",
+                        "Entries evicted by a limit; entries whose time to live ended.",
                         [
                             ("evictions", rate("alphaforge_cache_evictions_total", where=own)),
                             ("expirations", rate("alphaforge_cache_expirations_total", where=own)),
@@ -78,7 +76,7 @@ def cache() -> Dashboard:
                     ),
                     TimeSeries(
                         "Operations",
-                        "Gets, puts, deletes and contains, by cache; each key of a batch is one.",
+                        "Gets, puts, deletes and contains, by cache; each key of a batch counts.",
                         [("{{engine}}", rate("alphaforge_cache_operations_total", by="engine", where=own))],
                         "ops",
                     ),
@@ -90,7 +88,7 @@ def cache() -> Dashboard:
                     ),
                     TimeSeries(
                         "Memory of the entries",
-                        "By cache: keys, values and their table.",
+                        "Memory of keys, values and the table, by cache.",
                         [("{{engine}}", f"sum by (engine) (alphaforge_cache_estimated_memory_bytes{{{own}}})")],
                         "bytes",
                     ),
@@ -99,6 +97,7 @@ def cache() -> Dashboard:
             calls("cache"),
             Row("Invalidation streams", streams("cache")),
             journal("cache"),
+            access("cache"),
             process("cache"),
         ],
         engines_of="alphaforge_cache_entries",

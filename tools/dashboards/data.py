@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tools.dashboards.grafana import Dashboard, Row, Stat, TimeSeries
-from tools.dashboards.parts import calls, journal, p99, process, rate, streams, up
+from tools.dashboards.parts import access, calls, journal, p99, process, rate, streams, up
 
 __all__ = ["data"]
 
@@ -16,18 +16,18 @@ def data() -> Dashboard:
         "The data service: ticks in, bars out.",
         [
             Row(
-                "Is it healthy?",
+                "Health",
                 [
                     up("data"),
                     Stat(
                         "ticks",
-                        "Ticks taken per second.",
+                        "Accepted ticks per second.",
                         [("", rate("alphaforge_data_ticks_processed_total", where=own))],
-                        "ops",
+                        "suffix: ticks/s",
                     ),
                     Stat(
                         "refused ticks",
-                        "Share of the ticks received that a rule refuses.",
+                        "Share of received ticks that are refused.",
                         [("", f"max(engine:alphaforge_data_ticks_rejected:ratio_rate1m{{{own}}})")],
                         "percentunit",
                         decimals=2,
@@ -35,7 +35,7 @@ def data() -> Dashboard:
                     ),
                     Stat(
                         "late ticks",
-                        "Share of the ticks received that come too late for at least one time bar.",
+                        "Share of received ticks that are late for at least one time bar.",
                         [("", f"max(engine:alphaforge_data_late_ticks:ratio_rate1m{{{own}}})")],
                         "percentunit",
                         decimals=2,
@@ -43,7 +43,7 @@ def data() -> Dashboard:
                     ),
                     Stat(
                         "time per tick",
-                        "Mean time in the engine.",
+                        "Mean time per tick in the engine.",
                         [("", f"max(alphaforge_data_avg_processing_latency_seconds{{{own}}})")],
                         "s",
                         thresholds={0.00001: "yellow", 0.0001: "red"},
@@ -56,30 +56,30 @@ def data() -> Dashboard:
                 [
                     TimeSeries(
                         "Ticks by outcome",
-                        "Everything that was sent: taken, known already, refused.",
+                        "Received ticks: accepted, duplicate, refused.",
                         [
                             ("processed", rate("alphaforge_data_ticks_processed_total", where=own)),
                             ("duplicate", rate("alphaforge_data_duplicate_ticks_total", where=own)),
                             ("rejected", rate("alphaforge_data_ticks_rejected_total", where=own)),
                         ],
-                        "ops",
+                        "suffix: ticks/s",
                         stacked=True,
                     ),
                     TimeSeries(
-                        "Late, duplicate, rejected",
-                        "Late ones are taken, but not by every bar; the others change nothing.",
+                        "Late, duplicate, refused by reason",
+                        "Late ticks are accepted, but not applied to every bar type; the others change nothing.",
                         [
                             ("late", rate("alphaforge_data_late_ticks_total", where=own)),
                             ("duplicate", rate("alphaforge_data_duplicate_ticks_total", where=own)),
-                            ("rejected", rate("alphaforge_data_ticks_rejected_total", where=own)),
+                            ("{{reason}}", rate("alphaforge_data_refused_total", by="reason", where=own)),
                         ],
-                        "ops",
+                        "suffix: ticks/s",
                     ),
                     TimeSeries(
                         "Bars",
                         "Bars closed, of all types, by engine.",
                         [("{{engine}}", rate("alphaforge_data_bars_generated_total", by="engine", where=own))],
-                        "ops",
+                        "suffix: bars/s",
                     ),
                     TimeSeries(
                         "Time per tick",
@@ -89,23 +89,27 @@ def data() -> Dashboard:
                     ),
                     TimeSeries(
                         "Processing rate",
-                        "Ticks per second over the last ten seconds, as the engine itself says.",
+                        "Ticks per second over the last ten seconds, as measured by the engine.",
                         [("{{engine}}", f"alphaforge_data_processing_rate{{{own}}}")],
-                        "ops",
+                        "suffix: ticks/s",
                     ),
                     TimeSeries(
-                        "Instruments and memory",
-                        "Instruments that were traded; memory of bars and duplicate windows in MiB.",
-                        [
-                            ("{{engine}} instruments", f"alphaforge_data_instruments{{{own}}}"),
-                            ("{{engine}} MiB", f"alphaforge_data_memory_usage_bytes{{{own}}} / 2^20"),
-                        ],
+                        "Memory",
+                        "Memory of bars and duplicate windows.",
+                        [("{{engine}}", f"alphaforge_data_memory_usage_bytes{{{own}}}")],
+                        "bytes",
+                    ),
+                    TimeSeries(
+                        "Instruments",
+                        "Instruments with trades.",
+                        [("{{engine}}", f"alphaforge_data_instruments{{{own}}}")],
                         "short",
                     ),
                 ],
             ),
             calls("data"),
             journal("data"),
+            access("data"),
             Row("Streams of bars and trades", streams("data")),
             process("data"),
         ],

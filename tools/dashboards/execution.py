@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tools.dashboards.grafana import Dashboard, Row, Stat, TimeSeries
-from tools.dashboards.parts import calls, journal, p99, process, rate, streams, up
+from tools.dashboards.parts import access, calls, journal, p99, process, rate, streams, up
 
 __all__ = ["execution"]
 
@@ -14,19 +14,29 @@ def execution() -> Dashboard:
     def flow(name: str, legend: str) -> tuple[str, str]:
         return (legend, rate(f"alphaforge_execution_{name}_total", where=own))
 
+    def position(title: str, description: str, name: str) -> TimeSeries:
+        return TimeSeries(
+            title,
+            description,
+            [("{{strategy}} {{symbol}}", f"alphaforge_execution_position_{name}{{{own}}}")],
+            "short",
+            width=12,
+            minimum=None,
+        )
+
     return Dashboard(
         "alphaforge-execution",
         "AlphaForge execution",
         "The execution service: orders, fills, and the trades that fill them.",
         [
             Row(
-                "Is it healthy?",
+                "Health",
                 [
                     up("execution"),
-                    Stat("orders", "Orders submitted per second.", [flow("orders_submitted", "")], "ops"),
+                    Stat("orders", "Orders submitted per second.", [flow("orders_submitted", "")], "suffix: orders/s"),
                     Stat(
                         "rejected orders",
-                        "Share of the orders that a rule refuses.",
+                        "Share of orders rejected by a rule.",
                         [("", f"max(engine:alphaforge_execution_orders_rejected:ratio_rate1m{{{own}}})")],
                         "percentunit",
                         decimals=1,
@@ -34,14 +44,14 @@ def execution() -> Dashboard:
                     ),
                     Stat(
                         "market data",
-                        "Whether every engine hears the trades of its data engine.",
+                        "Whether every engine receives the trades of its data engine.",
                         [("", f"max(alphaforge_execution_market_data_stale{{{own}}})")],
                         "none",
                         words={0: ("live", "green"), 1: ("STALE", "red")},
                     ),
                     Stat(
                         "acknowledgement",
-                        "Mean time from an order's receipt to its acknowledgement, with the journal.",
+                        "Mean time from an order's receipt to its acknowledgement, including the journal.",
                         [("", f"max(alphaforge_execution_avg_execution_latency_seconds{{{own}}})")],
                         "s",
                         thresholds={0.01: "yellow", 0.1: "red"},
@@ -54,19 +64,19 @@ def execution() -> Dashboard:
                 [
                     TimeSeries(
                         "Orders by outcome",
-                        "Submitted, and how they end.",
+                        "Submitted orders, and their final status.",
                         [
                             flow("orders_submitted", "submitted"),
                             flow("orders_filled", "filled"),
                             flow("orders_cancelled", "cancelled"),
                             flow("orders_rejected", "rejected"),
                         ],
-                        "ops",
+                        "suffix: orders/s",
                     ),
-                    TimeSeries("Fills", "Executions per second.", [flow("fills", "fills")], "ops"),
+                    TimeSeries("Fills", "Executions per second.", [flow("fills", "fills")], "suffix: fills/s"),
                     TimeSeries(
                         "Open orders",
-                        "Orders that rest or wait, and those of them with a fill.",
+                        "Open orders, and those with a partial fill.",
                         [
                             ("open", f"sum(alphaforge_execution_orders_open{{{own}}})"),
                             ("partially filled", f"sum(alphaforge_execution_orders_partially_filled{{{own}}})"),
@@ -76,21 +86,32 @@ def execution() -> Dashboard:
                     TimeSeries(
                         "Filled value",
                         "Price x quantity of the fills, per second.",
-                        [flow("notional", "value/s")],
-                        "short",
-                    ),
-                    TimeSeries(
-                        "Filled quantity",
-                        "Units per second, over all instruments.",
-                        [flow("volume", "units/s")],
-                        "short",
+                        [flow("notional", "value")],
+                        "suffix: value/s",
                     ),
                     TimeSeries(
                         "Fill ratio",
-                        "Orders that ended Filled, of all that were submitted.",
+                        "Share of submitted orders that ended Filled.",
                         [("{{engine}}", f"alphaforge_execution_fill_ratio{{{own}}}")],
                         "percentunit",
                         maximum=1,
+                    ),
+                ],
+            ),
+            Row(
+                "Positions by strategy and symbol",
+                [
+                    position(
+                        "Quantity",
+                        "Net quantity; below zero: short. Never summed: symbols have units of their own.",
+                        "quantity",
+                    ),
+                    position("Exposure", "Net quantity x last price; below zero: short.", "exposure"),
+                    position("Realized profit", "Of closed quantities, before commission.", "realized_pnl"),
+                    position(
+                        "Unrealized profit",
+                        "Of open quantities at the last price, before commission.",
+                        "unrealized_pnl",
                     ),
                 ],
             ),
@@ -99,14 +120,14 @@ def execution() -> Dashboard:
                 [
                     TimeSeries(
                         "Trades",
-                        "Trades by which orders fill: taken, known already, refused; missed ones never came.",
+                        "Trades against which orders fill: accepted, duplicate, refused, missed.",
                         [
                             flow("ticks_processed", "processed"),
                             flow("duplicate_ticks", "duplicate"),
                             flow("ticks_rejected", "rejected"),
                             flow("market_data_missed_ticks", "missed"),
                         ],
-                        "ops",
+                        "suffix: trades/s",
                     ),
                     TimeSeries(
                         "Acknowledgement",
@@ -116,7 +137,7 @@ def execution() -> Dashboard:
                     ),
                     TimeSeries(
                         "Commission",
-                        "Sum of the commissions; rebates make it smaller.",
+                        "Sum of commissions; rebates reduce it.",
                         [("{{engine}}", f"alphaforge_execution_total_commission{{{own}}}")],
                         "short",
                         minimum=None,
@@ -125,6 +146,7 @@ def execution() -> Dashboard:
             ),
             calls("execution"),
             journal("execution"),
+            access("execution"),
             Row("Streams of order events", streams("execution")),
             process("execution"),
         ],

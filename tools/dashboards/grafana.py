@@ -1,4 +1,4 @@
-"""Grafana's dashboard JSON from few words: panels flow from left to right; each has a unit and a description."""
+"""Builds Grafana's dashboard JSON: panels flow from left to right; each has a unit and a description."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ __all__ = ["Dashboard", "Panel", "Row", "Stat", "TimeSeries"]
 DATASOURCE = {"type": "prometheus", "uid": "alphaforge-prometheus"}
 COLUMNS = 24
 
-# Steps of colour: from which value on the panel is that colour.
+# Thresholds: the value from which the panel has that colour.
 Thresholds = Mapping[float, str]
 
 
 @dataclass(frozen=True)
 class Panel:
-    """What all panels have. `queries` are (legend, PromQL); `description` says what one sees."""
+    """The common part of panels. `queries` are (legend, PromQL); `description` explains the panel."""
 
     title: str
     description: str
@@ -31,6 +31,7 @@ class Panel:
     decimals: int | None = None
 
     kind = "timeseries"
+    is_instant = False
 
     def json(self, number: int, x: int, y: int) -> dict[str, Any]:
         """The panel with its number on the dashboard and its place on the grid."""
@@ -55,7 +56,14 @@ class Panel:
             },
             "options": self._options(),
             "targets": [
-                {"refId": chr(ord("A") + index), "expr": expr, "legendFormat": legend, "datasource": DATASOURCE}
+                {
+                    "refId": chr(ord("A") + index),
+                    "expr": expr,
+                    "legendFormat": legend,
+                    "datasource": DATASOURCE,
+                    "instant": self.is_instant,
+                    "range": not self.is_instant,
+                }
                 for index, (legend, expr) in enumerate(self.queries)
             ],
         }
@@ -73,7 +81,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class TimeSeries(Panel):
-    """Lines over time; `stacked` ones fill what they add up to."""
+    """Lines over time, stacked if `stacked`."""
 
     stacked: bool = False
 
@@ -101,13 +109,17 @@ class TimeSeries(Panel):
 
 @dataclass(frozen=True)
 class Stat(Panel):
-    """One number, now; `words` are shown in its place."""
+    """One current number; `words` replace values by text.
+
+    An instant query: over a time range, a service that is down would show its last number.
+    """
 
     width: int = 4
     height: int = 4
     words: Mapping[int, tuple[str, str]] = field(default_factory=dict)
 
     kind = "stat"
+    is_instant = True
 
     def _defaults(self) -> dict[str, Any]:
         words = {str(value): {"text": text, "color": color} for value, (text, color) in self.words.items()}
@@ -115,12 +127,13 @@ class Stat(Panel):
             "color": {"mode": "thresholds"},
             "thresholds": self._steps(),
             "mappings": [{"type": "value", "options": words}] if words else None,
+            "noValue": "no data",
         }
 
     def _options(self) -> dict[str, Any]:
         return {
             "colorMode": "value",
-            "graphMode": "none" if self.words else "area",
+            "graphMode": "none",
             "justifyMode": "auto",
             "orientation": "auto",
             "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
@@ -130,7 +143,7 @@ class Stat(Panel):
 
 @dataclass(frozen=True)
 class Row:
-    """A heading and the panels under it."""
+    """A heading and its panels."""
 
     title: str
     panels: Sequence[Panel]
@@ -138,7 +151,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Dashboard:
-    """A dashboard; `engines_of` names a series whose label `engine` fills the menu of engines."""
+    """A dashboard; `engines_of` is a series whose label `engine` fills the menu of engines."""
 
     uid: str
     title: str
@@ -147,7 +160,7 @@ class Dashboard:
     engines_of: str | None = None
 
     def json(self) -> dict[str, Any]:
-        """What Grafana reads from a file."""
+        """The JSON that Grafana reads."""
         return {
             "uid": self.uid,
             "title": self.title,

@@ -7,37 +7,40 @@ from tools.dashboards.parts import SERVICES, process, rate, up
 
 __all__ = ["overview"]
 
+# Panels over all three services have no data while one of them is down.
+ALL_UP = f'and on () (min(up{{job=~"{"|".join(SERVICES)}"}}) == 1)'
+
 
 def overview() -> Dashboard:
     per_job = "{{job}}"
     return Dashboard(
         "alphaforge-overview",
         "AlphaForge overview",
-        "The three services at a glance: are they up, how much do they do, how well.",
+        "Overview of the three services: health, load, latency.",
         [
             Row(
-                "Is it healthy?",
+                "Health",
                 [
                     *(up(job, job) for job in SERVICES),
                     Stat(
                         "alerts",
-                        "Alerts that fire now; Prometheus's own page names them.",
+                        "Firing alerts; Prometheus lists them at /alerts.",
                         [("", 'count(ALERTS{alertstate="firing", severity!="none"}) or vector(0)')],
                         "none",
                         thresholds={1: "red"},
                     ),
                     Stat(
                         "failing calls",
-                        "Share of calls that fail by the services' doing, in the worst service.",
-                        [("", "max(job:grpc_server_failed:ratio_rate1m)")],
+                        "Highest share of calls failed by a service; no data while one is down.",
+                        [("", f"max(job:grpc_server_failed:ratio_rate1m) {ALL_UP}")],
                         "percentunit",
                         thresholds={0.001: "yellow", 0.01: "red"},
                         decimals=2,
                     ),
                     Stat(
                         "p99 of a call",
-                        "99 of 100 calls took less than this, in the slowest service.",
-                        [("", "max(job:grpc_server_handling_seconds:p99_1m)")],
+                        "99th percentile of the slowest service; no data while one is down.",
+                        [("", f"max(job:grpc_server_handling_seconds:p99_1m) {ALL_UP}")],
                         "s",
                         thresholds={0.025: "yellow", 0.1: "red"},
                     ),
@@ -47,11 +50,11 @@ def overview() -> Dashboard:
                 "Rate, errors, duration",
                 [
                     TimeSeries(
-                        "Calls", "Calls answered, by service.", [(per_job, "job:grpc_server_handled:rate1m")], "reqps"
+                        "Calls", "Completed calls, by service.", [(per_job, "job:grpc_server_handled:rate1m")], "reqps"
                     ),
                     TimeSeries(
                         "Errors",
-                        "Calls that did not end in OK; (failed) those that are the services' doing.",
+                        "Calls that did not end with OK; (failed): failures of the service.",
                         [
                             (
                                 per_job,
@@ -63,7 +66,7 @@ def overview() -> Dashboard:
                     ),
                     TimeSeries(
                         "Duration",
-                        "Time in the service: half of the calls, and 99 of 100, took less.",
+                        "Time in the service: median and 99th percentile.",
                         [
                             ("{{job}} p99", "job:grpc_server_handling_seconds:p99_1m"),
                             ("{{job}} p50", "job:grpc_server_handling_seconds:p50_1m"),
@@ -73,22 +76,22 @@ def overview() -> Dashboard:
                 ],
             ),
             Row(
-                "What they do",
+                "Engines",
                 [
                     TimeSeries(
                         "Cache operations",
-                        "Keys asked for, stored, removed; each key of a batch is one.",
+                        "Keys read, stored and deleted; each key of a batch counts.",
                         [("{{engine}}", rate("alphaforge_cache_operations_total", by="engine"))],
                         "ops",
                     ),
                     TimeSeries(
                         "Ticks and bars",
-                        "Trades taken by the data engines, and bars closed.",
+                        "Trades accepted by the data engines, and bars closed.",
                         [
                             ("ticks", rate("alphaforge_data_ticks_processed_total")),
                             ("bars", rate("alphaforge_data_bars_generated_total")),
                         ],
-                        "ops",
+                        "suffix:/s",
                     ),
                     TimeSeries(
                         "Orders and fills",
@@ -97,18 +100,18 @@ def overview() -> Dashboard:
                             ("orders", rate("alphaforge_execution_orders_submitted_total")),
                             ("fills", rate("alphaforge_execution_fills_total")),
                         ],
-                        "ops",
+                        "suffix:/s",
                     ),
                     TimeSeries(
                         "Cache hit ratio",
-                        "Share of the keys asked for that were there.",
+                        "Share of requested keys that were found.",
                         [("{{engine}}", "engine:alphaforge_cache_hits:ratio_rate1m")],
                         "percentunit",
                         maximum=1,
                     ),
                     TimeSeries(
                         "Refused and late ticks",
-                        "Shares of what the data engines receive.",
+                        "Shares of the ticks that the data engines receive.",
                         [
                             ("{{engine}} refused", "engine:alphaforge_data_ticks_rejected:ratio_rate1m"),
                             ("{{engine}} late", "engine:alphaforge_data_late_ticks:ratio_rate1m"),
@@ -117,7 +120,7 @@ def overview() -> Dashboard:
                     ),
                     TimeSeries(
                         "Open orders",
-                        "Orders that rest or wait.",
+                        "Open orders.",
                         [("{{engine}}", "sum by (engine) (alphaforge_execution_orders_open)")],
                         "short",
                     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tools.dashboards.grafana import Panel, Row, Stat, TimeSeries
 
-__all__ = ["SERVICES", "calls", "journal", "p99", "process", "rate", "streams", "up"]
+__all__ = ["SERVICES", "access", "calls", "journal", "p99", "process", "rate", "streams", "up"]
 
 SERVICES = ("cache", "data", "execution")
 RATE = "$__rate_interval"
@@ -29,7 +29,7 @@ def up(job: str, title: str = "service") -> Stat:
 def p99(job: str) -> Stat:
     return Stat(
         "p99 of a call",
-        "99 of 100 calls took less than this in the service, over the last minute.",
+        "99th percentile of the time in the service, over the last minute.",
         [("", f'job:grpc_server_handling_seconds:p99_1m{{job="{job}"}}')],
         "s",
         thresholds={0.025: "yellow", 0.1: "red"},
@@ -46,14 +46,14 @@ def calls(job: str) -> Row:
         [
             TimeSeries(
                 "Calls by method",
-                "Unary calls answered, by RPC; those that were called.",
+                "Completed unary calls, by RPC; only RPCs that were called.",
                 [("{{grpc_method}}", active)],
                 "reqps",
                 stacked=True,
             ),
             TimeSeries(
                 "Errors",
-                "Calls that did not end in OK: callers' mistakes (INVALID_ARGUMENT and its like), and failures here.",
+                "Calls that did not end with OK: errors of callers (INVALID_ARGUMENT) and failures of the service.",
                 [
                     ("mistakes", f'{errors} - on () job:grpc_server_failed:rate1m{{job="{job}"}}'),
                     ("failures", f'job:grpc_server_failed:rate1m{{job="{job}"}}'),
@@ -63,7 +63,7 @@ def calls(job: str) -> Row:
             ),
             TimeSeries(
                 "p99 by method",
-                "Time in the service, without the network; 99 of 100 calls took less.",
+                "99th percentile of the time in the service, without the network.",
                 [("{{grpc_method}}", f'job_method:grpc_server_handling_seconds:p99_1m{{job="{job}"}} >= 0')],
                 "s",
             ),
@@ -76,19 +76,19 @@ def streams(job: str) -> list[Panel]:
     return [
         TimeSeries(
             "Open streams",
-            "Subscriptions that are open now, by RPC.",
+            "Open subscriptions, by RPC.",
             [("{{grpc_method}}", f"sum by (grpc_method) (grpc_server_in_flight{{{where}}})")],
             "short",
         ),
         TimeSeries(
             "Stream messages",
-            "Messages sent on streams; each carries whatever waited. Heartbeats count.",
+            "Messages sent on streams, each with all waiting events; heartbeats included.",
             [("{{grpc_method}}", rate("grpc_server_msg_sent_total", by="grpc_method", where=where))],
             "mps",
         ),
         TimeSeries(
             "Slow subscribers",
-            "Subscribers that did not keep up; told of a gap, or disconnected. Should be 0.",
+            "Slow subscribers, which got a gap or were disconnected. Should be 0.",
             [("{{job}}", f'increase(alphaforge_stream_slow_subscribers_total{{job="{job}"}}[{RATE}])')],
             "short",
         ),
@@ -106,14 +106,14 @@ def journal(job: str) -> Row:
         [
             TimeSeries(
                 "Journal records and commits",
-                "Inputs written, of caches changes, and the writes that they shared.",
+                "Inputs written (for caches, changes), and the commits they shared.",
                 [series("records", "records"), series("commits", "commits")],
                 "wps",
             ),
-            TimeSeries("Journal bytes", "What is written for the records.", [series("record_bytes", "written")], "Bps"),
+            TimeSeries("Journal bytes", "Bytes written for records.", [series("record_bytes", "written")], "Bps"),
             TimeSeries(
                 "Journal backlog and failures",
-                "Records that wait to be written; writes that failed, which should be 0.",
+                "Records waiting to be written; failed writes, which should be 0.",
                 [
                     ("waiting", f"alphaforge_journal_waiting_records{{{own}}}"),
                     ("failures", f"increase(alphaforge_journal_failures_total{{{own}}}[{RATE}])"),
@@ -122,21 +122,21 @@ def journal(job: str) -> Row:
             ),
             TimeSeries(
                 "Journal size",
-                "Records and checkpoints that are kept. It falls when a checkpoint takes the place of records.",
+                "Size of records and checkpoints. It falls when a checkpoint replaces records.",
                 [("held", f"alphaforge_journal_held_bytes{{{own}}}")],
                 "bytes",
                 width=12,
             ),
             Stat(
                 "checkpoints",
-                "States of engines that were written since the service started.",
+                "Checkpoints written since the service started.",
                 [("", f"alphaforge_journal_checkpoints_total{{{own}}}")],
                 "none",
                 height=8,
             ),
             Stat(
                 "last recovery",
-                "How long the last start took to bring the engines back.",
+                "Duration of the last recovery.",
                 [("", f"alphaforge_recovery_seconds{{{own}}}")],
                 "s",
                 height=8,
@@ -144,11 +144,50 @@ def journal(job: str) -> Row:
             ),
             Stat(
                 "damaged engines",
-                "Engines whose journal was damaged: they refuse calls until it is restored; caches began anew.",
+                "Engines whose journal is damaged: they refuse calls until it is restored. Caches started empty.",
                 [("", f"alphaforge_recovery_damaged_engines{{{own}}}")],
                 "none",
                 height=8,
                 thresholds={1: "red"},
+            ),
+        ],
+    )
+
+
+def access(job: str) -> Row:
+    own = f'job="{job}"'
+    refusals = f"job:alphaforge_access_refusal_seconds:p99_5m{{{own}}}"
+    return Row(
+        "Access",
+        [
+            TimeSeries(
+                "Refused calls",
+                "Calls refused before anything was done, by reason: tokens, roles, limits, load, the audit log.",
+                [("{{reason}}", rate("alphaforge_access_refused_calls_total", by="reason", where=own))],
+                "reqps",
+                stacked=True,
+            ),
+            TimeSeries(
+                "p99 of a refusal",
+                "99th percentile of the time to refuse a call, over the last five minutes.",
+                [("", f"({refusals} >= 0) or 0 * sum by (job) (up{{{own}}} == 1)")],
+                "s",
+            ),
+            TimeSeries(
+                "Load",
+                "Bytes of requests in progress. Above the limit, calls are refused with a delay to wait.",
+                [("{{lane}}", f"sum by (lane) (alphaforge_admission_bytes{{{own}}})")],
+                "bytes",
+            ),
+            TimeSeries(
+                "Audit log",
+                "Waiting lines; failed writes and lost lines, which should be 0.",
+                [
+                    ("waiting", f"alphaforge_audit_waiting_lines{{{own}}}"),
+                    ("failures", f"increase(alphaforge_audit_failures_total{{{own}}}[{RATE}])"),
+                    ("lost", f"increase(alphaforge_audit_lost_lines_total{{{own}}}[{RATE}])"),
+                ],
+                "short",
             ),
         ],
     )
@@ -161,21 +200,21 @@ def process(jobs: str, width: int = 8) -> Row:
         [
             TimeSeries(
                 "Processor",
-                "Processors used; 1 is one of them, all the time.",
+                "CPU use; 1 is one fully used core.",
                 [("{{job}}", f"rate(process_cpu_seconds_total{where}[{RATE}])")],
-                "none",
+                "suffix: cores",
                 width=width,
             ),
             TimeSeries(
                 "Memory",
-                "What the process holds in memory.",
+                "Resident memory of the process.",
                 [("{{job}}", f"process_resident_memory_bytes{where}")],
                 "bytes",
                 width=width,
             ),
             TimeSeries(
                 "Open files",
-                "Connections, the journal and the process's own.",
+                "Open files: connections, the journal and others.",
                 [("{{job}}", f"process_open_fds{where}")],
                 "short",
                 width=width,

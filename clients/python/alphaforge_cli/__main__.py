@@ -1,6 +1,25 @@
-"""`python -m alphaforge_cli`: the `alphaforge` command where it is not on the PATH."""
+"""The `alphaforge` command, also as `python -m alphaforge_cli`."""
 
-from alphaforge_cli.main import main
+from __future__ import annotations
+
+import sys
+
+from alphaforge_cli.problems import extra_wanted
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Runs the command; without its libraries, says in one line how to get them."""
+    try:
+        from alphaforge_cli.main import main as run
+    except ModuleNotFoundError as error:
+        wanted = extra_wanted(error)
+        if wanted is None:
+            raise
+        sys.exit(f"alphaforge: {wanted}")
+    run()
+
 
 if __name__ == "__main__":
     main()

@@ -12,25 +12,26 @@ import numpy as np
 import typer
 from alphaforge_client.cache import GenericCache
 
+from alphaforge_cli.engines import existing, opened
 from alphaforge_cli.tables import counters_table, output
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Look at the entries of a cache and change them; values are JSON.", no_args_is_help=True)
+app = typer.Typer(help="Read and change the entries of a cache; values are JSON.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Option("--name", help="The cache's name.")]
-Timeout = Annotated[float, typer.Option(help="Seconds that a call may take.", min=0.001)]
-Key = Annotated[str, typer.Argument(help="1 to 1,024 bytes.")]
+Timeout = Annotated[float, typer.Option(help="Timeout of a call, in seconds.", min=0.001)]
+Key = Annotated[str, typer.Argument(help="The key, 1 to 1,024 bytes.")]
 
 
 @app.command()
 def get(key: Key, name: Name = "default", timeout: Timeout = 5.0) -> None:
-    """Print a value; exit 1 when there is none.
+    """Print a value. Exits with 1 if there is none.
 
-    What JSON lacks is printed as text: decimals, times and dates as they are written, bytes in base64, sets and arrays
-    as lists.
+    Types that JSON lacks are converted: decimals, times and dates to strings, bytes to base64, sets and arrays to
+    lists.
     """
-    with GenericCache(name=name, timeout=timeout) as cache:
+    with existing(GenericCache, name, timeout) as cache:
         entry = cache.get_entry(key)
     if entry is None:
         print(f"alphaforge: no entry {key!r} in the cache {name!r}", file=sys.stderr)
@@ -42,7 +43,7 @@ def get(key: Key, name: Name = "default", timeout: Timeout = 5.0) -> None:
 def put(
     key: Key,
     value: Annotated[str, typer.Argument(help='JSON, such as 45000.0, \'"text"\' or \'{"theme": "dark"}\'.')],
-    ttl: Annotated[float | None, typer.Option(help="Seconds that it lives; an hour if not given.")] = None,
+    ttl: Annotated[float | None, typer.Option(help="Time to live, in seconds. Default: one hour.")] = None,
     name: Name = "default",
     timeout: Timeout = 5.0,
 ) -> None:
@@ -50,8 +51,8 @@ def put(
     try:
         parsed = json.loads(value)
     except ValueError as error:
-        raise typer.BadParameter(f"{value!r} is no JSON ({error}); a text needs quotes: '\"text\"'") from None
-    with GenericCache(name=name, timeout=timeout) as cache:
+        raise typer.BadParameter(f"{value!r} is not JSON ({error}); a string needs quotes:  '\"text\"'") from None
+    with opened(GenericCache, name=name, timeout=timeout) as cache:
         cache.put(key, parsed, ttl)
 
 
@@ -59,8 +60,8 @@ def put(
 def delete(
     keys: Annotated[list[str], typer.Argument(help="The keys.")], name: Name = "default", timeout: Timeout = 5.0
 ) -> None:
-    """Remove entries and print how many there were; exit 1 when there was none."""
-    with GenericCache(name=name, timeout=timeout) as cache:
+    """Delete entries and print how many there were. Exits with 1 if there was none."""
+    with existing(GenericCache, name, timeout) as cache:
         deleted = cache.delete_many(keys)
     print(f"{deleted:,} deleted")
     raise typer.Exit(0 if deleted else 1)
@@ -68,26 +69,26 @@ def delete(
 
 @app.command("keys")
 def list_keys(
-    prefix: Annotated[str, typer.Argument(help="How they begin.")] = "",
-    limit: Annotated[int | None, typer.Option(help="So many at most.", min=1)] = None,
+    prefix: Annotated[str, typer.Argument(help="Prefix of the keys.")] = "",
+    limit: Annotated[int | None, typer.Option(help="Maximum number of keys.", min=1)] = None,
     name: Name = "default",
     timeout: Timeout = 5.0,
 ) -> None:
-    """Print the keys, one a line."""
-    with GenericCache(name=name, timeout=timeout) as cache:
+    """Print the keys, one per line."""
+    with existing(GenericCache, name, timeout) as cache:
         for key in cache.keys(prefix, limit):
             print(key)
 
 
 @app.command()
 def stats(name: Name = "default", timeout: Timeout = 5.0) -> None:
-    """Print what the cache counted."""
-    with GenericCache(name=name, timeout=timeout) as cache:
+    """Print the cache's statistics."""
+    with existing(GenericCache, name, timeout) as cache:
         output().print(counters_table(f"cache ({name})", cache.statistics().as_dict()))
 
 
 def plain(value: Any) -> Any:
-    """The value as JSON can have it."""
+    """The value, with types that JSON lacks converted."""
     if isinstance(value, Mapping):
         return {key if isinstance(key, str) else str(plain(key)): plain(item) for key, item in value.items()}
     if isinstance(value, (np.ndarray, np.generic)):

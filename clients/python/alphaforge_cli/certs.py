@@ -1,7 +1,7 @@
-"""`alphaforge certs`: an authority of one's own and the certificates that services and clients need for TLS.
+"""`alphaforge certs`: a private CA, and the certificates that services and clients need for TLS.
 
-For development and closed networks. Run again, it keeps the authority and issues the others anew; running services and
-clients take them over without a restart.
+For development and closed networks. Running it again keeps the CA and reissues the other certificates; running services
+and clients load them without a restart.
 """
 
 from __future__ import annotations
@@ -38,25 +38,25 @@ class Pair:
     key: bytes
 
     def write(self, folder: Path, name: str) -> None:
-        """Writes `name`.pem and `name`.key, which only their owner may read. Each is replaced in one step."""
+        """Writes `name`.pem and `name`.key, readable by their owner only. Each is replaced atomically."""
         _write(folder / f"{name}.key", self.key, 0o600)
         _write(folder / f"{name}.pem", self.certificate, 0o644)
 
 
 class Authority:
-    """Signs certificates. Its key is EC P-256, as theirs are."""
+    """A certificate authority. Its key and those of its certificates are EC P-256."""
 
     def __init__(self, pair: Pair) -> None:
         self.pair = pair
         self._certificate = x509.load_pem_x509_certificate(pair.certificate)
         key = serialization.load_pem_private_key(pair.key, password=None)
         if not isinstance(key, ec.EllipticCurvePrivateKey):
-            raise InvalidArgument("the authority's key is no EC key; it was not made here", reason="SETTING_INVALID")
+            raise InvalidArgument("the CA's key is not an EC key made by this command", reason="SETTING_INVALID")
         self._key = key
 
     @classmethod
     def create(cls, name: str = "AlphaForge development CA") -> Authority:
-        """A new one, good for ten years."""
+        """A new CA, valid for ten years."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = _name(name)
         until = datetime.now(UTC) + timedelta(days=_AUTHORITY_DAYS)
@@ -70,15 +70,15 @@ class Authority:
 
     @classmethod
     def load(cls, folder: Path) -> Authority:
-        """The one that `folder` holds."""
+        """The CA in `folder`."""
         return cls(Pair((folder / "ca.pem").read_bytes(), (folder / "ca.key").read_bytes()))
 
     def server(self, hosts: Sequence[str], lifetime: timedelta) -> Pair:
-        """A certificate for a server that is reached by `hosts`, names or addresses, for so long from now on."""
+        """A certificate for a server reached at `hosts` (names or addresses), valid for the given time from now."""
         return self._issue(hosts[0], hosts, ExtendedKeyUsageOID.SERVER_AUTH, lifetime)
 
     def client(self, name: str, lifetime: timedelta) -> Pair:
-        """A certificate for a client, for so long from now on; the services log `name`."""
+        """A client certificate, valid for the given time from now; the services log `name`."""
         return self._issue(name, (), ExtendedKeyUsageOID.CLIENT_AUTH, lifetime)
 
     def _issue(self, name: str, hosts: Sequence[str], usage: x509.ObjectIdentifier, lifetime: timedelta) -> Pair:
@@ -153,21 +153,21 @@ def _write(path: Path, content: bytes, mode: int) -> None:
 
 
 def certs(
-    folder: Annotated[Path, typer.Argument(help="Where the files are written; made where it is missing.")],
+    folder: Annotated[Path, typer.Argument(help="Directory for the files; created if missing.")],
     host: Annotated[
         list[str] | None,
-        typer.Option(help="A name or an address by which clients reach the services, beside localhost; repeatable."),
+        typer.Option(help="Name or address at which clients reach the services, besides localhost. Repeatable."),
     ] = None,
-    client: Annotated[list[str] | None, typer.Option(help="Name of a client; repeatable. Default: client.")] = None,
-    days: Annotated[int, typer.Option(help="How long the certificates are good.", min=1, max=825)] = 90,
+    client: Annotated[list[str] | None, typer.Option(help="Name of a client. Repeatable. Default: client.")] = None,
+    days: Annotated[int, typer.Option(help="Validity of the certificates, in days.", min=1, max=825)] = 90,
 ) -> None:
-    """Make an authority (ca), a server's certificate (server) and clients' certificates, each as NAME.pem and NAME.key.
+    """Create a CA (ca), a server certificate (server) and client certificates, each as NAME.pem and NAME.key.
 
-    An authority that is there already is kept, and everything else is issued anew.
+    An existing CA is kept; all other certificates are reissued.
     """
     clients = client or ["client"]
     if reserved := {"ca", "server"} & set(clients):
-        raise typer.BadParameter(f"{reserved.pop()} is the name of a file of this command; give the client another one")
+        raise typer.BadParameter(f"{reserved.pop()} is a file name of this command; choose another client name")
     if wrong := [name for name in clients if not name or "/" in name or name.startswith(".")]:
         raise typer.BadParameter(f"a client's name is a file's name too, which {wrong[0]!r} can't be")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -16,7 +16,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from alphaforge_cli.chart_terminal import Candles
+from alphaforge_cli._charts.terminal import Candles
+from alphaforge_cli.engines import existing
+from alphaforge_cli.problems import extra_wanted
+from alphaforge_cli.tables import counted
 from alphaforge_cli.tables import output as standard_output
 
 __all__ = ["chart"]
@@ -26,24 +29,24 @@ WRITERS = (".html", ".png")
 
 
 def chart(
-    instrument: Annotated[str, typer.Argument(help="Whose bars.")],
-    bar_type: Annotated[str, typer.Argument(help="Which bars: 1min, 100tick ...")],
+    instrument: Annotated[str, typer.Argument(help="The instrument.")],
+    bar_type: Annotated[str, typer.Argument(help="The bar type: 1min, 100tick, ...")],
     output: Annotated[
-        Path | None, typer.Option(help="A page that works offline (.html) or a picture (.png); else the terminal.")
+        Path | None, typer.Option(help="Write an offline page (.html) or an image (.png). Default: the terminal.")
     ] = None,
-    live: Annotated[bool, typer.Option("--live", help="Go on with every change, until Ctrl-C.")] = False,
-    limit: Annotated[int, typer.Option(help="So many bars, the newest.", min=1, max=100_000)] = 200,
-    engine: Annotated[str | None, typer.Option(help="The data engine's name.")] = None,
-    target: Annotated[str | None, typer.Option(help="The data service's address.")] = None,
+    live: Annotated[bool, typer.Option("--live", help="Update with every change, until Ctrl-C.")] = False,
+    limit: Annotated[int, typer.Option(help="Number of bars, the newest.", min=1, max=100_000)] = 200,
+    engine: Annotated[str, typer.Option(help="Name of the data engine.")] = "default",
+    target: Annotated[str | None, typer.Option(help="Address of the data service.")] = None,
 ) -> None:
     """Draw the bars of an instrument as candlesticks with volume; the last one is the open bar.
 
-    With --live the terminal's picture moves with the market, and a file is written anew whenever something changed.
+    With --live, the chart follows the market; a file is rewritten at every change.
     """
     name = str(BarType(bar_type))
     if output is not None and output.suffix.lower() not in WRITERS:
-        raise typer.BadParameter(f"--output {output}: a name that ends in {' or '.join(WRITERS)}")
-    with closing(DataEngine(name=engine or "default", target=target)) as data:
+        raise typer.BadParameter(f"--output {output}: expected a name that ends in {' or '.join(WRITERS)}")
+    with closing(existing(DataEngine, engine, target=target)) as data:
         source = _Source(data, instrument, name, limit)
         if output is not None:
             _write(source, output, live)
@@ -54,7 +57,7 @@ def chart(
 
 
 class _Source:
-    """What is to be drawn."""
+    """The bars to draw."""
 
     def __init__(self, data: DataEngine, instrument: str, bar_type: str, limit: int) -> None:
         self.title = f"{instrument} {bar_type}"
@@ -64,7 +67,7 @@ class _Source:
         self._limit = limit
 
     def bars(self) -> list[Bar]:
-        """The newest closed bars, and the open one, if any."""
+        """The newest closed bars, and the open bar, if any."""
         closed = self._data.get_bars(self._instrument, self._bar_type, self._limit)
         unfinished = [bar for bar in self._data.open_bars(self._instrument) if str(bar.bar_type) == self._bar_type]
         # Between the two calls the open bar may have closed, and another one begun.
@@ -76,14 +79,14 @@ def _write(source: _Source, path: Path, live: bool) -> None:
     # Loaded here: the libraries are large, and an extra.
     try:
         if path.suffix.lower() == ".html":
-            from alphaforge_cli.chart_html import write
+            from alphaforge_cli._charts.html import write
         else:
-            from alphaforge_cli.chart_png import write
+            from alphaforge_cli._charts.png import write
     except ImportError as error:
-        raise typer.BadParameter(f"--output needs {error.name}: pip install 'alphaforge-client[chart]'") from error
+        raise typer.BadParameter(f"--output: {extra_wanted(error) or error}") from error
     drawn = source.bars()
     write(path, source.title, drawn, live)
-    print(f"{path}: {len(drawn):,} bars", flush=True)
+    print(f"{path}: {counted(len(drawn), 'bar')}", flush=True)
     stop = _told_to_stop() if live else None
     while stop is not None and not stop.wait(REFRESH_SECONDS):
         try:

@@ -1,4 +1,4 @@
-"""`alphaforge demo`: a market and a small strategy, so that there is something to look at."""
+"""`alphaforge demo`: a synthetic market and a small strategy, to see the services at work."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import random
 import signal
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from alphaforge.type.v1.market_pb2 import TradeTickColumns
@@ -21,10 +20,13 @@ from alphaforge_client.errors import AlphaForgeError, DeadlineExceeded, EngineEr
 from alphaforge_core.model import TradeTickBatch
 from rich.console import Console
 
-from alphaforge_cli.demo_market import SyntheticMarket
-from alphaforge_cli.demo_trader import MAX_ORDER_QUANTITY, Trader
-from alphaforge_cli.replay import paced, speed_multiple
-from alphaforge_cli.trades import Columns, TradeFile
+from alphaforge_cli._demo.market import SyntheticMarket
+from alphaforge_cli._demo.trader import MAX_ORDER_QUANTITY, Trader
+from alphaforge_cli._files.losses import print_reading
+from alphaforge_cli.parameters import speed_multiple
+
+if TYPE_CHECKING:
+    from alphaforge_core.files import TradeReader
 
 __all__ = ["demo"]
 
@@ -48,53 +50,76 @@ CONSOLE = Console(highlight=False, soft_wrap=True)
 
 
 def demo(
-    seed: Annotated[int, typer.Option(help="The same seed draws the same market.")] = 7,
+    seed: Annotated[int, typer.Option(help="Random seed; the same seed gives the same market.")] = 7,
     rate: Annotated[float, typer.Option(help="Synthetic trades per second.", min=1, max=100_000)] = 2_000,
     file: Annotated[
-        Path | None,
-        typer.Option(help="Trades of your own instead: .csv, .csv.gz or .parquet.", exists=True, dir_okay=False),
+        list[str] | None,
+        typer.Option(help="Play recorded trades, in any format of replay: a path, glob or directory. Repeatable."),
     ] = None,
-    instrument: Annotated[str | None, typer.Option(help="Names the instrument of a file without that column.")] = None,
-    speed: Annotated[str, typer.Option(help="Of a file: max, or a multiple of the market's own pace.")] = "1x",
-    duration: Annotated[float | None, typer.Option(help="Stop after so many seconds.", min=0.1)] = None,
+    instrument: Annotated[str | None, typer.Option(help="Instrument of a file without that column.")] = None,
+    speed: Annotated[str, typer.Option(help="Speed of a file: max, or a multiple of real time such as 10x.")] = "1x",
+    partitions: Annotated[
+        int, typer.Option(help="Partitions of the three engines; their number is fixed once they exist.", min=1)
+    ] = 1,
+    duration: Annotated[float | None, typer.Option(help="Stop after this many seconds.", min=0.1)] = None,
 ) -> None:
     """Feed a market to the data service and trade on its bars, until Ctrl-C, SIGTERM or the end of the file.
 
-    Uses engines named "demo" on all three services and leaves everybody else's alone. Outages are waited for.
+    Uses engines named "demo" on all three services and touches no others. Waits while a service is down.
     """
     if file is None:
         batches = _synthetic(SyntheticMarket(seed, rate))
     else:
-        batches = _from_file(TradeFile(file, Columns(), instrument, None, False), speed_multiple(speed))
+        # Imported here: a synthetic market needs no pyarrow.
+        from alphaforge_core.files import ReadOptions, TradeReader
+
+        batches = _from_files(TradeReader(file, ReadOptions(instrument=instrument)), speed_multiple(speed))
     config = DataEngineConfig(bar_types=BAR_TYPES, close_grace_ns=CLOSE_GRACE_NS)
-    asyncio.run(_run(batches, config, seed, duration))
+    asyncio.run(_run(batches, config, seed, partitions, duration))
 
 
 async def _run(
-    batches: AsyncIterator[TradeTickBatch], config: DataEngineConfig, seed: int, duration: float | None
+    batches: AsyncIterator[TradeTickBatch], config: DataEngineConfig, seed: int, partitions: int, duration: float | None
 ) -> None:
     limits = ExecutionEngineConfig(
         max_order_quantity=MAX_ORDER_QUANTITY, maker_commission_rate="0.0001", taker_commission_rate="0.0004"
     )
     async with AsyncExitStack() as stack:
-        # The engines may be there already, with the settings of another release or the default ones: whoever looks at
-        # an engine makes it.
+        # The engines may already exist, with the settings of another release or the defaults.
         cache = await stack.enter_async_context(
-            GenericCache(CACHE_SIZE, REMEMBERED_SECONDS, name=NAME, reconfigure=True)
+            GenericCache(CACHE_SIZE, REMEMBERED_SECONDS, name=NAME, reconfigure=True, partitions=partitions)
         )
-        data = DataEngine(config, name=NAME, reconfigure=True)
+        data = DataEngine(config, name=NAME, reconfigure=True, partitions=partitions)
         stack.push_async_callback(data.close)
         # The strategy reads its parameters before each quote, and the service tells it when one has changed.
         near = await stack.enter_async_context(
-            GenericCache(CACHE_SIZE, REMEMBERED_SECONDS, name=NAME, reconfigure=True, near_cache=NearCache())
+            GenericCache(
+                CACHE_SIZE,
+                REMEMBERED_SECONDS,
+                name=NAME,
+                reconfigure=True,
+                near_cache=NearCache(),
+                partitions=partitions,
+            )
         )
-        venue = await stack.enter_async_context(ExecutionEngine(limits, name=NAME, reconfigure=True))
+        venue = await stack.enter_async_context(
+            ExecutionEngine(limits, name=NAME, reconfigure=True, partitions=partitions)
+        )
         trader = Trader(near, venue, seed)
         sent: Counter[str] = Counter()
-        feed = asyncio.ensure_future(_feed(batches, data, _Memory(cache, seed), sent))
-        others = [
-            asyncio.ensure_future(task) for task in (_trade(data, trader), _follow(venue, sent), _report(sent, trader))
-        ]
+        await _patiently(data.wait_ready())
+        await _patiently(venue.wait_ready())
+        CONSOLE.print(f"alphaforge demo: trading on engines named {NAME!r}; watch: alphaforge top --engine {NAME}")
+        memory = _Memory(cache, seed)
+        feed = asyncio.ensure_future(_feed(batches, data, memory, sent))
+        tasks = (
+            _trade(data, trader),
+            _follow(venue, sent),
+            _report(sent, trader),
+            _repeat(memory.keep),
+            _repeat(trader.parameters.share),
+        )
+        others = [asyncio.ensure_future(task) for task in tasks]
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, feed.cancel)
@@ -114,22 +139,32 @@ async def _feed(batches: AsyncIterator[TradeTickBatch], data: DataEngine, memory
     async for batch in batches:
         await _patiently(data.process_batch(batch))
         sent["ticks"] += len(batch)
-        await _patiently(memory.keep(batch))
+        memory.offer(batch)
     # The file has ended; the strategy is some bars behind.
     await asyncio.sleep(SETTLE_SECONDS)
 
 
 class _Memory:
-    """Keeps trades and last prices in the cache, and looks some up again: old ones have made room for others."""
+    """Puts trades and last prices into the cache, and looks some up again; the oldest have been evicted by then.
+
+    Runs beside the feed, which never waits for the cache: while the cache is slow or down, batches are skipped.
+    """
 
     def __init__(self, cache: GenericCache, seed: int) -> None:
         self._cache = cache
         self._random = random.Random(seed)
         self._keys: deque[str] = deque(maxlen=CACHE_SIZE * 5 // 4)
         self._count = 0
+        self._next: asyncio.Queue[TradeTickBatch] = asyncio.Queue(maxsize=1)
 
-    async def keep(self, batch: TradeTickBatch) -> None:
-        """The last trades of a batch, and their last price, which soon expires."""
+    def offer(self, batch: TradeTickBatch) -> None:
+        """Hands a batch to `keep`, unless it is busy."""
+        with suppress(asyncio.QueueFull):
+            self._next.put_nowait(batch)
+
+    async def keep(self) -> None:
+        """Waits for a batch and caches its last trades, and their last price, with a short TTL."""
+        batch = await self._next.get()
         trades = {}
         for row in range(max(0, len(batch) - REMEMBERED_PER_BATCH), len(batch)):
             tick = batch[row]
@@ -165,6 +200,11 @@ async def _follow_until_lost(venue: ExecutionEngine, sent: Counter[str]) -> None
         sent["gaps" if isinstance(event, Gap) else "events"] += 1
 
 
+async def _repeat(call: Callable[[], Awaitable[object]]) -> None:
+    while True:
+        await _patiently(call())
+
+
 async def _report(sent: Counter[str], trader: Trader) -> None:
     while True:
         await asyncio.sleep(REPORT_SECONDS)
@@ -176,7 +216,7 @@ def _print(*counts: Counter[str]) -> None:
 
 
 async def _patiently(call: Awaitable[object]) -> None:
-    """Waits for a call; one that a service's absence or fault made fail is given up, and the demo goes on."""
+    """Waits for a call. A failure of the service is ignored, so the demo continues."""
     try:
         await call
     except (Unavailable, DeadlineExceeded, EngineError) as error:
@@ -193,12 +233,14 @@ async def _synthetic(market: SyntheticMarket) -> AsyncIterator[TradeTickBatch]:
         start = now
 
 
-async def _from_file(trades: TradeFile, multiple: float | None) -> AsyncIterator[TradeTickBatch]:
-    """The trades as if the first of them happened now: the services go by the wall clock, and so must these.
+async def _from_files(reader: TradeReader, multiple: float | None) -> AsyncIterator[TradeTickBatch]:
+    """The trades, shifted so that the first happens now: the services use the wall clock.
 
-    Reading and waiting are a thread's, so that the strategy goes on meanwhile.
+    Reads and waits in a thread, so the strategy is not blocked.
     """
-    blocks = trades.blocks() if multiple is None else paced(trades.blocks(), multiple)
+    from alphaforge_cli.replay import paced
+
+    blocks = reader.blocks() if multiple is None else paced(reader.blocks(), multiple)
     shift_ns: int | None = None
     while (block := await asyncio.to_thread(next, blocks, None)) is not None:
         if shift_ns is None:
@@ -207,3 +249,4 @@ async def _from_file(trades: TradeFile, multiple: float | None) -> AsyncIterator
         columns.ts_event_ns[:] = [ts_event + shift_ns for ts_event in columns.ts_event_ns]
         columns.ts_init_ns[:] = [ts_init + shift_ns for ts_init in columns.ts_init_ns]
         yield TradeTickBatch.from_wire(columns.SerializeToString())
+    print_reading(reader.report)

@@ -1,4 +1,4 @@
-"""What a service's /metrics say of its journal: the engines' statistics do not know it."""
+"""Journal figures from a service's /metrics; the engines' statistics don't include them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PREFIXES = ("alphaforge_journal_", "alphaforge_recovery_")
 
 
 def metrics_url(noun: str, target: str, environment: Mapping[str, str] = os.environ) -> str | None:
-    """Where the service at `target` shows its metrics; None where the target does not tell a host.
+    """The metrics URL of the service at `target`; None if the target has no host.
 
     On that host, at ALPHAFORGE_<NOUN>_METRICS_PORT or the default port.
     """
@@ -30,7 +30,7 @@ def metrics_url(noun: str, target: str, environment: Mapping[str, str] = os.envi
 
 
 def journal(url: str, timeout: float) -> dict[str, float]:
-    """The series of the journal by their names. Raises OSError where they can't be read within `timeout` seconds."""
+    """The journal's series by name. Raises OSError if they can't be read within `timeout` seconds."""
     # As the client of the services connects: directly, whatever proxy the environment has for the web.
     handlers = urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=_tls())
     try:
@@ -39,7 +39,7 @@ def journal(url: str, timeout: float) -> dict[str, float]:
         # These series have no labels: a line is a name and a number.
         return {name: float(value) for name, value in (line.split() for line in lines if line.startswith(_PREFIXES))}
     except (HTTPException, ValueError) as error:
-        raise OSError(f"{url} does not answer as metrics do: {error}") from None
+        raise OSError(f"{url} does not serve metrics: {error}") from None
 
 
 def _tls() -> ssl.SSLContext | None:

@@ -1,116 +1,166 @@
-"""`alphaforge orders|positions|cancel|halt|resume`: what a trader looks at, and the ways to stop."""
+"""`alphaforge orders|positions|cancel|halt|resume`: look at orders and positions, and stop trading."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from decimal import Decimal
+from enum import Enum
 from typing import Annotated
 
 import typer
-from alphaforge_client.execution import ExecutionEngine, Gap, Order, OrderEvent, OrderStatus, Position
+from alphaforge_client.execution import (
+    ExecutionEngine,
+    Gap,
+    Order,
+    OrderEvent,
+    OrderSide,
+    OrderStatus,
+    Position,
+    TrailingOffsetType,
+)
 from rich.table import Table
 
-from alphaforge_cli.tables import moment, output, table
+from alphaforge_cli.engines import existing
+from alphaforge_cli.tables import counted, exact, moment, money, output, table
 
-__all__ = ["cancel", "halt", "orders", "positions", "resume"]
+__all__ = ["cancel", "halt", "orders", "positions", "positions_table", "resume"]
 
-EngineName = Annotated[str | None, typer.Option("--engine", help="The execution engine's name.")]
-Strategy = Annotated[str | None, typer.Option("--strategy", help="Of this strategy only.")]
-Timeout = Annotated[float, typer.Option(help="Seconds that a call may take.", min=0.001)]
-ACTIVE = (OrderStatus.Submitted, OrderStatus.PartiallyFilled)
+EngineName = Annotated[str, typer.Option("--engine", help="Name of the execution engine.")]
+Strategy = Annotated[str | None, typer.Option("--strategy", help="Only this strategy.")]
+Exact = Annotated[bool, typer.Option("--exact", help="Print amounts with all digits instead of rounding them.")]
+Timeout = Annotated[float, typer.Option(help="Timeout of a call, in seconds.", min=0.001)]
+
+
+class Side(Enum):
+    """The side of orders, on the command line."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+
+# Those asleep too, which are Initialized.
+OPEN = (OrderStatus.Initialized, OrderStatus.Submitted, OrderStatus.PartiallyFilled)
 
 
 def orders(
     strategy: Strategy = None,
-    engine: EngineName = None,
-    every: Annotated[bool, typer.Option("--all", help="Final orders too, not only those that rest or wait.")] = False,
-    limit: Annotated[int, typer.Option(help="The newest so many.", min=1)] = 50,
-    follow: Annotated[bool, typer.Option("--follow", help="Go on with every change, until Ctrl-C.")] = False,
+    engine: EngineName = "default",
+    every: Annotated[bool, typer.Option("--all", help="Include final orders.")] = False,
+    limit: Annotated[int, typer.Option(help="Maximum number of orders, the newest.", min=1)] = 50,
+    follow: Annotated[bool, typer.Option("--follow", help="Keep printing changes, until Ctrl-C.")] = False,
+    all_digits: Exact = False,
     timeout: Timeout = 5.0,
 ) -> None:
-    """Print the orders that rest or wait, in order of submission."""
-    with _venue(engine, timeout) as venue:
-        newest = deque(venue.get_orders(strategy, None if every else ACTIVE), maxlen=limit)
-        console = output()
-        console.print(_orders_table(newest))
+    """Print the open orders, in order of submission."""
+    console = output()
+    with _venue(engine, timeout) as venue, ExitStack() as exits:
+        events = venue.subscribe_order_events(strategy)
         if follow:
+            # Before the orders are listed: a change after that is in the list or follows it.
+            exits.enter_context(events)
+        newest = deque(venue.get_orders(strategy, None if every else OPEN), maxlen=limit)
+        console.print(_orders_table(newest, exact if all_digits else money))
+        if follow:
+            console.file.flush()
             with suppress(KeyboardInterrupt):
-                for event in venue.subscribe_order_events(strategy):
+                for event in events:
                     console.print(_event_line(event), markup=False, soft_wrap=True)
                     console.file.flush()
 
 
-def positions(strategy: Strategy = None, engine: EngineName = None, timeout: Timeout = 5.0) -> None:
-    """Print what each strategy holds, and what it earned."""
+def positions(
+    strategy: Strategy = None, engine: EngineName = "default", all_digits: Exact = False, timeout: Timeout = 5.0
+) -> None:
+    """Print the positions and profits of each strategy."""
     with _venue(engine, timeout) as venue:
-        output().print(_positions_table(venue.get_positions(strategy)))
+        output().print(positions_table(venue.get_positions(strategy), exact if all_digits else money))
 
 
 def cancel(
-    order_ids: Annotated[list[str] | None, typer.Argument(help="The orders' ids.")] = None,
+    order_ids: Annotated[list[str] | None, typer.Argument(help="Order ids.")] = None,
     strategy: Strategy = None,
-    every: Annotated[bool, typer.Option("--all", help="All active orders of all strategies.")] = False,
-    engine: EngineName = None,
+    symbol: Annotated[str | None, typer.Option("--symbol", help="Only in this symbol.")] = None,
+    side: Annotated[Side | None, typer.Option("--side", help="Only on this side.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Cancel all active orders of all strategies.")] = False,
+    engine: EngineName = "default",
     timeout: Timeout = 5.0,
 ) -> None:
-    """Cancel orders by id, those of a strategy, or all; exit 1 when one that was named is not active."""
-    if bool(order_ids) + (strategy is not None) + every != 1:
-        raise typer.BadParameter("name orders, or give --strategy, or --all")
+    """Cancel orders by id, of a strategy, a symbol and a side, or all. Exits with 1 if a named order is not active."""
+    is_filtered = any(word is not None for word in (strategy, symbol, side))
+    if bool(order_ids) + is_filtered + every != 1:
+        raise typer.BadParameter("give order ids; or --strategy, --symbol, --side; or --all")
     with _venue(engine, timeout) as venue:
         if not order_ids:
-            print(f"{venue.cancel_all_orders(strategy):,} orders cancelled")
+            only = None if side is None else OrderSide[side.value.capitalize()]
+            print(f"{counted(venue.cancel_all_orders(strategy, symbol=symbol, side=only), 'order')} cancelled")
             return
-        results = [(order_id, venue.cancel_order(order_id)) for order_id in order_ids]
+        results = list(zip(order_ids, venue.cancel_orders(order_ids), strict=True))
     for order_id, done in results:
         print(f"{order_id} {'cancelled' if done else 'is not active'}")
     raise typer.Exit(0 if all(done for _, done in results) else 1)
 
 
-def halt(engine: EngineName = None, timeout: Timeout = 5.0) -> None:
-    """Reject new orders from now on; resting ones may fill, shrink and be cancelled. Survives a restart."""
+def halt(engine: EngineName = "default", timeout: Timeout = 5.0) -> None:
+    """Reject new orders. Open orders can still fill, be reduced and be cancelled. Survives a restart."""
     with _venue(engine, timeout) as venue:
         venue.halt()
     print("halted: new orders are rejected until `alphaforge resume`")
 
 
-def resume(engine: EngineName = None, timeout: Timeout = 5.0) -> None:
-    """Accept new orders again."""
+def resume(engine: EngineName = "default", timeout: Timeout = 5.0) -> None:
+    """Accept new orders again, after `halt`."""
     with _venue(engine, timeout) as venue:
         venue.resume()
     print("resumed: new orders are accepted")
 
 
 @contextmanager
-def _venue(engine: str | None, timeout: float) -> Iterator[ExecutionEngine]:
-    with ExecutionEngine(name=engine or "default", timeout=timeout) as venue:
+def _venue(engine: str, timeout: float) -> Iterator[ExecutionEngine]:
+    with existing(ExecutionEngine, engine, timeout) as venue:
         yield venue
 
 
-def _orders_table(shown: deque[Order]) -> Table:
+def _orders_table(shown: deque[Order], amount: Callable[[Decimal | float | None], str]) -> Table:
     words = ("order", "strategy", "symbol", "side", "type", "in force", "status")
     made = table("orders", words, ("quantity", "filled", "price", "stop", "average"))
     for order in shown:
-        reason = order.reject_reason or order.cancel_reason
+        waits = order.status is OrderStatus.Initialized and order.parent_id is not None
+        reason = f"waits for {order.parent_id}" if waits else order.reject_reason or order.cancel_reason
         made.add_row(
-            order.order_id, order.strategy_id, order.symbol, order.side.name, order.order_type.name,
-            order.time_in_force.name, order.status.name + (f" ({reason})" if reason else ""),
-            _exact(order.quantity), _exact(order.filled_quantity), _exact(order.price), _exact(order.stop_price),
-            _exact(order.avg_fill_price),
+            order.order_id, order.strategy_id, order.symbol, order.side.name, _type_of(order), _in_force(order),
+            order.status.name + (f" ({reason})" if reason else ""),
+            exact(order.quantity), exact(order.filled_quantity), exact(order.price), exact(order.stop_price),
+            amount(order.avg_fill_price),
         )  # fmt: skip
     return made
 
 
-def _positions_table(shown: list[Position]) -> Table:
+def _type_of(order: Order) -> str:
+    words = [order.order_type.name]
+    if order.trailing_offset is not None:
+        unit = " bps" if order.trailing_offset_type is TrailingOffsetType.BasisPoints else ""
+        words.append(f"by {exact(order.trailing_offset)}{unit}")
+    if order.reduce_only:
+        words.append("reduce-only")
+    return " ".join(words)
+
+
+def _in_force(order: Order) -> str:
+    name = order.time_in_force.name
+    return name if order.expire_time_ns is None else f"{name} {moment(order.expire_time_ns)}"
+
+
+def positions_table(shown: list[Position], amount: Callable[[Decimal | float | None], str] = money) -> Table:
     numbers = ("net quantity", "average price", "last price", "realized", "unrealized", "commission")
     made = table("positions", ("strategy", "symbol"), numbers)
     for position in shown:
         figures = (
-            position.net_quantity, position.average_price, position.last_price,
-            position.realized_pnl, position.unrealized_pnl, position.commission,
+            amount(position.average_price), exact(position.last_price), amount(position.realized_pnl),
+            amount(position.unrealized_pnl), amount(position.commission),
         )  # fmt: skip
-        made.add_row(position.strategy_id, position.symbol, *map(_exact, figures))
+        made.add_row(position.strategy_id, position.symbol, exact(position.net_quantity), *figures)
     return made
 
 
@@ -122,9 +172,4 @@ def _event_line(event: OrderEvent | Gap) -> str:
         fill = event.fill
         words.append(f"{fill.side.name} {fill.quantity} @ {fill.price} {fill.liquidity_side.name.lower()}")
     words += [word for word in (event.reject_reason, event.cancel_reason) if word]
-    return " ".join([*words, f"leaves {_exact(event.leaves_quantity)}"])
-
-
-def _exact(number: Decimal | float | None) -> str:
-    """All digits, thousands apart, no exponent; nothing for what an order lacks."""
-    return "" if number is None else f"{Decimal(str(number)).normalize():,f}"
+    return " ".join([*words, f"leaves {exact(event.leaves_quantity)}"])

@@ -1,4 +1,4 @@
-"""`alphaforge ping`: do all three services serve?"""
+"""`alphaforge ping`: check that all three services are serving."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from alphaforge_cli.tables import output
 from alphaforge_cli.targets import services, serving
 
 __all__ = ["ping"]
@@ -15,11 +14,13 @@ __all__ = ["ping"]
 def ping(
     timeout: Annotated[float, typer.Option(help="Seconds to wait for each service.", min=0.001)] = 5.0,
 ) -> None:
-    """Exit 0 when the cache, data and execution services all serve, else 1; one line each."""
-    console = output()
+    """Check the cache, data and execution services, one line each. Exits with 0 if all are serving, else with 1."""
     failures = 0
     for noun, target in services():
-        problem = serving(target, timeout)
+        problem = serving(noun, target, timeout)
         failures += problem is not None
-        console.print(f"{noun:9} {target:24} {'[green]serving[/]' if problem is None else f'[red]{problem}[/]'}")
+        found = typer.style("serving", "green") if problem is None else typer.style(problem, "red")
+        typer.echo(f"{noun:9} {target:24} {found}")
+    if failures == len(services()):
+        typer.echo("none of the services answers; `alphaforge up` starts all three on this machine", err=True)
     raise typer.Exit(1 if failures else 0)

@@ -1,4 +1,4 @@
-"""`alphaforge record`: the trades of a data engine into Parquet files, which `alphaforge replay` takes back."""
+"""`alphaforge record`: write the trades of a data engine to Parquet files for `alphaforge replay`."""
 
 from __future__ import annotations
 
@@ -6,151 +6,63 @@ import signal
 import sys
 import threading
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
-import pyarrow as pa
-import pyarrow.parquet
 import typer
 from alphaforge_client.data import DataEngine, Gap
-from alphaforge_client.model import TradeTick
 
-from alphaforge_cli.trades import TradeFileError
+from alphaforge_cli._files.recorder import TradeRecorder
+from alphaforge_cli.engines import opened
+from alphaforge_cli.tables import counted
 
-__all__ = ["TradeRecorder", "record"]
-
-ROWS_BUFFERED = 8192
-_DAY_NS = 86_400 * 10**9
-_EXACT = pa.decimal128(38, 9)
-_SCHEMA = pa.schema(
-    {
-        "instrument_id": pa.string(),
-        "trade_id": pa.string(),
-        "ts_event": pa.int64(),
-        "ts_init": pa.int64(),
-        "price": _EXACT,
-        "quantity": _EXACT,
-        "aggressor_side": pa.string(),
-    }
-)
-
-
-class TradeRecorder:
-    """Writes trades in order of arrival into files that are numbered through: trades-000001-20240808.parquet.
-
-    A new file begins with the first trade of a later day (UTC, by `ts_event`) and when one has grown to `bytes_max`. A
-    file that is being written bears the suffix .part; one without it is complete. Raises TradeFileError where a file
-    can't be written.
-    """
-
-    def __init__(self, directory: Path, bytes_max: int) -> None:
-        self.directory = directory
-        self.count = 0
-        self.files: list[Path] = []
-        self._bytes_max = bytes_max
-        self._day = -1
-        self._waiting: list[TradeTick] = []
-        self._writer: pyarrow.parquet.ParquetWriter | None = None
-        self._part: Path = directory
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise TradeFileError(f"{directory}: {error.strerror}") from error
-        taken = [int(path.name.split("-")[1]) for path in directory.glob("trades-[0-9]*-*.parquet*")]
-        self._number = max(taken, default=0)
-
-    def add(self, tick: TradeTick) -> None:
-        """Takes the next trade."""
-        day = tick.ts_event // _DAY_NS
-        if day > self._day:
-            self.close()
-            self._day = day
-        self._waiting.append(tick)
-        self.count += 1
-        if len(self._waiting) >= ROWS_BUFFERED:
-            self._write()
-
-    def close(self) -> None:
-        """Completes the file, so that it can be read; the next trade begins another one."""
-        self._write()
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
-            self.files.append(self._part.with_suffix(""))
-            self._part.rename(self.files[-1])
-
-    def _write(self) -> None:
-        if not self._waiting:
-            return
-        ticks, self._waiting = self._waiting, []
-        columns = [
-            [tick.instrument_id for tick in ticks],
-            [tick.trade_id for tick in ticks],
-            [tick.ts_event for tick in ticks],
-            [tick.ts_init for tick in ticks],
-            [tick.price.as_decimal() for tick in ticks],
-            [tick.quantity.as_decimal() for tick in ticks],
-            [tick.aggressor_side for tick in ticks],
-        ]
-        arrays = [pa.array(column, kind) for column, kind in zip(columns, _SCHEMA.types, strict=True)]
-        try:
-            if self._writer is None:
-                self._writer = pyarrow.parquet.ParquetWriter(self._next_part(), _SCHEMA, compression="zstd")
-            self._writer.write_table(pa.Table.from_arrays(arrays, schema=_SCHEMA))
-            size = self._part.stat().st_size
-        except OSError as error:
-            raise TradeFileError(f"{self._part}: {error}") from error
-        if size >= self._bytes_max:
-            self.close()
-
-    def _next_part(self) -> Path:
-        self._number += 1
-        day = datetime.fromtimestamp(self._day * 86_400, UTC)
-        self._part = self.directory / f"trades-{self._number:06}-{day:%Y%m%d}.parquet.part"
-        return self._part
+__all__ = ["record"]
 
 
 def record(
-    directory: Annotated[Path, typer.Argument(help="Where the files go.", file_okay=False)],
-    instrument: Annotated[list[str] | None, typer.Option(help="Of this instrument; may be repeated. Else all.")] = None,
-    engine: Annotated[str | None, typer.Option(help="The data engine's name.")] = None,
-    megabytes: Annotated[float, typer.Option(help="A file that has grown to this is complete.", min=0.001)] = 64.0,
-    limit: Annotated[int | None, typer.Option(help="End after so many trades.", min=1)] = None,
+    directory: Annotated[Path, typer.Argument(help="Directory for the files.", file_okay=False)],
+    instrument: Annotated[
+        list[str] | None, typer.Option(help="Only this instrument. Repeatable. Default: all.")
+    ] = None,
+    engine: Annotated[str, typer.Option(help="Name of the data engine.")] = "default",
+    megabytes: Annotated[float, typer.Option(help="File size at which a new file is started.", min=0.001)] = 64.0,
+    limit: Annotated[int | None, typer.Option(help="Stop after this many trades.", min=1)] = None,
 ) -> None:
-    """Write every trade that the data engine accepts from now on into Parquet files, until Ctrl-C or SIGTERM.
+    """Write each trade that the data engine accepts to Parquet files, until Ctrl-C or SIGTERM.
 
-    Replaying the folder gives the bars of the trades again. Ends with status 1 when some were missed on the way.
+    Replaying the directory gives the same bars. Exits with 1 if trades were missed.
     """
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: stop.set())
     gaps = 0
     recorder = TradeRecorder(directory, int(megabytes * 1e6))
-    with closing(recorder), closing(DataEngine(name=engine or "default")) as data:
+    with closing(recorder), closing(opened(DataEngine, name=engine)) as data:
         data.wait_ready()
         subscription = data.subscribe_trades(instrument or [])
 
-        def close_when_told() -> None:
+        def close_when_stopped() -> None:
             stop.wait()
             subscription.close()
 
         # Not in the handler of the signal: that would run in the middle of the read that it is to end.
-        closer = threading.Thread(target=close_when_told)
-        closer.start()
-        print("recording", flush=True)
-        try:
-            for item in subscription:
-                if isinstance(item, Gap):
-                    gaps += 1
-                    print(f"alphaforge: some trades were missed: {item}", file=sys.stderr, flush=True)
-                else:
-                    recorder.add(item)
-                if recorder.count == limit:
-                    break
-        finally:
-            stop.set()
-            closer.join()
+        closer = threading.Thread(target=close_when_stopped)
+        # The service has the subscription once the block is entered: from here on no trade is missed.
+        with subscription:
+            print("recording", flush=True)
+            closer.start()
+            try:
+                for item in subscription:
+                    if isinstance(item, Gap):
+                        gaps += 1
+                        print(f"alphaforge: some trades were missed: {item}", file=sys.stderr, flush=True)
+                    else:
+                        recorder.add(item)
+                    if recorder.count == limit:
+                        break
+            finally:
+                stop.set()
+                closer.join()
     # Both are closed now: the last file is complete.
-    print(f"{recorder.count:,} trades in {len(recorder.files):,} files")
+    print(f"{counted(recorder.count, 'trade')} in {counted(len(recorder.files), 'file')}")
     raise typer.Exit(1 if gaps else 0)

@@ -10,7 +10,7 @@ from alphaforge_core.model import Bar
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["bars_table", "counters_table", "moment", "output", "table", "totals_table"]
+__all__ = ["bars_table", "counted", "counters_table", "exact", "moment", "money", "output", "table", "totals_table"]
 
 # Where the output is no terminal: no cell is broken, so that programs can read it too.
 _PIPE_COLUMNS = 1000
@@ -30,6 +30,25 @@ def table(title: str, words: Iterable[str] = (), numbers: Iterable[str] = ()) ->
     for heading in numbers:
         made.add_column(heading, justify="right", overflow="fold")
     return made
+
+
+def counted(count: int, singular: str) -> str:
+    """`1 row`, `2 rows`, `1,000 rows`. Of a phrase, the first word takes the s: `2 trades refused`."""
+    noun, space, rest = singular.partition(" ")
+    return f"{count:,} {noun}{'' if count == 1 else 's'}{space}{rest}"
+
+
+def exact(number: Decimal | float | None) -> str:
+    """All digits, thousands apart, no exponent; nothing for None."""
+    return "" if number is None else f"{Decimal(str(number)).normalize():,f}"
+
+
+def money(number: Decimal | float | None) -> str:
+    """An amount to read: six digits that matter and at least cents, without zeros at the end; nothing for None."""
+    if number is None or not number:
+        return exact(number)
+    value = Decimal(str(number))
+    return exact(round(value, max(2, 5 - value.adjusted())))
 
 
 def moment(ts_ns: int) -> str:

@@ -1,13 +1,15 @@
-"""`alphaforge token`: a new token, whose hash the services know it by."""
+"""`alphaforge token`: create a token and add its hash to the services' tokens file."""
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
 import os
 import secrets
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -23,27 +25,37 @@ class _Role(StrEnum):
 
 
 def token(
-    name: Annotated[str, typer.Argument(help="Whose it is: a strategy, a feed, a person; the audit log has it.")],
-    file: Annotated[Path, typer.Option(help="The services' tokens file; made where it is missing.")],
-    role: Annotated[_Role, typer.Option(help="What it is good for; each role includes the ones before it.")],
+    name: Annotated[str, typer.Argument(help="Name of the caller, shown in the audit log.")],
+    file: Annotated[Path, typer.Option(help="Tokens file of the services; created if missing.")],
+    role: Annotated[_Role, typer.Option(help="Role of the caller; each role includes the ones before it.")],
     calls_per_second: Annotated[
-        float | None, typer.Option(help="How many calls a second it is good for; no limit unless given.", min=0.001)
+        float | None, typer.Option(help="Maximum calls per second. Default: no limit.", min=0.001)
     ] = None,
 ) -> None:
-    """Add a token to the tokens file of the services and print it, which is the only time that it can be seen.
+    """Create a token, add its hash to the tokens file, and print the token. It can't be shown again.
 
-    Running services know it within a second. To revoke it, delete its line.
+    Running services accept it within a second. To revoke it, delete its line.
     """
     if not name or not name.isprintable() or any(character.isspace() or character == "#" for character in name):
-        raise typer.BadParameter(f"a name has no spaces and no '#'; {name!r} has, or is empty")
-    lines = file.read_text().splitlines() if file.exists() else []
-    if name in (line.split()[0] for line in lines if line.strip() and not line.startswith("#")):
-        raise typer.BadParameter(f"{file} has a token of {name}; delete that line first, which revokes it")
-    made = secrets.token_urlsafe(32)
-    rate = "" if calls_per_second is None else f"  {calls_per_second:g}"
-    text = "" if lines else _HEAD
-    text += f"{name}  {role}  {hashlib.sha256(made.encode()).hexdigest()}{rate}\n"
-    descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    with os.fdopen(descriptor, "a") as opened:
-        opened.write(text)
+        raise typer.BadParameter(f"a name can't be empty or contain spaces or '#'; got {name!r}")
+    with _opened(file) as opened:
+        lines = opened.read().splitlines(keepends=True)
+        if name in (line.split()[0] for line in lines if line.strip() and not line.startswith("#")):
+            raise typer.BadParameter(f"{file} already has a token for {name}; delete that line first, which revokes it")
+        made = secrets.token_urlsafe(32)
+        rate = "" if calls_per_second is None else f"  {calls_per_second:g}"
+        head = _HEAD if not lines else "" if lines[-1].endswith("\n") else "\n"
+        opened.write(f"{head}{name}  {role}  {hashlib.sha256(made.encode()).hexdigest()}{rate}\n")
     print(made)
+
+
+def _opened(file: Path) -> TextIO:
+    """Opens the tokens file, locked, and created for its owner only. Refuses symbolic links."""
+    try:
+        descriptor = os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise typer.BadParameter(f"{file} is a symbolic link; give the file itself") from None
+        raise typer.BadParameter(f"{file} can't be opened: {error.strerror}") from None
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return os.fdopen(descriptor, "r+")

@@ -1,7 +1,8 @@
-"""`alphaforge top`: the three engines and the journals of their services, live."""
+"""`alphaforge top`: live statistics of the three engines and their services' journals."""
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from alphaforge_cli.engines import existing
 from alphaforge_cli.journals import journal, metrics_url
 from alphaforge_cli.targets import services
 
@@ -30,10 +32,12 @@ HISTORY = 60
 BARS = "▁▂▃▄▅▆▇█"
 TIMEOUT_SECONDS = 2.0
 WIDTH_SIDE_BY_SIDE = 84
+_LINES_MAX = 8
+_EVERYTHING = 100
 
 
 class Line(NamedTuple):
-    """One line of a panel: what the statistics call it, and how it is shown.
+    """One line of a panel: the field of the statistics, and how to show it.
 
     kind: rate (per second, from two readings), share, count, bytes, ns, ms or amount.
     """
@@ -72,7 +76,6 @@ LINES: Mapping[str, tuple[Line, ...]] = {
         Line("fill ratio", "fill_ratio", "share"),
         Line("acknowledged in", "avg_execution_latency_ms", "ms"),
         Line("filled value", "total_notional", "amount"),
-        Line("lag", "lag", "count"),
     ),
 }
 
@@ -88,7 +91,7 @@ ALARMING = {"alphaforge_journal_failures_total", "alphaforge_recovery_damaged_en
 
 
 class Reading(NamedTuple):
-    """What somebody counted and what asking for it took, at a moment of the monotonic clock."""
+    """One sample of an engine's counters, and how long it took to read."""
 
     seconds: float
     round_trip_ms: float
@@ -96,7 +99,7 @@ class Reading(NamedTuple):
 
 
 def rate(before: Reading | None, now: Reading | None, name: str) -> float | None:
-    """Per second between two readings; None while there are not two of one life."""
+    """Rate per second between two samples; None without two samples of the same process."""
     if before is None or now is None:
         return None
     change = now.values.get(name, 0) - before.values.get(name, 0)
@@ -105,14 +108,14 @@ def rate(before: Reading | None, now: Reading | None, name: str) -> float | None
 
 @dataclass
 class Journal:
-    """What is known of a service's journal, from its /metrics at `url`."""
+    """Figures of a service's journal, from its /metrics at `url`."""
 
     url: str
     before: Reading | None = None
     now: Reading | None = None
 
     def read(self, timeout: float) -> None:
-        """Asks the service, whose journal is not shown while it does not answer."""
+        """Reads the metrics; without an answer, the journal is not shown."""
         started = time.monotonic()
         try:
             values = journal(self.url, timeout)
@@ -123,7 +126,7 @@ class Journal:
         self.before, self.now = self.now, Reading(ended, (ended - started) * 1e3, values)
 
     def rows(self) -> list[tuple[str, Text]]:
-        """A label and a value for each line; none while the service does not answer."""
+        """A label and a value per line; empty while the service does not answer."""
         if self.now is None:
             return []
         rows = []
@@ -136,26 +139,31 @@ class Journal:
 
 @dataclass
 class Engine:
-    """What is known of one engine: its last two readings, the rates of the last minute, and what is wrong."""
+    """One engine: its last two samples, the rates of the last minute, and the last error."""
 
     noun: str
-    client: GenericCache | DataEngine | ExecutionEngine
+    kind: type[GenericCache | DataEngine | ExecutionEngine]
+    name: str
     journal: Journal | None = None
     before: Reading | None = None
     now: Reading | None = None
     problem: str | None = None
+    client: GenericCache | DataEngine | ExecutionEngine | None = None
     rates: list[float] = field(default_factory=list)
 
     def read(self, timeout: float) -> None:
-        """Asks the service; a failure is kept to be shown, and the next reading starts afresh."""
+        """Reads the statistics. A failure is shown, and rates start over with the next sample."""
         if self.journal is not None:
             self.journal.read(timeout)
         started = time.monotonic()
         try:
+            if self.client is None:
+                self.client = existing(self.kind, self.name, timeout)
             values = self.client.statistics(timeout=timeout).as_dict()
         except AlphaForgeError as error:
             self.before = self.now = None
             self.problem = str(error)
+            self.close()
             self._remember(0.0)
             return
         ended = time.monotonic()
@@ -163,28 +171,38 @@ class Engine:
         self._remember(self.rate(LINES[self.noun][0].name) or 0.0)
 
     def rate(self, name: str) -> float | None:
-        """Per second between the last two readings; None while there are not two of one engine's life."""
+        """Rate per second between the last two samples; None without two samples of the same engine."""
         return rate(self.before, self.now, name)
+
+    def close(self) -> None:
+        """Closes the connection; the next sample looks for the engine again."""
+        if self.client is not None:
+            self.client.close()
+        self.client = None
 
     def _remember(self, rate: float) -> None:
         self.rates = [*self.rates, rate][-HISTORY:]
 
 
 def top(
-    engine: Annotated[str, typer.Option(help="The engines' name on each service.")] = "default",
-    interval: Annotated[float, typer.Option(help="Seconds between readings.", min=0.1)] = 1.0,
-    count: Annotated[int | None, typer.Option(help="Stop after so many readings.", min=1)] = None,
+    engine: Annotated[str, typer.Option(help="Name of the engine on each service.")] = "default",
+    interval: Annotated[float, typer.Option(help="Seconds between updates.", min=0.1)] = 1.0,
+    count: Annotated[int | None, typer.Option(help="Stop after this many updates.", min=1)] = None,
 ) -> None:
-    """Show rates, latencies, hit ratio, open orders and lag of the three engines as they change, until Ctrl-C.
+    """Show rates, latencies, hit ratio and open orders of the three engines, until Ctrl-C.
 
-    The journals of the services come from their /metrics, on the same hosts at ALPHAFORGE_CACHE_METRICS_PORT (9151),
-    ALPHAFORGE_DATA_METRICS_PORT (9152) and ALPHAFORGE_EXECUTION_METRICS_PORT (9153).
+    Journal figures come from the services' /metrics, on the same hosts at ALPHAFORGE_CACHE_METRICS_PORT (9151),
+    ALPHAFORGE_DATA_METRICS_PORT (9152) and ALPHAFORGE_EXECUTION_METRICS_PORT (9153); not with a list of targets.
     """
-    journals = {noun: Journal(url) for noun, target in services() if (url := metrics_url(noun, target))}
+    found = services()
+    nouns = [noun for noun, _ in found]
+    journals = {
+        noun: Journal(url) for noun, target in found if nouns.count(noun) == 1 and (url := metrics_url(noun, target))
+    }
     engines = [
-        Engine("cache", GenericCache(name=engine), journals.get("cache")),
-        Engine("data", DataEngine(name=engine), journals.get("data")),
-        Engine("execution", ExecutionEngine(name=engine), journals.get("execution")),
+        Engine("cache", GenericCache, engine, journals.get("cache")),
+        Engine("data", DataEngine, engine, journals.get("data")),
+        Engine("execution", ExecutionEngine, engine, journals.get("execution")),
     ]
     console = Console()
     readings = 0
@@ -196,7 +214,8 @@ def top(
             while True:
                 # At once, so that what two services say can be compared.
                 list(pool.map(lambda each: each.read(TIMEOUT_SECONDS), engines))
-                live.update(screen(engine, engines, console.width), refresh=True)
+                height = console.height if console.is_terminal else None
+                live.update(screen(engine, engines, console.width, height), refresh=True)
                 readings += 1
                 if readings == count:
                     return
@@ -205,14 +224,24 @@ def top(
         return
     finally:
         for each in engines:
-            each.client.close()
+            each.close()
 
 
-def screen(name: str, engines: list[Engine], width: int) -> RenderableType:
-    """The whole picture: one panel an engine, side by side where the terminal is wide enough."""
-    lag = _lag({each.noun: each.now.values for each in engines if each.now is not None})
+def screen(name: str, engines: list[Engine], width: int, height: int | None = None) -> RenderableType:
+    """The whole screen: one panel per engine, side by side if the terminal is wide enough.
+
+    Fits `height` lines: first the journals are left out, then lines of the panels.
+    """
     title = Text.assemble((f"alphaforge top  engine {name}", "bold"), f"  {time.strftime('%H:%M:%S')}")
-    panels = [_panel(each, lag) for each in engines]
+    made: RenderableType = title
+    for lines_max in (_EVERYTHING, *range(_LINES_MAX, 1, -1)):
+        made = _arranged(title, [_panel(each, lines_max) for each in engines], width)
+        if height is None or len(Console(width=width, file=io.StringIO()).render_lines(made)) <= height:
+            break
+    return made
+
+
+def _arranged(title: Text, panels: list[Panel], width: int) -> RenderableType:
     side_by_side = Table.grid(expand=True)
     for _ in panels:
         side_by_side.add_column(ratio=1)
@@ -220,32 +249,23 @@ def screen(name: str, engines: list[Engine], width: int) -> RenderableType:
     return Group(title, side_by_side if width >= WIDTH_SIDE_BY_SIDE else Group(*panels))
 
 
-def _lag(values: Mapping[str, Values]) -> float | None:
-    """Trades that the data engine has taken and the execution engine of the same name has not.
-
-    Both count from their own beginning: it is the change that tells.
-    """
-    if not {"data", "execution"} <= values.keys():
-        return None
-    return max(0, values["data"].get("ticks_processed", 0) - values["execution"].get("ticks_processed", 0))
-
-
-def _panel(engine: Engine, lag: float | None) -> Panel:
+def _panel(engine: Engine, lines_max: int) -> Panel:
     table = Table.grid(padding=(0, 2), expand=True)
     table.add_column(no_wrap=True, style="dim")
     table.add_column(justify="right", no_wrap=True)
+    notes = []
     if engine.now is not None:
-        values = {**engine.now.values, **({} if lag is None else {"lag": lag})}
-        for line in LINES[engine.noun]:
+        values = engine.now.values
+        for line in LINES[engine.noun][:lines_max]:
             value = engine.rate(line.name) if line.kind == "rate" else values.get(line.name)
             table.add_row(line.label, "-" if value is None else formatted(value, line.kind))
         table.add_row("round trip", formatted(engine.now.round_trip_ms, "ms"))
         status = "[green]up[/]"
     else:
-        table.add_row(Text(engine.problem or "", style="red", overflow="fold"), "")
+        # Below the table, whose lines are cut at the panel's width; this one is folded.
+        notes.append(Text(engine.problem or "", style="red", overflow="fold"))
         status = "[red]no answer[/]"
-    notes = []
-    if engine.journal is not None:
+    if engine.journal is not None and lines_max >= _EVERYTHING:
         for row in engine.journal.rows():
             table.add_row(*row)
         if engine.journal.now is None:
@@ -255,7 +275,7 @@ def _panel(engine: Engine, lag: float | None) -> Panel:
 
 
 def formatted(value: float, kind: str) -> str:
-    """A value for people; at most three digits that matter, with its unit."""
+    """A human-readable value: at most three significant digits, with its unit."""
     match kind:
         case "rate":
             return f"{scaled(value)}/s"
@@ -289,6 +309,6 @@ def _in_bytes(value: float) -> str:
 
 
 def sparkline(values: list[float]) -> str:
-    """The rates of the last minute, the newest at the right, as high as the highest of them."""
+    """The rates of the last minute as a sparkline, the newest at the right, scaled to the highest."""
     highest = max(values, default=0.0)
     return "".join(BARS[0] if highest == 0 else BARS[round(value / highest * (len(BARS) - 1))] for value in values)

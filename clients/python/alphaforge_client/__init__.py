@@ -1,13 +1,13 @@
-"""AlphaForge over the network: `cache`, `data` and `execution` on services, `model` and `time` as in process.
+"""AlphaForge over the network: `cache`, `data` and `execution` on services; `model` and `time` as in process.
 
 The classes of `alphaforge_client.cache`, `.data` and `.execution` block; those of `alphaforge_client.aio` are awaited.
 """
 
 import os
 
-# How grpc is to run in this process: read when it is first imported, so import this package before it; what the user
-# has set stays. Its event engine adds about 30 % to the latency of a call. Fork support lets a forked child make calls
-# of its own. It logs the loss of a connection, which is an error of a call here and nothing else.
+# grpc's configuration, which it reads when it is first imported: import this package before it. Values that the user
+# has set stay. grpc's event engine adds about 30 % to the latency of a call. Fork support lets a forked child make
+# calls. grpc logs lost connections, which the client reports as errors of calls.
 _SETTINGS = {
     "GRPC_EXPERIMENTS": "-event_engine_client,-event_engine_listener",
     "GRPC_ENABLE_FORK_SUPPORT": "1",
@@ -18,6 +18,6 @@ os.environ.update(_ours)
 
 import grpc as grpc  # noqa: E402  # after its settings
 
-# They are not for the programs that this one may start, such as the services.
+# Child processes, such as the services, should not inherit them.
 for _name in _ours:
     del os.environ[_name]

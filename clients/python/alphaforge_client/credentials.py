@@ -1,16 +1,16 @@
-"""How a client knows the services and proves who it is: TLS and a token, from files or the environment."""
+"""Credentials of a client: TLS and a token, from files or the environment."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
 
 import grpc
 
+from alphaforge_client._base.target import is_local
 from alphaforge_client.errors import InvalidArgument
 
 __all__ = ["Credentials"]
@@ -24,7 +24,7 @@ VARIABLES: Mapping[str, str] = {
 
 
 class Access(NamedTuple):
-    """What the files held when a channel was made of them; TLS where there are credentials."""
+    """The contents of the files when a channel was created."""
 
     credentials: grpc.ChannelCredentials | None
     metadata: tuple[tuple[str, str], ...] | None
@@ -33,7 +33,7 @@ class Access(NamedTuple):
 
 @dataclass(frozen=True)
 class Credentials:
-    """What it takes to reach a service. Files that change are read again when the service refuses the old ones.
+    """TLS and token of a client. Changed files are reloaded when the service refuses the old ones.
 
     Raises InvalidArgument for a certificate without its key, and for one without `ca_file`.
 
@@ -42,11 +42,11 @@ class Credentials:
     """
 
     ca_file: str | Path | None = None
-    """PEM file with the authorities that may have signed the service's certificate. Without it there is no TLS."""
+    """PEM file with the CA certificates for the service's certificate. Without it, TLS is off."""
     certificate_file: str | Path | None = None
-    """PEM file with the certificate that the service is shown."""
+    """PEM file with the client certificate."""
     key_file: str | Path | None = None
-    """PEM file with that certificate's private key."""
+    """PEM file with its private key."""
     token: str | None = field(default=None, repr=False)
     """The bearer token."""
     token_file: str | Path | None = None
@@ -55,27 +55,25 @@ class Credentials:
     def __post_init__(self) -> None:
         if (self.certificate_file is None) != (self.key_file is None):
             raise InvalidArgument(
-                "certificate_file and key_file belong together; give both or none", reason="SETTING_INVALID"
+                "certificate_file and key_file belong together; set both or neither", reason="SETTING_INVALID"
             )
         if self.certificate_file is not None and self.ca_file is None:
-            raise InvalidArgument(
-                "certificate_file needs ca_file; without it there is no TLS", reason="SETTING_INVALID"
-            )
+            raise InvalidArgument("certificate_file needs ca_file, which turns TLS on", reason="SETTING_INVALID")
         if self.token is not None and self.token_file is not None:
             raise InvalidArgument("give token or token_file, not both", reason="SETTING_INVALID")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Credentials:
         """Those of ALPHAFORGE_TLS_CA_FILE, ALPHAFORGE_TLS_CLIENT_CERTIFICATE_FILE, ALPHAFORGE_TLS_CLIENT_KEY_FILE and
-        ALPHAFORGE_TOKEN_FILE; none of them is needed."""
+        ALPHAFORGE_TOKEN_FILE; all are optional."""
         return cls(**{name: environment.get(variable) or None for name, variable in VARIABLES.items()})
 
     def check_target(self, target: str) -> None:
-        """Raises InvalidArgument where a token would travel in the clear to another machine."""
+        """Raises InvalidArgument if a token would be sent to another machine in clear text."""
         has_token = self.token is not None or self.token_file is not None
-        if has_token and self.ca_file is None and not _is_local(target):
+        if has_token and self.ca_file is None and not is_local(target):
             raise InvalidArgument(
-                f"a token would go to {target} in the clear; give ca_file (ALPHAFORGE_TLS_CA_FILE) for TLS",
+                f"the token would be sent to {target} in clear text; set ca_file (ALPHAFORGE_TLS_CA_FILE) to use TLS",
                 reason="SETTING_INVALID",
             )
 
@@ -85,10 +83,10 @@ class Credentials:
         try:
             return Access(self._channel_credentials(), self._metadata(), stamps)
         except (OSError, UnicodeDecodeError) as error:
-            raise InvalidArgument(f"a file of credentials can't be used: {error}", reason="SETTING_INVALID") from None
+            raise InvalidArgument(f"a credentials file can't be used: {error}", reason="SETTING_INVALID") from None
 
     def stamps(self) -> tuple[object, ...]:
-        """Changes when a file does."""
+        """A value that changes when a file does."""
         files = (self.ca_file, self.certificate_file, self.key_file, self.token_file)
         return tuple(_stamp(Path(file)) for file in files if file is not None)
 
@@ -110,15 +108,3 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return status.st_mtime_ns, status.st_ino, status.st_size
-
-
-def _is_local(target: str) -> bool:
-    if target.startswith("unix:"):
-        return True
-    host = target.rpartition(":")[0].removeprefix("dns:///").removeprefix("ipv4:").removeprefix("ipv6:")
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False

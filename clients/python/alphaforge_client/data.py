@@ -1,13 +1,17 @@
 # Generated from aio/data.py by `make gen`; edit that file.
-"""The data engine on a service: trades to bars, and bars and trades as they come."""
+"""The data client: bars from trades, and streams of bars and trades."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
+from heapq import merge
+from itertools import chain
 from types import TracebackType
 from typing import Any, Self
 
 from alphaforge.data.v1 import engines_pb2, queries_pb2
+from alphaforge_core._tables import TickTable
 from alphaforge_core.data import (
     BarList,
     DataEngineConfig,
@@ -15,29 +19,37 @@ from alphaforge_core.data import (
     bars_to_arrow,
     bars_to_pandas,
     bars_to_polars,
-    encode_tick_request,
+    combine_bars,
 )
+from alphaforge_core.data_wire import encode_tick_request
 from alphaforge_core.model import Bar, BarType, TradeTick, TradeTickBatch
 
-from alphaforge_client import _data_messages as messages
-from alphaforge_client._coalescer import Coalescer
-from alphaforge_client._connection import Connection, Opening
-from alphaforge_client._endpoint import Endpoint
-from alphaforge_client._engine import RemoteEngine
-from alphaforge_client._gap import Gap
-from alphaforge_client._pieces import Pieces
-from alphaforge_client._producer import Producer
-from alphaforge_client._request_id import new_request_id
-from alphaforge_client._subscription import Subscription
-from alphaforge_client._summary import EngineSummary
-from alphaforge_client._ticks import (
-    PIECE_TICKS_MAX,
+from alphaforge_client._calls.coalescer import Coalescer
+from alphaforge_client._calls.connection import Connection
+from alphaforge_client._calls.producer import Producer
+from alphaforge_client._calls.subscription import Subscription
+from alphaforge_client._grpc.placement import Placement
+from alphaforge_client._grpc.transport import Beside, together
+from alphaforge_client._parts.engine import RemoteEngine
+from alphaforge_client._parts.merge import data_statistics, merged_bars
+from alphaforge_client._parts.parts import Parts, producers_of, read_pages
+from alphaforge_client._parts.place import begin_of
+from alphaforge_client._parts.subscription import subscription
+from alphaforge_client._parts.ticks import split_ticks
+from alphaforge_client._wire import data as messages
+from alphaforge_client._wire.answer import parsed
+from alphaforge_client._wire.chunks import TickChunks
+from alphaforge_client._wire.gap import Gap
+from alphaforge_client._wire.request_id import with_id
+from alphaforge_client._wire.settings import names
+from alphaforge_client._wire.summary import EngineSummary
+from alphaforge_client._wire.ticks import (
+    CHUNK_TICKS_MAX,
     TickColumns,
     batch_of,
     checked_tick,
     many_ticks,
 )
-from alphaforge_client._transport import Beside
 from alphaforge_client.credentials import Credentials
 from alphaforge_client.errors import AlphaForgeError
 
@@ -52,6 +64,7 @@ __all__ = [
     "bars_to_arrow",
     "bars_to_pandas",
     "bars_to_polars",
+    "combine_bars",
 ]
 
 # Heartbeats come at least every 5 s.
@@ -59,24 +72,29 @@ _SILENCE_SECONDS_MAX = 15.0
 
 
 class DataEngine(RemoteEngine):
-    """Trade ticks to bars on a service: every configured type, side by side, on each instrument.
+    """Builds bars from trade ticks on a service, of every configured type, for each instrument.
 
-    Nothing is sent when it is made: the first call connects and opens the engine, with the options that `config` was
-    given and defaults for the rest. If the engine exists, only those are compared: bar types that it lacks are added,
-    anything else that differs raises EngineError (a RuntimeError, SETTINGS_DIFFER), unless `reconfigure` is set.
+    Creating it sends nothing: the first call connects and opens the engine, with the options set in `config` and
+    defaults for the rest. If the engine exists, only those options are compared: missing bar types are added, any other
+    difference raises EngineError (a RuntimeError, SETTINGS_DIFFER), unless `reconfigure` is set.
 
-    name: of the engine on the service, "default" if None; all clients that use the name share it.
+    name: name of the engine on the service, "default" if None; all clients that use the name share it.
     target: address of the service, "host:port" or "unix:path"; else the environment variable ALPHAFORGE_DATA_TARGET,
         else "localhost:50052".
-    timeout: seconds that each call may take, repeats included; each call may be given its own.
-    coalesce: calls of one kind that are made at the same time, from several tasks or threads, share a request; a lone
-        call is sent at once in any case, and so is one with a timeout of its own.
-    producer_id: names this sender of ticks, 1 to 64 bytes, so that a new process goes on where the last one stopped; at
-        most one client may use it at a time. Random if None.
+    targets: addresses of several services, each perhaps as "name=host:port"; the engine is on the one that its name
+        chooses (rule 5.8). Else the environment variable ALPHAFORGE_DATA_TARGETS, with commas between them.
+    partitions: the engine is that many engines, which share its instruments; fixed when it is created (rule 5.9).
+    timeout: timeout of each call in seconds, retries included; can be set per call.
+    coalesce: concurrent calls of one kind, from several tasks or threads, share a request. A lone call, and one with
+        its own timeout, is always sent immediately.
+    producer_id: id of this sender of ticks, 1 to 64 bytes, so that a new process continues where the last one stopped;
+        used by one client at a time. Random if None.
+    read_from: with several candidates as the target, which of them answer queries and subscriptions: the "primary", or
+        "any". A follower's answers are somewhat old (`lag_seconds`), and need not include this client's last calls.
 
     Every call may raise Unavailable (a ConnectionError), DeadlineExceeded (a TimeoutError) and EngineError (a
-    RuntimeError). Safe to use from many tasks or threads at once; the ticks of one client are applied in the order in
-    which it sends them.
+    RuntimeError). May be used by many tasks or threads at once; a client's ticks are applied in the order in which it
+    sends them.
 
     >>> from alphaforge_client.model import TradeTick
     >>> with DataEngine(DataEngineConfig(bar_types=["1tick"]), name="research") as engine:
@@ -91,24 +109,26 @@ class DataEngine(RemoteEngine):
         *,
         name: str | None = None,
         target: str | None = None,
+        targets: Sequence[str] | None = None,
+        partitions: int = 1,
         timeout: float = 5.0,
         reconfigure: bool = False,
         coalesce: bool = True,
         producer_id: str | None = None,
         credentials: Credentials | None = None,
+        read_from: str = "primary",
     ) -> None:
-        wire_name = name or ""
-        opening = Opening(
-            messages.SERVICE,
-            "OpenEngine",
-            messages.open_request(wire_name, config, reconfigure),
-            messages.open_epoch,
-            lambda epoch: messages.header(wire_name, epoch),
-        )
-        super().__init__(name, Connection(Endpoint.of("data", target, credentials), opening, timeout))
-        self._named = messages.NamedBarTypes(config)
-        self._producer = Producer(self._connection, producer_id)
-        self._ticks = Coalescer(self._process_one, self._process_together, timeout, PIECE_TICKS_MAX)
+        placement = Placement.of("data", target, targets, credentials, read_from)
+        opening = partial(messages.opening, config=config, reconfigure=reconfigure)
+        super().__init__(name, Parts(placement, name, opening, partitions, timeout))
+        self._named = named = messages.NamedBarTypes(config)
+        self._producers = producers_of(self._parts, producer_id)
+        self._ticks = [
+            Coalescer(
+                partial(_process_one, each, named), partial(_process_together, each, named), timeout, CHUNK_TICKS_MAX
+            )
+            for each in self._producers
+        ]
         self._coalesces = coalesce
         self._is_dropped = False
 
@@ -123,50 +143,56 @@ class DataEngine(RemoteEngine):
             if not self._is_dropped:
                 self.stop()
         except AlphaForgeError:
-            # The error that ends the block tells more than that the engine could not be stopped after it.
+            # The error that ended the block takes precedence over a failed stop.
             if error is None:
                 raise
         finally:
             self.close()
 
     def start(self, *, timeout: float | None = None) -> None:
-        """Starts the engine, in any state; a tick starts it too."""
-        self._connection.call("Start", b"", timeout)
+        """Starts the engine, in any state; a tick also starts it."""
+        self._parts.all("Start", with_id(engines_pb2.StartRequest), timeout)
 
     def stop(self, *, timeout: float | None = None) -> None:
         """Stops the engine, in any state.
 
-        With `flush_on_stop` open bars close as partial; otherwise they stay open and the next tick goes on.
+        With `flush_on_stop`, open bars close as partial; otherwise they stay open and continue with the next tick.
         """
-        self._connection.call("Stop", b"", timeout)
+        self._parts.all("Stop", with_id(engines_pb2.StopRequest), timeout)
 
     def process_trade_tick(self, tick: TradeTick, *, timeout: float | None = None) -> list[Bar]:
-        """Applies one tick and returns the bars that it closed or corrected, in order.
+        """Applies one tick and returns the bars it closed or corrected, in order.
 
         Refused and duplicate ticks change nothing and are counted.
         """
         checked_tick(tick)
+        part = self._parts.index_of(tick.instrument_id)
         if timeout is None and self._coalesces:
-            return self._ticks.call(tick)
-        return self._process_one(tick, timeout)
+            return self._ticks[part].call(tick)
+        return _process_one(self._producers[part], self._named, tick, timeout)
 
     def process_batch(self, batch: TradeTickBatch, *, timeout: float | None = None) -> BarList:
-        """Applies the ticks of a batch in their order; a large one travels in pieces, each within `timeout`.
+        """Applies the ticks of a batch in order; a large batch is sent in chunks, each within `timeout`.
 
-        When a piece fails, those before it have been applied.
+        If a chunk fails, those before it have been applied, and perhaps those of other partitions.
         """
-        pieces = Pieces(batch, self._named.names)
-        while (piece := pieces.next()) is not None:
-            beside = Beside(pieces.prepare) if pieces.are_several else None
-            answer = self._producer.send("ProcessTradeTicks", piece, timeout)
-            if beside is not None:
-                beside.end()
-            pieces.answered(answer)
-        return pieces.result()
+        if self._parts.count == 1:
+            chunks = TickChunks(batch, self._named.names)
+            _process_chunks(self._producers[0], chunks, timeout)
+            return chunks.result()
+        shares = split_ticks(batch, self._parts.count)
+        split = [TickChunks(share.batch, self._named.names, with_places=True) for share in shares]
+        together(
+            [
+                partial(_process_chunks, self._producers[share.part], chunks, timeout)
+                for share, chunks in zip(shares, split, strict=True)
+            ]
+        )
+        return merged_bars(shares, split)
 
     def process_trade_ticks(
         self,
-        ticks: Iterable[TradeTick] | TradeTickBatch | None = None,
+        ticks: Iterable[TradeTick] | TradeTickBatch | TickTable | None = None,
         *,
         instrument_id: Any = None,
         prices: Any = None,
@@ -180,11 +206,11 @@ class DataEngine(RemoteEngine):
         instrument_index: Any = None,
         timeout: float | None = None,
     ) -> BarList:
-        """Applies many ticks in their order: a sequence of TradeTick, or columns as TradeTickBatch.from_columns() has.
+        """Applies many ticks in order: a sequence of TradeTick, a table as
+        accepted by TradeTickBatch.from_ticks(), or columns as accepted by from_columns().
 
-        Returns the bars that they closed or corrected; its `rejected` has (index, reason) of the refused ticks, its
-        `duplicates` the indices of those seen before. Raises ValueError where something is no tick; nothing is applied
-        then.
+        Returns the bars they closed or corrected; its `rejected` has (index, reason) of refused ticks, its `duplicates`
+        the indices of duplicates. Raises ValueError if something is not a tick; then nothing is applied.
 
         >>> bars = engine.process_trade_ticks(
         ...     instrument_id="BTCUSD", prices=[45000, 0], quantities=[0.1, 0.2], ts_event=[1, 2], sides="SELL"
@@ -207,14 +233,16 @@ class DataEngine(RemoteEngine):
         return self.process_batch(batch_of(ticks, columns), timeout=timeout)
 
     def advance_time(self, now_ns: int, *, timeout: float | None = None) -> list[Bar]:
-        """Moves the market time of all instruments forward to `now_ns` (nanoseconds since the Unix epoch).
+        """Advances the market time of all instruments to `now_ns` (nanoseconds since the Unix epoch).
 
-        Returns the time bars that this closed: by end, then first seen, then configured order. Earlier times than
-        before change nothing. Raises ValueError (TIME_OUT_OF_RANGE) for a negative time or one in the last day of 64
-        bits.
+        Returns the time bars that this closed, ordered by end, then by partition, then by when their instrument was
+        first seen, then by configured order. Very many bars take several calls, each within `timeout`. Market time
+        never goes back. Raises ValueError (TIME_OUT_OF_RANGE) for a negative time or one within a day of 2^63.
         """
-        request = messages.advance_time(now_ns) + self._named.in_advance_time
-        return messages.bars(self._connection.call("AdvanceTime", request, timeout))
+        closed = self._parts.each(
+            lambda connection: _advance_time(connection, now_ns, self._named.in_advance_time, timeout)
+        )
+        return list(merge(*closed, key=lambda bar: bar.ts_event)) if len(closed) > 1 else closed[0]
 
     def get_bars(
         self,
@@ -228,59 +256,58 @@ class DataEngine(RemoteEngine):
     ) -> list[Bar]:
         """The newest `limit` closed bars with `start <= ts_open < end` (nanoseconds), ascending, latest revisions.
 
-        Empty for an instrument that was not traded. Raises ValueError: BAR_TYPE_INVALID, or BAR_TYPE_UNKNOWN for a type
+        Empty for an instrument without trades. Raises ValueError: BAR_TYPE_INVALID, or BAR_TYPE_UNKNOWN for a type
         that the engine doesn't build.
 
         >>> closed = engine.process_trade_tick(tick)
         >>> [bar.sequence for bar in engine.get_bars("BTCUSD", "1tick", limit=10)]
         [1]
         """
-        query = messages.BarsQuery(instrument_id, bar_type, limit, start, end)
-        while (request := query.next_page()) is not None:
-            query.add(self._connection.call("GetBars", request, timeout))
-        return query.bars
+        pages = messages.bar_pages(instrument_id, bar_type, limit, start, end)
+        return read_pages(self._parts.of(instrument_id), "GetBars", pages, timeout)
 
     def open_bars(self, instrument_id: str, *, timeout: float | None = None) -> list[Bar]:
-        """The unfinished bars, in configured order, each with the sequence that it will get."""
+        """The open bars, in configured order, each with the sequence that it will get."""
         request = queries_pb2.GetOpenBarsRequest(instrument_id=instrument_id).SerializeToString()
-        return messages.bars(self._connection.call("GetOpenBars", request, timeout))
+        return messages.bars(self._parts.of(instrument_id).call("GetOpenBars", request, timeout))
 
     def instruments(self, *, timeout: float | None = None) -> list[str]:
-        """Their ids, in the order of first sight."""
-        found: list[str] = []
-        request = queries_pb2.ListInstrumentsRequest()
-        while True:
-            answer = self._connection.call("ListInstruments", request.SerializeToString(), timeout)
-            page = queries_pb2.ListInstrumentsResponse.FromString(answer)
-            found += (instrument.instrument_id for instrument in page.instruments)
-            request.page_token = page.next_page_token
-            if not request.page_token:
-                return found
+        """The ids of all instruments, by partition, in the order first seen."""
+        found = self._parts.each(
+            lambda connection: read_pages(connection, "ListInstruments", messages.instrument_pages(), timeout)
+        )
+        return list(chain.from_iterable(found))
 
     def statistics(self, *, timeout: float | None = None) -> DataEngineStatistics:
-        """What has been counted since the engine was created or reset."""
-        return messages.statistics(self._connection.call("GetStatistics", b"", timeout))
+        """The counters since the engine was created or reset, of all partitions together."""
+        answers = self._parts.all("GetStatistics", bytes, timeout)
+        return data_statistics([messages.statistics(answer) for answer in answers])
 
     def reset(self, instrument_id: str | None = None, *, timeout: float | None = None) -> None:
-        """Empties the engine, counts included, or forgets one instrument. Begins a new epoch."""
-        request = engines_pb2.ResetEngineRequest(request_id=new_request_id(), instrument_id=instrument_id)
-        answer = self._connection.call("ResetEngine", request.SerializeToString(), timeout)
-        self._connection.adopt_epoch(engines_pb2.ResetEngineResponse.FromString(answer).epoch)
+        """Resets the engine and its counters, or one instrument. Starts a new epoch."""
+        request = with_id(engines_pb2.ResetEngineRequest, instrument_id=instrument_id)
+        if instrument_id is None:
+            self._parts.each(lambda connection: _reset(connection, request(), timeout))
+        else:
+            _reset(self._parts.of(instrument_id), request(), timeout)
 
     def list_engines(self, *, timeout: float | None = None) -> list[EngineSummary]:
-        """The engines of the service, by name, with their settings; none is opened for it."""
-        return messages.summaries(self._connection.call_by_name("ListEngines", b"", timeout))
+        """Lists the engines of the service, or of all in the list, with their settings, by name; opens none."""
+        return self._parts.summaries("ListEngines", messages.SERVICE.summaries, timeout)
 
     def drop(self, *, timeout: float | None = None) -> bool:
-        """Removes the engine with all it holds, on disk too; False when there was none."""
-        request = engines_pb2.DropEngineRequest(request_id=new_request_id()).SerializeToString()
-        answer = self._connection.call_by_name("DropEngine", request, timeout)
+        """Drops the engine with all its state, on disk too; False if there was none."""
+        answers = self._parts.drop("DropEngine", with_id(engines_pb2.DropEngineRequest), timeout)
         self._is_dropped = True
-        return engines_pb2.DropEngineResponse.FromString(answer).dropped
+        return any(parsed(engines_pb2.DropEngineResponse, answer).dropped for answer in answers)
 
     def producer_state(self, producer_id: str, *, timeout: float | None = None) -> int:
-        """How many calls of that producer were applied: it goes on with the next number. 0 when it is unknown."""
-        return self._producer.last_sequence(producer_id, timeout)
+        """The number of calls of that producer that were applied; it continues with the next. 0 if it is unknown.
+
+        Raises InvalidArgument (a ValueError, SETTING_INVALID) for an engine with partitions, where each has its own.
+        """
+        self._parts.check_one("a producer of the caller's has no one number")
+        return self._producers[0].last_sequence(producer_id, timeout)
 
     def subscribe_bars(
         self,
@@ -290,13 +317,17 @@ class DataEngine(RemoteEngine):
         from_sequence: int | None = None,
         epoch: int | None = None,
         snapshot_bars: int = 0,
+        token: str | None = None,
     ) -> Subscription[Bar]:
-        """Bars as they close or are corrected, of the instruments and types named, or of all.
+        """Streams bars as they close or are corrected, of the given instruments and types (None: all).
 
-        from_sequence: where to begin, from `next_sequence` of an earlier subscription; from now on if None.
-        epoch: the `epoch` of that subscription; if the engine has another one now, a Gap says so first.
-        snapshot_bars: so many closed bars per instrument and type come first, with the open ones; only without
-            from_sequence.
+        from_sequence: where to begin: `next_sequence` of an earlier subscription; None: with the next event.
+        epoch: the `epoch` of that subscription; if the engine's epoch has changed, a Gap comes first.
+        snapshot_bars: begins with up to this many closed bars per instrument and type, and the open bars; not together
+            with from_sequence.
+        token: instead of from_sequence and epoch: the `token` of that subscription. Partitions have sequences of their
+            own, so of an engine with partitions only a token, or from_sequence=1, says where to begin; each
+            instrument's bars are in order.
 
         >>> with engine.subscribe_bars(["BTCUSD"], ["1tick"]) as bars:
         ...     closed = engine.process_trade_tick(tick)
@@ -305,42 +336,80 @@ class DataEngine(RemoteEngine):
         ...         break
         45000.00
         """
-        return Subscription(
-            self._connection,
+        return subscription(
+            self._parts,
             "SubscribeBars",
-            messages.BarsRequest(instruments, bar_types, from_sequence, snapshot_bars),
-            messages.bars_chunk,
-            from_sequence=from_sequence,
-            epoch=epoch,
+            lambda names, place: messages.BarsRequest(names, bar_types, place.next_sequence, snapshot_bars),
+            messages.decode_bars_message,
+            names(instruments, "instruments"),
+            begin_of(self._parts.count, from_sequence, epoch, token),
             silence_seconds_max=_SILENCE_SECONDS_MAX,
         )
 
     def subscribe_trades(
-        self, instruments: Sequence[str] = (), *, from_sequence: int | None = None, epoch: int | None = None
+        self,
+        instruments: Sequence[str] = (),
+        *,
+        from_sequence: int | None = None,
+        epoch: int | None = None,
+        token: str | None = None,
     ) -> Subscription[TradeTick]:
-        """Every accepted trade, late ones too, in order of arrival, of the instruments named, or of all.
+        """Streams accepted trades, including late ones, in order of arrival, of the given instruments (None: all).
 
-        from_sequence: where to begin, from `next_sequence` of an earlier subscription; from now on if None.
-        epoch: the `epoch` of that subscription; if the engine has another one now, a Gap says so first.
+        from_sequence: where to begin: `next_sequence` of an earlier subscription; None: with the next event.
+        epoch: the `epoch` of that subscription; if the engine's epoch has changed, a Gap comes first.
+        token: as in subscribe_bars.
         """
-        return Subscription(
-            self._connection,
+        return subscription(
+            self._parts,
             "SubscribeTrades",
-            messages.TradesRequest(instruments),
-            messages.trades_chunk,
-            from_sequence=from_sequence,
-            epoch=epoch,
+            lambda names, _: messages.TradesRequest(names),
+            messages.decode_trades_message,
+            names(instruments, "instruments"),
+            begin_of(self._parts.count, from_sequence, epoch, token),
             silence_seconds_max=_SILENCE_SECONDS_MAX,
         )
 
-    def _process_one(self, tick: TradeTick, timeout: float | None = None) -> list[Bar]:
-        request = encode_tick_request(tick) + self._named.in_ticks
-        return messages.bars(self._producer.send("ProcessTradeTick", request, timeout))
 
-    def _process_together(self, ticks: Sequence[TradeTick], timeout: float) -> Sequence[list[Bar]]:
-        found: list[list[Bar]] = []
-        while rest := ticks[len(found) :]:
-            request = many_ticks(rest, with_tick_indexes=True) + self._named.in_ticks
-            answer = self._producer.send("ProcessTradeTicks", request, timeout)
-            found += messages.bars_by_tick(answer, len(rest))
-        return found
+# Called by the coalescer, without a reference to the client, so that it can be freed.
+
+
+def _process_one(
+    producer: Producer, named: messages.NamedBarTypes, tick: TradeTick, timeout: float | None = None
+) -> list[Bar]:
+    request = encode_tick_request(tick) + named.in_ticks
+    return messages.bars(producer.send("ProcessTradeTick", request, timeout))
+
+
+def _process_chunks(producer: Producer, chunks: TickChunks, timeout: float | None) -> None:
+    while (chunk := chunks.next()) is not None:
+        beside = Beside(chunks.prepare) if chunks.are_several else None
+        answer = producer.send("ProcessTradeTicks", chunk, timeout)
+        if beside is not None:
+            beside.end()
+        chunks.answered(answer)
+
+
+def _advance_time(connection: Connection, now_ns: int, bar_types: bytes, timeout: float | None) -> list[Bar]:
+    closed: list[Bar] = []
+    while True:
+        answer = connection.call("AdvanceTime", messages.advance_time(now_ns) + bar_types, timeout)
+        closed += messages.bars(answer)
+        if not messages.has_more_bars(answer):
+            return closed
+
+
+def _reset(connection: Connection, request: bytes, timeout: float | None) -> None:
+    answer = connection.call("ResetEngine", request, timeout)
+    connection.adopt_epoch(parsed(engines_pb2.ResetEngineResponse, answer).epoch)
+
+
+def _process_together(
+    producer: Producer, named: messages.NamedBarTypes, ticks: Sequence[TradeTick], timeout: float
+) -> Sequence[list[Bar]]:
+    found: list[list[Bar]] = []
+    while rest := ticks[len(found) :]:
+        request = many_ticks(rest, with_tick_indexes=True) + named.in_ticks
+        answer = producer.send("ProcessTradeTicks", request, timeout)
+        found += messages.bars_by_tick(answer, len(rest))
+    return found

@@ -1,4 +1,4 @@
-"""What the client raises: the same tree as in process."""
+"""Exceptions of the client: the same as in process."""
 
 from alphaforge_core.errors import *
 from alphaforge_core.errors import __all__ as __all__

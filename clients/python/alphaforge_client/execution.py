@@ -1,51 +1,80 @@
 # Generated from aio/execution.py by `make gen`; edit that file.
-"""The execution engine on a service: orders on a simulated venue, and what becomes of them."""
+"""The execution client: orders on a simulated venue, their fills, positions and events."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from heapq import merge
+from itertools import islice
+from typing import Any, TypeVar
 
-from alphaforge.execution.v1 import engines_pb2, orders_pb2
-from alphaforge_core.data import encode_tick_request
+from alphaforge.execution.v1 import engines_pb2, order_pb2, orders_pb2
+from alphaforge_core._tables import TickTable
+from alphaforge_core.data_wire import encode_tick_request
 from alphaforge_core.execution import (
     ExecutionEngineConfig,
     ExecutionStatistics,
     Fill,
     LiquiditySide,
     Order,
+    OrderChange,
     OrderEvent,
     OrderEventType,
+    OrderGroup,
+    OrderGroupType,
     OrderSide,
     OrderStatus,
     OrderType,
     Position,
     TickResult,
     TimeInForce,
+    TrailingOffsetType,
+    events_to_arrow,
+    events_to_pandas,
+    events_to_polars,
+    fills_to_arrow,
+    fills_to_pandas,
+    fills_to_polars,
+    orders_to_arrow,
+    orders_to_pandas,
+    orders_to_polars,
+    positions_to_arrow,
+    positions_to_pandas,
+    positions_to_polars,
 )
 from alphaforge_core.model import Price, Quantity, TradeTick, TradeTickBatch
 
-from alphaforge_client import _execution_messages as messages
-from alphaforge_client._coalescer import Coalescer
-from alphaforge_client._connection import Connection, Opening
-from alphaforge_client._endpoint import Endpoint
-from alphaforge_client._engine import RemoteEngine
-from alphaforge_client._gap import Gap
-from alphaforge_client._producer import Producer
-from alphaforge_client._request_id import new_request_id
-from alphaforge_client._strategy_session import StrategySession
-from alphaforge_client._subscription import Subscription
-from alphaforge_client._summary import EngineSummary
-from alphaforge_client._ticks import (
-    PIECE_TICKS_MAX,
+from alphaforge_client._calls.coalescer import Coalescer
+from alphaforge_client._calls.connection import Connection
+from alphaforge_client._calls.producer import Producer
+from alphaforge_client._calls.strategy_session import StrategySession
+from alphaforge_client._calls.subscription import Subscription
+from alphaforge_client._grpc.placement import Placement
+from alphaforge_client._grpc.transport import outcomes, together
+from alphaforge_client._parts.engine import RemoteEngine
+from alphaforge_client._parts.merge import execution_statistics, merged_hash, merged_ticks
+from alphaforge_client._parts.orders import Submitted, merged_changes, merged_flags, merged_orders, split_orders
+from alphaforge_client._parts.parts import Parts, producers_of, read_pages
+from alphaforge_client._parts.place import begin_of
+from alphaforge_client._parts.session import StrategySessions
+from alphaforge_client._parts.subscription import subscription
+from alphaforge_client._parts.ticks import split_ticks
+from alphaforge_client._wire import execution as messages
+from alphaforge_client._wire.answer import parsed
+from alphaforge_client._wire.gap import Gap
+from alphaforge_client._wire.request_id import with_id
+from alphaforge_client._wire.summary import EngineSummary
+from alphaforge_client._wire.ticks import (
+    CHUNK_TICKS_MAX,
     TickColumns,
     batch_of,
     checked_tick,
+    chunks,
     many_ticks,
-    pieces,
 )
 from alphaforge_client.credentials import Credentials
-from alphaforge_client.errors import InvalidArgument
+from alphaforge_client.errors import AlphaForgeError, InvalidArgument
 
 __all__ = [
     "EngineSummary",
@@ -56,8 +85,11 @@ __all__ = [
     "Gap",
     "LiquiditySide",
     "Order",
+    "OrderChange",
     "OrderEvent",
     "OrderEventType",
+    "OrderGroup",
+    "OrderGroupType",
     "OrderSide",
     "OrderStatus",
     "OrderType",
@@ -66,31 +98,52 @@ __all__ = [
     "Subscription",
     "TickResult",
     "TimeInForce",
+    "TrailingOffsetType",
+    "events_to_arrow",
+    "events_to_pandas",
+    "events_to_polars",
+    "fills_to_arrow",
+    "fills_to_pandas",
+    "fills_to_polars",
+    "orders_to_arrow",
+    "orders_to_pandas",
+    "orders_to_polars",
+    "positions_to_arrow",
+    "positions_to_pandas",
+    "positions_to_polars",
 ]
+
+T = TypeVar("T")
 
 # Heartbeats come at least every 5 s.
 _SILENCE_SECONDS_MAX = 15.0
 
 
 class ExecutionEngine(RemoteEngine):
-    """Orders on a service's simulated venue, which fills them against real trades, and never without a trade.
+    """Orders on a service's simulated venue, which fills them only against trades.
 
-    Nothing is sent when it is made: the first call connects and opens the engine, with the settings that `config` was
-    given and defaults for the rest. If the engine exists, only those are compared; one that differs raises EngineError
-    (a RuntimeError, SETTINGS_DIFFER), unless `reconfigure` is set.
+    Creating it sends nothing: the first call connects and opens the engine, with the settings set in `config` and
+    defaults for the rest. If the engine exists, only those settings are compared; a difference raises EngineError (a
+    RuntimeError, SETTINGS_DIFFER), unless `reconfigure` is set.
 
-    name: of the engine on the service, "default" if None; all clients that use the name share it.
+    name: name of the engine on the service, "default" if None; all clients that use the name share it.
     target: address of the service, "host:port" or "unix:path"; else the environment variable
         ALPHAFORGE_EXECUTION_TARGET, else "localhost:50053".
-    timeout: seconds that each call may take, repeats included; each call may be given its own.
-    coalesce: calls of one kind that are made at the same time, from several tasks or threads, share a request; a lone
-        call is sent at once in any case, and so is one with a timeout of its own.
-    producer_id: names this sender of ticks, 1 to 64 bytes, so that a new process goes on where the last one stopped; at
-        most one client may use it at a time. Random if None.
+    targets: addresses of several services, each perhaps as "name=host:port"; the engine is on the one that its name
+        chooses (rule 5.8). Else the environment variable ALPHAFORGE_EXECUTION_TARGETS, with commas between them.
+    partitions: the engine is that many engines, which share its symbols; as many as the data engine of its name has,
+        whose trades they follow. Fixed when it is created. Limits over all symbols are refused (rule 5.9).
+    timeout: timeout of each call in seconds, retries included; can be set per call.
+    coalesce: concurrent calls of one kind, from several tasks or threads, share a request. A lone call, and one with
+        its own timeout, is always sent immediately.
+    producer_id: id of this sender of ticks, 1 to 64 bytes, so that a new process continues where the last one stopped;
+        used by one client at a time. Random if None.
+    read_from: with several candidates as the target, which of them answer queries and subscriptions: the "primary", or
+        "any". A follower's answers are somewhat old (`lag_seconds`), and need not include this client's last calls.
 
     Every call may raise Unavailable (a ConnectionError), DeadlineExceeded (a TimeoutError) and EngineError (a
-    RuntimeError). An order may be submitted again after any of them: its id makes sure that it is placed once. Safe to
-    use from many tasks or threads at once.
+    RuntimeError). After any of them an order can safely be submitted again: its id ensures that it is placed once. May
+    be used by many tasks or threads at once.
 
     >>> order = Order.limit("BTCUSD", OrderSide.Buy, 0.1, 45000, TimeInForce.GoodTillCancel, "my_strategy")
     >>> with ExecutionEngine(name="paper") as engine:
@@ -105,58 +158,111 @@ class ExecutionEngine(RemoteEngine):
         *,
         name: str | None = None,
         target: str | None = None,
+        targets: Sequence[str] | None = None,
+        partitions: int = 1,
         timeout: float = 5.0,
         reconfigure: bool = False,
         coalesce: bool = True,
         producer_id: str | None = None,
         credentials: Credentials | None = None,
+        read_from: str = "primary",
     ) -> None:
-        wire_name = name or ""
-        opening = Opening(
-            messages.SERVICE,
-            "OpenEngine",
-            messages.open_request(wire_name, config, reconfigure),
-            messages.open_epoch,
-            lambda epoch: messages.header(wire_name, epoch),
-        )
-        super().__init__(name, Connection(Endpoint.of("execution", target, credentials), opening, timeout))
-        self._producer = Producer(self._connection, producer_id)
-        self._orders = Coalescer(self._submit_one, self._submit_together, timeout, messages.PIECE_ORDERS_MAX)
-        self._ticks = Coalescer(self._process_one, self._process_together, timeout, PIECE_TICKS_MAX)
+        placement = Placement.of("execution", target, targets, credentials, read_from)
+        opening = partial(messages.opening, config=config, reconfigure=reconfigure)
+        super().__init__(name, Parts(placement, name, opening, partitions, timeout))
+        self._producers = producers_of(self._parts, producer_id)
+        self._orders = [
+            Coalescer(partial(_submit_one, each), partial(_submit_together, each), timeout, messages.CHUNK_ORDERS_MAX)
+            for each in self._parts.connections
+        ]
+        self._ticks = [
+            Coalescer(partial(_process_one, each), partial(_process_together, each), timeout, CHUNK_TICKS_MAX)
+            for each in self._producers
+        ]
         self._coalesces = coalesce
+        # Of engines with partitions: where an order is.
+        self._submitted = Submitted()
 
     def submit_order(self, order: Order, *, timeout: float | None = None) -> str:
         """Places the order and returns its id. Submitting it again changes nothing and returns the id.
 
-        An order that a rule refuses is Rejected, with a reject_reason; no error. Raises InvalidArgument (a ValueError)
-        for a malformed order, and with reason ORDER_CONFLICT for an id that was submitted with other fields.
+        An order refused by a rule is Rejected, with a reject_reason, without an error. Raises InvalidArgument (a
+        ValueError) for a malformed order, and with reason ORDER_CONFLICT for an id that was submitted with other
+        fields.
         """
         request = messages.new_order(order)
+        part = self._parts.index_of(order.symbol)
+        if self._parts.count > 1:
+            self._submitted.note(order.order_id, part)
         if timeout is None and self._coalesces:
-            return messages.id_or_error(self._orders.call(request))
-        return messages.submitted_id(self._connection.call("SubmitOrder", request, timeout))
+            return messages.id_or_error(self._orders[part].call(request))
+        return messages.submitted_id(self._parts.connections[part].call("SubmitOrder", request, timeout))
 
     def submit_orders(self, orders: Iterable[Order], *, timeout: float | None = None) -> list[str]:
-        """Places the orders one after the other and returns their ids; many travel in pieces, each within `timeout`.
+        """Places the orders in turn and returns their ids; a large batch is sent in chunks, each within `timeout`.
 
-        Raises BatchError (a ValueError), with `.results`, once all good ones are placed, if any was not.
+        If an order is malformed, places the others and raises BatchError (a ValueError) with `.results`. So it does if
+        some of several partitions fail: the results of their orders are that error, and they may be submitted again.
         """
-        results: list[str | InvalidArgument] = []
-        for piece in messages.new_orders(orders):
-            results += messages.submit_results(self._connection.call("SubmitOrders", piece, timeout))
-        return messages.order_ids(results)
+        if self._parts.count == 1:
+            return messages.order_ids(_submit_many(self._connection, list(orders), timeout))
+        shares = split_orders(orders, self._parts.count)
+        for share in shares:
+            self._submitted.note_all(share)
+        results = outcomes(
+            [partial(_submit_many, self._parts.connections[share.part], share.orders, timeout) for share in shares]
+        )
+        return messages.order_ids(merged_orders(shares, results))
+
+    def submit_order_group(self, group: OrderGroup, *, timeout: float | None = None) -> list[str]:
+        """Places all orders of the group, or none, and returns their ids; submitting it again changes nothing.
+
+        If a rule refuses one of them, all are Rejected, without an error. Raises InvalidArgument (a ValueError) with
+        reason ORDER_CONFLICT if an id was submitted with other fields or in another group.
+
+        >>> group = Order.bracket("BTCUSD", OrderSide.Buy, 1, "my_strategy", take_profit=47000, stop_loss=44000)
+        >>> engine.submit_order_group(group) == group.order_ids
+        True
+        """
+        request = messages.new_group(group)
+        part = self._parts.index_of(group.orders[0].symbol)
+        if self._parts.count > 1:
+            for order_id in group.order_ids:
+                self._submitted.note(order_id, part)
+        answer = self._parts.connections[part].call("SubmitOrderGroup", request, timeout)
+        return messages.group_ids(answer)
 
     def cancel_order(self, order_id: str, *, timeout: float | None = None) -> bool:
-        """True exactly when the order was active and is now Cancelled; False when it is unknown or final."""
-        request = orders_pb2.CancelOrderRequest(request_id=new_request_id(), order_id=order_id).SerializeToString()
-        answer = self._connection.call("CancelOrder", request, timeout)
-        return orders_pb2.CancelOrderResponse.FromString(answer).cancelled
+        """Cancels an order; True if it was active or asleep and is now Cancelled, False if it is unknown or final."""
+        request = with_id(orders_pb2.CancelOrderRequest, order_id=order_id)
+        answers = self._ask("CancelOrder", order_id, request, timeout)
+        return any(parsed(orders_pb2.CancelOrderResponse, answer).cancelled for answer in answers)
 
-    def cancel_all_orders(self, strategy_id: str | None = None, *, timeout: float | None = None) -> int:
-        """Cancels the active orders of one strategy, or of all, by priority. Returns how many."""
-        request = orders_pb2.CancelAllOrdersRequest(request_id=new_request_id(), strategy_id=strategy_id)
-        answer = self._connection.call("CancelAllOrders", request.SerializeToString(), timeout)
-        return orders_pb2.CancelAllOrdersResponse.FromString(answer).cancelled_count
+    def cancel_orders(self, order_ids: Iterable[str], *, timeout: float | None = None) -> list[bool]:
+        """Cancels the orders in turn; for each, in the same order, what `cancel_order` would return.
+
+        A large batch is sent in chunks, each within `timeout`; if one fails, those before it have been cancelled.
+        """
+        ids = messages.checked_ids(order_ids)
+        shares = self._submitted.shares(ids, self._parts.count)
+        calls = [partial(_cancel_many, self._parts.connections[share.part], share.items, timeout) for share in shares]
+        return merged_flags(len(ids), shares, together(calls))
+
+    def cancel_all_orders(
+        self,
+        strategy_id: str | None = None,
+        *,
+        symbol: str | None = None,
+        side: OrderSide | None = None,
+        timeout: float | None = None,
+    ) -> int:
+        """Cancels the orders of one strategy (None: of all) that are active or asleep, in one symbol and on one side if
+        they are given, by priority. Returns how many."""
+        if symbol is not None or side is not None:
+            return self._cancel_matching(strategy_id, symbol, side, timeout)
+        request = with_id(orders_pb2.CancelAllOrdersRequest, strategy_id=strategy_id)
+        answers = self._parts.all("CancelAllOrders", request, timeout)
+        return sum(parsed(orders_pb2.CancelAllOrdersResponse, answer).cancelled_count for answer in answers)
 
     def modify_order(
         self,
@@ -167,28 +273,49 @@ class ExecutionEngine(RemoteEngine):
         stop_price: Price | int | str | float | None = None,
         timeout: float | None = None,
     ) -> bool:
-        """Changes an active order; `quantity` is the new total. Equal values: True, and nothing happens.
+        """Changes an active order; `quantity` is the new total. Equal values change nothing and return True.
 
-        A decrease keeps its priority; a new price or an increase takes new priority and the order arrives again. False
-        when it is unknown or final, when the quantity is not above what is filled, for a new stop price once triggered,
-        and, unless it only shrinks, while halted or beyond a limit. Raises InvalidArgument (a ValueError) for numbers
-        not above 0 and for a field that its type lacks.
+        A decrease keeps the priority; a new price or an increase takes a new priority, and the order arrives again.
+        Returns False if the order is unknown or final, if the quantity is not above the filled quantity, for a new stop
+        price after the trigger, and, except for a decrease, while halted or beyond a limit. Raises InvalidArgument (a
+        ValueError) for numbers not above 0 and for a field that the order's type lacks.
 
         >>> order_id = engine.submit_order(order)
         >>> engine.modify_order(order_id, price=44900), engine.modify_order("unknown", price=44900)
         (True, False)
         """
-        request = messages.modify_order(order_id, quantity, price, stop_price)
-        answer = self._connection.call("ModifyOrder", request, timeout)
-        return orders_pb2.ModifyOrderResponse.FromString(answer).modified
+        request = partial(messages.modify_order, order_id, quantity, price, stop_price)
+        answers = self._ask("ModifyOrder", order_id, request, timeout)
+        return any(parsed(orders_pb2.ModifyOrderResponse, answer).modified for answer in answers)
+
+    def modify_orders(self, changes: Iterable[OrderChange], *, timeout: float | None = None) -> list[bool]:
+        """Changes the orders in turn; for each, in the same order, what `modify_order` would return.
+
+        If a change is malformed, makes the others and raises BatchError (a ValueError) with `.results`. A large batch
+        is sent in chunks, each within `timeout`; if one fails, the changes before it have been made.
+
+        >>> order_id = engine.submit_order(order)
+        >>> engine.modify_orders([OrderChange(order_id, price=44900), OrderChange("unknown", price=44900)])
+        [True, False]
+        """
+        given = messages.checked_changes(changes)
+        shares = self._submitted.shares([change.order_id for change in given], self._parts.count)
+        calls = [
+            partial(
+                _modify_many, self._parts.connections[share.part], [given[place] for place in share.places], timeout
+            )
+            for share in shares
+        ]
+        return messages.changed(merged_changes(len(given), shares, together(calls)))
 
     def get_order(self, order_id: str, *, timeout: float | None = None) -> Order | None:
-        """The order as it stands now, with its fills; None when it is unknown."""
-        request = orders_pb2.GetOrderRequest(order_id=order_id).SerializeToString()
-        return messages.order_or_none(self._connection.call("GetOrder", request, timeout))
+        """The current state of the order, with its fills; None if it is unknown."""
+        request = orders_pb2.GetOrderRequest(order_id=order_id).SerializeToString
+        answers = self._ask("GetOrder", order_id, request, timeout)
+        return next((order for answer in answers if (order := messages.order_or_none(answer)) is not None), None)
 
     def get_active_orders(self, strategy_id: str, *, timeout: float | None = None) -> list[Order]:
-        """The strategy's orders that rest or wait, in order of submission."""
+        """The strategy's open orders, in order of submission."""
         return self.get_orders(strategy_id, (OrderStatus.Submitted, OrderStatus.PartiallyFilled), timeout=timeout)
 
     def get_orders(
@@ -201,15 +328,19 @@ class ExecutionEngine(RemoteEngine):
         after: str | None = None,
         timeout: float | None = None,
     ) -> list[Order]:
-        """The orders that match all that is given, in order of submission, at most `limit`.
+        """The orders that match all given filters, in order of submission, at most `limit`.
 
-        after: the order_id that ended the page before. Raises InvalidArgument (PAGE_TOKEN_INVALID) when it is not
-            known.
+        after: the last order_id of the previous page. Raises InvalidArgument (PAGE_TOKEN_INVALID) if it is unknown.
+
+        Of an engine with partitions, those of different partitions are merged by `created_at`, and `after` needs a
+        symbol.
         """
-        pages = messages.order_pages(strategy_id, status, symbol, limit, after)
-        while (request := pages.next_page()) is not None:
-            pages.add(self._connection.call("ListOrders", request, timeout))
-        return pages.found
+
+        def read(connection: Connection) -> list[Order]:
+            pages = messages.order_pages(strategy_id, status, symbol, limit, after)
+            return read_pages(connection, "ListOrders", pages, timeout)
+
+        return self._listed(read, symbol, lambda order: order.created_at, limit, after)
 
     def get_fills(
         self,
@@ -221,45 +352,53 @@ class ExecutionEngine(RemoteEngine):
         after: str | None = None,
         timeout: float | None = None,
     ) -> list[Fill]:
-        """The fills that match all that is given, in the order in which they happened, at most `limit`.
+        """The fills that match all given filters, in order of execution, at most `limit`.
 
-        after: the fill_id that ended the page before. Raises InvalidArgument (PAGE_TOKEN_INVALID) when it is not known.
+        after: the last fill_id of the previous page. Raises InvalidArgument (PAGE_TOKEN_INVALID) if it is unknown.
+
+        Of an engine with partitions, those of different partitions are merged by `ts_event`, and `after` needs a
+        symbol.
         """
-        pages = messages.fill_pages(strategy_id, order_id, symbol, limit, after)
-        while (request := pages.next_page()) is not None:
-            pages.add(self._connection.call("ListFills", request, timeout))
-        return pages.found
+
+        def read(connection: Connection) -> list[Fill]:
+            pages = messages.fill_pages(strategy_id, order_id, symbol, limit, after)
+            return read_pages(connection, "ListFills", pages, timeout)
+
+        return self._listed(read, symbol, lambda fill: fill.ts_event, limit, after)
 
     def get_positions(
         self, strategy_id: str | None = None, *, symbol: str | None = None, timeout: float | None = None
     ) -> list[Position]:
-        """Positions by strategy, then symbol; flat ones that were traded included."""
-        pages = messages.position_pages(strategy_id, symbol)
-        while (request := pages.next_page()) is not None:
-            pages.add(self._connection.call("ListPositions", request, timeout))
-        return pages.found
+        """Positions by strategy, then symbol, including flat ones."""
+
+        def read(connection: Connection) -> list[Position]:
+            return read_pages(connection, "ListPositions", messages.position_pages(strategy_id, symbol), timeout)
+
+        return self._listed(read, symbol, lambda position: (position.strategy_id, position.symbol))
 
     def process_trade_tick(self, tick: TradeTick, *, timeout: float | None = None) -> None:
-        """Shows one tick to the orders of its symbol. Refused ticks and duplicates change nothing and are counted."""
+        """Applies one tick to the orders of its symbol. Refused and duplicate ticks change nothing and are counted."""
         checked_tick(tick)
+        part = self._parts.index_of(tick.instrument_id)
         if timeout is None and self._coalesces:
-            self._ticks.call(tick)
+            self._ticks[part].call(tick)
         else:
-            self._process_one(tick, timeout)
+            _process_one(self._producers[part], tick, timeout)
 
     def process_batch(self, batch: TradeTickBatch, *, timeout: float | None = None) -> TickResult:
-        """Shows the ticks of a batch in their order; a large one travels in pieces, each within `timeout`.
+        """Applies the ticks of a batch in order; a large batch is sent in chunks, each within `timeout`.
 
-        When a piece fails, those before it have been applied.
+        If a chunk fails, those before it have been applied, and perhaps those of other partitions.
         """
-        result = TickResult()
-        for start, piece in pieces(batch):
-            messages.collect(result, self._producer.send("ProcessTradeTicks", piece, timeout), start)
-        return result
+        if self._parts.count == 1:
+            return _process_many(self._producers[0], batch, timeout)
+        shares = split_ticks(batch, self._parts.count)
+        calls = [partial(_process_many, self._producers[share.part], share.batch, timeout) for share in shares]
+        return merged_ticks(shares, together(calls))
 
     def process_trade_ticks(
         self,
-        ticks: Iterable[TradeTick] | TradeTickBatch | None = None,
+        ticks: Iterable[TradeTick] | TradeTickBatch | TickTable | None = None,
         *,
         instrument_id: Any = None,
         prices: Any = None,
@@ -273,10 +412,11 @@ class ExecutionEngine(RemoteEngine):
         instrument_index: Any = None,
         timeout: float | None = None,
     ) -> TickResult:
-        """Shows many ticks in their order: a sequence of TradeTick, or columns as TradeTickBatch.from_columns() has.
+        """Applies many ticks in order: a sequence of TradeTick, a table as
+        accepted by TradeTickBatch.from_ticks(), or columns as accepted by from_columns().
 
-        The result's `rejected` has (index, reason) of the refused ticks, its `duplicates` the indices of those seen
-        before. Raises ValueError where something is no tick; nothing is applied then.
+        The result's `rejected` has (index, reason) of refused ticks, its `duplicates` the indices of duplicates. Raises
+        ValueError if something is not a tick; then nothing is applied.
         """
         columns = TickColumns(
             instrument_id=instrument_id,
@@ -293,35 +433,42 @@ class ExecutionEngine(RemoteEngine):
         return self.process_batch(batch_of(ticks, columns), timeout=timeout)
 
     def advance_time(self, now_ns: int, *, timeout: float | None = None) -> None:
-        """Moves market time of all symbols forward, never back: DAY orders whose midnight it reaches are cancelled.
+        """Advances market time of all symbols, never back: DAY orders whose midnight it reaches are cancelled.
 
         Raises InvalidArgument (a ValueError) for a time that is negative or within a day of 2^63.
         """
-        self._connection.call("AdvanceTime", messages.advance_time(now_ns), timeout)
+        self._parts.all("AdvanceTime", partial(messages.advance_time, now_ns), timeout)
 
     def cancel_on_disconnect(
         self, strategy_id: str, *, grace: float = 30.0, timeout: float | None = None
     ) -> StrategySession:
-        """A dead-man switch: cancels the strategy's active orders when nothing is heard of this client for `grace`
-        seconds, 1 to 3,600. Off unless it is called; a second session of a strategy takes the place of the first.
+        """Opens a session, a dead-man switch: the strategy's active orders are cancelled if this client does not renew
+        it for `grace` seconds, 1 to 3,600. A second session of a strategy replaces the first.
 
-        Signs of life are given in the background until the session is closed, which leaves the orders as they are.
+        The session is renewed in the background until it is closed, which keeps the orders.
 
         >>> with engine.cancel_on_disconnect("my_strategy", grace=10.0) as session:
         ...     print(session.has_lapsed)
         False
         """
-        request = messages.open_session(strategy_id, grace)
-        answer = self._connection.call("OpenSession", request, timeout)
-        return StrategySession(self._connection, strategy_id, grace, messages.session_id(answer))
+        request = partial(messages.open_session, strategy_id, grace)
+        answers = self._parts.all("OpenSession", request, timeout)
+        sessions = [
+            StrategySession(connection, strategy_id, grace, messages.session_id(answer))
+            for connection, answer in zip(self._parts.connections, answers, strict=True)
+        ]
+        return sessions[0] if len(sessions) == 1 else StrategySessions(sessions)
 
     def halt(self, *, timeout: float | None = None) -> None:
-        """Rejects new orders from now on; resting ones may fill, shrink and be cancelled. Survives a restart."""
-        self._connection.call("Halt", b"", timeout)
+        """Rejects new orders. Open orders can still fill, be reduced and be cancelled. Survives a restart.
+
+        Returns once every partition is halted; if it fails, some may be: repeat it.
+        """
+        self._parts.all("Halt", with_id(engines_pb2.HaltRequest), timeout)
 
     def resume(self, *, timeout: float | None = None) -> None:
-        """Accepts new orders again."""
-        self._connection.call("Resume", b"", timeout)
+        """Accepts new orders again, after `halt`."""
+        self._parts.all("Resume", with_id(engines_pb2.ResumeRequest), timeout)
 
     def events(
         self,
@@ -331,20 +478,35 @@ class ExecutionEngine(RemoteEngine):
         strategy_id: str | None = None,
         timeout: float | None = None,
     ) -> list[OrderEvent]:
-        """The events that are kept from that sequence on, at most `limit`."""
-        pages = messages.EventPages(from_sequence, limit, strategy_id)
-        while (request := pages.next_page()) is not None:
-            pages.add(self._connection.call("ListOrderEvents", request, timeout))
-        return pages.found
+        """The kept events from that sequence on, at most `limit`.
+
+        Each partition has its own sequence: of an engine with partitions, all kept events, merged by `ts_event`.
+        """
+        if from_sequence > 1:
+            self._parts.check_one("each partition has its own sequence; list all events, or subscribe with a token")
+
+        def read(connection: Connection) -> list[OrderEvent]:
+            pages = messages.event_pages(from_sequence, limit, strategy_id)
+            return read_pages(connection, "ListOrderEvents", pages, timeout)
+
+        return self._listed(read, None, lambda event: event.ts_event, limit)
 
     def subscribe_order_events(
-        self, strategy_id: str | None = None, *, from_sequence: int | None = None, epoch: int | None = None
+        self,
+        strategy_id: str | None = None,
+        *,
+        from_sequence: int | None = None,
+        epoch: int | None = None,
+        token: str | None = None,
     ) -> Subscription[OrderEvent]:
-        """Every change of every order, of one strategy or of all, as it happens.
+        """Streams every change of orders, of one strategy (None: of all).
 
-        from_sequence: where to begin, from `next_sequence` of an earlier subscription or 1 for all that is kept; from
-            now on if None.
+        from_sequence: where to begin: `next_sequence` of an earlier subscription, or 1 for all events kept; None: with
+            the next event.
         epoch: the `epoch` of that subscription; if the engine has another one now, a Gap says so first.
+        token: instead of from_sequence and epoch: the `token` of that subscription. Partitions have sequences of their
+            own, so of an engine with partitions only a token, or from_sequence=1, says where to begin; each symbol's
+            events are in order.
 
         >>> with engine.subscribe_order_events("my_strategy") as events:
         ...     order_id = engine.submit_order(order)
@@ -353,56 +515,135 @@ class ExecutionEngine(RemoteEngine):
         ...         break
         Submitted
         """
-        return Subscription(
-            self._connection,
+        return subscription(
+            self._parts,
             "SubscribeOrderEvents",
-            messages.EventsRequest(strategy_id),
-            messages.events_chunk,
-            from_sequence=from_sequence,
-            epoch=epoch,
+            lambda _names, _place: messages.EventsRequest(strategy_id),
+            messages.decode_events_message,
+            (),
+            begin_of(self._parts.count, from_sequence, epoch, token),
             silence_seconds_max=_SILENCE_SECONDS_MAX,
         )
 
     def statistics(self, *, timeout: float | None = None) -> ExecutionStatistics:
-        """What has been counted since the engine was created or reset."""
-        return messages.statistics(self._connection.call("GetStatistics", b"", timeout))
+        """The counters since the engine was created or reset, of all partitions together."""
+        answers = self._parts.all("GetStatistics", bytes, timeout)
+        return execution_statistics([messages.statistics(answer) for answer in answers])
 
     def validate(self, *, timeout: float | None = None) -> list[str]:
-        """The invariants that do not hold, in words; empty unless there is a bug. It walks the whole state."""
-        answer = self._connection.call("ValidateEngine", b"", timeout)
-        return list(engines_pb2.ValidateEngineResponse.FromString(answer).violations)
+        """Checks the whole state and describes violated invariants; empty unless there is a bug."""
+        answers = self._parts.all("ValidateEngine", bytes, timeout)
+        return [each for answer in answers for each in parsed(engines_pb2.ValidateEngineResponse, answer).violations]
 
     def state_hash(self, *, timeout: float | None = None) -> int:
         """A hash of the whole state; equal histories have equal hashes."""
-        answer = self._connection.call("ValidateEngine", b"", timeout)
-        return engines_pb2.ValidateEngineResponse.FromString(answer).state_hash
+        answers = self._parts.all("ValidateEngine", bytes, timeout)
+        return merged_hash([parsed(engines_pb2.ValidateEngineResponse, answer).state_hash for answer in answers])
 
     def reset(self, *, timeout: float | None = None) -> None:
-        """Forgets all orders, fills, positions and counters. Begins a new epoch."""
-        request = engines_pb2.ResetEngineRequest(request_id=new_request_id()).SerializeToString()
-        answer = self._connection.call("ResetEngine", request, timeout)
-        self._connection.adopt_epoch(engines_pb2.ResetEngineResponse.FromString(answer).epoch)
+        """Removes all orders, fills, positions and counters. Starts a new epoch."""
+        request = with_id(engines_pb2.ResetEngineRequest)
+        self._parts.each(lambda connection: _reset(connection, request(), timeout))
 
     def list_engines(self, *, timeout: float | None = None) -> list[EngineSummary]:
-        """The engines of the service, by name, with their settings; none is opened for it."""
-        return messages.summaries(self._connection.call_by_name("ListEngines", b"", timeout))
+        """Lists the engines of the service, or of all in the list, with their settings, by name; opens none."""
+        return self._parts.summaries("ListEngines", messages.SERVICE.summaries, timeout)
 
     def drop(self, *, timeout: float | None = None) -> bool:
-        """Removes the engine with all it holds, on disk too; False when there was none."""
-        request = engines_pb2.DropEngineRequest(request_id=new_request_id()).SerializeToString()
-        answer = self._connection.call_by_name("DropEngine", request, timeout)
-        return engines_pb2.DropEngineResponse.FromString(answer).dropped
+        """Drops the engine with all its state, on disk too; False if there was none."""
+        answers = self._parts.drop("DropEngine", with_id(engines_pb2.DropEngineRequest), timeout)
+        return any(parsed(engines_pb2.DropEngineResponse, answer).dropped for answer in answers)
 
-    def _submit_one(self, request: bytes) -> str | InvalidArgument:
-        return messages.submitted_id(self._connection.call("SubmitOrder", request))
+    def _cancel_matching(
+        self, strategy_id: str | None, symbol: str | None, side: OrderSide | None, timeout: float | None
+    ) -> int:
+        number = None if side is None else order_pb2.OrderSide.ValueType(side.value)
+        request = with_id(
+            orders_pb2.CancelMatchingOrdersRequest, strategy_id=strategy_id, instrument_id=symbol, side=number
+        )
+        if symbol is not None:
+            answers = [self._parts.of(symbol).call("CancelMatchingOrders", request(), timeout)]
+        else:
+            answers = self._parts.all("CancelMatchingOrders", request, timeout)
+        return sum(parsed(orders_pb2.CancelMatchingOrdersResponse, answer).cancelled_count for answer in answers)
 
-    def _submit_together(self, requests: Sequence[bytes], timeout: float) -> Sequence[str | InvalidArgument]:
-        # SubmitOrder and SubmitOrders have orders in the same field, so that requests behind each other are one.
-        return messages.submit_results(self._connection.call("SubmitOrders", b"".join(requests), timeout))
+    def _ask(self, method: str, order_id: str, request: Callable[[], bytes], timeout: float | None) -> list[bytes]:
+        """The responses about an order: of the partition that this client submitted it to, else of all."""
+        part = 0 if self._parts.count == 1 else self._submitted.part_of(order_id)
+        if part is None:
+            return self._parts.all(method, request, timeout)
+        return [self._parts.connections[part].call(method, request(), timeout)]
 
-    def _process_one(self, tick: TradeTick, timeout: float | None = None) -> None:
-        self._producer.send("ProcessTradeTick", encode_tick_request(tick), timeout)
+    def _listed(
+        self,
+        read: Callable[[Connection], list[T]],
+        symbol: str | None,
+        key: Callable[[T], Any],
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> list[T]:
+        """A list of the symbol's partition, or of all, merged by `key`."""
+        if symbol is not None or self._parts.count == 1:
+            return read(self._parts.of(symbol or ""))
+        if after is not None:
+            self._parts.check_one("a page continues after an item of one partition; give a symbol, or no `after`")
+        return list(islice(merge(*self._parts.each(read), key=key), limit))
 
-    def _process_together(self, ticks: Sequence[TradeTick], timeout: float) -> Sequence[None]:
-        self._producer.send("ProcessTradeTicks", many_ticks(ticks), timeout)
-        return [None] * len(ticks)
+
+# Called by the coalescers, without a reference to the client, so that it can be freed.
+
+
+def _submit_one(connection: Connection, request: bytes) -> str | InvalidArgument:
+    return messages.submitted_id(connection.call("SubmitOrder", request))
+
+
+def _submit_together(
+    connection: Connection, requests: Sequence[bytes], timeout: float
+) -> Sequence[str | InvalidArgument]:
+    # SubmitOrder and SubmitOrders have orders in the same field, so concatenated requests are one request.
+    answer = connection.call("SubmitOrders", b"".join(requests), timeout)
+    return messages.submit_results(answer, len(requests))
+
+
+def _submit_many(connection: Connection, orders: Sequence[Order], timeout: float | None) -> list[str | AlphaForgeError]:
+    results: list[str | AlphaForgeError] = []
+    for count, chunk in messages.new_orders(orders):
+        results += messages.submit_results(connection.call("SubmitOrders", chunk, timeout), count)
+    return results
+
+
+def _cancel_many(connection: Connection, order_ids: Sequence[str], timeout: float | None) -> list[bool]:
+    results: list[bool] = []
+    for count, chunk in messages.cancel_requests(order_ids):
+        results += messages.cancel_results(connection.call("CancelOrders", chunk, timeout), count)
+    return results
+
+
+def _modify_many(
+    connection: Connection, changes: Sequence[OrderChange], timeout: float | None
+) -> list[bool | InvalidArgument]:
+    results: list[bool | InvalidArgument] = []
+    for count, chunk in messages.modify_requests(changes):
+        results += messages.modify_results(connection.call("ModifyOrders", chunk, timeout), count)
+    return results
+
+
+def _process_many(producer: Producer, batch: TradeTickBatch, timeout: float | None) -> TickResult:
+    result = TickResult()
+    for start, chunk in chunks(batch):
+        messages.collect(result, producer.send("ProcessTradeTicks", chunk, timeout), start)
+    return result
+
+
+def _reset(connection: Connection, request: bytes, timeout: float | None) -> None:
+    answer = connection.call("ResetEngine", request, timeout)
+    connection.adopt_epoch(parsed(engines_pb2.ResetEngineResponse, answer).epoch)
+
+
+def _process_one(producer: Producer, tick: TradeTick, timeout: float | None = None) -> None:
+    producer.send("ProcessTradeTick", encode_tick_request(tick), timeout)
+
+
+def _process_together(producer: Producer, ticks: Sequence[TradeTick], timeout: float) -> Sequence[None]:
+    producer.send("ProcessTradeTicks", many_ticks(ticks), timeout)
+    return [None] * len(ticks)

@@ -1,4 +1,4 @@
-"""The AlphaForge engines in process: `cache`, `data`, `execution`, and what they share: `model`, `time`, `errors`."""
+"""The AlphaForge engines in process: `cache`, `data`, `execution`, and the common modules `model`, `time`, `errors`."""
 
 __all__ = ["__version__"]
 

@@ -1,13 +1,13 @@
-"""Between tables and the values of the engines: ticks from any table, bars into Arrow, pandas or polars."""
+"""Conversions of tables: ticks from any table, bars to Arrow, pandas or polars."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from alphaforge_core._native.data import bar_columns
+from alphaforge_core._numpy import numpy
 from alphaforge_core.errors import InvalidArgument
 from alphaforge_core.model import Bar
 
@@ -16,9 +16,33 @@ if TYPE_CHECKING:
     import polars
     import pyarrow
 
-__all__ = ["bars_to_arrow", "bars_to_pandas", "bars_to_polars", "tick_columns"]
+__all__ = ["TickTable", "bars_to_arrow", "bars_to_pandas", "bars_to_polars", "tick_columns"]
 
-# The columns of a table of ticks, and the keywords of TradeTickBatch.from_columns() that take them.
+
+class _Frame(Protocol):
+    """A DataFrame of pandas or polars."""
+
+    @property
+    def columns(self) -> Any: ...
+    def __getitem__(self, column: str, /) -> Any: ...
+
+
+class _ArrowTable(Protocol):
+    @property
+    def column_names(self) -> Any: ...
+    def __getitem__(self, column: str, /) -> Any: ...
+
+
+class _StructuredArray(Protocol):
+    @property
+    def dtype(self) -> Any: ...
+    def __getitem__(self, column: str, /) -> Any: ...
+
+
+TickTable: TypeAlias = _Frame | _ArrowTable | _StructuredArray
+"""A table of ticks of any supported library; see tick_columns() for its columns."""
+
+# The columns of a table of ticks, and their keywords in TradeTickBatch.from_columns().
 _TICK_COLUMNS = {
     "instrument_id": "instrument_id",
     "price": "prices",
@@ -28,6 +52,8 @@ _TICK_COLUMNS = {
     "aggressor_side": "sides",
     "trade_id": "trade_ids",
 }
+_OTHER_UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6}
+_YEAR_2000, _YEAR_2100 = 946_684_800, 4_102_444_800
 _NEEDED = ("instrument_id", "price", "quantity", "ts_event")
 
 _TEXTS = ("instrument_id", "bar_type")
@@ -43,7 +69,7 @@ _COLUMNS = (
 
 
 def tick_columns(table: Any) -> dict[str, Any]:
-    """The columns of a table that make ticks, by the keywords of TradeTickBatch.from_columns()."""
+    """The tick columns of a table, by the keywords of TradeTickBatch.from_columns()."""
     names = getattr(table, "column_names", None)  # Arrow
     if names is None:
         names = getattr(table, "columns", None)  # pandas, polars
@@ -52,27 +78,45 @@ def tick_columns(table: Any) -> dict[str, Any]:
     names = list(names)
     if missing := [name for name in _NEEDED if name not in names]:
         raise InvalidArgument(
-            f"a table of ticks has no column {', '.join(missing)}; it has {', '.join(map(str, names)) or 'none'}",
+            f"the table of ticks has no column {', '.join(missing)}; it has {', '.join(map(str, names)) or 'none'}",
             reason="COLUMNS_UNEQUAL",
         )
-    return {keyword: _plain(table[name]) for name, keyword in _TICK_COLUMNS.items() if name in names}
+    columns = {keyword: _plain(table[name]) for name, keyword in _TICK_COLUMNS.items() if name in names}
+    _warn_of_unit(columns["ts_event"])
+    return columns
+
+
+def _warn_of_unit(ts_event: Any) -> None:
+    """Refuses integers that look like times of this century in a unit other than nanoseconds."""
+    np = numpy()
+    times = np.asarray(ts_event)
+    if times.dtype.kind not in "iu" or not len(times):
+        return
+    for unit, factor in _OTHER_UNITS.items():
+        if times.min() >= _YEAR_2000 * factor and times.max() < _YEAR_2100 * factor:
+            warnings.warn(
+                f"ts_event is in nanoseconds, and {times[0]} looks like {unit}: multiply by {10**9 // factor:_}, or "
+                "give datetime64; files have --time-unit and ReadOptions.time_unit",
+                stacklevel=3,
+            )
 
 
 def _plain(column: Any) -> Any:
-    """pandas makes objects of times with a zone; in UTC they are what NumPy has."""
+    """Converts times with a zone, which pandas would turn into objects, to UTC."""
     if getattr(getattr(column, "dtype", None), "tz", None) is not None and hasattr(column, "dt"):
         return column.dt.tz_convert(None).to_numpy("datetime64[ns]")
     return column
 
 
 def bars_to_arrow(bars: Sequence[Bar], *, exact: bool = False) -> pyarrow.Table:
-    """A table with one row a bar: texts as dictionaries, times as nanoseconds in UTC, vwap null without volume.
+    """A table with one row per bar: texts as dictionaries, times as nanoseconds in UTC, vwap null without volume.
 
     exact: prices, quantities and values are decimals of 9, 9 and 18 places instead of float64. Needs pyarrow. Raises
-    ValueError for a value of 1e20 or more, which no decimal of Arrow's holds.
+    ValueError for a value of 1e20 or more, which Arrow's decimals can't hold.
     """
     import pyarrow as pa
 
+    np = numpy()
     given = bar_columns(bars, exact=exact)
     count = len(bars)
 
@@ -95,10 +139,11 @@ def bars_to_arrow(bars: Sequence[Bar], *, exact: bool = False) -> pyarrow.Table:
 
 
 def bars_to_pandas(bars: Sequence[Bar], *, exact: bool = False) -> pandas.DataFrame:
-    """A DataFrame with one row a bar: texts as categories, times as datetime64[ns, UTC], vwap NaN without volume.
+    """A DataFrame with one row per bar: texts as categories, times as datetime64[ns, UTC], vwap NaN without volume.
 
     exact: prices, quantities and values are Decimals instead of float64; that needs pyarrow too. Needs pandas.
     """
+    import numpy as np
     import pandas as pd
 
     if exact:
@@ -119,7 +164,7 @@ def bars_to_pandas(bars: Sequence[Bar], *, exact: bool = False) -> pandas.DataFr
 
 
 def bars_to_polars(bars: Sequence[Bar], *, exact: bool = False) -> polars.DataFrame:
-    """A DataFrame of polars, of what bars_to_arrow() makes. Needs polars and pyarrow."""
+    """A polars DataFrame with the columns of bars_to_arrow(). Needs polars and pyarrow."""
     import polars as pl
 
     frame = pl.from_arrow(bars_to_arrow(bars, exact=exact))

@@ -14,17 +14,17 @@ _PAGE_KEYS = 10_000
 
 
 class KeyList(list[str]):
-    """Keys of a cache; `next_cursor` asks for the next page, "" after the last one."""
+    """A page of keys; `next_cursor` is the cursor of the next page, "" after the last."""
 
     next_cursor: str = ""
 
 
 class GenericCache(TypedCache):
-    """An in-memory cache: exact LRU, a time to live per entry, typed values, safe for many threads.
+    """An in-memory cache: exact LRU, a time to live per entry, typed values, thread-safe.
 
     Values are copied in and out. Keys are str of 1 to 1,024 bytes of UTF-8; values take at most 4 MiB encoded and nest
-    at most 32 deep. Every method raises ValueError (InvalidArgument) for a malformed key, value or ttl, and TypeError
-    (UnsupportedValue) for a type that it can't take.
+    at most 32 deep. Every method raises ValueError (InvalidArgument) for an invalid key, value or ttl, and TypeError
+    (UnsupportedValue) for an unsupported type.
 
     >>> cache = GenericCache(max_size=10_000, default_ttl=60.0)
     >>> cache.put("BTCUSD_price", 45000.0)
@@ -40,22 +40,22 @@ class GenericCache(TypedCache):
         max_bytes: int | None = None,
         clock: Callable[[], int] | None = None,
     ) -> None:
-        """max_size: entries it holds, at least 1; one more evicts the one used longest ago.
-        default_ttl: seconds that an entry lives unless its put says otherwise; math.inf: always.
-        max_bytes: a bound on keys, encoded values and 96 bytes an entry; None: only max_size bounds it.
-        clock: for tests, a function that returns nanoseconds and never goes back; None: the system's monotonic clock.
+        """max_size: maximum number of entries, at least 1; beyond it, the least recently used is evicted.
+        default_ttl: time to live of entries in seconds, unless put() is given another; math.inf: no expiry.
+        max_bytes: maximum size of keys, encoded values and 96 bytes per entry; None: no limit.
+        clock: for tests, a monotonic function that returns nanoseconds; None: the system's monotonic clock.
         """
         super().__init__(max_size, default_ttl, max_bytes, clock)
         self._computing: dict[str, threading.Event] = {}
         self._computing_lock = threading.Lock()
 
     def keys(self, prefix: str = "", limit: int | None = None, cursor: str = "") -> KeyList:
-        """Keys with that prefix, in no particular order; does not count as their use.
+        """Returns the keys with that prefix, in no particular order. Does not refresh the entries.
 
-        limit: at most so many; None: all. cursor: `next_cursor` of the page before. A key that stays from the first
-        page to the last is listed exactly once, whatever happens to others meanwhile.
-        Raises ValueError: SETTING_INVALID for a limit below 1, PAGE_TOKEN_INVALID for a cursor that this cache didn't
-        make.
+        limit: maximum number of keys; None: all. cursor: `next_cursor` of the previous page. A key that exists from the
+            first page to the last is listed exactly once, even if others change meanwhile.
+
+        Raises ValueError: SETTING_INVALID for a limit below 1, PAGE_TOKEN_INVALID for an invalid cursor.
         """
         keys = KeyList()
         while True:
@@ -66,11 +66,11 @@ class GenericCache(TypedCache):
                 return keys
 
     def get_or_compute(self, key: str, function: Callable[[], Any], ttl: float | None = None) -> Any:
-        """The value of `key`; where there is none, what `function()` returns, stored for `ttl` seconds.
+        """Returns the value of `key`, or computes it with `function()` and stores it for `ttl` seconds.
 
-        ttl: None means default_ttl. Of several threads that ask for one key at once one computes, the others wait for
-        its value. An exception of `function` reaches the thread that computed; one of those that waited then tries
-        itself. The cache is not locked meanwhile.
+        ttl: None means default_ttl. Of several threads that ask for a key at the same time, one computes the value and
+        the others wait for it. An exception of `function` is raised in the thread that computed; one of the waiting
+        threads then tries. The cache is not locked meanwhile.
         """
         while True:
             found = use(self, key)

@@ -8,16 +8,14 @@ from typing import Any
 COUNTERS: tuple[tuple[str, str, str, str], ...]
 
 class CacheBase:
-    """
-    What the cache with typed values and the cache of the service have in common.
-    """
+    """The common part of GenericCache and CacheEngine."""
 
     def delete(self, key: str) -> bool:
-        """Removes an entry; True when there was one."""
+        """Deletes an entry; True if there was one."""
 
     def contains(self, key: str) -> bool:
         """
-        Whether there is an entry, a stored None included. Does not count as its use.
+        Whether there is an entry, including a stored None. Does not refresh the entry.
         """
 
     def size(self) -> int:
@@ -29,40 +27,38 @@ class CacheBase:
         """
 
     def delete_many(self, keys: Iterable[str]) -> int:
-        """Removes entries and returns how many there were."""
+        """Deletes entries and returns how many there were."""
 
     def statistics(self) -> GenericCacheStatistics:
-        """The counters as of now."""
+        """The current counters."""
 
     def keys_page(self, prefix: str, limit: int, cursor: str) -> tuple[list[str], str]:
         """
-        Keys with that prefix, at most `limit`, in no particular order, and the cursor of the next page, "" after the last.
+        Returns at most `limit` keys with that prefix, in no particular order, and the cursor of the next page, "" after the last.
 
-        A key that stays from the first page to the last is listed exactly once. Raises ValueError (PAGE_TOKEN_INVALID) for a cursor that this cache didn't make.
+        A key that exists from the first page to the last is listed exactly once. Raises ValueError (PAGE_TOKEN_INVALID) for an invalid cursor.
         """
 
     def resize(self, max_size: int, max_bytes: int | None = None) -> None:
         """
-        Sets new bounds (None: no such bound); entries beyond them are evicted at once.
+        Sets new limits (None: no limit); entries beyond them are evicted immediately.
         """
 
     def release_expired(self) -> None:
         """
-        Frees every entry that has expired. Every other call frees a few; this one is for a timer, where calls are rare.
+        Frees all expired entries. Other calls free a few each; this one is for a timer.
         """
 
     def validate(self) -> None:
         """
-        Checks the cache against itself, for tests; raises RuntimeError (INTERNAL) at the first contradiction.
+        For tests: checks the cache's consistency; raises RuntimeError (INTERNAL) at the first contradiction.
         """
 
 class GenericCacheStatistics:
-    """
-    What a cache has counted, as of one moment. `clear()` keeps the counts.
-    """
+    """The counters of a cache at one moment. `clear()` keeps the counters."""
 
     def __init__(self, **counters: int | float) -> None:
-        """As told by a service; those that are not given are 0."""
+        """Counters from a service; missing ones are 0."""
 
     @property
     def hits(self) -> int:
@@ -75,7 +71,7 @@ class GenericCacheStatistics:
     @property
     def near_hits(self) -> int:
         """
-        keys that near caches served themselves, as they reported; in no other counter
+        keys served by near caches, as reported by them; not in any other counter
         """
 
     @property
@@ -84,33 +80,31 @@ class GenericCacheStatistics:
 
     @property
     def evictions(self) -> int:
-        """entries that a limit pushed out while they were still good"""
+        """entries evicted by a limit"""
 
     @property
     def expirations(self) -> int:
-        """entries whose time to live had passed"""
+        """entries whose time to live ended"""
 
     @property
     def entries(self) -> int:
-        """entries that are stored and have not expired"""
+        """entries stored, without expired ones"""
 
     @property
     def estimated_memory_bytes(self) -> int:
-        """
-        memory that the cache takes, with its index and the allocator's rounding
-        """
+        """memory of the cache, with its index and the allocator's rounding"""
 
     @property
     def hit_ratio(self) -> float:
-        """hits / (hits + misses); 0.0 when nothing was asked for"""
+        """hits / (hits + misses); 0.0 without lookups"""
 
     def as_dict(self) -> dict[str, int | float]:
-        """All of them by name."""
+        """All counters by name."""
 
     def __repr__(self) -> str: ...
 
 class TypedCache(CacheBase):
-    """What GenericCache does natively; see there."""
+    """The native part of GenericCache; see there."""
 
     def __init__(self, max_size: int, default_ttl: float, max_bytes: int | None, clock: Callable[[], int] | None) -> None: ...
 
@@ -121,72 +115,70 @@ class TypedCache(CacheBase):
 
     def get(self, key: str) -> Any:
         """
-        The value, or None when there is none or it has expired. Makes the entry the most recently used.
+        Returns the value, or None if there is none or it has expired. Makes the entry the most recently used.
         """
 
     def get_entry(self, key: str) -> tuple[Any, int, float] | None:
         """
-        As get, with the entry's version, which compare_and_swap takes, and the seconds it has left (math.inf: all).
+        Like get, with the entry's version (for compare_and_swap) and remaining seconds (math.inf: no expiry).
         """
 
     def put_many(self, items: Mapping[str, object], ttl: float | None = None) -> None:
-        """
-        Stores many values in order. When one of them can't be stored, none is.
-        """
+        """Stores many values in order. If one of them can't be stored, none is."""
 
     def warm_cache(self, items: Mapping[str, object], ttl: float | None = None) -> None:
-        """Another name of put_many."""
+        """Same as put_many."""
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
-        """The values that were found, by key, in the order asked for."""
+        """Returns the values found by key, in the order asked for."""
 
     def put_if_absent(self, key: str, value: object, ttl: float | None = None) -> bool:
         """
-        Stores a value where there is none; False where there is one, which stays as it is.
+        Stores a value if the key has none; otherwise returns False and changes nothing.
         """
 
     def compare_and_swap(self, key: str, version: int, value: object, ttl: float | None = None) -> bool:
         """
-        Stores a value where the entry still has that version (see get_entry); False, and nothing done, where it has not.
+        Stores a value if the entry still has that version (see get_entry); otherwise returns False.
         """
 
     def increment(self, key: str, amount: int | decimal.Decimal = 1, ttl: float | None = None) -> int | decimal.Decimal:
         """
         Adds to an int or a Decimal, exactly, and returns the sum. A missing entry counts as 0; an existing one keeps its time to live.
 
-        Raises RuntimeError (VALUE_NOT_NUMERIC) when the entry is no number, ValueError (NUMBER_OUT_OF_RANGE) when an exact decimal sum has more than 1,000 digits.
+        Raises RuntimeError (VALUE_NOT_NUMERIC) if the entry is not a number, ValueError (NUMBER_OUT_OF_RANGE) if an exact decimal sum has more than 1,000 digits.
         """
 
     def touch(self, key: str, ttl: float | None = None) -> bool:
         """
-        Gives an entry a new time to live and makes it the most recently used; False when there is none.
+        Sets an entry's time to live and makes it the most recently used; False if there is none.
         """
 
     def ttl(self, key: str) -> float | None:
         """
-        Seconds that the entry has left, math.inf when it never expires, None when there is none. Does not count as its use.
+        Remaining seconds of the entry: math.inf if it never expires, None if missing. Does not refresh it.
         """
 
 def store(cache: TypedCache, key: object, value: object | None, ttl: object | None) -> None:
-    """As put, and not counted."""
+    """Like put, but not counted."""
 
 def use(cache: TypedCache, key: object) -> object:
-    """A tuple of the value, or None: as get, and not counted."""
+    """A tuple of the value, or None: like get, but not counted."""
 
 class KeyList(list[str]):
     """
-    Keys of a cache; `next_cursor` asks for the next page, "" after the last one.
+    A page of keys; `next_cursor` is the cursor of the next page, "" after the last.
     """
 
     next_cursor: str = ''
 
 class GenericCache(TypedCache):
     """
-    An in-memory cache: exact LRU, a time to live per entry, typed values, safe for many threads.
+    An in-memory cache: exact LRU, a time to live per entry, typed values, thread-safe.
 
         Values are copied in and out. Keys are str of 1 to 1,024 bytes of UTF-8; values take at most 4 MiB encoded and nest
-        at most 32 deep. Every method raises ValueError (InvalidArgument) for a malformed key, value or ttl, and TypeError
-        (UnsupportedValue) for a type that it can't take.
+        at most 32 deep. Every method raises ValueError (InvalidArgument) for an invalid key, value or ttl, and TypeError
+        (UnsupportedValue) for an unsupported type.
 
         >>> cache = GenericCache(max_size=10_000, default_ttl=60.0)
         >>> cache.put("BTCUSD_price", 45000.0)
@@ -196,27 +188,27 @@ class GenericCache(TypedCache):
 
     def __init__(self, max_size: int = 10000, default_ttl: float = 3600.0, *, max_bytes: int | None = None, clock: Callable[[], int] | None = None) -> None:
         """
-        max_size: entries it holds, at least 1; one more evicts the one used longest ago.
-                default_ttl: seconds that an entry lives unless its put says otherwise; math.inf: always.
-                max_bytes: a bound on keys, encoded values and 96 bytes an entry; None: only max_size bounds it.
-                clock: for tests, a function that returns nanoseconds and never goes back; None: the system's monotonic clock.
+        max_size: maximum number of entries, at least 1; beyond it, the least recently used is evicted.
+                default_ttl: time to live of entries in seconds, unless put() is given another; math.inf: no expiry.
+                max_bytes: maximum size of keys, encoded values and 96 bytes per entry; None: no limit.
+                clock: for tests, a monotonic function that returns nanoseconds; None: the system's monotonic clock.
         """
 
     def keys(self, prefix: str = '', limit: int | None = None, cursor: str = '') -> KeyList:
         """
-        Keys with that prefix, in no particular order; does not count as their use.
+        Returns the keys with that prefix, in no particular order. Does not refresh the entries.
 
-                limit: at most so many; None: all. cursor: `next_cursor` of the page before. A key that stays from the first
-                page to the last is listed exactly once, whatever happens to others meanwhile.
-                Raises ValueError: SETTING_INVALID for a limit below 1, PAGE_TOKEN_INVALID for a cursor that this cache didn't
-                make.
+                limit: maximum number of keys; None: all. cursor: `next_cursor` of the previous page. A key that exists from the
+                    first page to the last is listed exactly once, even if others change meanwhile.
+
+                Raises ValueError: SETTING_INVALID for a limit below 1, PAGE_TOKEN_INVALID for an invalid cursor.
         """
 
     def get_or_compute(self, key: str, function: Callable[[], Any], ttl: float | None = None) -> Any:
         """
-        The value of `key`; where there is none, what `function()` returns, stored for `ttl` seconds.
+        Returns the value of `key`, or computes it with `function()` and stores it for `ttl` seconds.
 
-                ttl: None means default_ttl. Of several threads that ask for one key at once one computes, the others wait for
-                its value. An exception of `function` reaches the thread that computed; one of those that waited then tries
-                itself. The cache is not locked meanwhile.
+                ttl: None means default_ttl. Of several threads that ask for a key at the same time, one computes the value and
+                the others wait for it. An exception of `function` is raised in the thread that computed; one of the waiting
+                threads then tries. The cache is not locked meanwhile.
         """

@@ -1,6 +1,6 @@
-"""The cache service's messages as bytes: its engine, the hot requests and responses, and values, all natively.
+"""Native codecs of the cache service: hot requests and responses, values, and the service's engine.
 
-What a program needs is in `alphaforge_core.cache`; this is what the service and the client are made of.
+For the service and the client; programs use `alphaforge_core.cache`.
 """
 
 from alphaforge_core._native.cache_wire import (

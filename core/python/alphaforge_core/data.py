@@ -1,4 +1,4 @@
-"""Trade ticks to bars."""
+"""Bars from trade ticks."""
 
 from __future__ import annotations
 
@@ -7,52 +7,36 @@ from typing import Any
 
 from alphaforge_core._native.data import (
     COUNTERS,
-    BarBatch,
     DataEngine,
     DataEngineConfig,
     DataEngineStatistics,
-    ProcessOutcome,
-    ProcessRequest,
-    ProcessResponse,
-    decode_bars,
-    encode_bars,
-    encode_producer,
-    encode_tick_request,
-    encode_ticks_request,
+    combine_bars,
 )
 from alphaforge_core._tables import bars_to_arrow, bars_to_pandas, bars_to_polars
 from alphaforge_core.model import Bar
 
 __all__ = [
     "COUNTERS",
-    "BarBatch",
     "BarList",
     "DataEngine",
     "DataEngineConfig",
     "DataEngineStatistics",
-    "ProcessOutcome",
-    "ProcessRequest",
-    "ProcessResponse",
     "bars_to_arrow",
     "bars_to_pandas",
     "bars_to_polars",
-    "decode_bars",
-    "encode_bars",
-    "encode_producer",
-    "encode_tick_request",
-    "encode_ticks_request",
+    "combine_bars",
 ]
 
-# Help and tracebacks name the module that users import from.
+# So that help and tracebacks show the public module.
 for _function in (bars_to_arrow, bars_to_pandas, bars_to_polars):
     _function.__module__ = __name__
 
 
 class BarList(list[Bar]):
-    """The bars that a call with many ticks closed or corrected, in order.
+    """The bars closed or corrected by a call with many ticks, in order.
 
-    rejected: a pair (index, reason) for each tick that was refused.
-    duplicates: the index of each tick that had been seen before.
+    rejected: (index, reason) of each refused tick.
+    duplicates: the index of each duplicate tick.
     All other ticks were accepted.
 
     >>> engine = DataEngine(DataEngineConfig(bar_types=["1tick"]))

@@ -1,36 +1,24 @@
-"""Trade ticks to bars."""
+"""Bars from trade ticks."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, Self, overload
+from typing import Any, Literal, Self
 
 import pandas
 import polars
 import pyarrow
 
+import alphaforge_core._tables
 import alphaforge_core.model
 from alphaforge_core.model import Bar as Bar
 
 
 COUNTERS: tuple[tuple[str, str, str, str], ...]
 
-class BarBatch:
-    """A sequence of bars as they lie in the core. Immutable."""
-
-    def __len__(self) -> int: ...
-
-    @overload
-    def __getitem__(self, place: int) -> alphaforge_core.model.Bar:
-        """One of the bars."""
-
-    @overload
-    def __getitem__(self, places: slice) -> BarBatch:
-        """Bars that follow each other; they are not copied."""
-
 class DataEngine:
     """
-    Trade ticks to bars: every configured type, side by side, on each instrument.
+    Builds bars from trade ticks, of every configured type, for each instrument.
 
-    Safe to call from many threads. Bars are closed by trades and by advance_time(), never by a clock.
+    Thread-safe. Bars are closed by trades and by advance_time(), never by a clock.
 
     >>> from alphaforge_core.model import TradeTick
     >>> engine = DataEngine(DataEngineConfig(bar_types=["1min", "2tick"]))
@@ -41,34 +29,29 @@ class DataEngine:
     """
 
     def __init__(self, config: DataEngineConfig | None = None) -> None:
-        """One minute bars by default."""
+        """Builds one-minute bars by default."""
 
     def start(self) -> None:
-        """In any state; a tick starts the engine too."""
+        """Starts the engine, in any state; a tick also starts it."""
 
     def stop(self) -> None:
         """
-        In any state. With `flush_on_stop` open bars close as partial; otherwise they stay open and the next tick goes on.
-        """
-
-    def flush(self) -> list[alphaforge_core.model.Bar]:
-        """
-        stop(), which returns the bars that it closed: for those who publish them.
+        Stops the engine, in any state. With `flush_on_stop`, open bars close as partial; otherwise they stay open and continue with the next tick.
         """
 
     def add_bar_types(self, names: Sequence[str]) -> None:
         """
-        Adds the bar types that the engine lacks; their bars begin with the next tick of each instrument.
+        Adds missing bar types; their bars begin with the next tick of each instrument.
 
         Raises ValueError: BAR_TYPE_INVALID, or SETTING_INVALID for more than 32 types.
         """
 
     def reconfigure(self, config: DataEngineConfig) -> None:
         """
-        Takes other settings over and keeps the state. Bar types that the engine lacks are added, the others stay; what is
-        beyond smaller bounds goes, the oldest first, except instruments.
+        Changes settings and keeps the state. Missing bar types are added, the others stay. State beyond smaller limits
+        is dropped, the oldest first, except instruments.
 
-        Raises ValueError (SETTING_INVALID) for another origin_offset_ns where there are instruments, or over 32 types.
+        Raises ValueError (SETTING_INVALID) for another origin_offset_ns if there are instruments, or for more than 32 types.
         """
 
     def __enter__(self) -> Self: ...
@@ -77,7 +60,7 @@ class DataEngine:
 
     @property
     def is_running(self) -> bool:
-        """Whether it was started and not stopped since."""
+        """Whether it is started."""
 
     @property
     def bar_types(self) -> list[str]:
@@ -89,23 +72,20 @@ class DataEngine:
 
     def process_trade_tick(self, tick: alphaforge_core.model.TradeTick) -> list[alphaforge_core.model.Bar]:
         """
-        Applies one tick and returns the bars that it closed or corrected, in order.
+        Applies one tick and returns the bars it closed or corrected, in order.
 
         Refused and duplicate ticks change nothing and are counted.
         """
 
     def process_batch(self, batch: alphaforge_core.model.TradeTickBatch) -> BarList:
-        """Applies the ticks of a batch in their order. Runs without the GIL."""
+        """Applies the ticks of a batch in order. Runs without the GIL."""
 
-    def process_request(self, request: ProcessRequest) -> ProcessOutcome:
-        """Applies the ticks of a request; for servers."""
-
-    def process_trade_ticks(self, ticks: Iterable[alphaforge_core.model.TradeTick] | alphaforge_core.model.TradeTickBatch | None = None, *, instrument_id: Any = None, prices: Any = None, quantities: Any = None, ts_event: Any = None, ts_init: Any = None, sides: Any = None, trade_ids: Any = None, price_scale: int = 0, quantity_scale: int = 0, instrument_index: Any = None) -> BarList:
+    def process_trade_ticks(self, ticks: Iterable[alphaforge_core.model.TradeTick] | alphaforge_core.model.TradeTickBatch | alphaforge_core._tables.TickTable | None = None, *, instrument_id: Any = None, prices: Any = None, quantities: Any = None, ts_event: Any = None, ts_init: Any = None, sides: Any = None, trade_ids: Any = None, price_scale: int = 0, quantity_scale: int = 0, instrument_index: Any = None) -> BarList:
         """
-        Applies many ticks in their order: a sequence of TradeTick, or columns as TradeTickBatch.from_columns() takes them.
+        Applies many ticks in order: a sequence of TradeTick, or columns as for TradeTickBatch.from_columns().
 
-        Returns the bars that they closed or corrected; its `rejected` has (index, reason) of the refused ticks, its
-        `duplicates` the indices of those seen before. Raises ValueError where something is no tick; nothing is applied then.
+        Returns the bars they closed or corrected; its `rejected` has (index, reason) of refused ticks, its `duplicates`
+        the indices of duplicates. Raises ValueError if something is not a tick; then nothing is applied.
         """
 
     def advance_time(self, now_ns: int) -> list[alphaforge_core.model.Bar]:
@@ -113,20 +93,21 @@ class DataEngine:
         Moves the market time of all instruments forward to `now_ns` (nanoseconds since the Unix epoch) and returns the time
         bars that this closed: by end, then first seen, then configured order. Earlier times than before change nothing.
 
-        Raises ValueError (TIME_OUT_OF_RANGE) for a negative time or one in the last day of 64 bits.
+        Raises ValueError: TIME_OUT_OF_RANGE for a negative time or one in the last day of 64 bits; TIME_AHEAD for one further
+        ahead of the wall clock than max_time_jump_ns.
         """
 
     def get_bars(self, instrument_id: str, bar_type: alphaforge_core.model.BarType | str, limit: int | None = None, start: int | None = None, end: int | None = None) -> list[alphaforge_core.model.Bar]:
         """
-        The closed bars with `start <= ts_open < end` (nanoseconds), ascending, in their latest revision; the newest `limit`.
+        The newest `limit` closed bars with `start <= ts_open < end` (nanoseconds), ascending, in their latest revision.
 
-        Empty for an instrument that was not traded. Raises ValueError: BAR_TYPE_INVALID, or BAR_TYPE_UNKNOWN for a type that
+        Empty for an instrument without trades. Raises ValueError: BAR_TYPE_INVALID, or BAR_TYPE_UNKNOWN for a type that
         the engine doesn't build.
         """
 
     def open_bars(self, instrument_id: str) -> list[alphaforge_core.model.Bar]:
         """
-        The unfinished bars, in configured order, each with the sequence that it will get.
+        The open bars, in configured order, each with the sequence that it will get.
         """
 
     def market_time(self, instrument_id: str) -> int | None:
@@ -135,19 +116,19 @@ class DataEngine:
         """
 
     def instruments(self) -> list[str]:
-        """Their ids, in the order of first sight."""
+        """The ids of all instruments, in the order first seen."""
 
     def statistics(self) -> DataEngineStatistics:
-        """What has been counted so far."""
+        """The counters since the engine was created or reset."""
 
     def reset(self, instrument_id: str | None = None) -> None:
         """
-        Empties the engine, counts included, or forgets one instrument. Begins a new epoch.
+        Resets the engine and its counters, or one instrument. Starts a new epoch.
         """
 
     def state_hash(self) -> int:
         """
-        For tests: 64 bits of the whole state. Equal states have equal hashes, in every process.
+        For tests: a 64-bit hash of the whole state. Equal states have equal hashes, in every process.
         """
 
     def snapshot(self) -> bytes:
@@ -155,46 +136,48 @@ class DataEngine:
 
     def restore(self, snapshot: bytes) -> None:
         """
-        Takes over the state of a snapshot, and its bar types, into an engine that is empty.
+        Restores a snapshot, with its bar types, into an empty engine.
 
-        Raises EngineError (a RuntimeError): JOURNAL_DAMAGED for bytes that are no such snapshot; the engine is then to be
-        thrown away.
+        Raises EngineError (a RuntimeError): JOURNAL_DAMAGED for an invalid snapshot; the engine is
+        then unusable.
         """
 
     def validate(self) -> None:
         """
-        For tests. Raises EngineError (INTERNAL) where the engine's state contradicts itself.
+        For tests: checks the state's consistency. Raises EngineError (INTERNAL).
         """
 
 class DataEngineConfig:
     """
-    How a data engine builds and keeps bars. Immutable; remembers which options were given.
+    The options of a data engine. Immutable; remembers which options were given.
 
     >>> DataEngineConfig(bar_types=["60min", "100tick"]).given()
     {'bar_types': ['60min', '100tick']}
     """
 
-    def __init__(self, enable_statistics: bool = True, bar_types: Sequence[str] = ['1min'], max_bars_per_instrument: int = 1000, *, max_memory_bytes: int = 1073741824, max_instruments: int = 10000, max_bars_per_tick: int = 10000, duplicate_window: int = 10000, max_duplicate_entries: int = 10000000, fill_gaps: bool = False, max_gap_bars: int = 1000, skip_first_partial: bool = False, origin_offset_ns: int = 0, allowed_lateness_ns: int = 0, zero_quantity: Literal['reject', 'price_only'] = 'reject', flush_on_stop: bool = False, live_clock: bool = False, close_grace_ns: int = 0, durability: Literal['none', 'os', 'fsync'] = 'os', max_replay_trades: int = 100000, max_replay_bars: int = 10000) -> None:
+    def __init__(self, enable_statistics: bool = True, bar_types: Sequence[str] = ['1min'], max_bars_per_instrument: int = 1000, *, max_memory_bytes: int = 1073741824, max_instruments: int = 10000, max_bars_per_tick: int = 10000, duplicate_window: int = 10000, max_duplicate_entries: int = 10000000, fill_gaps: bool = False, max_gap_bars: int = 1000, skip_first_partial: bool = False, origin_offset_ns: int = 0, allowed_lateness_ns: int = 0, zero_quantity: Literal['reject', 'price_only'] = 'reject', flush_on_stop: bool = False, live_clock: bool = False, close_grace_ns: int = 0, durability: Literal['none', 'os', 'fsync'] = 'os', max_replay_trades: int = 100000, max_replay_bars: int = 10000, max_time_jump_ns: int = 300000000000, time_zones: Sequence[str] = []) -> None:
         """
-        enable_statistics: measure rate and latency; counts are kept in any case.
+        enable_statistics: measure rate and latency; counts are always kept.
         bar_types: 1 to 32 names such as "1min", "100tick", "0.5volume", "1000000dollar".
         max_bars_per_instrument: closed bars kept per instrument and type.
-        max_memory_bytes: bounds all closed bars; the oldest go first.
-        max_instruments: ticks of more instruments are refused.
-        max_bars_per_tick: a tick that would end more bars of a type goes whole into one oversize bar.
-        duplicate_window: among so many last ticks with an id of an instrument duplicates are found; 0 looks for none.
-        max_duplicate_entries: bounds all windows together; the longest idle instrument's go first.
-        fill_gaps, max_gap_bars: flat bars for quiet intervals, the first so many of a gap.
-        skip_first_partial: an instrument's first time bar is left out when it is partial.
-        origin_offset_ns: moves the grid of time bars from 00:00 UTC, 0 to a day.
-        allowed_lateness_ns: how long after its end, in market time, a closed time bar is still corrected.
-        zero_quantity: "reject" prints of quantity 0, or take their "price_only" into time bars.
+        max_memory_bytes: memory for closed bars, in bytes; the oldest are dropped first.
+        max_instruments: maximum number of instruments; ticks of any others are refused.
+        max_bars_per_tick: maximum number of bars of a type that one tick closes; a larger tick becomes one oversize bar.
+        duplicate_window: trade ids remembered per instrument to find duplicates; 0 disables the check.
+        max_duplicate_entries: trade ids remembered over all instruments; the longest idle instrument loses its ids first.
+        fill_gaps, max_gap_bars: emit flat bars for intervals without trades, at most so many per gap.
+        skip_first_partial: skip an instrument's first time bar if it is partial.
+        origin_offset_ns: offset of the time bar grid from 00:00 UTC, 0 to a day.
+        allowed_lateness_ns: how long late trades still correct a closed time bar, in market time after its end.
+        zero_quantity: "reject" trades of quantity 0, or use their price in time bars ("price_only").
         flush_on_stop: stop() closes open bars as partial.
+        max_time_jump_ns: a tick or an advance_time() further ahead of when it was received is refused (TIME_AHEAD); 0: none.
+        time_zones: the rules of time zones that bar types name (rule 2.15); those that are missing are looked up.
 
-        What a service does with the engine; one in process has no clock, no journal and no subscribers:
-        live_clock, close_grace_ns: the wall clock drives market time, so far behind, up to a day.
-        durability: what an acknowledged batch survives: "none", kill -9 ("os") or a loss of power ("fsync").
-        max_replay_trades, max_replay_bars: the last so many are kept for subscribers that resume.
+        For engines on a service; in process there is no clock, no journal and no subscribers:
+        live_clock, close_grace_ns: advance market time by the wall clock, with this lag, up to a day.
+        durability: what acknowledged inputs survive: a power loss ("fsync"), kill -9 ("os") or neither ("none").
+        max_replay_trades, max_replay_bars: how many are kept for resuming subscribers.
 
         Raises InvalidArgument (a ValueError: SETTING_INVALID, BAR_TYPE_INVALID) or UnsupportedValue (a TypeError).
         """
@@ -279,6 +262,14 @@ class DataEngineConfig:
     def max_replay_bars(self) -> object:
         """See the constructor."""
 
+    @property
+    def max_time_jump_ns(self) -> object:
+        """See the constructor."""
+
+    @property
+    def time_zones(self) -> object:
+        """See the constructor."""
+
     def given(self) -> dict[str, Any]:
         """The options that were given, with their values."""
 
@@ -293,233 +284,92 @@ class DataEngineConfig:
 
 class DataEngineStatistics:
     """
-    What a data engine has counted: received ticks are processed, duplicate or rejected.
+    The counters of a data engine; each received tick is processed, duplicate or rejected.
     """
 
     def __init__(self, **counters: int | float) -> None:
-        """As told by a service; those that are not given are 0."""
+        """Counters from a service; missing ones are 0."""
 
     @property
     def ticks_processed(self) -> int:
-        """Ticks accepted, late and price-only ones included."""
+        """Accepted ticks, including late and price-only ones."""
 
     @property
     def bars_generated(self) -> int:
-        """Bars closed, of all types; corrections of a bar don't count."""
+        """Closed bars of all types, without corrections."""
 
     @property
     def processing_rate(self) -> float:
         """
-        Ticks received a second, over the last ten seconds; 0 without statistics.
+        Ticks received per second, over the last ten seconds; 0 if statistics are off.
         """
 
     @property
     def avg_processing_latency_ns(self) -> float:
-        """Mean time in the engine per tick; 0 without statistics."""
+        """Mean time in the engine per tick; 0 if statistics are off."""
 
     @property
     def memory_usage_bytes(self) -> int:
-        """Memory held for bars, open state and duplicate windows."""
+        """Memory of bars, open state and duplicate windows."""
 
     @property
     def ticks_rejected(self) -> int:
-        """Ticks refused by a rule; they changed nothing."""
+        """Refused ticks, which changed nothing."""
 
     @property
     def late_ticks(self) -> int:
-        """Accepted ticks that came too late for at least one time bar."""
+        """Accepted ticks that were too late for at least one time bar."""
 
     @property
     def duplicate_ticks(self) -> int:
-        """Ticks that had been seen before; they changed nothing."""
+        """Duplicate ticks, which changed nothing."""
 
     @property
     def instruments(self) -> int:
-        """Instruments that have been traded."""
+        """Instruments with trades."""
 
     def as_dict(self) -> dict[str, int | float]:
         """All attributes by name."""
 
-class ProcessOutcome:
-    """What an engine made of a request."""
+    def __repr__(self) -> str: ...
 
-    @property
-    def bars(self) -> BarBatch:
-        """The bars that closed or were corrected, of all types."""
-
-    @property
-    def accepted(self) -> alphaforge_core.model.TradeTickBatch:
-        """The accepted ticks; the request's own batch where all were."""
-
-    @property
-    def processed_count(self) -> int:
-        """How many were accepted."""
-
-    @property
-    def duplicate_count(self) -> int:
-        """How many had been seen before."""
-
-    @property
-    def tick_sequence(self) -> int:
-        """The engine's count of accepted ticks, after this call."""
-
-    @property
-    def bar_sequence(self) -> int:
-        """The engine's count of bars emitted, after this call."""
-
-    @property
-    def left_count(self) -> int:
-        """How many at the end were not taken."""
-
-    def to_wire(self, epoch: int) -> bytes:
-        """The answer's bytes, with the bars of the types that were asked for."""
-
-class ProcessRequest:
+def combine_bars(bars: Iterable[alphaforge_core.model.Bar], bar_type: alphaforge_core.model.BarType | str, *, with_open: bool = False) -> list[alphaforge_core.model.Bar]:
     """
-    A call with one tick or with many, as it crosses the network: alphaforge.data.v1.ProcessTradeTick(s)Request.
-    """
+    Time bars of `bar_type` from shorter ones, in order of closing (rule 2.17).
 
-    def __init__(self, ticks: alphaforge_core.model.TradeTick | alphaforge_core.model.TradeTickBatch, *, engine: str = '', epoch: int | None = None, producer_id: str = '', producer_sequence: int = 0, bar_types: Sequence[str] = (), with_tick_indexes: bool = False) -> None:
-        """
-        A TradeTick makes the request of one tick, a TradeTickBatch that of many.
-        """
+    bars: those of an instrument in order of time, in their latest revisions, as get_bars() returns them.
+    with_open: also return the last bars that haven't ended, as partial.
 
-    @staticmethod
-    def from_wire(message: bytes, *, single: bool = False) -> ProcessRequest:
-        """
-        From a message's bytes; `single` where it is that of one tick.
-
-        Raises InvalidArgument (a ValueError): MESSAGE_MALFORMED, LIMIT_EXCEEDED for more than 1,000,000 ticks, and what
-        making the ticks raises.
-        """
-
-    def to_wire(self) -> bytes:
-        """The message's bytes."""
-
-    @property
-    def engine(self) -> str:
-        """The engine's name; empty is "default"."""
-
-    @property
-    def epoch(self) -> int | None:
-        """The epoch that the engine must have, if any."""
-
-    @property
-    def ticks(self) -> alphaforge_core.model.TradeTickBatch:
-        """The ticks."""
-
-    @property
-    def producer_id(self) -> str:
-        """Who sends; empty: unnumbered."""
-
-    @property
-    def producer_sequence(self) -> int:
-        """Counts the producer's calls."""
-
-    @property
-    def bar_types(self) -> list[str]:
-        """Canonical names of the types whose bars are wanted; empty: all."""
-
-    @property
-    def with_tick_indexes(self) -> bool:
-        """Whether the answer tells which tick each bar came of."""
-
-class ProcessResponse:
-    """The answer to a call with ticks, as the caller reads it."""
-
-    @staticmethod
-    def from_wire(message: bytes) -> ProcessResponse:
-        """Raises InvalidArgument (a ValueError) MESSAGE_MALFORMED."""
-
-    @property
-    def bars(self) -> BarList:
-        """
-        The bars, with `rejected` and `duplicates`; read anew each time. Raises what from_wire() raises.
-        """
-
-    @property
-    def producer_sequence(self) -> int:
-        """The request's."""
-
-    @property
-    def epoch(self) -> int:
-        """The engine's epoch."""
-
-    @property
-    def is_repeat(self) -> bool:
-        """Whether it is the first answer again."""
-
-    @property
-    def processed_count(self) -> int:
-        """How many were accepted."""
-
-    @property
-    def duplicate_count(self) -> int:
-        """How many had been seen before."""
-
-    @property
-    def left_count(self) -> int:
-        """
-        How many ticks at the end of the batch were not taken: they are to be sent again.
-        """
-
-    @property
-    def tick_indexes(self) -> list[int]:
-        """
-        Per bar the index of the tick that closed or corrected it, if the request asked for it.
-        """
-
-def decode_bars(message: bytes, field: int) -> list[alphaforge_core.model.Bar]:
-    """
-    The bars of that field of any message; its other fields are skipped.
-
-    Raises InvalidArgument (a ValueError) MESSAGE_MALFORMED.
-    """
-
-def encode_bars(bars: Sequence[alphaforge_core.model.Bar], field: int) -> bytes:
-    """
-    A repeated field of alphaforge.type.v1.Bar as bytes, to be appended to a message that lacks it.
-    """
-
-def encode_producer(producer_id: str, producer_sequence: int) -> bytes:
-    """
-    Who sends, and the number of the call: fields to be appended to a request that lacks them.
-    """
-
-def encode_tick_request(tick: alphaforge_core.model.TradeTick) -> bytes:
-    """What ProcessRequest(tick).to_wire() returns."""
-
-def encode_ticks_request(ticks: alphaforge_core.model.TradeTickBatch, start: int, stop: int, bar_types: Sequence[str] = ()) -> bytes:
-    """
-    What ProcessRequest(ticks[start:stop], bar_types=bar_types).to_wire() returns.
+    Raises ValueError: BAR_TYPE_INVALID for bars that don't lie within one of that type, TIME_OUT_OF_RANGE for bars that
+    overlap or go back in time, VALUE_OVERFLOW.
     """
 
 def bars_to_arrow(bars: Sequence[Bar], *, exact: bool = False) -> pyarrow.Table:
     """
-    A table with one row a bar: texts as dictionaries, times as nanoseconds in UTC, vwap null without volume.
+    A table with one row per bar: texts as dictionaries, times as nanoseconds in UTC, vwap null without volume.
 
         exact: prices, quantities and values are decimals of 9, 9 and 18 places instead of float64. Needs pyarrow. Raises
-        ValueError for a value of 1e20 or more, which no decimal of Arrow's holds.
+        ValueError for a value of 1e20 or more, which Arrow's decimals can't hold.
     """
 
 def bars_to_pandas(bars: Sequence[Bar], *, exact: bool = False) -> pandas.DataFrame:
     """
-    A DataFrame with one row a bar: texts as categories, times as datetime64[ns, UTC], vwap NaN without volume.
+    A DataFrame with one row per bar: texts as categories, times as datetime64[ns, UTC], vwap NaN without volume.
 
         exact: prices, quantities and values are Decimals instead of float64; that needs pyarrow too. Needs pandas.
     """
 
 def bars_to_polars(bars: Sequence[Bar], *, exact: bool = False) -> polars.DataFrame:
     """
-    A DataFrame of polars, of what bars_to_arrow() makes. Needs polars and pyarrow.
+    A polars DataFrame with the columns of bars_to_arrow(). Needs polars and pyarrow.
     """
 
 class BarList(list[alphaforge_core.model.Bar]):
     """
-    The bars that a call with many ticks closed or corrected, in order.
+    The bars closed or corrected by a call with many ticks, in order.
 
-        rejected: a pair (index, reason) for each tick that was refused.
-        duplicates: the index of each tick that had been seen before.
+        rejected: (index, reason) of each refused tick.
+        duplicates: the index of each duplicate tick.
         All other ticks were accepted.
 
         >>> engine = DataEngine(DataEngineConfig(bar_types=["1tick"]))

@@ -1,6 +1,6 @@
-"""What AlphaForge raises, in process and over the network: one tree whose errors are built-in ones too.
+"""Exceptions of AlphaForge, in process and over the network: one tree, whose classes are also built-in exceptions.
 
-Every error has a stable `reason`, an upper-case name of `REASONS`, so that programs never compare texts.
+Every error has a stable `reason`, a name in `REASONS`, so that programs need not compare messages.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ __all__ = [
 ]
 
 
-# Every reason and what it means, in the order of the engines' own table.
+# Every reason and its meaning, in the order of the engines' table.
 REASONS: dict[str, str] = dict(_native_errors.REASONS)
 
 
 class AlphaForgeError(Exception):
-    """The root of the tree; `reason` is a stable upper-case name, one of REASONS.
+    """The root of the tree; `reason` is a stable name, one of REASONS.
 
     >>> try:
     ...     raise Unavailable("the service can't be reached", reason="UNAVAILABLE")
@@ -52,7 +52,7 @@ def _rebuild(kind: type[AlphaForgeError], args: tuple[object, ...], state: dict[
 
 
 class InvalidArgument(AlphaForgeError, ValueError):
-    """An argument has a value it can't have; nothing was done.
+    """An argument has an invalid value; nothing was done.
 
     >>> from alphaforge_core.model import Price
     >>> try:
@@ -64,11 +64,11 @@ class InvalidArgument(AlphaForgeError, ValueError):
 
 
 class UnsupportedValue(AlphaForgeError, TypeError):
-    """A value has a type that can't be taken; nothing was done."""
+    """A value has an unsupported type; nothing was done."""
 
 
 class EngineError(AlphaForgeError, RuntimeError):
-    """The engine can't do that in its present state, or failed."""
+    """The engine can't do this in its current state, or failed."""
 
 
 class ResourceExhausted(EngineError):
@@ -76,25 +76,25 @@ class ResourceExhausted(EngineError):
 
 
 class Unavailable(AlphaForgeError, ConnectionError):
-    """The service can't be reached; the call was tried until its deadline."""
+    """The service can't be reached; the call was retried until its deadline."""
 
 
 class DeadlineExceeded(AlphaForgeError, TimeoutError):
-    """No answer in time; a call that changes something may or may not have been carried out."""
+    """No response in time; the call may or may not have been executed."""
 
 
 class Unauthenticated(AlphaForgeError, PermissionError):
-    """The service wants credentials that the call did not carry, or did not accept them."""
+    """The call has no credentials, or invalid ones."""
 
 
 class PermissionDenied(AlphaForgeError, PermissionError):
-    """The credentials are good, and do not allow this call."""
+    """The credentials are valid but don't allow this call."""
 
 
 class BatchError(InvalidArgument):
-    """Some items of a batch were malformed; the good ones were carried out.
+    """Some items of a batch were malformed; the others were executed.
 
-    `results` has one entry per item, in order: what the single call would have returned or raised.
+    `results` has one entry per item, in order: what a single call would have returned or raised.
 
     >>> from alphaforge_core.execution import ExecutionEngine, Order, OrderSide
     >>> first = Order.market("BTCUSD", OrderSide.Buy, 1, "my_strategy", order_id="a")

@@ -1,5 +1,19 @@
-"""Orders on a simulated venue that fills them against real trades, by price and time, and never without a trade."""
+"""Orders on a simulated venue, which fills them only against trades, by price and time priority."""
 
+from alphaforge_core._execution_tables import (
+    events_to_arrow,
+    events_to_pandas,
+    events_to_polars,
+    fills_to_arrow,
+    fills_to_pandas,
+    fills_to_polars,
+    orders_to_arrow,
+    orders_to_pandas,
+    orders_to_polars,
+    positions_to_arrow,
+    positions_to_pandas,
+    positions_to_polars,
+)
 from alphaforge_core._native.execution import (
     COUNTERS,
     ExecutionEngine,
@@ -8,15 +22,18 @@ from alphaforge_core._native.execution import (
     Fill,
     LiquiditySide,
     Order,
+    OrderChange,
     OrderEvent,
     OrderEventType,
+    OrderGroup,
+    OrderGroupType,
     OrderSide,
     OrderStatus,
     OrderType,
     Position,
     TickResult,
     TimeInForce,
-    encode_submit_orders,
+    TrailingOffsetType,
 )
 
 __all__ = [
@@ -27,13 +44,45 @@ __all__ = [
     "Fill",
     "LiquiditySide",
     "Order",
+    "OrderChange",
     "OrderEvent",
     "OrderEventType",
+    "OrderGroup",
+    "OrderGroupType",
     "OrderSide",
     "OrderStatus",
     "OrderType",
     "Position",
     "TickResult",
     "TimeInForce",
-    "encode_submit_orders",
+    "TrailingOffsetType",
+    "events_to_arrow",
+    "events_to_pandas",
+    "events_to_polars",
+    "fills_to_arrow",
+    "fills_to_pandas",
+    "fills_to_polars",
+    "orders_to_arrow",
+    "orders_to_pandas",
+    "orders_to_polars",
+    "positions_to_arrow",
+    "positions_to_pandas",
+    "positions_to_polars",
 ]
+
+# So that help and tracebacks show the public module.
+for _function in (
+    events_to_arrow,
+    events_to_pandas,
+    events_to_polars,
+    fills_to_arrow,
+    fills_to_pandas,
+    fills_to_polars,
+    orders_to_arrow,
+    orders_to_pandas,
+    orders_to_polars,
+    positions_to_arrow,
+    positions_to_pandas,
+    positions_to_polars,
+):
+    _function.__module__ = __name__

@@ -1,5 +1,5 @@
 """
-Orders on a simulated venue that fills them against real trades, by price and time, and never without a trade.
+Orders on a simulated venue, which fills them only against trades, by price and time priority.
 """
 
 from collections.abc import Iterable
@@ -7,14 +7,84 @@ import decimal
 import enum
 from typing import Any, Self
 
+import pandas
+import polars
+import pyarrow
+
+import alphaforge_core._tables
 import alphaforge_core.model
 
+
+def events_to_arrow(events: Iterable[OrderEvent], *, exact: bool = False) -> pyarrow.Table:
+    """
+    A table with one row per event, with the numbers of its fill. See fills_to_arrow() for types and `exact`.
+    """
+
+def events_to_pandas(events: Iterable[OrderEvent], *, exact: bool = False) -> pandas.DataFrame:
+    """
+    A DataFrame with one row per event, with the numbers of its fill. See fills_to_pandas() for types and `exact`.
+    """
+
+def events_to_polars(events: Iterable[OrderEvent], *, exact: bool = False) -> polars.DataFrame:
+    """
+    A polars DataFrame with the columns of events_to_arrow(). Needs polars and pyarrow.
+    """
+
+def fills_to_arrow(fills: Iterable[Fill], *, exact: bool = False) -> pyarrow.Table:
+    """
+    A table with one row per fill: names as dictionaries, times as nanoseconds in UTC, missing values as null.
+
+        exact: numbers are decimals of 9 places (prices, quantities) or 18 (values) instead of float64. Needs pyarrow.
+        Raises ValueError for a number of 1e20 or more, or 1e29 for 9 places, which Arrow's decimals don't hold.
+    """
+
+def fills_to_pandas(fills: Iterable[Fill], *, exact: bool = False) -> pandas.DataFrame:
+    """
+    A DataFrame with one row per fill: names as categories, times as datetime64[ns, UTC], missing values as NaN.
+
+        exact: numbers are Decimals instead of float64, and None if missing. Needs pandas.
+    """
+
+def fills_to_polars(fills: Iterable[Fill], *, exact: bool = False) -> polars.DataFrame:
+    """
+    A polars DataFrame with the columns of fills_to_arrow(). Needs polars and pyarrow.
+    """
+
+def orders_to_arrow(orders: Iterable[Order], *, exact: bool = False) -> pyarrow.Table:
+    """
+    A table with one row per order, without its fills. See fills_to_arrow() for types and `exact`.
+    """
+
+def orders_to_pandas(orders: Iterable[Order], *, exact: bool = False) -> pandas.DataFrame:
+    """
+    A DataFrame with one row per order, without its fills. See fills_to_pandas() for types and `exact`.
+    """
+
+def orders_to_polars(orders: Iterable[Order], *, exact: bool = False) -> polars.DataFrame:
+    """
+    A polars DataFrame with the columns of orders_to_arrow(). Needs polars and pyarrow.
+    """
+
+def positions_to_arrow(positions: Iterable[Position], *, exact: bool = False) -> pyarrow.Table:
+    """
+    A table with one row per position. See fills_to_arrow() for types and `exact`.
+    """
+
+def positions_to_pandas(positions: Iterable[Position], *, exact: bool = False) -> pandas.DataFrame:
+    """
+    A DataFrame with one row per position. See fills_to_pandas() for types and `exact`.
+    """
+
+def positions_to_polars(positions: Iterable[Position], *, exact: bool = False) -> polars.DataFrame:
+    """
+    A polars DataFrame with the columns of positions_to_arrow(). Needs polars and pyarrow.
+    """
 
 COUNTERS: tuple[tuple[str, str, str, str], ...]
 
 class ExecutionEngine:
     """
-    Orders on a simulated venue that fills them against real trades, by price and time, and never without a trade. Safe to use from many threads.
+    Orders on a simulated venue, which fills them only against trades, by price and time priority. Thread-safe.
 
     >>> from alphaforge_core.model import TradeTick
     >>> engine = ExecutionEngine()
@@ -26,318 +96,292 @@ class ExecutionEngine:
     """
 
     def __init__(self, config: ExecutionEngineConfig | None = None) -> None:
-        """An empty engine with these settings, or the defaults."""
+        """Creates an empty engine with these settings, or the defaults."""
 
     @property
     def config(self) -> ExecutionEngineConfig:
-        """The settings it was made with."""
+        """The engine's settings."""
 
     def submit_order(self, order: Order) -> str:
         """
         Places the order and returns its id. Submitting it again changes nothing and returns the id.
 
-        An order that a rule refuses is Rejected, with a reject_reason; no error. Raises InvalidArgument (a ValueError) for a malformed order, and with reason ORDER_CONFLICT for an id that was submitted with other fields; ResourceExhausted for a strategy beyond max_strategies.
+        An order refused by a rule is Rejected, with a reject_reason, without an error. Raises InvalidArgument (a ValueError) for a malformed order, and with reason ORDER_CONFLICT for an id that was submitted with other fields; ResourceExhausted for a strategy beyond max_strategies.
         """
 
     def submit_orders(self, orders: Iterable[Order]) -> list[str]:
         """
-        Places the orders one after the other and returns their ids. Runs without the GIL.
+        Places the orders in turn and returns their ids. Runs without the GIL.
 
-        Raises BatchError (a ValueError), with `.results`, once all good ones are placed, if any was not.
+        If an order is malformed, places the others and raises BatchError (a ValueError) with `.results`.
+        """
+
+    def submit_order_group(self, group: OrderGroup) -> list[str]:
+        """
+        Places all orders of the group, or none, and returns their ids. Submitting it again changes nothing and returns the ids.
+
+        If a rule refuses one of them, all are Rejected, without an error. Raises InvalidArgument (a ValueError) with reason ORDER_CONFLICT if an id was submitted with other fields or in another group; ResourceExhausted for a strategy beyond max_strategies.
         """
 
     def cancel_order(self, order_id: str) -> bool:
         """
-        True exactly when the order was active and is now Cancelled; False when it is unknown or final.
+        Cancels an order; True if it was active or asleep and is now Cancelled, False if it is unknown or final.
         """
 
-    def cancel_all_orders(self, strategy_id: str | None = None) -> int:
+    def cancel_all_orders(self, strategy_id: str | None = None, *, symbol: str | None = None, side: OrderSide | None = None) -> int:
         """
-        Cancels the active orders of one strategy, or of all, by priority. Returns how many.
-        """
-
-    def lapse_session(self, strategy_id: str) -> int:
-        """
-        Cancels the strategy's active orders because its session lapsed (SESSION_LAPSED). Returns how many.
+        Cancels the orders of one strategy (None: of all) that are active or asleep, in one symbol and on one side if they are given, by priority. Returns how many.
         """
 
     def modify_order(self, order_id: str, *, quantity: alphaforge_core.model.Quantity | int | str | float | decimal.Decimal | None = None, price: alphaforge_core.model.Price | int | str | float | decimal.Decimal | None = None, stop_price: alphaforge_core.model.Price | int | str | float | decimal.Decimal | None = None) -> bool:
         """
-        Changes an active order; `quantity` is the new total. Equal values: True, and nothing happens.
+        Changes an active order; `quantity` is the new total. Equal values change nothing and return True.
 
-        A decrease keeps its priority; a new price or an increase takes new priority and the order arrives again. False when it is unknown or final, when the quantity is not above what is filled, for a new stop price once triggered, and, unless it only shrinks, while halted or beyond a limit. Raises InvalidArgument (a ValueError) for numbers not above 0 and for a field that its type lacks.
+        A decrease keeps the priority; a new price or an increase takes a new priority, and the order arrives again. Returns False if the order is unknown or final, if the quantity is not above the filled quantity, for a new stop price after the trigger, and, except for a decrease, while halted or beyond a limit. Raises InvalidArgument (a ValueError) for numbers not above 0 and for a field that the order's type lacks.
+        """
+
+    def cancel_orders(self, order_ids: Iterable[str]) -> list[bool]:
+        """
+        Cancels the orders in turn; for each, in the same order, what cancel_order() would return. Runs without the GIL.
+        """
+
+    def modify_orders(self, changes: Iterable[OrderChange]) -> list[bool]:
+        """
+        Changes the orders in turn; for each, in the same order, what modify_order() would return. Runs without the GIL.
+
+        If a change is malformed, makes the others and raises BatchError (a ValueError) with `.results`.
         """
 
     def process_trade_tick(self, tick: alphaforge_core.model.TradeTick) -> None:
         """
-        Shows one tick to the orders of its symbol. Refused ticks and duplicates change nothing and are counted.
+        Applies one tick to the orders of its symbol. Refused and duplicate ticks change nothing and are counted.
         """
 
-    def process_trade_ticks(self, ticks: Iterable[alphaforge_core.model.TradeTick] | alphaforge_core.model.TradeTickBatch | None = None, *, instrument_id: Any = None, prices: Any = None, quantities: Any = None, ts_event: Any = None, ts_init: Any = None, sides: Any = None, trade_ids: Any = None, price_scale: int = 0, quantity_scale: int = 0, instrument_index: Any = None) -> TickResult:
+    def process_trade_ticks(self, ticks: Iterable[alphaforge_core.model.TradeTick] | alphaforge_core.model.TradeTickBatch | alphaforge_core._tables.TickTable | None = None, *, instrument_id: Any = None, prices: Any = None, quantities: Any = None, ts_event: Any = None, ts_init: Any = None, sides: Any = None, trade_ids: Any = None, price_scale: int = 0, quantity_scale: int = 0, instrument_index: Any = None) -> TickResult:
         """
-        Shows many ticks in their order: a sequence of TradeTick, or columns as TradeTickBatch.from_columns() takes them.
+        Applies many ticks in order: a sequence of TradeTick, or columns as for TradeTickBatch.from_columns().
 
-        Runs without the GIL. Raises ValueError where something is no tick; nothing is applied then.
+        Runs without the GIL. Raises ValueError if something is not a tick; then nothing is applied.
         """
 
     def process_batch(self, batch: alphaforge_core.model.TradeTickBatch) -> TickResult:
-        """Shows the ticks of a batch in their order. Runs without the GIL."""
+        """Applies the ticks of a batch in order. Runs without the GIL."""
 
     def advance_time(self, now_ns: int) -> None:
         """
-        Moves market time of all symbols forward, never back: DAY orders whose midnight it reaches are cancelled.
+        Advances market time of all symbols, never back: DAY orders whose midnight it reaches are cancelled.
 
         Raises InvalidArgument (a ValueError) for a time that is negative or within a day of 2^63.
         """
 
     def halt(self) -> None:
         """
-        Rejects new orders from now on; resting ones may fill, shrink and be cancelled.
+        Rejects new orders. Open orders can still fill, be reduced and be cancelled.
         """
 
     def resume(self) -> None:
-        """Accepts new orders again."""
-
-    def set_market_data_stale(self, is_stale: bool) -> None:
-        """
-        Says whether the source of ticks has fallen silent; what market orders do then is market_orders_while_stale.
-        """
+        """Accepts new orders again, after `halt`."""
 
     def reconfigure(self, config: ExecutionEngineConfig) -> None:
-        """
-        Other settings from now on; orders that are there stay as they are, also beyond a limit.
-        """
-
-    @property
-    def received_at(self) -> int | None:
-        """
-        When the calls that follow were received, nanoseconds since the Unix epoch; None: when they are made.
-
-        For a service, which writes calls to its journal before it makes them, and makes them again after a restart.
-        """
-
-    @received_at.setter
-    def received_at(self, arg: int | None, /) -> None: ...
-
-    def acknowledge(self) -> None:
-        """The orders submitted at `received_at` are acknowledged now."""
+        """Changes settings; existing orders are unchanged, even beyond a limit."""
 
     @property
     def is_halted(self) -> bool:
-        """True when new orders are rejected."""
+        """True if new orders are rejected."""
 
     def get_order(self, order_id: str) -> Order | None:
-        """The order as it stands now, or None when it is unknown."""
+        """The current state of the order; None if it is unknown."""
 
     def get_active_orders(self, strategy_id: str) -> list[Order]:
-        """The strategy's orders that rest or wait, in order of submission."""
+        """The strategy's open orders, in order of submission."""
 
     def get_orders(self, strategy_id: str | None = None, status: OrderStatus | Iterable[OrderStatus] | None = None, *, symbol: str | None = None, limit: int | None = None, after: str | None = None) -> list[Order]:
         """
-        The orders that match all that is given, in order of submission, at most `limit`; `after` is the order_id that ended the page before.
+        The orders that match all given filters, in order of submission, at most `limit`; `after` is the last order_id of the previous page.
 
-        Raises InvalidArgument (PAGE_TOKEN_INVALID) when that order is not known.
+        Raises InvalidArgument (PAGE_TOKEN_INVALID) if it is unknown.
         """
 
     def get_fills(self, strategy_id: str | None = None, *, order_id: str | None = None, symbol: str | None = None, limit: int | None = None, after: str | None = None) -> list[Fill]:
         """
-        The fills that match all that is given, in the order in which they happened, at most `limit`; `after` is the fill_id that ended the page before.
+        The fills that match all given filters, in order of execution, at most `limit`; `after` is the last fill_id of the previous page.
 
-        Raises InvalidArgument (PAGE_TOKEN_INVALID) when that fill is not known.
+        Raises InvalidArgument (PAGE_TOKEN_INVALID) if it is unknown.
         """
 
     def get_positions(self, strategy_id: str | None = None, *, symbol: str | None = None) -> list[Position]:
-        """
-        Positions by strategy, then symbol; flat ones that were traded included.
-        """
+        """Positions by strategy, then symbol, including flat ones."""
 
     def events(self, from_sequence: int = 0, limit: int | None = None, *, strategy_id: str | None = None) -> list[OrderEvent]:
-        """The events that are kept from that sequence on, at most `limit`."""
+        """The kept events from that sequence on, at most `limit`."""
 
     @property
     def first_event_sequence(self) -> int:
-        """The sequence of the oldest event that is kept."""
+        """The sequence of the oldest event kept."""
 
     @property
     def last_event_sequence(self) -> int:
         """The sequence of the newest event; 0 before the first."""
 
     def statistics(self) -> ExecutionStatistics:
-        """The engine's counters now."""
+        """The current counters."""
 
     def snapshot(self) -> bytes:
         """The whole state as bytes, versioned and with a checksum."""
 
     def restore(self, snapshot: bytes) -> None:
         """
-        Brings an empty engine of the same settings into the state of the snapshot.
+        Restores a snapshot into an empty engine with the same settings.
 
-        Raises EngineError (JOURNAL_DAMAGED) for bytes that are none, or damaged, or of another release; the engine is of no use then.
+        Raises EngineError (JOURNAL_DAMAGED) for an invalid or damaged snapshot, or one of another release; the engine is then unusable.
         """
 
     def state_hash(self) -> int:
         """
-        64 bits of all that decides what happens next: the same wherever the same has happened. It walks the whole state.
+        A 64-bit hash of the whole state; equal histories have equal hashes. Takes time proportional to the state.
         """
 
     def validate(self) -> list[str]:
         """
-        The invariants that do not hold, in words; empty unless there is a bug. For tests: it walks the whole state.
-        """
-
-    def submit_order_wire(self, request: bytes) -> bytes:
-        """
-        Answers a SubmitOrderRequest with a SubmitOrderResponse; its engine and epoch are not looked at.
-
-        Raises what submit_order and the order's factory raise, and InvalidArgument (MESSAGE_MALFORMED).
-        """
-
-    def submit_orders_wire(self, request: bytes) -> bytes:
-        """
-        Answers a SubmitOrdersRequest with a SubmitOrdersResponse, without the GIL; engine and epoch are not looked at.
-
-        Raises InvalidArgument, with nothing placed: MESSAGE_MALFORMED, or LIMIT_EXCEEDED beyond 100,000 orders.
-        """
-
-    def events_wire(self, from_sequence: int, limit: int) -> bytes:
-        """
-        What events() would return, as the `events` of a SubscribeOrderEventsResponse: to be appended to its bytes.
+        For tests: checks the whole state and describes violated invariants; empty unless there is a bug.
         """
 
 class ExecutionEngineConfig:
     """
-    The settings of an execution engine. Immutable; what is not given has its default.
+    The settings of an execution engine. Immutable; settings that are not given have their defaults.
 
     >>> ExecutionEngineConfig(taker_commission_rate="0.0005").taker_commission_rate
     Decimal('0.0005')
     """
 
-    def __init__(self, *, liquidity: str = ..., fill_on: str = ..., max_price_age_ns: int | None = ..., maker_commission_rate: int | str | float | decimal.Decimal = ..., taker_commission_rate: int | str | float | decimal.Decimal = ..., slippage_bps: int | str | float | decimal.Decimal = ..., max_order_quantity: int | str | float | decimal.Decimal | None = ..., max_order_notional: int | str | float | decimal.Decimal | None = ..., max_open_orders: int | None = ..., max_orders_per_second: int | None = ..., market_orders_while_stale: str = ..., order_retention_ns: int = ..., max_final_orders: int = ..., max_events: int = ..., max_instruments: int = ..., max_strategies: int = ..., duplicate_window: int = ..., max_duplicate_entries: int = ..., durability: str = ..., subscribe_market_data: bool = ..., stale_after_ns: int = ..., live_clock: bool = ..., close_grace_ns: int = ...) -> None:
+    def __init__(self, *, liquidity: str = ..., fill_on: str = ..., max_price_age_ns: int | None = ..., max_time_jump_ns: int = ..., maker_commission_rate: int | str | float | decimal.Decimal = ..., taker_commission_rate: int | str | float | decimal.Decimal = ..., slippage_bps: int | str | float | decimal.Decimal = ..., max_order_quantity: int | str | float | decimal.Decimal | None = ..., max_order_notional: int | str | float | decimal.Decimal | None = ..., max_open_orders: int | None = ..., max_orders_per_second: int | None = ..., market_orders_while_stale: str = ..., order_retention_ns: int = ..., max_final_orders: int = ..., max_events: int = ..., max_instruments: int = ..., max_strategies: int = ..., duplicate_window: int = ..., max_duplicate_entries: int = ..., durability: str = ..., subscribe_market_data: bool = ..., stale_after_ns: int = ..., live_clock: bool = ..., close_grace_ns: int = ...) -> None:
         """
-        Raises InvalidArgument (a ValueError, SETTING_INVALID) for a value that a setting can't have; UnsupportedValue (a TypeError) for an unknown setting or a wrong type.
+        Raises InvalidArgument (a ValueError, SETTING_INVALID) for an invalid value; UnsupportedValue (a TypeError) for an unknown setting or a wrong type.
         """
 
     @property
     def liquidity(self) -> object:
         """
-        'tick': a tick's quantity, once for all own buys and once for all own sells; 'unlimited': whatever is asked for.
+        'tick': a tick's quantity, once for all buys and once for all sells; 'unlimited': any quantity.
         """
 
     @property
     def fill_on(self) -> object:
         """
-        'arrival': an order meets the last tick when it arrives; 'next': it meets the next one.
+        'arrival': an order fills against the last tick before its arrival; 'next': against the next tick.
         """
 
     @property
     def max_price_age_ns(self) -> object:
         """
-        Market time since the last tick beyond which arriving orders find nothing, nanoseconds; None: no limit.
+        Maximum age of the last tick for arriving orders to fill against it, in nanoseconds of market time; None: no limit.
+        """
+
+    @property
+    def max_time_jump_ns(self) -> object:
+        """
+        How far ahead of their receipt ticks and advance_time() may be before they are refused (TIME_AHEAD), nanoseconds; 0: no limit.
         """
 
     @property
     def maker_commission_rate(self) -> object:
-        """Commission per value for makers, between -1 (a rebate) and 1."""
+        """Commission rate of makers, between -1 (a rebate) and 1."""
 
     @property
     def taker_commission_rate(self) -> object:
-        """Commission per value for takers, between -1 and 1."""
+        """Commission rate of takers, between -1 and 1."""
 
     @property
     def slippage_bps(self) -> object:
         """
-        Basis points of the price by which takers fill worse, never past their limit.
+        Slippage of takers in basis points of the price, never past their limit.
         """
 
     @property
     def max_order_quantity(self) -> object:
-        """Largest quantity of an order; None: no limit."""
+        """Maximum quantity of an order; None: no limit."""
 
     @property
     def max_order_notional(self) -> object:
-        """Largest price x quantity of an order; None: no limit."""
+        """Maximum price x quantity of an order; None: no limit."""
 
     @property
     def max_open_orders(self) -> object:
-        """Active orders a strategy may have; None: no limit."""
+        """Maximum number of active orders per strategy; None: no limit."""
 
     @property
     def max_orders_per_second(self) -> object:
         """
-        Orders a strategy may submit per second of market time; None: no limit.
+        Maximum number of orders per strategy and second of market time; None: no limit.
         """
 
     @property
     def market_orders_while_stale(self) -> object:
         """
-        'wait' or 'reject': what happens to a market order while market data are stale.
+        'wait' or 'reject': how to handle a market order while market data are stale.
         """
 
     @property
     def order_retention_ns(self) -> object:
         """
-        How long a final order is remembered at least, nanoseconds, as far as max_final_orders allows.
+        How long final orders are remembered, in nanoseconds, within max_final_orders.
         """
 
     @property
     def max_final_orders(self) -> object:
-        """Final orders remembered."""
+        """Maximum number of final orders remembered."""
 
     @property
     def max_events(self) -> object:
-        """Events kept for subscribers that resume."""
+        """Events kept for resuming subscribers."""
 
     @property
     def max_instruments(self) -> object:
-        """Instruments that may be traded."""
+        """Maximum number of instruments."""
 
     @property
     def max_strategies(self) -> object:
-        """Strategies that may trade."""
+        """Maximum number of strategies."""
 
     @property
     def duplicate_window(self) -> object:
         """
-        Ticks with an id per instrument among which a duplicate is looked for; 0 looks for none.
+        Trade ids remembered per instrument to find duplicates; 0 disables the check.
         """
 
     @property
     def max_duplicate_entries(self) -> object:
-        """Ticks remembered for that in all instruments together."""
+        """Trade ids remembered over all instruments."""
 
     @property
     def durability(self) -> object:
         """
-        'fsync', 'os' or 'none': what an acknowledged change survives on a service: a power cut, kill -9, neither.
+        What an acknowledged change survives on a service: a power cut ('fsync'), kill -9 ('os'), neither ('none').
         """
 
     @property
     def subscribe_market_data(self) -> object:
-        """
-        On a service the engine follows the trades of the data engine of its name.
-        """
+        """On a service: follow the trades of the data engine of the same name."""
 
     @property
     def stale_after_ns(self) -> object:
         """
-        Silence of those trades after which they are stale, heartbeats included; nanoseconds.
+        Time without any message of the data service, heartbeats included, after which market data are stale; nanoseconds.
         """
 
     @property
     def live_clock(self) -> object:
-        """On a service the wall clock drives market time."""
+        """On a service: advance market time by the wall clock."""
 
     @property
     def close_grace_ns(self) -> object:
-        """
-        How far the live clock stays behind the wall clock, nanoseconds, up to a day.
-        """
+        """How far the live clock lags the wall clock, nanoseconds, up to a day."""
 
     def given(self) -> dict[str, Any]:
-        """The settings that were given, by name, in their normal form."""
+        """The given settings by name, in normal form."""
 
     def as_dict(self) -> dict[str, Any]:
-        """All settings, by name, in their normal form."""
+        """All settings by name, in normal form."""
 
     def __eq__(self, other: object, /) -> bool: ...
 
@@ -352,13 +396,13 @@ class ExecutionStatistics:
 
     def __init__(self, **values: int | float) -> None:
         """
-        The counters by name; what is not given is 0. Unknown names are left out: they are of a later release.
+        From counters by name; missing ones are 0. Unknown names, of a later release, are ignored.
         """
 
     @property
     def orders_submitted(self) -> int:
         """
-        Orders received, rejected ones included; a repeated submission counts once. Unit: orders.
+        Orders received, including rejected ones; a repeated submission counts once. Unit: orders.
         """
 
     @property
@@ -367,19 +411,19 @@ class ExecutionStatistics:
 
     @property
     def orders_cancelled(self) -> int:
-        """Orders that ended Cancelled, for whatever reason. Unit: orders."""
+        """Orders that ended Cancelled, for any reason. Unit: orders."""
 
     @property
     def orders_rejected(self) -> int:
-        """Orders refused by a rule. Unit: orders."""
+        """Orders rejected by a rule. Unit: orders."""
 
     @property
     def orders_open(self) -> int:
-        """Orders that rest or wait. Unit: orders."""
+        """Open orders. Unit: orders."""
 
     @property
     def orders_partially_filled(self) -> int:
-        """Open orders with a fill. Unit: orders."""
+        """Open orders with a partial fill. Unit: orders."""
 
     @property
     def fills(self) -> int:
@@ -391,13 +435,11 @@ class ExecutionStatistics:
 
     @property
     def ticks_rejected(self) -> int:
-        """Ticks refused by a rule; they changed nothing. Unit: ticks."""
+        """Refused ticks, which changed nothing. Unit: ticks."""
 
     @property
     def duplicate_ticks(self) -> int:
-        """
-        Ticks seen before in their instrument's window; they changed nothing. Unit: ticks.
-        """
+        """Duplicate ticks, which changed nothing. Unit: ticks."""
 
     @property
     def instruments(self) -> int:
@@ -409,11 +451,11 @@ class ExecutionStatistics:
 
     @property
     def orders_kept(self) -> int:
-        """Orders remembered, final ones included. Unit: orders."""
+        """Orders remembered, including final ones. Unit: orders."""
 
     @property
     def events_kept(self) -> int:
-        """Order events held for subscribers to resume. Unit: events."""
+        """Order events kept for resuming subscribers. Unit: events."""
 
     @property
     def memory_usage_bytes(self) -> int:
@@ -421,7 +463,7 @@ class ExecutionStatistics:
 
     @property
     def fill_ratio(self) -> float:
-        """orders_filled / orders_submitted; 0 when none. Unit: 1."""
+        """orders_filled / orders_submitted; 0 if there are none. Unit: 1."""
 
     @property
     def avg_execution_latency_ms(self) -> float:
@@ -439,10 +481,10 @@ class ExecutionStatistics:
 
     @property
     def total_commission(self) -> float:
-        """Sum of the commissions; rebates make it smaller. Unit: value."""
+        """Sum of commissions; rebates reduce it. Unit: value."""
 
     def as_dict(self) -> dict[str, int | float]:
-        """All of them by name."""
+        """All counters by name."""
 
     def __repr__(self) -> str: ...
 
@@ -459,7 +501,7 @@ class Fill:
 
     @property
     def symbol(self) -> str:
-        """What was traded."""
+        """The instrument."""
 
     @property
     def strategy_id(self) -> str:
@@ -471,7 +513,7 @@ class Fill:
 
     @property
     def price(self) -> alphaforge_core.model.Price:
-        """At which price."""
+        """The price."""
 
     @property
     def quantity(self) -> alphaforge_core.model.Quantity:
@@ -487,15 +529,22 @@ class Fill:
 
     @property
     def ts_event(self) -> int:
-        """ts_event of the tick behind it, nanoseconds since the Unix epoch."""
+        """
+        ts_event of the tick it filled against, nanoseconds since the Unix epoch.
+        """
 
     @property
     def trade_id(self) -> str:
-        """The venue's id of the tick behind it; empty where it had none."""
+        """The venue's id of the tick it filled against; may be empty."""
 
     @property
     def sequence(self) -> int:
         """The sequence of its event in the engine."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """
+        All attributes by name: enumerations as names, numbers as exact Decimals, nested values as dicts.
+        """
 
     def __eq__(self, other: object, /) -> bool: ...
 
@@ -513,7 +562,7 @@ class Fill:
     @staticmethod
     def from_wire(message: bytes, /) -> Fill:
         """
-        The value of a protobuf message. Raises InvalidArgument (MESSAGE_MALFORMED) for bytes that are none.
+        The value of a protobuf message. Raises InvalidArgument (MESSAGE_MALFORMED).
         """
 
     def __getstate__(self) -> bytes: ...
@@ -521,19 +570,19 @@ class Fill:
     def __setstate__(self, message: bytes, /) -> None: ...
 
 class LiquiditySide(enum.Enum):
-    """Which part a fill had in the trade."""
+    """Whether a fill added or removed liquidity."""
 
     Maker = 1
-    """The order rested and the trade came to it."""
+    """Maker: the order was resting."""
 
     Taker = 2
-    """The order arrived and took."""
+    """Taker: the order took liquidity on arrival."""
 
 class Order:
     """
-    An order as its maker made it and, where an engine gives it, what became of it.
+    An order and, if returned by an engine, its state at that time.
 
-    A value: nothing changes it, submitting neither; ask the engine for a new snapshot.
+    Immutable: submitting it changes nothing in it; ask the engine for its current state.
 
     >>> order = Order.limit("BTCUSD", OrderSide.Buy, 0.5, 45000, TimeInForce.GoodTillCancel, "my_strategy")
     >>> order.status, order.leaves_quantity
@@ -544,41 +593,65 @@ class Order:
     """
 
     @staticmethod
-    def market(symbol: str, side: OrderSide, quantity: alphaforge_core.model.Quantity | int | str | float | decimal.Decimal, strategy_id: str, time_in_force: TimeInForce = ..., *, order_id: str | None = None, created_at: int | None = None) -> Order:
+    def market(symbol: str, side: OrderSide, quantity: alphaforge_core.model.Quantity | int | str | float | decimal.Decimal, strategy_id: str, time_in_force: TimeInForce = ..., *, reduce_only: bool = False, expire_time_ns: int | None = None, order_id: str | None = None, created_at: int | None = None) -> Order:
         """
-        An order at the market's price.
+        An order at the market price.
 
-        Numbers are int, str, Decimal, float (its shortest decimal), Price or Quantity. `order_id` is the idempotency key, made here unless it is given; `created_at` is the wall clock unless given.
+        Numbers are int, str, Decimal, float (its shortest decimal), Price or Quantity. `order_id` is the idempotency key, by default a new random id; `created_at` is by default the wall clock. `reduce_only`: fills at most what closes the strategy's position (rule 3.24). `expire_time_ns`: the market time at which a GoodTillDate order expires.
 
         Raises InvalidArgument (a ValueError) for numbers not above 0, an empty symbol or an id that is too long; UnsupportedValue (a TypeError) for a wrong type.
         """
 
     @staticmethod
-    def limit(symbol: str, side: OrderSide, quantity: alphaforge_core.model.Quantity | int | str | float | decimal.Decimal, price: alphaforge_core.model.Price | int | str | float | decimal.Decimal, time_in_force: TimeInForce, strategy_id: str, *, post_only: bool = False, order_id: str | None = None, created_at: int | None = None) -> Order:
+    def limit(symbol: str, side: OrderSide, quantity: alphaforge_core.model.Quantity | int | str | float | decimal.Decimal, price: alphaforge_core.model.Price | int | str | float | decimal.Decimal, time_in_force: TimeInForce, strategy_id: str, *, post_only: bool = False, reduce_only: bool = False, expire_time_ns: int | None = None, order_id: str | None = None, created_at: int | None = None) -> Order:
         """
-        An order at `price` or better; `post_only` has it rejected rather than take liquidity.
+        An order at `price` or better; with `post_only`, it is rejected rather than take liquidity.
 
-        Numbers are int, str, Decimal, float (its shortest decimal), Price or Quantity. `order_id` is the idempotency key, made here unless it is given; `created_at` is the wall clock unless given.
+        Numbers are int, str, Decimal, float (its shortest decimal), Price or Quantity. `order_id` is the idempotency key, by default a new random id; `created_at` is by default the wall clock. `reduce_only`: fills at most what closes the strategy's position (rule 3.24). `expire_time_ns`: the market time at which a GoodTillDate order expires.
 
         Raises InvalidArgument (a ValueError) for numbers not above 0, an empty symbol or an id that is too long; UnsupportedValue (a TypeError) for a wrong type.
         """
 
     @staticmethod
-    def stop(symbol: str, side: OrderSide, quantity: alphaforge_core.model.Quantity | int | str | float | decimal.Decimal, stop_price: alphaforge_core.model.Price | int | str | float | decimal.Decimal, time_in_force: TimeInForce, strategy_id: str, *, order_id: str | None = None, created_at: int | None = None) -> Order:
+    def stop(symbol: str, side: OrderSide, quantity: alphaforge_core.model.Quantity | int | str | float | decimal.Decimal, stop_price: alphaforge_core.model.Price | int | str | float | decimal.Decimal, time_in_force: TimeInForce, strategy_id: str, *, reduce_only: bool = False, expire_time_ns: int | None = None, order_id: str | None = None, created_at: int | None = None) -> Order:
         """
         A market order once the last price is at or beyond `stop_price`.
 
-        Numbers are int, str, Decimal, float (its shortest decimal), Price or Quantity. `order_id` is the idempotency key, made here unless it is given; `created_at` is the wall clock unless given.
+        Numbers are int, str, Decimal, float (its shortest decimal), Price or Quantity. `order_id` is the idempotency key, by default a new random id; `created_at` is by default the wall clock. `reduce_only`: fills at most what closes the strategy's position (rule 3.24). `expire_time_ns`: the market time at which a GoodTillDate order expires.
 
         Raises InvalidArgument (a ValueError) for numbers not above 0, an empty symbol or an id that is too long; UnsupportedValue (a TypeError) for a wrong type.
         """
 
     @staticmethod
-    def stop_limit(symbol: str, side: OrderSide, quantity: alphaforge_core.model.Quantity | int | str | float | decimal.Decimal, stop_price: alphaforge_core.model.Price | int | str | float | decimal.Decimal, limit_price: alphaforge_core.model.Price | int | str | float | decimal.Decimal, time_in_force: TimeInForce, strategy_id: str, *, post_only: bool = False, order_id: str | None = None, created_at: int | None = None) -> Order:
+    def stop_limit(symbol: str, side: OrderSide, quantity: alphaforge_core.model.Quantity | int | str | float | decimal.Decimal, stop_price: alphaforge_core.model.Price | int | str | float | decimal.Decimal, limit_price: alphaforge_core.model.Price | int | str | float | decimal.Decimal, time_in_force: TimeInForce, strategy_id: str, *, post_only: bool = False, reduce_only: bool = False, expire_time_ns: int | None = None, order_id: str | None = None, created_at: int | None = None) -> Order:
         """
         A limit order at `limit_price` once the last price is at or beyond `stop_price`.
 
-        Numbers are int, str, Decimal, float (its shortest decimal), Price or Quantity. `order_id` is the idempotency key, made here unless it is given; `created_at` is the wall clock unless given.
+        Numbers are int, str, Decimal, float (its shortest decimal), Price or Quantity. `order_id` is the idempotency key, by default a new random id; `created_at` is by default the wall clock. `reduce_only`: fills at most what closes the strategy's position (rule 3.24). `expire_time_ns`: the market time at which a GoodTillDate order expires.
+
+        Raises InvalidArgument (a ValueError) for numbers not above 0, an empty symbol or an id that is too long; UnsupportedValue (a TypeError) for a wrong type.
+        """
+
+    @staticmethod
+    def trailing_stop(symbol: str, side: OrderSide, quantity: alphaforge_core.model.Quantity | int | str | float | decimal.Decimal, trailing_offset: alphaforge_core.model.Price | int | str | float | decimal.Decimal, time_in_force: TimeInForce, strategy_id: str, *, trailing_offset_type: TrailingOffsetType = ..., activation_price: alphaforge_core.model.Price | int | str | float | decimal.Decimal | None = None, reduce_only: bool = False, expire_time_ns: int | None = None, order_id: str | None = None, created_at: int | None = None) -> Order:
+        """
+        A stop that follows the extreme of the last prices, the highest to sell, the lowest to buy, and never moves back (rule 3.25); a market order once the last price is at or beyond it.
+
+        `trailing_offset`: how far the stop is from the extreme, above 0: as `trailing_offset_type` says, a difference of prices, or basis points of the extreme, below 10,000. `activation_price`: the last price at which it begins to trail: at or above it to sell, at or below it to buy; by default immediately.
+
+        Numbers are int, str, Decimal, float (its shortest decimal), Price or Quantity. `order_id` is the idempotency key, by default a new random id; `created_at` is by default the wall clock. `reduce_only`: fills at most what closes the strategy's position (rule 3.24). `expire_time_ns`: the market time at which a GoodTillDate order expires.
+
+        Raises InvalidArgument (a ValueError) for numbers not above 0, an empty symbol or an id that is too long; UnsupportedValue (a TypeError) for a wrong type.
+        """
+
+    @staticmethod
+    def trailing_stop_limit(symbol: str, side: OrderSide, quantity: alphaforge_core.model.Quantity | int | str | float | decimal.Decimal, trailing_offset: alphaforge_core.model.Price | int | str | float | decimal.Decimal, limit_offset: alphaforge_core.model.Price | int | str | float | decimal.Decimal, time_in_force: TimeInForce, strategy_id: str, *, trailing_offset_type: TrailingOffsetType = ..., activation_price: alphaforge_core.model.Price | int | str | float | decimal.Decimal | None = None, post_only: bool = False, reduce_only: bool = False, expire_time_ns: int | None = None, order_id: str | None = None, created_at: int | None = None) -> Order:
+        """
+        A trailing stop that becomes a limit order, with a limit `limit_offset`, at least 0, beyond its stop: above to buy, below to sell.
+
+        `trailing_offset`: how far the stop is from the extreme, above 0: as `trailing_offset_type` says, a difference of prices, or basis points of the extreme, below 10,000. `activation_price`: the last price at which it begins to trail: at or above it to sell, at or below it to buy; by default immediately.
+
+        Numbers are int, str, Decimal, float (its shortest decimal), Price or Quantity. `order_id` is the idempotency key, by default a new random id; `created_at` is by default the wall clock. `reduce_only`: fills at most what closes the strategy's position (rule 3.24). `expire_time_ns`: the market time at which a GoodTillDate order expires.
 
         Raises InvalidArgument (a ValueError) for numbers not above 0, an empty symbol or an id that is too long; UnsupportedValue (a TypeError) for a wrong type.
         """
@@ -589,7 +662,7 @@ class Order:
 
     @property
     def symbol(self) -> str:
-        """What it trades."""
+        """The instrument."""
 
     @property
     def instrument_id(self) -> str:
@@ -597,7 +670,7 @@ class Order:
 
     @property
     def strategy_id(self) -> str:
-        """Whose order it is."""
+        """The strategy."""
 
     @property
     def side(self) -> OrderSide:
@@ -605,15 +678,25 @@ class Order:
 
     @property
     def order_type(self) -> OrderType:
-        """Market, Limit, Stop or StopLimit."""
+        """Market, Limit, Stop, StopLimit, TrailingStop or TrailingStopLimit."""
 
     @property
     def time_in_force(self) -> TimeInForce:
-        """How long it lives."""
+        """The time in force."""
 
     @property
     def post_only(self) -> bool:
-        """True when it may not take liquidity."""
+        """True if it is post-only."""
+
+    @property
+    def reduce_only(self) -> bool:
+        """True if it is reduce-only."""
+
+    @property
+    def expire_time_ns(self) -> int | None:
+        """
+        Market time at which it expires, nanoseconds since the Unix epoch; None unless it is GoodTillDate.
+        """
 
     @property
     def quantity(self) -> float:
@@ -621,19 +704,55 @@ class Order:
 
     @property
     def price(self) -> float | None:
-        """Its limit, after changes; None where its type has none."""
+        """
+        Its limit, after changes; None if its type has none, and before a trailing stop-limit triggers.
+        """
 
     @property
     def stop_price(self) -> float | None:
-        """Its trigger, after changes; None where its type has none."""
+        """
+        Its stop price, after changes; None if its type has none. Of a trailing stop, where it is now; None before it trails.
+        """
+
+    @property
+    def trailing_offset(self) -> float | None:
+        """How far a trailing stop is from its extreme; None for other types."""
+
+    @property
+    def trailing_offset_type(self) -> TrailingOffsetType | None:
+        """What the offset counts; None for other types."""
+
+    @property
+    def activation_price(self) -> float | None:
+        """
+        The last price at which it begins to trail; None if immediately, and for other types.
+        """
+
+    @property
+    def limit_offset(self) -> float | None:
+        """
+        How far the limit of a trailing stop-limit is beyond its stop; None for other types.
+        """
 
     @property
     def created_at(self) -> int:
-        """When its maker made it, nanoseconds since the Unix epoch."""
+        """When the client created it, nanoseconds since the Unix epoch."""
+
+    @property
+    def group_type(self) -> OrderGroupType | None:
+        """The type of its group; None if it is in none."""
+
+    @property
+    def group_id(self) -> str | None:
+        """The id of its group's first order; None if it is in none."""
+
+    @property
+    def parent_id(self) -> str | None:
+        """The id of the order whose fills it waits for; None for none."""
 
     @property
     def status(self) -> OrderStatus:
-        """Where it is in its life."""
+        """Its status."""
 
     @property
     def is_active(self) -> bool:
@@ -645,7 +764,9 @@ class Order:
 
     @property
     def leaves_quantity(self) -> float:
-        """quantity - filled_quantity; of a final order, what it will never fill."""
+        """
+        quantity - filled_quantity: still to fill, or never filled if the order is final.
+        """
 
     @property
     def avg_fill_price(self) -> float | None:
@@ -661,7 +782,7 @@ class Order:
 
     @property
     def fill_count(self) -> int:
-        """How many fills it has."""
+        """Its number of fills."""
 
     @property
     def submitted_at(self) -> int | None:
@@ -678,16 +799,21 @@ class Order:
     @property
     def triggered_at(self) -> int | None:
         """
-        Market time at which its stop was reached, nanoseconds since the Unix epoch; None before.
+        Market time at which its stop triggered, nanoseconds since the Unix epoch; None before.
         """
 
     @property
     def reject_reason(self) -> str | None:
-        """Why it was refused, e.g. 'HALTED'; None unless Rejected."""
+        """Why it was rejected, e.g. 'HALTED'; None unless Rejected."""
 
     @property
     def cancel_reason(self) -> str | None:
-        """Why it ended, e.g. 'DAY_EXPIRED'; None unless Cancelled."""
+        """Why it was cancelled, e.g. 'DAY_EXPIRED'; None unless Cancelled."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """
+        All attributes by name: enumerations as names, numbers as exact Decimals, nested values as dicts.
+        """
 
     def __eq__(self, other: object, /) -> bool: ...
 
@@ -705,12 +831,56 @@ class Order:
     @staticmethod
     def from_wire(message: bytes, /) -> Order:
         """
-        The value of a protobuf message. Raises InvalidArgument (MESSAGE_MALFORMED) for bytes that are none.
+        The value of a protobuf message. Raises InvalidArgument (MESSAGE_MALFORMED).
         """
 
     def __getstate__(self) -> bytes: ...
 
     def __setstate__(self, message: bytes, /) -> None: ...
+
+    @staticmethod
+    def bracket(symbol: str, side: OrderSide, quantity: alphaforge_core.model.Quantity | int | str | float | decimal.Decimal, strategy_id: str, *, take_profit: alphaforge_core.model.Price | int | str | float | decimal.Decimal, stop_loss: alphaforge_core.model.Price | int | str | float | decimal.Decimal, price: alphaforge_core.model.Price | int | str | float | decimal.Decimal | None = None, stop_loss_limit: alphaforge_core.model.Price | int | str | float | decimal.Decimal | None = None, time_in_force: TimeInForce = ..., exit_time_in_force: TimeInForce = ..., post_only: bool = False, order_id: str | None = None, created_at: int | None = None) -> OrderGroup:
+        """
+        An entry, its take profit and its stop loss, for ExecutionEngine.submit_order_group().
+
+        The entry is a limit order at `price`, or without one a market order, with `time_in_force` and `post_only`. The exits are on the other side, with `exit_time_in_force`: a limit order at `take_profit`, whose id is `order_id` + "-tp", and a stop at `stop_loss`, or with `stop_loss_limit` a stop-limit, whose id is `order_id` + "-sl". They sleep until the entry fills, and what one of them fills, the other can't (rules 3.22 and 3.23).
+
+        Raises InvalidArgument (a ValueError): ORDER_CONFLICT if the prices are not in order or an exit is IOC or FOK, and the errors of the other factories.
+
+        >>> group = Order.bracket("BTCUSD", OrderSide.Buy, 1, "my_strategy", take_profit=47000, stop_loss=44000)
+        >>> [order.order_type.name for order in group.orders]
+        ['Market', 'Limit', 'Stop']
+        """
+
+class OrderChange:
+    """
+    A change of an order, for modify_orders(). Immutable; None changes nothing.
+    """
+
+    def __init__(self, order_id: str, *, quantity: alphaforge_core.model.Quantity | int | str | float | decimal.Decimal | None = None, price: alphaforge_core.model.Price | int | str | float | decimal.Decimal | None = None, stop_price: alphaforge_core.model.Price | int | str | float | decimal.Decimal | None = None) -> None:
+        """`quantity` is the new total."""
+
+    @property
+    def order_id(self) -> str:
+        """The order."""
+
+    @property
+    def quantity(self) -> float | None:
+        """Its new total quantity."""
+
+    @property
+    def price(self) -> float | None:
+        """Its new limit."""
+
+    @property
+    def stop_price(self) -> float | None:
+        """Its new stop price."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+
+    def __hash__(self) -> int: ...
+
+    def __repr__(self) -> str: ...
 
 class OrderEvent:
     """
@@ -719,7 +889,7 @@ class OrderEvent:
 
     @property
     def sequence(self) -> int:
-        """Counts the engine's events without a gap, from 1."""
+        """The number of the event, from 1 without gaps."""
 
     @property
     def type(self) -> OrderEventType:
@@ -740,7 +910,7 @@ class OrderEvent:
     @property
     def ts_event(self) -> int:
         """
-        ts_event of the tick that caused it, else market time of its symbol; 0 before any. Nanoseconds since the Unix epoch.
+        ts_event of the tick that caused it, else market time of its symbol; 0 before any tick. Nanoseconds since the Unix epoch.
         """
 
     @property
@@ -753,7 +923,7 @@ class OrderEvent:
 
     @property
     def leaves_quantity(self) -> decimal.Decimal:
-        """Its quantity minus what is filled, afterwards."""
+        """Its remaining quantity afterwards."""
 
     @property
     def fill(self) -> Fill | None:
@@ -769,19 +939,28 @@ class OrderEvent:
 
     @property
     def price(self) -> decimal.Decimal | None:
-        """Its limit, for Modified where it has one; else None."""
+        """
+        Its limit, for Modified and for Triggered of a trailing stop, if its type has one; else None.
+        """
 
     @property
     def stop_price(self) -> decimal.Decimal | None:
-        """Its trigger, for Modified where it has one; else None."""
+        """
+        Its stop price, for Modified and for Triggered of a trailing stop, if its type has one; else None.
+        """
 
     @property
     def reject_reason(self) -> str | None:
-        """Why, for Rejected; else None."""
+        """The reason, for Rejected; else None."""
 
     @property
     def cancel_reason(self) -> str | None:
-        """Why, for Cancelled; else None."""
+        """The reason, for Cancelled; else None."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """
+        All attributes by name: enumerations as names, numbers as exact Decimals, nested values as dicts.
+        """
 
     def __eq__(self, other: object, /) -> bool: ...
 
@@ -799,7 +978,7 @@ class OrderEvent:
     @staticmethod
     def from_wire(message: bytes, /) -> OrderEvent:
         """
-        The value of a protobuf message. Raises InvalidArgument (MESSAGE_MALFORMED) for bytes that are none.
+        The value of a protobuf message. Raises InvalidArgument (MESSAGE_MALFORMED).
         """
 
     def __getstate__(self) -> bytes: ...
@@ -807,7 +986,7 @@ class OrderEvent:
     def __setstate__(self, message: bytes, /) -> None: ...
 
 class OrderEventType(enum.Enum):
-    """What happened to an order."""
+    """The type of an event."""
 
     Submitted = 1
     """It was accepted."""
@@ -816,19 +995,92 @@ class OrderEventType(enum.Enum):
     """It was refused by a rule."""
 
     Triggered = 3
-    """Its stop was reached."""
+    """Its stop triggered."""
 
     Filled = 4
     """It filled, in part or in full."""
 
     Cancelled = 5
-    """It ended with a rest unfilled."""
+    """It ended with an unfilled remainder."""
 
     Modified = 6
-    """It was changed on request."""
+    """It was modified."""
+
+class OrderGroup:
+    """
+    Orders of one symbol and one strategy that are submitted together, all or none. Immutable.
+
+    Order.bracket() creates brackets; other groups are made of orders.
+
+    >>> low, high = (
+    ...     Order.stop("BTCUSD", side, 1, price, TimeInForce.GoodTillCancel, "my_strategy")
+    ...     for side, price in ((OrderSide.Sell, 44000), (OrderSide.Buy, 46000))
+    ... )
+    >>> group = OrderGroup(OrderGroupType.OneCancelsOther, [low, high])
+    >>> [order.group_id == low.order_id for order in group.orders]
+    [True, True]
+    """
+
+    def __init__(self, type: OrderGroupType, orders: Iterable[Order]) -> None:
+        """
+        2 to 10 orders, in order of submission; a parent comes first.
+
+        Raises InvalidArgument (a ValueError): ORDER_CONFLICT if they differ in symbol or strategy or share an id, if one is a trailing stop or reduce-only, or IOC or FOK without being a parent, if a child is for more than its parent, and if the child of a bracket is on the side of the entry; LIMIT_EXCEEDED for too few or too many.
+        """
+
+    @property
+    def type(self) -> OrderGroupType:
+        """The type of the group."""
+
+    @property
+    def orders(self) -> list[Order]:
+        """
+        Its orders, in order of submission; each has its group_type and group_id.
+        """
+
+    @property
+    def order_ids(self) -> list[str]:
+        """The ids of its orders."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+
+    def __hash__(self) -> int: ...
+
+    def __repr__(self) -> str: ...
+
+    def __copy__(self) -> Self: ...
+
+    def __deepcopy__(self, memo: object, /) -> Self: ...
+
+    def to_wire(self) -> bytes:
+        """The value as a protobuf message."""
+
+    @staticmethod
+    def from_wire(message: bytes, /) -> OrderGroup:
+        """
+        The value of a protobuf message. Raises InvalidArgument (MESSAGE_MALFORMED).
+        """
+
+    def __getstate__(self) -> bytes: ...
+
+    def __setstate__(self, message: bytes, /) -> None: ...
+
+class OrderGroupType(enum.Enum):
+    """The type of a group of orders."""
+
+    OneCancelsOther = 1
+    """Siblings, which share one remainder: what one fills, the others can't."""
+
+    OneTriggersOther = 2
+    """A parent, then its children, which sleep until it fills."""
+
+    Bracket = 3
+    """
+    A parent, then its children, which are siblings on the other side: take profit and stop loss.
+    """
 
 class OrderSide(enum.Enum):
-    """Which way an order trades."""
+    """The side of an order."""
 
     Buy = 1
     """Buys."""
@@ -836,14 +1088,20 @@ class OrderSide(enum.Enum):
     Sell = 2
     """Sells."""
 
+    BUY = 1
+    """Buys."""
+
+    SELL = 2
+    """Sells."""
+
 class OrderStatus(enum.Enum):
-    """Where an order is in its life; the last three are final."""
+    """The status of an order; the last three are final."""
 
     Initialized = 1
-    """Made, not submitted."""
+    """Created, not submitted; or a child that sleeps until its parent fills."""
 
     Submitted = 2
-    """Accepted, nothing filled; it rests or waits."""
+    """Accepted, not filled; it rests or waits."""
 
     PartiallyFilled = 3
     """Filled in part, still active."""
@@ -852,16 +1110,16 @@ class OrderStatus(enum.Enum):
     """Filled in full."""
 
     Cancelled = 5
-    """Ended with a rest unfilled."""
+    """Ended with an unfilled remainder."""
 
     Rejected = 6
     """Refused by a rule when it was submitted."""
 
 class OrderType(enum.Enum):
-    """How an order finds its price."""
+    """The type of an order."""
 
     Market = 1
-    """At the market's price."""
+    """At the market price."""
 
     Limit = 2
     """At its price or better."""
@@ -872,9 +1130,15 @@ class OrderType(enum.Enum):
     StopLimit = 4
     """A limit order once the last price reaches its stop price."""
 
+    TrailingStop = 5
+    """A stop that follows the last price in the order's favour."""
+
+    TrailingStopLimit = 6
+    """The same; a limit order once it is reached."""
+
 class Position:
     """
-    What a strategy holds of a symbol. Immutable; every number an exact Decimal.
+    A strategy's position in a symbol. Immutable; numbers are exact Decimals.
     """
 
     @property
@@ -895,15 +1159,15 @@ class Position:
 
     @property
     def cost(self) -> decimal.Decimal:
-        """The cost of what is held; negative when short."""
+        """The cost of the position; negative when short."""
 
     @property
     def realized_pnl(self) -> decimal.Decimal:
-        """What closed parts earned, commission apart."""
+        """Realized profit, before commission."""
 
     @property
     def unrealized_pnl(self) -> decimal.Decimal:
-        """What the rest would earn at the last tick, commission apart."""
+        """Unrealized profit at the last tick, before commission."""
 
     @property
     def commission(self) -> decimal.Decimal:
@@ -912,6 +1176,11 @@ class Position:
     @property
     def last_price(self) -> decimal.Decimal | None:
         """Price of the symbol's last tick."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """
+        All attributes by name: enumerations as names, numbers as exact Decimals, nested values as dicts.
+        """
 
     def __eq__(self, other: object, /) -> bool: ...
 
@@ -929,7 +1198,7 @@ class Position:
     @staticmethod
     def from_wire(message: bytes, /) -> Position:
         """
-        The value of a protobuf message. Raises InvalidArgument (MESSAGE_MALFORMED) for bytes that are none.
+        The value of a protobuf message. Raises InvalidArgument (MESSAGE_MALFORMED).
         """
 
     def __getstate__(self) -> bytes: ...
@@ -937,22 +1206,22 @@ class Position:
     def __setstate__(self, message: bytes, /) -> None: ...
 
 class TickResult:
-    """Which ticks of a call were not applied."""
+    """The ticks of a call that were not applied."""
 
     def __init__(self) -> None: ...
 
     @property
     def rejected(self) -> list[tuple[int, str]]:
-        """Pairs of index and reason, of the ticks refused by a rule."""
+        """(index, reason) of refused ticks."""
 
     @property
     def duplicates(self) -> list[int]:
-        """Indices of the ticks seen before."""
+        """Indices of duplicate ticks."""
 
     def __repr__(self) -> str: ...
 
 class TimeInForce(enum.Enum):
-    """How long an order lives."""
+    """The time in force of an order."""
 
     Day = 1
     """
@@ -968,7 +1237,31 @@ class TimeInForce(enum.Enum):
     FillOrKill = 4
     """Fills in full on arrival, or is cancelled without a fill."""
 
-def encode_submit_orders(orders: Iterable[Order]) -> bytes:
+    GoodTillDate = 5
+    """Until its symbol's market time reaches `expire_time_ns`."""
+
+    DAY = 1
     """
-    The orders as a SubmitOrdersRequest, or one of them as a SubmitOrderRequest, without engine and epoch: to be appended to the bytes of those.
+    Until the first 00:00 UTC after its symbol's market time at submission.
     """
+
+    GTC = 2
+    """Until it is cancelled."""
+
+    IOC = 3
+    """Fills what it can on arrival; the rest is cancelled."""
+
+    FOK = 4
+    """Fills in full on arrival, or is cancelled without a fill."""
+
+    GTD = 5
+    """Until its symbol's market time reaches `expire_time_ns`."""
+
+class TrailingOffsetType(enum.Enum):
+    """What the offset of a trailing stop counts."""
+
+    Price = 1
+    """A difference of prices."""
+
+    BasisPoints = 2
+    """Hundredths of a percent of the extreme."""

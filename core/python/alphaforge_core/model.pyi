@@ -2,28 +2,30 @@
 Prices, quantities, ticks and bars: immutable values that engines, services and clients share.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 import decimal
-from typing import Any, Self, overload
+from typing import Any, Literal, Self, overload
 
 import numpy
+
+import alphaforge_core._tables
 
 
 class Bar:
     """
-    What the trades of an instrument between two moments come to. Immutable; equal when all fields are.
+    A bar: the trades of an interval, count, volume or value, summed up. Immutable; equal if all fields are equal.
     """
 
     def __init__(self, instrument_id: str, bar_type: BarType | str, open: Price | int | str | float | decimal.Decimal, high: Price | int | str | float | decimal.Decimal, low: Price | int | str | float | decimal.Decimal, close: Price | int | str | float | decimal.Decimal, volume: Quantity | int | str | float | decimal.Decimal, value: decimal.Decimal | int | str, trade_count: int, buy_volume: Quantity | int | str | float | decimal.Decimal, sell_volume: Quantity | int | str | float | decimal.Decimal, ts_open: int, ts_event: int, ts_init: int, sequence: int, is_partial: bool = False, is_gap_fill: bool = False, is_oversize: bool = False, revision: int = 0) -> None:
         """
-        Engines make bars; tests and recorders may.
+        For tests and recorders; normally engines create bars.
 
-        Raises InvalidArgument (a ValueError) or UnsupportedValue (a TypeError) for fields of a wrong value or type; how the fields agree is not checked.
+        Raises InvalidArgument (a ValueError) or UnsupportedValue (a TypeError) for fields of a wrong value or type; the consistency of the fields is not checked.
         """
 
     @property
     def instrument_id(self) -> str:
-        """What was traded."""
+        """The instrument."""
 
     @property
     def symbol(self) -> str:
@@ -39,11 +41,11 @@ class Bar:
 
     @property
     def high(self) -> Price:
-        """The greatest price."""
+        """The highest price."""
 
     @property
     def low(self) -> Price:
-        """The least price."""
+        """The lowest price."""
 
     @property
     def close(self) -> Price:
@@ -59,15 +61,15 @@ class Bar:
 
     @property
     def trade_count(self) -> int:
-        """How many trades began in it."""
+        """Number of trades that began in it."""
 
     @property
     def buy_volume(self) -> Quantity:
-        """The volume that buyers took."""
+        """Volume taken by buyers."""
 
     @property
     def sell_volume(self) -> Quantity:
-        """The volume that sellers took."""
+        """Volume taken by sellers."""
 
     @property
     def vwap(self) -> Price | None:
@@ -87,15 +89,15 @@ class Bar:
 
     @property
     def sequence(self) -> int:
-        """Its number per instrument and type, gapless from 1."""
+        """Its number per instrument and type, from 1 without gaps."""
 
     @property
     def is_partial(self) -> bool:
-        """Whether it may lack trades from its beginning or end."""
+        """Whether trades at its beginning or end may be missing."""
 
     @property
     def is_gap_fill(self) -> bool:
-        """Whether it stands for an interval without trades."""
+        """Whether it is a flat bar for an interval without trades."""
 
     @property
     def is_oversize(self) -> bool:
@@ -103,7 +105,7 @@ class Bar:
 
     @property
     def revision(self) -> int:
-        """How often it was corrected after it was first emitted."""
+        """How often it was corrected."""
 
     def as_dict(self) -> dict[str, Any]:
         """All attributes by name, vwap included."""
@@ -122,7 +124,8 @@ class Bar:
 
 class BarType:
     """
-    How ticks are summed up to bars: `<n>ms|s|min|hour`, `1day`, `<n>tick`, `<x>volume`, `<x>dollar`.
+    The type of bars: `<n>ms|s|min|hour`, `1day`, `<n>tick`, `<x>volume`, `<x>dollar`, `<x>range`, `<n>day|week|month`,
+    the last perhaps with a time zone and a session start, `@America/New_York+17:00`.
 
     `str()` is the canonical name: the largest unit that divides the step, no trailing zeros.
 
@@ -137,11 +140,23 @@ class BarType:
 
     @property
     def kind(self) -> str:
-        """"time", "tick", "volume" or "dollar"."""
+        """
+        "time", "tick", "volume", "dollar" or "range"; "day", "week" or "month" for those of a calendar.
+        """
 
     @property
     def step(self) -> int | decimal.Decimal:
-        """Nanoseconds or ticks as int; volume or value as Decimal."""
+        """
+        Nanoseconds, ticks, days, weeks or months as int; volume, value or range as Decimal.
+        """
+
+    @property
+    def zone(self) -> str | None:
+        """The time zone of days, weeks and months; None for other kinds."""
+
+    @property
+    def session_start_ns(self) -> int:
+        """When their sessions start, in nanoseconds after 00:00."""
 
     def __str__(self) -> str: ...
 
@@ -159,38 +174,65 @@ class BarType:
 
 class Price:
     """
-    A price: an exact decimal with nine places, within about +-9.22e9.
+    A price: an exact decimal with nine places, within about +-9.22e9. Immutable.
 
-    Immutable; compares and hashes with prices only. `str()` shows at least two places.
+    Compares, adds and subtracts exactly with prices and numbers (a float stands for its shortest decimal); times a Quantity it is an exact Decimal; times or by a number it is a Price, rounded half to even at nine places. `str()` shows at least two places.
 
     >>> Price(45000)
     Price('45000.00')
-    >>> Price(0.1) == Price("0.10")
+    >>> Price("0.1") + Price("0.2") == 0.3
     True
+    >>> Price("45000.5") * Quantity("0.1")
+    Decimal('4500.05')
+    >>> Price("45000.127").round_to("0.05", "down")
+    Price('45000.10')
     >>> f"{Price('45000.123'):.1f}"
     '45000.1'
     """
 
     def __init__(self, value: Price | int | str | float | decimal.Decimal | numpy.integer | numpy.floating) -> None:
         """
-        A float means its shortest decimal, rounded half to even at nine places.
+        A float stands for its shortest decimal, rounded half to even at nine places.
 
-        Raises InvalidArgument (a ValueError) for what is malformed, not finite or out of range, and for a str or Decimal of more than nine places; UnsupportedValue (a TypeError) for other types, bool among them.
+        Raises InvalidArgument (a ValueError) for a number that is malformed, not finite or out of range, and for a str or Decimal with more than nine places; UnsupportedValue (a TypeError) for other types, including bool.
         """
 
     def __eq__(self, other: object, /) -> bool: ...
 
     def __ne__(self, other: object, /) -> bool: ...
 
-    def __lt__(self, arg: Price, /) -> bool: ...
+    def __lt__(self, other: Price | int | float | decimal.Decimal, /) -> bool: ...
 
-    def __le__(self, arg: Price, /) -> bool: ...
+    def __le__(self, other: Price | int | float | decimal.Decimal, /) -> bool: ...
 
-    def __gt__(self, arg: Price, /) -> bool: ...
+    def __gt__(self, other: Price | int | float | decimal.Decimal, /) -> bool: ...
 
-    def __ge__(self, arg: Price, /) -> bool: ...
+    def __ge__(self, other: Price | int | float | decimal.Decimal, /) -> bool: ...
 
     def __hash__(self) -> int: ...
+
+    def __add__(self, other: Price | int | float | decimal.Decimal, /) -> Price: ...
+
+    def __radd__(self, other: int | float | decimal.Decimal, /) -> Price: ...
+
+    def __sub__(self, other: Price | int | float | decimal.Decimal, /) -> Price: ...
+
+    def __rsub__(self, other: int | float | decimal.Decimal, /) -> Price: ...
+
+    def __rmul__(self, other: int | float | decimal.Decimal, /) -> Price: ...
+
+    @overload
+    def __truediv__(self, other: Price, /) -> decimal.Decimal: ...
+
+    @overload
+    def __truediv__(self, other: int | float | decimal.Decimal, /) -> Price: ...
+
+    def round_to(self, tick: Price | str | int | float | decimal.Decimal, mode: Literal['nearest', 'down', 'up'] = 'nearest') -> Price:
+        """
+        Rounds to a multiple of `tick`: the nearest (half to even), the next below or the next above.
+
+        Raises InvalidArgument (a ValueError) for a tick that is not above 0, and for an unknown mode.
+        """
 
     def __float__(self) -> float:
         """The nearest float, half to even."""
@@ -208,14 +250,26 @@ class Price:
 
     def __deepcopy__(self, memo: object, /) -> Self: ...
 
+    @overload
+    def __mul__(self, other: Quantity, /) -> decimal.Decimal: ...
+
+    @overload
+    def __mul__(self, other: int | float | decimal.Decimal, /) -> Price: ...
+
+    def __neg__(self) -> Price: ...
+
+    def __abs__(self) -> Price: ...
+
 class Quantity:
     """
-    A quantity: an exact decimal with nine places, not negative, up to about 1.7e29.
+    A quantity: an exact decimal with nine places, not negative, up to about 1.7e29. Immutable.
 
-    Immutable; compares and hashes with quantities only. `str()` shows the places that are needed.
+    Compares, adds and subtracts exactly with quantities and numbers; a difference below 0 is an error. Times a Price it is an exact Decimal; times or by a number it is a Quantity, rounded half to even at nine places. `str()` shows the places that are needed.
 
     >>> Quantity(0.5).as_decimal()
     Decimal('0.5')
+    >>> Quantity("0.5") - 0.2, Quantity(3) / 2
+    (Quantity('0.3'), Quantity('1.5'))
     >>> Quantity(-1)
     Traceback (most recent call last):
     alphaforge_core.errors.InvalidArgument: quantity -1 is negative; 0 or more
@@ -223,24 +277,47 @@ class Quantity:
 
     def __init__(self, value: Quantity | int | str | float | decimal.Decimal | numpy.integer | numpy.floating) -> None:
         """
-        A float means its shortest decimal, rounded half to even at nine places.
+        A float stands for its shortest decimal, rounded half to even at nine places.
 
-        Raises InvalidArgument (a ValueError) for what is malformed, not finite, negative or out of range, and for a str or Decimal of more than nine places; UnsupportedValue (a TypeError) for other types, bool among them.
+        Raises InvalidArgument (a ValueError) for a number that is malformed, not finite, negative or out of range, and for a str or Decimal with more than nine places; UnsupportedValue (a TypeError) for other types, including bool.
         """
 
     def __eq__(self, other: object, /) -> bool: ...
 
     def __ne__(self, other: object, /) -> bool: ...
 
-    def __lt__(self, arg: Quantity, /) -> bool: ...
+    def __lt__(self, other: Quantity | int | float | decimal.Decimal, /) -> bool: ...
 
-    def __le__(self, arg: Quantity, /) -> bool: ...
+    def __le__(self, other: Quantity | int | float | decimal.Decimal, /) -> bool: ...
 
-    def __gt__(self, arg: Quantity, /) -> bool: ...
+    def __gt__(self, other: Quantity | int | float | decimal.Decimal, /) -> bool: ...
 
-    def __ge__(self, arg: Quantity, /) -> bool: ...
+    def __ge__(self, other: Quantity | int | float | decimal.Decimal, /) -> bool: ...
 
     def __hash__(self) -> int: ...
+
+    def __add__(self, other: Quantity | int | float | decimal.Decimal, /) -> Quantity: ...
+
+    def __radd__(self, other: int | float | decimal.Decimal, /) -> Quantity: ...
+
+    def __sub__(self, other: Quantity | int | float | decimal.Decimal, /) -> Quantity: ...
+
+    def __rsub__(self, other: int | float | decimal.Decimal, /) -> Quantity: ...
+
+    def __rmul__(self, other: int | float | decimal.Decimal, /) -> Quantity: ...
+
+    @overload
+    def __truediv__(self, other: Quantity, /) -> decimal.Decimal: ...
+
+    @overload
+    def __truediv__(self, other: int | float | decimal.Decimal, /) -> Quantity: ...
+
+    def round_to(self, tick: Quantity | str | int | float | decimal.Decimal, mode: Literal['nearest', 'down', 'up'] = 'nearest') -> Quantity:
+        """
+        Rounds to a multiple of `tick`: the nearest (half to even), the next below or the next above.
+
+        Raises InvalidArgument (a ValueError) for a tick that is not above 0, and for an unknown mode.
+        """
 
     def __float__(self) -> float:
         """The nearest float, half to even."""
@@ -258,11 +335,17 @@ class Quantity:
 
     def __deepcopy__(self, memo: object, /) -> Self: ...
 
+    @overload
+    def __mul__(self, other: Price, /) -> decimal.Decimal: ...
+
+    @overload
+    def __mul__(self, other: int | float | decimal.Decimal, /) -> Quantity: ...
+
 class TradeTick:
     """
-    One trade as the venue printed it. Immutable; equal when all fields are.
+    One trade of a venue. Immutable; equal if all fields are equal.
 
-    Any number and time makes a tick; the engines refuse those they can't use.
+    Any number and time is accepted; engines refuse ticks that they can't use.
 
     >>> tick = TradeTick("BTCUSD", 45000.5, "0.1", "BUY", "t-1", ts_event=1_700_000_000_000_000_000)
     >>> tick.price, tick.quantity, tick.ts_init == tick.ts_event
@@ -271,14 +354,14 @@ class TradeTick:
 
     def __init__(self, instrument_id: str, price: Price | int | str | float | decimal.Decimal, quantity: Quantity | int | str | float | decimal.Decimal, aggressor_side: str, trade_id: str, ts_event: int, ts_init: int | None = None) -> None:
         """
-        `aggressor_side` is "BUY", "SELL" or "NONE"; times are nanoseconds since the Unix epoch, `ts_init` is `ts_event` where it is not given.
+        `aggressor_side` is "BUY", "SELL" or "NONE"; times are nanoseconds since the Unix epoch, `ts_init` defaults to `ts_event`.
 
         Raises InvalidArgument (a ValueError) for an instrument_id that is not 1 to 64 bytes of printable text, a trade_id of more than 64 bytes, an unknown side, a number or time out of range; UnsupportedValue (a TypeError) for a wrong type.
         """
 
     @property
     def instrument_id(self) -> str:
-        """What was traded."""
+        """The instrument."""
 
     @property
     def symbol(self) -> str:
@@ -290,11 +373,11 @@ class TradeTick:
 
     @property
     def quantity(self) -> Quantity:
-        """What was traded, in units of the instrument."""
+        """The traded quantity, in units of the instrument."""
 
     @property
     def aggressor_side(self) -> str:
-        """Who took liquidity: "BUY", "SELL" or "NONE"."""
+        """The aggressor side: "BUY", "SELL" or "NONE"."""
 
     @property
     def trade_id(self) -> str:
@@ -322,7 +405,7 @@ class TradeTick:
 
 class TradeTickBatch:
     """
-    Many ticks as columns: what NumPy arrays, lists of TradeTick and wire messages become. Immutable.
+    Many ticks as columns, from NumPy arrays, lists of TradeTick or wire messages. Immutable.
 
     >>> batch = TradeTickBatch.from_columns(
     ...     instrument_id="BTCUSD", prices=[4500050, 4500060], price_scale=2, quantities=[0.1, 0.2], ts_event=[1, 2]
@@ -332,13 +415,13 @@ class TradeTickBatch:
     """
 
     @staticmethod
-    def from_ticks(ticks: Iterable[TradeTick]) -> TradeTickBatch:
+    def from_ticks(ticks: Iterable[TradeTick] | alphaforge_core._tables.TickTable) -> TradeTickBatch:
         """
-        From TradeTicks, or from a table whose columns bear their fields' names: a pandas or polars DataFrame, an Arrow
-        table, a structured NumPy array. The columns `instrument_id`, `price`, `quantity` and `ts_event` have to be there;
-        others than TradeTick's fields are left alone. What columns may hold says from_columns().
+        From TradeTicks, or from a table whose columns are named like their fields: a pandas or polars DataFrame, an Arrow
+        table, a structured NumPy array. The columns `instrument_id`, `price`, `quantity` and `ts_event` are required;
+        other columns are ignored. See from_columns() for the types of columns.
 
-        Raises UnsupportedValue (a TypeError) for anything that is no TradeTick, and what from_columns() raises.
+        Raises UnsupportedValue (a TypeError) for anything but TradeTicks, and the errors of from_columns().
         """
 
     @staticmethod
@@ -346,12 +429,12 @@ class TradeTickBatch:
         """
         Columns of equal length: NumPy arrays, pandas Series, lists.
 
-        instrument_id: one str for all, one per tick, or names into which `instrument_index` points.
+        instrument_id: one str for all, one per tick, or the names to which `instrument_index` refers.
         prices, quantities: integers mean mantissa / 10^scale (0 to 9); floats their shortest decimal; str, Decimal, Price and
         Quantity are exact.
-        ts_event, ts_init: nanoseconds since the Unix epoch, or datetime64; ts_init is ts_event where it is not given.
-        sides: one str for all, one per tick, or codes (1 NONE, 2 BUY, 3 SELL); NONE where not given.
-        trade_ids: strings or integers, "" where a tick has none.
+        ts_event, ts_init: nanoseconds since the Unix epoch, or datetime64; ts_init defaults to ts_event.
+        sides: one str for all, one per tick, or codes (1 NONE, 2 BUY, 3 SELL); default NONE.
+        trade_ids: strings or integers, or "" for none.
 
         Raises InvalidArgument (a ValueError) that names column and row, or UnsupportedValue (a TypeError).
         """
@@ -369,6 +452,9 @@ class TradeTickBatch:
 
     def __len__(self) -> int: ...
 
+    def __iter__(self) -> Iterator[TradeTick]:
+        """The ticks, row by row."""
+
     @overload
     def __getitem__(self, row: int) -> TradeTick:
         """One tick as a TradeTick."""
@@ -379,7 +465,7 @@ class TradeTickBatch:
 
     @property
     def instrument_ids(self) -> list[str]:
-        """The names that occur."""
+        """The distinct instrument ids."""
 
     def __repr__(self) -> str: ...
 

@@ -4,9 +4,15 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <limits>
+#include <string>
+#include <string_view>
 
 #include "base/error.hpp"
+#include "base/int128.hpp"
+#include "base/reason.hpp"
 
 namespace alphaforge {
 
@@ -27,7 +33,7 @@ uint128 magnitude(int128 value) {
   return value < 0 ? uint128{0} - static_cast<uint128>(value) : static_cast<uint128>(value);
 }
 
-// Long texts are cut in messages; what is not printable ASCII shows as '?'.
+// Long texts are truncated in messages; characters that are not printable ASCII are shown as '?'.
 std::string shown(std::string_view text) {
   constexpr std::size_t kShownMax = 60;
   std::string out;
@@ -59,7 +65,7 @@ struct Scanned {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-// The exponent after the `e`; clamped, since any number so far out is out of range or rounds to nothing.
+// The exponent after the `e`, clamped: a number beyond it is out of range or rounds to zero.
 bool scan_exponent(std::string_view text, std::int64_t& exponent) {
   constexpr std::int64_t kClamp = 1'000'000'000'000;
   const bool negative = !text.empty() && text[0] == '-';
@@ -78,17 +84,21 @@ bool scan(std::string_view text, Scanned& out) {
   if (at < text.size() && (text[at] == '-' || text[at] == '+')) out.negative = text[at++] == '-';
   const std::size_t whole = at;
   while (at < text.size() && is_digit(text[at])) ++at;
-  if (at == whole) return false;
   std::size_t point = at;
+  std::size_t digits = at - whole;
   std::size_t end = at;
   if (at < text.size() && text[at] == '.') {
     const std::size_t fraction = ++at;
     while (at < text.size() && is_digit(text[at])) ++at;
-    if (at == fraction) return false;
-    end = at;
+    digits += at - fraction;
+    if (at != fraction) end = at;
   }
+  if (digits == 0) return false;
   std::int64_t exponent = 0;
-  if (at < text.size() && (text[at] != 'e' || !scan_exponent(text.substr(at + 1), exponent))) return false;
+  if (at < text.size()) {
+    if (text[at] != 'e' && text[at] != 'E') return false;
+    if (!scan_exponent(text.substr(at + 1), exponent)) return false;
+  }
 
   std::size_t first = whole;
   while (first < end && (text[first] == '0' || text[first] == '.')) ++first;
@@ -154,7 +164,7 @@ int128 shortest_decimal(Float value, const char* what) {
   return parse_rounded({begin, static_cast<std::size_t>(end - begin)}, kPlaces, what);
 }
 
-// Rounds `quotient` by what is left of it, half to even.
+// Rounds `quotient` half to even, given the remainder.
 uint128 round_half_even(uint128 quotient, uint128 remainder, uint128 denominator) {
   const uint128 rest = denominator - remainder;
   const bool up = remainder > rest || (remainder == rest && (quotient & 1) != 0);
@@ -215,8 +225,8 @@ double to_double(int128 mantissa, int places) {
 
 namespace {
 
-// Writes the decimal digits of a number, without leading zeros, and returns their end. 128-bit divisions are slow: one takes
-// off eighteen digits.
+// Writes the decimal digits of a number, without leading zeros, and returns their end. 128-bit divisions are slow: one
+// takes off eighteen digits.
 char* write_digits(uint128 number, char* out) {
   constexpr std::uint64_t kChunk = 1'000'000'000'000'000'000;
   constexpr std::ptrdiff_t kChunkDigits = 18;
@@ -244,7 +254,7 @@ std::string format_decimal(int128 mantissa, int places, int min_places) {
   *at++ = '.';
   at = std::fill_n(at, places - (size - whole), '0');
   at = std::copy(begin + whole, begin + size, at);
-  // Trailing zeros go, and the point where nothing follows it.
+  // Drops trailing zeros, and the point if nothing follows it.
   while (at > point + 1 + min_places && at[-1] == '0') --at;
   return {buffer.data(), at == point + 1 ? point : at};
 }

@@ -18,10 +18,10 @@ inline constexpr int kPlacesMax = 38;
 
 // `what` names the number in error messages: "price", "quantity".
 
-// `[+-]?digits[.digits][e[+-]digits]` as an integer of 10^-places; the whole text must match, the `e` is lower case, and
-// the sign behind it may be left out.
-// Throws InvalidArgument: NUMBER_MALFORMED, NUMBER_TOO_PRECISE (a non-zero digit beyond `places`), NUMBER_OUT_OF_RANGE
-// (beyond 128 bits).
+// A decimal as written by people, Python's Decimal and pandas: an optional sign, digits with at most one point among,
+// before or after them, and an optional exponent (`1.5`, `.5`, `5.`, `+1`, `1E-7`). Returns an integer of 10^-places.
+// The whole text must match. Throws InvalidArgument: NUMBER_MALFORMED, NUMBER_TOO_PRECISE (a non-zero digit beyond
+// `places`), NUMBER_OUT_OF_RANGE (beyond 128 bits).
 int128 parse_decimal(std::string_view text, int places = kPlaces, const char* what = "number");
 
 // The same, but digits beyond `places` round half to even: for the shortest decimal of a binary float.
@@ -39,8 +39,8 @@ double to_double(int128 mantissa, int places);
 // Digits with at least `min_places` and no trailing zeros beyond them; never "-0".
 std::string format_decimal(int128 mantissa, int places, int min_places);
 
-// numerator / denominator, rounded half to even; the denominator is not 0.
-// Throws NUMBER_OUT_OF_RANGE for the one quotient that has no place: -2^127 / -1.
+// numerator / denominator, rounded half to even; the denominator is not 0. Throws NUMBER_OUT_OF_RANGE for the one
+// quotient that does not fit: -2^127 / -1.
 int128 divide_half_even(int128 numerator, int128 denominator);
 
 // mantissa x 10^(to - from): exact upwards (throws NUMBER_OUT_OF_RANGE), half to even downwards.

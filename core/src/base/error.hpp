@@ -7,8 +7,8 @@
 
 namespace alphaforge {
 
-// What a caller did wrong: a ValueError in Python, INVALID_ARGUMENT on the wire.
-// The message says what was wrong, what was expected and what to do.
+// An error of the caller: a ValueError in Python, INVALID_ARGUMENT on the wire. The message says what was wrong, what
+// was expected and what to do.
 class InvalidArgument : public std::invalid_argument {
  public:
   InvalidArgument(Reason reason, const std::string& message) : std::invalid_argument(message), reason_(reason) {}
@@ -18,7 +18,7 @@ class InvalidArgument : public std::invalid_argument {
   Reason reason_;
 };
 
-// A value of a type that can't be taken: a TypeError in Python.
+// A value of an unsupported type: a TypeError in Python.
 class UnsupportedValue : public std::logic_error {
  public:
   UnsupportedValue(Reason reason, const std::string& message) : std::logic_error(message), reason_(reason) {}
@@ -28,7 +28,7 @@ class UnsupportedValue : public std::logic_error {
   Reason reason_;
 };
 
-// A request that the engine understands and can't serve in its present state: a RuntimeError in Python.
+// A valid request that the engine can't serve in its current state: a RuntimeError in Python.
 class EngineError : public std::runtime_error {
  public:
   EngineError(Reason reason, const std::string& message) : std::runtime_error(message), reason_(reason) {}

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <utility>
@@ -8,7 +9,8 @@
 
 namespace alphaforge {
 
-// Takes an engine's state in one canonical order and makes 64 bits of it. Wall clock times are left out: they decide nothing.
+// Hashes an engine's state, in one canonical order, to 64 bits. Wall clock times are omitted, since they decide
+// nothing.
 class StateHash {
  public:
   void number(std::int64_t value) { mix(static_cast<std::uint64_t>(value)); }

@@ -1,6 +1,8 @@
 #include "base/utf8.hpp"
 
+#include <cstdint>
 #include <cstring>
+#include <string_view>
 
 namespace alphaforge {
 
@@ -31,7 +33,7 @@ bool is_utf8(std::string_view text) {
     std::memcpy(&word, text.data() + at, 8);
     return word;
   };
-  // Most texts are ASCII: eight bytes at a time, the last eight once more where they don't come out even.
+  // Most texts are ASCII: checks eight bytes at a time, the last eight possibly twice.
   std::size_t at = 0;
   while (text.size() - at >= 8 && (word_at(at) & kHighBits) == 0) at += 8;
   if (text.size() >= 8 && text.size() - at < 8 && (word_at(text.size() - 8) & kHighBits) == 0) return true;

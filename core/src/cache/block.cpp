@@ -1,10 +1,20 @@
 #include "cache/block.hpp"
 
+#include <cstdint>
 #include <cstring>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
 
 #include "base/error.hpp"
+#include "base/reason.hpp"
+#include "base/time.hpp"
+#include "cache/counters.hpp"
 #include "cache/hash.hpp"
-#include "wire/writer.hpp"
+#include "cache/slots.hpp"
+#include "encoding/reader.hpp"
+#include "encoding/writer.hpp"
 
 namespace alphaforge::cache {
 
@@ -25,7 +35,7 @@ std::int64_t ttl_of(const Entry& entry, std::int64_t now_ns) {
   return entry.expires_at_ns == kNever ? kNever : entry.expires_at_ns - now_ns;
 }
 
-// Writes fields of numbers below 16 where there is room for them.
+// Writes fields with numbers below 16 into reserved space.
 struct Cursor {
   char* at;
 
@@ -96,7 +106,7 @@ void Block::wall_time(std::int64_t wall_ns) {
   Writer(bytes_).uint(field_of(Kind::kWallTime), static_cast<std::uint64_t>(wall_ns));
 }
 
-// Each put of a cache comes by here: numbers have fixed widths, so that the size is known, and room is made once.
+// On the path of every put: numbers have fixed widths, so that the size is known and space is reserved once.
 void Block::stored(const Entry& entry, std::int64_t now_ns) {
   const auto field_size = [](std::size_t size) { return 1 + wire::varint_size(size) + size; };
   constexpr std::size_t kNumberSize = 1 + sizeof(std::uint64_t);
@@ -144,24 +154,27 @@ void Block::counters(const Counters& counters) {
 
 void Block::sequence(std::uint64_t last_sequence) { Writer(bytes_).uint(field_of(Kind::kSequence), last_sequence); }
 
-std::string_view Block::sealed() {
-  const std::string_view message = std::string_view(bytes_).substr(sizeof(BlockHead));
+BlockHead head_of(std::string_view message) {
   const auto size = static_cast<std::uint32_t>(message.size());
-  const BlockHead head{size, size_check_of(size), hash_of(message, kChecksumSeed)};
+  return {size, size_check_of(size), hash_of(message, kChecksumSeed)};
+}
+
+std::string_view Block::sealed() {
+  const BlockHead head = head_of(std::string_view(bytes_).substr(sizeof(BlockHead)));
   std::memcpy(bytes_.data(), &head, sizeof(head));
   return bytes_;
 }
 
 void Block::clear() {
-  // The memory of a large one is not kept for the many small ones.
+  // Doesn't keep the memory of a large block for small ones.
   if (bytes_.capacity() > 2 * kBlockBytes) bytes_ = {};
   bytes_.assign(sizeof(BlockHead), '\0');
 }
 
 std::optional<std::string_view> BlockReader::next() {
   const auto refuse = [&](const char* what) {
-    throw InvalidArgument(Reason::MESSAGE_MALFORMED, "damaged file of a cache, at byte " +
-                                                         std::to_string(valid_bytes_) + ": " + what);
+    throw InvalidArgument(Reason::MESSAGE_MALFORMED,
+                          "damaged file of a cache, at byte " + std::to_string(valid_bytes_) + ": " + what);
   };
   BlockHead head;
   if (source_(reinterpret_cast<char*>(&head), sizeof(head)) != sizeof(head)) return std::nullopt;
@@ -197,7 +210,7 @@ void for_each_record(std::string_view block, const std::function<void(const Reco
         read_counters(reader.bytes(), record.counters);
         break;
       default:
-        // A later release wrote something that changes the cache: to go on without it would be wrong.
+        // A later release wrote a change that this one can't read; ignoring it would be wrong.
         throw InvalidArgument(Reason::MESSAGE_MALFORMED,
                               "damaged file of a cache: a record that this release does not know");
     }

@@ -7,26 +7,30 @@
 #include <string>
 #include <string_view>
 
+#include "base/time.hpp"
 #include "cache/counters.hpp"
 #include "cache/slots.hpp"
 
 namespace alphaforge::cache {
 
-// A cache's file is a sequence of blocks: a head, then a protobuf message whose fields are records in the order in which
-// they happened. A block is one write: what happened under one lock of the cache, or a piece of its entries.
+// A cache's file is a sequence of blocks: a head, then a protobuf message whose fields are records in order. A block is
+// one write: the changes made under one lock of the cache, or some of its entries.
 //
-// The head checks itself, so that a block which was cut off by the end of its process is told from a damaged one.
+// The head has its own check, which distinguishes a block cut off by the end of its process from a damaged one.
 struct BlockHead {
   std::uint32_t size = 0;
   std::uint32_t size_check = 0;
   std::uint64_t checksum = 0;
 };
 
+// The head of a block with that message.
+BlockHead head_of(std::string_view message);
+
 // Records are collected up to this size; a block can be larger by its last one.
 inline constexpr std::size_t kBlockBytes = 1024 * 1024;
 inline constexpr std::size_t kBlockBytesMax = 16 * 1024 * 1024;
 
-// A block that is being made.
+// A block being built.
 class Block {
  public:
   Block() { clear(); }
@@ -40,14 +44,14 @@ class Block {
   void touched(const Entry& entry, std::int64_t now_ns);
   void removed(std::string_view key);
   void cleared();
-  // Bytes of the cache's owner; brief ones mean something for a while only.
+  // A note: bytes of the cache's owner. Brief notes are meaningful only for a while.
   void note(std::string_view bytes);
   void brief_note(std::string_view bytes);
   void counters(const Counters& counters);
   // The sequence of the latest change.
   void sequence(std::uint64_t last_sequence);
 
-  // The block with its head, good until it changes.
+  // The block with its head, valid until it changes.
   std::string_view sealed();
   void clear();
 
@@ -55,7 +59,7 @@ class Block {
   std::string bytes_;
 };
 
-// What a record says; `kind` tells which of the others is meant.
+// A record; `kind` determines which other fields are set.
 struct Record {
   enum class Kind : std::uint32_t {
     kWallTime = 1,
@@ -85,10 +89,10 @@ class BlockReader {
  public:
   explicit BlockReader(const ByteSource& source) : source_(source) {}
 
-  // The next block's message, good until the next call; none at the end, and where a block was cut off.
-  // Throws InvalidArgument MESSAGE_MALFORMED that says what is damaged.
+  // The next block's message, valid until the next call; none at the end, and if a block was cut off. Throws
+  // InvalidArgument MESSAGE_MALFORMED that says what is damaged.
   std::optional<std::string_view> next();
-  // Bytes of the blocks that were read whole.
+  // Size of the complete blocks read.
   std::uint64_t valid_bytes() const { return valid_bytes_; }
 
  private:

@@ -2,12 +2,21 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
 #include <cstdio>
 #include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/error.hpp"
-#include "wire/cache.hpp"
+#include "base/reason.hpp"
+#include "cache/counters.hpp"
+#include "cache/hash.hpp"
+#include "cache/table.hpp"
+#include "encoding/key.hpp"
 
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -17,7 +26,7 @@ namespace alphaforge::cache {
 
 namespace {
 
-const Settings& checked(const Settings& settings) {
+Settings checked(Settings settings) {
   Cache::check(settings);
   return settings;
 }
@@ -35,7 +44,7 @@ void Cache::check(const Settings& settings) {
 Cache::Cache(const Settings& settings, const HashSeed& seed) : table_(checked(settings)), seed_(seed) {}
 
 HashedKey Cache::hashed(std::string_view key) const {
-  wire::check_cache_key_size(key);
+  wire::check_key_size(key);
   return {key, static_cast<std::uint32_t>(hash_of(key, seed_))};
 }
 
@@ -62,8 +71,8 @@ void Cache::refresh_many(std::span<const HashedKey> keys, std::uint64_t hits, st
   with([&](Table& table) { table.count_near_hits(hits); });
 }
 
-// A position in hexadecimal, behind a mark of the cache's seed: another cache's positions, or those before a restart,
-// mean nothing here.
+// A position in hexadecimal, prefixed with a mark of the cache's seed, so that cursors of other caches, or from before
+// a restart, are refused.
 std::string Cache::cursor_of(std::uint64_t position) const {
   char text[32];
   const auto mark = static_cast<unsigned>(hash_of("cursor", seed_) >> 32);
@@ -94,7 +103,7 @@ void Cache::clear(std::int64_t now_ns) {
   while (!with([&](Table& table) { return table.release_expired(now_ns, kPiece); })) {
   }
   std::unique_ptr<Storage> old = with([](Table& table) { return table.clear(); });
-  // The entries are freed here, after the lock.
+  // Frees the entries after releasing the lock.
   old.reset();
   give_back(before);
 }
@@ -110,7 +119,8 @@ void Cache::shrink(std::uint64_t memory_max) {
   give_back(before);
 }
 
-// glibc keeps what is freed among what is not. Finding it takes some milliseconds, which only a large release is worth.
+// glibc keeps freed memory between used blocks. Returning it takes some milliseconds, which only pays for a large
+// release.
 void Cache::give_back(std::uint64_t memory_before) {
 #ifdef __GLIBC__
   constexpr std::uint64_t kWorthwhileBytes = 16 * 1024 * 1024;
@@ -133,7 +143,7 @@ void Cache::release_expired(std::int64_t now_ns) {
 
 Counters Cache::counters(std::int64_t now_ns) {
   release_expired(now_ns);
-  // What has expired since, by the clock of others, is not counted among the entries either.
+  // Entries that have expired since, by other callers' clocks, are not counted either.
   for (;;) {
     const auto [is_done, counters] = with([&](Table& table) {
       const bool released = table.release_expired(now_ns, kPiece);

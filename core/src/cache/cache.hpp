@@ -1,15 +1,17 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
-#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
+#include "base/guarded.hpp"
+#include "cache/counters.hpp"
 #include "cache/hash.hpp"
+#include "cache/journal.hpp"
 #include "cache/table.hpp"
 
 namespace alphaforge::cache {
@@ -20,43 +22,41 @@ struct Item {
   std::string_view value;
 };
 
-// Some keys of a cache, and where to go on: empty after the last.
+// A page of keys, and the cursor of the next one: empty after the last.
 struct KeyPage {
   std::vector<std::string> keys;
   std::string next_cursor;
 };
 
-// A table that many threads share.
+// A table shared by threads.
 //
-// One-item calls are `with` or `try_with` and a call of the table. Batches, and whatever takes time in proportion to
-// the cache, lock for a piece of the work at a time, so that nobody waits for the whole of it; others may see them half
-// done.
+// One-item calls are `with` or `try_with` and a call of the table. Batches, and other work proportional to the cache's
+// size, lock for a part at a time, so that other callers don't wait for all of it; they may see it partly done.
 class Cache {
  public:
-  // Throws InvalidArgument SETTING_INVALID. The seed should be random, and the same for no two caches.
+  // Throws InvalidArgument SETTING_INVALID. The seed should be random and differ between caches.
   Cache(const Settings& settings, const HashSeed& seed);
 
   // Throws InvalidArgument KEY_INVALID unless it has 1 to 1,024 bytes.
   HashedKey hashed(std::string_view key) const;
 
-  // What `call(table)` returns, with the table locked. It must not touch Python.
+  using Value = Table;
+
+  // Returns `call(table)`, called with the table locked.
   template <class Call>
   decltype(auto) with(Call&& call) {
-    // Who waits for the table holds the queue: the next piece of a batch can't overtake him.
-    std::unique_lock queue(queue_);
-    const std::lock_guard lock(mutex_);
-    queue.unlock();
-    const Flush flush{table_};
-    return std::forward<Call>(call)(table_);
+    return table_.with([&](Table& table) -> decltype(auto) {
+      const Flush flush{table};
+      return call(table);
+    });
   }
-  // The same without waiting: false, and nothing done, while somebody else has the table.
+  // The same without waiting: false, and nothing done, while another thread holds the table.
   template <class Call>
   bool try_with(Call&& call) {
-    const std::unique_lock lock(mutex_, std::try_to_lock);
-    if (!lock) return false;
-    const Flush flush{table_};
-    std::forward<Call>(call)(table_);
-    return true;
+    return table_.try_with([&](Table& table) {
+      const Flush flush{table};
+      call(table);
+    });
   }
 
   // Puts in order; returns the last one's version, 0 without items. Throws as Table::check_fits, and then none is
@@ -67,26 +67,26 @@ class Cache {
   void get_many(std::span<const HashedKey> keys, std::int64_t now_ns, Visit&& visit);
   // How many there were.
   std::uint64_t erase_many(std::span<const HashedKey> keys, std::int64_t now_ns);
-  // What a near cache served: its keys become the newest, in order, and the hits are counted.
+  // Keys served by a near cache: they become the newest, in order, and the hits are counted.
   void refresh_many(std::span<const HashedKey> keys, std::uint64_t hits, std::int64_t now_ns);
-  // Keys with that prefix, at most `limit` (a few more where hashes collide), in no particular order; a key that stays
-  // throughout is met exactly once. Throws InvalidArgument PAGE_TOKEN_INVALID for a cursor that this cache didn't make.
+  // Keys with that prefix, at most `limit` (a few more where hashes collide), in no particular order; a key that exists
+  // throughout is returned exactly once. Throws InvalidArgument PAGE_TOKEN_INVALID for an invalid cursor.
   KeyPage keys(std::string_view prefix, std::size_t limit, std::string_view cursor, std::int64_t now_ns);
   void clear(std::int64_t now_ns);
   void resize(const Settings& settings, std::int64_t now_ns);
-  // Evicts entries used longest ago until the table takes no more memory than that, or is empty.
+  // Evicts the least recently used entries until the table takes at most that much memory, or is empty.
   void shrink(std::uint64_t memory_max);
-  // What the table holds of the process's memory.
+  // The memory of the table.
   std::uint64_t memory_bytes();
   // Frees everything that has expired.
   void release_expired(std::int64_t now_ns);
-  // Exact at that time: what has expired is freed first.
+  // Exact at that time: expired entries are freed first.
   Counters counters(std::int64_t now_ns);
 
   static void check(const Settings& settings);
 
  private:
-  // Writes what a call has changed before the table is unlocked.
+  // Writes the changes of a call before the table is unlocked.
   struct Flush {
     Table& table;
     ~Flush() {
@@ -97,26 +97,25 @@ class Cache {
   // Keys or entries handled under one lock: some 100 us at worst.
   static constexpr std::size_t kPiece = 1024;
 
-  // Calls call(table, item) for each item in order, locking for a piece of them at a time.
+  // Calls call(table, item) for each item in order, locking for some items at a time.
   template <class Item, class Call>
   void in_pieces(std::span<const Item> items, Call&& call);
   std::string cursor_of(std::uint64_t position) const;
-  // Gives memory back to the system when the table has become much smaller than it was.
+  // Returns memory to the system when the table has become much smaller.
   void give_back(std::uint64_t memory_before);
 
-  std::mutex queue_;
-  std::mutex mutex_;
-  Table table_;
+  Guarded<Table> table_;
   HashSeed seed_;
 };
 
 inline const HashedKey& key_of(const Item& item) { return item.key; }
 inline const HashedKey& key_of(const HashedKey& key) { return key; }
+const HashedKey& key_of(HashedKey&&) = delete;
 
 template <class Item, class Call>
 void Cache::in_pieces(std::span<const Item> items, Call&& call) {
-  // In a large table each key's cell, entry and bytes are in memory that no processor's cache has. Each of them is
-  // fetched that many keys ahead of its use, the first of them first.
+  // In a large table, each key's cell, entry and bytes are not in the CPU cache. Each is prefetched this many keys
+  // ahead of its use.
   constexpr std::size_t kCellAhead = 24, kEntryAhead = 16, kDataAhead = 8;
   while (!items.empty()) {
     const auto piece = items.first(std::min(kPiece, items.size()));

@@ -12,32 +12,32 @@ namespace alphaforge::cache {
 // The numbers are those of the wire.
 enum class ChangeKind : std::uint8_t { kPut = 1, kDelete = 2, kEviction = 3, kExpiration = 4, kClear = 5, kTouch = 6 };
 
-// Something that makes a copy of an entry held elsewhere stale. kClear has no key.
+// A change that invalidates copies of an entry. kClear has no key.
 struct Change {
   std::uint64_t sequence = 0;
   ChangeKind kind = ChangeKind::kPut;
   std::string key;
 };
 
-// What a reader gets: the changes from where it asked, and whether older ones it asked for are gone.
+// The result for a reader: changes from its position, and whether older ones are no longer kept.
 struct Changes {
   std::vector<Change> changes;
   std::uint64_t next_sequence = 0;  // where to go on reading
   bool has_gap = false;
 };
 
-// The latest changes of a cache, numbered without gaps from 1 in the order in which they happened; the number of a put
-// is its entry's version. They are kept only while somebody wants them, and then within two bounds.
+// The latest changes of a cache, numbered from 1 without gaps; the number of a put is its entry's version. They are
+// kept only while there are subscribers, within two limits.
 class ChangeLog {
  public:
-  // From now on; 0 changes: no longer.
+  // Starts keeping changes; 0 changes: stops.
   void keep(std::size_t changes_max, std::size_t bytes_max);
 
   // Returns the change's sequence.
   std::uint64_t append(ChangeKind kind, std::string_view key);
   // The sequence of the latest change; 0 before the first.
   std::uint64_t last_sequence() const { return next_sequence_ - 1; }
-  // Goes on above this one, after a restart; never backwards.
+  // Continues above this one, after a restart; never backwards.
   void skip_to(std::uint64_t last_sequence);
   Changes read(std::uint64_t from_sequence, std::size_t limit) const;
   std::size_t memory_bytes() const { return kept_.size() * sizeof(Change) + key_bytes_; }

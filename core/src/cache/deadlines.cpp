@@ -1,5 +1,12 @@
 #include "cache/deadlines.hpp"
 
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+
+#include "base/time.hpp"
+#include "cache/slots.hpp"
+
 namespace alphaforge::cache {
 
 namespace {
@@ -29,7 +36,7 @@ void Deadlines::set(std::uint32_t slot, std::int64_t at_ns) {
     if (position != kNoDeadline) remove(position);
     entry.deadline_position = kNoDeadline;
   } else if (position != kNoDeadline) {
-    settle(position, {at_ns, slot});
+    sift(position, {at_ns, slot});
   } else {
     rise(size_++, {at_ns, slot});
   }
@@ -37,7 +44,7 @@ void Deadlines::set(std::uint32_t slot, std::int64_t at_ns) {
 
 void Deadlines::remove(std::size_t position) {
   const Item last = items_[--size_];
-  if (position != size_) settle(position, last);
+  if (position != size_) sift(position, last);
   if (capacity_ > kCapacityMin && size_ < capacity_ / 4) resize(capacity_ / 2);
 }
 
@@ -46,7 +53,7 @@ void Deadlines::place(std::size_t position, const Item& item) {
   (*slots_)[item.slot].deadline_position = static_cast<std::uint32_t>(position);
 }
 
-void Deadlines::settle(std::size_t position, const Item& item) {
+void Deadlines::sift(std::size_t position, const Item& item) {
   if (position != 0 && item.at_ns < items_[(position - 1) / kChildren].at_ns)
     rise(position, item);
   else

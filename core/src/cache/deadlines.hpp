@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <new>
 
 #include "cache/slots.hpp"
 
@@ -12,10 +11,10 @@ namespace alphaforge::cache {
 // The entries that will expire, as a heap with the earliest at its root; an entry knows its position, so that it can be
 // moved and removed.
 //
-// A heap and no timer wheel, because whether anything has expired must be known exactly before an entry may be evicted,
-// at a bounded cost. Four children a node: a new deadline is mostly later than all others and stays where it is put, a
-// refreshed one sinks from near the leaves, so both cost about one step; only removing the root walks the height, ten
-// steps at a million entries.
+// A heap instead of a timer wheel, because eviction must know exactly whether anything has expired, at a bounded cost.
+// With four children per node, a new deadline is mostly later than all others and stays in place, and a refreshed one
+// sinks from near the leaves, so both cost about one step; only removing the root walks the height, ten steps for a
+// million entries.
 class Deadlines {
  public:
   explicit Deadlines(Slots& slots) : slots_(&slots) {}
@@ -27,7 +26,7 @@ class Deadlines {
   std::int64_t earliest_ns() const { return items_[0].at_ns; }
   std::uint32_t earliest_slot() const { return items_[0].slot; }
 
-  // Makes room for one more; throws std::bad_alloc, and then nothing has changed.
+  // Reserves space for one more; throws std::bad_alloc, and then nothing has changed.
   void reserve_one();
   // Sets, moves or (kNever) removes the deadline of a slot, in its entry too. Room must have been reserved for a new
   // one.
@@ -44,7 +43,7 @@ class Deadlines {
   void place(std::size_t position, const Item& item);
   void rise(std::size_t position, const Item& item);
   void sink(std::size_t position, const Item& item);
-  void settle(std::size_t position, const Item& item);
+  void sift(std::size_t position, const Item& item);
   void remove(std::size_t position);
   bool resize(std::size_t capacity);
 

@@ -2,7 +2,9 @@
 
 #include <bit>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
+#include <string_view>
 
 namespace alphaforge::cache {
 

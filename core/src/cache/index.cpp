@@ -1,11 +1,22 @@
 #include "cache/index.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <utility>
+#include <vector>
 
 #include "base/error.hpp"
+#include "base/reason.hpp"
 
 namespace alphaforge::cache {
+namespace {
+
+constexpr std::size_t kPointerBytes = sizeof(void*);
+
+}  // namespace
 
 Index::Index() {
   segments_.push_back(std::make_unique<Segment>());
@@ -58,7 +69,7 @@ void Index::erase(std::uint32_t tag, std::uint32_t slot) {
   Segment& segment = *directory_[position_of(tag)];
   std::size_t hole = tag & kCellMask;
   while (segment.cells[hole].slot != slot) hole = (hole + 1) & kCellMask;
-  // Later cells of the run move back, where their own probe still passes, so that no cell has to be marked as deleted.
+  // Later cells of the run move back if their own probe still passes, so that no tombstones are needed.
   for (std::size_t i = (hole + 1) & kCellMask; segment.cells[i].slot != kNoSlot; i = (i + 1) & kCellMask) {
     const std::size_t home = segment.cells[i].tag & kCellMask;
     if (((i - home) & kCellMask) >= ((i - hole) & kCellMask)) {
@@ -82,7 +93,7 @@ std::uint64_t Index::collect(std::uint32_t tag, std::vector<std::uint32_t>& slot
 }
 
 std::size_t Index::memory_bytes() const {
-  return segments_.size() * (sizeof(Segment) + sizeof(segments_[0])) + directory_.capacity() * sizeof(directory_[0]);
+  return segments_.size() * (sizeof(Segment) + kPointerBytes) + directory_.capacity() * kPointerBytes;
 }
 
 }  // namespace alphaforge::cache

@@ -1,9 +1,18 @@
 #include "cache/journal.hpp"
 
+#include <sys/types.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
 #include <new>
+#include <string_view>
+
+#include "cache/block.hpp"
+#include "cache/counters.hpp"
+#include "cache/slots.hpp"
 
 namespace alphaforge::cache {
 

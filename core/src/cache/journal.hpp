@@ -4,18 +4,20 @@
 #include <string_view>
 
 #include "cache/block.hpp"
+#include "cache/counters.hpp"
+#include "cache/slots.hpp"
 
 namespace alphaforge::cache {
 
 // Writes all of it to an open file; 0, or the system's error number.
 int write_whole(int file, std::string_view bytes);
 
-// The changes of a cache on their way to its file. The table records each change when it has made it; the cache writes
-// them, in one piece, before it is unlocked: nobody sees or is told of a change that the end of the process could undo.
+// The changes of a cache, before they are written to its file. The table records each change; the cache writes them in
+// one block before it is unlocked, so that nobody sees a change that the end of the process could undo.
 //
-// Reads are no changes: the order of use that a killed process leaves is that of its puts and touches.
+// Reads are not changes: after a kill, the order of use is that of puts and touches.
 //
-// Where a write fails, nothing more is recorded: the file stays what it was until a rewrite replaces it.
+// After a failed write, nothing more is recorded: the file stays unchanged until a rewrite replaces it.
 class Journal {
  public:
   // The time of day, ns since the Unix epoch.
@@ -44,17 +46,17 @@ class Journal {
   void brief_note(std::string_view bytes) noexcept;
   void counters(const Counters& counters) noexcept;
 
-  // Until `release`, changes are recorded and not written, so that a note goes into one block with them.
+  // Until `release`, changes are recorded but not written, so that a note can be written in the same block.
   void hold() { is_held_ = true; }
   void release() { is_held_ = false; }
   // Writes what was recorded.
   void flush(std::uint64_t last_sequence) noexcept;
 
-  // The system's error number of the write that failed; 0 as long as none has.
+  // The system's error number of the failed write; 0 if none has failed.
   int error() const { return error_; }
   int file() const { return file_; }
   const Statistics& statistics() const { return statistics_; }
-  // Goes on in a file that holds everything up to now.
+  // Continues in a file that has everything up to now.
   void switch_to(int file, std::uint64_t file_bytes);
 
  private:

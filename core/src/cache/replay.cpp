@@ -1,9 +1,20 @@
 #include "cache/replay.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "base/error.hpp"
+#include "base/int128.hpp"
+#include "base/reason.hpp"
+#include "base/time.hpp"
 #include "base/utf8.hpp"
+#include "cache/block.hpp"
+#include "cache/cache.hpp"
+#include "cache/table.hpp"
+#include "encoding/value.hpp"
 
 namespace alphaforge::cache {
 
@@ -12,9 +23,10 @@ namespace {
 // More changes than a process makes without writing them.
 constexpr std::uint64_t kLeap = std::uint64_t{1} << 32;
 
-// Nothing expires while changes are made again: who touched an entry did so when it was good.
-constexpr std::int64_t kBeforeAll = INT64_MIN;
+// No counter gets this high: a larger number is damage, and counting can continue from a smaller one.
+constexpr std::uint64_t kSequenceMax = std::uint64_t{1} << 62;
 
+// Replayed changes are made at kNoTime, so that nothing expires during replay: each was made to a live entry.
 class Replay {
  public:
   Replay(Cache& cache, std::int64_t now_ns, std::int64_t wall_ns, std::int64_t brief_ns)
@@ -24,11 +36,11 @@ class Replay {
     is_complete_ = record.kind == Record::Kind::kSequence && is_complete_;
     switch (record.kind) {
       case Record::Kind::kWallTime:
-        // A clock that was set back must not make entries live longer than they were given.
-        passed_ns_ = std::max<std::int64_t>(0, wall_ns_ - static_cast<std::int64_t>(record.number));
+        // A clock that was set back must not extend times to live.
+        passed_ns_ = std::max<int128>(0, int128{wall_ns_} - static_cast<std::int64_t>(record.number));
         return;
       case Record::Kind::kSequence:
-        last_sequence_ = std::max(last_sequence_, record.number);
+        reached(record.number);
         return;
       case Record::Kind::kCounters:
         counters_ = record.counters;
@@ -45,7 +57,7 @@ class Replay {
     }
   }
 
-  // Counters and sequence go on; what has expired goes.
+  // Restores counters and sequence; drops expired entries.
   void finish() {
     cache_.with([&](Table& table) {
       table.resume(is_complete_ ? counters_ : Counters{}, last_sequence_ + (is_complete_ ? 0 : kLeap));
@@ -57,34 +69,45 @@ class Replay {
   std::vector<std::string>& notes() { return notes_; }
 
  private:
+  void reached(std::uint64_t sequence) {
+    if (sequence > kSequenceMax) throw InvalidArgument(Reason::MESSAGE_MALFORMED, "a sequence is out of range");
+    last_sequence_ = std::max(last_sequence_, sequence);
+  }
+
   void change(const Record& record) {
     if (record.kind == Record::Kind::kCleared) {
       (void)cache_.with([](Table& table) { return table.clear(); });
       return;
     }
     if (!is_utf8(record.bytes)) throw InvalidArgument(Reason::MESSAGE_MALFORMED, "a key is not UTF-8");
+    if (record.kind == Record::Kind::kStored) {
+      wire::check_value(record.value);
+      // The version of an entry is the sequence of its change, whatever the sequences that follow say.
+      reached(record.number);
+    }
     const HashedKey key = cache_.hashed(record.bytes);
     cache_.with([&](Table& table) {
       if (record.kind == Record::Kind::kStored)
-        table.restore(key, record.value, record.number, expires_at(record.ttl_ns), kBeforeAll);
+        table.restore(key, record.value, record.number, expires_at(record.ttl_ns), kNoTime);
       else if (record.kind == Record::Kind::kTouched)
-        table.touch(key, expires_at(record.ttl_ns), kBeforeAll);
+        table.touch(key, expires_at(record.ttl_ns), kNoTime);
       else
-        table.erase(key, kBeforeAll);
+        table.erase(key, kNoTime);
     });
   }
 
+  // In 128 bits, since a damaged file may hold any times.
   std::int64_t expires_at(std::int64_t ttl_ns) const {
     if (ttl_ns == kNever) return kNever;
-    const std::int64_t left_ns = ttl_ns - passed_ns_;
-    return left_ns < kNever - std::max<std::int64_t>(0, now_ns_) ? now_ns_ + left_ns : kNever;
+    return static_cast<std::int64_t>(
+        std::clamp(int128{now_ns_} + ttl_ns - passed_ns_, int128{kNoTime}, int128{kNever}));
   }
 
   Cache& cache_;
   std::int64_t now_ns_;
   std::int64_t wall_ns_;
   std::int64_t brief_ns_;
-  std::int64_t passed_ns_ = 0;
+  int128 passed_ns_ = 0;
   std::uint64_t last_sequence_ = 0;
   bool is_complete_ = false;
   Counters counters_;

@@ -1,12 +1,20 @@
 #include "cache/rewrite.hpp"
 
-#include <fcntl.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
+#include <string>
 #include <vector>
+
+#include "cache/block.hpp"
+#include "cache/cache.hpp"
+#include "cache/journal.hpp"
+#include "cache/slots.hpp"
+#include "cache/table.hpp"
 
 namespace alphaforge::cache {
 
@@ -21,14 +29,14 @@ void write_block(int file, Block& block) {
   block.clear();
 }
 
-// Copies what lies in a file between two places to the end of another one.
+// Copies a range of a file to the end of another one.
 void copy(int from, std::uint64_t begin, std::uint64_t end, int to) {
   std::string piece;
   while (begin != end) {
     piece.resize(std::min(kPieceBytes, end - begin));
     const ssize_t got = ::pread(from, piece.data(), piece.size(), static_cast<off_t>(begin));
     if (got < 0 && errno == EINTR) continue;
-    // There is less in the file than was written to it: somebody else has cut it.
+    // The file is shorter than what was written to it: it was truncated.
     if (got <= 0) throw FileFailure{got == 0 ? EIO : errno};
     piece.resize(static_cast<std::size_t>(got));
     if (const int error = write_whole(to, piece)) throw FileFailure{error};
@@ -36,7 +44,7 @@ void copy(int from, std::uint64_t begin, std::uint64_t end, int to) {
   }
 }
 
-// The cache's file may be ended by others meanwhile.
+// The cache's file may be ended by other calls meanwhile.
 Journal& journal_of(Table& table) {
   if (table.journal() == nullptr) throw FileFailure{ECANCELED};
   return *table.journal();
@@ -73,12 +81,12 @@ std::uint64_t write_entries(Cache& cache, int file, const Notes& notes, std::int
   return static_cast<std::uint64_t>(::lseek(file, 0, SEEK_CUR));
 }
 
-void rewrite(Cache& cache, int file, const char* temporary, const char* path, const Notes& notes,
-             std::int64_t now_ns, Journal::WallClock wall_clock) {
+void rewrite(Cache& cache, int file, const char* temporary, const char* path, const Notes& notes, std::int64_t now_ns,
+             Journal::WallClock wall_clock) {
   cache.release_expired(now_ns);
   std::uint64_t copied = end_of(cache);
   write_entries(cache, file, notes, now_ns, wall_clock);
-  // What changed meanwhile: most of it while others go on, the rest with the cache locked.
+  // Copies the changes made meanwhile: most of them concurrently, the rest with the cache locked.
   const int old = cache.with([](Table& table) { return journal_of(table).file(); });
   for (std::uint64_t end = end_of(cache); end - copied > kPieceBytes; end = end_of(cache)) {
     copy(old, copied, end, file);

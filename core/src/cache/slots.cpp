@@ -1,6 +1,9 @@
 #include "cache/slots.hpp"
 
+#include <cstdint>
 #include <cstdlib>
+#include <memory>
+#include <utility>
 
 namespace alphaforge::cache {
 
@@ -32,7 +35,7 @@ void Slots::release(std::uint32_t slot) {
   chunk.entries[place].newer = chunk.free_first;
   chunk.free_first = place;
   if (--chunk.used != 0) return;
-  // One empty chunk stays: a cache whose size swings around a chunk's edge must not allocate at each swing.
+  // Keeps one empty chunk, so that a cache whose size varies around a chunk boundary does not allocate each time.
   if (++chunks_empty_ == 1) return;
   vacant_.push_back(number);
   unlink(number);

@@ -7,14 +7,14 @@
 #include <string_view>
 #include <vector>
 
+#include "base/time.hpp"
 #include "cache/index.hpp"
 
 namespace alphaforge::cache {
 
-inline constexpr std::int64_t kNever = INT64_MAX;
 inline constexpr std::uint32_t kNoDeadline = 0xffffffffU;
 
-// What is known of an entry. Key and value lie behind each other in one allocation, `data`.
+// The metadata of an entry. Key and value are in one allocation, `data`.
 struct Entry {
   char* data = nullptr;
   std::int64_t expires_at_ns = kNever;  // good before it, expired from it on
@@ -32,8 +32,7 @@ struct Entry {
 };
 static_assert(sizeof(Entry) == 48, "a million entries are counted in these");
 
-// Entries by number. They live in chunks that never move, so that growing copies nothing; a chunk without entries is
-// given back.
+// Entries by number, in chunks that never move, so that growing copies nothing. Empty chunks are freed.
 class Slots {
  public:
   Slots() = default;

@@ -1,25 +1,35 @@
 #include "cache/table.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <new>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/error.hpp"
-#include "wire/value_sum.hpp"
+#include "base/reason.hpp"
+#include "base/time.hpp"
+#include "cache/change_log.hpp"
+#include "cache/index.hpp"
+#include "cache/slots.hpp"
+#include "encoding/value_sum.hpp"
 
 namespace alphaforge::cache {
 
 namespace {
 
-// Expired entries that a call frees in passing. Two would keep pace with any traffic of puts; more drain a burst
-// sooner.
+// Expired entries freed per call. Two would keep up with any rate of puts; more drain a burst sooner.
 constexpr std::size_t kReleasedPerCall = 4;
 
 constexpr std::uint64_t weight_of(std::size_t data_size) { return data_size + kEntryOverheadBytes; }
 
-// What malloc takes for a block: its size and an 8-byte header, in steps of 16 bytes, at least 32; large blocks are
+// The memory of a malloc block: its size and an 8-byte header, in steps of 16 bytes, at least 32; large blocks are
 // whole pages.
 constexpr std::uint64_t heap_bytes_of(std::size_t data_size) {
   constexpr std::size_t kMappedFrom = 128 * 1024;
@@ -43,7 +53,7 @@ std::uint32_t Table::find(const HashedKey& key) const {
   return storage_->index.find(key.tag, [&](std::uint32_t slot) { return slots[slot].key() == key.text; });
 }
 
-// An expired entry that is met is freed at once, and is a miss.
+// An expired entry found here is freed immediately and is a miss.
 std::uint32_t Table::find_live(const HashedKey& key) {
   const std::uint32_t slot = find(key);
   if (slot == kNoSlot || now_ns_ < storage_->slots[slot].expires_at_ns) return slot;
@@ -125,7 +135,7 @@ Sum Table::increment(const HashedKey& key, std::string_view amount, std::int64_t
 }
 
 std::uint32_t Table::insert(const HashedKey& key, std::string_view value, std::int64_t expires_at_ns) {
-  // Whatever can run out of memory comes first, so that a failure leaves the table as it was.
+  // Allocations come first, so that a failure leaves the table unchanged.
   storage_->deadlines.reserve_one();
   const std::size_t size = key.text.size() + value.size();
   char* const data = allocate(size);
@@ -158,7 +168,7 @@ void Table::replace(std::uint32_t slot, std::string_view value, std::int64_t exp
   Entry& entry = storage_->slots[slot];
   const std::size_t old_size = entry.data_size();
   const std::size_t size = entry.key_size + value.size();
-  // A value that takes the same block of memory goes where the old one was.
+  // A value that fits the same block of memory is stored in place.
   if (size > old_size || heap_bytes_of(size) != heap_bytes_of(old_size)) {
     char* const data = allocate(size);
     std::memcpy(data, entry.data, entry.key_size);
@@ -225,7 +235,7 @@ void Table::make_room(std::uint64_t entries, std::uint64_t weight) {
     drop_one();
 }
 
-// An expired entry never pushes a good one out: it goes first.
+// Expired entries are removed before any live entry is evicted.
 void Table::drop_one() {
   const Deadlines& deadlines = storage_->deadlines;
   if (!deadlines.empty() && deadlines.earliest_ns() <= now_ns_)
@@ -299,7 +309,7 @@ std::uint64_t Table::keys(std::string_view prefix, std::size_t limit, std::uint6
 
 bool Table::shrink(std::uint64_t memory_max, std::size_t limit) {
   for (; limit != 0 && storage_->entries != 0 && memory_bytes() > memory_max; --limit) drop_one();
-  // The index and the heap of deadlines keep their size, which is worth nothing to an empty table.
+  // Frees the index and the heap of deadlines, which would otherwise keep their size.
   if (storage_->entries == 0) {
     storage_ = std::make_unique<Storage>();
     ++storage_number_;

@@ -1,14 +1,15 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/time.hpp"
 #include "cache/change_log.hpp"
 #include "cache/counters.hpp"
 #include "cache/deadlines.hpp"
@@ -18,11 +19,11 @@
 
 namespace alphaforge::cache {
 
-// What an entry weighs against `bytes_max` besides its key and value: its slot, its places in index and heap, the
-// allocator's rounding.
+// The weight of an entry besides its key and value: its slot, its positions in index and heap, the allocator's
+// rounding.
 inline constexpr std::uint64_t kEntryOverheadBytes = 96;
 
-// The bounds of a cache; 0 bytes: no such bound.
+// The limits of a cache; 0 bytes: no limit.
 struct Settings {
   std::uint64_t entries_max = 10'000;
   std::uint64_t bytes_max = 0;
@@ -36,20 +37,20 @@ struct HashedKey {
   std::uint32_t tag = 0;
 };
 
-// A stored entry as a caller sees it; the bytes are good until the table changes.
+// A view of a stored entry; the bytes are valid until the table changes.
 struct Found {
   std::string_view value;
   std::uint64_t version = 0;
   std::int64_t expires_at_ns = kNever;
 };
 
-// What an increment has made of an entry: its encoded value and version.
+// The result of an increment: the entry's encoded value and version.
 struct Sum {
   std::string value;
   std::uint64_t version = 0;
 };
 
-// The entries of a table at some time, from the longest unused one to the newest.
+// A snapshot of a table's entries, from the least to the most recently used.
 struct Order {
   std::vector<std::uint32_t> slots;
   std::uint64_t storage_number = 0;
@@ -67,11 +68,10 @@ struct Storage {
   std::uint64_t heap_bytes = 0;  // of keys and values, as malloc rounds them
 };
 
-// Entries in exact order of use, with limits and times to live. Not for several threads: that is Cache.
+// Entries in exact order of use, with limits and times to live. Not thread-safe; see Cache.
 //
-// Every call takes the time, in ns of any monotonic clock; a time before that of an earlier call counts as that one.
-// Each call frees a few entries that have expired, so the work of freeing is spread over the calls and none of them
-// waits for it.
+// Every call takes the time, in ns of any monotonic clock; an earlier time than that of a previous call counts as the
+// latter. Each call frees a few expired entries, so that the work of freeing is spread over calls.
 class Table {
  public:
   explicit Table(const Settings& settings);
@@ -82,13 +82,13 @@ class Table {
   std::optional<Found> peek(const HashedKey& key, std::int64_t now_ns);
   bool contains(const HashedKey& key, std::int64_t now_ns);
 
-  // Throws InvalidArgument LIMIT_EXCEEDED when an entry of so many bytes could never fit `bytes_max`.
+  // Throws InvalidArgument LIMIT_EXCEEDED if an entry of so many bytes can't fit `bytes_max`.
   void check_fits(std::size_t data_size) const;
   // Stores a value and returns its version; a counted operation. Throws as check_fits.
   std::uint64_t put(const HashedKey& key, std::string_view value, std::int64_t expires_at_ns, std::int64_t now_ns);
-  // The same without counting an operation: what put_if_absent, swaps and increments are made of.
+  // The same without counting an operation, for put_if_absent, swaps and increments.
   std::uint64_t store(const HashedKey& key, std::string_view value, std::int64_t expires_at_ns, std::int64_t now_ns);
-  // Stores where the entry has that version, or with 0 where there is none; returns 0, and changes nothing, elsewhere.
+  // Stores a value if the entry has that version (0: if there is none); otherwise returns 0 and changes nothing.
   std::uint64_t compare_and_swap(const HashedKey& key, std::uint64_t version, std::string_view value,
                                  std::int64_t expires_at_ns, std::int64_t now_ns);
   // Adds to an encoded number; `expires_at_ns` is that of a new entry, an existing one keeps its own.
@@ -97,11 +97,12 @@ class Table {
   bool erase(const HashedKey& key, std::int64_t now_ns);
   // A new deadline and the newest place; false when there is no such entry.
   bool touch(const HashedKey& key, std::int64_t expires_at_ns, std::int64_t now_ns);
-  // A read that makes the entry the newest and counts nothing: for get_or_compute, and for what a near cache has served.
+  // A read that makes the entry the newest and counts nothing: for get_or_compute, and for what a near cache has
+  // served.
   std::optional<Found> use(const HashedKey& key, std::int64_t now_ns);
   void count_near_hits(std::uint64_t hits) { counters_.near_hits += hits; }
 
-  // Fetch what a call with that key will read, ahead of it: they change nothing, and may fetch another key's.
+  // Prefetch what a call with that key will read. They change nothing.
   void prefetch_cell(const HashedKey& key) const { storage_->index.prefetch(key.tag); }
   void prefetch_entry(const HashedKey& key) const {
     const std::uint32_t slot = first_of(key);
@@ -115,43 +116,42 @@ class Table {
   // Frees at most `limit` expired entries; true when none is left.
   bool release_expired(std::int64_t now_ns, std::size_t limit);
   // Appends keys with that prefix, at most `limit` (and those whose tags equal the last one's), from one segment of the
-  // index, the one at `cursor` (0: the first); returns where to go on, 0 at the end. A key that stays throughout is met
-  // exactly once.
+  // index, the one at `cursor` (0: the first); returns the next cursor, 0 at the end. A key that stays throughout is
+  // met exactly once.
   std::uint64_t keys(std::string_view prefix, std::size_t limit, std::uint64_t cursor, std::int64_t now_ns,
                      std::vector<std::string>& out);
 
-  // Takes all entries out. Destroying them takes time in proportion, which is the caller's to spend outside its lock.
+  // Takes all entries out. The caller should destroy them, which takes time in proportion, outside its lock.
   [[nodiscard]] std::unique_ptr<Storage> clear();
 
   Settings settings() const { return settings_; }
-  // Applies new bounds; entries beyond them leave as evictions, at most `limit` of them: true when all is within. Until
-  // then the bounds are as small as they can be, so that no put has to make room for the whole difference.
+  // Applies new limits, evicting at most `limit` entries beyond them; true when done. Until then the limits shrink with
+  // the entries, so that no put has to evict the whole difference.
   bool resize(const Settings& settings, std::int64_t now_ns, std::size_t limit);
 
-  // Evicts entries used longest ago, at most `limit` of them, while the table takes more memory: true when it is done, or
-  // empty.
+  // Evicts at most `limit` least recently used entries while the table takes more memory; true when done or empty.
   bool shrink(std::uint64_t memory_max, std::size_t limit);
 
-  // What the table holds of the process's memory.
+  // The memory of the table.
   std::uint64_t memory_bytes() const;
   // Entries are those not freed yet: callers that must not count expired ones release them first.
   Counters counters() const;
   ChangeLog& changes() { return changes_; }
   const ChangeLog& changes() const { return changes_; }
 
-  // Changes are recorded there from now on; null: nowhere.
+  // Sets where changes are recorded; null: nowhere.
   void keep(std::unique_ptr<Journal> journal) { journal_ = std::move(journal); }
   Journal* journal() { return journal_.get(); }
 
-  // An entry as it was before a restart, version included; to be followed by `resume`.
+  // Restores an entry from before a restart, with its version; call `resume` afterwards.
   void restore(const HashedKey& key, std::string_view value, std::uint64_t version, std::int64_t expires_at_ns,
                std::int64_t now_ns);
-  // Counters and sequence go on from these.
+  // Continues counters and sequence from these.
   void resume(const Counters& counters, std::uint64_t last_sequence);
 
   // Takes time in proportion to the entries, some ns each.
   Order order() const;
-  // What lies now in the place of one of those entries; null where nothing does.
+  // The current entry in that slot, or null.
   const Entry* entry_at(const Order& order, std::size_t index) const;
 
   // Recomputes every count and link the slow way; throws EngineError INTERNAL that names the first difference. For
@@ -181,7 +181,7 @@ class Table {
   Counters counters_;
   ChangeLog changes_;
   std::unique_ptr<Journal> journal_;
-  std::int64_t now_ns_ = INT64_MIN;
+  std::int64_t now_ns_ = kNoTime;
 };
 
 }  // namespace alphaforge::cache

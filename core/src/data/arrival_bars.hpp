@@ -1,14 +1,16 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 
 #include "base/int128.hpp"
 #include "data/open_bar.hpp"
+#include "model/bar_type.hpp"
 
 namespace alphaforge::data {
 
-// Tick, volume and dollar bars end by what has been counted, whatever the time. A part of a print, and the progress of its
-// bar after it; at `step` or beyond, the bar closes with it.
+// Tick, volume and dollar bars close by count, independent of time. A part of a tick, and the progress of its bar after
+// it; at `step` or beyond, the bar closes.
 struct Part {
   int128 quantity;
   uint128 progress;
@@ -23,7 +25,7 @@ inline Part volume_part(uint128 progress, int128 left, int128 step) {
   return {part, progress + static_cast<uint128>(part)};
 }
 
-// A dollar bar takes the least quantity, at least 1e-9, that brings its progress to the step.
+// A dollar bar takes the smallest quantity, at least 1e-9, that brings its progress to the step.
 inline Part dollar_part(uint128 progress, int128 left, int128 step, std::int64_t price) {
   // Values have eighteen places and prices nine, so that the quotient has the nine of a quantity.
   const bool is_full = progress >= static_cast<uint128>(step);
@@ -43,14 +45,16 @@ inline Part next_part(BarKind kind, uint128 progress, int128 left, int128 step, 
   }
 }
 
-// Whether a print would end more than `bars_max` bars of a type.
+// Whether a tick would close more than `bars_max` bars of a type.
 inline bool ends_too_many(BarKind kind, uint128 progress, const Print& print, int128 step, std::int64_t bars_max) {
   if (kind == BarKind::kTick) return false;
-  // Each dollar bar that closes uses up one step of value and at least 1e-9: there are min(units, total / step) of them.
+  // Each dollar bar that closes uses up one step of value and at least 1e-9: there are min(units, total / step) of
+  // them.
   if (kind == BarKind::kDollar && print.quantity <= bars_max) return false;
   const uint128 total = progress + static_cast<uint128>(kind == BarKind::kVolume ? print.quantity : print.value);
   uint128 limit;
-  return !__builtin_mul_overflow(static_cast<uint128>(step), static_cast<uint128>(bars_max) + 1, &limit) && total >= limit;
+  return !__builtin_mul_overflow(static_cast<uint128>(step), static_cast<uint128>(bars_max) + 1, &limit) &&
+         total >= limit;
 }
 
 }  // namespace alphaforge::data

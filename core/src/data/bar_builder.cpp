@@ -1,9 +1,27 @@
 #include "data/bar_builder.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
+#include "base/int128.hpp"
+#include "base/time.hpp"
 #include "data/arrival_bars.hpp"
-#include "data/times.hpp"
+#include "data/bar_history.hpp"
+#include "data/checkpoint.hpp"
+#include "data/config.hpp"
+#include "data/grid.hpp"
+#include "data/instrument.hpp"
+#include "data/open_bar.hpp"
+#include "data/tick_run.hpp"
+#include "data/time_bars.hpp"
+#include "model/bar.hpp"
+#include "model/bar_type.hpp"
 
 namespace alphaforge::data {
 
@@ -11,6 +29,7 @@ BarBuilder::BarBuilder(const DataEngineConfig& config, InstrumentOf instrument_o
     : config_(config),
       instrument_of_(std::move(instrument_of)),
       types_(parse_bar_types(config.bar_types)),
+      time_zones_(parse_time_zones(config.time_zones)),
       history_(config.max_memory_bytes) {
   index_types();
 }
@@ -21,13 +40,22 @@ int BarBuilder::index_of(const BarType& type) const {
   return -1;
 }
 
-// Types are only ever appended, so that the state of the known ones keeps its place.
+// The time zones that types name, each once, in the order of the types.
+std::vector<std::string> BarBuilder::named_zones() const {
+  std::vector<std::string> names;
+  for (const auto& type : types_)
+    if (!type->zone.empty() && type->zone != "UTC" && std::ranges::find(names, type->zone) == names.end())
+      names.push_back(type->zone);
+  return names;
+}
+
+// Types are only appended, so that the state of existing ones keeps its position.
 void BarBuilder::index_types() {
   for (std::size_t i = time_types_.size() + arrival_types_.size(); i < types_.size(); ++i) {
     const BarType& type = *types_[i];
     const auto index = static_cast<std::uint32_t>(i);
-    if (type.kind == BarKind::kTime)
-      time_types_.push_back({index, type.step64(), kNever});
+    if (closes_by_time(type.kind))
+      time_types_.push_back({index, Grid(type, config_.origin_offset_ns, time_zones_), kNever});
     else
       arrival_types_.push_back({index, type.kind, type.step});
   }
@@ -43,32 +71,35 @@ void BarBuilder::prepare(Instrument& instrument) const {
   const std::size_t known = instrument.bars.size();
   instrument.series.resize(types_.size());
   instrument.bars.resize(types_.size());
-  // The progress of a type counts from when the type was there.
+  // The progress of a type counts from when it was added.
   for (const ArrivalType& type : arrival_types_)
-    if (type.index >= known) instrument.bars[type.index].progress_base = instrument.sums.amount[amount_of(type.kind)];
+    if (type.index >= known && type.kind != BarKind::kRange)
+      instrument.bars[type.index].progress_base = instrument.sums.amount[amount_of(type.kind)];
   const std::size_t known_intervals = instrument.intervals.size();
   instrument.intervals.resize(time_types_.size());
-  if (instrument.market_time == kBeforeAll) return;
+  if (instrument.market_time == kNoTime) return;
   // The intervals of types that were added later hold the instrument's market time, like all others.
   for (std::size_t i = known_intervals; i < time_types_.size(); ++i) {
-    const std::int64_t step = time_types_[i].step;
-    instrument.intervals[i].move_to(floor_to_step(instrument.market_time, step, config_.origin_offset_ns), step);
+    instrument.intervals[i].move_to(time_types_[i].grid.span_of(instrument.market_time));
     instrument.next_end = std::min(instrument.next_end, instrument.intervals[i].end);
   }
 }
 
 void BarBuilder::reconfigure(const DataEngineConfig& config, const EachInstrument& each_instrument) {
   config_ = config;
+  for (TimeType& type : time_types_) type.grid = Grid(*types_[type.index], config.origin_offset_ns, time_zones_);
   const auto each_series = [&](const auto& visit) {
-    each_instrument([&](Instrument& instrument) { std::for_each(instrument.series.begin(), instrument.series.end(), visit); });
+    each_instrument(
+        [&](Instrument& instrument) { std::for_each(instrument.series.begin(), instrument.series.end(), visit); });
   };
-  history_.reconfigure(config.max_memory_bytes, static_cast<std::size_t>(config.max_bars_per_instrument),
-                       [this](std::uint64_t number) { return series_of(number); }, each_series);
-  // Quiet intervals may be filled now that were not before: the clock comes by, and the next tick looks closely.
+  history_.reconfigure(
+      config.max_memory_bytes, static_cast<std::size_t>(config.max_bars_per_instrument),
+      [this](std::uint64_t number) { return series_of(number); }, each_series);
+  // Quiet intervals may now have to be filled: the next tick or advance_time() takes the slow path.
   each_instrument([this](Instrument& instrument) {
-    instrument.settle();
+    instrument.flush_pending();
     expect_close(instrument);
-    instrument.next_end = kBeforeAll;
+    instrument.next_end = kNoTime;
   });
 }
 
@@ -111,24 +142,34 @@ bool BarBuilder::apply(Instrument& instrument, const Print& print, std::vector<B
     bar.reach(print);
   }
   instrument.sums.add(print);
-  for (const ArrivalType& type : arrival_types_) {
-    const uint128 progress = instrument.sums.amount[amount_of(type.kind)] - instrument.bars[type.index].progress_base;
-    if (print.quantity != 0 && progress >= static_cast<uint128>(type.step)) close_by_arrival(instrument, type, print, out);
-  }
+  for (const ArrivalType& type : arrival_types_)
+    if (print.quantity != 0 && progress_of(instrument, type) >= static_cast<uint128>(type.step))
+      close_by_arrival(instrument, type, print, out);
   open_run(instrument);
   return is_late;
 }
 
-// After a tick that was looked at closely: what those after it may come to without ending a bar.
+// What a type counts of its open bar.
+uint128 BarBuilder::progress_of(const Instrument& instrument, const ArrivalType& type) const {
+  const OpenBar& bar = instrument.bars[type.index];
+  if (type.kind != BarKind::kRange) return instrument.sums.amount[amount_of(type.kind)] - bar.progress_base;
+  return bar.empty() ? 0 : static_cast<uint128>(int128{bar.high} - bar.low);
+}
+
+// After a tick on the slow path: the limits within which following ticks close no bar.
 void BarBuilder::open_run(Instrument& instrument) const {
-  // A time bar that is empty begins with a tick that is looked at closely.
+  // An empty time bar begins with a tick on the slow path.
   for (const TimeType& type : time_types_)
     if (instrument.bars[type.index].empty()) return;
   constexpr uint128 kValueMax = uint128{1} << 126;
-  Room room{.ticks = INT64_MAX, .quantity = INT64_MAX, .value = kValueMax - std::min(kValueMax, instrument.sums.amount[kValue])};
+  Room room{.ticks = INT64_MAX,
+            .quantity = INT64_MAX,
+            .value = kValueMax - std::min(kValueMax, instrument.sums.amount[kValue])};
   for (const ArrivalType& type : arrival_types_) {
-    const uint128 progress = instrument.sums.amount[amount_of(type.kind)] - instrument.bars[type.index].progress_base;
-    // Progress beyond the step is that of a dollar bar which begins larger than it is.
+    // Any tick may close a range bar: each takes the slow path, so that the others need not look for it.
+    if (type.kind == BarKind::kRange) return;
+    const uint128 progress = progress_of(instrument, type);
+    // Progress beyond the step is that of a dollar bar that began with the excess of another.
     const uint128 left = static_cast<uint128>(type.step) - std::min(progress, static_cast<uint128>(type.step));
     if (type.kind == BarKind::kTick)
       room.ticks = static_cast<std::int64_t>(std::min(static_cast<uint128>(room.ticks), left == 0 ? 0 : left - 1));
@@ -141,15 +182,14 @@ void BarBuilder::open_run(Instrument& instrument) const {
   instrument.run.open(instrument.market_time, std::min(instrument.next_end, kTimeEnd), room);
 }
 
-// The print, which the open bar and the instrument's sums already have, brought a type's progress to its step: it is cut
-// into the parts that its bars take, each at the print's price; the first one counts the trade.
-void BarBuilder::close_by_arrival(Instrument& instrument, const ArrivalType& type, const Print& print, std::vector<Bar>& out) {
+// The tick, which the open bar and the instrument's sums already include, brought a type's progress to its step: it is
+// split into the parts of its bars, each at the tick's price; the first one counts the trade.
+void BarBuilder::close_by_arrival(Instrument& instrument, const ArrivalType& type, const Print& print,
+                                  std::vector<Bar>& out) {
   OpenBar& bar = instrument.bars[type.index];
-  const std::size_t amount = amount_of(type.kind);
   Sums before = instrument.sums;
   before.remove(print);
   Sums taken = before - bar.base;
-  uint128 progress = before.amount[amount] - bar.progress_base;
   const auto close = [&](bool is_oversize) {
     KeptBar kept{.bar = bar.figures(taken), .ts_least = bar.ts_least, .ts_greatest = bar.ts_greatest};
     kept.bar.is_oversize = is_oversize;
@@ -157,6 +197,13 @@ void BarBuilder::close_by_arrival(Instrument& instrument, const ArrivalType& typ
     bar.end();
     taken = Sums();
   };
+  if (type.kind == BarKind::kRange) {
+    taken.add(print);
+    close(false);
+    return;
+  }
+  const std::size_t amount = amount_of(type.kind);
+  uint128 progress = before.amount[amount] - bar.progress_base;
   if (ends_too_many(type.kind, progress, print, type.step, config_.max_bars_per_tick)) {
     taken.add(print);
     close(true);
@@ -184,21 +231,21 @@ void BarBuilder::close_by_arrival(Instrument& instrument, const ArrivalType& typ
 void BarBuilder::move_market_time(Instrument& instrument, std::int64_t to, std::vector<Bar>& out) {
   closings_.clear();
   collect_closings(instrument, to);
-  close_collected(to, out);
+  close_collected(to, out, kAllBars);
   instrument.next_end = kNever;
   for (std::size_t i = 0; i < time_types_.size(); ++i) {
     Interval& interval = instrument.intervals[i];
-    const std::int64_t step = time_types_[i].step;
-    if (to >= interval.end) interval.move_to(floor_to_step(to, step, config_.origin_offset_ns), step);
+    if (to >= interval.end) interval.move_to(time_types_[i].grid.span_of(to));
     instrument.next_end = std::min(instrument.next_end, interval.end);
   }
-  if (instrument.value_wrapped) instrument.next_end = kBeforeAll;
+  if (instrument.value_wrapped) instrument.next_end = kNoTime;
   if (config_.fill_gaps) expect_close(instrument);
 }
 
-void BarBuilder::advance(std::int64_t now, std::vector<Bar>& out) {
+bool BarBuilder::advance(std::int64_t now, std::vector<Bar>& out, std::size_t bars_max) {
   for (TimeType& type : time_types_) type.observed_since = std::min(type.observed_since, now);
-  if (now <= clock_) return;
+  // With the same time as before, it closes the remaining bars.
+  if (now < clock_) return true;
   clock_ = now;
   std::vector<Instrument*> due;
   while (due_.due(now)) {
@@ -209,12 +256,14 @@ void BarBuilder::advance(std::int64_t now, std::vector<Bar>& out) {
     };
     if (!due_.pop(index, ticket_of)) continue;
     due.push_back(instrument_of_(index));
-    due.back()->settle();
+    if (checkpoint_ != nullptr) checkpoint_->before_change(*due.back());
+    due.back()->flush_pending();
   }
   closings_.clear();
   for (const Instrument* instrument : due) collect_closings(*instrument, now);
-  close_collected(now, out);
+  const bool is_done = close_collected(now, out, bars_max);
   for (Instrument* instrument : due) expect_close(*instrument);
+  return is_done;
 }
 
 void BarBuilder::collect_closings(const Instrument& instrument, std::int64_t to) {
@@ -226,9 +275,11 @@ void BarBuilder::collect_closings(const Instrument& instrument, std::int64_t to)
   }
 }
 
-// By end, then first seen, then configured order. A closed interval may be followed by flat ones, each at its own place.
-void BarBuilder::close_collected(std::int64_t to, std::vector<Bar>& out) {
+// Ordered by end, then first seen, then configured order. A closed interval may be followed by flat ones. Stops at
+// `bars_max` bars; then false.
+bool BarBuilder::close_collected(std::int64_t to, std::vector<Bar>& out, std::size_t bars_max) {
   while (!closings_.empty()) {
+    if (out.size() >= bars_max) return false;
     std::pop_heap(closings_.begin(), closings_.end(), std::greater<>());
     Closing closing = closings_.back();
     closings_.pop_back();
@@ -239,11 +290,12 @@ void BarBuilder::close_collected(std::int64_t to, std::vector<Bar>& out) {
     closings_.push_back(closing);
     std::push_heap(closings_.begin(), closings_.end(), std::greater<>());
   }
+  return true;
 }
 
 std::int64_t BarBuilder::next_close(const Instrument& instrument, std::uint32_t time_type) const {
   const TimeType& type = time_types_[time_type];
-  return instrument.intervals[time_type].next_close(instrument.bars[type.index], type.step, gap_bars_max());
+  return instrument.intervals[time_type].next_close(instrument.bars[type.index], type.grid, gap_bars_max());
 }
 
 void BarBuilder::close_interval(Instrument& instrument, std::uint32_t time_type, std::vector<Bar>& out) {
@@ -263,12 +315,13 @@ void BarBuilder::close_interval(Instrument& instrument, std::uint32_t time_type,
   }
   const bool is_skipped = !interval.began && kept.bar.is_partial && config_.skip_first_partial;
   interval.closed(kept.bar);
-  interval.move_to(kept.bar.ts_event, type.step);
+  interval.move_to(type.grid.span_of(kept.bar.ts_event));
   if (!is_skipped) emit(instrument, type.index, kept, out);
 }
 
 void BarBuilder::expect_close(Instrument& instrument) {
-  for (std::uint32_t i = 0; i < time_types_.size(); ++i) due_.expect(instrument.index, next_close(instrument, i), instrument.due);
+  for (std::uint32_t i = 0; i < time_types_.size(); ++i)
+    due_.expect(instrument.index, next_close(instrument, i), instrument.due);
 }
 
 void BarBuilder::begin_interval(Instrument& instrument, std::uint32_t time_type) {
@@ -278,9 +331,11 @@ void BarBuilder::begin_interval(Instrument& instrument, std::uint32_t time_type)
   due_.expect(instrument.index, interval.end, instrument.due);
 }
 
-void BarBuilder::apply_late(Instrument& instrument, std::uint32_t time_type, const Print& print, std::vector<Bar>& out) {
+void BarBuilder::apply_late(Instrument& instrument, std::uint32_t time_type, const Print& print,
+                            std::vector<Bar>& out) {
   KeptBar* kept = correctable(instrument, time_type, print.ts_event);
   if (kept == nullptr) return;
+  if (checkpoint_ != nullptr) checkpoint_->before_correction(instrument, time_types_[time_type].index, *kept);
   correct(*kept, print);
   ++bars_revised_;
   out.push_back(named(instrument, time_types_[time_type].index, kept->bar));
@@ -309,8 +364,9 @@ KeptBar* BarBuilder::correctable(Instrument& instrument, std::uint32_t time_type
 
 bool BarBuilder::fits(Instrument& instrument, const Print& print) const {
   int128 total;
-  // No bar's value exceeds the sum over all prints; only when that has been exceeded is each bar looked at, for good.
-  if (!instrument.value_wrapped && !__builtin_add_overflow(static_cast<int128>(instrument.sums.amount[kValue]), print.value, &total))
+  // No bar's value exceeds the sum over all ticks; only once that sum has overflowed is each bar checked, from then on.
+  if (!instrument.value_wrapped &&
+      !__builtin_add_overflow(static_cast<int128>(instrument.sums.amount[kValue]), print.value, &total))
     return true;
   const auto sum_fits = [](uint128 sum, int128 part) {
     int128 whole;
@@ -320,7 +376,7 @@ bool BarBuilder::fits(Instrument& instrument, const Print& print) const {
   const std::int64_t market_time = std::max(instrument.market_time, clock_);
   for (std::uint32_t i = 0; i < time_types_.size(); ++i) {
     const OpenBar& bar = instrument.bars[time_types_[i].index];
-    const bool is_late = print.ts_event < floor_to_step(market_time, time_types_[i].step, config_.origin_offset_ns);
+    const bool is_late = print.ts_event < time_types_[i].grid.span_of(market_time).start;
     if (is_late) {
       const KeptBar* kept = correctable(instrument, i, print.ts_event);
       if (kept != nullptr && !sum_fits(static_cast<uint128>(kept->bar.value.mantissa), print.value)) return false;
@@ -330,20 +386,21 @@ bool BarBuilder::fits(Instrument& instrument, const Print& print) const {
   }
   for (const ArrivalType& type : arrival_types_) {
     const OpenBar& bar = instrument.bars[type.index];
-    const uint128 progress = instrument.sums.amount[amount_of(type.kind)] - bar.progress_base;
+    const uint128 progress = progress_of(instrument, type);
     const bool is_whole = ends_too_many(type.kind, progress, print, type.step, config_.max_bars_per_tick);
-    const int128 part = is_whole ? print.quantity : next_part(type.kind, progress, print.quantity, type.step, print.price).quantity;
+    const int128 part =
+        is_whole ? print.quantity : next_part(type.kind, progress, print.quantity, type.step, print.price).quantity;
     if (!bar.empty() && !sum_fits(value_of(bar), part * print.price)) return false;
   }
   instrument.value_wrapped = true;
-  instrument.next_end = kBeforeAll;
+  instrument.next_end = kNoTime;
   return true;
 }
 
 void BarBuilder::flush(Instrument& instrument, std::vector<Bar>& out) {
   std::uint32_t time_type = 0;
   for (std::uint32_t i = 0; i < types_.size(); ++i) {
-    const bool is_time = types_[i]->kind == BarKind::kTime;
+    const bool is_time = closes_by_time(types_[i]->kind);
     const std::uint32_t interval = is_time ? time_type++ : 0;
     OpenBar& bar = instrument.bars[i];
     if (bar.empty()) continue;
@@ -356,7 +413,7 @@ void BarBuilder::flush(Instrument& instrument, std::vector<Bar>& out) {
     if (is_time) {
       is_skipped = !instrument.intervals[interval].began && config_.skip_first_partial;
       instrument.intervals[interval].closed(kept.bar);
-    } else {
+    } else if (types_[i]->kind != BarKind::kRange) {
       bar.progress_base = instrument.sums.amount[amount_of(types_[i]->kind)];
     }
     if (!is_skipped) emit(instrument, i, kept, out);
@@ -367,11 +424,12 @@ std::vector<Bar> BarBuilder::open_bars(const Instrument& instrument) const {
   std::vector<Bar> bars;
   std::uint32_t time_type = 0;
   for (std::uint32_t i = 0; i < types_.size(); ++i) {
-    const bool is_time = types_[i]->kind == BarKind::kTime;
+    const bool is_time = closes_by_time(types_[i]->kind);
     const std::uint32_t interval = is_time ? time_type++ : 0;
     const OpenBar& bar = instrument.bars[i];
     if (bar.empty()) continue;
-    bars.push_back(named(instrument, i, is_time ? open_time_bar(instrument, interval) : bar.figures(instrument.sums - bar.base)));
+    bars.push_back(
+        named(instrument, i, is_time ? open_time_bar(instrument, interval) : bar.figures(instrument.sums - bar.base)));
     bars.back().sequence = instrument.series[i].sequence + 1;
   }
   return bars;
@@ -384,7 +442,7 @@ void BarBuilder::forget(const Instrument& instrument) {
 void BarBuilder::clear() {
   history_.clear();
   due_.clear();
-  clock_ = kBeforeAll;
+  clock_ = kNoTime;
   for (TimeType& type : time_types_) type.observed_since = kNever;
   bars_generated_ = bars_revised_ = 0;
 }
@@ -399,18 +457,18 @@ BarFigures BarBuilder::open_time_bar(const Instrument& instrument, std::uint32_t
   BarFigures bar = open.figures(instrument.sums - open.base);
   bar.ts_open = interval.start;
   bar.ts_event = interval.end;
-  // A first bar is partial unless its earliest tick lies on its start.
+  // A first bar is partial unless its earliest tick is exactly at its start.
   bar.is_partial = interval.uncovered && open.ts_least != interval.start;
   return bar;
 }
 
-// What stands for the quiet interval after the last bar of a time type.
+// The flat bar for the quiet interval after the last bar of a time type.
 BarFigures BarBuilder::flat_bar(const Instrument& instrument, std::uint32_t time_type) const {
   const Interval& interval = instrument.intervals[time_type];
   BarFigures bar;
   bar.open = bar.high = bar.low = bar.close = {interval.last_close};
   bar.ts_open = interval.last_end;
-  bar.ts_event = interval.last_end + time_types_[time_type].step;
+  bar.ts_event = time_types_[time_type].grid.span_of(interval.last_end).end;
   bar.ts_init = interval.last_ts_init;
   bar.is_gap_fill = true;
   return bar;
@@ -430,8 +488,13 @@ BarSeries* BarBuilder::series_of(std::uint64_t number) const {
 }
 
 void BarBuilder::keep(Instrument& instrument, std::uint32_t index, const KeptBar& kept) {
-  history_.push(instrument.index * kBarTypesMax + index, instrument.series[index], kept,
-                static_cast<std::size_t>(config_.max_bars_per_instrument), [this](std::uint64_t number) { return series_of(number); });
+  history_.push(
+      instrument.index * kBarTypesMax + index, instrument.series[index], kept,
+      static_cast<std::size_t>(config_.max_bars_per_instrument),
+      [this](std::uint64_t number) { return series_of(number); },
+      [this](std::uint64_t number) {
+        if (checkpoint_ != nullptr) checkpoint_->before_pop_bar(number);
+      });
 }
 
 }  // namespace alphaforge::data

@@ -1,6 +1,11 @@
 #include "data/bar_history.hpp"
 
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
 #include <utility>
+#include <vector>
 
 namespace alphaforge::data {
 
@@ -13,6 +18,14 @@ void BarSeries::push_back(const KeptBar& kept) {
   }
   ++size_;
   (*this)[size_ - 1] = kept;
+}
+
+void BarSeries::restore(std::int64_t last_sequence, std::size_t size) {
+  sequence = last_sequence;
+  size_ = size;
+  if (size == 0) return;
+  ring_.resize(std::bit_ceil(std::max<std::size_t>(size, 8)));
+  ring_[0].bar.sequence = last_sequence - static_cast<std::int64_t>(size) + 1;
 }
 
 void BarSeries::pop_front() {

@@ -1,7 +1,8 @@
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <vector>
 
 #include "data/lazy_heap.hpp"
@@ -9,12 +10,13 @@
 
 namespace alphaforge::data {
 
-// A closed bar, with what a correction by a late tick has to know. Its names are those of its series.
+// A closed bar, with the data that corrections by late ticks need. Its names are those of its series.
 struct KeptBar {
   BarFigures bar;
   std::int64_t ts_least = 0;     // ts_event of the tick that opened it
   std::int64_t ts_greatest = 0;  // ts_event of the tick that closed it
   bool is_uncovered = false;     // partial unless a tick lies on its start
+  std::uint32_t checkpoint = 0;  // the last one that it was written for before its turn
   std::uint64_t number = 0;      // among all bars of the engine: the order of eviction
 };
 
@@ -25,9 +27,26 @@ class BarSeries {
   const KeptBar& operator[](std::size_t i) const { return ring_[(first_ + i) & (ring_.size() - 1)]; }
   KeptBar& operator[](std::size_t i) { return ring_[(first_ + i) & (ring_.size() - 1)]; }
   const KeptBar& front() const { return (*this)[0]; }
+  // How many of its bars have a lower sequence: the sequences of a series are consecutive and end at `sequence`.
+  std::size_t size_before(std::int64_t limit) const {
+    return static_cast<std::size_t>(
+        std::clamp<std::int64_t>(limit - first_sequence(), 0, static_cast<std::int64_t>(size_)));
+  }
 
   void push_back(const KeptBar& kept);
   void pop_front();
+  // Of its bars, by their sequences.
+  std::int64_t first_sequence() const { return size_ == 0 ? sequence + 1 : front().bar.sequence; }
+  KeptBar& at(std::int64_t number) { return (*this)[static_cast<std::size_t>(number - first_sequence())]; }
+  // For a restored series, still empty: room for its bars, which at() gives; each has a number once it is there.
+  void restore(std::int64_t last_sequence, std::size_t size);
+
+  // The sequences that a checkpoint has still to write: [next, end).
+  struct Pending {
+    std::int64_t next = 0;
+    std::int64_t end = 0;
+  };
+  Pending pending;
 
   // The sequence of the last bar that took one.
   std::int64_t sequence = 0;
@@ -39,8 +58,8 @@ class BarSeries {
   std::size_t size_ = 0;
 };
 
-// Bounds what all series together hold: beyond the limit the oldest bar of the engine goes first.
-// Series are numbered by the caller, who finds them again by that number.
+// Limits the total size of all series: beyond it, the engine's oldest bar is dropped first. The caller numbers series
+// and finds them by number.
 class HistoryBudget {
  public:
   explicit HistoryBudget(std::int64_t bytes_max) : bars_max_(static_cast<std::uint64_t>(bytes_max) / sizeof(KeptBar)) {}
@@ -48,26 +67,35 @@ class HistoryBudget {
   std::uint64_t bars() const { return bars_; }
   std::uint64_t bytes() const { return bars_ * sizeof(KeptBar); }
 
-  // Appends to a series that keeps `kept_max` bars at most; `series_of(number)` gives a series, or null where it is gone.
-  template <class SeriesOf>
-  void push(std::uint64_t series_number, BarSeries& series, const KeptBar& kept, std::size_t kept_max, SeriesOf series_of) {
+  // Appends to a series that keeps `kept_max` bars at most; `series_of(number)` gives a series, or null where it is
+  // gone. `before_pop(number)` is called for each series whose oldest bar is dropped.
+  template <class SeriesOf, class BeforePop>
+  void push(std::uint64_t series_number, BarSeries& series, const KeptBar& kept, std::size_t kept_max,
+            SeriesOf series_of, BeforePop before_pop) {
     if (series.size() >= kept_max) {
+      before_pop(series_number);
       series.pop_front();
       --bars_;
     }
     oldest_.expect(series_number, kept.number, series.ticket);
     series.push_back(kept);
     ++bars_;
-    while (bars_ > bars_max_) evict_oldest(series_of);
+    while (bars_ > bars_max_) evict_oldest(series_of, before_pop);
   }
-  // Other bounds, for all series and for each: the oldest bars beyond them go. `each(visit)` visits every series.
+  // A restored series is counted.
+  void adopt(std::uint64_t series_number, BarSeries& series) {
+    bars_ += series.size();
+    if (series.size() != 0) oldest_.expect(series_number, series.front().number, series.ticket);
+  }
+  // Changes the limits, for all series and for each: the oldest bars beyond them are dropped. `each(visit)` visits
+  // every series.
   template <class SeriesOf, class Each>
   void reconfigure(std::int64_t bytes_max, std::size_t kept_max, SeriesOf series_of, Each each) {
     bars_max_ = static_cast<std::uint64_t>(bytes_max) / sizeof(KeptBar);
     each([&](BarSeries& series) {
       for (; series.size() > kept_max; --bars_) series.pop_front();
     });
-    while (bars_ > bars_max_) evict_oldest(series_of);
+    while (bars_ > bars_max_) evict_oldest(series_of, [](std::uint64_t) {});
   }
   // A series is about to be destroyed.
   void forget(const BarSeries& series) { bars_ -= series.size(); }
@@ -77,8 +105,8 @@ class HistoryBudget {
   }
 
  private:
-  template <class SeriesOf>
-  void evict_oldest(SeriesOf series_of) {
+  template <class SeriesOf, class BeforePop>
+  void evict_oldest(SeriesOf series_of, BeforePop before_pop) {
     std::uint64_t number = 0;
     while (!oldest_.empty()) {
       const auto ticket_of = [&](std::uint64_t item) {
@@ -91,6 +119,7 @@ class HistoryBudget {
       if (series.size() == 0) continue;
       const bool is_oldest = series.front().number == expected;
       if (is_oldest) {
+        before_pop(number);
         series.pop_front();
         --bars_;
       }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/time.hpp"
 #include "data/bar_history.hpp"
 #include "data/lazy_heap.hpp"
 #include "data/open_bar.hpp"
@@ -19,24 +20,27 @@ namespace alphaforge::data {
 struct Instrument {
   explicit Instrument(TickRun& its_run) : run(its_run) {}
 
-  // The ticks that market time, sums and bars do not know of yet: settle() first, then look at anything else.
+  // The ticks not yet applied to market time, sums and bars: call flush_pending() before reading anything else.
   TickRun& run;
   Room room;  // of the run when it was opened
 
-  std::int64_t market_time = kBeforeAll;  // the greatest ts_event accepted, and of the engine's clock when a tick found that ahead
-  std::int64_t next_end = kBeforeAll;     // the least end of its intervals; before all where every tick has to be looked at closely
-  Sums sums;                              // over all its prints
-  std::vector<OpenBar> bars;        // one for each type, in configured order
+  std::int64_t market_time =
+      kNoTime;  // the greatest ts_event accepted, and of the engine's clock when a tick found that ahead
+  std::int64_t next_end =
+      kNoTime;                // the least end of its intervals; before all where every tick has to be looked at closely
+  Sums sums;                  // over all its prints
+  std::vector<OpenBar> bars;  // one for each type, in configured order
   std::vector<Interval> intervals;  // one for each time type, in configured order
   std::vector<BarSeries> series;    // one for each type, in configured order
+  std::uint32_t checkpoint = 0;     // the last one that it was written for
   bool value_wrapped = false;       // the sum of its values has exceeded 128 bits
   LazyHeap<std::int64_t>::Ticket due;
   DuplicateWindow seen;
   std::shared_ptr<const std::string> id;
   std::uint64_t index = 0;  // in order of first sight; its number in heaps and lists
 
-  // Market time, sums and bars hear of the run's ticks, and the run is closed.
-  void settle() {
+  // Applies the run's ticks to market time, sums and bars, and closes the run.
+  void flush_pending() {
     if (!run.empty()) {
       for (OpenBar& bar : bars) {
         if (bar.empty()) bar.begin(run.first_price(), run.ts_first(), sums);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "data/instrument.hpp"
+#include "data/tick_run.hpp"
 
 namespace alphaforge::data {
 
@@ -18,7 +20,9 @@ class InstrumentBook {
     const auto found = by_id_.find(id);
     return found == by_id_.end() ? nullptr : found->second;
   }
-  Instrument* at(std::uint64_t index) const { return index < instruments_.size() ? instruments_[index].get() : nullptr; }
+  Instrument* at(std::uint64_t index) const {
+    return index < instruments_.size() ? instruments_[index].get() : nullptr;
+  }
 
   Instrument& add(std::string_view id) {
     const std::size_t place = instruments_.size() % kRunsPerBlock;
@@ -40,10 +44,12 @@ class InstrumentBook {
     runs_.clear();
   }
   std::size_t size() const { return by_id_.size(); }
+  // Those that have been given; removed ones have kept theirs.
+  std::uint64_t numbers() const { return instruments_.size(); }
 
   // In order of first sight.
   template <class Visit>
-  void each(Visit visit) const {
+  void each(const Visit& visit) const {
     for (const auto& instrument : instruments_)
       if (instrument) visit(*instrument);
   }
@@ -51,8 +57,8 @@ class InstrumentBook {
  private:
   static constexpr std::size_t kRunsPerBlock = 256;
 
-  // Together, since ticks of many instruments in turn touch nothing else: the caches near the processor hold that of some
-  // thousand, and its tables of pages all.
+  // Kept together, since ticks of many instruments touch nothing else: the CPU caches hold those of some thousand
+  // instruments, and the TLB all.
   std::vector<std::unique_ptr<TickRun[]>> runs_;
   std::vector<std::unique_ptr<Instrument>> instruments_;
   std::unordered_map<std::string_view, Instrument*> by_id_;  // the keys live in the instruments

@@ -7,16 +7,16 @@
 
 namespace alphaforge::data {
 
-// A priority queue of items whose keys only grow, where a growing key costs nothing: an entry's key is a lower bound of
-// the item's true key, corrected when it comes to the top. Each item remembers its `Ticket`; an entry that is not the
-// item's ticket is stale and dropped.
+// A priority queue of items whose keys only grow, at no cost: an entry's key is a lower bound of the item's true key,
+// corrected when it reaches the top. Each item remembers its `Ticket`; an entry that is not the item's ticket is stale
+// and dropped.
 template <class Key>
 class LazyHeap {
  public:
-  static constexpr Key kNever = std::numeric_limits<Key>::max();
-  // The key under which the item waits, kNever while it doesn't.
+  static constexpr Key kNotWaiting = std::numeric_limits<Key>::max();
+  // The key under which the item waits, kNotWaiting while it doesn't.
   struct Ticket {
-    Key key = kNever;
+    Key key = kNotWaiting;
   };
 
   // Makes sure that the item comes up no later than at `key`.
@@ -41,7 +41,7 @@ class LazyHeap {
     entries_.pop_back();
     Ticket* ticket = ticket_of(entry.item);
     if (ticket == nullptr || ticket->key != entry.key) return false;
-    ticket->key = kNever;
+    ticket->key = kNotWaiting;
     item = entry.item;
     return true;
   }

@@ -1,20 +1,20 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 
 #include "base/int128.hpp"
+#include "base/time.hpp"
 #include "model/bar.hpp"
 #include "model/bar_type.hpp"
+#include "model/trade_tick.hpp"
 #include "model/trade_tick_batch.hpp"
 
 namespace alphaforge::data {
 
-inline constexpr std::int64_t kBeforeAll = std::numeric_limits<std::int64_t>::min();
-inline constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
-
-// A tick as the aggregators see it: accepted, its value computed.
+// An accepted tick with its value, as used by the aggregator.
 struct Print {
   std::int64_t price = 0;  // mantissa, nine places
   int128 quantity = 0;     // mantissa, nine places; 0 for a price-only print
@@ -38,19 +38,24 @@ struct Print {
 
 // A row of a batch whose quantity is not wide.
 inline Print print_of(const TradeTickBatch::Columns& ticks, std::size_t row) {
-  Print print{.price = ticks.prices[row], .side = ticks.side_of(row), .ts_event = ticks.ts_event[row], .ts_init = ticks.ts_init[row]};
+  Print print{.price = ticks.prices[row],
+              .side = ticks.side_of(row),
+              .ts_event = ticks.ts_event[row],
+              .ts_init = ticks.ts_init[row]};
   print.set_quantity(ticks.quantities[row]);
   return print;
 }
 
 // What tick, volume and dollar bars count, as an index into Sums::amount.
-inline std::size_t amount_of(BarKind kind) { return static_cast<std::size_t>(kind) - static_cast<std::size_t>(BarKind::kTick); }
+inline std::size_t amount_of(BarKind kind) {
+  return static_cast<std::size_t>(kind) - static_cast<std::size_t>(BarKind::kTick);
+}
 inline constexpr std::size_t kTrades = 0;
 inline constexpr std::size_t kVolume = 1;
 inline constexpr std::size_t kValue = 2;
 
-// Everything about prints that adds up. Sums over the life of an instrument may wrap around, hence unsigned; the difference
-// of two of them is exact where what lies between fits, which the engine sees to.
+// Sums over ticks. Those over the lifetime of an instrument may wrap around, hence unsigned; the difference of two sums
+// is exact if it fits, which the engine ensures.
 struct Sums {
   std::array<uint128, 3> amount{};            // trades, quantity, value
   std::array<uint128, 3> quantity_by_side{};  // none, buy, sell
@@ -62,7 +67,7 @@ struct Sums {
     quantity_by_side[static_cast<std::size_t>(print.side) - 1] += static_cast<uint128>(quantity);
   }
   void add(const Print& print) { add(print, print.quantity, print.value, print.quantity != 0); }
-  // As before add(print).
+  // The state before add(print).
   void remove(const Print& print) {
     amount[kTrades] -= print.quantity != 0;
     amount[kVolume] -= static_cast<uint128>(print.quantity);
@@ -87,16 +92,16 @@ struct Sums {
   }
 };
 
-// An unfinished bar of any type. Its sums are those of its instrument since it began: what each print adds is added once
-// for all types. Up to date when its instrument is settled.
+// An open bar of any type. Its sums are those of its instrument since it began, so that a tick is added once for all
+// types. Up to date after flush_pending().
 struct OpenBar {
   std::int64_t high = std::numeric_limits<std::int64_t>::min();
   std::int64_t low = std::numeric_limits<std::int64_t>::max();
-  std::int64_t ts_init = kBeforeAll;
+  std::int64_t ts_init = kNoTime;
   std::int64_t open = 0;
   uint128 progress_base = 0;  // tick, volume, dollar: the instrument's amount from which the type's progress counts
   std::int64_t ts_least = kNever;
-  std::int64_t ts_greatest = kBeforeAll;
+  std::int64_t ts_greatest = kNoTime;
   std::int64_t close = 0;
   Sums base;  // the instrument's sums when the bar began
 
@@ -113,7 +118,7 @@ struct OpenBar {
     ts_least = ts_greatest = ts_event;
     base = since;
   }
-  // The bar as it is now, where `sums` are its own.
+  // The current bar, with `sums` as its sums.
   BarFigures figures(const Sums& sums) const {
     BarFigures bar;
     bar.open = {open};
@@ -130,7 +135,7 @@ struct OpenBar {
     bar.ts_init = ts_init;
     return bar;
   }
-  // The next bar of the type has not begun; the progress goes on.
+  // The next bar of the type has not begun, but progress continues.
   void end() {
     const uint128 progress = progress_base;
     *this = OpenBar();

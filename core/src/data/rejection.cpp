@@ -1,5 +1,10 @@
 #include "data/rejection.hpp"
 
+#include <cstddef>
+#include <string>
+
+#include "base/reason.hpp"
+#include "model/numbers.hpp"
 #include "model/trade_tick_batch.hpp"
 
 namespace alphaforge::data {
@@ -13,6 +18,9 @@ std::string message_of(const Rejection& rejection, const TradeTickBatch& ticks) 
       return "quantity is 0; only an engine with zero_quantity=\"price_only\" takes such ticks";
     case Reason::TIME_OUT_OF_RANGE:
       return "ts_event " + std::to_string(ticks.ts_event[row]) + " is negative or in the last day of 64 bits";
+    case Reason::TIME_AHEAD:
+      return "ts_event " + std::to_string(ticks.ts_event[row]) +
+             " is further ahead of when the tick was received than max_time_jump_ns";
     case Reason::INSTRUMENT_LIMIT:
       return "instrument " + ticks.instrument_ids[ticks.instrument_of(row)] + " is one more than max_instruments";
     case Reason::VALUE_OVERFLOW:

@@ -11,13 +11,13 @@ struct TradeTickBatch;
 
 namespace alphaforge::data {
 
-// A tick that a rule refused: its place in the call, and why.
+// A refused tick: its position in the call, and the reason.
 struct Rejection {
   std::uint32_t row;
   Reason reason;
 };
 
-// The same for people: what was refused, and what would have been accepted.
+// The same as a message: the refused value, and what is accepted.
 std::string message_of(const Rejection& rejection, const TradeTickBatch& ticks);
 
 }  // namespace alphaforge::data

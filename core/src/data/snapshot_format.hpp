@@ -6,7 +6,9 @@
 namespace alphaforge::data {
 
 inline constexpr std::string_view kSnapshotMagic = "AlphaForge data engine";
-// To be raised with every change of what describe() writes; the release notes say what becomes of older snapshots.
+// Of a snapshot taken at once, and of one written beside calls. Increase beyond both with every change of the format;
+// the release notes describe the handling of older snapshots.
 inline constexpr std::int64_t kSnapshotVersion = 1;
+inline constexpr std::int64_t kPiecesVersion = 2;
 
 }  // namespace alphaforge::data

@@ -1,8 +1,25 @@
 // The engine's state, in one canonical order: for its hash and its snapshot. restore.cpp reads the same back.
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/frames.hpp"
+#include "base/int128.hpp"
 #include "base/snapshot_codec.hpp"
 #include "base/state_hash.hpp"
-#include "data/engine.hpp"
+#include "data/aggregator.hpp"
+#include "data/bar_history.hpp"
+#include "data/checkpoint.hpp"
+#include "data/describe.hpp"
+#include "data/grid.hpp"
+#include "data/instrument.hpp"
+#include "data/open_bar.hpp"
 #include "data/snapshot_format.hpp"
+#include "data/time_bars.hpp"
+#include "model/bar_type.hpp"
 
 namespace alphaforge::data {
 namespace {
@@ -24,21 +41,11 @@ void describe_bar(Sink& sink, const Sums& sums, const OpenBar& bar) {
 
 template <class Sink>
 void describe_interval(Sink& sink, const Interval& interval) {
-  for (const std::int64_t number : {interval.start, interval.last_close, interval.last_ts_init, interval.last_end, interval.gap_bars})
+  for (const std::int64_t number :
+       {interval.start, interval.last_close, interval.last_ts_init, interval.last_end, interval.gap_bars})
     sink.number(number);
   sink.number(std::int64_t{interval.began});
   sink.number(std::int64_t{interval.uncovered});
-}
-
-template <class Sink>
-void describe_kept(Sink& sink, const KeptBar& kept) {
-  const BarFigures& bar = kept.bar;
-  for (const Price price : {bar.open, bar.high, bar.low, bar.close}) sink.number(price.mantissa);
-  for (const int128 sum : {bar.volume.mantissa, bar.value.mantissa, bar.buy_volume.mantissa, bar.sell_volume.mantissa}) sink.number(sum);
-  for (const std::int64_t number : {bar.trade_count, bar.ts_open, bar.ts_event, bar.ts_init, std::int64_t{bar.revision}})
-    sink.number(number);
-  for (const bool flag : {bar.is_partial, bar.is_gap_fill, bar.is_oversize, kept.is_uncovered}) sink.number(std::int64_t{flag});
-  for (const std::int64_t number : {kept.ts_least, kept.ts_greatest, static_cast<std::int64_t>(kept.number)}) sink.number(number);
 }
 
 }  // namespace
@@ -47,6 +54,7 @@ template <class Sink>
 void BarBuilder::describe(Sink& sink) const {
   sink.number(static_cast<std::int64_t>(types_.size()));
   for (const auto& type : types_) sink.text(type->name);
+  for (const std::string& zone : named_zones()) sink.text(find_zone(zone, time_zones_)->rules());
   for (const TimeType& type : time_types_) sink.number(type.observed_since);
   sink.number(clock_);
   sink.number(static_cast<std::int64_t>(bars_generated_));
@@ -54,14 +62,22 @@ void BarBuilder::describe(Sink& sink) const {
 }
 
 template <class Sink>
-void BarBuilder::describe(Sink& sink, const Instrument& instrument) const {
+void BarBuilder::describe_open(Sink& sink, const Instrument& instrument) const {
   sink.number(instrument.market_time);
   sink.number(std::int64_t{instrument.value_wrapped});
   describe_sums(sink, instrument.sums);
   for (const OpenBar& bar : instrument.bars) describe_bar(sink, instrument.sums, bar);
-  for (const ArrivalType& type : arrival_types_)
-    sink.number(static_cast<int128>(instrument.sums.amount[amount_of(type.kind)] - instrument.bars[type.index].progress_base));
+  for (const ArrivalType& type : arrival_types_) {
+    if (type.kind == BarKind::kRange) continue;  // the bar says it
+    sink.number(
+        static_cast<int128>(instrument.sums.amount[amount_of(type.kind)] - instrument.bars[type.index].progress_base));
+  }
   for (const Interval& interval : instrument.intervals) describe_interval(sink, interval);
+}
+
+template <class Sink>
+void BarBuilder::describe(Sink& sink, const Instrument& instrument) const {
+  describe_open(sink, instrument);
   for (const BarSeries& series : instrument.series) {
     sink.number(series.sequence);
     sink.number(static_cast<std::int64_t>(series.size()));
@@ -70,16 +86,21 @@ void BarBuilder::describe(Sink& sink, const Instrument& instrument) const {
 }
 
 template <class Sink>
-void DataEngine::describe(Sink& sink) const {
+void Aggregator::describe_engine(Sink& sink) const {
   // Which state came after which reset decides nothing about bars.
   sink.wall_clock(static_cast<std::int64_t>(epoch_));
   sink.number(std::int64_t{is_running_});
   for (const std::uint64_t count : {ticks_processed_, ticks_rejected_, duplicate_ticks_, late_ticks_})
     sink.number(static_cast<std::int64_t>(count));
   builder_.describe(sink);
+}
+
+template <class Sink>
+void Aggregator::describe(Sink& sink) const {
+  describe_engine(sink);
   sink.number(static_cast<std::int64_t>(book_.size()));
   book_.each([&](Instrument& instrument) {
-    instrument.settle();
+    instrument.flush_pending();
     sink.text(*instrument.id);
     builder_.describe(sink, instrument);
     sink.number(static_cast<std::int64_t>(instrument.seen.size()));
@@ -89,18 +110,48 @@ void DataEngine::describe(Sink& sink) const {
   duplicates_.each([&](std::uint64_t instrument) { sink.text(*book_.at(instrument)->id); });
 }
 
-std::uint64_t DataEngine::state_hash() const {
-  const std::scoped_lock lock(mutex_);
+std::uint64_t Aggregator::state_hash() const {
   StateHash hash;
   describe(hash);
   return hash.value();
 }
 
-std::string DataEngine::snapshot() const {
-  const std::scoped_lock lock(mutex_);
+std::string Aggregator::snapshot() const {
   SnapshotWriter out;
   describe(out);
-  return seal_snapshot(kSnapshotMagic, kSnapshotVersion, out.take());
+  return seal_snapshot(kSnapshotMagic, kSnapshotVersion, out.view());
+}
+
+template void BarBuilder::describe_open(SnapshotWriter& sink, const Instrument& instrument) const;
+
+std::uint32_t Aggregator::begin_checkpoint(const CheckpointLimits& limits) {
+  end_checkpoint(last_checkpoint_);
+  checkpoint_ = std::make_unique<Checkpoint>(++last_checkpoint_, limits, book_, builder_);
+  SnapshotWriter& head = checkpoint_->head();
+  describe_engine(head);
+  // Whose entries go first, by number.
+  duplicates_.each([&](std::uint64_t instrument) { head.number(static_cast<std::int64_t>(instrument)); });
+  head.number(std::int64_t{-1});
+  builder_.watch(checkpoint_.get());
+  return last_checkpoint_;
+}
+
+std::optional<bool> Aggregator::write_checkpoint(std::uint32_t checkpoint, std::vector<Frame>& frames) {
+  if (checkpoint_ == nullptr || checkpoint != last_checkpoint_) return std::nullopt;
+  const bool is_done = checkpoint_->write();
+  if (checkpoint_->is_overtaken()) {
+    end_checkpoint(checkpoint);
+    return std::nullopt;
+  }
+  frames = checkpoint_->take();
+  if (is_done) end_checkpoint(checkpoint);
+  return is_done;
+}
+
+void Aggregator::end_checkpoint(std::uint32_t checkpoint) {
+  if (checkpoint != last_checkpoint_) return;
+  builder_.watch(nullptr);
+  checkpoint_.reset();
 }
 
 }  // namespace alphaforge::data

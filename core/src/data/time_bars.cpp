@@ -2,6 +2,12 @@
 
 #include <algorithm>
 
+#include "data/bar_history.hpp"
+#include "data/open_bar.hpp"
+#include "model/bar.hpp"
+#include "model/numbers.hpp"
+#include "model/trade_tick.hpp"
+
 namespace alphaforge::data {
 
 void correct(KeptBar& kept, const Print& print) {

@@ -2,33 +2,30 @@
 
 #include <cstdint>
 
+#include "base/time.hpp"
 #include "data/bar_history.hpp"
+#include "data/grid.hpp"
 #include "data/open_bar.hpp"
+#include "model/bar.hpp"
 
 namespace alphaforge::data {
 
-// The greatest multiple of `step`, counted from `origin`, that is not after `ts`.
-inline std::int64_t floor_to_step(std::int64_t ts, std::int64_t step, std::int64_t origin) {
-  const std::int64_t distance = (ts - origin) % step;
-  return ts - (distance < 0 ? distance + step : distance);
-}
-
-// The interval [start, end) of a time bar type that holds an instrument's market time, whether a bar is open in it or not:
-// a tick before `start` is late, one at `end` or after it ends the interval first.
+// The interval [start, end) of a time bar type that holds an instrument's market time, whether a bar is open in it or
+// not: a tick before `start` is late, one at `end` or after it ends the interval first.
 struct Interval {
-  std::int64_t start = kBeforeAll;
-  std::int64_t end = kBeforeAll;
+  std::int64_t start = kNoTime;
+  std::int64_t end = kNoTime;
   // Of the last bar that closed: what a flat bar repeats, and where it begins.
   std::int64_t last_close = 0;
   std::int64_t last_ts_init = 0;
-  std::int64_t last_end = kBeforeAll;
+  std::int64_t last_end = kNoTime;
   std::int64_t gap_bars = 0;  // flat bars of the present gap
   bool began = false;         // the first bar has closed, given out or not
   bool uncovered = false;     // the open bar is the first, and the engine did not see the beginning of its interval
 
-  void move_to(std::int64_t first, std::int64_t step) {
-    start = first;
-    end = first + step;
+  void move_to(const Span& span) {
+    start = span.start;
+    end = span.end;
   }
   // A bar of the type has closed.
   void closed(const BarFigures& bar) {
@@ -37,14 +34,16 @@ struct Interval {
     last_ts_init = bar.ts_init;
     last_end = bar.ts_event;
   }
-  // When market time next closes a bar: the open one, or a flat one where quiet intervals are filled.
-  std::int64_t next_close(const OpenBar& bar, std::int64_t step, std::int64_t gap_bars_max) const {
+  // When market time next closes a bar: the open one, or a flat one if quiet intervals are filled.
+  std::int64_t next_close(const OpenBar& bar, const Grid& grid, std::int64_t gap_bars_max) const {
     if (!bar.empty()) return end;
-    return began && gap_bars < gap_bars_max ? last_end + step : kNever;
+    if (!began || gap_bars >= gap_bars_max) return kNever;
+    return grid.span_of(last_end).end;
   }
 };
 
-// Joins a late print to the closed bar it belongs to; a flat bar becomes a bar of trades. The caller has checked the sums.
+// Joins a late print to the closed bar it belongs to; a flat bar becomes a bar of trades. The caller has checked the
+// sums.
 void correct(KeptBar& kept, const Print& print);
 
 }  // namespace alphaforge::data

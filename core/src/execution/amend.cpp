@@ -1,5 +1,15 @@
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/reason.hpp"
+#include "execution/group_record.hpp"
 #include "execution/limits.hpp"
+#include "execution/order_record.hpp"
+#include "execution/trailing.hpp"
 #include "execution/venue.hpp"
+#include "model/numbers.hpp"
+#include "model/order.hpp"
 
 // modify_order (rule 3.11).
 
@@ -9,7 +19,8 @@ namespace {
 
 void check_change(const Change& change) {
   if (change.quantity && change.quantity->mantissa <= 0)
-    throw InvalidArgument(Reason::QUANTITY_NOT_POSITIVE, "quantity must be above 0, not " + to_string(*change.quantity));
+    throw InvalidArgument(Reason::QUANTITY_NOT_POSITIVE,
+                          "quantity must be above 0, not " + to_string(*change.quantity));
   for (const auto& price : {change.price, change.stop_price})
     if (price && price->mantissa <= 0)
       throw InvalidArgument(Reason::PRICE_NOT_POSITIVE, "price must be above 0, not " + to_string(*price));
@@ -18,10 +29,11 @@ void check_change(const Change& change) {
 void check_fields(const Change& change, const OrderRecord& order) {
   const auto lacks = [&order](const char* what) {
     throw InvalidArgument(Reason::ORDER_FIELD_SURPLUS, "order " + std::string(order.id.view()) + " is a " +
-                                                           std::string(name_of(order.type)) + " order and has no " + what);
+                                                           std::string(name_of(order.type)) + " order and has no " +
+                                                           what);
   };
   if (change.price && !order.has_limit()) lacks("price");
-  if (change.stop_price && !order.is_stop()) lacks("stop_price");
+  if (change.stop_price && (!order.is_stop() || order.is_trailing())) lacks("stop_price");
 }
 
 }  // namespace
@@ -31,32 +43,42 @@ bool Venue::modify(std::string_view order_id, const Change& change, std::int64_t
   OrderRecord* order = ledger_.find(order_id);
   if (order == nullptr) return false;
   check_fields(change, *order);
-  if (!is_active(order->status)) return false;
+  if (is_final(order->status)) return false;
   const Terms old = order->terms;
   const Terms terms{change.quantity.value_or(old.quantity), change.price.value_or(old.price),
                     change.stop_price.value_or(old.stop_price)};
+  // A trailing stop-limit gets its limit when it triggers.
+  if (change.price && order->is_trailing() && !order->is_triggered()) return false;
   if (terms == old) return true;
   if (terms.quantity <= order->filled_quantity) return false;
   if (terms.stop_price != old.stop_price && order->is_triggered()) return false;
+  if (order->group != nullptr && terms.quantity > old.quantity) {
+    const Quantity* most = order->group->quantity_max(*order);
+    if (most != nullptr && terms.quantity > *most) return false;
+  }
   const bool only_shrinks =
       terms.quantity <= old.quantity && terms.price == old.price && terms.stop_price == old.stop_price;
-  // Neither a halt nor a limit is passed by changing what is there.
-  if (!only_shrinks && (halted_ || size_refusal(config_, *order->instrument, order->type, terms) != RejectReason::kNone))
+  // Changing an order does not bypass a halt or a limit.
+  if (!only_shrinks &&
+      (halted_ || size_refusal(config_, *order->instrument, order->type, terms) != RejectReason::kNone))
     return false;
   begin(*order->instrument, now_ns);
-  if (only_shrinks) {
+  touch(*order);
+  // One that is asleep takes its priority when it arrives.
+  if (only_shrinks || order->place == Place::kAsleep) {
     order->terms = terms;
     record(*order, OrderEventType::kModified);
     return true;
   }
-  leave_place(*order);
+  const auto extreme = extreme_of(*order);
+  unlink(*order);
   order->terms = terms;
   order->priority = ++last_priority_;
   record(*order, OrderEventType::kModified);
-  if (order->is_stop() && !order->is_triggered())
-    place_stop(*order);
+  if (extreme)
+    place_trailing(*order, extreme);
   else
-    arrive(*order);
+    enter(*order);
   return true;
 }
 

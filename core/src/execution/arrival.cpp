@@ -1,15 +1,24 @@
 #include <algorithm>
+#include <cstdint>
 #include <limits>
+#include <optional>
 
+#include "base/decimal.hpp"
+#include "base/int128.hpp"
+#include "execution/config.hpp"
+#include "execution/order_record.hpp"
+#include "execution/positions.hpp"
 #include "execution/venue.hpp"
+#include "model/numbers.hpp"
+#include "model/order.hpp"
 
-// An order meets the market: at submission, after a change, at its trigger, and with fill_on="next" at the next print.
+// The arrival of orders: at submission, after a change, at a trigger, and with fill_on="next" at the next tick.
 
 namespace alphaforge::execution {
 
 namespace {
 
-constexpr int128 kWhatever = std::numeric_limits<int128>::max();
+constexpr int128 kUnlimited = std::numeric_limits<int128>::max();
 
 Quantity& pool_of(OrderRecord& order) {
   return order.is_buy() ? order.instrument->buy_pool : order.instrument->sell_pool;
@@ -17,26 +26,35 @@ Quantity& pool_of(OrderRecord& order) {
 
 }  // namespace
 
+// An order is submitted, or arrives again after a change.
+void Venue::enter(OrderRecord& order) {
+  if (order.is_stop() && !order.is_triggered())
+    place_stop(order);
+  else
+    arrive(order);
+}
+
 void Venue::arrive(OrderRecord& order) {
   if (config_.fill_on == FillOn::kNext)
-    put_off(order);
+    defer(order);
   else
     meet_market(order);
 }
 
-void Venue::put_off(OrderRecord& order) {
+void Venue::defer(OrderRecord& order) {
   order.place = Place::kArriving;
   order.instrument->arriving.push_back(&order);
 }
 
 void Venue::meet_market(OrderRecord& order) {
   const auto limit = order.has_limit() ? std::optional(order.terms.price) : std::nullopt;
-  const int128 quantity = std::min(order.leaves(), takes(order.is_buy(), limit, *order.instrument));
+  const int128 quantity = std::min(fillable(order), takes(order.is_buy(), limit, *order.instrument));
   if (order.post_only && quantity > 0) return cancel(order, CancelReason::kPostOnlyWouldTake);
   if (order.time_in_force == TimeInForce::kFillOrKill && quantity < order.leaves())
     return cancel(order, CancelReason::kFillOrKill);
   if (quantity > 0) fill(order, taker_price(order), quantity, LiquiditySide::kTaker);
-  if (!is_active(order.status)) return;
+  // It ended, or sleeps.
+  if (!is_active(order.status) || order.place != Place::kNowhere) return;
   if (order.time_in_force == TimeInForce::kImmediateOrCancel) return cancel(order, CancelReason::kImmediateOrCancel);
   if (order.has_limit())
     rest(order);
@@ -44,20 +62,20 @@ void Venue::meet_market(OrderRecord& order) {
     wait(order);
 }
 
-// How much an arriving order may take: at a price it accepts, the rest of the last print's pool, unless that print is too
-// old or, for a market order, nobody hears whether it is. A print is never too old for what happens because of it.
+// How much an arriving order may fill: at a price it accepts, the rest of the last tick's pool, unless that tick is too
+// old or, for a market order, market data are stale. A tick is never too old for orders that it triggers.
 int128 Venue::takes(bool is_buy, std::optional<Price> limit, const Instrument& instrument) const {
   if (!instrument.has_price) return 0;
   if (limit && (is_buy ? instrument.last_price > *limit : instrument.last_price < *limit)) return 0;
-  const bool is_too_old = config_.max_price_age_ns && !print_at_work_ &&
+  const bool is_too_old = config_.max_price_age_ns && !in_print_ &&
                           market_time(instrument) - instrument.last_ts_event > *config_.max_price_age_ns;
-  const bool may_be_too_old = market_data_stale_ && !limit && !print_at_work_;
+  const bool may_be_too_old = market_data_stale_ && !limit && !in_print_;
   if (is_too_old || may_be_too_old) return 0;
-  if (config_.liquidity == Liquidity::kUnlimited) return kWhatever;
+  if (config_.liquidity == Liquidity::kUnlimited) return kUnlimited;
   return (is_buy ? instrument.buy_pool : instrument.sell_pool).mantissa;
 }
 
-// The last price, made worse by the slippage, never past the order's limit.
+// The last price, worsened by the slippage, never past the order's limit.
 Price Venue::taker_price(const OrderRecord& order) const {
   const int128 last = order.instrument->last_price.mantissa;
   const int128 slippage = divide_half_even(last * config_.slippage_bps, static_cast<int128>(kUnit) * 10'000);
@@ -71,13 +89,14 @@ Price Venue::taker_price(const OrderRecord& order) const {
 
 // A stop is submitted or changed: it triggers at once if the last price is through.
 void Venue::place_stop(OrderRecord& order) {
+  if (order.is_trailing()) return place_trailing(order, std::nullopt);
   if (is_through(order))
     trigger(order);
   else
-    keep_stop(order);
+    rest_stop(order);
 }
 
-void Venue::keep_stop(OrderRecord& order) {
+void Venue::rest_stop(OrderRecord& order) {
   order.place = Place::kStops;
   order.is_buy() ? order.instrument->buy_stops.add(&order, order.terms.stop_price)
                  : order.instrument->sell_stops.add(&order, order.terms.stop_price);
@@ -86,11 +105,14 @@ void Venue::keep_stop(OrderRecord& order) {
 bool Venue::is_through(const OrderRecord& stop) const {
   const Instrument& instrument = *stop.instrument;
   if (!instrument.has_price) return false;
-  return stop.is_buy() ? instrument.last_price >= stop.terms.stop_price : instrument.last_price <= stop.terms.stop_price;
+  return stop.is_buy() ? instrument.last_price >= stop.terms.stop_price
+                       : instrument.last_price <= stop.terms.stop_price;
 }
 
 void Venue::trigger(OrderRecord& order) {
-  leave_place(order);
+  touch(order);
+  if (order.place == Place::kTrailing) fix_stop(order);
+  unlink(order);
   order.priority = ++last_priority_;
   order.triggered_at = ts_event_;
   record(order, OrderEventType::kTriggered);
@@ -108,7 +130,7 @@ void Venue::wait(OrderRecord& order) {
   (order.is_buy() ? order.instrument->waiting_buys : order.instrument->waiting_sells).push_back(&order);
 }
 
-// One execution. An amount that fits no 128 bits is never wrapped: the order is cancelled instead.
+// One execution. An amount that exceeds 128 bits does not wrap: the order is cancelled instead.
 void Venue::fill(OrderRecord& order, Price price, int128 quantity, LiquiditySide liquidity_side) {
   const std::int64_t rate =
       liquidity_side == LiquiditySide::kMaker ? config_.maker_commission_rate : config_.taker_commission_rate;
@@ -118,7 +140,9 @@ void Venue::fill(OrderRecord& order, Price price, int128 quantity, LiquiditySide
   const auto held = positions.find(order.instrument);
   const bool fits = multiply(price, {quantity}, value);
   const Value commission{fits && rate != 0 ? multiply_divide_half_even(value.mantissa, rate, kUnit) : 0};
-  const auto after = fits ? after_fill(held == positions.end() ? PositionRecord{} : held->second, order.side, price, {quantity}, commission) : std::nullopt;
+  const auto after = fits ? after_fill(held == positions.end() ? PositionRecord{} : held->second, order.side, price,
+                                       {quantity}, commission)
+                          : std::nullopt;
   if (!after || __builtin_add_overflow(order.filled_value.mantissa, value.mantissa, &order_value.mantissa) ||
       __builtin_add_overflow(order.commission.mantissa, commission.mantissa, &order_commission.mantissa) ||
       __builtin_add_overflow(total_notional_.mantissa, value.mantissa, &notional.mantissa) ||
@@ -126,6 +150,11 @@ void Venue::fill(OrderRecord& order, Price price, int128 quantity, LiquiditySide
       __builtin_add_overflow(total_volume_.mantissa, quantity, &volume.mantissa))
     return cancel(order, CancelReason::kValueOverflow);
 
+  touch(order);
+  if (order.group != nullptr) [[unlikely]]
+    touch_group(*order.group);
+  touch(*order.instrument);
+  touch(*order.strategy);
   positions.insert_or_assign(order.instrument, *after);
   total_notional_ = notional;
   total_commission_ = commissions;
@@ -147,10 +176,13 @@ void Venue::fill(OrderRecord& order, Price price, int128 quantity, LiquiditySide
     close(order, OrderStatus::kFilled);
     ++counts_.orders_filled;
   } else if (order.status == OrderStatus::kSubmitted) {
-    order.status = OrderStatus::kPartiallyFilled;
+    ledger_.set_status(order, OrderStatus::kPartiallyFilled);
     ++counts_.orders_partially_filled;
   }
   record(order, OrderEventType::kFilled, &record_of_fill);
+  if (order.group != nullptr) [[unlikely]]
+    settle_fill(order, quantity);
+  if (!order.strategy->reducing.empty()) end_reducing(order);
 }
 
 }  // namespace alphaforge::execution

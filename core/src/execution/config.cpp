@@ -2,7 +2,10 @@
 
 #include <string>
 
+#include "base/decimal.hpp"
 #include "base/error.hpp"
+#include "base/reason.hpp"
+#include "model/time_guard.hpp"
 
 namespace alphaforge::execution {
 
@@ -16,9 +19,14 @@ void demand(bool holds, const char* what) {
 
 void check_config(const ExecutionConfig& config) {
   demand(!config.max_price_age_ns || *config.max_price_age_ns >= 0, "max_price_age_ns must not be negative");
-  demand(config.maker_commission_rate > -kUnit && config.maker_commission_rate < kUnit, "maker_commission_rate must lie between -1 and 1");
-  demand(config.taker_commission_rate > -kUnit && config.taker_commission_rate < kUnit, "taker_commission_rate must lie between -1 and 1");
-  demand(config.slippage_bps >= 0 && config.slippage_bps < 10'000 * kUnit, "slippage_bps must be at least 0 and below 10000");
+  demand(config.max_time_jump_ns >= 0 && config.max_time_jump_ns <= kTimeJumpMaxNs,
+         "max_time_jump_ns must be at least 0 and at most 366 days");
+  demand(config.maker_commission_rate > -kUnit && config.maker_commission_rate < kUnit,
+         "maker_commission_rate must lie between -1 and 1");
+  demand(config.taker_commission_rate > -kUnit && config.taker_commission_rate < kUnit,
+         "taker_commission_rate must lie between -1 and 1");
+  demand(config.slippage_bps >= 0 && config.slippage_bps < 10'000 * kUnit,
+         "slippage_bps must be at least 0 and below 10000");
   demand(!config.max_order_quantity || config.max_order_quantity->mantissa > 0, "max_order_quantity must be above 0");
   demand(!config.max_order_notional || config.max_order_notional->mantissa > 0, "max_order_notional must be above 0");
   demand(!config.max_open_orders || *config.max_open_orders > 0, "max_open_orders must be above 0");

@@ -3,13 +3,15 @@
 #include <cstdint>
 #include <optional>
 
+#include "base/time.hpp"
 #include "model/numbers.hpp"
+#include "model/time_guard.hpp"
 
 namespace alphaforge::execution {
 
-// What an arriving order may take and a print may give: the print's quantity, or whatever is asked for.
+// How much of a tick orders may fill: the tick's quantity, or any quantity.
 enum class Liquidity : std::uint8_t { kTick = 1, kUnlimited = 2 };
-// When an arriving order meets the market: at once, against the last tick, or at the next one.
+// When an arriving order may fill: immediately, against the last tick, or at the next tick.
 enum class FillOn : std::uint8_t { kArrival = 1, kNext = 2 };
 
 // The settings of an execution engine (rule 3). A limit that is absent is off.
@@ -17,6 +19,7 @@ struct ExecutionConfig {
   Liquidity liquidity = Liquidity::kTick;
   FillOn fill_on = FillOn::kArrival;
   std::optional<std::int64_t> max_price_age_ns;
+  std::int64_t max_time_jump_ns = kTimeJumpNs;  // rule 1.8; 0: no limit
 
   // Rates at nine places, between -1 and 1; a negative one is a rebate.
   std::int64_t maker_commission_rate = 0;
@@ -24,7 +27,7 @@ struct ExecutionConfig {
   // Basis points against takers at nine places, 0 to below 10,000.
   std::int64_t slippage_bps = 0;
 
-  // What happens to a market order while market data are stale: it waits, or is rejected.
+  // How to handle a market order while market data are stale: let it wait, or reject it.
   bool reject_market_orders_while_stale = false;
 
   // Limits on each strategy.
@@ -37,7 +40,7 @@ struct ExecutionConfig {
   std::int64_t max_instruments = 10'000;
   std::int64_t max_strategies = 10'000;
   std::int64_t max_final_orders = 10'000'000;
-  std::int64_t order_retention_ns = 86'400'000'000'000;
+  std::int64_t order_retention_ns = kDayNs;
   std::int64_t max_events = 1'000'000;
   std::int64_t duplicate_window = 10'000;
   std::int64_t max_duplicate_entries = 10'000'000;

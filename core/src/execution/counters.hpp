@@ -4,31 +4,32 @@
 
 namespace alphaforge::execution {
 
-// What the execution engine counts, declared once: name, kind, unit, help. The statistics of Python, the RPC fields and
-// the metrics come from these tables. A counter only grows until the engine is emptied; a gauge moves both ways.
-#define ALPHAFORGE_EXECUTION_COUNTS(X)                                                                               \
-  X(orders_submitted, counter, "orders", "Orders received, rejected ones included; a repeated submission counts once.") \
-  X(orders_filled, counter, "orders", "Orders that ended Filled.")                                                   \
-  X(orders_cancelled, counter, "orders", "Orders that ended Cancelled, for whatever reason.")                        \
-  X(orders_rejected, counter, "orders", "Orders refused by a rule.")                                                 \
-  X(orders_open, gauge, "orders", "Orders that rest or wait.")                                                       \
-  X(orders_partially_filled, gauge, "orders", "Open orders with a fill.")                                            \
-  X(fills, counter, "fills", "Executions.")                                                                          \
-  X(ticks_processed, counter, "ticks", "Ticks accepted.")                                                            \
-  X(ticks_rejected, counter, "ticks", "Ticks refused by a rule; they changed nothing.")                              \
-  X(duplicate_ticks, counter, "ticks", "Ticks seen before in their instrument's window; they changed nothing.")      \
-  X(instruments, gauge, "instruments", "Instruments with state.")                                                    \
-  X(strategies, gauge, "strategies", "Strategies with state.")                                                       \
-  X(orders_kept, gauge, "orders", "Orders remembered, final ones included.")                                         \
-  X(events_kept, gauge, "events", "Order events held for subscribers to resume.")                                    \
+// The counters of the execution engine, declared once: name, kind, unit, help. The statistics of Python, the RPC fields
+// and the metrics come from these tables. A counter only grows until a reset; a gauge can go both ways.
+#define ALPHAFORGE_EXECUTION_COUNTS(X)                                                   \
+  X(orders_submitted, counter, "orders",                                                 \
+    "Orders received, including rejected ones; a repeated submission counts once.")      \
+  X(orders_filled, counter, "orders", "Orders that ended Filled.")                       \
+  X(orders_cancelled, counter, "orders", "Orders that ended Cancelled, for any reason.") \
+  X(orders_rejected, counter, "orders", "Orders rejected by a rule.")                    \
+  X(orders_open, gauge, "orders", "Open orders.")                                        \
+  X(orders_partially_filled, gauge, "orders", "Open orders with a partial fill.")        \
+  X(fills, counter, "fills", "Executions.")                                              \
+  X(ticks_processed, counter, "ticks", "Ticks accepted.")                                \
+  X(ticks_rejected, counter, "ticks", "Refused ticks, which changed nothing.")           \
+  X(duplicate_ticks, counter, "ticks", "Duplicate ticks, which changed nothing.")        \
+  X(instruments, gauge, "instruments", "Instruments with state.")                        \
+  X(strategies, gauge, "strategies", "Strategies with state.")                           \
+  X(orders_kept, gauge, "orders", "Orders remembered, including final ones.")            \
+  X(events_kept, gauge, "events", "Order events kept for resuming subscribers.")         \
   X(memory_usage_bytes, gauge, "bytes", "Estimated memory of the engine's state.")
 
-#define ALPHAFORGE_EXECUTION_AMOUNTS(X)                                                                              \
-  X(fill_ratio, gauge, "1", "orders_filled / orders_submitted; 0 when none.")                                        \
-  X(avg_execution_latency_ms, gauge, "ms", "Mean time from a submission's receipt to its acknowledgement.")          \
-  X(total_volume, counter, "units", "Sum of the filled quantities.")                                                 \
-  X(total_notional, counter, "value", "Sum of price x quantity over all fills.")                                     \
-  X(total_commission, gauge, "value", "Sum of the commissions; rebates make it smaller.")
+#define ALPHAFORGE_EXECUTION_AMOUNTS(X)                                                                     \
+  X(fill_ratio, gauge, "1", "orders_filled / orders_submitted; 0 if there are none.")                       \
+  X(avg_execution_latency_ms, gauge, "ms", "Mean time from a submission's receipt to its acknowledgement.") \
+  X(total_volume, counter, "units", "Sum of the filled quantities.")                                        \
+  X(total_notional, counter, "value", "Sum of price x quantity over all fills.")                            \
+  X(total_commission, gauge, "value", "Sum of commissions; rebates reduce it.")
 
 #define ALPHAFORGE_EXECUTION_COUNTERS(X) \
   ALPHAFORGE_EXECUTION_COUNTS(X)         \

@@ -1,50 +1,89 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
-#include <mutex>
 #include <utility>
 
+#include "base/guarded.hpp"
+#include "base/latency_meter.hpp"
+#include "execution/config.hpp"
+#include "execution/counters.hpp"
 #include "execution/venue.hpp"
+#include "model/trade_tick_batch.hpp"
 
 namespace alphaforge::execution {
 
-// A venue that many threads may use: every call is one step under the engine's lock.
+// A venue shared by threads: every call holds the engine's lock, except batches, which let other calls in between their
+// parts.
 class ExecutionEngine {
  public:
+  using Value = Venue;
+
   explicit ExecutionEngine(const ExecutionConfig& config) : venue_(config) {}
 
-  // Runs `work(venue)` alone and returns what it returns.
-  template <class Work>
-  auto alone(Work&& work) {
-    const std::lock_guard lock(mutex_);
-    return std::forward<Work>(work)(venue_);
+  template <class Call>
+  decltype(auto) with(Call&& call) {
+    return venue_.with([&](Venue& venue) -> decltype(auto) {
+      const PublishEvents publish{*this, venue};
+      return call(venue);
+    });
   }
-  // The same under a lock that the caller has got from try_lock().
-  template <class Work>
-  auto locked(const std::unique_lock<std::mutex>&, Work&& work) {
-    return std::forward<Work>(work)(venue_);
+  template <class Call>
+  bool try_with(Call&& call) {
+    return venue_.try_with([&](Venue& venue) {
+      const PublishEvents publish{*this, venue};
+      call(venue);
+    });
   }
-  std::unique_lock<std::mutex> try_lock() { return {mutex_, std::try_to_lock}; }
 
-  // `orders` submissions took so long altogether from receipt to acknowledgement.
-  void took(std::int64_t orders, std::int64_t elapsed_ns) {
-    acknowledged_.fetch_add(orders, std::memory_order_relaxed);
-    latency_ns_.fetch_add(elapsed_ns, std::memory_order_relaxed);
+  // Calls call(venue, begin, end) for successive parts of the items [first, size), each with the lock held.
+  template <class Call>
+  void in_pieces(std::size_t first, std::size_t size, Call&& call) {
+    for (std::size_t begin = first; begin < size; begin += kPiece)
+      with([&](Venue& venue) { call(venue, begin, std::min(size, begin + kPiece)); });
   }
+  // The ticks of a batch, from the row `first` on, in their order and in pieces; `is_judged` as in BatchProgress.
+  BatchResult process(const TradeTickBatch& batch, std::size_t first, std::int64_t now_ns, bool is_judged = false) {
+    BatchProgress progress(batch);
+    progress.is_judged = is_judged;
+    in_pieces(first, batch.size(), [&](Venue& venue, std::size_t begin, std::size_t end) {
+      venue.process(batch, begin, end, progress, now_ns);
+    });
+    return std::move(progress.result);
+  }
+
+  // The sequences of the oldest and the newest event kept, after the last call; without the lock.
+  std::int64_t first_event_sequence() const { return first_event_.load(std::memory_order_acquire); }
+  std::int64_t last_event_sequence() const { return last_event_.load(std::memory_order_acquire); }
+
+  // Adds a measurement: the total time of `orders` submissions from receipt to acknowledgement.
+  void took(std::int64_t orders, std::int64_t elapsed_ns) { latency_.add(orders, elapsed_ns); }
   ExecutionStatistics statistics() {
-    ExecutionStatistics statistics = alone([](const Venue& venue) { return venue.statistics(); });
-    const std::int64_t orders = acknowledged_.load(std::memory_order_relaxed);
-    const auto latency_ms = static_cast<double>(latency_ns_.load(std::memory_order_relaxed)) / 1e6;
-    if (orders > 0) statistics.avg_execution_latency_ms = latency_ms / static_cast<double>(orders);
+    ExecutionStatistics statistics = with([](const Venue& venue) { return venue.statistics(); });
+    statistics.avg_execution_latency_ms = latency_.mean_ns() / 1e6;
     return statistics;
   }
 
  private:
-  std::mutex mutex_;
-  Venue venue_;
-  std::atomic<std::int64_t> acknowledged_{0};
-  std::atomic<std::int64_t> latency_ns_{0};
+  // Ticks or orders handled under one lock: some 500 us at worst.
+  static constexpr std::size_t kPiece = 1024;
+
+  // Publishes the event log's bounds before the venue is unlocked.
+  struct PublishEvents {
+    ExecutionEngine& engine;
+    const Venue& venue;
+    ~PublishEvents() {
+      engine.first_event_.store(venue.first_event_sequence(), std::memory_order_release);
+      engine.last_event_.store(venue.last_event_sequence(), std::memory_order_release);
+    }
+  };
+
+  Guarded<Venue> venue_;
+  LatencyMeter latency_;
+  std::atomic<std::int64_t> first_event_ = 1;
+  std::atomic<std::int64_t> last_event_ = 0;
 };
 
 }  // namespace alphaforge::execution

@@ -9,6 +9,8 @@
 #include <utility>
 
 #include "execution/order_record.hpp"
+#include "model/numbers.hpp"
+#include "model/order.hpp"
 
 namespace alphaforge::execution {
 
@@ -21,15 +23,18 @@ struct EventRecord {
   std::int64_t ts_event = 0;
   Terms terms;
   Quantity filled_quantity;
+  std::int64_t previous_of_strategy = 0;  // the sequence of its strategy's event before; 0 for none
 };
 
-// The last events of an engine, numbered without a gap from 1. They lie in blocks that are used again, so that an event
-// allocates nothing and nothing ever moves.
+class Checkpoint;
+
+// The last events of an engine, numbered from 1 without gaps, in reused blocks, so that an event allocates and moves
+// nothing.
 class EventLog {
  public:
   explicit EventLog(std::int64_t events_max) : events_max_(events_max) {}
 
-  std::int64_t first_sequence() const { return first_; }     // of those kept
+  std::int64_t first_sequence() const { return first_; }    // of those kept
   std::int64_t last_sequence() const { return next_ - 1; }  // 0 before the first
   std::int64_t size() const { return next_ - first_; }
   std::size_t bytes() const { return blocks_.size() * sizeof(Block); }
@@ -50,6 +55,8 @@ class EventLog {
   }
   // Drops all events up to `sequence`.
   void drop_through(std::int64_t sequence) {
+    if (checkpoint_ != nullptr && sequence >= first_) [[unlikely]]
+      tell_checkpoint(sequence);
     first_ = std::clamp(sequence + 1, first_, next_);
     for (; first_ - base_ >= static_cast<std::int64_t>(kBlock); base_ += kBlock) {
       spare_ = std::move(blocks_.front());
@@ -60,6 +67,8 @@ class EventLog {
     events_max_ = events_max;
     drop_through(last_sequence() - events_max);
   }
+  // A checkpoint is told before events go, until there is another one or none.
+  void watch(Checkpoint* checkpoint) { checkpoint_ = checkpoint; }
   // For a restored log, still empty: the next event is the one after `sequence`.
   void start_after(std::int64_t sequence) { first_ = next_ = base_ = sequence + 1; }
 
@@ -67,7 +76,10 @@ class EventLog {
   static constexpr std::size_t kBlock = 1024;
   using Block = std::array<EventRecord, kBlock>;
 
+  void tell_checkpoint(std::int64_t sequence) const;
+
   std::int64_t events_max_;
+  Checkpoint* checkpoint_ = nullptr;
   std::int64_t first_ = 1;
   std::int64_t next_ = 1;
   std::int64_t base_ = 1;  // sequence of the first event of the first block

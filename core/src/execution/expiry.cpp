@@ -1,9 +1,17 @@
 #include <algorithm>
-#include <limits>
+#include <cstdint>
+#include <string>
+#include <vector>
 
+#include "base/reason.hpp"
+#include "base/time.hpp"
+#include "execution/order_record.hpp"
 #include "execution/venue.hpp"
+#include "model/order.hpp"
+#include "model/time_guard.hpp"
 
-// DAY orders: an instrument keeps them by midnight, since market time never goes back, so that expiry scans nothing.
+// DAY and GTD orders: each instrument keeps them by the time at which they expire, so that expiry needs no scan. Those
+// of DAY are in a queue, since market time never goes back; those of GTD may have any time.
 
 namespace alphaforge::execution {
 
@@ -13,20 +21,29 @@ std::int64_t next_midnight(std::int64_t market_time) { return (market_time / kDa
 
 }  // namespace
 
-void Venue::enter_day(OrderRecord& order) {
+void Venue::enter_expiry(OrderRecord& order) {
+  if (order.time_in_force == TimeInForce::kGoodTillDate)
+    return order.instrument->dated_orders[order.expires_at].push_back(&order);
   const std::int64_t now = market_time(*order.instrument);
-  order.expires_at = now == kNever ? kNever : next_midnight(now);
-  (now == kNever ? order.instrument->undated_orders : order.instrument->day_orders).push_back(&order);
+  order.expires_at = now == kNoTime ? kNoTime : next_midnight(now);
+  (now == kNoTime ? order.instrument->undated_orders : order.instrument->day_orders).push_back(&order);
 }
 
-void Venue::leave_day(OrderRecord& order) {
-  (order.expires_at == kNever ? order.instrument->undated_orders : order.instrument->day_orders).remove(&order);
+void Venue::leave_expiry(OrderRecord& order) {
+  if (order.time_in_force == TimeInForce::kGoodTillDate) {
+    const auto date = order.instrument->dated_orders.find(order.expires_at);
+    date->second.remove(&order);
+    if (date->second.empty()) order.instrument->dated_orders.erase(date);
+    return;
+  }
+  (order.expires_at == kNoTime ? order.instrument->undated_orders : order.instrument->day_orders).remove(&order);
 }
 
-// The first print gives the undated orders their day, which may lie before or after that of orders since advance_time.
+// The first tick determines the day of undated orders, which may be before or after that of orders since advance_time.
 void Venue::date_day_orders(Instrument& instrument, std::int64_t first_ts_event) {
   std::vector<OrderRecord*> orders;
   while (!instrument.undated_orders.empty()) {
+    touch(*instrument.undated_orders.front());
     orders.push_back(instrument.undated_orders.pop_front());
     orders.back()->expires_at = next_midnight(first_ts_event);
   }
@@ -39,17 +56,30 @@ void Venue::collect_expired(Instrument& instrument, std::vector<OrderRecord*>& e
   const std::int64_t now = market_time(instrument);
   OrderRecord* order = instrument.day_orders.front();
   for (; order != nullptr && order->expires_at <= now; order = DayQueue::next(order)) expired.push_back(order);
+  for (const auto& [time, orders] : instrument.dated_orders) {
+    if (time > now) break;
+    for (order = orders.front(); order != nullptr; order = DayQueue::next(order)) expired.push_back(order);
+  }
 }
 
 void Venue::expire(std::vector<OrderRecord*>& expired) {
   std::ranges::sort(expired, {}, &OrderRecord::priority);
-  for (OrderRecord* order : expired) cancel(*order, CancelReason::kDayExpired);
+  for (OrderRecord* order : expired) {
+    if (is_final(order->status)) continue;  // ended with another one of its group
+    const bool is_day = order->time_in_force == TimeInForce::kDay;
+    cancel(*order, is_day ? CancelReason::kDayExpired : CancelReason::kDateExpired);
+  }
 }
 
 void Venue::advance_time(std::int64_t market_time, std::int64_t now_ns) {
-  if (market_time < 0 || market_time > std::numeric_limits<std::int64_t>::max() - kDayNs)
+  if (!is_time(market_time))
     throw InvalidArgument(Reason::TIME_OUT_OF_RANGE,
                           "now_ns must be nanoseconds since 1970, not " + std::to_string(market_time));
+  if (market_time > latest_time(now_ns, config_.max_time_jump_ns))
+    throw InvalidArgument(Reason::TIME_AHEAD, "now_ns is " + std::to_string(market_time) + ", which is " +
+                                                  std::to_string(market_time - now_ns) +
+                                                  " ns ahead of when the call was received; max_time_jump_ns is " +
+                                                  std::to_string(config_.max_time_jump_ns) + ", 0 is no limit");
   if (market_time <= advanced_to_) return;
   advanced_to_ = market_time;
   market_time_ = std::max(market_time_, market_time);

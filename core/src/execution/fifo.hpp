@@ -1,7 +1,5 @@
 #pragma once
 
-#include <cstddef>
-
 namespace alphaforge {
 
 template <class T>
@@ -10,8 +8,8 @@ struct Links {
   T* next = nullptr;
 };
 
-// A queue whose links lie in its members: joining and leaving anywhere cost the same, and allocate nothing. A member is in
-// at most one queue per pair of links.
+// An intrusive queue: insertion and removal anywhere cost the same and allocate nothing. A member is in at most one
+// queue per pair of links.
 template <class T, Links<T> T::* kLinks>
 class Fifo {
  public:

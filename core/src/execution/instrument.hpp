@@ -1,27 +1,37 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
+#include <memory>
 #include <string>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
+#include "base/time.hpp"
 #include "execution/levels.hpp"
 #include "execution/order_record.hpp"
 #include "execution/positions.hpp"
+#include "execution/trailing.hpp"
 #include "model/duplicate_window.hpp"
+#include "model/numbers.hpp"
 
 namespace alphaforge::execution {
 
-// One symbol: its last print and the orders that want it.
+// One symbol: its last tick and its orders.
 struct Instrument {
   explicit Instrument(std::string name) : id(std::move(name)) {}
 
   std::string id;
-  std::uint64_t index = 0;       // in order of first sight
-  bool is_listed = true;         // false: it is there only for the rejected orders that name it
-  std::int64_t order_count = 0;  // orders remembered
-  std::int64_t market_time = kNever;  // greatest ts_event accepted; the engine's own time may be later
+  std::uint64_t index = 0;             // in order of first sight
+  std::uint32_t checkpoint = 0;        // the last one that it was written for
+  bool is_listed = true;               // false: it is there only for the rejected orders that name it
+  std::int64_t order_count = 0;        // orders remembered
+  std::int64_t market_time = kNoTime;  // greatest ts_event accepted; the engine's own time may be later
   bool has_price = false;
+  bool is_due = false;  // there are groups whose parents have filled
   Price last_price;
   std::int64_t last_ts_event = 0;
   std::string last_trade_id;
@@ -34,21 +44,46 @@ struct Instrument {
   Levels<LowestFirst> asks;
   Levels<LowestFirst> buy_stops;
   Levels<HighestFirst> sell_stops;
+  std::unique_ptr<Trailing> trailing;  // from the first trailing stop on
   Queue waiting_buys;
   Queue waiting_sells;
   Queue arriving;
+  InstrumentOrders orders;  // those remembered
+  InstrumentFills fills;
+  std::int64_t fill_count = 0;
   DayQueue day_orders;      // by midnight: market time never goes back
   DayQueue undated_orders;  // DAY orders from before any market time: theirs is the day of the first print
+  std::map<std::int64_t, DayQueue> dated_orders;  // GTD orders by their time
+  std::vector<GroupRecord*> due;  // whose parents have filled since the last tick, by their first such fill
+  std::size_t releasing = 0;      // during a tick: how many of them are from before it
+};
+
+// Where a strategy's events are in the log: its last one, from which each leads to the one before, and every 256th.
+struct EventChain {
+  static constexpr std::uint32_t kStep = 256;
+
+  std::int64_t last = 0;
+  std::uint32_t since_mark = 0;
+  std::deque<std::int64_t> marks;
 };
 
 struct Strategy {
   explicit Strategy(std::string name) : id(std::move(name)) {}
 
   std::string id;
+  std::size_t index = 0;         // in order of first sight
+  std::uint32_t checkpoint = 0;  // the last one that it was written for
+  StrategyOrders orders;         // those remembered
+  std::int64_t order_count = 0;
+  StrategyFills fills;
+  std::int64_t fill_count = 0;
+  EventChain events;
   OpenQueue open;
   std::int64_t open_count = 0;
   std::deque<std::int64_t> recent;  // market times of the orders accepted in the last second, when that is limited
   std::unordered_map<const Instrument*, PositionRecord> positions;
+  // Active reduce-only orders by number; those of an instrument are all on the side that closes.
+  std::unordered_map<const Instrument*, std::map<std::int64_t, OrderRecord*>> reducing;
 };
 
 }  // namespace alphaforge::execution

@@ -1,21 +1,32 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "base/time.hpp"
 #include "execution/config.hpp"
 #include "execution/event_log.hpp"
+#include "execution/group_record.hpp"
+#include "execution/order_history.hpp"
 #include "execution/order_index.hpp"
 #include "execution/order_record.hpp"
 #include "execution/pool.hpp"
+#include "model/order.hpp"
+#include "model/order_group.hpp"
 
 namespace alphaforge::execution {
 
-// Every order the engine remembers, with its fills. Final orders are forgotten, oldest first, when there are too many or
-// they are too old; whatever was forgotten can't be placed again, because an order made no later than the youngest
-// forgotten one is refused (rule 3.1).
+class Checkpoint;
+
+TrailTerms trail_terms(const Order& order);
+
+// The orders that the engine remembers, with their fills. Final orders are forgotten, oldest first, when there are too
+// many or they are too old. A forgotten order can't be placed again, because an order created no later than the
+// youngest forgotten one is refused (rule 3.1).
 class Ledger {
  public:
   explicit Ledger(const ExecutionConfig& config)
@@ -32,19 +43,31 @@ class Ledger {
   void prefetch(std::string_view order_id) const { index_.prefetch(order_id); }
   // The order's id must be unknown.
   OrderRecord& add(const Order& order, Instrument& instrument, Strategy& strategy, std::int64_t now_ns);
-  // For a restored order, whose fields its caller fills in.
-  OrderRecord& add(std::string_view order_id, Instrument& instrument, Strategy& strategy, std::int64_t number);
+  // The same for all orders of a group.
+  GroupRecord& add_group(const OrderGroup& group, Instrument& instrument, Strategy& strategy, std::int64_t now_ns);
   FillRecord& add_fill(OrderRecord& order);
-  // The order is final and nowhere.
+  // For a trailing stop.
+  void add_trail(OrderRecord& order) { order.trail = trail_pool_.take(); }
+  void set_status(OrderRecord& order, OrderStatus status) { orders_.set_status(order, status); }
+  // For a restored order or fill, whose fields its caller fills in: found by its id or order, and in no list until it
+  // is added to the history, and all of them to the lists of their strategies and instruments.
+  OrderRecord& restore(std::string_view order_id, Instrument& instrument, Strategy& strategy, std::int64_t number);
+  FillRecord& restore_fill(OrderRecord& order);
+  // The group whose first order has that number; new ones are empty.
+  GroupRecord& restore_group(std::int64_t number);
+  void add_to_history(OrderRecord& order) { orders_.add(order); }
+  void list(OrderRecord& order);
+  void list(FillRecord& fill);
+  // The order is now final, and in no queue.
   void finish(OrderRecord& order);
-  // Whether that was said of it.
+  // True after finish().
   bool is_finished(const OrderRecord& order) const {
     return order.queue.previous != nullptr || order.queue.next != nullptr || final_.front() == &order;
   }
 
   // True when an order of that age might have been submitted before and forgotten.
   bool is_too_old(std::int64_t created_at) const { return created_at <= youngest_forgotten_; }
-  // Frees the final orders that need not be remembered any longer, and drops their events.
+  // Frees final orders that need not be remembered any more, and drops their events.
   void forget(EventLog& events, std::int64_t now_ns);
   // Instruments without listing whose last order was forgotten since the last call.
   std::vector<Instrument*> take_abandoned() { return std::exchange(abandoned_, {}); }
@@ -52,30 +75,42 @@ class Ledger {
   const OrderHistory& orders() const { return orders_; }
   const FillHistory& fills() const { return fills_; }
   const Queue& final_orders() const { return final_; }
+  // By the number of their first order, in no order.
+  const std::unordered_map<std::int64_t, GroupRecord>& groups() const { return groups_; }
   std::int64_t size() const { return static_cast<std::int64_t>(index_.size()); }
   std::int64_t fill_count() const { return fill_count_; }
   std::int64_t youngest_forgotten() const { return youngest_forgotten_; }
+  // A checkpoint is told before orders go, until there is another one or none.
+  void watch(Checkpoint* checkpoint) { checkpoint_ = checkpoint; }
+  std::int64_t last_number() const { return last_number_; }
   // For a restored ledger: the next order is the one after `number`.
   void set_last_number(std::int64_t number) { last_number_ = number; }
   void set_youngest_forgotten(std::int64_t created_at) { youngest_forgotten_ = created_at; }
-  std::size_t bytes() const { return order_pool_.bytes() + fill_pool_.bytes() + index_.bytes(); }
+  std::size_t bytes() const {
+    return order_pool_.bytes() + fill_pool_.bytes() + trail_pool_.bytes() + index_.bytes() + orders_.bytes() +
+           groups_.size() * sizeof(GroupRecord);
+  }
 
  private:
   void release(OrderRecord& order);
+  void leave_group(OrderRecord& order);
 
+  Checkpoint* checkpoint_ = nullptr;
   std::int64_t final_orders_max_;
   std::int64_t retention_ns_;
   std::int64_t final_count_ = 0;
   std::int64_t last_number_ = 0;
   std::int64_t fill_count_ = 0;
-  std::int64_t youngest_forgotten_ = kNever;
+  std::int64_t youngest_forgotten_ = kNoTime;
   OrderIndex index_;
   OrderHistory orders_;
   FillHistory fills_;
   Queue final_;
+  std::unordered_map<std::int64_t, GroupRecord> groups_;
   std::vector<Instrument*> abandoned_;
   Pool<OrderRecord> order_pool_;
   Pool<FillRecord> fill_pool_;
+  Pool<Trail> trail_pool_;
 };
 
 }  // namespace alphaforge::execution

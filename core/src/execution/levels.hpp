@@ -4,15 +4,16 @@
 #include <map>
 
 #include "execution/order_record.hpp"
+#include "model/numbers.hpp"
 
 namespace alphaforge::execution {
 
 using HighestFirst = std::greater<Price>;
 using LowestFirst = std::less<Price>;
 
-// Orders of one symbol and side by price, and by priority within a price: who joins a level has taken its priority just
-// before. The first level is the one that a print reaches before all others. A map, so that a new level costs the logarithm
-// of their number, and a print that reaches none costs one comparison, however many orders rest.
+// Orders of one symbol and side by price, and by priority within a price: an order that joins a level has just taken
+// its priority. The first level is the one that a tick reaches first. A map, so that a new level costs the logarithm of
+// their number, and a tick that reaches none costs one comparison.
 template <class Before>
 class Levels {
  public:
@@ -26,6 +27,12 @@ class Levels {
     const auto level = levels_.find(price);
     level->second.remove(order);
     if (level->second.empty()) levels_.erase(level);
+  }
+  // visit(price, queue), first level first, until it is false.
+  template <class Visit>
+  void each_until(Visit visit) const {
+    for (const auto& [price, queue] : levels_)
+      if (!visit(price, queue)) return;
   }
   // visit(price, queue), first level first.
   template <class Visit>

@@ -1,27 +1,44 @@
 #include <algorithm>
-#include <limits>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <tuple>
+#include <vector>
 
+#include "base/int128.hpp"
+#include "base/reason.hpp"
+#include "base/time.hpp"
+#include "execution/checkpoint.hpp"
+#include "execution/config.hpp"
+#include "execution/instrument.hpp"
+#include "execution/order_record.hpp"
+#include "execution/trailing.hpp"
 #include "execution/venue.hpp"
+#include "model/duplicate_window.hpp"
+#include "model/numbers.hpp"
+#include "model/order.hpp"
+#include "model/time_guard.hpp"
+#include "model/trade_tick.hpp"
+#include "model/trade_tick_batch.hpp"
 
-// A print meets the orders of its symbol.
+// Applies a tick to the orders of its symbol.
 
 namespace alphaforge::execution {
 
 namespace {
 
-constexpr std::int64_t kTimeMax = std::numeric_limits<std::int64_t>::max() - kDayNs;
-
-std::optional<Reason> refusal_of(const Print& print) {
+std::optional<Reason> refusal_of(const Print& print, std::int64_t latest) {
   Value value;
   if (print.price.mantissa <= 0) return Reason::PRICE_NOT_POSITIVE;
   if (print.quantity.mantissa <= 0) return Reason::QUANTITY_NOT_POSITIVE;
-  if (print.ts_event < 0 || print.ts_event > kTimeMax) return Reason::TIME_OUT_OF_RANGE;
+  if (!is_time(print.ts_event)) return Reason::TIME_OUT_OF_RANGE;
+  if (print.ts_event > latest) return Reason::TIME_AHEAD;
   if (!multiply(print.price, print.quantity, value)) return Reason::VALUE_OVERFLOW;
   return std::nullopt;
 }
 
-// A print beyond the limit reaches it whoever was the aggressor; at the limit, only if nobody of the order's own side was
-// ahead of it to be taken (rule 3.7).
+// A tick beyond the limit reaches it, whichever side was the aggressor; a tick at the limit only if the aggressor was
+// the other side or NONE (rule 3.7).
 bool reaches(Price print, AggressorSide aggressor, OrderSide side, Price limit) {
   if (print == limit) return aggressor != (side == OrderSide::kBuy ? AggressorSide::kBuy : AggressorSide::kSell);
   return side == OrderSide::kBuy ? print < limit : print > limit;
@@ -32,27 +49,26 @@ bool reaches(Price print, AggressorSide aggressor, OrderSide side, Price limit) 
 PrintResult Venue::process(const Print& print, std::int64_t now_ns) {
   now_ns_ = now_ns;
   Instrument* instrument = nullptr;
-  return process(instrument, print);
+  return process(instrument, print, latest_time(now_ns, config_.max_time_jump_ns));
 }
 
-BatchResult Venue::process(const TradeTickBatch& batch, std::int64_t now_ns) {
+void Venue::process(const TradeTickBatch& batch, std::size_t begin, std::size_t end, BatchProgress& progress,
+                    std::int64_t now_ns) {
   now_ns_ = now_ns;
-  BatchResult result;
-  std::vector<Instrument*> instruments(batch.instrument_ids.size(), nullptr);
-  for (std::size_t row = 0; row < batch.size(); ++row) {
+  const std::int64_t latest = progress.is_judged ? kNever : latest_time(now_ns, config_.max_time_jump_ns);
+  for (std::size_t row = begin; row < end; ++row) {
     const std::size_t at = batch.instrument_of(row);
-    const Print print{batch.instrument_ids[at],    {batch.prices[row]},     {batch.quantity_of(row)},
-                      batch.side_of(row),          batch.trade_id_of(row), batch.ts_event[row]};
-    const PrintResult one = process(instruments[at], print);
-    if (one.refusal) result.rejected.emplace_back(row, *one.refusal);
-    if (one.is_duplicate) result.duplicates.push_back(row);
+    const Print print{batch.instrument_ids[at], {batch.prices[row]},    {batch.quantity_of(row)},
+                      batch.side_of(row),       batch.trade_id_of(row), batch.ts_event[row]};
+    const PrintResult one = process(progress.instruments[at], print, latest);
+    if (one.refusal) progress.result.rejected.emplace_back(row, *one.refusal);
+    if (one.is_duplicate) progress.result.duplicates.push_back(row);
   }
-  return result;
 }
 
-// `instrument` is looked up, and added, where it is not known yet.
-PrintResult Venue::process(Instrument*& instrument, const Print& print) {
-  std::optional<Reason> refusal = refusal_of(print);
+// `instrument` is looked up, or added, if null. A print later than `latest` is refused.
+PrintResult Venue::process(Instrument*& instrument, const Print& print, std::int64_t latest) {
+  std::optional<Reason> refusal = refusal_of(print, latest);
   if (!refusal && instrument == nullptr) {
     instrument = find_instrument(print.instrument_id);
     if (instrument == nullptr && static_cast<std::int64_t>(instruments_.size()) >= config_.max_instruments)
@@ -69,6 +85,7 @@ PrintResult Venue::process(Instrument*& instrument, const Print& print) {
     return {std::nullopt, true};
   }
   ++counts_.ticks_processed;
+  touch(*instrument);
   instrument->market_time = std::max(instrument->market_time, print.ts_event);
   market_time_ = std::max(market_time_, print.ts_event);
   instrument->has_price = true;
@@ -77,9 +94,9 @@ PrintResult Venue::process(Instrument*& instrument, const Print& print) {
   instrument->last_trade_id = print.trade_id;
   instrument->buy_pool = instrument->sell_pool = print.quantity;
   ts_event_ = print.ts_event;
-  print_at_work_ = true;
+  in_print_ = true;
   match(*instrument, print.aggressor_side);
-  print_at_work_ = false;
+  in_print_ = false;
   return {};
 }
 
@@ -89,38 +106,59 @@ bool Venue::is_duplicate(Instrument& instrument, const Print& print) {
   const std::uint64_t fingerprint = fingerprint_of(print.trade_id, print.ts_event, print.price, print.quantity);
   if (instrument.seen.contains(fingerprint)) return true;
   while (instrument.seen.size() >= static_cast<std::size_t>(config_.duplicate_window)) {
-    instrument.seen.pop_oldest();
+    pop_oldest(instrument);
     duplicates_.removed(instrument.index, 1, false);
   }
+  touch(instrument);
   instrument.seen.push(fingerprint);
   instrument.last_id_at = ++ids_seen_;
   duplicates_.added(instrument.index);
   while (duplicates_.exceeded()) {
     Instrument& idle = *instruments_by_index_[duplicates_.longest_idle()];
-    idle.seen.pop_oldest();
+    pop_oldest(idle);
     duplicates_.removed(idle.index, 1, idle.seen.size() == 0);
   }
   return false;
 }
 
+void Venue::pop_oldest(Instrument& instrument) {
+  if (checkpoint_ != nullptr) checkpoint_->before_pop(instrument);
+  instrument.seen.pop_oldest();
+}
+
 // rule 3.6, step by step.
 void Venue::match(Instrument& instrument, AggressorSide aggressor) {
-  // (i) DAY orders whose midnight market time has reached.
+  const bool releases = instrument.is_due;
+  if (releases) [[unlikely]]
+    begin_releases(instrument);
+  // (i) DAY and GTD orders whose time has come.
   if (!instrument.undated_orders.empty()) date_day_orders(instrument, instrument.last_ts_event);
-  if (!instrument.day_orders.empty()) {
+  if (!instrument.day_orders.empty() || !instrument.dated_orders.empty()) {
     std::vector<OrderRecord*> expired;
     collect_expired(instrument, expired);
     expire(expired);
   }
   // (ii) Waiting market orders and triggered stops, at the print's price.
-  fill_waiting(instrument);
-  // (iii) Resting limits that the print reaches, at their own limit.
-  fill_resting(instrument, instrument.bids, OrderSide::kBuy, aggressor);
-  fill_resting(instrument, instrument.asks, OrderSide::kSell, aggressor);
-  // (iv) Arrivals that were put off until this print; then the stops it hits, each of which arrives.
-  arrive_deferred(instrument);
-  trigger_stops(instrument.buy_stops);
-  trigger_stops(instrument.sell_stops);
+  if (!instrument.waiting_buys.empty() || !instrument.waiting_sells.empty()) fill_waiting(instrument);
+  // (iii) Resting limits that the print reaches, at their own limit. Nearly all prints reach none: that is seen here.
+  const auto is_reached = [&](const auto& levels, OrderSide side) {
+    return !levels.empty() && reaches(instrument.last_price, aggressor, side, levels.best_price());
+  };
+  if (is_reached(instrument.bids, OrderSide::kBuy))
+    fill_resting(instrument, instrument.bids, OrderSide::kBuy, aggressor);
+  if (is_reached(instrument.asks, OrderSide::kSell))
+    fill_resting(instrument, instrument.asks, OrderSide::kSell, aggressor);
+  // (iv) Arrivals deferred to this tick, then children; then the stops it hits, each of which arrives.
+  if (!instrument.arriving.empty()) arrive_deferred(instrument);
+  if (releases) [[unlikely]]
+    release_due(instrument);
+  const Trailing* const trailing = instrument.trailing.get();
+  if (trailing != nullptr) [[unlikely]]
+    follow(instrument);
+  if (trailing != nullptr || !instrument.buy_stops.empty())
+    trigger_stops(instrument, instrument.buy_stops, trailing == nullptr ? nullptr : &trailing->buys);
+  if (trailing != nullptr || !instrument.sell_stops.empty())
+    trigger_stops(instrument, instrument.sell_stops, trailing == nullptr ? nullptr : &trailing->sells);
 }
 
 void Venue::fill_waiting(Instrument& instrument) {
@@ -131,7 +169,8 @@ void Venue::fill_waiting(Instrument& instrument) {
     OrderRecord* next = buy == nullptr || (sell != nullptr && sell->priority < buy->priority) ? sell : buy;
     if (next == nullptr) return;
     const int128 pool = (next == buy ? instrument.buy_pool : instrument.sell_pool).mantissa;
-    fill(*next, taker_price(*next), unlimited ? next->leaves() : std::min(next->leaves(), pool), LiquiditySide::kTaker);
+    fill(*next, taker_price(*next), unlimited ? fillable(*next) : std::min(fillable(*next), pool),
+         LiquiditySide::kTaker);
   }
 }
 
@@ -141,22 +180,41 @@ void Venue::fill_resting(const Instrument& instrument, Levels& levels, OrderSide
   const Quantity& pool = side == OrderSide::kBuy ? instrument.buy_pool : instrument.sell_pool;
   while (!levels.empty() && pool.mantissa > 0 && reaches(instrument.last_price, aggressor, side, levels.best_price())) {
     OrderRecord& order = *levels.front();
-    fill(order, order.terms.price, unlimited ? order.leaves() : std::min(order.leaves(), pool.mantissa),
+    fill(order, order.terms.price, unlimited ? fillable(order) : std::min(fillable(order), pool.mantissa),
          LiquiditySide::kMaker);
   }
 }
 
-// Orders that arrive during this step (there are none but triggered stops, later) wait for the print after it.
+// Orders that arrive during this step wait for the next tick.
 void Venue::arrive_deferred(Instrument& instrument) {
   while (OrderRecord* order = instrument.arriving.front()) {
-    leave_place(*order);
+    unlink(*order);
     meet_market(*order);
   }
 }
 
 template <class Levels>
-void Venue::trigger_stops(Levels& levels) {
+void Venue::trigger_stops(const Instrument& instrument, Levels& levels, const TrailingStops* trailing) {
+  if (trailing != nullptr && trailing->are_hit(instrument.last_price))
+    return trigger_in_turn(instrument, levels, *trailing);
   while (!levels.empty() && is_through(*levels.front())) trigger(*levels.front());
+}
+
+// Where the tick hits trailing stops too, all that it hits trigger by stop price, then by priority.
+template <class Levels>
+void Venue::trigger_in_turn(const Instrument& instrument, const Levels& levels, const TrailingStops& trailing) {
+  const Price last = instrument.last_price;
+  std::vector<std::tuple<int128, std::uint64_t, OrderRecord*>> hits;
+  trailing.each_hit(last, [&](OrderRecord& order, int128 key) { hits.emplace_back(key, order.priority, &order); });
+  levels.each_until([&](Price stop, const Queue& queue) {
+    if (!is_through(*queue.front())) return false;
+    for (OrderRecord* order = queue.front(); order != nullptr; order = Queue::next(order))
+      hits.emplace_back(order->is_buy() ? int128{stop.mantissa} : -int128{stop.mantissa}, order->priority, order);
+    return true;
+  });
+  std::ranges::sort(hits);
+  for (const auto& [key, priority, order] : hits)
+    if (order->place == Place::kStops || order->place == Place::kTrailing) trigger(*order);
 }
 
 }  // namespace alphaforge::execution

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string_view>
@@ -9,8 +10,8 @@
 
 namespace alphaforge::execution {
 
-// Orders by id: open addressing with linear probing. A slot keeps the hash, so that a probe touches a record only when it
-// has very probably found it.
+// Orders by id: open addressing with linear probing. A slot keeps the hash, so that a probe touches a record only when
+// it has very probably found it.
 class OrderIndex {
  public:
   OrderIndex() : slots_(kSlotsAtFirst) {}
@@ -37,7 +38,7 @@ class OrderIndex {
   void erase(const OrderRecord* order) {
     std::size_t hole = hash_of(order->id.view()) & mask();
     while (slots_[hole].order != order) hole = (hole + 1) & mask();
-    // Who probed past the hole moves into it, so that no search ends early.
+    // Entries that probed past the hole move into it, so that no search ends early.
     for (std::size_t i = (hole + 1) & mask(); slots_[i].order != nullptr; i = (i + 1) & mask()) {
       const std::size_t home = slots_[i].hash & mask();
       if (((i - home) & mask()) < ((i - hole) & mask())) continue;

@@ -3,21 +3,24 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
-#include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/int128.hpp"
+#include "base/time.hpp"
 #include "execution/fifo.hpp"
+#include "model/numbers.hpp"
 #include "model/order.hpp"
 
 namespace alphaforge::execution {
 
-inline constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::min();
-inline constexpr std::int64_t kDayNs = 86'400'000'000'000;
-
 struct Instrument;
 struct Strategy;
 struct FillRecord;
+struct OrderBlock;
+struct OrderRecord;
+struct GroupRecord;
 
 // An order id inside its record: no allocation, and the bytes lie where the lookup compares them.
 class OrderId {
@@ -33,13 +36,16 @@ class OrderId {
   std::uint8_t size_ = 0;
 };
 
-// Where an active order is; a final one is nowhere.
+// The queue of an active order; a final one is in none.
 enum class Place : std::uint8_t {
   kNowhere,
-  kLimits,    // resting at its limit
-  kStops,     // an untriggered stop
-  kWaiting,   // a market order, or a triggered stop, that wants the next print
-  kArriving,  // with fill_on="next": not yet met the market
+  kLimits,        // resting at its limit
+  kStops,         // an untriggered stop
+  kWaiting,       // a market order, or a triggered stop, that wants the next print
+  kArriving,      // with fill_on="next": not yet met the market
+  kAsleep,        // a child that may fill no more than it has, for now (rule 3.23)
+  kInactive = 6,  // a trailing stop that does not trail yet
+  kTrailing = 7,  // a trailing stop that trails
 };
 
 // The terms a client can set, and modify_order can change.
@@ -50,9 +56,30 @@ struct Terms {
   bool operator==(const Terms&) const = default;
 };
 
+// What a client sets of a trailing stop; 0 where it is not set.
+struct TrailTerms {
+  TrailingOffsetType type = TrailingOffsetType::kNone;
+  Price offset;
+  Price limit_offset;
+  Price activation_price;
+  bool operator==(const TrailTerms&) const = default;
+};
+
+// What only a trailing stop has (rule 3.25).
+struct Trail {
+  TrailTerms terms;
+  std::int64_t since = kNoTime;  // the number of ticks of the engine when it began to trail; kNoTime: not yet
+  // In the heap of its cohort (trailing.hpp).
+  OrderRecord* left = nullptr;
+  OrderRecord* right = nullptr;
+  OrderRecord* parent = nullptr;
+  std::uint32_t rank = 1;
+};
+
 struct OrderRecord {
   OrderId id;
-  std::int64_t number = 0;  // counts the submissions of the engine from 1
+  std::uint32_t checkpoint = 0;  // the last one that it was written for before its turn
+  std::int64_t number = 0;       // counts the submissions of the engine from 1
   OrderSide side = OrderSide::kBuy;
   OrderType type = OrderType::kMarket;
   TimeInForce time_in_force = TimeInForce::kDay;
@@ -61,6 +88,7 @@ struct OrderRecord {
   CancelReason cancel_reason = CancelReason::kNone;
   Place place = Place::kNowhere;
   bool post_only = false;
+  bool reduce_only = false;
   Instrument* instrument = nullptr;
   Strategy* strategy = nullptr;
   Terms terms;
@@ -68,25 +96,37 @@ struct OrderRecord {
   Quantity filled_quantity;
   Value filled_value;
   Value commission;
-  std::uint64_t priority = 0;       // of the engine; new at a trigger and by most changes
+  std::uint64_t priority = 0;  // of the engine; new at a trigger and by most changes
   std::int64_t created_at = 0;
-  std::int64_t submitted_at = 0;    // wall clock of the submission
-  std::int64_t updated_at = 0;      // wall clock of the last change
-  std::int64_t triggered_at = kNever;
-  std::int64_t expires_at = kNever;  // the midnight of a DAY order; kNever while it is undated
+  std::int64_t submitted_at = 0;  // wall clock of the submission
+  std::int64_t updated_at = 0;    // wall clock of the last change
+  std::int64_t triggered_at = kNoTime;
+  std::int64_t expires_at = kNoTime;  // of a DAY order, its midnight, kNoTime while it is undated; of GTD, its time
   std::int64_t last_event = 0;
   FillRecord* first_fill = nullptr;
   FillRecord* last_fill = nullptr;
-  Links<OrderRecord> queue;    // of its place; of the final orders, oldest first, once final
-  Links<OrderRecord> day;      // of its instrument's DAY orders
-  Links<OrderRecord> open;     // of its strategy's active orders
-  Links<OrderRecord> history;  // of all orders, in order of submission
+  Links<OrderRecord> queue;          // of its place; of the final orders, oldest first, once final
+  Links<OrderRecord> day;            // of its instrument's DAY orders, or of those with the same date
+  Links<OrderRecord> open;           // of its strategy's active orders
+  Links<OrderRecord> of_strategy;    // in order of submission
+  Links<OrderRecord> of_instrument;  // the same
+  OrderBlock* block = nullptr;       // its place in the history
+  Trail* trail = nullptr;            // of a trailing stop
+  GroupRecord* group = nullptr;      // null for none
 
   bool is_buy() const { return side == OrderSide::kBuy; }
   // Once triggered, a stop is a market order and a stop-limit a limit order.
-  bool is_stop() const { return type == OrderType::kStop || type == OrderType::kStopLimit; }
-  bool is_triggered() const { return triggered_at != kNever; }
-  bool has_limit() const { return type == OrderType::kLimit || type == OrderType::kStopLimit; }
+  bool is_stop() const { return type == OrderType::kStop || type == OrderType::kStopLimit || is_trailing(); }
+  bool is_trailing() const { return trail != nullptr; }
+  bool is_triggered() const { return triggered_at != kNoTime; }
+  // A trailing stop-limit gets its limit when it triggers.
+  bool has_limit() const {
+    return type == OrderType::kLimit || type == OrderType::kStopLimit || type == OrderType::kTrailingStopLimit;
+  }
+  bool expires() const { return time_in_force == TimeInForce::kDay || time_in_force == TimeInForce::kGoodTillDate; }
+  std::optional<std::int64_t> expire_time() const {
+    return time_in_force == TimeInForce::kGoodTillDate ? std::optional(expires_at) : std::nullopt;
+  }
   int128 leaves() const { return terms.quantity.mantissa - filled_quantity.mantissa; }
 };
 
@@ -101,13 +141,18 @@ struct FillRecord {
   std::int64_t sequence = 0;
   std::string trade_id;
   FillRecord* next_of_order = nullptr;
-  Links<FillRecord> history;  // of all fills
+  Links<FillRecord> history;        // of all fills
+  Links<FillRecord> of_strategy;    // in the same order
+  Links<FillRecord> of_instrument;  // the same
 };
 
 using Queue = Fifo<OrderRecord, &OrderRecord::queue>;
 using DayQueue = Fifo<OrderRecord, &OrderRecord::day>;
 using OpenQueue = Fifo<OrderRecord, &OrderRecord::open>;
-using OrderHistory = Fifo<OrderRecord, &OrderRecord::history>;
+using StrategyOrders = Fifo<OrderRecord, &OrderRecord::of_strategy>;
+using InstrumentOrders = Fifo<OrderRecord, &OrderRecord::of_instrument>;
+using StrategyFills = Fifo<FillRecord, &FillRecord::of_strategy>;
+using InstrumentFills = Fifo<FillRecord, &FillRecord::of_instrument>;
 using FillHistory = Fifo<FillRecord, &FillRecord::history>;
 
 }  // namespace alphaforge::execution

@@ -6,7 +6,7 @@
 
 namespace alphaforge {
 
-// Objects that stay where they are and are used again once given back: no allocation per object, no fragmentation.
+// A pool of objects that never move and are reused: no allocation per object, no fragmentation.
 template <class T>
 class Pool {
  public:

@@ -1,6 +1,12 @@
 #include "execution/positions.hpp"
 
 #include <algorithm>
+#include <optional>
+
+#include "base/decimal.hpp"
+#include "base/int128.hpp"
+#include "model/numbers.hpp"
+#include "model/order.hpp"
 
 namespace alphaforge::execution {
 

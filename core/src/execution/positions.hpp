@@ -2,11 +2,13 @@
 
 #include <optional>
 
+#include "base/int128.hpp"
+#include "model/numbers.hpp"
 #include "model/order.hpp"
 
 namespace alphaforge::execution {
 
-// A position as the engine keeps it; the value and the open quantity say the average price exactly.
+// A position; its cost and quantity determine the average price exactly.
 struct PositionRecord {
   int128 net_quantity = 0;  // nine places, negative when short
   Value cost;               // of the open quantity, never negative
@@ -15,8 +17,8 @@ struct PositionRecord {
   bool operator==(const PositionRecord&) const = default;
 };
 
-// The position after one more fill: closing q of Q takes cost x q/Q (half to even at eighteen places) out of the cost; a
-// flip closes, then opens. None where an amount does not fit.
+// The position after one more fill: closing q of Q takes cost x q/Q (half to even at eighteen places) out of the cost;
+// a flip closes, then opens. None where an amount does not fit.
 std::optional<PositionRecord> after_fill(const PositionRecord& position, OrderSide side, Price price, Quantity quantity,
                                          Value commission);
 

@@ -1,8 +1,28 @@
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
+#include "base/decimal.hpp"
+#include "base/int128.hpp"
+#include "base/reason.hpp"
+#include "execution/counters.hpp"
+#include "execution/event_log.hpp"
+#include "execution/group_record.hpp"
+#include "execution/instrument.hpp"
+#include "execution/order_record.hpp"
+#include "execution/position_key.hpp"
+#include "execution/positions.hpp"
+#include "execution/trailing.hpp"
 #include "execution/venue.hpp"
+#include "model/numbers.hpp"
+#include "model/order.hpp"
 
-// What the venue shows: values that nothing changes afterwards.
+// Queries of the venue, which return immutable values.
 
 namespace alphaforge::execution {
 
@@ -16,14 +36,38 @@ std::optional<Price> price_of_terms(bool has_one, Price price) {
   return has_one ? std::optional<Price>(price) : std::nullopt;
 }
 
-Fill show(const FillRecord& record) {
-  const OrderRecord& order = *record.order;
-  return {std::string(order.id.view()), order.instrument->id, order.strategy->id, order.side,
-          record.number,                record.price,         record.quantity,    record.commission,
-          record.liquidity_side,        record.trade_id,      record.ts_event,    record.sequence};
+// A trailing stop gets them when it triggers or ends.
+bool has_limit_price(const OrderRecord& order, const Terms& terms) {
+  return order.has_limit() && (!order.is_trailing() || terms.price.mantissa > 0);
+}
+bool has_stop_price(const OrderRecord& order, const Terms& terms) {
+  return order.is_stop() && (!order.is_trailing() || terms.stop_price.mantissa > 0);
 }
 
-// The order with `terms`, and without what became of it.
+void show_trail(Order& order, const TrailTerms& terms) {
+  order.trailing_offset = terms.offset;
+  order.trailing_offset_type = terms.type;
+  if (terms.activation_price.mantissa > 0) order.activation_price = terms.activation_price;
+  if (order.type == OrderType::kTrailingStopLimit) order.limit_offset = terms.limit_offset;
+}
+
+Fill show(const FillRecord& record) {
+  const OrderRecord& order = *record.order;
+  return {std::string(order.id.view()),
+          order.instrument->id,
+          order.strategy->id,
+          order.side,
+          record.number,
+          record.price,
+          record.quantity,
+          record.commission,
+          record.liquidity_side,
+          record.trade_id,
+          record.ts_event,
+          record.sequence};
+}
+
+// The order with `terms`, without its state.
 Order show_as_submitted(const OrderRecord& record, const Terms& terms) {
   Order order;
   order.order_id = record.id.view();
@@ -34,14 +78,22 @@ Order show_as_submitted(const OrderRecord& record, const Terms& terms) {
   order.time_in_force = record.time_in_force;
   order.post_only = record.post_only;
   order.quantity = terms.quantity;
-  order.price = price_of_terms(record.has_limit(), terms.price);
-  order.stop_price = price_of_terms(record.is_stop(), terms.stop_price);
+  order.price = price_of_terms(has_limit_price(record, terms), terms.price);
+  order.stop_price = price_of_terms(has_stop_price(record, terms), terms.stop_price);
+  if (record.is_trailing()) show_trail(order, record.trail->terms);
   order.created_at = record.created_at;
+  order.expire_time = record.expire_time();
+  order.reduce_only = record.reduce_only;
+  if (record.group != nullptr) {
+    order.group_type = record.group->type;
+    order.group_id = record.group->id.view();
+  }
   return order;
 }
 
 Order show(const OrderRecord& record, bool with_fills) {
   Order order = show_as_submitted(record, record.terms);
+  if (record.place == Place::kTrailing) order.stop_price = stop_price_of(record);
   order.status = record.status;
   order.reject_reason = record.reject_reason;
   order.cancel_reason = record.cancel_reason;
@@ -72,8 +124,10 @@ OrderEvent show(const EventRecord& record, std::int64_t sequence) {
   event.leaves_quantity = {record.terms.quantity.mantissa - record.filled_quantity.mantissa};
   if (record.type == OrderEventType::kModified) {
     event.quantity = record.terms.quantity;
-    event.price = price_of_terms(order.has_limit(), record.terms.price);
-    event.stop_price = price_of_terms(order.is_stop(), record.terms.stop_price);
+  }
+  if (record.type == OrderEventType::kModified || (record.type == OrderEventType::kTriggered && order.is_trailing())) {
+    event.price = price_of_terms(has_limit_price(order, record.terms), record.terms.price);
+    event.stop_price = price_of_terms(has_stop_price(order, record.terms), record.terms.stop_price);
   }
   if (record.type == OrderEventType::kRejected) event.reject_reason = order.reject_reason;
   if (record.type == OrderEventType::kCancelled) event.cancel_reason = order.cancel_reason;
@@ -83,14 +137,24 @@ OrderEvent show(const EventRecord& record, std::int64_t sequence) {
   return event;
 }
 
-bool matches(const Filter& filter, const OrderRecord& order) {
-  return (!filter.strategy_id || order.strategy->id == *filter.strategy_id) &&
-         (!filter.symbol || order.instrument->id == *filter.symbol) &&
-         (filter.statuses.empty() || std::ranges::find(filter.statuses, order.status) != filter.statuses.end());
+Position show(const Strategy& strategy, const Instrument& instrument, const PositionRecord& record) {
+  // A position is made by a fill, so its instrument has a last price. What does not fit shows as 0.
+  const Value unrealized = unrealized_pnl(record, instrument.last_price).value_or(Value{});
+  const int128 cost = record.net_quantity < 0 ? -record.cost.mantissa : record.cost.mantissa;
+  return {strategy.id,
+          instrument.id,
+          record.net_quantity,
+          quotient(cost, record.net_quantity),
+          {cost},
+          record.realized_pnl,
+          unrealized,
+          record.commission,
+          instrument.last_price};
 }
 
 [[noreturn]] void unknown_page(const std::string& after) {
-  throw InvalidArgument(Reason::PAGE_TOKEN_INVALID, "the page after " + after + " can't be given: it is not, or no longer, known");
+  throw InvalidArgument(Reason::PAGE_TOKEN_INVALID,
+                        "the page after " + after + " can't be returned: it is unknown, or no longer remembered");
 }
 
 }  // namespace
@@ -100,16 +164,73 @@ std::optional<Order> Venue::order(std::string_view order_id) const {
   return found == nullptr ? std::nullopt : std::optional<Order>(show(*found, true));
 }
 
-std::vector<Order> Venue::orders(const Filter& filter) const {
-  const OrderRecord* order = ledger_.orders().front();
-  if (!filter.after.empty()) {
-    const OrderRecord* last = ledger_.find(filter.after);
-    if (last == nullptr) unknown_page(filter.after);
-    order = OrderHistory::next(last);
+// Whose orders and fills are asked for; null where anyone's are.
+struct Venue::Owners {
+  const Strategy* strategy = nullptr;
+  const Instrument* instrument = nullptr;
+
+  bool own(const OrderRecord& order) const {
+    return (strategy == nullptr || order.strategy == strategy) &&
+           (instrument == nullptr || order.instrument == instrument);
   }
+};
+
+// None where the filter names somebody that there is not.
+std::optional<Venue::Owners> Venue::owners(const Filter& filter) const {
+  Owners owners;
+  if (filter.strategy_id) {
+    const auto found = strategies_.find(*filter.strategy_id);
+    if (found == strategies_.end()) return std::nullopt;
+    owners.strategy = found->second.get();
+  }
+  if (filter.symbol) {
+    const auto unlisted = unlisted_.find(*filter.symbol);
+    owners.instrument = unlisted == unlisted_.end() ? find_instrument(*filter.symbol) : unlisted->second.get();
+    if (owners.instrument == nullptr) return std::nullopt;
+  }
+  return owners;
+}
+
+// Of the lists that hold all that is asked for, the shortest is read.
+std::vector<Order> Venue::orders(const Filter& filter) const {
+  const OrderRecord* after = filter.after.empty() ? nullptr : ledger_.find(filter.after);
+  if (after == nullptr && !filter.after.empty()) unknown_page(filter.after);
   std::vector<Order> found;
-  for (; order != nullptr && found.size() < filter.limit; order = OrderHistory::next(order))
-    if (matches(filter, *order)) found.push_back(show(*order, filter.with_fills));
+  const auto asked = owners(filter);
+  if (!asked || filter.limit == 0) return found;
+  const auto& [strategy, instrument] = *asked;
+  const auto& statuses = filter.statuses;
+  // True when there is enough.
+  const auto take = [&](const OrderRecord& order) {
+    if (asked->own(order) && (statuses.empty() || std::ranges::find(statuses, order.status) != statuses.end()))
+      found.push_back(show(order, filter.with_fills));
+    return found.size() == filter.limit;
+  };
+  const bool only_active = !statuses.empty() && std::ranges::all_of(statuses, is_active);
+  const bool in_strategy = strategy != nullptr && (after == nullptr || after->strategy == strategy);
+  const bool in_instrument = instrument != nullptr && (after == nullptr || after->instrument == instrument);
+  const std::int64_t all = ledger_.orders().count(statuses);
+  const std::int64_t of_strategy = !in_strategy  ? INT64_MAX
+                                   : only_active ? strategy->open_count
+                                                 : strategy->order_count;
+  const std::int64_t of_instrument = in_instrument ? instrument->order_count : INT64_MAX;
+  if (of_strategy <= std::min(all, of_instrument)) {
+    const OrderRecord* order = after == nullptr ? strategy->orders.front() : StrategyOrders::next(after);
+    if (!only_active) {
+      while (order != nullptr && !take(*order)) order = StrategyOrders::next(order);
+      return found;
+    }
+    // The last order of the previous page may no longer be active.
+    if (after == nullptr) order = strategy->open.front();
+    while (order != nullptr && !is_active(order->status)) order = StrategyOrders::next(order);
+    while (order != nullptr && !take(*order)) order = OpenQueue::next(order);
+  } else if (of_instrument <= all) {
+    const OrderRecord* order = after == nullptr ? instrument->orders.front() : InstrumentOrders::next(after);
+    while (order != nullptr && !take(*order)) order = InstrumentOrders::next(order);
+  } else {
+    const OrderRecord* order = ledger_.orders().next(after == nullptr ? 0 : after->number, statuses);
+    while (order != nullptr && !take(*order)) order = ledger_.orders().next(order->number, statuses);
+  }
   return found;
 }
 
@@ -119,7 +240,7 @@ std::vector<Order> Venue::active_orders(std::string_view strategy_id) const {
   if (strategy == strategies_.end()) return found;
   found.reserve(static_cast<std::size_t>(strategy->second->open_count));
   for (const OrderRecord* order = strategy->second->open.front(); order != nullptr; order = OpenQueue::next(order))
-    found.push_back(show(*order, true));
+    if (is_active(order->status)) found.push_back(show(*order, true));
   return found;
 }
 
@@ -134,38 +255,78 @@ const FillRecord* Venue::find_fill(const std::string& fill_id) const {
 }
 
 std::vector<Fill> Venue::fills(const Filter& filter) const {
-  std::vector<Fill> found;
   const FillRecord* after = filter.after.empty() ? nullptr : find_fill(filter.after);
+  std::vector<Fill> found;
+  const auto asked = owners(filter);
+  if (!asked || filter.limit == 0) return found;
+  const auto& [strategy, instrument] = *asked;
+  // True when there is enough.
+  const auto take = [&](const FillRecord& fill) {
+    if (asked->own(*fill.order)) found.push_back(show(fill));
+    return found.size() == filter.limit;
+  };
   if (filter.order_id) {
     const OrderRecord* order = ledger_.find(*filter.order_id);
-    if (order == nullptr || !matches(filter, *order)) return found;
+    if (order == nullptr) return found;
     const FillRecord* fill = after == nullptr ? order->first_fill : after->next_of_order;
-    for (; fill != nullptr && found.size() < filter.limit; fill = fill->next_of_order) found.push_back(show(*fill));
+    while (fill != nullptr && !take(*fill)) fill = fill->next_of_order;
     return found;
   }
-  const FillRecord* fill = after == nullptr ? ledger_.fills().front() : FillHistory::next(after);
-  for (; fill != nullptr && found.size() < filter.limit; fill = FillHistory::next(fill))
-    if (matches(filter, *fill->order)) found.push_back(show(*fill));
+  const bool in_strategy = strategy != nullptr && (after == nullptr || after->order->strategy == strategy);
+  const bool in_instrument = instrument != nullptr && (after == nullptr || after->order->instrument == instrument);
+  const std::int64_t of_strategy = in_strategy ? strategy->fill_count : INT64_MAX;
+  const std::int64_t of_instrument = in_instrument ? instrument->fill_count : INT64_MAX;
+  if (in_strategy && of_strategy <= of_instrument) {
+    const FillRecord* fill = after == nullptr ? strategy->fills.front() : StrategyFills::next(after);
+    while (fill != nullptr && !take(*fill)) fill = StrategyFills::next(fill);
+  } else if (in_instrument) {
+    const FillRecord* fill = after == nullptr ? instrument->fills.front() : InstrumentFills::next(after);
+    while (fill != nullptr && !take(*fill)) fill = InstrumentFills::next(fill);
+  } else {
+    const FillRecord* fill = after == nullptr ? ledger_.fills().front() : FillHistory::next(after);
+    while (fill != nullptr && !take(*fill)) fill = FillHistory::next(fill);
+  }
   return found;
 }
 
 std::vector<Position> Venue::positions(const Filter& filter) const {
+  const auto after = filter.after.empty() ? PositionKey{} : PositionKey::of(filter.after);
+  std::vector<const Strategy*> strategies;
+  for (const Strategy* strategy : strategies_of(filter.strategy_id))
+    if (!strategy->positions.empty() && strategy->id >= after.strategy_id) strategies.push_back(strategy);
+  std::ranges::sort(strategies, {}, &Strategy::id);
   std::vector<Position> found;
-  for (const auto& [id, strategy] : strategies_) {
-    if (filter.strategy_id && id != *filter.strategy_id) continue;
+  std::vector<std::pair<const Instrument*, const PositionRecord*>> held;
+  for (const Strategy* strategy : strategies) {
+    held.clear();
     for (const auto& [instrument, record] : strategy->positions) {
-      if (filter.symbol && instrument->id != *filter.symbol) continue;
-      // A position is made by a fill, so its instrument has a last price. What does not fit shows as 0.
-      const Value unrealized = unrealized_pnl(record, instrument->last_price).value_or(Value{});
-      const int128 cost = record.net_quantity < 0 ? -record.cost.mantissa : record.cost.mantissa;
-      found.push_back({strategy->id, instrument->id, record.net_quantity, quotient(cost, record.net_quantity), {cost},
-                       record.realized_pnl, unrealized, record.commission, instrument->last_price});
+      const bool is_asked = !filter.symbol || instrument->id == *filter.symbol;
+      if (is_asked && (strategy->id > after.strategy_id || instrument->id > after.symbol))
+        held.emplace_back(instrument, &record);
     }
+    const std::size_t count = std::min(held.size(), filter.limit - found.size());
+    const auto end = held.begin() + static_cast<std::ptrdiff_t>(count);
+    std::ranges::partial_sort(held, end, {}, [](const auto& one) -> const std::string& { return one.first->id; });
+    for (auto at = held.begin(); at != end; ++at) found.push_back(show(*strategy, *at->first, *at->second));
+    if (found.size() == filter.limit) break;
   }
-  std::ranges::sort(found, [](const Position& a, const Position& b) {
-    return std::tie(a.strategy_id, a.symbol) < std::tie(b.strategy_id, b.symbol);
-  });
-  if (found.size() > filter.limit) found.resize(filter.limit);
+  return found;
+}
+
+// At most `limit` sequences of its events that are kept, from `first` on.
+std::vector<std::int64_t> Venue::events_of(const Strategy& strategy, std::int64_t first, std::size_t limit) const {
+  const EventChain& chain = strategy.events;
+  std::vector<std::int64_t> found;
+  // From each mark, and from the last event, back to those that are found already.
+  for (auto mark = std::ranges::lower_bound(chain.marks, first); found.size() < limit && first <= chain.last;) {
+    const bool is_last = mark == chain.marks.end();
+    const std::int64_t end = is_last ? chain.last : *mark++;
+    const auto begin = static_cast<std::ptrdiff_t>(found.size());
+    for (std::int64_t at = end; at >= first; at = events_[at].previous_of_strategy) found.push_back(at);
+    std::reverse(found.begin() + begin, found.end());
+    first = end + 1;
+  }
+  if (found.size() > limit) found.resize(limit);
   return found;
 }
 
@@ -173,10 +334,14 @@ std::vector<OrderEvent> Venue::events(std::int64_t from_sequence, std::size_t li
                                       std::optional<std::string_view> strategy_id) const {
   std::vector<OrderEvent> found;
   std::int64_t sequence = std::max(from_sequence, events_.first_sequence());
-  for (; sequence <= events_.last_sequence() && found.size() < limit; ++sequence) {
-    const EventRecord& event = events_[sequence];
-    if (!strategy_id || event.order->strategy->id == *strategy_id) found.push_back(show(event, sequence));
+  if (!strategy_id) {
+    for (; sequence <= events_.last_sequence() && found.size() < limit; ++sequence)
+      found.push_back(show(events_[sequence], sequence));
+    return found;
   }
+  const auto strategy = strategies_.find(*strategy_id);
+  if (strategy == strategies_.end()) return found;
+  for (const std::int64_t at : events_of(*strategy->second, sequence, limit)) found.push_back(show(events_[at], at));
   return found;
 }
 

@@ -1,8 +1,27 @@
 #include "execution/venue.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
+#include "base/reason.hpp"
+#include "execution/checkpoint.hpp"
+#include "execution/config.hpp"
+#include "execution/event_log.hpp"
+#include "execution/instrument.hpp"
+#include "execution/ledger.hpp"
 #include "execution/limits.hpp"
+#include "execution/order_record.hpp"
+#include "execution/trailing.hpp"
+#include "model/numbers.hpp"
+#include "model/order.hpp"
+#include "model/order_group.hpp"
 
 namespace alphaforge::execution {
 
@@ -14,6 +33,12 @@ Venue::Venue(const ExecutionConfig& config)
   check_config(config);
 }
 
+Venue::~Venue() = default;
+
+void Venue::tell_checkpoint(Instrument& instrument) { checkpoint_->before_change(instrument); }
+void Venue::tell_checkpoint(Strategy& strategy) { checkpoint_->before_change(strategy); }
+void Venue::tell_checkpoint(OrderRecord& order) { checkpoint_->before_change(order); }
+
 void Venue::reconfigure(const ExecutionConfig& config) {
   check_config(config);
   config_ = config;
@@ -22,7 +47,7 @@ void Venue::reconfigure(const ExecutionConfig& config) {
   count_duplicates();
 }
 
-// Begins the budget of the duplicate windows anew: the instrument goes first whose last id is the oldest.
+// Rebuilds the budget of the duplicate windows, in order of instruments' last ids.
 void Venue::count_duplicates() {
   duplicates_ = DuplicateBudget(static_cast<std::uint64_t>(config_.max_duplicate_entries));
   std::vector<Instrument*> by_age = instruments_by_index_;
@@ -36,16 +61,19 @@ Instrument* Venue::find_instrument(std::string_view id) const {
   return found == instruments_.end() ? nullptr : found->second.get();
 }
 
+// One that rejected orders name already becomes listed: an instrument is never there twice.
 Instrument& Venue::add_instrument(std::string_view id) {
-  auto instrument = std::make_unique<Instrument>(std::string(id));
+  auto unlisted = unlisted_.extract(id);
+  auto instrument = unlisted ? std::move(unlisted.mapped()) : std::make_unique<Instrument>(std::string(id));
   Instrument& added = *instrument;
+  added.is_listed = true;
   added.index = instruments_by_index_.size();
   instruments_by_index_.push_back(&added);
   instruments_.emplace(added.id, std::move(instrument));
   return added;
 }
 
-// An order for an instrument beyond the limit is rejected, and shows its symbol as long as it is remembered.
+// An order for an instrument beyond the limit is rejected, but keeps its symbol while it is remembered.
 Instrument& Venue::instrument_for_order(std::string_view id) {
   if (Instrument* listed = find_instrument(id)) return *listed;
   if (static_cast<std::int64_t>(instruments_.size()) < config_.max_instruments) return add_instrument(id);
@@ -71,10 +99,23 @@ Strategy& Venue::strategy_of(std::string_view id) {
   if (static_cast<std::int64_t>(strategies_.size()) >= config_.max_strategies)
     throw ResourceExhausted(Reason::LIMIT_EXCEEDED, "the engine has the " + std::to_string(config_.max_strategies) +
                                                         " strategies that max_strategies allows");
+  return add_strategy(id);
+}
+
+Strategy& Venue::add_strategy(std::string_view id) {
   auto strategy = std::make_unique<Strategy>(std::string(id));
   Strategy& added = *strategy;
+  added.index = strategies_by_index_.size();
+  strategies_by_index_.push_back(&added);
   strategies_.emplace(added.id, std::move(strategy));
   return added;
+}
+
+// That one, or all.
+std::vector<Strategy*> Venue::strategies_of(std::optional<std::string_view> id) const {
+  if (!id) return strategies_by_index_;
+  const auto found = strategies_.find(*id);
+  return found == strategies_.end() ? std::vector<Strategy*>() : std::vector{found->second.get()};
 }
 
 std::int64_t Venue::market_time(const Instrument& instrument) const {
@@ -88,26 +129,35 @@ void Venue::begin(const Instrument& instrument, std::int64_t now_ns) {
 
 void Venue::record(OrderRecord& order, OrderEventType type, FillRecord* fill) {
   order.updated_at = now_ns_;
-  order.last_event =
-      events_.append({type, order.status, &order, fill, ts_event_, order.terms, order.filled_quantity});
+  order.last_event = append(
+      {type, order.status, &order, fill, ts_event_, order.terms, order.filled_quantity, order.strategy->events.last});
   if (fill != nullptr) fill->sequence = order.last_event;
 }
 
-namespace {
+std::int64_t Venue::append(const EventRecord& event) {
+  EventChain& chain = event.order->strategy->events;
+  chain.last = events_.append(event);
+  if (++chain.since_mark != EventChain::kStep) return chain.last;
+  chain.since_mark = 0;
+  chain.marks.push_back(chain.last);
+  while (chain.marks.front() < events_.first_sequence()) chain.marks.pop_front();
+  return chain.last;
+}
 
 bool is_same(const Order& order, const OrderRecord& record) {
   const Terms terms{order.quantity, order.price.value_or(Price{}), order.stop_price.value_or(Price{})};
-  return order.symbol == record.instrument->id && order.strategy_id == record.strategy->id && order.side == record.side &&
-         order.type == record.type && order.time_in_force == record.time_in_force &&
-         order.post_only == record.post_only && terms == record.submitted_terms;
+  return order.symbol == record.instrument->id && order.strategy_id == record.strategy->id &&
+         order.side == record.side && order.type == record.type && order.time_in_force == record.time_in_force &&
+         order.post_only == record.post_only && order.reduce_only == record.reduce_only &&
+         order.expire_time == record.expire_time() && terms == record.submitted_terms &&
+         trail_terms(order) == (record.is_trailing() ? record.trail->terms : TrailTerms{});
 }
-
-}  // namespace
 
 Submission Venue::submit(const Order& order, std::int64_t now_ns) {
   check_order(order);
+  check_is_single(order);
   if (const OrderRecord* known = ledger_.find(order.order_id)) {
-    if (is_same(order, *known)) return {known->status, known->reject_reason, true};
+    if (known->group == nullptr && is_same(order, *known)) return {known->status, known->reject_reason, true};
     throw InvalidArgument(Reason::ORDER_CONFLICT, "order " + order.order_id + " was submitted with other fields; " +
                                                       "a new order needs a new order_id");
   }
@@ -115,64 +165,78 @@ Submission Venue::submit(const Order& order, std::int64_t now_ns) {
   Strategy& strategy = strategy_of(order.strategy_id);
   Instrument& instrument = instrument_for_order(order.symbol);
   begin(instrument, now_ns);
-  const RejectReason reason = refusal(order, instrument, strategy);
+  touch(strategy);
+  RejectReason reason = refusal(order, instrument);
+  if (reason == RejectReason::kNone) reason = count_refusal(config_, strategy, market_time_, 1);
+  if (reason == RejectReason::kNone && order.reduce_only && reducible(strategy, instrument, order.side) == 0)
+    reason = RejectReason::kNothingToReduce;
+  if (reason == RejectReason::kNone && would_take(order, instrument)) reason = RejectReason::kPostOnlyWouldTake;
   OrderRecord& placed = ledger_.add(order, instrument, strategy, now_ns);
   ++counts_.orders_submitted;
   if (reason != RejectReason::kNone) {
-    placed.reject_reason = reason;
-    placed.status = OrderStatus::kRejected;
-    record(placed, OrderEventType::kRejected);
-    ++counts_.orders_rejected;
-    ledger_.finish(placed);
+    reject(placed, reason);
     return {placed.status, reason, false};
   }
   open(placed);
-  if (placed.is_stop())
-    place_stop(placed);
-  else
-    arrive(placed);
+  enter(placed);
   return {placed.status, RejectReason::kNone, false};
 }
 
-RejectReason Venue::refusal(const Order& order, const Instrument& instrument, Strategy& strategy) const {
+void Venue::reject(OrderRecord& order, RejectReason reason) {
+  order.reject_reason = reason;
+  ledger_.set_status(order, OrderStatus::kRejected);
+  record(order, OrderEventType::kRejected);
+  ++counts_.orders_rejected;
+  ledger_.finish(order);
+}
+
+// Why a rule refuses it, apart from what it is counted with and what it meets on arrival.
+RejectReason Venue::refusal(const Order& order, const Instrument& instrument) const {
   if (ledger_.is_too_old(order.created_at)) return RejectReason::kOrderTooOld;
   if (halted_) return RejectReason::kHalted;
   if (!instrument.is_listed) return RejectReason::kInstrumentLimit;
-  if (market_data_stale_ && config_.reject_market_orders_while_stale && order.type == OrderType::kMarket)
+  if (market_data_stale_ && config_.reject_market_orders_while_stale && order.type == OrderType::kMarket &&
+      parent_id(order).empty())
     return RejectReason::kMarketDataStale;
+  if (order.expire_time && *order.expire_time <= market_time(instrument)) return RejectReason::kExpireTimePassed;
   const Terms terms{order.quantity, order.price.value_or(Price{}), order.stop_price.value_or(Price{})};
-  if (const RejectReason reason = size_refusal(config_, instrument, order.type, terms); reason != RejectReason::kNone)
-    return reason;
-  if (const RejectReason reason = count_refusal(config_, strategy, market_time_); reason != RejectReason::kNone)
-    return reason;
-  // An arrival that is put off till the next print is decided there; so is a stop at its trigger.
-  const bool arrives_now = config_.fill_on == FillOn::kArrival && order.type == OrderType::kLimit;
-  const bool would_take =
-      order.post_only && arrives_now && takes(order.side == OrderSide::kBuy, order.price, instrument) > 0;
-  return would_take ? RejectReason::kPostOnlyWouldTake : RejectReason::kNone;
+  return size_refusal(config_, instrument, order.type, terms);
 }
 
-// From Initialized to Submitted.
+// Whether a post-only order would take liquidity now. An arrival deferred to the next tick is decided there; a stop is
+// decided at its trigger.
+bool Venue::would_take(const Order& order, const Instrument& instrument) const {
+  const bool arrives_now = config_.fill_on == FillOn::kArrival && order.type == OrderType::kLimit;
+  return order.post_only && arrives_now && takes(order.side == OrderSide::kBuy, order.price, instrument) > 0;
+}
+
+// From Initialized to Submitted; a child that sleeps stays Initialized.
 void Venue::open(OrderRecord& order) {
-  order.status = OrderStatus::kSubmitted;
+  if (order.place != Place::kAsleep) {
+    ledger_.set_status(order, OrderStatus::kSubmitted);
+    ++counts_.orders_open;
+  }
   order.priority = ++last_priority_;
   order.strategy->open.push_back(&order);
   ++order.strategy->open_count;
-  ++counts_.orders_open;
   count_accepted(config_, *order.strategy, market_time_);
-  if (order.time_in_force == TimeInForce::kDay) enter_day(order);
+  if (order.expires()) enter_expiry(order);
+  if (order.reduce_only) enter_reducing(order);
   record(order, OrderEventType::kSubmitted);
 }
 
-// Takes an active order out of all queues, for ever.
+// Removes an order that becomes final from all queues.
 void Venue::close(OrderRecord& order, OrderStatus status) {
-  leave_place(order);
-  if (order.time_in_force == TimeInForce::kDay) leave_day(order);
+  touch(order);
+  if (order.place == Place::kTrailing) fix_stop(order);
+  unlink(order);
+  if (order.expires()) leave_expiry(order);
+  if (order.reduce_only) leave_reducing(order);
   order.strategy->open.remove(&order);
   --order.strategy->open_count;
-  --counts_.orders_open;
+  counts_.orders_open -= is_active(order.status);
   if (order.status == OrderStatus::kPartiallyFilled) --counts_.orders_partially_filled;
-  order.status = status;
+  ledger_.set_status(order, status);
   ledger_.finish(order);
 }
 
@@ -181,35 +245,41 @@ void Venue::cancel(OrderRecord& order, CancelReason reason) {
   order.cancel_reason = reason;
   ++counts_.orders_cancelled;
   record(order, OrderEventType::kCancelled);
+  if (order.group != nullptr) [[unlikely]]
+    settle_cancel(order);
 }
 
 bool Venue::cancel(std::string_view order_id, std::int64_t now_ns) {
   OrderRecord* order = ledger_.find(order_id);
-  if (order == nullptr || !is_active(order->status)) return false;
+  if (order == nullptr || is_final(order->status)) return false;
   begin(*order->instrument, now_ns);
   cancel(*order, CancelReason::kRequested);
   return true;
 }
 
-std::int64_t Venue::cancel_all(std::optional<std::string_view> strategy_id, CancelReason reason, std::int64_t now_ns) {
-  std::vector<OrderRecord*> active;
-  for (const auto& [id, strategy] : strategies_) {
-    if (strategy_id && id != *strategy_id) continue;
+std::int64_t Venue::cancel_all(const CancelFilter& filter, CancelReason reason, std::int64_t now_ns) {
+  std::vector<OrderRecord*> open;
+  const auto matches = [&filter](const OrderRecord& order) {
+    return (!filter.symbol || order.instrument->id == *filter.symbol) && (!filter.side || order.side == *filter.side);
+  };
+  for (const Strategy* strategy : strategies_of(filter.strategy_id))
     for (OrderRecord* order = strategy->open.front(); order != nullptr; order = OpenQueue::next(order))
-      active.push_back(order);
-  }
-  std::ranges::sort(active, {}, &OrderRecord::priority);
-  for (OrderRecord* order : active) {
+      if (matches(*order)) open.push_back(order);
+  std::ranges::sort(open, {}, &OrderRecord::priority);
+  for (OrderRecord* order : open) {
+    if (is_final(order->status)) continue;  // ended with another one of its group
     begin(*order->instrument, now_ns);
     cancel(*order, reason);
   }
-  return static_cast<std::int64_t>(active.size());
+  return static_cast<std::int64_t>(open.size());
 }
 
-void Venue::leave_place(OrderRecord& order) {
+void Venue::unlink(OrderRecord& order) {
+  touch(order);
   Instrument& instrument = *order.instrument;
   switch (order.place) {
-    case Place::kNowhere: break;
+    case Place::kNowhere:
+      break;
     case Place::kLimits:
       order.is_buy() ? instrument.bids.remove(&order, order.terms.price)
                      : instrument.asks.remove(&order, order.terms.price);
@@ -218,8 +288,22 @@ void Venue::leave_place(OrderRecord& order) {
       order.is_buy() ? instrument.buy_stops.remove(&order, order.terms.stop_price)
                      : instrument.sell_stops.remove(&order, order.terms.stop_price);
       break;
-    case Place::kWaiting: (order.is_buy() ? instrument.waiting_buys : instrument.waiting_sells).remove(&order); break;
-    case Place::kArriving: instrument.arriving.remove(&order); break;
+    case Place::kWaiting:
+      (order.is_buy() ? instrument.waiting_buys : instrument.waiting_sells).remove(&order);
+      break;
+    case Place::kArriving:
+      instrument.arriving.remove(&order);
+      break;
+    case Place::kInactive:
+      order.is_buy() ? instrument.trailing->inactive_buys.remove(&order, activation_level(order))
+                     : instrument.trailing->inactive_sells.remove(&order, activation_level(order));
+      break;
+    case Place::kTrailing:
+      touch(instrument);
+      (order.is_buy() ? instrument.trailing->buys : instrument.trailing->sells).remove(order);
+      break;
+    case Place::kAsleep:
+      break;
   }
   order.place = Place::kNowhere;
 }

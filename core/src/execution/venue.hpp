@@ -1,31 +1,40 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
-#include "base/error.hpp"
+#include "base/frames.hpp"
+#include "base/int128.hpp"
+#include "base/reason.hpp"
+#include "base/snapshot_codec.hpp"
+#include "base/time.hpp"
 #include "execution/config.hpp"
 #include "execution/counters.hpp"
 #include "execution/event_log.hpp"
+#include "execution/group_record.hpp"
 #include "execution/instrument.hpp"
 #include "execution/ledger.hpp"
+#include "execution/order_record.hpp"
+#include "execution/trailing.hpp"
 #include "model/duplicate_budget.hpp"
+#include "model/numbers.hpp"
+#include "model/order.hpp"
+#include "model/order_group.hpp"
 #include "model/trade_tick.hpp"
 #include "model/trade_tick_batch.hpp"
 
-namespace alphaforge {
-class SnapshotReader;
-}
-
 namespace alphaforge::execution {
 
-// One print, as it comes out of a tick or a batch.
+class Checkpoint;
+
+// One tick, from a single call or a batch.
 struct Print {
   std::string_view instrument_id;
   Price price;
@@ -35,7 +44,7 @@ struct Print {
   std::int64_t ts_event = 0;
 };
 
-// What became of a print.
+// The result of a tick.
 struct PrintResult {
   std::optional<Reason> refusal;
   bool is_duplicate = false;
@@ -47,63 +56,86 @@ struct BatchResult {
   std::vector<std::size_t> duplicates;
 };
 
-// What modify_order asks for; absent stays as it is. `quantity` is the new total.
+// State shared by the parts of a batch.
+struct BatchProgress {
+  explicit BatchProgress(const TradeTickBatch& batch) : instruments(batch.instrument_ids.size(), nullptr) {}
+
+  bool is_judged = false;                // the times are those of prints that a data engine has accepted
+  std::vector<Instrument*> instruments;  // per name of the batch, once it is known; a venue forgets none
+  BatchResult result;
+};
+
+// The changes of modify_order; absent fields are unchanged. `quantity` is the new total.
 struct Change {
   std::optional<Quantity> quantity;
   std::optional<Price> price;
   std::optional<Price> stop_price;
 };
 
-// What became of a submission.
+// Whose active orders to cancel; all that are given must match.
+struct CancelFilter {
+  std::optional<std::string> strategy_id;
+  std::optional<std::string> symbol;
+  std::optional<OrderSide> side;
+};
+
+// The result of a submission.
 struct Submission {
   OrderStatus status = OrderStatus::kInitialized;
   RejectReason reject_reason = RejectReason::kNone;
   bool is_repeat = false;  // submitted before; nothing was placed
 };
 
-// Which orders, fills, positions or events to list: those that match all that is given.
+// Filters for orders, fills, positions or events; all given filters must match.
 struct Filter {
   std::optional<std::string> strategy_id;
   std::optional<std::string> symbol;
   std::optional<std::string> order_id;  // fills
   std::vector<OrderStatus> statuses;    // orders; empty is any
-  std::string after;                    // the order_id or fill_id that ended the page before; empty for the first page
+  std::string after;                    // previous page's last order_id, fill_id or PositionKey; empty at first
   std::size_t limit = SIZE_MAX;
   bool with_fills = true;  // orders
 };
 
-// A simulated venue: all of the rules 3, single-threaded and without a clock. Whatever happens is decided by the orders and
-// prints it is given, in their order; `now_ns` is the wall clock of the caller, which only fills submitted_at and updated_at
-// and ages what is remembered.
+// Whether the order was submitted with these fields.
+bool is_same(const Order& order, const OrderRecord& record);
+
+// A simulated venue: all of the rules 3, single-threaded and without a clock. Whatever happens is decided by the orders
+// and prints it is given, in their order; `now_ns` is the wall clock of the caller, which fills submitted_at and
+// updated_at, ages what is remembered, and says which times are too far ahead (rule 1.8).
 class Venue {
  public:
   explicit Venue(const ExecutionConfig& config);
+  ~Venue();
   Venue(const Venue&) = delete;
   Venue& operator=(const Venue&) = delete;
 
-  // Places the order, or recognises it. Throws InvalidArgument: malformed, or ORDER_CONFLICT for an id that was submitted
-  // with other fields; ResourceExhausted: a strategy beyond max_strategies.
+  // Places the order, or recognises it. Throws InvalidArgument: malformed, or ORDER_CONFLICT for an id that was
+  // submitted with other fields; ResourceExhausted: a strategy beyond max_strategies.
   Submission submit(const Order& order, std::int64_t now_ns);
-  // A submission of that id follows soon. In a batch this takes the wait for memory out of each order.
+  // Places all orders of the group, or recognises it, or rejects them all (rule 3.21). Throws like submit().
+  std::vector<Submission> submit_group(const OrderGroup& group, std::int64_t now_ns);
+  // Prefetches for a submission of that id, which hides memory latency in a batch.
   void prefetch(std::string_view order_id) const { ledger_.prefetch(order_id); }
-  // True exactly when the order was active and is now Cancelled.
+  // True if the order was active or asleep and is now Cancelled.
   bool cancel(std::string_view order_id, std::int64_t now_ns);
-  // All active orders of one strategy, or of all; by priority. Returns how many.
-  std::int64_t cancel_all(std::optional<std::string_view> strategy_id, CancelReason reason, std::int64_t now_ns);
-  // rule 3.11. Throws InvalidArgument where the change is malformed, or names a field that the order's type lacks.
+  // Cancels all orders that match and are not final, by priority. Returns how many.
+  std::int64_t cancel_all(const CancelFilter& filter, CancelReason reason, std::int64_t now_ns);
+  // rule 3.11. Throws InvalidArgument if the change is malformed or names a field that the order's type lacks.
   bool modify(std::string_view order_id, const Change& change, std::int64_t now_ns);
-  // Shows a print to the orders of its symbol, unless it is refused or a duplicate: then nothing changes.
+  // Applies a tick to the orders of its symbol; a refused or duplicate tick changes nothing.
   PrintResult process(const Print& print, std::int64_t now_ns);
-  // The prints of a batch, in their order.
-  BatchResult process(const TradeTickBatch& batch, std::int64_t now_ns);
-  // Moves market time of all instruments; never back. Throws InvalidArgument TIME_OUT_OF_RANGE.
+  // The prints of a piece of a batch, the rows [begin, end), in their order.
+  void process(const TradeTickBatch& batch, std::size_t begin, std::size_t end, BatchProgress& progress,
+               std::int64_t now_ns);
+  // Moves market time of all instruments; never back. Throws InvalidArgument TIME_OUT_OF_RANGE, TIME_AHEAD.
   void advance_time(std::int64_t market_time, std::int64_t now_ns);
-  // Other settings from now on; orders that are there stay as they are, also beyond a limit. Throws as the constructor does.
+  // Changes settings; existing orders are unchanged, even beyond a limit. Throws like the constructor.
   void reconfigure(const ExecutionConfig& config);
-  // Halted, it rejects new orders; resting ones may fill, shrink and be cancelled.
+  // While halted, it rejects new orders; open orders can still fill, be reduced and be cancelled.
   void set_halted(bool halted) { halted_ = halted; }
   bool is_halted() const { return halted_; }
-  // Whether the source of prints is known to have fallen silent.
+  // Whether market data are stale.
   void set_market_data_stale(bool stale) { market_data_stale_ = stale; }
 
   // queries.cpp
@@ -111,9 +143,9 @@ class Venue {
   // In order of submission. Throws InvalidArgument PAGE_TOKEN_INVALID when `after` is not (or no longer) known.
   std::vector<Order> orders(const Filter& filter) const;
   std::vector<Order> active_orders(std::string_view strategy_id) const;
-  // In the order in which they happened; `after` as above.
+  // In order of execution; `after` as above.
   std::vector<Fill> fills(const Filter& filter) const;
-  // By strategy, then symbol; flat ones that were traded included.
+  // By strategy, then symbol, including flat ones.
   std::vector<Position> positions(const Filter& filter) const;
   // Those of `strategy_id` (if given) from `from_sequence` on that are kept, at most `limit`.
   std::vector<OrderEvent> events(std::int64_t from_sequence, std::size_t limit,
@@ -122,29 +154,55 @@ class Venue {
   std::int64_t last_event_sequence() const { return events_.last_sequence(); }
   ExecutionStatistics statistics() const;
 
-  // The invariants that do not hold, in words; none unless there is a bug.
+  // Descriptions of violated invariants; none unless there is a bug.
   std::vector<std::string> validate() const;
-  // 64 bits of all that decides what happens next, wall clock times apart: the same wherever the same has happened.
+  // A 64-bit hash of the state, without wall clock times; equal histories have equal hashes.
   std::uint64_t state_hash() const;
-  // The whole state, versioned and with a checksum; and an empty venue of the same settings brought into it. Throws
-  // EngineError JOURNAL_DAMAGED, after which the venue is of no use.
+  // The whole state, versioned and with a checksum; and an empty venue of the same settings brought into it, or into
+  // that of a checkpoint. Throws EngineError JOURNAL_DAMAGED, after which the venue is of no use.
   std::string snapshot() const;
   void restore(std::string_view snapshot);
+
+  // A checkpoint of the state as it is now, written piece by piece while calls go on (CheckpointPieces): its number,
+  // with which the others are called. The one before ends.
+  std::uint32_t begin_checkpoint(const CheckpointLimits& limits);
+  // Some more of it; whether that was all. None where it was overtaken: by another one, or by more changes than can be
+  // kept in memory.
+  std::optional<bool> write_checkpoint(std::uint32_t checkpoint, std::vector<Frame>& frames);
+  void end_checkpoint(std::uint32_t checkpoint);
 
  private:
   // state.cpp
   template <class Sink>
   void describe(Sink& sink) const;
+  template <class Sink>
+  void describe_engine(Sink& sink) const;
+  // A piece is about to change.
+  template <class Piece>
+  void touch(Piece& piece) {
+    if (checkpoint_ != nullptr) [[unlikely]]
+      tell_checkpoint(piece);
+  }
+  void tell_checkpoint(Instrument& instrument);
+  void tell_checkpoint(Strategy& strategy);
+  void tell_checkpoint(OrderRecord& order);
+  void pop_oldest(Instrument& instrument);
 
   // restore.cpp
-  using OrdersByNumber = std::map<std::int64_t, OrderRecord*>;
+  void restore_snapshot(std::string_view snapshot, std::int64_t version);
+  void restore_checkpoint(std::string_view checkpoint, std::int64_t version);
   void restore_engine(SnapshotReader& in);
-  void restore_instruments(SnapshotReader& in);
-  void restore_strategies(SnapshotReader& in);
-  OrdersByNumber restore_orders(SnapshotReader& in);
-  void restore_fills_and_events(SnapshotReader& in, const OrdersByNumber& orders);
+  void restore_instruments(SnapshotReader& in, std::int64_t version);
+  void restore_strategy(SnapshotReader& in);
+  OrderRecord& restore_order(SnapshotReader& in, bool adds_instrument, std::int64_t version);
+  void restore_membership(SnapshotReader& in, OrderRecord& order);
+  void restore_due_groups();
+  FillRecord& restore_fill(SnapshotReader& in);
+  void restore_event(SnapshotReader& in);
+  void list_orders();
+  void check_numbers(std::int64_t last_event);
   void count_duplicates();
-  void restore_queues(const OrdersByNumber& orders);
+  void restore_queues();
 
   // venue.cpp: bookkeeping
   Instrument* find_instrument(std::string_view id) const;
@@ -153,32 +211,70 @@ class Venue {
   Instrument& instrument_for_order(std::string_view id);
   void forget(std::int64_t now_ns);
   Strategy& strategy_of(std::string_view id);
+  Strategy& add_strategy(std::string_view id);
+  std::vector<Strategy*> strategies_of(std::optional<std::string_view> id) const;
+  std::int64_t append(const EventRecord& event);
   std::int64_t market_time(const Instrument& instrument) const;
   void begin(const Instrument& instrument, std::int64_t now_ns);
   void record(OrderRecord& order, OrderEventType type, FillRecord* fill = nullptr);
   const FillRecord* find_fill(const std::string& fill_id) const;
-  RejectReason refusal(const Order& order, const Instrument& instrument, Strategy& strategy) const;
+  struct Owners;
+  std::optional<Owners> owners(const Filter& filter) const;
+  std::vector<std::int64_t> events_of(const Strategy& strategy, std::int64_t first, std::size_t limit) const;
+  RejectReason refusal(const Order& order, const Instrument& instrument) const;
+  bool would_take(const Order& order, const Instrument& instrument) const;
+  void reject(OrderRecord& order, RejectReason reason);
   void open(OrderRecord& order);
   void close(OrderRecord& order, OrderStatus status);
   void cancel(OrderRecord& order, CancelReason reason);
-  void leave_place(OrderRecord& order);
+  void unlink(OrderRecord& order);
 
-  // arrival.cpp: an order meets the market (rules 3.8 to 3.10)
+  // reducing.cpp: reduce-only orders (rule 3.24)
+  int128 reducible(const Strategy& strategy, const Instrument& instrument, OrderSide side) const;
+  int128 fillable(const OrderRecord& order) const;
+  void enter_reducing(OrderRecord& order);
+  void leave_reducing(OrderRecord& order);
+  void end_reducing(const OrderRecord& filled);
+
+  // groups.cpp: groups of orders (rules 3.21 to 3.23)
+  void touch_group(GroupRecord& group);
+  std::optional<std::vector<Submission>> find_group(const OrderGroup& group) const;
+  RejectReason group_refusal(const OrderGroup& group, const Instrument& instrument, Strategy& strategy) const;
+  void sleep(OrderRecord& order);
+  void settle_fill(OrderRecord& order, int128 quantity);
+  void settle_cancel(OrderRecord& order);
+  void end_parent(GroupRecord& group);
+  void begin_releases(Instrument& instrument);
+  void release_due(Instrument& instrument);
+  void release(GroupRecord& group);
+
+  // arrival.cpp: arrival of orders (rules 3.8 to 3.10)
+  void enter(OrderRecord& order);
   void arrive(OrderRecord& order);
   void meet_market(OrderRecord& order);
   void place_stop(OrderRecord& order);
   void trigger(OrderRecord& order);
   bool is_through(const OrderRecord& stop) const;
+
+  // follow.cpp: trailing stops (rule 3.25)
+  void place_trailing(OrderRecord& order, std::optional<Price> extreme);
+  void rest_inactive(OrderRecord& order);
+  void begin_trailing(OrderRecord& order, Price extreme);
+  void follow(Instrument& instrument);
+  template <class Levels>
+  void activate(Levels& inactive, Price last);
+  void fix_stop(OrderRecord& order);
+  bool restore_trailing(OrderRecord& order);
   int128 takes(bool is_buy, std::optional<Price> limit, const Instrument& instrument) const;
-  void put_off(OrderRecord& order);
-  void keep_stop(OrderRecord& order);
+  void defer(OrderRecord& order);
+  void rest_stop(OrderRecord& order);
   void rest(OrderRecord& order);
   void wait(OrderRecord& order);
   Price taker_price(const OrderRecord& order) const;
   void fill(OrderRecord& order, Price price, int128 quantity, LiquiditySide liquidity_side);
 
-  // matching.cpp: a print meets the orders (rule 3.6)
-  PrintResult process(Instrument*& instrument, const Print& print);
+  // matching.cpp: applying ticks (rule 3.6)
+  PrintResult process(Instrument*& instrument, const Print& print, std::int64_t latest);
   bool is_duplicate(Instrument& instrument, const Print& print);
   void match(Instrument& instrument, AggressorSide aggressor);
   void fill_waiting(Instrument& instrument);
@@ -186,11 +282,13 @@ class Venue {
   void fill_resting(const Instrument& instrument, Levels& levels, OrderSide side, AggressorSide aggressor);
   void arrive_deferred(Instrument& instrument);
   template <class Levels>
-  void trigger_stops(Levels& levels);
+  void trigger_stops(const Instrument& instrument, Levels& levels, const TrailingStops* trailing);
+  template <class Levels>
+  void trigger_in_turn(const Instrument& instrument, const Levels& levels, const TrailingStops& trailing);
 
-  // expiry.cpp: DAY orders (rule 3.9)
-  void enter_day(OrderRecord& order);
-  void leave_day(OrderRecord& order);
+  // expiry.cpp: DAY and GTD orders (rule 3.9)
+  void enter_expiry(OrderRecord& order);
+  void leave_expiry(OrderRecord& order);
   void date_day_orders(Instrument& instrument, std::int64_t first_ts_event);
   void collect_expired(Instrument& instrument, std::vector<OrderRecord*>& expired);
   void expire(std::vector<OrderRecord*>& expired);
@@ -198,12 +296,12 @@ class Venue {
   ExecutionConfig config_;
   bool halted_ = false;
   bool market_data_stale_ = false;
-  std::int64_t advanced_to_ = kNever;   // by advance_time
-  std::int64_t market_time_ = kNever;   // of the whole engine: the greatest there was
+  std::int64_t advanced_to_ = kNoTime;  // by advance_time
+  std::int64_t market_time_ = kNoTime;  // of the whole engine: the greatest there was
   std::uint64_t last_priority_ = 0;
-  bool print_at_work_ = false;          // between a print's arrival and the end of its steps
-  std::int64_t now_ns_ = 0;             // wall clock of the call under way
-  std::int64_t ts_event_ = 0;           // market time of the call under way
+  bool in_print_ = false;      // between a print's arrival and the end of its steps
+  std::int64_t now_ns_ = 0;    // wall clock of the call under way
+  std::int64_t ts_event_ = 0;  // market time of the call under way
   ExecutionStatistics counts_;
   Quantity total_volume_;
   Value total_notional_;
@@ -211,11 +309,15 @@ class Venue {
   Ledger ledger_;
   EventLog events_;
   std::unordered_map<std::string_view, std::unique_ptr<Instrument>> instruments_;
-  std::unordered_map<std::string_view, std::unique_ptr<Instrument>> unlisted_;  // of orders rejected for INSTRUMENT_LIMIT
+  std::unordered_map<std::string_view, std::unique_ptr<Instrument>>
+      unlisted_;  // of orders rejected for INSTRUMENT_LIMIT
   std::vector<Instrument*> instruments_by_index_;
   std::unordered_map<std::string_view, std::unique_ptr<Strategy>> strategies_;
+  std::vector<Strategy*> strategies_by_index_;
   DuplicateBudget duplicates_;
   std::int64_t ids_seen_ = 0;  // prints that were remembered for it
+  std::unique_ptr<Checkpoint> checkpoint_;
+  std::uint32_t last_checkpoint_ = 0;
 };
 
 }  // namespace alphaforge::execution

@@ -27,8 +27,8 @@ struct BarFigures {
   bool is_oversize = false;
 };
 
-// A bar with its names, which it shares with the engine that built it: it is cheap to copy.
-// Neither pointer is ever null in a bar that left its maker.
+// A bar with its names, which are shared with the engine that built it, so that it is cheap to copy. In a complete bar
+// neither pointer is null.
 struct Bar : BarFigures {
   std::shared_ptr<const std::string> instrument_id;
   std::shared_ptr<const BarType> bar_type;

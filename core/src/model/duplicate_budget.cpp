@@ -1,5 +1,7 @@
 #include "model/duplicate_budget.hpp"
 
+#include <cstdint>
+
 namespace alphaforge {
 
 void DuplicateBudget::added(std::uint64_t instrument, std::uint64_t entries) {

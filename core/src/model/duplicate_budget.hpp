@@ -5,8 +5,8 @@
 
 namespace alphaforge {
 
-// Bounds what the duplicate windows of all instruments together hold: beyond the limit the oldest entry of the longest
-// idle instrument goes. A doubly linked list of instruments in order of their last entry, by number.
+// Limits the total size of all duplicate windows: beyond it, the oldest entry of the longest idle instrument is
+// dropped. A doubly linked list of instruments, by number, in order of their last entry.
 class DuplicateBudget {
  public:
   explicit DuplicateBudget(std::uint64_t entries_max) : entries_max_(entries_max) {}

@@ -1,6 +1,13 @@
 #include "model/duplicate_window.hpp"
 
+#include <cstdint>
 #include <cstring>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/int128.hpp"
+#include "model/numbers.hpp"
 
 namespace alphaforge {
 namespace {
@@ -17,7 +24,8 @@ constexpr std::uint64_t kStep = 0xd6e8feb86659fd93;
 }  // namespace
 
 std::uint64_t fingerprint_of(std::string_view trade_id, std::int64_t ts_event, Price price, Quantity quantity) {
-  std::uint64_t hash = fold(kSeed ^ static_cast<std::uint64_t>(ts_event), kStep ^ static_cast<std::uint64_t>(price.mantissa));
+  std::uint64_t hash =
+      fold(kSeed ^ static_cast<std::uint64_t>(ts_event), kStep ^ static_cast<std::uint64_t>(price.mantissa));
   const int128 units = quantity.mantissa;
   hash = fold(hash ^ static_cast<std::uint64_t>(units), kStep ^ static_cast<std::uint64_t>(units >> 64));
   hash ^= trade_id.size();
@@ -60,7 +68,10 @@ void DuplicateWindow::pop_oldest() {
   }
   table_[hole] = kFree;
   first_ = (first_ + 1) & (ring_.size() - 1);
-  if (--size_ == 0) *this = DuplicateWindow();
+  ++popped_;
+  if (--size_ != 0) return;
+  ring_ = table_ = {};
+  first_ = 0;
 }
 
 void DuplicateWindow::insert(std::uint64_t fingerprint) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -8,7 +9,8 @@
 
 namespace alphaforge {
 
-// 64 bits that stand for (trade_id, ts_event, price, quantity). The same in every process: checkpoints carry them.
+// A 64-bit fingerprint of (trade_id, ts_event, price, quantity). The same in every process, since checkpoints have
+// them.
 std::uint64_t fingerprint_of(std::string_view trade_id, std::int64_t ts_event, Price price, Quantity quantity);
 
 // The fingerprints of an instrument's last ticks that had an id: a ring in order of arrival, and a hash table of its
@@ -21,6 +23,14 @@ class DuplicateWindow {
 
   std::size_t size() const { return size_; }
   std::size_t memory_bytes() const { return (ring_.size() + table_.size()) * sizeof(std::uint64_t); }
+  // How many have gone so far.
+  std::uint64_t popped() const { return popped_; }
+  // Of all that were ever pushed, those that a checkpoint has still to write: [next, end).
+  struct Pending {
+    std::uint64_t next = 0;
+    std::uint64_t end = 0;
+  };
+  Pending pending;
   // The i-th oldest.
   std::uint64_t operator[](std::size_t i) const { return ring_[(first_ + i) & (ring_.size() - 1)]; }
 
@@ -34,6 +44,7 @@ class DuplicateWindow {
   std::vector<std::uint64_t> table_;  // twice the ring
   std::size_t first_ = 0;
   std::size_t size_ = 0;
+  std::uint64_t popped_ = 0;
 };
 
 }  // namespace alphaforge

@@ -1,9 +1,12 @@
 #include "model/names.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "base/error.hpp"
+#include "base/reason.hpp"
 #include "base/utf8.hpp"
 
 namespace alphaforge {

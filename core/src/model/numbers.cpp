@@ -1,8 +1,13 @@
 #include "model/numbers.hpp"
 
+#include <cstdint>
 #include <limits>
+#include <string>
 
+#include "base/decimal.hpp"
 #include "base/error.hpp"
+#include "base/int128.hpp"
+#include "base/reason.hpp"
 
 namespace alphaforge {
 
@@ -22,8 +27,8 @@ Price price_of(int128 mantissa, const char* what) {
 
 Quantity quantity_of(int128 mantissa, const char* what) {
   if (mantissa < 0) {
-    throw InvalidArgument(Reason::NUMBER_OUT_OF_RANGE, std::string(what) + " " + format_decimal(mantissa, kPlaces, 0) +
-                                                           " is negative; 0 or more");
+    throw InvalidArgument(Reason::NUMBER_OUT_OF_RANGE,
+                          std::string(what) + " " + format_decimal(mantissa, kPlaces, 0) + " is negative; 0 or more");
   }
   return {mantissa};
 }

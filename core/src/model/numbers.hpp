@@ -1,10 +1,9 @@
 #pragma once
 
-#include <compare>
 #include <cstdint>
 #include <string>
 
-#include "base/decimal.hpp"
+#include "base/int128.hpp"
 
 namespace alphaforge {
 

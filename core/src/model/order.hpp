@@ -6,14 +6,35 @@
 #include <string_view>
 #include <vector>
 
+#include "base/int128.hpp"
 #include "model/numbers.hpp"
 
 namespace alphaforge {
 
 // The numbers of all these are those of the wire.
 enum class OrderSide : std::uint8_t { kBuy = 1, kSell = 2 };
-enum class OrderType : std::uint8_t { kMarket = 1, kLimit = 2, kStop = 3, kStopLimit = 4 };
-enum class TimeInForce : std::uint8_t { kDay = 1, kGoodTillCancel = 2, kImmediateOrCancel = 3, kFillOrKill = 4 };
+enum class OrderType : std::uint8_t {
+  kMarket = 1,
+  kLimit = 2,
+  kStop = 3,
+  kStopLimit = 4,
+  kTrailingStop = 5,
+  kTrailingStopLimit = 6
+};
+constexpr bool is_trailing(OrderType type) {
+  return type == OrderType::kTrailingStop || type == OrderType::kTrailingStopLimit;
+}
+// What the offset of a trailing stop counts.
+enum class TrailingOffsetType : std::uint8_t { kNone = 0, kPrice = 1, kBasisPoints = 2 };
+enum class TimeInForce : std::uint8_t {
+  kDay = 1,
+  kGoodTillCancel = 2,
+  kImmediateOrCancel = 3,
+  kFillOrKill = 4,
+  kGoodTillDate = 5
+};
+// The types of groups of orders (rule 3.21).
+enum class OrderGroupType : std::uint8_t { kNone = 0, kOneCancelsOther = 1, kOneTriggersOther = 2, kBracket = 3 };
 enum class LiquiditySide : std::uint8_t { kMaker = 1, kTaker = 2 };
 
 // Initialized -> Submitted | Rejected; Submitted -> PartiallyFilled | Filled | Cancelled; PartiallyFilled ->
@@ -30,6 +51,9 @@ enum class OrderStatus : std::uint8_t {
 constexpr bool is_active(OrderStatus status) {
   return status == OrderStatus::kSubmitted || status == OrderStatus::kPartiallyFilled;
 }
+constexpr bool is_final(OrderStatus status) {
+  return status == OrderStatus::kFilled || status == OrderStatus::kCancelled || status == OrderStatus::kRejected;
+}
 
 // Why a rule refused a well-formed order.
 enum class RejectReason : std::uint8_t {
@@ -44,6 +68,8 @@ enum class RejectReason : std::uint8_t {
   kMarketDataStale = 8,
   kInstrumentLimit = 9,
   kValueOverflow = 10,
+  kExpireTimePassed = 11,
+  kNothingToReduce = 12,
 };
 
 // Why an order ended Cancelled.
@@ -56,6 +82,10 @@ enum class CancelReason : std::uint8_t {
   kPostOnlyWouldTake = 5,  // found when it arrived later than at its submission
   kSessionLapsed = 6,
   kValueOverflow = 7,  // a fill whose value, or a sum with it, does not fit 128 bits
+  kDateExpired = 8,
+  kNothingToReduce = 9,
+  kGroupFilled = 30,     // its siblings have filled what they share with it
+  kGroupCancelled = 31,  // a sibling ended otherwise, or its parent ended without a fill
 };
 
 enum class OrderEventType : std::uint8_t {
@@ -67,7 +97,8 @@ enum class OrderEventType : std::uint8_t {
   kModified = 6,
 };
 
-// One execution of one order. `number` counts from 1 within its order; the id is made of both, so it is the same in every run.
+// One execution of one order. `number` counts from 1 within its order; the id is made of both, so it is the same in
+// every run.
 struct Fill {
   std::string order_id;
   std::string symbol;
@@ -86,8 +117,8 @@ struct Fill {
   bool operator==(const Fill&) const = default;
 };
 
-// An order as its owner made it, and, in a snapshot of the engine, what became of it. Times are nanoseconds since the
-// Unix epoch; they inform and decide nothing (rule 1.6).
+// An order and, if returned by the engine, its state at that time. Times are nanoseconds since the Unix epoch; they
+// inform and decide nothing (rule 1.6).
 struct Order {
   std::string order_id;
   std::string symbol;
@@ -100,6 +131,15 @@ struct Order {
   std::optional<Price> price;       // limit and stop-limit
   std::optional<Price> stop_price;  // stop and stop-limit
   std::int64_t created_at = 0;
+  std::optional<std::int64_t> expire_time;  // market time; good till date
+  bool reduce_only = false;
+  // Trailing stops: how far the stop is from the extreme, and the limit from the stop, with nine places.
+  std::optional<Price> trailing_offset;
+  TrailingOffsetType trailing_offset_type = TrailingOffsetType::kNone;
+  std::optional<Price> activation_price;
+  std::optional<Price> limit_offset;
+  OrderGroupType group_type = OrderGroupType::kNone;
+  std::string group_id;  // of an order of a group: the id of its first order
 
   OrderStatus status = OrderStatus::kInitialized;
   RejectReason reject_reason = RejectReason::kNone;
@@ -118,8 +158,8 @@ struct Order {
   bool operator==(const Order&) const = default;
 };
 
-// Throws InvalidArgument where `order` can't be one: ids, numbers not above 0, a price missing or in surplus, an unknown
-// enumeration member, post_only where nothing could rest (rule 3.3).
+// Throws InvalidArgument where `order` can't be one: ids, numbers not above 0, a price missing or in surplus, an
+// unknown enumeration member, post_only where nothing could rest (rule 3.3).
 void check_order(const Order& order);
 
 // One change of one order. `sequence` is gapless per engine, from 1; status and quantities are those after the change.
@@ -138,7 +178,7 @@ struct OrderEvent {
   CancelReason cancel_reason = CancelReason::kNone;  // for kCancelled
   std::optional<Order> order;                        // as submitted, for kSubmitted and kRejected
   std::optional<Fill> fill;                          // for kFilled
-  std::optional<Quantity> quantity;                  // the new terms, for kModified
+  std::optional<Quantity> quantity;  // the new terms, for kModified; prices for kTriggered, if it trailed
   std::optional<Price> price;
   std::optional<Price> stop_price;
 
@@ -149,7 +189,7 @@ struct OrderEvent {
 struct Position {
   std::string strategy_id;
   std::string symbol;
-  int128 net_quantity = 0;  // nine places; negative when short
+  int128 net_quantity = 0;             // nine places; negative when short
   std::optional<Price> average_price;  // cost / net_quantity, half to even at nine places; none when flat
   Value cost;                          // of the open quantity, negative when short
   Value realized_pnl;
@@ -164,6 +204,7 @@ std::string_view name_of(OrderSide side);
 std::string_view name_of(OrderType type);
 std::string_view name_of(OrderStatus status);
 std::string_view name_of(TimeInForce time_in_force);
+std::string_view name_of(TrailingOffsetType type);
 std::string_view name_of(LiquiditySide side);
 std::string_view name_of(OrderEventType type);
 // "HALTED", "DAY_EXPIRED": the wire's names; empty for kNone.

@@ -2,11 +2,13 @@
 
 #include <pthread.h>
 #include <sys/random.h>
+#include <sys/types.h>
 
 #include <array>
 #include <atomic>
+#include <cstdint>
 #include <cstring>
-
+#include <string>
 
 namespace alphaforge {
 

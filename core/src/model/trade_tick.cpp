@@ -1,6 +1,10 @@
 #include "model/trade_tick.hpp"
 
+#include <string>
+#include <string_view>
+
 #include "base/error.hpp"
+#include "base/reason.hpp"
 #include "model/names.hpp"
 
 namespace alphaforge {

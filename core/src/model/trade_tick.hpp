@@ -8,13 +8,13 @@
 
 namespace alphaforge {
 
-// Who took liquidity; the numbers are those of the wire.
+// The aggressor side; the numbers are those of the wire.
 enum class AggressorSide : std::uint8_t { kNone = 1, kBuy = 2, kSell = 3 };
 
 std::string_view name_of(AggressorSide side);            // "NONE", "BUY", "SELL"
 AggressorSide aggressor_side_of(std::string_view name);  // throws InvalidArgument ENUM_UNKNOWN
 
-// One trade as the venue printed it. Times are nanoseconds since the Unix epoch.
+// One trade of a venue. Times are nanoseconds since the Unix epoch.
 struct TradeTick {
   std::string instrument_id;
   Price price;
@@ -27,8 +27,8 @@ struct TradeTick {
   bool operator==(const TradeTick&) const = default;
 };
 
-// Throws InvalidArgument NAME_INVALID where instrument_id or trade_id is no name. Numbers and times may be anything: the
-// engines refuse those they can't use, tick by tick.
+// Throws InvalidArgument NAME_INVALID if instrument_id or trade_id is invalid. Any numbers and times are accepted;
+// engines refuse ticks that they can't use.
 void check_names(std::string_view instrument_id, std::string_view trade_id);
 
 }  // namespace alphaforge

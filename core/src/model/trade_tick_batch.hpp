@@ -3,16 +3,18 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/int128.hpp"
 #include "model/trade_tick.hpp"
 
 namespace alphaforge {
 
-// Many ticks as columns: what NumPy arrays, lists of TradeTick and wire messages become, and what engines take.
-// Whoever builds one keeps its promises: columns of equal length, names and sides checked, no negative quantity.
+// Many ticks as columns, from NumPy arrays, lists of TradeTick or wire messages; the input of engines. The builder
+// ensures its invariants: columns of equal length, names and sides checked, no negative quantity.
 struct TradeTickBatch {
   struct WideQuantity {
     std::size_t row;
@@ -28,9 +30,9 @@ struct TradeTickBatch {
   std::vector<WideQuantity> wide_quantities;    // by row
   std::vector<std::uint8_t> sides;              // AggressorSide; empty: NONE
   std::vector<std::int64_t> ts_event;
-  std::vector<std::int64_t> ts_init;            // empty: ts_event
-  std::string trade_id_text;                    // all ids, one after the other
-  std::vector<std::uint64_t> trade_id_ends;     // where each ends in the text; empty: no ids
+  std::vector<std::int64_t> ts_init;         // empty: ts_event
+  std::string trade_id_text;                 // all ids, one after the other
+  std::vector<std::uint64_t> trade_id_ends;  // where each ends in the text; empty: no ids
 
   // The columns as plain pointers, for loops over all rows.
   struct Columns {
@@ -60,7 +62,9 @@ struct TradeTickBatch {
   std::size_t size() const { return prices.size(); }
 
   std::size_t instrument_of(std::size_t row) const { return instrument_index.empty() ? 0 : instrument_index[row]; }
-  int128 quantity_of(std::size_t row) const { return quantities[row] == kWide ? wide_quantity_of(row) : quantities[row]; }
+  int128 quantity_of(std::size_t row) const {
+    return quantities[row] == kWide ? wide_quantity_of(row) : quantities[row];
+  }
   AggressorSide side_of(std::size_t row) const {
     return sides.empty() ? AggressorSide::kNone : static_cast<AggressorSide>(sides[row]);
   }
@@ -81,8 +85,14 @@ struct TradeTickBatch {
   // The rows for which `keep` is true, in order; the dictionary stays.
   TradeTickBatch filtered(const std::vector<bool>& keep) const;
 
+  // The ticks at those rows, in that order; the dictionary stays. Throws InvalidArgument NUMBER_OUT_OF_RANGE for a row
+  // that does not exist.
+  TradeTickBatch taken(std::span<const std::int64_t> rows) const;
+  // The ticks of several batches, one after the other.
+  static TradeTickBatch joined(const std::vector<const TradeTickBatch*>& batches);
+
   // For batches whose columns came from outside. Throws InvalidArgument: COLUMNS_UNEQUAL, NAME_INVALID, ENUM_UNKNOWN,
-  // NUMBER_OUT_OF_RANGE. The shape (lengths, names, indices) first: the values are found by it.
+  // NUMBER_OUT_OF_RANGE. Checks the shape (lengths, names, indices) first, since values are found by it.
   void validate() const;
   void validate_shape() const;
   void validate_values() const;

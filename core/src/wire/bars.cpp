@@ -1,8 +1,22 @@
 #include "wire/bars.hpp"
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
 #include "base/decimal.hpp"
-#include "base/error.hpp"
-#include "wire/reader.hpp"
+#include "encoding/fields.hpp"
+#include "encoding/reader.hpp"
+#include "encoding/writer.hpp"
+#include "model/bar.hpp"
+#include "model/bar_type.hpp"
+#include "model/numbers.hpp"
 
 namespace alphaforge::wire {
 namespace {
@@ -40,7 +54,7 @@ void encode_bar(Writer& writer, std::uint32_t field, const Bar& bar) {
 
 namespace {
 
-// Bars of one message have few types among them, and often follow one of the same instrument.
+// The bars of a message have few types, and often follow a bar of the same instrument.
 class BarReader {
  public:
   Bar read(std::string_view message);
@@ -67,18 +81,22 @@ Bar BarReader::read(std::string_view message) {
   Bar bar;
   std::string_view instrument_id;
   std::string_view bar_type;
-  const auto decimal = [](Reader& reader, int places) { return parse_decimal(reader.bytes(), places, "a bar's number"); };
-  const auto price = [&](Reader& reader) { return price_of(decimal(reader, kPlaces), "a bar's price"); };
-  const auto quantity = [&](Reader& reader) { return quantity_of(decimal(reader, kPlaces), "a bar's volume"); };
+  const auto decimal = [](Reader& reader, int places) {
+    return parse_decimal(reader.bytes(), places, "a bar's number");
+  };
+  const auto price = [&](Reader& reader) { return alphaforge::price_of(decimal(reader, kPlaces), "a bar's price"); };
+  const auto quantity = [&](Reader& reader) {
+    return alphaforge::quantity_of(decimal(reader, kPlaces), "a bar's volume");
+  };
   const auto number = [](Reader& reader) { return static_cast<std::int64_t>(reader.uint()); };
   Reader reader(message);
   while (reader.next()) {
     switch (reader.field()) {
       case 1:
-        instrument_id = reader.bytes();
+        instrument_id = text_of(reader);
         break;
       case 2:
-        bar_type = reader.bytes();
+        bar_type = text_of(reader);
         break;
       case 3:
         bar.open = price(reader);
@@ -106,6 +124,9 @@ Bar BarReader::read(std::string_view message) {
         break;
       case 11:
         bar.sell_volume = quantity(reader);
+        break;
+      case 12:
+        text_of(reader);  // the vwap follows from the others
         break;
       case 13:
         bar.ts_open = number(reader);
@@ -142,6 +163,14 @@ Bar BarReader::read(std::string_view message) {
 
 }  // namespace
 
+std::vector<Bar> decode_bars(std::span<const std::string_view> messages) {
+  std::vector<Bar> bars;
+  bars.reserve(messages.size());
+  BarReader bar_reader;
+  for (const std::string_view message : messages) bars.push_back(bar_reader.read(message));
+  return bars;
+}
+
 std::vector<Bar> decode_bars(std::string_view message, std::uint32_t field) {
   std::vector<Bar> bars;
   BarReader bar_reader;
@@ -153,6 +182,29 @@ std::vector<Bar> decode_bars(std::string_view message, std::uint32_t field) {
       reader.skip();
   }
   return bars;
+}
+
+std::string encode_get_bars_response(std::span<const Bar> bars, std::size_t limit) {
+  std::string message;
+  Writer writer(message);
+  for (const Bar& bar : bars.last(std::min(limit, bars.size()))) encode_bar(writer, 1, bar);
+  if (bars.size() > limit) writer.uint(2, 1);
+  return message;
+}
+
+GetBarsResponse decode_get_bars_response(std::string_view message) {
+  GetBarsResponse response;
+  BarReader bar_reader;
+  Reader reader(message);
+  while (reader.next()) {
+    if (reader.field() == 1)
+      response.bars.push_back(bar_reader.read(reader.bytes()));
+    else if (reader.field() == 2)
+      response.has_more = reader.uint() != 0;
+    else
+      reader.skip();
+  }
+  return response;
 }
 
 }  // namespace alphaforge::wire

@@ -1,12 +1,14 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "encoding/writer.hpp"
 #include "model/bar.hpp"
-#include "wire/writer.hpp"
 
 namespace alphaforge::wire {
 
@@ -15,5 +17,15 @@ void encode_bar(Writer& writer, std::uint32_t field, const Bar& bar);
 // All bars of a message, those of the given field; its other fields are skipped. They share what they have in common.
 // Throws InvalidArgument: MESSAGE_MALFORMED, BAR_TYPE_INVALID, NUMBER_*.
 std::vector<Bar> decode_bars(std::string_view message, std::uint32_t field);
+// The same of bars that have been found already.
+std::vector<Bar> decode_bars(std::span<const std::string_view> messages);
+
+// A GetBarsResponse with the newest `limit` of these; there are more where it is not all of them.
+std::string encode_get_bars_response(std::span<const Bar> bars, std::size_t limit);
+struct GetBarsResponse {
+  std::vector<Bar> bars;
+  bool has_more = false;
+};
+GetBarsResponse decode_get_bars_response(std::string_view message);
 
 }  // namespace alphaforge::wire

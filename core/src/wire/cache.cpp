@@ -1,10 +1,22 @@
 #include "wire/cache.hpp"
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/error.hpp"
+#include "base/reason.hpp"
+#include "base/time.hpp"
 #include "base/utf8.hpp"
-#include "wire/value.hpp"
+#include "encoding/key.hpp"
+#include "encoding/reader.hpp"
+#include "encoding/value.hpp"
+#include "encoding/writer.hpp"
+#include "wire/head.hpp"
 
 namespace alphaforge::wire {
 
@@ -14,36 +26,26 @@ constexpr std::uint32_t kTtlField = 6;
 constexpr std::uint32_t kNeverExpiresField = 7;
 constexpr std::uint32_t kWithDetailsField = 5;
 
-// About what a key, or a key and a number, takes of a request; it only saves growing.
+// The approximate size of a key, or of a key and a number, in a request; only to reserve space.
 constexpr std::size_t kItemBytesGuess = 24;
 
 [[noreturn]] void refuse(const char* what) {
   throw InvalidArgument(Reason::MESSAGE_MALFORMED, std::string("malformed message: ") + what);
 }
 
-// Reads a field of the head; false for one that is not of it.
-bool read_head(Reader& reader, CacheRequestHead& head) {
-  if (reader.field() == 1)
-    head.cache = reader.bytes();
-  else if (reader.field() == 2)
-    head.epoch = reader.fixed<std::uint64_t>();
-  else
-    return false;
-  return true;
+void add(std::vector<std::string_view>& items, std::string_view item) {
+  check_cache_batch(items.size() + 1);
+  items.push_back(item);
 }
 
-void check_head(const CacheRequestHead& head) {
-  if (!is_utf8(head.cache)) refuse("the cache's name is not valid UTF-8");
-}
-
-// Reads a field of the oneof `expiry`, of which the last one given counts; false for one that is not of it.
+// Reads a field of the oneof `expiry`, of which the last one counts; false for any other field.
 bool read_expiry(Reader& reader, std::int64_t& ttl_ns) {
   if (reader.field() == kTtlField) {
     ttl_ns = static_cast<std::int64_t>(reader.uint());
     if (ttl_ns <= 0)
       throw InvalidArgument(Reason::TTL_INVALID, "ttl_ns is " + std::to_string(ttl_ns) + "; it must be above 0");
   } else if (reader.field() == kNeverExpiresField) {
-    ttl_ns = reader.uint() != 0 ? kCacheTtlNever : kCacheTtlDefaultNs;
+    ttl_ns = reader.uint() != 0 ? kNever : kCacheTtlDefaultNs;
   } else {
     return false;
   }
@@ -73,34 +75,30 @@ void write_details(Writer& writer, std::uint32_t field, const CacheDetails& deta
 
 }  // namespace
 
-void check_cache_key_size(std::string_view key) {
-  if (key.empty()) throw InvalidArgument(Reason::KEY_INVALID, "the key is empty; it must have 1 to 1,024 bytes");
-  if (key.size() > kCacheKeyBytesMax)
-    throw InvalidArgument(Reason::KEY_INVALID, "the key has " + std::to_string(key.size()) + " bytes; at most 1,024");
-}
-
 void check_cache_key(std::string_view key) {
-  check_cache_key_size(key);
+  check_key_size(key);
   if (!is_utf8(key)) throw InvalidArgument(Reason::KEY_INVALID, "the key is not valid UTF-8");
 }
 
 void check_cache_batch(std::size_t keys) {
   if (keys > kCacheBatchKeysMax)
-    throw InvalidArgument(Reason::LIMIT_EXCEEDED, "the request has " + std::to_string(keys) + " keys; at most 100,000");
+    throw InvalidArgument(Reason::LIMIT_EXCEEDED,
+                          "a call takes at most 100,000 keys, not " + std::to_string(keys) + "; send them in parts");
 }
 
 CachePutRequest decode_cache_put(std::string_view message) {
   CachePutRequest request;
+  bool has_key = false;
+  bool has_value = false;
   Reader reader(message);
   while (reader.next()) {
     if (reader.field() == kCacheKeyField)
-      request.key = reader.bytes();
+      request.key = reader.once(has_key);
     else if (reader.field() == kCacheValueField)
-      request.value = reader.bytes();
-    else if (!read_head(reader, request.head) && !read_expiry(reader, request.ttl_ns))
+      request.value = reader.once(has_value);
+    else if (!read_head_field(reader, request.head) && !read_expiry(reader, request.ttl_ns))
       reader.skip();
   }
-  check_head(request.head);
   check_cache_key(request.key);
   check_value(request.value);
   return request;
@@ -108,35 +106,33 @@ CachePutRequest decode_cache_put(std::string_view message) {
 
 CacheGetRequest decode_cache_get(std::string_view message) {
   CacheGetRequest request;
+  bool has_key = false;
   Reader reader(message);
   while (reader.next()) {
     if (reader.field() == kCacheKeyField)
-      request.key = reader.bytes();
+      request.key = reader.once(has_key);
     else if (reader.field() == kWithDetailsField)
       request.with_details = reader.uint() != 0;
-    else if (!read_head(reader, request.head))
+    else if (!read_head_field(reader, request.head))
       reader.skip();
   }
-  check_head(request.head);
   check_cache_key(request.key);
   return request;
 }
 
 CachePutManyRequest decode_cache_put_many(std::string_view message) {
   CachePutManyRequest request;
-  request.keys.reserve(message.size() / kItemBytesGuess);
-  request.values.reserve(message.size() / kItemBytesGuess);
+  request.keys.reserve(std::min(message.size() / kItemBytesGuess, kCacheBatchKeysMax));
+  request.values.reserve(std::min(message.size() / kItemBytesGuess, kCacheBatchKeysMax));
   Reader reader(message);
   while (reader.next()) {
     if (reader.field() == kCacheKeyField)
-      request.keys.push_back(reader.bytes());
+      add(request.keys, reader.bytes());
     else if (reader.field() == kCacheValueField)
-      request.values.push_back(reader.bytes());
-    else if (!read_head(reader, request.head) && !read_expiry(reader, request.ttl_ns))
+      add(request.values, reader.bytes());
+    else if (!read_head_field(reader, request.head) && !read_expiry(reader, request.ttl_ns))
       reader.skip();
   }
-  check_head(request.head);
-  check_cache_batch(request.keys.size());
   if (request.keys.size() != request.values.size())
     throw InvalidArgument(Reason::COLUMNS_UNEQUAL, "there are " + std::to_string(request.keys.size()) + " keys and " +
                                                        std::to_string(request.values.size()) + " values");
@@ -147,18 +143,16 @@ CachePutManyRequest decode_cache_put_many(std::string_view message) {
 
 CacheGetManyRequest decode_cache_get_many(std::string_view message) {
   CacheGetManyRequest request;
-  request.keys.reserve(message.size() / kItemBytesGuess);
+  request.keys.reserve(std::min(message.size() / kItemBytesGuess, kCacheBatchKeysMax));
   Reader reader(message);
   while (reader.next()) {
     if (reader.field() == kCacheKeyField)
-      request.keys.push_back(reader.bytes());
+      add(request.keys, reader.bytes());
     else if (reader.field() == kWithDetailsField)
       request.with_details = reader.uint() != 0;
-    else if (!read_head(reader, request.head))
+    else if (!read_head_field(reader, request.head))
       reader.skip();
   }
-  check_head(request.head);
-  check_cache_batch(request.keys.size());
   for (const std::string_view key : request.keys) check_cache_key(key);
   return request;
 }
@@ -184,12 +178,14 @@ std::string encode_cache_get_response(const CacheGetResponse& response) {
 
 CacheGetResponse decode_cache_get_response(std::string_view message) {
   CacheGetResponse response;
+  bool has_value = false;
+  bool has_details = false;
   Reader reader(message);
   while (reader.next()) {
     if (reader.field() == 1)
-      response.value = reader.bytes();
+      response.value = reader.once(has_value);
     else if (reader.field() == 2)
-      response.details = decode_details(reader.bytes());
+      response.details = decode_details(reader.once(has_details));
     else if (reader.field() == 3)
       response.sequence = reader.uint();
     else
@@ -199,6 +195,11 @@ CacheGetResponse decode_cache_get_response(std::string_view message) {
 }
 
 void CacheGetManyResponse::add(std::uint32_t index, std::string_view value, const CacheDetails& details) {
+  // The first value always fits: no value is that long.
+  if (message_.size() + value.size() > kCacheAnswerBytesMax)
+    throw ResourceExhausted(Reason::LIMIT_EXCEEDED, "the response would have more than " +
+                                                        std::to_string(kCacheAnswerBytesMax) +
+                                                        " bytes; ask for fewer keys per call");
   writer_.bytes(1, value);
   indexes_.push_back(index);
   if (!with_details_) return;
@@ -220,7 +221,7 @@ CacheGetManyResult decode_cache_get_many_response(std::string_view message, std:
     if (reader.field() == 1)
       result.values.push_back(reader.bytes());
     else if (reader.field() == 2)
-      reader.append_varint(result.indexes);
+      reader.append_varint(result.indexes, kCacheBatchKeysMax);
     else if (reader.field() == 3)
       result.details.push_back(decode_details(reader.bytes()));
     else if (reader.field() == 4)
@@ -242,7 +243,7 @@ CacheGetManyResult decode_cache_get_many_response(std::string_view message, std:
 
 void append_cache_ttl(std::string& out, std::int64_t ttl_ns) {
   Writer writer(out);
-  if (ttl_ns == kCacheTtlNever)
+  if (ttl_ns == kNever)
     writer.uint(kNeverExpiresField, 1);
   else
     writer.uint(kTtlField, static_cast<std::uint64_t>(ttl_ns));

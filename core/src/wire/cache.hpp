@@ -3,52 +3,46 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "wire/writer.hpp"
+#include "encoding/writer.hpp"
+#include "wire/head.hpp"
 
 namespace alphaforge::wire {
 
 // The hot messages of alphaforge.cache.v1.CacheService: Put, Get, PutMany, GetMany. All views are of the message that
 // was decoded.
 
-inline constexpr std::size_t kCacheKeyBytesMax = 1024;
 inline constexpr std::size_t kCacheBatchKeysMax = 100'000;
+// Maximum size of the values in a response. Callers that exceed it ask again for fewer keys.
+inline constexpr std::size_t kCacheAnswerBytesMax = 16 * 1024 * 1024;
 // An entry of a request without expiry lives for 3,600 s.
 inline constexpr std::int64_t kCacheTtlDefaultNs = 3'600'000'000'000;
-inline constexpr std::int64_t kCacheTtlNever = INT64_MAX;
-
-// Which cache a request is for: fields 1 and 2 of every request.
-struct CacheRequestHead {
-  std::string_view cache;  // empty: "default"
-  std::optional<std::uint64_t> epoch;
-};
 
 struct CachePutRequest {
-  CacheRequestHead head;
+  RequestHead head;
   std::string_view key;
   std::string_view value;
   std::int64_t ttl_ns = kCacheTtlDefaultNs;
 };
 
 struct CacheGetRequest {
-  CacheRequestHead head;
+  RequestHead head;
   std::string_view key;
   bool with_details = false;
 };
 
 struct CachePutManyRequest {
-  CacheRequestHead head;
+  RequestHead head;
   std::vector<std::string_view> keys;
   std::vector<std::string_view> values;
   std::int64_t ttl_ns = kCacheTtlDefaultNs;
 };
 
 struct CacheGetManyRequest {
-  CacheRequestHead head;
+  RequestHead head;
   std::vector<std::string_view> keys;
   bool with_details = false;
 };
@@ -61,13 +55,12 @@ CacheGetRequest decode_cache_get(std::string_view message);
 CachePutManyRequest decode_cache_put_many(std::string_view message);
 CacheGetManyRequest decode_cache_get_many(std::string_view message);
 
-// Throw InvalidArgument KEY_INVALID unless it is 1 to 1,024 bytes; the second also unless they are UTF-8.
-void check_cache_key_size(std::string_view key);
+// Throws InvalidArgument KEY_INVALID unless it is 1 to 1,024 bytes of UTF-8.
 void check_cache_key(std::string_view key);
 // Throws InvalidArgument LIMIT_EXCEEDED.
 void check_cache_batch(std::size_t keys);
 
-// What is known of an entry beside its value.
+// Details of an entry besides its value.
 struct CacheDetails {
   std::uint64_t version = 0;
   std::optional<std::int64_t> ttl_ns;  // none: never expires
@@ -84,6 +77,7 @@ class CacheGetManyResponse {
  public:
   explicit CacheGetManyResponse(bool with_details) : writer_(message_), with_details_(with_details) {}
 
+  // Throws ResourceExhausted LIMIT_EXCEEDED if the response would exceed kCacheAnswerBytesMax.
   void add(std::uint32_t index, std::string_view value, const CacheDetails& details);
   std::string finish(std::size_t keys, std::uint64_t sequence) &&;
 
@@ -106,10 +100,10 @@ std::string encode_cache_put_response(std::uint64_t version);
 std::string encode_cache_put_many_response(std::uint64_t last_version);
 std::string encode_cache_get_response(const CacheGetResponse& response);
 CacheGetResponse decode_cache_get_response(std::string_view message);
-// Throws InvalidArgument MESSAGE_MALFORMED also for indexes that fit no request of so many keys.
+// Throws InvalidArgument MESSAGE_MALFORMED also for indexes that don't match a request with so many keys.
 CacheGetManyResult decode_cache_get_many_response(std::string_view message, std::size_t keys);
 
-// Fields of requests behind the head, which the client puts before them: appended to `out`.
+// Appends the fields of requests after the head, which the client prepends, to `out`.
 inline constexpr std::uint32_t kCacheKeyField = 4;
 inline constexpr std::uint32_t kCacheValueField = 5;
 void append_cache_ttl(std::string& out, std::int64_t ttl_ns);

@@ -1,38 +1,63 @@
 #include "wire/data.hpp"
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
 #include "base/error.hpp"
+#include "base/reason.hpp"
+#include "encoding/fields.hpp"
+#include "encoding/reader.hpp"
+#include "encoding/writer.hpp"
+#include "model/bar.hpp"
+#include "model/trade_tick.hpp"
+#include "model/trade_tick_batch.hpp"
 #include "wire/bars.hpp"
-#include "wire/reader.hpp"
 #include "wire/trade_ticks.hpp"
-#include "wire/writer.hpp"
 
 namespace alphaforge::wire {
 namespace {
+
+// Of an answer: it has one for each tick, and for each bar that a tick closed.
+constexpr std::size_t kIndexesMax = 16 * kTicksPerMessageMax;
+
+// No engine has more types; a name that is given again says nothing new.
+void add_bar_type(std::vector<std::string>& types, std::string_view name) {
+  if (std::find(types.begin(), types.end(), name) != types.end()) return;
+  if (types.size() == kBarTypesPerMessageMax)
+    throw InvalidArgument(Reason::LIMIT_EXCEEDED, "a request names at most " + std::to_string(kBarTypesPerMessageMax) +
+                                                      " different bar_types; omit them to get bars of all types");
+  types.emplace_back(name);
+}
 
 template <class ReadTicks>
 ProcessRequest decode_request(std::string_view message, ReadTicks read_ticks) {
   ProcessRequest request;
   std::string_view ticks;
+  bool has_ticks = false;
   Reader reader(message);
   while (reader.next()) {
     switch (reader.field()) {
       case 1:
-        request.engine = reader.bytes();
+        request.engine = text_of(reader);
         break;
       case 2:
         request.epoch = reader.fixed<std::uint64_t>();
         break;
       case 4:
-        ticks = reader.bytes();
+        ticks = reader.once(has_ticks);
         break;
       case 5:
-        request.producer_id = reader.bytes();
+        request.producer_id = text_of(reader);
         break;
       case 6:
         request.producer_sequence = reader.uint();
         break;
       case 7:
-        request.bar_types.emplace_back(reader.bytes());
+        add_bar_type(request.bar_types, text_of(reader));
         break;
       case 8:
         request.with_tick_indexes = reader.uint() != 0;
@@ -80,7 +105,7 @@ RejectedTick decode_rejected(std::string_view message) {
         break;
       }
       case 3:
-        rejected.message = reader.bytes();
+        rejected.message = text_of(reader);
         break;
       default:
         reader.skip();
@@ -137,10 +162,10 @@ ProcessResponse decode_process_response(std::string_view message) {
         response.processed_count = reader.uint();
         break;
       case 8:
-        reader.append_varint(response.tick_indexes);
+        reader.append_varint(response.tick_indexes, kIndexesMax);
         break;
       case 9:
-        reader.append_varint(response.duplicate_indexes);
+        reader.append_varint(response.duplicate_indexes, kIndexesMax);
         break;
       case 10:
         response.left_count = static_cast<std::uint32_t>(reader.uint());

@@ -1,9 +1,18 @@
 #include "wire/orders.hpp"
 
 #include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <system_error>
 
+#include "base/decimal.hpp"
 #include "base/error.hpp"
-#include "wire/fields.hpp"
+#include "base/reason.hpp"
+#include "encoding/fields.hpp"
+#include "encoding/reader.hpp"
+#include "model/numbers.hpp"
+#include "model/order.hpp"
 
 namespace alphaforge::wire {
 
@@ -23,21 +32,85 @@ void write_terms(FieldWriter& out, const Order& order) {
   out.flag(11, order.post_only);
 }
 
+// The fields that come after those of an order's state.
+void write_options(FieldWriter& out, const Order& order) {
+  out.optional_integer(24, order.expire_time);
+  out.flag(25, order.reduce_only);
+  out.price(26, order.trailing_offset);
+  out.number(27, order.trailing_offset_type);
+  out.price(28, order.activation_price);
+  out.price(29, order.limit_offset);
+  out.number(30, order.group_type);
+  out.text(31, order.group_id);
+}
+
+void write_new_order(FieldWriter& out, const Order& order) {
+  write_terms(out, order);
+  write_options(out, order);
+}
+
 // True when the field was one of NewOrder, which Order shares.
 bool read_terms(Reader& in, Order& order) {
   switch (in.field()) {
-    case 1: order.order_id = text_of(in); return true;
-    case 2: order.symbol = text_of(in); return true;
-    case 3: order.side = member_of<OrderSide>(in); return true;
-    case 4: order.type = member_of<OrderType>(in); return true;
-    case 5: order.quantity = quantity_of(in, "quantity"); return true;
-    case 6: order.price = price_of(in, "price"); return true;
-    case 7: order.stop_price = price_of(in, "stop_price"); return true;
-    case 8: order.time_in_force = member_of<TimeInForce>(in); return true;
-    case 9: order.strategy_id = text_of(in); return true;
-    case 10: order.created_at = integer_of(in); return true;
-    case 11: order.post_only = in.uint() != 0; return true;
-    default: return false;
+    case 1:
+      order.order_id = text_of(in);
+      return true;
+    case 2:
+      order.symbol = text_of(in);
+      return true;
+    case 3:
+      order.side = member_of<OrderSide>(in);
+      return true;
+    case 4:
+      order.type = member_of<OrderType>(in);
+      return true;
+    case 5:
+      order.quantity = quantity_of(in, "quantity");
+      return true;
+    case 6:
+      order.price = price_of(in, "price");
+      return true;
+    case 7:
+      order.stop_price = price_of(in, "stop_price");
+      return true;
+    case 8:
+      order.time_in_force = member_of<TimeInForce>(in);
+      return true;
+    case 9:
+      order.strategy_id = text_of(in);
+      return true;
+    case 10:
+      order.created_at = integer_of(in);
+      return true;
+    case 11:
+      order.post_only = in.uint() != 0;
+      return true;
+    case 24:
+      order.expire_time = integer_of(in);
+      return true;
+    case 25:
+      order.reduce_only = in.uint() != 0;
+      return true;
+    case 26:
+      order.trailing_offset = price_of(in, "trailing_offset");
+      return true;
+    case 27:
+      order.trailing_offset_type = member_of<TrailingOffsetType>(in);
+      return true;
+    case 28:
+      order.activation_price = price_of(in, "activation_price");
+      return true;
+    case 29:
+      order.limit_offset = price_of(in, "limit_offset");
+      return true;
+    case 30:
+      order.group_type = member_of<OrderGroupType>(in);
+      return true;
+    case 31:
+      order.group_id = text_of(in);
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -79,7 +152,7 @@ std::uint32_t number_of_fill(std::string_view fill_id) {
 }  // namespace
 
 void append_new_order(std::string& request, std::uint32_t field, const Order& order) {
-  FieldWriter(request).message(field, [&](FieldWriter& inner) { write_terms(inner, order); });
+  FieldWriter(request).message(field, [&](FieldWriter& inner) { write_new_order(inner, order); });
 }
 
 Order decode_new_order(std::string_view message) {
@@ -106,6 +179,7 @@ std::string encode_order(const Order& order) {
   out.number(21, order.cancel_reason);
   for (const Fill& fill : order.fills) out.message(22, [&](FieldWriter& inner) { write_fill(inner, fill); });
   out.integer(23, order.fill_count);
+  write_options(out, order);
   return message;
 }
 
@@ -115,18 +189,44 @@ Order decode_order(std::string_view message) {
   while (in.next()) {
     if (read_terms(in, order)) continue;
     switch (in.field()) {
-      case 12: order.status = member_of<OrderStatus>(in); break;
-      case 13: order.filled_quantity = quantity_of(in, "filled_quantity"); break;
-      case 15: order.avg_fill_price = price_of(in, "avg_fill_price"); break;
-      case 16: order.commission = value_of(in, "commission"); break;
-      case 17: order.submitted_at = integer_of(in); break;
-      case 18: order.updated_at = integer_of(in); break;
-      case 19: order.triggered_at = integer_of(in); break;
-      case 20: order.reject_reason = member_of<RejectReason>(in); break;
-      case 21: order.cancel_reason = member_of<CancelReason>(in); break;
-      case 22: order.fills.push_back(decode_fill(in.bytes())); break;
-      case 23: order.fill_count = static_cast<std::uint32_t>(in.uint()); break;
-      default: in.skip();
+      case 12:
+        order.status = member_of<OrderStatus>(in);
+        break;
+      case 13:
+        order.filled_quantity = quantity_of(in, "filled_quantity");
+        break;
+      case 14:
+        text_of(in);  // what is left follows from the others
+        break;
+      case 15:
+        order.avg_fill_price = price_of(in, "avg_fill_price");
+        break;
+      case 16:
+        order.commission = value_of(in, "commission");
+        break;
+      case 17:
+        order.submitted_at = integer_of(in);
+        break;
+      case 18:
+        order.updated_at = integer_of(in);
+        break;
+      case 19:
+        order.triggered_at = integer_of(in);
+        break;
+      case 20:
+        order.reject_reason = member_of<RejectReason>(in);
+        break;
+      case 21:
+        order.cancel_reason = member_of<CancelReason>(in);
+        break;
+      case 22:
+        order.fills.push_back(decode_fill(in.bytes()));
+        break;
+      case 23:
+        order.fill_count = static_cast<std::uint32_t>(in.uint());
+        break;
+      default:
+        in.skip();
     }
   }
   return order;
@@ -143,19 +243,44 @@ Fill decode_fill(std::string_view message) {
   Fill fill;
   Reader in(message);
   while (in.next()) switch (in.field()) {
-      case 1: fill.number = number_of_fill(in.bytes()); break;
-      case 2: fill.order_id = text_of(in); break;
-      case 3: fill.strategy_id = text_of(in); break;
-      case 4: fill.symbol = text_of(in); break;
-      case 5: fill.side = member_of<OrderSide>(in); break;
-      case 6: fill.price = price_of(in, "price"); break;
-      case 7: fill.quantity = quantity_of(in, "quantity"); break;
-      case 8: fill.commission = value_of(in, "commission"); break;
-      case 9: fill.liquidity_side = member_of<LiquiditySide>(in); break;
-      case 10: fill.ts_event = integer_of(in); break;
-      case 11: fill.trade_id = text_of(in); break;
-      case 12: fill.sequence = integer_of(in); break;
-      default: in.skip();
+      case 1:
+        fill.number = number_of_fill(text_of(in));
+        break;
+      case 2:
+        fill.order_id = text_of(in);
+        break;
+      case 3:
+        fill.strategy_id = text_of(in);
+        break;
+      case 4:
+        fill.symbol = text_of(in);
+        break;
+      case 5:
+        fill.side = member_of<OrderSide>(in);
+        break;
+      case 6:
+        fill.price = price_of(in, "price");
+        break;
+      case 7:
+        fill.quantity = quantity_of(in, "quantity");
+        break;
+      case 8:
+        fill.commission = value_of(in, "commission");
+        break;
+      case 9:
+        fill.liquidity_side = member_of<LiquiditySide>(in);
+        break;
+      case 10:
+        fill.ts_event = integer_of(in);
+        break;
+      case 11:
+        fill.trade_id = text_of(in);
+        break;
+      case 12:
+        fill.sequence = integer_of(in);
+        break;
+      default:
+        in.skip();
     }
   return fill;
 }
@@ -179,16 +304,35 @@ Position decode_position(std::string_view message) {
   Position position;
   Reader in(message);
   while (in.next()) switch (in.field()) {
-      case 1: position.strategy_id = text_of(in); break;
-      case 2: position.symbol = text_of(in); break;
-      case 3: position.net_quantity = parse_decimal(in.bytes(), kPlaces, "net_quantity"); break;
-      case 4: position.average_price = price_of(in, "average_price"); break;
-      case 5: position.cost = value_of(in, "cost"); break;
-      case 6: position.realized_pnl = value_of(in, "realized_pnl"); break;
-      case 7: position.unrealized_pnl = value_of(in, "unrealized_pnl"); break;
-      case 8: position.commission = value_of(in, "commission"); break;
-      case 9: position.last_price = price_of(in, "last_price"); break;
-      default: in.skip();
+      case 1:
+        position.strategy_id = text_of(in);
+        break;
+      case 2:
+        position.symbol = text_of(in);
+        break;
+      case 3:
+        position.net_quantity = parse_decimal(in.bytes(), kPlaces, "net_quantity");
+        break;
+      case 4:
+        position.average_price = price_of(in, "average_price");
+        break;
+      case 5:
+        position.cost = value_of(in, "cost");
+        break;
+      case 6:
+        position.realized_pnl = value_of(in, "realized_pnl");
+        break;
+      case 7:
+        position.unrealized_pnl = value_of(in, "unrealized_pnl");
+        break;
+      case 8:
+        position.commission = value_of(in, "commission");
+        break;
+      case 9:
+        position.last_price = price_of(in, "last_price");
+        break;
+      default:
+        in.skip();
     }
   return position;
 }
@@ -208,7 +352,7 @@ void write_event(FieldWriter& out, const OrderEvent& event) {
   if (event.fill) out.message(10, [&](FieldWriter& inner) { write_fill(inner, *event.fill); });
   out.number(11, event.reject_reason);
   out.number(12, event.cancel_reason);
-  if (event.order) out.message(13, [&](FieldWriter& inner) { write_terms(inner, *event.order); });
+  if (event.order) out.message(13, [&](FieldWriter& inner) { write_new_order(inner, *event.order); });
   if (event.quantity) out.optional_text(14, to_string(*event.quantity));
   out.price(15, event.price);
   out.price(16, event.stop_price);
@@ -223,32 +367,62 @@ std::string encode_event(const OrderEvent& event) {
   return message;
 }
 
-void append_event(std::string& response, const OrderEvent& event) {
-  constexpr std::uint32_t kEvents = 4;
-  FieldWriter(response).message(kEvents, [&](FieldWriter& inner) { write_event(inner, event); });
-}
-
 OrderEvent decode_event(std::string_view message) {
   OrderEvent event;
+  bool has_fill = false;
+  bool has_order = false;
   Reader in(message);
   while (in.next()) switch (in.field()) {
-      case 1: event.sequence = integer_of(in); break;
-      case 2: event.type = member_of<OrderEventType>(in); break;
-      case 3: event.order_id = text_of(in); break;
-      case 4: event.strategy_id = text_of(in); break;
-      case 5: event.symbol = text_of(in); break;
-      case 6: event.ts_event = integer_of(in); break;
-      case 7: event.status = member_of<OrderStatus>(in); break;
-      case 8: event.filled_quantity = quantity_of(in, "filled_quantity"); break;
-      case 9: event.leaves_quantity = quantity_of(in, "leaves_quantity"); break;
-      case 10: event.fill = decode_fill(in.bytes()); break;
-      case 11: event.reject_reason = member_of<RejectReason>(in); break;
-      case 12: event.cancel_reason = member_of<CancelReason>(in); break;
-      case 13: event.order = decode_new_order(in.bytes()); break;
-      case 14: event.quantity = quantity_of(in, "quantity"); break;
-      case 15: event.price = price_of(in, "price"); break;
-      case 16: event.stop_price = price_of(in, "stop_price"); break;
-      default: in.skip();
+      case 1:
+        event.sequence = integer_of(in);
+        break;
+      case 2:
+        event.type = member_of<OrderEventType>(in);
+        break;
+      case 3:
+        event.order_id = text_of(in);
+        break;
+      case 4:
+        event.strategy_id = text_of(in);
+        break;
+      case 5:
+        event.symbol = text_of(in);
+        break;
+      case 6:
+        event.ts_event = integer_of(in);
+        break;
+      case 7:
+        event.status = member_of<OrderStatus>(in);
+        break;
+      case 8:
+        event.filled_quantity = quantity_of(in, "filled_quantity");
+        break;
+      case 9:
+        event.leaves_quantity = quantity_of(in, "leaves_quantity");
+        break;
+      case 10:
+        event.fill = decode_fill(in.once(has_fill));
+        break;
+      case 11:
+        event.reject_reason = member_of<RejectReason>(in);
+        break;
+      case 12:
+        event.cancel_reason = member_of<CancelReason>(in);
+        break;
+      case 13:
+        event.order = decode_new_order(in.once(has_order));
+        break;
+      case 14:
+        event.quantity = quantity_of(in, "quantity");
+        break;
+      case 15:
+        event.price = price_of(in, "price");
+        break;
+      case 16:
+        event.stop_price = price_of(in, "stop_price");
+        break;
+      default:
+        in.skip();
     }
   return event;
 }

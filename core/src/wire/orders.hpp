@@ -8,9 +8,11 @@
 
 #include "base/reason.hpp"
 #include "model/order.hpp"
+#include "model/order_group.hpp"
+#include "wire/batch.hpp"
 
-// Orders, fills, positions and order events as the messages of alphaforge.execution.v1, byte for byte what protobuf would
-// write. Decoding throws InvalidArgument: MESSAGE_MALFORMED, and for a number what parse_decimal throws.
+// Orders, fills, positions and order events as the messages of alphaforge.execution.v1, byte for byte what protobuf
+// would write. Decoding throws InvalidArgument: MESSAGE_MALFORMED, and for a number what parse_decimal throws.
 
 namespace alphaforge::wire {
 
@@ -25,20 +27,14 @@ Position decode_position(std::string_view message);
 
 std::string encode_event(const OrderEvent& event);
 OrderEvent decode_event(std::string_view message);
-void append_event(std::string& response, const OrderEvent& event);  // one more event of a SubscribeOrderEventsResponse
 
-// NewOrder: an order without what became of it.
+// NewOrder: an order without its state.
 void append_new_order(std::string& message, std::uint32_t field, const Order& order);
 Order decode_new_order(std::string_view message);
 
-// One order of a request: the order, or why its fields make none. The rules of an order are checked by the engine.
-struct ReceivedOrder {
-  Order order;
-  std::optional<Reason> error;
-  std::string error_message;
-};
+using ReceivedOrder = Received<Order>;
 
-// What became of one order: fields of SubmitOrderResponse and of SubmitResult, which share their numbers.
+// The result of one order: fields of SubmitOrderResponse and of SubmitResult, which share their numbers.
 struct SubmitAnswer {
   std::string_view order_id;
   OrderStatus status = OrderStatus::kInitialized;
@@ -48,14 +44,19 @@ struct SubmitAnswer {
   std::string_view error_message;
 };
 
-// SubmitOrderRequest, SubmitOrdersRequest: engine and epoch are skipped. The first throws where the order is malformed, or
-// missing.
+// SubmitOrderRequest, SubmitOrdersRequest: engine and epoch are skipped. The first throws if the order is malformed or
+// missing; the second LIMIT_EXCEEDED beyond kOrdersPerMessageMax orders.
 Order decode_submit_order(std::string_view request);
 std::vector<ReceivedOrder> decode_submit_orders(std::string_view request);
+// SubmitOrderGroupRequest. Throws what make_order_group throws.
+OrderGroup decode_submit_group(std::string_view request);
+// Such a request without engine and epoch.
+void append_submit_group(std::string& request, const OrderGroup& group);
 // A SubmitOrderRequest without engine and epoch; one more order of a SubmitOrdersRequest. The bytes are the same.
 void append_submit_order(std::string& request, const Order& order);
 
-std::string encode_submit_answer(const SubmitAnswer& answer);                // SubmitOrderResponse
-void append_submit_answer(std::string& response, const SubmitAnswer& answer);  // one more result of a SubmitOrdersResponse
+std::string encode_submit_answer(const SubmitAnswer& answer);  // SubmitOrderResponse
+// One more result of a SubmitOrdersResponse or SubmitOrderGroupResponse.
+void append_submit_answer(std::string& response, const SubmitAnswer& answer);
 
 }  // namespace alphaforge::wire

@@ -1,5 +1,17 @@
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
 #include "base/error.hpp"
-#include "wire/fields.hpp"
+#include "base/reason.hpp"
+#include "encoding/fields.hpp"
+#include "encoding/reader.hpp"
+#include "model/order.hpp"
+#include "model/order_group.hpp"
+#include "wire/batch.hpp"
 #include "wire/orders.hpp"
 
 // The requests and answers of SubmitOrder and SubmitOrders. NewOrder has the first fields of Order.
@@ -8,8 +20,9 @@ namespace alphaforge::wire {
 
 namespace {
 
-constexpr std::uint32_t kOrder = 4;    // in both requests
-constexpr std::uint32_t kResults = 1;  // in SubmitOrdersResponse
+constexpr std::uint32_t kOrder = 4;  // in all requests
+constexpr std::uint32_t kGroupType = 30;
+constexpr std::uint32_t kResults = 1;  // in SubmitOrdersResponse and SubmitOrderGroupResponse
 
 void write_answer(FieldWriter& out, const SubmitAnswer& answer) {
   out.text(1, answer.order_id);
@@ -23,34 +36,15 @@ void write_answer(FieldWriter& out, const SubmitAnswer& answer) {
   out.flag(4, answer.is_repeat);
 }
 
-// Bytes that are no message are the request's fault, all else is the order's own.
-ReceivedOrder receive(std::string_view message) {
-  ReceivedOrder received;
-  try {
-    received.order = decode_new_order(message);
-  } catch (const InvalidArgument& error) {
-    if (error.reason() == Reason::MESSAGE_MALFORMED) throw;
-    received.error = error.reason();
-    received.error_message = error.what();
-    Reader in(message);
-    while (in.next()) {
-      if (in.field() == 1)
-        received.order.order_id = text_of(in);
-      else
-        in.skip();
-    }
-  }
-  return received;
-}
-
 }  // namespace
 
 Order decode_submit_order(std::string_view request) {
   std::optional<Order> order;
+  bool is_given = false;
   Reader in(request);
   while (in.next()) {
     if (in.field() == kOrder)
-      order = decode_new_order(in.bytes());
+      order = decode_new_order(in.once(is_given));
     else
       in.skip();
   }
@@ -59,15 +53,32 @@ Order decode_submit_order(std::string_view request) {
 }
 
 std::vector<ReceivedOrder> decode_submit_orders(std::string_view request) {
-  std::vector<ReceivedOrder> orders;
+  return receive_all(request, kOrder, "submits", decode_new_order);
+}
+
+OrderGroup decode_submit_group(std::string_view request) {
+  auto type = OrderGroupType::kNone;
+  std::vector<Order> orders;
   Reader in(request);
   while (in.next()) {
-    if (in.field() == kOrder)
-      orders.push_back(receive(in.bytes()));
+    if (in.field() == kGroupType)
+      type = member_of<OrderGroupType>(in);
+    else if (in.field() == kOrder && orders.size() <= kGroupOrdersMax)
+      orders.push_back(decode_new_order(in.bytes()));
     else
       in.skip();
   }
-  return orders;
+  return make_order_group(type, std::move(orders));
+}
+
+void append_submit_group(std::string& request, const OrderGroup& group) {
+  for (Order order : group.orders) {
+    // The request names the group once.
+    order.group_type = OrderGroupType::kNone;
+    order.group_id.clear();
+    append_new_order(request, kOrder, order);
+  }
+  FieldWriter(request).number(kGroupType, group.type);
 }
 
 void append_submit_order(std::string& request, const Order& order) { append_new_order(request, kOrder, order); }

@@ -2,18 +2,29 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/decimal.hpp"
 #include "base/error.hpp"
-#include "model/names.hpp"
-#include "wire/reader.hpp"
-#include "wire/writer.hpp"
+#include "base/int128.hpp"
+#include "base/reason.hpp"
+#include "encoding/fields.hpp"
+#include "encoding/reader.hpp"
+#include "encoding/writer.hpp"
+#include "model/numbers.hpp"
+#include "model/trade_tick.hpp"
+#include "model/trade_tick_batch.hpp"
 
 namespace alphaforge::wire {
 namespace {
 
-constexpr std::array<std::int64_t, kPlaces + 1> kPowers = {1,       10,        100,        1'000,        10'000,
+constexpr std::array<std::int64_t, kPlaces + 1> kPowers = {1,       10,        100,        1'000,       10'000,
                                                            100'000, 1'000'000, 10'000'000, 100'000'000, 1'000'000'000};
 
 // How one instrument's mantissas become those of nine places.
@@ -29,7 +40,7 @@ struct Overflow {
   std::string_view value;
 };
 
-// What is read before the columns can be understood: they may come in any order.
+// The fields as read; columns may come in any order, and are decoded afterwards.
 struct RawColumns {
   TradeTickBatch batch;
   std::vector<Factors> factors;  // one for each instrument
@@ -39,7 +50,8 @@ struct RawColumns {
 
 std::int64_t factor_of(std::uint64_t exponent) {
   if (exponent > kPlaces)
-    throw InvalidArgument(Reason::NUMBER_OUT_OF_RANGE, "an exponent is " + std::to_string(exponent) + "; expected 0 to 9");
+    throw InvalidArgument(Reason::NUMBER_OUT_OF_RANGE,
+                          "an exponent is " + std::to_string(exponent) + "; expected 0 to 9");
   return kPowers[kPlaces - exponent];
 }
 
@@ -50,7 +62,7 @@ void read_instrument(std::string_view message, RawColumns& raw) {
   while (reader.next()) {
     switch (reader.field()) {
       case 1:
-        id = reader.bytes();
+        id = text_of(reader);
         break;
       case 2:
         factors.price = factor_of(reader.uint());
@@ -75,7 +87,7 @@ Overflow read_overflow(std::string_view message) {
         overflow.row = reader.uint();
         break;
       case 2:
-        overflow.value = reader.bytes();
+        overflow.value = text_of(reader);
         break;
       default:
         reader.skip();
@@ -91,33 +103,37 @@ RawColumns read_columns(std::string_view message) {
   while (reader.next()) {
     switch (reader.field()) {
       case 1:
+        Reader::check_room(raw.factors.size(), 1, kTicksPerMessageMax);
         read_instrument(reader.bytes(), raw);
         break;
       case 2:
-        reader.append_varint(batch.instrument_index);
+        reader.append_varint(batch.instrument_index, kTicksPerMessageMax);
         break;
       case 3:
-        reader.append_fixed(batch.prices);
+        reader.append_fixed(batch.prices, kTicksPerMessageMax);
         break;
       case 4:
-        reader.append_fixed(batch.quantities);
+        reader.append_fixed(batch.quantities, kTicksPerMessageMax);
         break;
       case 5:
-        reader.append_fixed(batch.ts_event);
+        reader.append_fixed(batch.ts_event, kTicksPerMessageMax);
         break;
       case 6:
-        reader.append_fixed(batch.ts_init);
+        reader.append_fixed(batch.ts_init, kTicksPerMessageMax);
         break;
       case 7:
-        reader.append_codes(batch.sides);
+        reader.append_codes(batch.sides, kTicksPerMessageMax);
         break;
       case 8:
+        Reader::check_room(batch.trade_id_ends.size(), 1, kTicksPerMessageMax);
         batch.push_trade_id(reader.bytes());
         break;
       case 9:
+        Reader::check_room(raw.price_overflows.size(), 1, kTicksPerMessageMax);
         raw.price_overflows.push_back(read_overflow(reader.bytes()));
         break;
       case 10:
+        Reader::check_room(raw.quantity_overflows.size(), 1, kTicksPerMessageMax);
         raw.quantity_overflows.push_back(read_overflow(reader.bytes()));
         break;
       default:
@@ -129,8 +145,10 @@ RawColumns read_columns(std::string_view message) {
 
 // Multiplies each mantissa with its instrument's factor; `overflows(row, mantissa)` takes what does not fit.
 template <class Overflows>
-void scale(const RawColumns& raw, std::vector<std::int64_t>& column, std::int64_t Factors::* factor_of, Overflows overflows) {
-  const bool has_nine_places = std::all_of(raw.factors.begin(), raw.factors.end(), [&](const Factors& each) { return each.*factor_of == 1; });
+void scale(const RawColumns& raw, std::vector<std::int64_t>& column, std::int64_t Factors::* factor_of,
+           Overflows overflows) {
+  const bool has_nine_places =
+      std::all_of(raw.factors.begin(), raw.factors.end(), [&](const Factors& each) { return each.*factor_of == 1; });
   if (has_nine_places && std::find(column.begin(), column.end(), TradeTickBatch::kWide) == column.end()) return;
   for (std::size_t row = 0; row < column.size(); ++row) {
     std::int64_t scaled = 0;
@@ -145,25 +163,30 @@ void scale(const RawColumns& raw, std::vector<std::int64_t>& column, std::int64_
 void check_overflows(const std::vector<Overflow>& overflows, std::size_t rows) {
   for (std::size_t i = 0; i < overflows.size(); ++i)
     if (overflows[i].row >= rows || (i != 0 && overflows[i].row <= overflows[i - 1].row))
-      throw InvalidArgument(Reason::MESSAGE_MALFORMED, "overflows of a column must be by ascending index, within the column");
+      throw InvalidArgument(Reason::MESSAGE_MALFORMED,
+                            "overflows of a column must be by ascending index, within the column");
 }
 
 void scale_prices(RawColumns& raw) {
   TradeTickBatch& batch = raw.batch;
-  // A mantissa at the place of an overflow means nothing, and must not fail.
+  // A mantissa at the position of an overflow is ignored, and must not fail.
   for (const Overflow& overflow : raw.price_overflows) batch.prices[overflow.row] = 0;
-  scale(raw, batch.prices, &Factors::price, [](std::size_t, int128 mantissa) { price_of(mantissa, "price"); });
+  scale(raw, batch.prices, &Factors::price,
+        [](std::size_t, int128 mantissa) { alphaforge::price_of(mantissa, "price"); });
   for (const Overflow& overflow : raw.price_overflows)
-    batch.prices[overflow.row] = price_of(parse_decimal(overflow.value, kPlaces, "price"), "price").mantissa;
+    batch.prices[overflow.row] =
+        alphaforge::price_of(parse_decimal(overflow.value, kPlaces, "price"), "price").mantissa;
 }
 
 void scale_quantities(RawColumns& raw) {
   TradeTickBatch& batch = raw.batch;
   for (const Overflow& overflow : raw.quantity_overflows) batch.quantities[overflow.row] = 0;
   std::vector<TradeTickBatch::WideQuantity> wide;
-  scale(raw, batch.quantities, &Factors::quantity, [&](std::size_t row, int128 mantissa) { wide.push_back({row, mantissa}); });
+  scale(raw, batch.quantities, &Factors::quantity,
+        [&](std::size_t row, int128 mantissa) { wide.push_back({row, mantissa}); });
   for (const Overflow& overflow : raw.quantity_overflows)
-    wide.push_back({overflow.row, quantity_of(parse_decimal(overflow.value, kPlaces, "quantity"), "quantity").mantissa});
+    wide.push_back({overflow.row,
+                    alphaforge::quantity_of(parse_decimal(overflow.value, kPlaces, "quantity"), "quantity").mantissa});
   std::sort(wide.begin(), wide.end(), [](const auto& a, const auto& b) { return a.row < b.row; });
   for (const auto& each : wide) batch.quantities[each.row] = TradeTickBatch::kWide;
   batch.wide_quantities = std::move(wide);
@@ -174,9 +197,6 @@ void scale_quantities(RawColumns& raw) {
 TradeTickBatch decode_trade_ticks(std::string_view message) {
   RawColumns raw = read_columns(message);
   TradeTickBatch& batch = raw.batch;
-  if (batch.size() > kTicksPerMessageMax)
-    throw InvalidArgument(Reason::LIMIT_EXCEEDED, "a batch has " + std::to_string(batch.size()) + " ticks; at most " +
-                                                      std::to_string(kTicksPerMessageMax));
   batch.validate_shape();
   check_overflows(raw.price_overflows, batch.size());
   check_overflows(raw.quantity_overflows, batch.size());
@@ -225,19 +245,19 @@ TradeTick decode_trade_tick(std::string_view message) {
   while (reader.next()) {
     switch (reader.field()) {
       case 1:
-        tick.instrument_id = reader.bytes();
+        tick.instrument_id = text_of(reader);
         break;
       case 2:
-        price = reader.bytes();
+        price = text_of(reader);
         break;
       case 3:
-        quantity = reader.bytes();
+        quantity = text_of(reader);
         break;
       case 4:
         side = reader.uint();
         break;
       case 5:
-        tick.trade_id = reader.bytes();
+        tick.trade_id = text_of(reader);
         break;
       case 6:
         tick.ts_event = static_cast<std::int64_t>(reader.uint());
@@ -251,8 +271,8 @@ TradeTick decode_trade_tick(std::string_view message) {
     }
   }
   check_names(tick.instrument_id, tick.trade_id);
-  tick.price = price_of(parse_decimal(price, kPlaces, "price"), "price");
-  tick.quantity = quantity_of(parse_decimal(quantity, kPlaces, "quantity"), "quantity");
+  tick.price = alphaforge::price_of(parse_decimal(price, kPlaces, "price"), "price");
+  tick.quantity = alphaforge::quantity_of(parse_decimal(quantity, kPlaces, "quantity"), "quantity");
   if (side > 3) throw InvalidArgument(Reason::ENUM_UNKNOWN, "aggressor_side " + std::to_string(side) + " is unknown");
   tick.aggressor_side = side == 0 ? AggressorSide::kNone : static_cast<AggressorSide>(side);
   if (!has_ts_init) tick.ts_init = tick.ts_event;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -11,7 +12,8 @@ namespace alphaforge::wire {
 inline constexpr std::size_t kTicksPerMessageMax = 1'000'000;
 
 // A message alphaforge.type.v1.TradeTickColumns as a batch, checked.
-// Throws InvalidArgument: MESSAGE_MALFORMED, LIMIT_EXCEEDED, NUMBER_OUT_OF_RANGE, and what TradeTickBatch::validate() throws.
+// Throws InvalidArgument: MESSAGE_MALFORMED, LIMIT_EXCEEDED, NUMBER_OUT_OF_RANGE, and what TradeTickBatch::validate()
+// throws.
 TradeTickBatch decode_trade_ticks(std::string_view message);
 // Appends the fields of the message. Mantissas are written with nine places.
 void encode_trade_ticks(const TradeTickBatch& batch, std::string& out);

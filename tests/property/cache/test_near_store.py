@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
-from alphaforge_client._near_store import NearCache, NearStore
+from alphaforge_client._near.store import NearCache, NearStore
 
 from tests.property.conftest import FACTOR
 
@@ -19,7 +19,7 @@ SECOND = 1_000_000_000
 MAX_AGE = 5.0
 TTL = 8.0
 
-HISTORIES = 5_000 * FACTOR
+HISTORIES = int(5_000 * FACTOR)
 STEPS = 60
 
 

@@ -99,7 +99,7 @@ class GenericCache:
 
     def increment(self, key: str, by: int = 1) -> object:
         entry = self.find(key)
-        total = entry.value + by if entry else by  # type: ignore[operator]
+        total = entry.value + by if entry else by
         self.store(key, total, entry.expires if entry else self.deadline(None))
         return total
 

@@ -20,7 +20,7 @@ Readings (where the rules leave a choice, this twin takes the one named here):
   respect (market time, duplicates, `ts_init`).
 - "Value overflow" is the tick's own value, and any sum of volume or value in a bar that the tick would join.
 - "Within a day of 2^63" includes the tick exactly one day before it.
-- A bar closed by `stop()` is partial, and what comes next starts anew (a dollar bar with progress 0); the next tick
+- A bar closed by `stop()` is partial, and the next bar starts empty (a dollar bar with progress 0); the next tick
   of the same interval opens another bar, not partial by that alone.
 - An open bar shows the sequence that it will get if it is emitted.
 - `reset(instrument_id)` forgets that instrument; counts and the engine's clock stay. `reset()` makes the engine
@@ -33,8 +33,11 @@ import math
 import re
 from collections import deque
 from dataclasses import dataclass, field, fields, replace
+from datetime import date, datetime, timedelta
 from fractions import Fraction
+from functools import cache
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from tests.support.tape import DAY, NANO, Tick, half_even
 
@@ -43,23 +46,43 @@ LARGEST_QUANTITY = Fraction(2**127 - 1, 10**9)
 LARGEST_VALUE = Fraction(2**127 - 1, 10**18)
 
 UNITS = {"day": DAY, "hour": DAY // 24, "min": DAY // 1440, "s": 10**9, "ms": 10**6}
+CALENDAR = {"day": 366, "week": 52, "month": 12}
+TIMED = ("time", *CALENDAR)
 
 
 class BarType(NamedTuple):
-    kind: str  # "time", "tick", "volume" or "dollar"
-    step: Fraction  # nanoseconds, ticks, units, value
+    kind: str  # "time", "tick", "volume", "dollar", "range", "day", "week" or "month"
+    step: Fraction  # nanoseconds, ticks, units, value, price; days, weeks or months
     name: str  # canonical
+    zone: str = ""
+    start: timedelta = timedelta(0)
+
+
+NUMBERED = r"(0|[1-9][0-9]*)(\.[0-9]{1,9})?(ms|s|min|hour|day|week|month|tick|volume|dollar|range)"
+ZONED = r"@([A-Za-z][A-Za-z0-9_+/-]{0,39}?)(?:\+([01][0-9]|2[0-3]):([0-5][0-9]))?"
 
 
 def parse_bar_type(text: str) -> BarType:
     """`60min` is BarType("time", 3600e9, "1hour"); raises ValueError for what is no bar type."""
-    match = re.fullmatch(r"(0|[1-9][0-9]*)(\.[0-9]{1,9})?(ms|s|min|hour|day|tick|volume|dollar)", text, re.ASCII)
+    match = re.fullmatch(f"{NUMBERED}(?:{ZONED})?", text, re.ASCII)
     if not match:
         raise ValueError(f"no bar type: {text}")
     number, unit = Fraction(match[1] + (match[2] or "")), match[3]
-    if number == 0 or (match[2] and unit not in ("volume", "dollar")):
+    if number == 0 or (match[2] and unit not in ("volume", "dollar", "range")):
         raise ValueError(f"no bar type: {text}")
+    zone, start = match[4] or "", timedelta(hours=int(match[5] or 0), minutes=int(match[6] or 0))
+    if zone == "UTC" and not start:
+        zone = ""
+    if match[4] and unit not in CALENDAR:
+        raise ValueError(f"only days, weeks and months have a zone: {text}")
+    if unit in CALENDAR and (zone or unit != "day" or number != 1):
+        if number > CALENDAR[unit]:
+            raise ValueError(f"too many: {text}")
+        at = (f"@{zone}" if zone else "") + (f"+{match[5]}:{match[6]}" if start else "")
+        return BarType(unit, number, f"{number}{unit}{at}", zone, start)
     if unit not in UNITS:
+        if unit == "range" and number >= 2**63 * NANO:
+            raise ValueError(f"no price moves so far: {text}")
         digits = match[1] + (match[2] or "").rstrip("0").rstrip(".")
         return BarType(unit, number, digits + unit)
     step = int(number) * UNITS[unit]
@@ -67,6 +90,60 @@ def parse_bar_type(text: str) -> BarType:
         raise ValueError(f"a time step must divide 24 h: {text}")
     largest = next(name for name, length in UNITS.items() if step % length == 0)
     return BarType("time", Fraction(step), f"{step // UNITS[largest]}{largest}")
+
+
+class Calendar:
+    """Where the intervals of a calendar type begin, by the clocks of its zone."""
+
+    def __init__(self, bar_type: BarType) -> None:
+        self.zone = ZoneInfo(bar_type.zone or "UTC")
+        self.unit, self.count, self.start = bar_type.kind, int(bar_type.step), bar_type.start
+        # A session that starts in the afternoon is that of the next date.
+        self.shift = bar_type.start - timedelta(days=bar_type.start >= timedelta(hours=12))
+
+    def interval(self, time_s: int) -> tuple[int, int]:
+        """The interval that holds a time, in seconds."""
+        number = self.number_of((self.local(time_s) - self.shift).date())
+        while self.begins(number) > time_s:
+            number -= 1
+        while self.begins(number + 1) <= time_s:
+            number += 1
+        return self.begins(number), self.begins(number + 1)
+
+    def number_of(self, day: date) -> int:
+        days = (day - date(1970, 1, 1)).days
+        if self.unit == "month":
+            return ((day.year - 1970) * 12 + day.month - 1) // self.count
+        return days // self.count if self.unit == "day" else (days + 3) // (7 * self.count)
+
+    def begins(self, number: int) -> int:
+        """The first second at which the clocks show the start of that interval, or a later time."""
+        if self.unit == "month":
+            months = number * self.count
+            day = datetime(1970 + months // 12, months % 12 + 1, 1)
+        else:
+            days = number * self.count if self.unit == "day" else number * 7 * self.count - 3
+            day = datetime(1970, 1, 1) + timedelta(days=days)
+        return first_at(day + self.shift, self.zone)
+
+    def local(self, time_s: int) -> datetime:
+        return datetime.fromtimestamp(time_s, self.zone).replace(tzinfo=None)
+
+
+@cache
+def first_at(wall: datetime, zone: ZoneInfo) -> int:
+    """The first second at which the clocks of a zone show that time or a later one."""
+    before, after = (int(wall.replace(tzinfo=zone, fold=fold).timestamp()) for fold in (1, 0))
+    if datetime.fromtimestamp(after, zone).replace(tzinfo=None) == wall:
+        return after
+    # The clocks skip it, between these two.
+    while before < after:
+        middle = (before + after) // 2
+        if datetime.fromtimestamp(middle, zone).replace(tzinfo=None) >= wall:
+            after = middle
+        else:
+            before = middle + 1
+    return after
 
 
 @dataclass
@@ -133,6 +210,7 @@ class Config:
     max_bars_per_tick: int = 10_000
     max_instruments: int = 10_000
     duplicate_window: int = 10_000
+    max_time_jump_ns: int = 300 * 10**9
 
 
 @dataclass
@@ -153,7 +231,7 @@ class Series:
         """End the open bar; None where it is a first partial one that is to be skipped."""
         bar, self.open = self.open, None
         assert bar is not None
-        skip = self.type.kind == "time" and not self.began and bar.is_partial and self.config.skip_first_partial
+        skip = self.type.kind in TIMED and not self.began and bar.is_partial and self.config.skip_first_partial
         self.began, self.last_closed = True, bar
         return None if skip else self.number(bar)
 
@@ -169,9 +247,14 @@ class Series:
 
 
 class TimeSeries(Series):
-    def floor(self, ts: int) -> int:
-        step, offset = int(self.type.step), self.config.origin_offset_ns
-        return (ts - offset) // step * step + offset
+    def interval(self, ts: int) -> tuple[int, int]:
+        """The interval that holds a time."""
+        step, offset = int(self.type.step), 0 if self.type.zone else self.config.origin_offset_ns
+        if self.type.kind != "time":
+            first, end = calendar_of(self.type).interval((ts - offset) // 10**9)
+            return first * 10**9 + offset, end * 10**9 + offset
+        start = (ts - offset) // step * step + offset
+        return start, start + step
 
     def due(self, now: int) -> list[Bar]:
         """Close what ends at or before `now`: the open bar, then flat ones for the quiet intervals after it."""
@@ -179,12 +262,13 @@ class TimeSeries(Series):
         if self.open and self.open.ts_event <= now:
             bars.append(self.close())
         while self.config.fill_gaps and self.last_closed and not self.open and self.gap_bars < self.config.max_gap_bars:
-            before, step = self.last_closed, int(self.type.step)
-            if before.ts_event + step > now:
+            before = self.last_closed
+            _, end = self.interval(before.ts_event)
+            if end > now:
                 break
             flat = Bar(
                 self.instrument_id, self.type.name, before.close, before.close, before.close, before.close,
-                ts_open=before.ts_event, ts_event=before.ts_event + step, ts_init=before.ts_init, is_gap_fill=True,
+                ts_open=before.ts_event, ts_event=end, ts_init=before.ts_init, is_gap_fill=True,
             )  # fmt: skip
             self.gap_bars += 1
             self.last_closed = flat
@@ -194,10 +278,10 @@ class TimeSeries(Series):
     def apply(self, tick: Tick, arrival: int, first_advance: int | None) -> None:
         """Take a tick that is not late into the open bar, opening it first."""
         if self.open is None:
-            start = self.floor(tick.ts_event)
+            start, end = self.interval(tick.ts_event)
             self.gap_bars = 0
             self.open = self.blank(tick, arrival)
-            self.open.ts_open, self.open.ts_event = start, start + int(self.type.step)
+            self.open.ts_open, self.open.ts_event = start, end
             self.open.uncovered = not self.began and (first_advance is None or first_advance > start)
         self.join(self.open, tick, arrival)
 
@@ -226,8 +310,13 @@ class TimeSeries(Series):
         bar.is_partial = bar.uncovered and bar.first[0] != bar.ts_open
 
 
+@cache
+def calendar_of(bar_type: BarType) -> Calendar:
+    return Calendar(bar_type)
+
+
 class CountSeries(Series):
-    """Tick, volume and dollar bars: they go by arrival alone."""
+    """Tick, volume, dollar and range bars: they go by arrival alone."""
 
     def apply(self, tick: Tick, arrival: int) -> list[Bar]:
         pieces, progress = self.pieces(tick)
@@ -252,6 +341,10 @@ class CountSeries(Series):
         while left and len(pieces) <= self.config.max_bars_per_tick:
             if self.type.kind == "tick":
                 quantity, gain = left, Fraction(1)
+            elif self.type.kind == "range":
+                low, high = (self.open.low, self.open.high) if self.open else (tick.price, tick.price)
+                progress = max(high, tick.price) - min(low, tick.price)
+                return [(left, progress >= step)], Fraction(0)
             elif self.type.kind == "volume":
                 quantity = gain = min(left, step - progress)
             else:
@@ -276,7 +369,7 @@ class CountSeries(Series):
 class Instrument:
     def __init__(self, name: str, types: list[BarType], config: Config) -> None:
         self.time: int | None = None  # greatest accepted ts_event
-        self.series = [(TimeSeries if t.kind == "time" else CountSeries)(name, t, config) for t in types]
+        self.series = [(TimeSeries if t.kind in TIMED else CountSeries)(name, t, config) for t in types]
         self.kept: list[deque[Bar]] = [deque(maxlen=config.max_bars_per_instrument) for _ in types]
         self.seen: deque[Tick] = deque(maxlen=config.duplicate_window)
 
@@ -284,6 +377,7 @@ class Instrument:
 class DataEngine:
     def __init__(self, config: Config | None = None) -> None:
         self.config = config or Config()
+        self.received: int | None = None  # when the calls that follow are received; None: after every time they carry
         self.types = list({t.name: t for t in map(parse_bar_type, self.config.bar_types)}.values())
         if not 1 <= len(self.types) <= 32:
             raise ValueError("between 1 and 32 bar types")
@@ -335,9 +429,14 @@ class DataEngine:
             (tick.quantity == 0 and self.config.zero_quantity != "price_only")
             or tick.price <= 0
             or not 0 <= tick.ts_event < LAST_TIME
+            or self.is_ahead(tick.ts_event)
             or tick.price * tick.quantity > LARGEST_VALUE
             or (known is None and len(self.instruments) >= self.config.max_instruments)
         )
+
+    def is_ahead(self, time: int) -> bool:
+        jump = self.config.max_time_jump_ns
+        return jump != 0 and self.received is not None and time > self.received + jump
 
     def apply(self, instrument: Instrument, tick: Tick) -> tuple[list[Bar], list[Bar], list[Bar], bool]:
         """Close by time, apply to every type, close by count; (closed by time, revised, closed by count, late)."""
@@ -347,7 +446,7 @@ class DataEngine:
         for series, kept in zip(instrument.series, instrument.kept, strict=True):
             if isinstance(series, CountSeries):
                 counted += series.apply(tick, self.arrivals)
-            elif tick.ts_event < series.floor(market_time):
+            elif tick.ts_event < series.interval(market_time)[0]:
                 late = True
                 revised += series.correct(kept, tick, self.arrivals, market_time)
             else:
@@ -355,7 +454,9 @@ class DataEngine:
         return timed, revised, counted, late
 
     def advance_time(self, now_ns: int) -> list[Bar]:
-        """Move market time of every instrument on; the bars that this closed."""
+        """Move market time of every instrument on; the bars that this closed. ValueError for a time too far ahead."""
+        if self.is_ahead(now_ns):
+            raise ValueError("TIME_AHEAD")
         self.time = max(now_ns, self.time) if self.time is not None else now_ns
         self.first_advance = min(now_ns, self.first_advance) if self.first_advance is not None else now_ns
         return self.keep(self.due(list(self.instruments.values()), now_ns))

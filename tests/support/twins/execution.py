@@ -7,7 +7,8 @@ fractions. Sides, types, states and times in force go by the names of their docu
 Readings (where the rules leave a choice, this twin takes the one named here):
 
 - The fields compared when an order is submitted again are what the strategy asked for; `created_at` informs only.
-- A refusal by rule names the first that applies of: halt, quantity, notional, open orders, post-only.
+- A refusal by rule names the first that applies of: halt, a date that has passed, quantity, notional, open orders,
+  nothing to reduce, post-only.
 - Post-only "would take" means that some quantity would fill at once: at a marketable price with an empty pool the
   order rests. Where that shows only after acceptance (`fill_on="next"`, a new price), the order ends Cancelled.
 - A stale last tick (`max_price_age`) has no pool left but still triggers stops. The age is market time of the
@@ -21,23 +22,32 @@ Readings (where the rules leave a choice, this twin takes the one named here):
 - `modify_order`: malformed numbers are refused first, then False for an unknown order, then the fields that the
   type lacks, then the other reasons for False. While halted, or where it would break a limit on quantity or
   notional, a new price or an increase is False. Nothing given is True.
+- A trailing stop that ends untriggered keeps the stop, and a trailing stop-limit the limit, that it had last.
 - Slippage moves the price half-even at 9 places, and no lower than the smallest price.
 - Closing q of Q takes cost x q / Q, half-even at 18 places.
+- A refused group names the first reason of its first refused order; the limit on open orders is asked once for all.
+- Released children all have their event before the first of them takes its new priority and arrives. Siblings after
+  the first take theirs as they arrive.
+- A change of an order that is asleep takes no priority: it takes one when it arrives.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import NamedTuple
 
 from tests.support.tape import DAY, NANO, Tick, half_even
 from tests.support.twins.data import LARGEST_VALUE, LAST_TIME, same_trade
+from tests.support.twins.order_groups import Group, check_group
 
 ACTIVE = ("Submitted", "PartiallyFilled")
 HAS_PRICE = ("Limit", "StopLimit")
 HAS_STOP = ("Stop", "StopLimit")
+TRAILS = ("TrailingStop", "TrailingStopLimit")
+LARGEST_PRICE = Fraction(2**63 - 1, 10**9)
 AT_ONCE = ("ImmediateOrCancel", "FillOrKill")
 
 
@@ -70,13 +80,22 @@ class Order:
     time_in_force: str = "GoodTillCancel"
     strategy_id: str = "s"
     post_only: bool = False
+    expire_time: int | None = None  # GTD
+    reduce_only: bool = False
+    trailing_offset: Fraction | None = None
+    trailing_offset_type: str | None = None  # "Price" or "BasisPoints"
+    activation_price: Fraction | None = None
+    limit_offset: Fraction | None = None
+    extreme: Fraction | None = None  # the best last price since it began to trail
     status: str = "Initialized"
     fills: list[Fill] = field(default_factory=list)
     triggered: bool = False
     reason: str = ""  # why it was rejected or cancelled
     priority: int = 0
-    expires: int | None = None  # DAY: its midnight
+    expires: int | None = None  # DAY: its midnight; GTD: its date
     arriving: bool = False  # waits for the next tick to be handled (fill_on="next")
+    asleep: bool = False  # a child whose parent has not filled, or that has filled all its parent did
+    group: Group | None = None
     asked: tuple[object, ...] = ()  # the fields as first submitted
 
     @property
@@ -86,6 +105,21 @@ class Order:
     @property
     def active(self) -> bool:
         return self.status in ACTIVE
+
+    @property
+    def alive(self) -> bool:
+        """Accepted, and not final."""
+        return self.active or self.asleep
+
+    @property
+    def at_venue(self) -> bool:
+        """Active, and not asleep."""
+        return self.active and not self.asleep
+
+    @property
+    def fillable(self) -> Fraction:
+        """At most this may fill now."""
+        return min(self.leaves, self.group.room(self)) if self.group else self.leaves
 
     @property
     def filled(self) -> Fraction:
@@ -109,22 +143,23 @@ class Order:
 
     @property
     def stop_waits(self) -> bool:
-        return self.order_type in HAS_STOP and not self.triggered
+        return self.order_type in HAS_STOP + TRAILS and not self.triggered
 
     @property
     def is_market(self) -> bool:
         """Fills at any price: a market order, or a stop that was triggered."""
-        return self.order_type == "Market" or (self.order_type == "Stop" and self.triggered)
+        return self.order_type == "Market" or (self.order_type in ("Stop", "TrailingStop") and self.triggered)
 
     @property
     def is_limit(self) -> bool:
-        return self.order_type == "Limit" or (self.order_type == "StopLimit" and self.triggered)
+        return self.order_type == "Limit" or (self.order_type in ("StopLimit", "TrailingStopLimit") and self.triggered)
 
     def fields(self) -> tuple[object, ...]:
         """What a strategy asks for."""
         return (
             self.symbol, self.side, self.order_type, self.quantity, self.price, self.stop_price,
-            self.time_in_force, self.strategy_id, self.post_only,
+            self.time_in_force, self.strategy_id, self.post_only, self.expire_time, self.reduce_only,
+            self.trailing_offset, self.trailing_offset_type, self.activation_price, self.limit_offset,
         )  # fmt: skip
 
     def accepts(self, price: Fraction) -> bool:
@@ -133,8 +168,41 @@ class Order:
 
     def hit_by(self, price: Fraction) -> bool:
         """Whether the last price triggers the stop."""
-        assert self.stop_price is not None
-        return price >= self.stop_price if self.buys else price <= self.stop_price
+        if (stop := self.stop_now) is None:
+            return False
+        return price >= stop if self.buys else price <= stop
+
+    @property
+    def stop_now(self) -> Fraction | None:
+        """The stop price; of a trailing stop, where it is, if it is anywhere."""
+        if self.order_type not in TRAILS or self.triggered or not self.active:
+            return self.stop_price
+        if self.extreme is None:
+            return None
+        away = max(self.away(self.extreme, self.trailing_offset), NANO)
+        stop = self.extreme + away if self.buys else self.extreme - away
+        return stop if 0 < stop <= LARGEST_PRICE else None
+
+    def away(self, price: Fraction, offset: Fraction | None) -> Fraction:
+        assert offset is not None
+        return offset if self.trailing_offset_type == "Price" else half_even(price * offset / 10_000, 9)
+
+    def follow(self, price: Fraction) -> None:
+        """The last price is now this one."""
+        if self.extreme is not None:
+            self.extreme = min(self.extreme, price) if self.buys else max(self.extreme, price)
+        elif self.activation_price is None or (
+            price <= self.activation_price if self.buys else price >= self.activation_price
+        ):
+            self.extreme = price
+
+    def fix_stop(self) -> None:
+        """A trailing stop triggers or ends: its stop stays, and its limit follows from it."""
+        if self.order_type in TRAILS and not self.triggered and (stop := self.stop_now) is not None:
+            self.stop_price = stop
+            if self.limit_offset is not None:
+                limit = stop + self.away(stop, self.limit_offset) * (1 if self.buys else -1)
+                self.price = min(max(limit, NANO), LARGEST_PRICE)
 
     def reached_by(self, tick: Tick) -> bool:
         """Whether a print reaches the resting limit: through it, or at it unless our own side is the aggressor."""
@@ -176,6 +244,7 @@ class Market:
     last: Tick | None = None
     time: int | None = None
     pool: dict[str, Fraction] = field(default_factory=dict)
+    due: list[Group] = field(default_factory=list)  # whose parents have filled since the last tick
     seen: deque[Tick] = field(default_factory=deque)  # those with an id, of which the last few are looked at
 
 
@@ -189,6 +258,7 @@ class Config:
     slippage_bps: Fraction = Fraction(0)
     max_instruments: int = 10_000
     duplicate_window: int = 10_000
+    max_time_jump_ns: int = 300 * 10**9
     max_order_quantity: Fraction | None = None
     max_order_notional: Fraction | None = None
     max_open_orders: int | None = None
@@ -197,6 +267,7 @@ class Config:
 class ExecutionEngine:
     def __init__(self, config: Config | None = None) -> None:
         self.config = config or Config()
+        self.received: int | None = None  # when the calls that follow are received; None: after every time they carry
         self.orders: dict[str, Order] = {}
         self.markets: dict[str, Market] = {}
         self.positions: dict[tuple[str, str], Position] = {}
@@ -212,36 +283,77 @@ class ExecutionEngine:
         self.check(order)
         known = self.orders.get(order.order_id)
         if known:
-            if known.asked != order.fields():
+            if known.asked != order.fields() or known.group:
                 raise ValueError(f"order {order.order_id} was submitted with other fields")
             return order.order_id
         order = replace(order, fills=[], asked=order.fields())
         self.orders[order.order_id] = order
-        reason = self.refusal(order)
+        reason = self.refusal(order) or self.count_refusal(order, 1) or self.arrival_refusal(order)
         if reason:
-            order.status, order.reason = "Rejected", reason
-            self.emit(order, "Rejected", reason)
-            return order.order_id
-        order.status = "Submitted"
+            self.reject(order, reason)
+        else:
+            self.open(order)
+            self.place(order)
+        return order.order_id
+
+    def submit_order_group(self, kind: str, orders: list[Order]) -> list[str]:
+        for order in orders:
+            self.check(order)
+        check_group(kind, orders)
+        ids = [order.order_id for order in orders]
+        known = [self.orders[order_id] for order_id in ids if order_id in self.orders]
+        if known:
+            group = known[0].group
+            if not group or group.asked != (kind, [order.fields() for order in orders]) or group.ids != ids:
+                raise ValueError(f"orders {ids} were submitted with other fields")
+            return ids
+        group = Group(kind, [replace(order, fills=[], asked=order.fields()) for order in orders])
+        for order in group.orders:
+            order.group = group
+            self.orders[order.order_id] = order
+        arriving = [order for order in group.orders if not group.is_child(order)]
+        reason = next(filter(None, map(self.refusal, group.orders)), "")
+        reason = reason or self.count_refusal(group.orders[0], len(orders))
+        reason = reason or next(filter(None, map(self.arrival_refusal, arriving)), "")
+        for order in group.orders:
+            if reason:
+                self.reject(order, reason)
+            else:
+                order.asleep = group.is_child(order)
+                self.open(order)
+        for order in arriving:
+            if order.active:
+                if order is not group.orders[0]:
+                    order.priority = self.next_priority()
+                self.place(order)
+        return ids
+
+    def reject(self, order: Order, reason: str) -> None:
+        order.status, order.reason = "Rejected", reason
+        self.emit(order, "Rejected", reason)
+
+    def open(self, order: Order) -> None:
+        order.status = "Initialized" if order.asleep else "Submitted"
         order.priority = self.next_priority()
         now = self.market_time(order.symbol)
         if order.time_in_force == "Day" and now is not None:
             order.expires = midnight_after(now)
+        if order.time_in_force == "GoodTillDate":
+            order.expires = order.expire_time
         self.emit(order, "Submitted")
-        self.place(order)
-        return order.order_id
 
     def cancel_order(self, order_id: str) -> bool:
         order = self.orders.get(order_id)
-        if not order or not order.active:
+        if not order or not order.alive:
             return False
         self.cancel(order, "REQUESTED")
         return True
 
     def cancel_all_orders(self, strategy_id: str | None = None) -> int:
-        orders = self.active(lambda order: strategy_id is None or order.strategy_id == strategy_id)
+        orders = self.alive(lambda order: strategy_id is None or order.strategy_id == strategy_id)
         for order in orders:
-            self.cancel(order, "REQUESTED")
+            if order.alive:
+                self.cancel(order, "REQUESTED")
         return len(orders)
 
     def modify_order(
@@ -257,26 +369,31 @@ class ExecutionEngine:
         order = self.orders.get(order_id)
         if not order:
             return False
-        if (price and order.order_type not in HAS_PRICE) or (stop_price and order.order_type not in HAS_STOP):
+        has_price = (*HAS_PRICE, "TrailingStopLimit")
+        if (price and order.order_type not in has_price) or (stop_price and order.order_type not in HAS_STOP):
             raise ValueError(f"a {order.order_type} order has no such field")
+        if order.active and price and order.order_type in TRAILS and not order.triggered:
+            return False
         quantity, price = quantity or order.quantity, price or order.price
         stop_price = stop_price or order.stop_price
-        if not order.active or quantity <= order.filled or (order.triggered and stop_price != order.stop_price):
+        if not order.alive or quantity <= order.filled or (order.triggered and stop_price != order.stop_price):
             return False
         if (quantity, price, stop_price) == (order.quantity, order.price, order.stop_price):
             return True
+        if order.group and quantity > max(order.quantity, order.group.most(order)):
+            return False
         shrinks = quantity <= order.quantity and (price, stop_price) == (order.price, order.stop_price)
         changed = replace(order, quantity=quantity, price=price, stop_price=stop_price)
         if not shrinks and (self.halted or self.too_large(changed)):
             return False
         order.quantity, order.price, order.stop_price = quantity, price, stop_price
         self.emit(order, "Modified")
-        if not shrinks:
+        if not shrinks and not order.asleep:
             order.priority = self.next_priority()
             self.place(order)
         return True
 
-    def statistics(self) -> dict[str, Fraction | int]:
+    def statistics(self) -> dict[str, object]:
         orders = list(self.orders.values())
 
         def count(*states: str) -> int:
@@ -304,6 +421,7 @@ class ExecutionEngine:
             tick.quantity == 0
             or tick.price <= 0
             or not 0 <= tick.ts_event < LAST_TIME
+            or self.is_ahead(tick.ts_event)
             or tick.price * tick.quantity > LARGEST_VALUE
             or (known is None and len(self.markets) >= self.config.max_instruments)
         ):
@@ -323,49 +441,85 @@ class ExecutionEngine:
 
     def work(self, tick: Tick) -> None:
         """What a tick does to the orders of its symbol, in four steps."""
-        ours = self.active(lambda order: order.symbol == tick.instrument_id)
+        market = self.market(tick.instrument_id)
+        releases, market.due = [(group, group.filled_by_parent) for group in market.due], []
+        ours = self.alive(lambda order: order.symbol == tick.instrument_id)
         for order in ours:
             if order.time_in_force == "Day" and order.expires is None:
                 order.expires = midnight_after(tick.ts_event)
         self.expire(ours)
 
-        for order in (order for order in ours if order.active and order.is_market and not order.arriving):
+        for order in (order for order in ours if order.at_venue and order.is_market and not order.arriving):
             self.take(order, fresh=True)
 
-        resting = [order for order in ours if order.active and order.is_limit and not order.arriving]
+        resting = [order for order in ours if order.at_venue and order.is_limit and not order.arriving]
         for order in sorted(resting, key=lambda o: (not o.buys, -o.price if o.buys else o.price, o.priority)):
-            quantity = min(order.leaves, self.available(order, fresh=True))
-            if quantity and order.reached_by(tick):
+            quantity = min(self.wants(order), self.available(order, fresh=True))
+            if order.at_venue and quantity and order.reached_by(tick):
                 self.fill(order, order.price, quantity, "Maker")
 
-        stops = [order for order in ours if order.active and order.stop_waits and order.hit_by(tick.price)]
-        for order in [order for order in ours if order.active and order.arriving]:
-            order.arriving = False
-            self.arrive(order, fresh=True)
-        for order in sorted(stops, key=lambda o: (not o.buys, o.stop_price if o.buys else -o.stop_price, o.priority)):
-            self.trigger(order, fresh=True)
+        for order in [order for order in ours if order.at_venue and order.arriving]:
+            if order.at_venue:
+                order.arriving = False
+                self.arrive(order, fresh=True)
+        for group, quantity in releases:
+            self.release(group, quantity)
+        for order in ours:
+            if order.at_venue and order.stop_waits and order.order_type in TRAILS:
+                order.follow(tick.price)
+        stops = [order for order in ours if order.at_venue and order.stop_waits and order.hit_by(tick.price)]
+        for order in sorted(stops, key=lambda o: (not o.buys, o.stop_now if o.buys else -o.stop_now, o.priority)):
+            if order.at_venue:
+                self.trigger(order, fresh=True)
+
+    def release(self, group: Group, quantity: Fraction) -> None:
+        """Children may fill so much, which their parent had filled before this tick, and arrive."""
+        group.released = quantity
+        children = [child for child in group.children if child.alive]
+        for child in children:
+            child.asleep = child.arriving = False
+            child.status = "Submitted" if child.status == "Initialized" else child.status
+            self.emit(child, "Modified")
+        for child in children:
+            if not child.at_venue:
+                continue
+            child.priority = self.next_priority()
+            if not child.stop_waits:
+                self.arrive(child, fresh=True)
+            elif child.hit_by(self.market(child.symbol).last.price):
+                self.trigger(child, fresh=True)
+
+    def is_ahead(self, time: int) -> bool:
+        jump = self.config.max_time_jump_ns
+        return jump != 0 and self.received is not None and time > self.received + jump
 
     def advance_time(self, now_ns: int) -> None:
+        if self.is_ahead(now_ns):
+            raise ValueError("TIME_AHEAD")
         self.time = max(now_ns, self.time) if self.time is not None else now_ns
-        self.expire(self.active())
+        self.expire(self.alive())
 
     def expire(self, orders: list[Order]) -> None:
         for order in orders:
             now = self.market_time(order.symbol)
-            if order.expires is not None and now is not None and order.expires <= now:
-                self.cancel(order, "DAY_EXPIRED")
+            if order.alive and order.expires is not None and now is not None and order.expires <= now:
+                self.cancel(order, "DAY_EXPIRED" if order.time_in_force == "Day" else "DATE_EXPIRED")
 
     # What becomes of an order
 
     def place(self, order: Order) -> None:
         """A new or changed order: a stop waits unless it is already through, anything else arrives."""
         last = self.market(order.symbol).last
-        if not order.stop_waits:
+        if order.order_type in TRAILS and order.stop_waits:
+            if last and order.extreme is None:
+                order.follow(last.price)
+        elif not order.stop_waits:
             self.reach_venue(order)
         elif last and order.hit_by(last.price):
             self.trigger(order)
 
     def trigger(self, order: Order, *, fresh: bool = False) -> None:
+        order.fix_stop()
         order.triggered = True
         order.priority = self.next_priority()
         self.emit(order, "Triggered")
@@ -394,7 +548,16 @@ class ExecutionEngine:
         last = self.market(order.symbol).last
         if not last or not order.accepts(last.price):
             return Fraction(0)
-        return min(order.leaves, self.available(order, fresh=fresh))
+        return min(self.wants(order), self.available(order, fresh=fresh))
+
+    def wants(self, order: Order) -> Fraction:
+        """How much the order may fill at its turn."""
+        return min(order.fillable, self.reducible(order)) if order.reduce_only else order.fillable
+
+    def reducible(self, order: Order) -> Fraction:
+        """How much of its strategy's position the order would close."""
+        net = self.positions.get((order.strategy_id, order.symbol), Position()).net
+        return max(-net if order.buys else net, Fraction(0))
 
     def take(self, order: Order, *, fresh: bool) -> None:
         quantity = self.takes(order, fresh=fresh)
@@ -430,38 +593,91 @@ class ExecutionEngine:
         order.status = "PartiallyFilled" if order.leaves else "Filled"
         self.positions.setdefault((order.strategy_id, order.symbol), Position()).add(order.side, fill)
         self.emit(order, "Filled", fill=fill)
+        if order.group and order is order.group.parent:
+            if order.group not in market.due:
+                market.due.append(order.group)
+            if not order.active:
+                self.end_parent(order.group)
+        elif order.group:
+            self.share(order.group, order)
+
+        for other in list(self.orders.values()):  # in order of submission
+            is_same = (other.strategy_id, other.symbol) == (order.strategy_id, order.symbol)
+            if is_same and other.active and other.reduce_only and not self.reducible(other):
+                self.cancel(other, "NOTHING_TO_REDUCE")
+
+    def share(self, group: Group, filled: Order) -> None:
+        """A sibling or child has filled: whether there is more to fill, for it or for all."""
+        if group.room(filled):
+            return
+        for order in [order for order in group.children if order is filled or group.shares]:
+            if order.alive and group.may_grow:
+                order.asleep, order.arriving = True, False
+            elif order.alive:
+                self.cancel(order, "GROUP_FILLED")
+
+    def end_parent(self, group: Group) -> None:
+        """The parent has ended: its children are what it filled."""
+        for child in [child for child in group.children if child.alive]:
+            if not child.alive:
+                continue
+            if not group.filled_by_parent:
+                self.cancel(child, "GROUP_CANCELLED")
+            elif not group.may_grow and not group.room(child):
+                self.cancel(child, "GROUP_FILLED")
+            elif child.quantity > group.filled_by_parent:
+                child.quantity = group.filled_by_parent
+                self.emit(child, "Modified")
 
     def cancel(self, order: Order, reason: str) -> None:
-        order.status, order.reason, order.arriving = "Cancelled", reason, False
+        order.fix_stop()
+        order.status, order.reason, order.arriving, order.asleep = "Cancelled", reason, False, False
         self.emit(order, "Cancelled", reason)
+        group = order.group
+        if group and order is group.parent:
+            self.end_parent(group)
+        elif group and group.shares and not reason.startswith("GROUP_"):
+            for other in group.children:
+                if other.alive:
+                    self.cancel(other, "GROUP_CANCELLED")
 
     # Rules about orders
 
     def check(self, order: Order) -> None:
         """Raise ValueError for a malformed order."""
-        numbers = (order.quantity, order.price, order.stop_price)
+        numbers = (order.quantity, order.price, order.stop_price, order.trailing_offset, order.activation_price)
         if (
             not 1 <= len(order.order_id) <= 64
             or not order.symbol
             or (order.price is None) != (order.order_type not in HAS_PRICE)
             or (order.stop_price is None) != (order.order_type not in HAS_STOP)
+            or (order.trailing_offset is None) != (order.order_type not in TRAILS)
+            or (order.limit_offset is None) != (order.order_type != "TrailingStopLimit")
+            or (order.expire_time is None) != (order.time_in_force != "GoodTillDate")
             or any(number is not None and number <= 0 for number in numbers)
         ):
             raise ValueError(f"malformed order {order}")
 
     def refusal(self, order: Order) -> str:
         """The rule that refuses a well-formed order, or "" """
-        config = self.config
-        opened = len(self.active(lambda other: other.strategy_id == order.strategy_id))
+        now = self.market_time(order.symbol)
         if self.halted:
             return "HALTED"
-        if too_large := self.too_large(order):
-            return too_large
-        if config.max_open_orders is not None and opened >= config.max_open_orders:
-            return "OPEN_ORDERS_LIMIT"
-        if order.post_only and config.fill_on != "next" and self.takes(order):
-            return "POST_ONLY_WOULD_TAKE"
-        return ""
+        if order.expire_time is not None and now is not None and order.expire_time <= now:
+            return "EXPIRE_TIME_PASSED"
+        return self.too_large(order)
+
+    def count_refusal(self, order: Order, count: int) -> str:
+        """Whether a strategy may have so many more orders."""
+        most = self.config.max_open_orders
+        opened = len(self.alive(lambda other: other.strategy_id == order.strategy_id))
+        return "OPEN_ORDERS_LIMIT" if most is not None and opened + count > most else ""
+
+    def arrival_refusal(self, order: Order) -> str:
+        if order.reduce_only and not self.reducible(order):
+            return "NOTHING_TO_REDUCE"
+        takes = order.post_only and self.config.fill_on != "next" and self.takes(order)
+        return "POST_ONLY_WOULD_TAKE" if takes else ""
 
     def too_large(self, order: Order) -> str:
         config, last = self.config, self.market(order.symbol).last
@@ -474,9 +690,9 @@ class ExecutionEngine:
 
     # Bookkeeping
 
-    def active(self, wanted=lambda order: True) -> list[Order]:
-        """Active orders by priority."""
-        orders = [order for order in self.orders.values() if order.active and wanted(order)]
+    def alive(self, wanted: Callable[[Order], bool] = lambda order: True) -> list[Order]:
+        """Accepted orders that are not final, by priority."""
+        orders = [order for order in self.orders.values() if order.alive and wanted(order)]
         return sorted(orders, key=lambda order: order.priority)
 
     def market(self, symbol: str) -> Market:
@@ -497,3 +713,30 @@ class ExecutionEngine:
 def midnight_after(time: int) -> int:
     """The first 00:00 UTC strictly after this time."""
     return (time // DAY + 1) * DAY
+
+
+@dataclass
+class Ledger:
+    """Which orders are remembered (rule 3.1), where each is final when it is submitted."""
+
+    max_final_orders: int
+    order_retention_ns: int
+    youngest_forgotten: int = -1
+    orders: dict[str, tuple[int, int]] = field(default_factory=dict)  # created and received, in order of receipt
+    too_old: set[str] = field(default_factory=set)
+
+    def submit(self, order_id: str, created_at: int, now: int) -> bool:
+        """Whether the order is rejected as too old, now or when it was first submitted."""
+        if order_id in self.orders:
+            return order_id in self.too_old
+        while self.orders:
+            oldest, (created, received) = next(iter(self.orders.items()))
+            if len(self.orders) <= self.max_final_orders and now - received <= self.order_retention_ns:
+                break
+            del self.orders[oldest]
+            self.too_old.discard(oldest)
+            self.youngest_forgotten = max(self.youngest_forgotten, min(created, received))
+        self.orders[order_id] = created_at, now
+        if created_at <= self.youngest_forgotten:
+            self.too_old.add(order_id)
+        return order_id in self.too_old

@@ -85,12 +85,12 @@ def test_a_value_that_can_not_is_kept_as_it_is(value: Any) -> None:
 def test_what_is_no_key_or_no_value_is_refused_and_never_found() -> None:
     copies = NearCopies(10)
     with pytest.raises(TypeError):
-        copies.put(5, 1, 60)  # type: ignore[arg-type]
+        copies.put(5, 1, 60)
     with pytest.raises(TypeError):
         copies.put("k", object(), 60)
     with pytest.raises(ValueError, match="ttl"):
         copies.put("k", 1, 0)
-    assert copies.get(5) is None  # type: ignore[arg-type]
+    assert copies.get(5) is None
     assert copies.get("k") is None
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import random
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from alphaforge_core.cache import GenericCache
+
+from tests.support.waiting import until
 
 THREADS = 8
 
@@ -75,18 +76,17 @@ def test_of_many_swaps_of_one_version_one_succeeds() -> None:
 def test_one_computes_and_the_others_wait() -> None:
     cache = GenericCache()
     calls: list[int] = []
-    barrier = threading.Barrier(THREADS)
+    arrived: list[int] = []
 
     def work(number: int) -> None:
-        barrier.wait()
-
         def compute() -> str:
             calls.append(number)
             # The cache is not locked while a caller's function runs.
             cache.put("other", number)
-            time.sleep(0.05)
+            until(lambda: len(arrived) == THREADS)
             return "computed"
 
+        arrived.append(number)
         assert cache.get_or_compute("key", compute) == "computed"
 
     in_threads(work)
@@ -97,18 +97,17 @@ def test_who_waited_tries_again_where_the_computing_failed() -> None:
     cache = GenericCache()
     calls: list[int] = []
     failures: list[int] = []
-    barrier = threading.Barrier(THREADS)
+    arrived: list[int] = []
 
     def work(number: int) -> None:
-        barrier.wait()
-
         def compute() -> str:
             calls.append(number)
-            time.sleep(0.02)
+            until(lambda: len(arrived) == THREADS)
             if len(calls) < 3:
                 raise LookupError("not yet")
             return "computed"
 
+        arrived.append(number)
         try:
             assert cache.get_or_compute("key", compute) == "computed"
         except LookupError:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from alphaforge_cli import chart_html, chart_png
-from alphaforge_cli.chart_terminal import VOLUME_ROWS, Candles
+from alphaforge_cli._charts import html, png
+from alphaforge_cli._charts.terminal import VOLUME_ROWS, Candles
 from alphaforge_core.data import DataEngine, DataEngineConfig
 from alphaforge_core.model import Bar
 from rich.console import Console
@@ -55,7 +55,7 @@ def test_the_picture_fits_the_terminal_and_shows_the_newest_bars(width: int, cou
     random = np.random.default_rng(3)
     prices = 100 + np.cumsum(random.normal(0, 1, count + 1))
     candles = [(a, max(a, b) + 0.5, min(a, b) - 0.5, b, 1.0) for a, b in pairwise(prices)]
-    bars = bars_of(*[tuple(round(float(number), 2) for number in candle) for candle in candles])  # type: ignore[misc]
+    bars = bars_of(*[tuple(round(float(number), 2) for number in candle) for candle in candles])
     lines = drawn(bars, width, height=24)
     assert max(map(len, lines)) <= width
     assert len(lines) <= 24
@@ -77,14 +77,14 @@ def numbers(column: dict[str, str]) -> list[float]:
 def test_a_page_holds_every_bar_and_needs_nothing_from_elsewhere(tmp_path: Path, bar_type: str) -> None:
     bars = bars_of((10, 20, 0.5, 15, 1), (15, 16, 4, 5, 4), bar_type=bar_type)
     page = tmp_path / "bars.html"
-    chart_html.write(page, "X", bars, live=False)
+    html.write(page, "X", bars, live=False)
     text = page.read_text()
     assert not re.search(r"<(script|link)[^>]+(src|href)=", text)
     assert "http-equiv" not in text
     traces, _ = json.JSONDecoder().raw_decode(text[text.index('[{"close"') :])
     found = [numbers(traces[0][name]) for name in ("open", "high", "low", "close")] + [numbers(traces[1]["y"])]
     assert found == [[10, 15], [20, 16], [0.5, 4], [15, 5], [1, 4]]
-    chart_html.write(page, "X", bars, live=True)
+    html.write(page, "X", bars, live=True)
     assert "http-equiv" in page.read_text()
     assert list(tmp_path.iterdir()) == [page]
 
@@ -98,6 +98,6 @@ def test_a_picture_is_drawn_of_any_number_of_bars(tmp_path: Path, bar_type: str,
         instrument_id="X", prices=100 + ticks % 97, quantities=1 + ticks % 7, ts_event=ticks * MINUTE // 100
     )
     picture = tmp_path / "bars.png"
-    chart_png.write(picture, "X", engine.get_bars("X", bar_type, count), live=False)
+    png.write(picture, "X", engine.get_bars("X", bar_type, count), live=False)
     assert picture.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     assert list(tmp_path.iterdir()) == [picture]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alphaforge_cli.demo_market import INSTRUMENTS, LATE_NS, SyntheticMarket
+from alphaforge_cli._demo.market import INSTRUMENTS, LATE_NS, SyntheticMarket
 from alphaforge_core.data import DataEngine, DataEngineConfig
 from alphaforge_core.model import TradeTick
 

@@ -6,8 +6,8 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
-from alphaforge_cli.record import ROWS_BUFFERED, TradeRecorder
-from alphaforge_cli.trades import TradeFile, TradeFileError
+from alphaforge_cli._files.recorder import ROWS_BUFFERED, TradeRecorder
+from alphaforge_core.files import TradeFileError, read_trades
 from alphaforge_core.model import Price, Quantity, TradeTick
 
 DAY = 86_400 * 10**9
@@ -20,7 +20,7 @@ def tick(ts_event: int, number: int = 0) -> TradeTick:
 
 
 def read(folder: Path) -> list[TradeTick]:
-    batches = (block.batch for path in sorted(folder.glob("*.parquet")) for block in TradeFile(path).blocks())
+    batches = (block.batch for block in read_trades(folder))
     return list(chain.from_iterable([batch[row] for row in range(len(batch))] for batch in batches))
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
 from alphaforge_cli.journals import metrics_url
-from alphaforge_cli.top import Engine, Journal, Reading, formatted, scaled, screen, sparkline
+from alphaforge_cli.top import LINES, Engine, Journal, Reading, formatted, scaled, screen, sparkline
+from alphaforge_client.data import DataEngine
 from alphaforge_client.errors import Unavailable
 from rich.console import Console
 
@@ -25,6 +27,9 @@ class Client:
     def __init__(self, *answers: dict[str, float] | Exception) -> None:
         self._answers = list(answers)
 
+    def close(self) -> None:
+        pass
+
     def statistics(self, timeout: float) -> Statistics:
         answer = self._answers.pop(0)
         if isinstance(answer, Exception):
@@ -34,7 +39,7 @@ class Client:
 
 def engine(noun: str, *answers: dict[str, float] | Exception) -> Engine:
     client: Any = Client(*answers)
-    return Engine(noun, client)
+    return Engine(noun, DataEngine, "demo", client=client)
 
 
 def shown(*engines: Engine, width: int = 120) -> str:
@@ -68,14 +73,6 @@ def test_a_service_that_is_away_is_shown_with_what_is_wrong_and_the_others_go_on
     assert "50.0%" in text
     assert "no answer" in text
     assert "can't be reached" in text
-
-
-def test_lag_is_what_execution_has_not_taken_of_the_trades() -> None:
-    data, execution = engine("data", {"ticks_processed": 1000}), engine("execution", {"ticks_processed": 988})
-    for each in (data, execution):
-        each.read(1.0)
-    line = next(line for line in shown(data, execution).splitlines() if "lag" in line)
-    assert "12" in line
 
 
 def journal_of(before: dict[str, float], now: dict[str, float]) -> Journal:
@@ -167,3 +164,20 @@ def test_a_sparkline_is_as_high_as_its_highest() -> None:
     assert sparkline([0, 50, 100]) == "▁▅█"
     assert sparkline([0, 0]) == "▁▁"
     assert sparkline([]) == ""
+
+
+@pytest.mark.parametrize(("width", "height"), [(120, 50), (120, 16), (120, 11), (60, 60), (60, 30), (60, 24)])
+def test_the_picture_fits_the_window(width: int, height: int) -> None:
+    engines = [engine(noun, {line.name: 1.0 for line in LINES[noun]}) for noun in LINES]
+    for each in engines:
+        each.read(1.0)
+    console = Console(width=width, file=io.StringIO())
+    assert len(console.render_lines(screen("demo", engines, width, height))) <= height
+
+
+def test_the_reason_of_a_failure_is_shown_whole() -> None:
+    reason = "the data service at localhost:50052 can't be reached: connection refused (attempt 3)"
+    down = engine("data", Unavailable(reason, reason="UNAVAILABLE"))
+    down.read(1.0)
+    text = "".join(line.strip("│ ") for line in shown(down, width=40).splitlines())
+    assert reason.replace(" ", "") in text.replace(" ", "")

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-import alphaforge_client._unnamed
+import alphaforge_client._base.unnamed
 import pytest
 from alphaforge_client.aio.cache import GenericCache as AsyncGenericCache
 from alphaforge_client.cache import GenericCache, NearCache
@@ -78,6 +78,8 @@ def test_what_can_not_be_is_a_value_error_at_once(make: Callable[[], object]) ->
         lambda: GenericCache("many", name="n"),
         lambda: GenericCache(name="n", timeout="soon"),
         lambda: GenericCache(name="n", target=50051),
+        lambda: DataEngine("n"),
+        lambda: ExecutionEngine("n"),
         lambda: DataEngine(name="n", timeout=True),
     ],
 )
@@ -86,15 +88,61 @@ def test_what_is_of_a_wrong_type_is_a_type_error_at_once(make: Callable[[], obje
         make()
 
 
+@pytest.mark.parametrize("engine", [DataEngine, ExecutionEngine])
+def test_a_name_in_the_place_of_a_configuration_is_told_where_it_belongs(engine: Any) -> None:
+    with pytest.raises(TypeError, match=r"Config, not str; to name the engine, pass name='demo'"):
+        engine("demo")
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "localhost:50051", "[::1]:50051", "cache.example:1", "dns:///cache.example:50051", "ipv4:127.0.0.1:50051",
+        "ipv6:[::1]:50051", "unix:/run/cache.sock", "unix:///run/cache.sock", "unix-abstract:cache",
+    ],
+)  # fmt: skip
+def test_addresses_that_grpc_connects_to_are_taken(kind: type[Any], target: str) -> None:
+    assert kind(name="n", target=target).target == target
+
+
+@pytest.mark.parametrize(
+    ("target", "problem"),
+    [
+        ("", "is empty"),
+        ("localhost", "has no port"),
+        ("localhost:", "has no port"),
+        ("localhost:http", "has no port"),
+        (":50051", "has no port"),
+        ("[::1]", "has no port"),
+        ("dns:///cache.example", "has no port"),
+        ("localhost:0", "1 to 65535"),
+        ("localhost:65536", "1 to 65535"),
+        ("::1:50051", "without brackets"),
+        ("http://localhost:50051", "is a URL; without http:// it is 'localhost:50051'"),
+        ("https://cache.example/", "is a URL; without https:// it is 'cache.example'"),
+    ],
+)
+def test_an_address_that_can_not_be_is_refused_with_what_is_wrong(
+    kind: type[Any], target: str, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ValueError, match=problem):
+        kind(name="n", target=target)
+    if target:
+        for noun in ("CACHE", "DATA", "EXECUTION"):
+            monkeypatch.setenv(f"ALPHAFORGE_{noun}_TARGET", target)
+        with pytest.raises(ValueError, match=problem):
+            kind(name="n")
+
+
 def test_the_second_unnamed_cache_warns_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alphaforge_client._unnamed, "_made", iter(range(1, 100)))
+    monkeypatch.setattr(alphaforge_client._base.unnamed, "_made", iter(range(1, 100)))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         GenericCache(name="default", target=NOWHERE)
         GenericCache(target=NOWHERE)
         for wrong in ({"max_size": 0}, {"default_ttl": -1.0}, {"timeout": 0.0}):
             with pytest.raises(ValueError):
-                GenericCache(target=NOWHERE, **wrong)  # type: ignore[arg-type]
+                GenericCache(target=NOWHERE, **wrong)
         assert caught == []
         AsyncGenericCache(target=NOWHERE)
         GenericCache(target=NOWHERE)

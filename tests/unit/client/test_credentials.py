@@ -1,4 +1,4 @@
-"""What a client shows and to whom: nothing secret in its text, nothing secret in the clear."""
+"""What a client shows and to whom: nothing secret in its text, nothing secret in clear text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_a_token_is_in_no_text() -> None:
 
 @pytest.mark.parametrize("target", ["example.com:50051", "10.0.0.7:50051", "[2001:db8::1]:50051", "dns:///cache:50051"])
 def test_a_token_is_never_sent_in_the_clear_to_another_machine(target: str) -> None:
-    with pytest.raises(InvalidArgument, match="in the clear"):
+    with pytest.raises(InvalidArgument, match="in clear text"):
         GenericCache(name="c", target=target, credentials=Credentials(token="hunter2"))
     GenericCache(name="c", target=target, credentials=Credentials(token="hunter2", ca_file="ca.pem")).close()
 

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 from alphaforge_client import errors
-from alphaforge_client._endpoint import Endpoint
-from alphaforge_client._gap import Gap
-from alphaforge_client.aio import _connection as aio_connection
-from alphaforge_client.aio._subscription import Subscription as AioSubscription
+from alphaforge_client._grpc.endpoint import Endpoint
+from alphaforge_client._wire.gap import Gap
+from alphaforge_client.aio._calls import connection as aio_connection
+from alphaforge_client.aio._calls.subscription import Subscription as AioSubscription
+
+from tests.support.waiting import turns
 
 from .conftest import Server
-from .test_subscription import Log, chunk, follow, opening, request
+from .test_subscription import Log, decode, follow, opening, request
 
 
 class Seen:
@@ -156,7 +158,7 @@ def test_a_subscription_has_one_reader(server: Server) -> None:
 
 def aio_follow(server: Server) -> AioSubscription[int]:
     connection = aio_connection.Connection(Endpoint("data", server.target), opening(), 2.0)
-    return AioSubscription(connection, "Follow", request, chunk, from_sequence=1, silence_seconds_max=5.0)
+    return AioSubscription(connection, "Follow", request, decode, from_sequence=1, silence_seconds_max=5.0)
 
 
 def test_an_asyncio_callback_may_be_a_coroutine_or_plain(server: Server) -> None:
@@ -168,7 +170,7 @@ def test_an_asyncio_callback_may_be_a_coroutine_or_plain(server: Server) -> None
         is_full = asyncio.Event()
 
         async def keep(event: object) -> None:
-            await asyncio.sleep(0)
+            await turns()
             seen.append(event)
             if len(seen) == 6:
                 is_full.set()

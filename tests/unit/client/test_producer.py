@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import grpc
 import pytest
 from alphaforge.data.v1 import ticks_pb2
 from alphaforge_client import errors
-from alphaforge_client._connection import Connection, Opening
-from alphaforge_client._endpoint import Endpoint
-from alphaforge_client._producer import Producer
+from alphaforge_client._calls.connection import Connection
+from alphaforge_client._calls.producer import Producer
+from alphaforge_client._grpc.endpoint import Endpoint
+from alphaforge_client._wire.opening import Opening
 from grpc import StatusCode
+
+from tests.support.waiting import until
 
 from .conftest import Refusal, Server
 
@@ -70,7 +72,7 @@ def body(text: str) -> bytes:
 
 @pytest.fixture
 def connection(server: Server) -> Connection:
-    opening = Opening("test.Service", "Open", b"", lambda answer: int(answer), lambda epoch: b"%d:" % epoch)
+    opening = Opening("test.Service", "Open", b"", lambda answer: int(answer), lambda epoch: b"%d:" % (epoch or 0))
     return Connection(Endpoint("data", server.target), opening, 5.0)
 
 
@@ -102,7 +104,7 @@ def test_it_numbers_anew_in_a_new_epoch(server: Server, connection: Connection) 
     connection.close()
 
 
-def test_a_new_epoch_that_another_call_has_learnt_meanwhile_is_no_error(server: Server, connection: Connection) -> None:
+def test_a_new_epoch_that_another_call_has_adopted_is_no_error(server: Server, connection: Connection) -> None:
     engine = Engine(server)
     serve = engine.send
     lost = threading.Event()
@@ -154,8 +156,7 @@ def test_a_call_of_unknown_outcome_leaves_its_number_to_no_other(server: Server,
         producer.send("Send", body("a"), 0.2)
     late.set()
     assert producer.send("Send", body("b"), None) == b"done"
-    while len(engine.applied) < 2:
-        time.sleep(0.01)
+    until(lambda: len(engine.applied) == 2)
     assert sorted(engine.applied) == [b"a", b"b"]
     assert sorted(engine.last.values()) == [1, 1]
     connection.close()

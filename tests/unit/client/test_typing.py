@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.programs import PROGRAMS
+
 ROOT = Path(__file__).resolve().parents[3]
-PROGRAM = Path(__file__).with_name("typed_program.py")
+PROGRAM = PROGRAMS / "typed_program.py"
 PYRIGHT = ROOT / ".tools/node_modules/.bin/pyright"
 
 CHECKERS = {

@@ -10,7 +10,10 @@ from types import ModuleType
 import alphaforge_core
 import pytest
 
-MODULES = ("cache", "data", "errors", "execution", "model", "time")
+MODULES = (
+    *("cache", "data", "errors", "execution", "journal", "model", "time"),
+    *("cache_wire", "data_wire", "execution_wire", "rpc_wire"),
+)
 
 
 @pytest.fixture(params=MODULES)

@@ -218,7 +218,7 @@ def test_ticks_and_columns_do_not_mix() -> None:
     with pytest.raises(TypeError, match="either"):
         DataEngine().process_trade_ticks([], prices=[1])
     with pytest.raises(TypeError, match=r"ticks\[0\]"):
-        TradeTickBatch.from_ticks(["x"])  # type: ignore[list-item]
+        TradeTickBatch.from_ticks(["x"])
 
 
 def test_a_batch_is_cut_into_batches() -> None:
@@ -238,3 +238,16 @@ def test_an_empty_batch_does_nothing() -> None:
     assert engine.process_trade_ticks([]) == []
     assert engine.process_trade_ticks(instrument_id="X", prices=[], quantities=[], ts_event=[]) == []
     assert engine.statistics().instruments == 0
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("seconds", 1), ("milliseconds", 10**3), ("microseconds", 10**6)])
+def test_a_table_with_times_in_another_unit_is_a_warning(unit: str, factor: int) -> None:
+    times = [1_723_075_200 * factor, 1_723_075_201 * factor]
+    table = pd.DataFrame({"instrument_id": "X", "price": [1, 2], "quantity": [1, 1], "ts_event": times})
+    with pytest.warns(UserWarning, match=rf"{times[0]} looks like {unit}: multiply by"):
+        TradeTickBatch.from_ticks(table)
+    # Nanoseconds, and datetimes of any unit, are what they say.
+    TradeTickBatch.from_ticks(table.assign(ts_event=table["ts_event"] * (10**9 // factor)))
+    TradeTickBatch.from_ticks(
+        table.assign(ts_event=pd.to_datetime(table["ts_event"], unit={1: "s", 1000: "ms"}.get(factor, "us")))
+    )

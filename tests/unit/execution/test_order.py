@@ -87,7 +87,7 @@ def test_what_is_no_number_is_a_type_error(quantity: Any) -> None:
 
 def test_sides_are_members_and_not_words() -> None:
     with pytest.raises(TypeError):
-        Order.market("X", "Buy", 1, "s")  # type: ignore[arg-type]
+        Order.market("X", "Buy", 1, "s")
 
 
 def test_an_order_is_a_value() -> None:
@@ -101,7 +101,7 @@ def test_an_order_is_a_value() -> None:
     assert first.status is OrderStatus.PartiallyFilled
     assert venue.get("a").status is OrderStatus.Filled
     with pytest.raises(AttributeError):
-        first.status = OrderStatus.Filled  # type: ignore[misc]
+        first.status = OrderStatus.Filled
     with pytest.raises(TypeError):
         Order()
 
@@ -111,7 +111,7 @@ def test_values_copy_pickle_and_compare() -> None:
     venue.play(
         "tick 12 x 0.4 | a: stop-limit BUY 1 stop 11 @ 13.5 GTC | halt | b: market BUY 1 GTC | modify a quantity=0.9"
     )
-    values = [
+    values: list[Any] = [
         venue.get("a"),
         venue.get("b"),
         *venue.get("a").fills,

@@ -4,9 +4,13 @@
     venue.tick("2999 x 1 SELL")
     venue.log() == ["a Submitted", "a Filled 0.5 @ 3000.00 Maker"]
 
-An order: `id: [post-only] type side quantity [stop price] [@ price] time-in-force [strategy]`; the type is market,
-limit, stop or stop-limit; the side BUY or SELL; the time in force DAY, GTC, IOC or FOK.
+A trailing stop: `trail SELL 1 by 2 GTC`; `by 50bps`; `from 100` is its activation price; `trail-limit ... limit 1`.
+
+An order: `id: [post-only] [reduce-only] type side quantity [stop price] [@ price] time-in-force [strategy]`; the type
+is market, limit, stop or stop-limit; the side BUY or SELL; the time in force DAY, GTC, IOC, FOK, or GTD with seconds,
+as in GTD:5.
 A tick: `price x quantity [side] [at seconds]`.
+A group: `oco`, `oto` or `bracket`, then its orders, with `;` between them.
 """
 
 from __future__ import annotations
@@ -15,16 +19,20 @@ import re
 from typing import Any
 
 from alphaforge_core.execution import (
-    ExecutionEngine,
     ExecutionEngineConfig,
     Order,
     OrderEvent,
+    OrderEventType,
+    OrderGroup,
+    OrderGroupType,
     OrderSide,
     OrderStatus,
     OrderType,
     TimeInForce,
+    TrailingOffsetType,
 )
-from alphaforge_core.model import TradeTick
+from alphaforge_core.execution_wire import ServiceEngine
+from alphaforge_core.model import Price, TradeTick
 
 SECOND = 1_000_000_000
 SIDES = {"BUY": OrderSide.Buy, "SELL": OrderSide.Sell}
@@ -33,10 +41,20 @@ TIMES_IN_FORCE = {
     "GTC": TimeInForce.GoodTillCancel,
     "IOC": TimeInForce.ImmediateOrCancel,
     "FOK": TimeInForce.FillOrKill,
+    "GTD": TimeInForce.GoodTillDate,
+}
+GROUPS = {
+    "oco": OrderGroupType.OneCancelsOther,
+    "oto": OrderGroupType.OneTriggersOther,
+    "bracket": OrderGroupType.Bracket,
 }
 ORDER = re.compile(
-    r"(?P<id>\w+): (?P<post_only>post-only )?(?P<type>market|limit|stop|stop-limit) (?P<side>BUY|SELL)"
-    r" (?P<quantity>\S+)(?: stop (?P<stop>\S+))?(?: @ (?P<price>\S+))? (?P<tif>DAY|GTC|IOC|FOK)(?: (?P<strategy>\w+))?"
+    r"(?P<id>\w+): (?P<post_only>post-only )?(?P<reduce_only>reduce-only )?"
+    r"(?P<type>market|limit|stop|stop-limit|trail|trail-limit)"
+    r" (?P<side>BUY|SELL) (?P<quantity>\S+)(?: stop (?P<stop>\S+))?"
+    r"(?: by (?P<by>[\d.]+)(?P<bps>bps)?)?(?: limit (?P<limit>[\d.]+))?(?: from (?P<activation>\S+))?"
+    r"(?: @ (?P<price>\S+))?"
+    r" (?P<tif>DAY|GTC|IOC|FOK|GTD)(?::(?P<expires>\d+))?(?: (?P<strategy>\w+))?"
 )
 TICK = re.compile(r"(?P<price>\S+) x (?P<quantity>\S+)(?: (?P<side>BUY|SELL))?(?: at (?P<at>\d+))?")
 
@@ -46,16 +64,38 @@ def order(text: str, *, symbol: str = "X", created_at: int = 1) -> Order:
     match = ORDER.fullmatch(text)
     assert match, text
     side, tif = SIDES[match["side"]], TIMES_IN_FORCE[match["tif"]]
-    strategy, identity = match["strategy"] or "s", {"order_id": match["id"], "created_at": created_at}
-    post_only = bool(match["post_only"])
+    strategy, post_only = match["strategy"] or "s", bool(match["post_only"])
+    more: dict[str, Any] = {
+        "order_id": match["id"],
+        "created_at": created_at,
+        "reduce_only": bool(match["reduce_only"]),
+    }
+    if match["expires"]:
+        more["expire_time_ns"] = int(match["expires"]) * SECOND
     quantity, price, stop = match["quantity"], match["price"], match["stop"]
+    if match["by"]:
+        more["trailing_offset_type"] = TrailingOffsetType.BasisPoints if match["bps"] else TrailingOffsetType.Price
+        more["activation_price"] = match["activation"]
+    if match["type"] == "trail":
+        return Order.trailing_stop(symbol, side, quantity, match["by"], tif, strategy, **more)
+    if match["type"] == "trail-limit":
+        more["post_only"] = post_only
+        return Order.trailing_stop_limit(symbol, side, quantity, match["by"], match["limit"], tif, strategy, **more)
     if match["type"] == "market":
-        return Order.market(symbol, side, quantity, strategy, tif, **identity)
+        return Order.market(symbol, side, quantity, strategy, tif, **more)
     if match["type"] == "limit":
-        return Order.limit(symbol, side, quantity, price, tif, strategy, post_only=post_only, **identity)
+        return Order.limit(symbol, side, quantity, price, tif, strategy, post_only=post_only, **more)
     if match["type"] == "stop":
-        return Order.stop(symbol, side, quantity, stop, tif, strategy, **identity)
-    return Order.stop_limit(symbol, side, quantity, stop, price, tif, strategy, post_only=post_only, **identity)
+        return Order.stop(symbol, side, quantity, stop, tif, strategy, **more)
+    return Order.stop_limit(symbol, side, quantity, stop, price, tif, strategy, post_only=post_only, **more)
+
+
+def group(text: str, *, symbol: str = "X", created_at: int = 1) -> OrderGroup:
+    """The group that the text says."""
+    kind, _, orders = text.partition(" ")
+    return OrderGroup(
+        GROUPS[kind], [order(each.strip(), symbol=symbol, created_at=created_at) for each in orders.split(";")]
+    )
 
 
 def line(event: OrderEvent) -> str:
@@ -63,6 +103,8 @@ def line(event: OrderEvent) -> str:
     text = f"{event.order_id} {event.type.name}"
     if event.fill:
         text += f" {event.fill.quantity} @ {event.fill.price} {event.fill.liquidity_side.name}"
+    if event.type is OrderEventType.Triggered and event.stop_price is not None:
+        text += f" at {Price(event.stop_price)}" + (f" limit {Price(event.price)}" if event.price is not None else "")
     reason = event.reject_reason or event.cancel_reason
     return f"{text} {reason}" if reason else text
 
@@ -71,7 +113,7 @@ class Venue:
     """An engine, spoken to in texts; a tick without a time comes a second after the one before."""
 
     def __init__(self, **settings: Any) -> None:
-        self.engine = ExecutionEngine(ExecutionEngineConfig(**settings))
+        self.engine = ServiceEngine(ExecutionEngineConfig(**settings))
         self.seconds = 0
         self._seen = 0
 
@@ -113,6 +155,8 @@ class Venue:
                 getattr(self.engine, verb)()
             elif verb == "time":
                 self.engine.advance_time(int(rest) * SECOND)
+            elif verb in GROUPS:
+                self.engine.submit_order_group(group(step))
             elif verb == "modify":
                 order_id, *changes = rest.split()
                 self.engine.modify_order(order_id, **dict(change.split("=") for change in changes))
@@ -121,4 +165,4 @@ class Venue:
         return self.log()
 
 
-__all__ = ["ORDER", "SECOND", "OrderStatus", "OrderType", "Venue", "order"]
+__all__ = ["ORDER", "SECOND", "OrderStatus", "OrderType", "Venue", "group", "order"]

@@ -26,6 +26,21 @@ KNOWN: list[tuple[str, str, str, int | Decimal]] = [
     ("24hour", "1day", "time", 86_400_000_000_000),
     ("86400000ms", "1day", "time", 86_400_000_000_000),
     ("1day", "1day", "time", 86_400_000_000_000),
+    ("1day@UTC", "1day", "time", 86_400_000_000_000),
+    ("1day@UTC+00:00", "1day", "time", 86_400_000_000_000),
+    ("1day@UTC+00:01", "1day@UTC+00:01", "day", 1),
+    ("1day@America/New_York+17:00", "1day@America/New_York+17:00", "day", 1),
+    ("1day@Asia/Tokyo+00:00", "1day@Asia/Tokyo", "day", 1),
+    ("1day@Etc/GMT+5", "1day@Etc/GMT+5", "day", 1),
+    ("1day@Etc/GMT+5+09:30", "1day@Etc/GMT+5+09:30", "day", 1),
+    ("2day", "2day", "day", 2),
+    ("7day", "7day", "day", 7),
+    ("366day", "366day", "day", 366),
+    ("1week", "1week", "week", 1),
+    ("1week@UTC", "1week", "week", 1),
+    ("52week@Europe/London", "52week@Europe/London", "week", 52),
+    ("1month", "1month", "month", 1),
+    ("12month@America/Argentina/ComodRivadavia+23:59",) * 2 + ("month", 12),
     ("100tick", "100tick", "tick", 100),
     ("9223372036854775807tick", "9223372036854775807tick", "tick", 2**63 - 1),
     ("0.5volume", "0.5volume", "volume", Decimal("0.5")),
@@ -34,6 +49,8 @@ KNOWN: list[tuple[str, str, str, int | Decimal]] = [
     ("0.000000001volume", "0.000000001volume", "volume", Decimal("1e-9")),
     ("1000000dollar", "1000000dollar", "dollar", Decimal(1_000_000)),
     ("0.25dollar", "0.25dollar", "dollar", Decimal("0.25")),
+    ("0.50range", "0.5range", "range", Decimal("0.5")),
+    ("9223372036.854775807range", "9223372036.854775807range", "range", Decimal("9223372036.854775807")),
     ("100000000000000000000dollar", "100000000000000000000dollar", "dollar", Decimal(10**20)),
 ]
 
@@ -59,7 +76,7 @@ UNKNOWN = [
         "1e1min",
         "1_0min",
         "1,000tick",
-        "1week",
+        "1weeks",
         "1m",
         "1h",
         "1d",
@@ -83,9 +100,37 @@ UNKNOWN = [
         "00.5volume",
         "1e3dollar",
     ],
-    *["0min", "0tick", "0volume", "0.0dollar", "0day", "2day", "7min", "7hour", "25hour", "48hour", "86400001ms"],
+    *[
+        "0min",
+        "0tick",
+        "0volume",
+        "0.0dollar",
+        "0day",
+        "0week",
+        "0month",
+        "0range",
+        "367day",
+        "53week",
+        "13month",
+        "1.5day",
+        "7min",
+        "7hour",
+        "25hour",
+        "48hour",
+        "86400001ms",
+    ],
     *["0.0000000001volume", "1000000000000000000000dollar", "9223372036854775808tick"],
-    *("1" + "0" * 40 + unit for unit in ("min", "tick", "volume", "dollar")),
+    *("9223372036.854775808range", "1year", "1day+17:00", "1day@", "1day@UTC+24:00", "1day@UTC+1:00", "1day@UTC-01:00"),
+    *(
+        "1day@5",
+        "1day@New York",
+        "1day@UTC+00:60",
+        "1day@UTC+00:00:00",
+        "24hour@UTC",
+        "1tick@UTC",
+        "1week@A" + "a" * 40,
+    ),
+    *("1" + "0" * 40 + unit for unit in ("min", "tick", "volume", "dollar", "range", "day")),
     *("", " ", " 1min", "1min ", "1 min", "\n", "1min\0", "\uff11min", "1m\u0131n"),
 ]
 
@@ -101,7 +146,7 @@ def test_anything_else_is_refused(text: str) -> None:
 @pytest.mark.parametrize("value", [None, 1, 60.0, b"1min", True, ["1min"]], ids=repr)
 def test_another_type_is_a_type_error(value: object) -> None:
     with pytest.raises(TypeError, match=r"^bar_type must be a str"):
-        BarType(value)  # type: ignore[arg-type]
+        BarType(value)
 
 
 def test_bar_types_of_another_kind_or_step_differ() -> None:

@@ -31,10 +31,11 @@ REPEATS_MATTER = {
         *("ResetCache", "DropCache", "Delete", "DeleteMany", "Clear", "PutIfAbsent", "CompareAndSwap", "Increment"),
         *("AcquireLease", "FulfillLease", "ReleaseLease"),
     },
-    "DataService": {"ResetEngine", "DropEngine", "AdvanceTime"},
+    "DataService": {"ResetEngine", "DropEngine", "AdvanceTime", "Start", "Stop"},
     "ExecutionService": {
         *("ResetEngine", "DropEngine", "CancelOrder", "CancelAllOrders", "ModifyOrder"),
-        *("OpenSession", "CloseSession"),
+        *("CancelOrders", "CancelMatchingOrders", "ModifyOrders"),
+        *("OpenSession", "CloseSession", "Halt", "Resume"),
     },
 }
 
@@ -158,7 +159,7 @@ def test_an_order_carries_the_fields_it_was_submitted_with_under_the_same_number
 
 @pytest.mark.parametrize("service", SERVICES[1:], ids=lambda service: service.name)
 def test_one_tick_is_answered_in_the_same_shape_as_many(service: object) -> None:
-    one, many = (service.methods_by_name[name] for name in ("ProcessTradeTick", "ProcessTradeTicks"))  # type: ignore[attr-defined]
+    one, many = (service.methods_by_name[name] for name in ("ProcessTradeTick", "ProcessTradeTicks"))
     assert numbers(one.output_type).items() <= numbers(many.output_type).items()
 
 

@@ -1,1 +1,1 @@
-"""The client for asyncio: the classes of `alphaforge_client`, with the same names and arguments, to be awaited."""
+"""The asyncio client: the classes of `alphaforge_client`, with the same names and arguments, as coroutines."""

@@ -1,4 +1,4 @@
-"""The cache on a service: typed values by key, shared by all clients that name the same cache."""
+"""The cache client: typed values by key, shared by all clients that use the same cache."""
 
 from __future__ import annotations
 
@@ -6,32 +6,36 @@ import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from decimal import Decimal
+from functools import partial
+from time import monotonic
 from typing import Any, cast
 
 from alphaforge.cache.v1 import atomics_pb2, batches_pb2, caches_pb2, entries_pb2
 from alphaforge_core.cache import GenericCacheStatistics, KeyList
 from alphaforge_core.cache_wire import (
-    decode_get,
-    decode_get_many,
     encode_get,
     encode_get_many,
     encode_put,
-    encode_put_many,
 )
 
-from alphaforge_client import _cache_messages as messages
-from alphaforge_client._endpoint import Endpoint
-from alphaforge_client._near_store import NearCache
-from alphaforge_client._request_id import new_request_id
-from alphaforge_client._summary import EngineSummary
-from alphaforge_client._unnamed import note_unnamed_cache
-from alphaforge_client.aio._coalescer import Coalescer
-from alphaforge_client.aio._connection import Connection, Opening
-from alphaforge_client.aio._engine import RemoteEngine
-from alphaforge_client.aio._near import Near
-from alphaforge_client.aio._transport import scope
+from alphaforge_client._base.unnamed import note_unnamed_cache
+from alphaforge_client._calls.attempts import Backoff
+from alphaforge_client._grpc.placement import Placement
+from alphaforge_client._near.store import NearCache
+from alphaforge_client._parts.keys import KeyListing, in_order, share_of, split_keys, split_puts, within
+from alphaforge_client._parts.merge import cache_statistics
+from alphaforge_client._wire import cache as messages
+from alphaforge_client._wire.answer import parsed
+from alphaforge_client._wire.request_id import new_request_id, with_id
+from alphaforge_client._wire.summary import EngineSummary
+from alphaforge_client.aio._calls.coalescer import Coalescer
+from alphaforge_client.aio._calls.connection import Connection
+from alphaforge_client.aio._grpc.transport import scope, together
+from alphaforge_client.aio._near.follower import NearFollower
+from alphaforge_client.aio._parts.engine import RemoteEngine
+from alphaforge_client.aio._parts.parts import Parts, read_pages
 from alphaforge_client.credentials import Credentials
-from alphaforge_client.errors import EngineError
+from alphaforge_client.errors import EngineError, ResourceExhausted
 
 __all__ = ["EngineSummary", "GenericCache", "GenericCacheStatistics", "KeyList", "NearCache"]
 
@@ -39,26 +43,29 @@ __all__ = ["EngineSummary", "GenericCache", "GenericCacheStatistics", "KeyList",
 class GenericCache(RemoteEngine):
     """A cache on a service: exact LRU, a time to live per entry, typed values.
 
-    Nothing is sent when it is made: the first call connects and opens the cache, with the settings given and defaults
-    for the rest. If the cache exists, only those given are compared; one that differs raises EngineError (a
-    RuntimeError, SETTINGS_DIFFER), unless `reconfigure` is set.
+    Creating it sends nothing: the first call connects and opens the cache, with the given settings and defaults for the
+    rest. If the cache exists, only the given settings are compared; a difference raises EngineError (a RuntimeError,
+    SETTINGS_DIFFER), unless `reconfigure` is set.
 
-    max_size: entries it holds, at least 1; one more evicts the one used longest ago. None: not given, 10,000 in a new
-        cache.
-    default_ttl: seconds that an entry put by this client lives unless its put says otherwise; math.inf: always.
-    max_bytes: a bound on keys, encoded values and 96 bytes an entry. None: not given, no such bound in a new cache.
-    name: of the cache on the service, "default" if None; all clients that use the name share its entries.
+    max_size: maximum number of entries, at least 1; beyond it, the least recently used is evicted. None: unchanged, or
+        10,000 in a new cache.
+    default_ttl: time to live of this client's entries in seconds, unless put() is given another; math.inf: no expiry.
+    max_bytes: maximum size of keys, encoded values and 96 bytes per entry. None: unchanged, or no limit in a new cache.
+    name: name of the cache on the service, "default" if None; all clients that use the name share its entries.
     target: address of the service, "host:port" or "unix:path"; else the environment variable ALPHAFORGE_CACHE_TARGET,
         else "localhost:50051".
-    timeout: seconds that each call may take, repeats included; each call may be given its own.
-    near_cache: keeps copies of entries in this client, see there; off if None.
-    coalesce: calls of one kind that are made at the same time, from several tasks or threads, share a request; a lone
-        call is sent at once in any case, and so is one with a timeout of its own.
+    targets: addresses of several services, each perhaps as "name=host:port"; the cache is on the one that its name
+        chooses (rule 5.8). Else the environment variable ALPHAFORGE_CACHE_TARGETS, with commas between them.
+    partitions: the cache is that many caches, which share its keys; fixed when it is created. The limits, the order of
+        use and "none is stored" are those of each partition (rule 5.9).
+    timeout: timeout of each call in seconds, retries included; can be set per call.
+    near_cache: keeps copies of entries in this client (see NearCache); off if None.
+    coalesce: concurrent calls of one kind, from several tasks or threads, share a request. A lone call, and one with
+        its own timeout, is always sent immediately.
 
     Every call may raise Unavailable (a ConnectionError), DeadlineExceeded (a TimeoutError) and EngineError (a
-    RuntimeError); InvalidArgument (a ValueError) for a malformed key, value or ttl; UnsupportedValue (a TypeError) for
-    a type that it can't take. Keys are str of 1 to 1,024 bytes of UTF-8. Safe to use from many tasks or threads at
-    once.
+    RuntimeError); InvalidArgument (a ValueError) for an invalid key, value or ttl; UnsupportedValue (a TypeError) for
+    an unsupported type. Keys are str of 1 to 1,024 bytes of UTF-8. May be used by many tasks or threads at once.
 
     >>> async with GenericCache(name="prices") as cache:
     ...     await cache.put("BTCUSD_price", 45000.0, ttl=60.0)
@@ -74,30 +81,33 @@ class GenericCache(RemoteEngine):
         max_bytes: int | None = None,
         name: str | None = None,
         target: str | None = None,
+        targets: Sequence[str] | None = None,
+        partitions: int = 1,
         timeout: float = 5.0,
         reconfigure: bool = False,
         coalesce: bool = True,
         near_cache: NearCache | None = None,
         credentials: Credentials | None = None,
     ) -> None:
-        wire_name = name or ""
-        opening = Opening(
-            messages.SERVICE,
-            "OpenCache",
-            messages.open_request(wire_name, max_size, max_bytes, reconfigure),
-            messages.open_epoch,
-            lambda epoch: messages.header(wire_name, epoch),
-        )
-        super().__init__(name, Connection(Endpoint.of("cache", target, credentials), opening, timeout))
-        # Raises what a put with it would.
+        placement = Placement.of("cache", target, targets, credentials)
+        opening = partial(messages.opening, max_size=max_size, max_bytes=max_bytes, reconfigure=reconfigure)
+        super().__init__(name, Parts(placement, name, opening, partitions, timeout))
+        # Validates it as a put would.
         encode_put("key", None, default_ttl)
         self._default_ttl = default_ttl
-        self._gets = Coalescer(self._get_one, self._get_together, timeout, messages.PIECE_KEYS_MAX)
-        self._puts = Coalescer(self._put_one, self._put_together, timeout, messages.PIECE_KEYS_MAX)
+        connections = self._parts.connections
+        self._gets = [
+            Coalescer(partial(_get_one, each), partial(_get_together, each), timeout, messages.CHUNK_KEYS_MAX)
+            for each in connections
+        ]
+        self._puts = [
+            Coalescer(partial(_put_one, each), partial(_put_together, each), timeout, messages.CHUNK_KEYS_MAX)
+            for each in connections
+        ]
         self._coalesces = coalesce
-        self._near_settings = near_cache
-        self._near: Near | None = None
-        # Last, for what can't be made is no cache.
+        self._near_settings = None if near_cache is None else share_of(near_cache, partitions)
+        self._near: list[NearFollower | None] = [None] * partitions
+        # After validation, so that failed constructions don't count.
         if name is None:
             note_unnamed_cache()
 
@@ -106,105 +116,115 @@ class GenericCache(RemoteEngine):
         request = encode_put(key, value, self._ttl(ttl))
         with self._changing(key):
             if ttl is None and timeout is None and self._coalesces:
-                await self._puts.call(request)
+                await self._puts[self._parts.index_of(key)].call(request)
             else:
-                await self._connection.call("Put", request, timeout)
+                await self._parts.of(key).call("Put", request, timeout)
 
     async def get(self, key: str, *, timeout: float | None = None) -> Any:
-        """The value, or None when there is none or it has expired. Makes the entry the most recently used."""
-        near = self._near
-        if near is not None:
-            value = near.lookup(key)
-            if value is not None:
-                return value
+        """Returns the value, or None if there is none or it has expired. Makes the entry the most recently used."""
         if self._near_settings is not None:
-            return await self._load(key, timeout)
+            part = self._part_of(key)
+            near = self._near[part]
+            if near is not None:
+                value = near.lookup(key)
+                if value is not None:
+                    return value
+            return await self._load(key, part, timeout)
         request = encode_get(key)
+        part = self._parts.index_of(key)
         if timeout is None and self._coalesces:
-            return await self._gets.call(request)
-        return decode_get(await self._connection.call("Get", request, timeout))
+            return await self._gets[part].call(request)
+        return messages.value(await self._parts.connections[part].call("Get", request, timeout))
 
     async def get_entry(self, key: str, *, timeout: float | None = None) -> tuple[Any, int, float] | None:
-        """As get, with the entry's version, for compare_and_swap, and the seconds it has left (math.inf: all)."""
+        """Like get, with the entry's version (for compare_and_swap) and remaining seconds (math.inf: no expiry)."""
+        request = messages.key_with_details(key)
         with self._reading(key):
-            return messages.entry(await self._connection.call("Get", messages.key_with_details(key), timeout))
+            return messages.entry(await self._parts.of(key).call("Get", request, timeout))
 
     async def delete(self, key: str, *, timeout: float | None = None) -> bool:
-        """Removes an entry; True when there was one."""
+        """Deletes an entry; True if there was one."""
+        request = messages.named_key(key)
         with self._changing(key):
-            answer = await self._connection.call("Delete", messages.named_key(key), timeout)
-        return entries_pb2.DeleteResponse.FromString(answer).deleted
+            answer = await self._parts.of(key).call("Delete", request, timeout)
+        return parsed(entries_pb2.DeleteResponse, answer).deleted
 
     async def contains(self, key: str, *, timeout: float | None = None) -> bool:
-        """Whether there is an entry, a stored None included. Does not count as its use."""
-        answer = await self._connection.call("Contains", messages.key(key), timeout)
-        return entries_pb2.ContainsResponse.FromString(answer).contains
+        """Whether there is an entry, including a stored None. Does not refresh the entry."""
+        request = messages.key(key)
+        answer = await self._parts.of(key).call("Contains", request, timeout)
+        return parsed(entries_pb2.ContainsResponse, answer).contains
 
     async def size(self, *, timeout: float | None = None) -> int:
         """The number of entries that have not expired."""
-        return entries_pb2.GetSizeResponse.FromString(await self._connection.call("GetSize", b"", timeout)).size
+        answers = await self._parts.all("GetSize", bytes, timeout)
+        return sum(parsed(entries_pb2.GetSizeResponse, answer).size for answer in answers)
 
     async def clear(self, *, timeout: float | None = None) -> None:
         """Removes all entries and keeps the counters."""
-        request = entries_pb2.ClearRequest(request_id=new_request_id()).SerializeToString()
         with self._changing_all():
-            await self._connection.call("Clear", request, timeout)
+            await self._parts.all("Clear", with_id(entries_pb2.ClearRequest), timeout)
 
     async def put_many(
         self, items: Mapping[str, object], ttl: float | None = None, *, timeout: float | None = None
     ) -> None:
-        """Stores many values in order; many travel in pieces, each within `timeout`.
+        """Stores many values in order; a large batch is sent in chunks, each within `timeout`.
 
-        When one of them can't be stored, none is.
+        If one of them can't be stored, none is. If a service can't be reached, values of other partitions may be.
         """
         with self._changing(*items):
-            for piece in encode_put_many(items, self._ttl(ttl)):
-                await self._connection.call("PutMany", piece, timeout)
+            await together(
+                [
+                    partial(_put_chunks, self._parts.connections[part], chunks, timeout)
+                    for part, chunks in split_puts(items, self._ttl(ttl), self._parts.count)
+                ]
+            )
 
     async def warm_cache(
         self, items: Mapping[str, object], ttl: float | None = None, *, timeout: float | None = None
     ) -> None:
-        """Another name of put_many."""
+        """Same as put_many."""
         await self.put_many(items, ttl, timeout=timeout)
 
     async def get_many(self, keys: Iterable[str], *, timeout: float | None = None) -> dict[str, Any]:
-        """The values that were found, by key, in the order asked for; many travel in pieces, each within `timeout`."""
-        found: dict[str, Any] = {}
-        for request, piece in encode_get_many(keys):
-            with self._reading(*piece):
-                decode_get_many(await self._connection.call("GetMany", request, timeout), piece, found)
-        return found
+        """Returns the values found by key, in the order asked for; sent in chunks, each within `timeout`."""
+        if self._parts.count == 1:
+            return await self._get_chunks(self._connection, keys, timeout)
+        asked = list(keys)
+        shares = split_keys(asked, self._parts.count)
+        found = await together(
+            [partial(self._get_chunks, self._parts.connections[part], share, timeout) for part, share in shares]
+        )
+        return in_order(asked, found)
 
     async def delete_many(self, keys: Iterable[str], *, timeout: float | None = None) -> int:
-        """Removes entries and returns how many there were."""
-        deleted = 0
-        for piece in messages.key_pieces(keys):
-            request = batches_pb2.DeleteManyRequest(request_id=new_request_id(), keys=piece).SerializeToString()
-            with self._changing(*piece):
-                answer = await self._connection.call("DeleteMany", request, timeout)
-            deleted += batches_pb2.DeleteManyResponse.FromString(answer).deleted_count
-        return deleted
+        """Deletes entries and returns how many there were."""
+        if self._parts.count == 1:
+            return await self._delete_chunks(self._connection, keys, timeout)
+        shares = split_keys(keys, self._parts.count)
+        calls = [partial(self._delete_chunks, self._parts.connections[part], share, timeout) for part, share in shares]
+        return sum(await together(calls))
 
     async def put_if_absent(
         self, key: str, value: object, ttl: float | None = None, *, timeout: float | None = None
     ) -> bool:
-        """Stores a value where there is none; False where there is one, which stays as it is."""
+        """Stores a value if the key has none; otherwise returns False and changes nothing."""
         request = messages.put_if_absent(key, value, self._ttl(ttl))
         with self._changing(key):
-            answer = await self._connection.call("PutIfAbsent", request, timeout)
-        return atomics_pb2.PutIfAbsentResponse.FromString(answer).stored
+            answer = await self._parts.of(key).call("PutIfAbsent", request, timeout)
+        return parsed(atomics_pb2.PutIfAbsentResponse, answer).stored
 
     async def compare_and_swap(
         self, key: str, version: int, value: object, ttl: float | None = None, *, timeout: float | None = None
     ) -> bool:
-        """Stores a value where the entry still has that version (see get_entry); False, and nothing done, where not."""
+        """Stores a value if the entry still has that version (see get_entry); otherwise returns False."""
         if version == 0:
-            # No entry's version. On the wire it means that there must be no entry: that is put_if_absent.
+            # Not a version; on the wire it means put_if_absent.
             return False
         request = messages.compare_and_swap(key, version, value, self._ttl(ttl))
         with self._changing(key):
-            answer = await self._connection.call("CompareAndSwap", request, timeout)
-        return atomics_pb2.CompareAndSwapResponse.FromString(answer).swapped
+            answer = await self._parts.of(key).call("CompareAndSwap", request, timeout)
+        return parsed(atomics_pb2.CompareAndSwapResponse, answer).swapped
 
     async def increment(
         self, key: str, amount: int | Decimal = 1, ttl: float | None = None, *, timeout: float | None = None
@@ -212,24 +232,23 @@ class GenericCache(RemoteEngine):
         """Adds to an int or a Decimal, exactly, and returns the sum.
 
         A missing entry counts as 0; an existing one keeps its time to live. Raises EngineError (a RuntimeError,
-        VALUE_NOT_NUMERIC) when the entry is no number.
+        VALUE_NOT_NUMERIC) if the entry is not a number.
         """
         request = messages.increment(key, amount, self._ttl(ttl))
         with self._changing(key):
-            return messages.sum_of(await self._connection.call("Increment", request, timeout))
+            return messages.sum_of(await self._parts.of(key).call("Increment", request, timeout))
 
     async def touch(self, key: str, ttl: float | None = None, *, timeout: float | None = None) -> bool:
-        """Gives an entry a new time to live and makes it the most recently used; False when there is none."""
+        """Sets an entry's time to live and makes it the most recently used; False if there is none."""
         request = messages.touch(key, self._ttl(ttl))
         with self._changing(key):
-            answer = await self._connection.call("Touch", request, timeout)
-        return entries_pb2.TouchResponse.FromString(answer).touched
+            answer = await self._parts.of(key).call("Touch", request, timeout)
+        return parsed(entries_pb2.TouchResponse, answer).touched
 
     async def ttl(self, key: str, *, timeout: float | None = None) -> float | None:
-        """Seconds that the entry has left, math.inf when it never expires, None when there is none. Is no use of it."""
-        response = entries_pb2.GetTtlResponse.FromString(
-            await self._connection.call("GetTtl", messages.key(key), timeout)
-        )
+        """Remaining seconds of the entry: math.inf if it never expires, None if missing. Does not refresh it."""
+        request = messages.key(key)
+        response = parsed(entries_pb2.GetTtlResponse, await self._parts.of(key).call("GetTtl", request, timeout))
         if not response.found:
             return None
         return response.ttl_ns / 1e9 if response.HasField("ttl_ns") else math.inf
@@ -237,16 +256,16 @@ class GenericCache(RemoteEngine):
     async def keys(
         self, prefix: str = "", limit: int | None = None, cursor: str = "", *, timeout: float | None = None
     ) -> KeyList:
-        """Keys with that prefix; does not count as their use.
+        """Returns the keys with that prefix. Does not refresh the entries.
 
-        limit: at most so many; None: all. cursor: `next_cursor` of the page before. A key that stays from the first
-            page to the last is listed exactly once, whatever happens to others meanwhile. Raises ValueError:
-            SETTING_INVALID for a limit below 1, PAGE_TOKEN_INVALID for a cursor that the cache didn't make.
+        limit: maximum number of keys; None: all. cursor: `next_cursor` of the previous page. A key that exists from the
+            first page to the last is listed exactly once, even if others change meanwhile. Raises ValueError:
+            SETTING_INVALID for a limit below 1, PAGE_TOKEN_INVALID for an invalid cursor.
         """
-        pages = messages.KeyPages(prefix, limit, cursor)
-        while (request := pages.next_page()) is not None:
-            pages.add(await self._connection.call("ListKeys", request, timeout))
-        return pages.found
+        listing = KeyListing(self._parts.count, prefix, limit, cursor)
+        while (pages := listing.next_pages()) is not None:
+            await read_pages(self._parts.connections[listing.part], "ListKeys", pages, timeout)
+        return listing.keys()
 
     async def get_or_compute(
         self,
@@ -256,88 +275,106 @@ class GenericCache(RemoteEngine):
         *,
         timeout: float | None = None,
     ) -> Any:
-        """The value of `key`; else what `function()` returns, which is stored for `ttl` seconds (None: default_ttl).
+        """Returns the value of `key`, or computes it with `function()` and stores it, with `ttl` as in put().
 
-        Of several callers that ask for one key at once, in any process, one computes and the others wait for its value,
-        for as long as it takes. An exception of `function` reaches the one that computed; one of those that waited then
-        tries itself. One that computes for longer than 60 s may find that another one computes too.
+        Of several callers that ask for a key at the same time, in any process, one computes the value and the others
+        wait for it, without a timeout. An exception of `function` is raised in the caller that computed; one of the
+        waiting callers then tries. If computing takes longer than 60 s, another caller may start computing too.
         """
         wait_seconds = self._connection.timeout if timeout is None else timeout
+        backoff = Backoff()
         while True:
             request = messages.acquire_lease(key, wait_seconds)
-            answer = await self._connection.call("AcquireLease", request, timeout)
+            answer = await self._parts.of(key).call("AcquireLease", request, timeout)
             with self._reading(key):
                 outcome = messages.LeaseOutcome(answer)
             if outcome.has_value:
                 return outcome.value
             if outcome.lease_id:
                 return await self._compute(key, function, self._ttl(ttl), outcome.lease_id, timeout)
+            # The service waits before this response; avoids a busy loop if one doesn't.
+            await self._parts.of(key).pause(backoff.pause())
 
     async def statistics(self, *, timeout: float | None = None) -> GenericCacheStatistics:
-        """The counters as of now."""
-        return messages.statistics(await self._connection.call("GetStatistics", b"", timeout))
+        """The current counters, of all partitions together."""
+        answers = await self._parts.all("GetStatistics", bytes, timeout)
+        return cache_statistics([messages.statistics(answer) for answer in answers])
 
     async def reset(self, *, timeout: float | None = None) -> None:
-        """Removes all entries and sets the counters to 0. Begins a new epoch."""
-        request = caches_pb2.ResetCacheRequest(request_id=new_request_id()).SerializeToString()
+        """Removes all entries and sets the counters to 0. Starts a new epoch."""
+        request = with_id(caches_pb2.ResetCacheRequest)
         with self._changing_all():
-            answer = await self._connection.call("ResetCache", request, timeout)
-        self._connection.adopt_epoch(caches_pb2.ResetCacheResponse.FromString(answer).epoch)
+            await self._parts.each(lambda connection: _reset(connection, request(), timeout))
 
     async def list_caches(self, *, timeout: float | None = None) -> list[EngineSummary]:
-        """The caches of the service, by name, with their settings; none is opened for it."""
-        return messages.summaries(await self._connection.call_by_name("ListCaches", b"", timeout))
+        """Lists the caches of the service, or of all in the list, with their settings, by name; opens none."""
+        return await self._parts.summaries("ListCaches", messages.SERVICE.summaries, timeout)
 
     async def drop(self, *, timeout: float | None = None) -> bool:
-        """Removes the cache with all it holds; False when there was none."""
-        request = caches_pb2.DropCacheRequest(request_id=new_request_id()).SerializeToString()
+        """Drops the cache with all its entries; False if there was none."""
         with self._changing_all():
-            answer = await self._connection.call_by_name("DropCache", request, timeout)
-        return caches_pb2.DropCacheResponse.FromString(answer).dropped
+            answers = await self._parts.drop("DropCache", with_id(caches_pb2.DropCacheRequest), timeout)
+        return any(parsed(caches_pb2.DropCacheResponse, answer).dropped for answer in answers)
 
-    async def _load(self, key: str, timeout: float | None) -> Any:
-        """The value from the service, kept nearby if it may be."""
-        near = self._near
+    async def _get_chunks(self, connection: Connection, keys: Iterable[str], timeout: float | None) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        chunks = encode_get_many(keys)
+        while chunks:
+            request, chunk = chunks.pop(0)
+            with self._reading(*chunk):
+                try:
+                    answer = await connection.call("GetMany", request, timeout)
+                except ResourceExhausted as error:
+                    chunks[:0] = messages.halves(chunk, error)
+                else:
+                    messages.values(answer, chunk, found)
+        return found
+
+    async def _delete_chunks(self, connection: Connection, keys: Iterable[str], timeout: float | None) -> int:
+        deleted = 0
+        for chunk in messages.key_chunks(keys):
+            request = batches_pb2.DeleteManyRequest(request_id=new_request_id(), keys=chunk).SerializeToString()
+            with self._changing(*chunk):
+                answer = await connection.call("DeleteMany", request, timeout)
+            deleted += parsed(batches_pb2.DeleteManyResponse, answer).deleted_count
+        return deleted
+
+    async def _load(self, key: str, part: int, timeout: float | None) -> Any:
+        """The value from the service, copied to the near cache if possible."""
+        near, connection = self._near[part], self._parts.connections[part]
         if near is None or near.scope is not scope():
-            # Opened first: what can't be reached need not be followed.
-            await self._connection.open(timeout)
-            near = self._near = Near(self._connection, cast("NearCache", self._near_settings))
+            # Opened first: no need to follow an unreachable service.
+            await connection.open(timeout)
+            near = self._near[part] = NearFollower(connection, cast("NearCache", self._near_settings))
         begun = near.store.begin(key)
         found = None
         try:
-            found = messages.entry(await self._connection.call("Get", messages.key_with_details(key), timeout))
+            found = messages.entry(await connection.call("Get", messages.key_with_details(key), timeout))
         finally:
             near.store.finish(key, begun, found)
         return None if found is None else found[0]
 
     def _reading(self, *keys: str) -> AbstractContextManager[None]:
-        """Around a read past the copies: no later one of these keys may go back in time."""
+        """Surrounds a read from the service, so that later reads of these keys don't go back in time."""
         return self._changing(*keys)
 
     def _changing(self, *keys: str) -> AbstractContextManager[None]:
-        """Around a write of these keys."""
-        near = self._near
-        return nullcontext() if near is None or near.scope is not scope() else near.store.changing(*keys)
+        """Surrounds a write of these keys."""
+        if self._near_settings is None:
+            return nullcontext()
+        if self._parts.count == 1:
+            near = self._near[0]
+            return nullcontext() if near is None or near.scope is not scope() else near.store.changing(*keys)
+        shares = split_keys(keys, self._parts.count)
+        here = ((self._near[part], share) for part, share in shares)
+        return within(near.store.changing(*share) for near, share in here if near is not None and near.scope is scope())
 
     def _changing_all(self) -> AbstractContextManager[None]:
-        near = self._near
-        return nullcontext() if near is None or near.scope is not scope() else near.store.changing_all()
+        return within(near.store.changing_all() for near in self._near if near is not None and near.scope is scope())
 
-    async def _get_one(self, request: bytes) -> Any:
-        return decode_get(await self._connection.call("Get", request))
-
-    async def _get_together(self, requests: Sequence[bytes], timeout: float) -> Sequence[Any]:
-        # Get and GetMany have keys in the same field, so that requests behind each other are one.
-        answer = await self._connection.call("GetMany", b"".join(requests), timeout)
-        return messages.values_in_order(answer, len(requests))
-
-    async def _put_one(self, request: bytes) -> None:
-        await self._connection.call("Put", request)
-
-    async def _put_together(self, requests: Sequence[bytes], timeout: float) -> Sequence[None]:
-        # Put and PutMany have keys, values and the time to live, which is the same for all, in the same fields too.
-        await self._connection.call("PutMany", b"".join(requests), timeout)
-        return [None] * len(requests)
+    def _part_of(self, key: str) -> int:
+        """The partition of a key that has not been checked yet."""
+        return self._parts.index_of(key) if self._parts.count > 1 and isinstance(key, str) else 0
 
     async def _compute(
         self,
@@ -351,16 +388,58 @@ class GenericCache(RemoteEngine):
             value = await function()
             request = messages.fulfill_lease(key, lease_id, value, ttl)
         except BaseException:
-            await self._connection.call("ReleaseLease", messages.release_lease(key, lease_id), timeout)
+            await self._parts.of(key).call("ReleaseLease", messages.release_lease(key, lease_id), timeout)
             raise
         try:
             with self._changing(key):
-                await self._connection.call("FulfillLease", request, timeout)
+                await self._parts.of(key).call("FulfillLease", request, timeout)
         except EngineError as error:
-            # Another one has computed meanwhile; this caller has its value all the same.
+            # Another caller has stored a value meanwhile; this caller still returns its own.
             if error.reason != "LEASE_LOST":
                 raise
         return value
 
     def _ttl(self, ttl: float | None) -> float:
         return self._default_ttl if ttl is None else ttl
+
+
+# Called by the coalescers, without a reference to the client, so that it can be freed.
+
+
+async def _get_one(connection: Connection, request: bytes) -> Any:
+    return messages.value(await connection.call("Get", request))
+
+
+async def _get_together(connection: Connection, requests: Sequence[bytes], timeout: float) -> Sequence[Any]:
+    # Get and GetMany have keys in the same field, so concatenated requests are one request.
+    ends = monotonic() + timeout
+    try:
+        answer = await connection.call("GetMany", b"".join(requests), timeout)
+    except ResourceExhausted as error:
+        if error.reason != "LIMIT_EXCEEDED" or len(requests) < 2:
+            raise
+        # The values exceed the size of one response.
+        half = len(requests) // 2
+        first = await _get_together(connection, requests[:half], ends - monotonic())
+        return [*first, *await _get_together(connection, requests[half:], ends - monotonic())]
+    return messages.values_in_order(answer, len(requests))
+
+
+async def _put_one(connection: Connection, request: bytes) -> None:
+    await connection.call("Put", request)
+
+
+async def _put_chunks(connection: Connection, chunks: Iterable[bytes], timeout: float | None) -> None:
+    for chunk in chunks:
+        await connection.call("PutMany", chunk, timeout)
+
+
+async def _reset(connection: Connection, request: bytes, timeout: float | None) -> None:
+    answer = await connection.call("ResetCache", request, timeout)
+    connection.adopt_epoch(parsed(caches_pb2.ResetCacheResponse, answer).epoch)
+
+
+async def _put_together(connection: Connection, requests: Sequence[bytes], timeout: float) -> Sequence[None]:
+    # Put and PutMany also share the fields of keys, values and the common time to live.
+    await connection.call("PutMany", b"".join(requests), timeout)
+    return [None] * len(requests)

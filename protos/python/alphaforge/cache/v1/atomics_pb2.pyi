@@ -19,7 +19,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class PutIfAbsentRequest(_message.Message):
-    """Stores a value where there is none."""
+    """Stores a value if the key has none."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -33,11 +33,11 @@ class PutIfAbsentRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    """The epoch returned by OpenCache; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing cache is
     created.
     """
     request_id: _builtins.str
-    """1 to 64 bytes; a repeat within 60 s gets the first answer. Empty: none."""
+    """Request id, 1 to 64 bytes: a repeat within 60 s gets the first answer. Empty: none."""
     key: _builtins.str
     """1 to 1,024 bytes of UTF-8."""
     ttl_ns: _builtins.int
@@ -83,9 +83,9 @@ class PutIfAbsentResponse(_message.Message):
     STORED_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     stored: _builtins.bool
-    """False when there was an entry; it is unchanged."""
+    """False if there was an entry, which is unchanged."""
     version: _builtins.int
-    """The version of the entry that is there now."""
+    """The version of the current entry."""
     def __init__(
         self,
         *,
@@ -102,7 +102,7 @@ Global___PutIfAbsentResponse: _TypeAlias = PutIfAbsentResponse  # noqa: Y015
 
 @_typing.final
 class CompareAndSwapRequest(_message.Message):
-    """Stores a value where the entry is the one the caller knows."""
+    """Stores a value if the entry still has the given version."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -117,11 +117,11 @@ class CompareAndSwapRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    """The epoch returned by OpenCache; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing cache is
     created.
     """
     request_id: _builtins.str
-    """1 to 64 bytes; a repeat within 60 s gets the first answer. Empty: none."""
+    """Request id, 1 to 64 bytes: a repeat within 60 s gets the first answer. Empty: none."""
     key: _builtins.str
     """1 to 1,024 bytes of UTF-8."""
     ttl_ns: _builtins.int
@@ -129,7 +129,7 @@ class CompareAndSwapRequest(_message.Message):
     never_expires: _builtins.bool
     """True: never."""
     expected_version: _builtins.int
-    """The version the entry must have. 0: there must be no entry."""
+    """The expected version. 0: the key must have no entry."""
     @_builtins.property
     def value(self) -> _value_pb2.Value:
         """The value."""
@@ -170,9 +170,9 @@ class CompareAndSwapResponse(_message.Message):
     SWAPPED_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     swapped: _builtins.bool
-    """False when the entry has another version, or is gone; nothing was changed."""
+    """False if the entry has another version or does not exist; nothing was changed."""
     version: _builtins.int
-    """The version of the entry that is there now; 0 when there is none."""
+    """The version of the current entry; 0 if there is none."""
     def __init__(
         self,
         *,
@@ -203,11 +203,11 @@ class IncrementRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    """The epoch returned by OpenCache; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing cache is
     created.
     """
     request_id: _builtins.str
-    """1 to 64 bytes; a repeat within 60 s gets the first answer. Empty: none."""
+    """Request id, 1 to 64 bytes: a repeat within 60 s gets the first answer. Empty: none."""
     key: _builtins.str
     """1 to 1,024 bytes of UTF-8."""
     ttl_ns: _builtins.int

@@ -22,7 +22,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class PutManyRequest(_message.Message):
-    """Stores many values, in order, as so many puts; malformed ones are refused with all others."""
+    """Stores many values in order, like single puts. If one is invalid, all are refused."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -35,7 +35,7 @@ class PutManyRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    """The epoch returned by OpenCache; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing cache is
     created.
     """
     ttl_ns: _builtins.int
@@ -99,7 +99,7 @@ Global___PutManyResponse: _TypeAlias = PutManyResponse  # noqa: Y015
 
 @_typing.final
 class GetManyRequest(_message.Message):
-    """Asks for many values."""
+    """Reads many values. More than 16 MiB of values in total are refused with LIMIT_EXCEEDED: ask for fewer keys at a time."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -110,11 +110,11 @@ class GetManyRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    """The epoch returned by OpenCache; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing cache is
     created.
     """
     with_details: _builtins.bool
-    """Also answer the entries' details."""
+    """Return the entries' details too."""
     @_builtins.property
     def keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The keys, each 1 to 1,024 bytes of UTF-8; at most 100,000."""
@@ -139,7 +139,7 @@ Global___GetManyRequest: _TypeAlias = GetManyRequest  # noqa: Y015
 
 @_typing.final
 class GetManyResponse(_message.Message):
-    """The values that were found, as columns."""
+    """The values found, as columns."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -155,11 +155,11 @@ class GetManyResponse(_message.Message):
 
     @_builtins.property
     def indexes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Per value the position of its key in the request, ascending. Empty: every key was found, or none."""
+        """The position of each value's key in the request, ascending. Empty: every key was found, or none."""
 
     @_builtins.property
     def details(self) -> _containers.RepeatedCompositeFieldContainer[_entries_pb2.EntryDetails]:
-        """Per value its entry's details, if asked for."""
+        """The details of each value's entry, if asked for."""
 
     def __init__(
         self,
@@ -179,7 +179,7 @@ Global___GetManyResponse: _TypeAlias = GetManyResponse  # noqa: Y015
 
 @_typing.final
 class DeleteManyRequest(_message.Message):
-    """Removes many entries."""
+    """Deletes many entries."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -190,11 +190,11 @@ class DeleteManyRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    """The epoch returned by OpenCache; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing cache is
     created.
     """
     request_id: _builtins.str
-    """1 to 64 bytes; a repeat within 60 s gets the first answer. Empty: none."""
+    """Request id, 1 to 64 bytes: a repeat within 60 s gets the first answer. Empty: none."""
     @_builtins.property
     def keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The keys, each 1 to 1,024 bytes of UTF-8; at most 100,000."""
@@ -219,13 +219,13 @@ Global___DeleteManyRequest: _TypeAlias = DeleteManyRequest  # noqa: Y015
 
 @_typing.final
 class DeleteManyResponse(_message.Message):
-    """What became of them."""
+    """The result."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     DELETED_COUNT_FIELD_NUMBER: _builtins.int
     deleted_count: _builtins.int
-    """How many there were."""
+    """Number of entries that existed."""
     def __init__(
         self,
         *,

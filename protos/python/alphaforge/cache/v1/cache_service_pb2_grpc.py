@@ -177,8 +177,8 @@ class CacheServiceServicer(object):
     """
 
     def OpenCache(self, request, context):
-        """Creates a cache with the settings given, or attaches to the one of that name. A setting that differs:
-        SETTINGS_DIFFER.
+        """Opens the cache of that name, or creates it with the given settings. Refused with SETTINGS_DIFFER if a given
+        setting differs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -192,14 +192,14 @@ class CacheServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ResetCache(self, request, context):
-        """Empties a cache, sets its counters to 0 and starts a new epoch.
+        """Removes all entries, sets the counters to 0 and starts a new epoch.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DropCache(self, request, context):
-        """Removes a cache.
+        """Drops a cache.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -213,21 +213,21 @@ class CacheServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Get(self, request, context):
-        """Answers one value and makes it the most recently used.
+        """Returns one value and makes it the most recently used.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Delete(self, request, context):
-        """Removes one entry.
+        """Deletes one entry.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Contains(self, request, context):
-        """Whether there is an entry. Does not use it.
+        """Whether there is an entry. Does not refresh it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -262,28 +262,28 @@ class CacheServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetMany(self, request, context):
-        """Answers many values.
+        """Returns many values.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteMany(self, request, context):
-        """Removes many entries.
+        """Deletes many entries.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PutIfAbsent(self, request, context):
-        """Stores a value where there is none.
+        """Stores a value if the key has none.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CompareAndSwap(self, request, context):
-        """Stores a value where the entry has the version the caller knows.
+        """Stores a value if the entry still has the given version.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -297,35 +297,35 @@ class CacheServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Touch(self, request, context):
-        """Gives an entry a new time to live.
+        """Sets the time to live of an entry.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetTtl(self, request, context):
-        """The time an entry has left. Does not use it.
+        """The remaining time to live of an entry. Does not refresh it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListKeys(self, request, context):
-        """Keys with a prefix, page by page. Does not use them.
+        """Keys with a prefix, page by page. Does not refresh them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def AcquireLease(self, request, context):
-        """Answers a value, or grants one caller the lease to compute it while the others wait.
+        """Returns a value, or grants one caller a lease to compute it while the others wait.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RenewLease(self, request, context):
-        """Makes a lease last longer.
+        """Extends a lease.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -339,21 +339,21 @@ class CacheServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ReleaseLease(self, request, context):
-        """Gives a lease back without a value.
+        """Releases a lease without a value.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReportNearHits(self, request, context):
-        """Tells which keys a near cache served, so that they count as used.
+        """Reports the keys that a near cache served, so that they count as used.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SubscribeInvalidations(self, request, context):
-        """Changes of entries as they happen, in order, for copies near the caller. A slow subscriber is told of a gap.
+        """Streams changes of entries in order, for near caches. A slow subscriber gets a gap.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -39,23 +39,23 @@ class CacheServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> CacheServiceAsyncStub: ...
     OpenCache: _grpc.UnaryUnaryMultiCallable[_caches_pb2.OpenCacheRequest, _caches_pb2.OpenCacheResponse]
-    """Creates a cache with the settings given, or attaches to the one of that name. A setting that differs:
-    SETTINGS_DIFFER.
+    """Opens the cache of that name, or creates it with the given settings. Refused with SETTINGS_DIFFER if a given
+    setting differs.
     """
     ListCaches: _grpc.UnaryUnaryMultiCallable[_caches_pb2.ListCachesRequest, _caches_pb2.ListCachesResponse]
     """Lists the caches of the service."""
     ResetCache: _grpc.UnaryUnaryMultiCallable[_caches_pb2.ResetCacheRequest, _caches_pb2.ResetCacheResponse]
-    """Empties a cache, sets its counters to 0 and starts a new epoch."""
+    """Removes all entries, sets the counters to 0 and starts a new epoch."""
     DropCache: _grpc.UnaryUnaryMultiCallable[_caches_pb2.DropCacheRequest, _caches_pb2.DropCacheResponse]
-    """Removes a cache."""
+    """Drops a cache."""
     Put: _grpc.UnaryUnaryMultiCallable[_entries_pb2.PutRequest, _entries_pb2.PutResponse]
     """Stores one value and makes it the most recently used."""
     Get: _grpc.UnaryUnaryMultiCallable[_entries_pb2.GetRequest, _entries_pb2.GetResponse]
-    """Answers one value and makes it the most recently used."""
+    """Returns one value and makes it the most recently used."""
     Delete: _grpc.UnaryUnaryMultiCallable[_entries_pb2.DeleteRequest, _entries_pb2.DeleteResponse]
-    """Removes one entry."""
+    """Deletes one entry."""
     Contains: _grpc.UnaryUnaryMultiCallable[_entries_pb2.ContainsRequest, _entries_pb2.ContainsResponse]
-    """Whether there is an entry. Does not use it."""
+    """Whether there is an entry. Does not refresh it."""
     GetSize: _grpc.UnaryUnaryMultiCallable[_entries_pb2.GetSizeRequest, _entries_pb2.GetSizeResponse]
     """The number of entries."""
     Clear: _grpc.UnaryUnaryMultiCallable[_entries_pb2.ClearRequest, _entries_pb2.ClearResponse]
@@ -65,33 +65,33 @@ class CacheServiceStub:
     PutMany: _grpc.UnaryUnaryMultiCallable[_batches_pb2.PutManyRequest, _batches_pb2.PutManyResponse]
     """Stores many values."""
     GetMany: _grpc.UnaryUnaryMultiCallable[_batches_pb2.GetManyRequest, _batches_pb2.GetManyResponse]
-    """Answers many values."""
+    """Returns many values."""
     DeleteMany: _grpc.UnaryUnaryMultiCallable[_batches_pb2.DeleteManyRequest, _batches_pb2.DeleteManyResponse]
-    """Removes many entries."""
+    """Deletes many entries."""
     PutIfAbsent: _grpc.UnaryUnaryMultiCallable[_atomics_pb2.PutIfAbsentRequest, _atomics_pb2.PutIfAbsentResponse]
-    """Stores a value where there is none."""
+    """Stores a value if the key has none."""
     CompareAndSwap: _grpc.UnaryUnaryMultiCallable[_atomics_pb2.CompareAndSwapRequest, _atomics_pb2.CompareAndSwapResponse]
-    """Stores a value where the entry has the version the caller knows."""
+    """Stores a value if the entry still has the given version."""
     Increment: _grpc.UnaryUnaryMultiCallable[_atomics_pb2.IncrementRequest, _atomics_pb2.IncrementResponse]
     """Adds to an int or a Decimal. Any other value: VALUE_NOT_NUMERIC."""
     Touch: _grpc.UnaryUnaryMultiCallable[_entries_pb2.TouchRequest, _entries_pb2.TouchResponse]
-    """Gives an entry a new time to live."""
+    """Sets the time to live of an entry."""
     GetTtl: _grpc.UnaryUnaryMultiCallable[_entries_pb2.GetTtlRequest, _entries_pb2.GetTtlResponse]
-    """The time an entry has left. Does not use it."""
+    """The remaining time to live of an entry. Does not refresh it."""
     ListKeys: _grpc.UnaryUnaryMultiCallable[_entries_pb2.ListKeysRequest, _entries_pb2.ListKeysResponse]
-    """Keys with a prefix, page by page. Does not use them."""
+    """Keys with a prefix, page by page. Does not refresh them."""
     AcquireLease: _grpc.UnaryUnaryMultiCallable[_leases_pb2.AcquireLeaseRequest, _leases_pb2.AcquireLeaseResponse]
-    """Answers a value, or grants one caller the lease to compute it while the others wait."""
+    """Returns a value, or grants one caller a lease to compute it while the others wait."""
     RenewLease: _grpc.UnaryUnaryMultiCallable[_leases_pb2.RenewLeaseRequest, _leases_pb2.RenewLeaseResponse]
-    """Makes a lease last longer."""
+    """Extends a lease."""
     FulfillLease: _grpc.UnaryUnaryMultiCallable[_leases_pb2.FulfillLeaseRequest, _leases_pb2.FulfillLeaseResponse]
     """Stores the value computed under a lease."""
     ReleaseLease: _grpc.UnaryUnaryMultiCallable[_leases_pb2.ReleaseLeaseRequest, _leases_pb2.ReleaseLeaseResponse]
-    """Gives a lease back without a value."""
+    """Releases a lease without a value."""
     ReportNearHits: _grpc.UnaryUnaryMultiCallable[_invalidations_pb2.ReportNearHitsRequest, _invalidations_pb2.ReportNearHitsResponse]
-    """Tells which keys a near cache served, so that they count as used."""
+    """Reports the keys that a near cache served, so that they count as used."""
     SubscribeInvalidations: _grpc.UnaryStreamMultiCallable[_invalidations_pb2.SubscribeInvalidationsRequest, _invalidations_pb2.SubscribeInvalidationsResponse]
-    """Changes of entries as they happen, in order, for copies near the caller. A slow subscriber is told of a gap."""
+    """Streams changes of entries in order, for near caches. A slow subscriber gets a gap."""
 
 @_typing.type_check_only
 class CacheServiceAsyncStub(CacheServiceStub):
@@ -99,23 +99,23 @@ class CacheServiceAsyncStub(CacheServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     OpenCache: _aio.UnaryUnaryMultiCallable[_caches_pb2.OpenCacheRequest, _caches_pb2.OpenCacheResponse]  # type: ignore[assignment]
-    """Creates a cache with the settings given, or attaches to the one of that name. A setting that differs:
-    SETTINGS_DIFFER.
+    """Opens the cache of that name, or creates it with the given settings. Refused with SETTINGS_DIFFER if a given
+    setting differs.
     """
     ListCaches: _aio.UnaryUnaryMultiCallable[_caches_pb2.ListCachesRequest, _caches_pb2.ListCachesResponse]  # type: ignore[assignment]
     """Lists the caches of the service."""
     ResetCache: _aio.UnaryUnaryMultiCallable[_caches_pb2.ResetCacheRequest, _caches_pb2.ResetCacheResponse]  # type: ignore[assignment]
-    """Empties a cache, sets its counters to 0 and starts a new epoch."""
+    """Removes all entries, sets the counters to 0 and starts a new epoch."""
     DropCache: _aio.UnaryUnaryMultiCallable[_caches_pb2.DropCacheRequest, _caches_pb2.DropCacheResponse]  # type: ignore[assignment]
-    """Removes a cache."""
+    """Drops a cache."""
     Put: _aio.UnaryUnaryMultiCallable[_entries_pb2.PutRequest, _entries_pb2.PutResponse]  # type: ignore[assignment]
     """Stores one value and makes it the most recently used."""
     Get: _aio.UnaryUnaryMultiCallable[_entries_pb2.GetRequest, _entries_pb2.GetResponse]  # type: ignore[assignment]
-    """Answers one value and makes it the most recently used."""
+    """Returns one value and makes it the most recently used."""
     Delete: _aio.UnaryUnaryMultiCallable[_entries_pb2.DeleteRequest, _entries_pb2.DeleteResponse]  # type: ignore[assignment]
-    """Removes one entry."""
+    """Deletes one entry."""
     Contains: _aio.UnaryUnaryMultiCallable[_entries_pb2.ContainsRequest, _entries_pb2.ContainsResponse]  # type: ignore[assignment]
-    """Whether there is an entry. Does not use it."""
+    """Whether there is an entry. Does not refresh it."""
     GetSize: _aio.UnaryUnaryMultiCallable[_entries_pb2.GetSizeRequest, _entries_pb2.GetSizeResponse]  # type: ignore[assignment]
     """The number of entries."""
     Clear: _aio.UnaryUnaryMultiCallable[_entries_pb2.ClearRequest, _entries_pb2.ClearResponse]  # type: ignore[assignment]
@@ -125,33 +125,33 @@ class CacheServiceAsyncStub(CacheServiceStub):
     PutMany: _aio.UnaryUnaryMultiCallable[_batches_pb2.PutManyRequest, _batches_pb2.PutManyResponse]  # type: ignore[assignment]
     """Stores many values."""
     GetMany: _aio.UnaryUnaryMultiCallable[_batches_pb2.GetManyRequest, _batches_pb2.GetManyResponse]  # type: ignore[assignment]
-    """Answers many values."""
+    """Returns many values."""
     DeleteMany: _aio.UnaryUnaryMultiCallable[_batches_pb2.DeleteManyRequest, _batches_pb2.DeleteManyResponse]  # type: ignore[assignment]
-    """Removes many entries."""
+    """Deletes many entries."""
     PutIfAbsent: _aio.UnaryUnaryMultiCallable[_atomics_pb2.PutIfAbsentRequest, _atomics_pb2.PutIfAbsentResponse]  # type: ignore[assignment]
-    """Stores a value where there is none."""
+    """Stores a value if the key has none."""
     CompareAndSwap: _aio.UnaryUnaryMultiCallable[_atomics_pb2.CompareAndSwapRequest, _atomics_pb2.CompareAndSwapResponse]  # type: ignore[assignment]
-    """Stores a value where the entry has the version the caller knows."""
+    """Stores a value if the entry still has the given version."""
     Increment: _aio.UnaryUnaryMultiCallable[_atomics_pb2.IncrementRequest, _atomics_pb2.IncrementResponse]  # type: ignore[assignment]
     """Adds to an int or a Decimal. Any other value: VALUE_NOT_NUMERIC."""
     Touch: _aio.UnaryUnaryMultiCallable[_entries_pb2.TouchRequest, _entries_pb2.TouchResponse]  # type: ignore[assignment]
-    """Gives an entry a new time to live."""
+    """Sets the time to live of an entry."""
     GetTtl: _aio.UnaryUnaryMultiCallable[_entries_pb2.GetTtlRequest, _entries_pb2.GetTtlResponse]  # type: ignore[assignment]
-    """The time an entry has left. Does not use it."""
+    """The remaining time to live of an entry. Does not refresh it."""
     ListKeys: _aio.UnaryUnaryMultiCallable[_entries_pb2.ListKeysRequest, _entries_pb2.ListKeysResponse]  # type: ignore[assignment]
-    """Keys with a prefix, page by page. Does not use them."""
+    """Keys with a prefix, page by page. Does not refresh them."""
     AcquireLease: _aio.UnaryUnaryMultiCallable[_leases_pb2.AcquireLeaseRequest, _leases_pb2.AcquireLeaseResponse]  # type: ignore[assignment]
-    """Answers a value, or grants one caller the lease to compute it while the others wait."""
+    """Returns a value, or grants one caller a lease to compute it while the others wait."""
     RenewLease: _aio.UnaryUnaryMultiCallable[_leases_pb2.RenewLeaseRequest, _leases_pb2.RenewLeaseResponse]  # type: ignore[assignment]
-    """Makes a lease last longer."""
+    """Extends a lease."""
     FulfillLease: _aio.UnaryUnaryMultiCallable[_leases_pb2.FulfillLeaseRequest, _leases_pb2.FulfillLeaseResponse]  # type: ignore[assignment]
     """Stores the value computed under a lease."""
     ReleaseLease: _aio.UnaryUnaryMultiCallable[_leases_pb2.ReleaseLeaseRequest, _leases_pb2.ReleaseLeaseResponse]  # type: ignore[assignment]
-    """Gives a lease back without a value."""
+    """Releases a lease without a value."""
     ReportNearHits: _aio.UnaryUnaryMultiCallable[_invalidations_pb2.ReportNearHitsRequest, _invalidations_pb2.ReportNearHitsResponse]  # type: ignore[assignment]
-    """Tells which keys a near cache served, so that they count as used."""
+    """Reports the keys that a near cache served, so that they count as used."""
     SubscribeInvalidations: _aio.UnaryStreamMultiCallable[_invalidations_pb2.SubscribeInvalidationsRequest, _invalidations_pb2.SubscribeInvalidationsResponse]  # type: ignore[assignment]
-    """Changes of entries as they happen, in order, for copies near the caller. A slow subscriber is told of a gap."""
+    """Streams changes of entries in order, for near caches. A slow subscriber gets a gap."""
 
 class CacheServiceServicer(metaclass=_abc_1.ABCMeta):
     """Named caches: exact LRU, time to live per entry, typed values. All clients that name the same cache share it."""
@@ -162,8 +162,8 @@ class CacheServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _caches_pb2.OpenCacheRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_caches_pb2.OpenCacheResponse, _abc.Awaitable[_caches_pb2.OpenCacheResponse]]:
-        """Creates a cache with the settings given, or attaches to the one of that name. A setting that differs:
-        SETTINGS_DIFFER.
+        """Opens the cache of that name, or creates it with the given settings. Refused with SETTINGS_DIFFER if a given
+        setting differs.
         """
 
     @_abc_1.abstractmethod
@@ -180,7 +180,7 @@ class CacheServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _caches_pb2.ResetCacheRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_caches_pb2.ResetCacheResponse, _abc.Awaitable[_caches_pb2.ResetCacheResponse]]:
-        """Empties a cache, sets its counters to 0 and starts a new epoch."""
+        """Removes all entries, sets the counters to 0 and starts a new epoch."""
 
     @_abc_1.abstractmethod
     def DropCache(
@@ -188,7 +188,7 @@ class CacheServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _caches_pb2.DropCacheRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_caches_pb2.DropCacheResponse, _abc.Awaitable[_caches_pb2.DropCacheResponse]]:
-        """Removes a cache."""
+        """Drops a cache."""
 
     @_abc_1.abstractmethod
     def Put(
@@ -204,7 +204,7 @@ class CacheServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _entries_pb2.GetRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_entries_pb2.GetResponse, _abc.Awaitable[_entries_pb2.GetResponse]]:
-        """Answers one value and makes it the most recently used."""
+        """Returns one value and makes it the most recently used."""
 
     @_abc_1.abstractmethod
     def Delete(
@@ -212,7 +212,7 @@ class CacheServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _entries_pb2.DeleteRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_entries_pb2.DeleteResponse, _abc.Awaitable[_entries_pb2.DeleteResponse]]:
-        """Removes one entry."""
+        """Deletes one entry."""
 
     @_abc_1.abstractmethod
     def Contains(
@@ -220,7 +220,7 @@ class CacheServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _entries_pb2.ContainsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_entries_pb2.ContainsResponse, _abc.Awaitable[_entries_pb2.ContainsResponse]]:
-        """Whether there is an entry. Does not use it."""
+        """Whether there is an entry. Does not refresh it."""
 
     @_abc_1.abstractmethod
     def GetSize(
@@ -260,7 +260,7 @@ class CacheServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _batches_pb2.GetManyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_batches_pb2.GetManyResponse, _abc.Awaitable[_batches_pb2.GetManyResponse]]:
-        """Answers many values."""
+        """Returns many values."""
 
     @_abc_1.abstractmethod
     def DeleteMany(
@@ -268,7 +268,7 @@ class CacheServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _batches_pb2.DeleteManyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_batches_pb2.DeleteManyResponse, _abc.Awaitable[_batches_pb2.DeleteManyResponse]]:
-        """Removes many entries."""
+        """Deletes many entries."""
 
     @_abc_1.abstractmethod
     def PutIfAbsent(
@@ -276,7 +276,7 @@ class CacheServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _atomics_pb2.PutIfAbsentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_atomics_pb2.PutIfAbsentResponse, _abc.Awaitable[_atomics_pb2.PutIfAbsentResponse]]:
-        """Stores a value where there is none."""
+        """Stores a value if the key has none."""
 
     @_abc_1.abstractmethod
     def CompareAndSwap(
@@ -284,7 +284,7 @@ class CacheServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _atomics_pb2.CompareAndSwapRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_atomics_pb2.CompareAndSwapResponse, _abc.Awaitable[_atomics_pb2.CompareAndSwapResponse]]:
-        """Stores a value where the entry has the version the caller knows."""
+        """Stores a value if the entry still has the given version."""
 
     @_abc_1.abstractmethod
     def Increment(
@@ -300,7 +300,7 @@ class CacheServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _entries_pb2.TouchRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_entries_pb2.TouchResponse, _abc.Awaitable[_entries_pb2.TouchResponse]]:
-        """Gives an entry a new time to live."""
+        """Sets the time to live of an entry."""
 
     @_abc_1.abstractmethod
     def GetTtl(
@@ -308,7 +308,7 @@ class CacheServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _entries_pb2.GetTtlRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_entries_pb2.GetTtlResponse, _abc.Awaitable[_entries_pb2.GetTtlResponse]]:
-        """The time an entry has left. Does not use it."""
+        """The remaining time to live of an entry. Does not refresh it."""
 
     @_abc_1.abstractmethod
     def ListKeys(
@@ -316,7 +316,7 @@ class CacheServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _entries_pb2.ListKeysRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_entries_pb2.ListKeysResponse, _abc.Awaitable[_entries_pb2.ListKeysResponse]]:
-        """Keys with a prefix, page by page. Does not use them."""
+        """Keys with a prefix, page by page. Does not refresh them."""
 
     @_abc_1.abstractmethod
     def AcquireLease(
@@ -324,7 +324,7 @@ class CacheServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _leases_pb2.AcquireLeaseRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_leases_pb2.AcquireLeaseResponse, _abc.Awaitable[_leases_pb2.AcquireLeaseResponse]]:
-        """Answers a value, or grants one caller the lease to compute it while the others wait."""
+        """Returns a value, or grants one caller a lease to compute it while the others wait."""
 
     @_abc_1.abstractmethod
     def RenewLease(
@@ -332,7 +332,7 @@ class CacheServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _leases_pb2.RenewLeaseRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_leases_pb2.RenewLeaseResponse, _abc.Awaitable[_leases_pb2.RenewLeaseResponse]]:
-        """Makes a lease last longer."""
+        """Extends a lease."""
 
     @_abc_1.abstractmethod
     def FulfillLease(
@@ -348,7 +348,7 @@ class CacheServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _leases_pb2.ReleaseLeaseRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_leases_pb2.ReleaseLeaseResponse, _abc.Awaitable[_leases_pb2.ReleaseLeaseResponse]]:
-        """Gives a lease back without a value."""
+        """Releases a lease without a value."""
 
     @_abc_1.abstractmethod
     def ReportNearHits(
@@ -356,7 +356,7 @@ class CacheServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _invalidations_pb2.ReportNearHitsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_invalidations_pb2.ReportNearHitsResponse, _abc.Awaitable[_invalidations_pb2.ReportNearHitsResponse]]:
-        """Tells which keys a near cache served, so that they count as used."""
+        """Reports the keys that a near cache served, so that they count as used."""
 
     @_abc_1.abstractmethod
     def SubscribeInvalidations(
@@ -364,6 +364,6 @@ class CacheServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _invalidations_pb2.SubscribeInvalidationsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_invalidations_pb2.SubscribeInvalidationsResponse], _abc.AsyncIterator[_invalidations_pb2.SubscribeInvalidationsResponse]]:
-        """Changes of entries as they happen, in order, for copies near the caller. A slow subscriber is told of a gap."""
+        """Streams changes of entries in order, for near caches. A slow subscriber gets a gap."""
 
 def add_CacheServiceServicer_to_server(servicer: CacheServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -24,37 +24,37 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n alphaforge/cache/v1/caches.proto\x12\x13\x61lphaforge.cache.v1\"Y\n\rCacheSettings\x12\x15\n\x08max_size\x18\x01 \x01(\x04H\x00\x88\x01\x01\x12\x16\n\tmax_bytes\x18\x02 \x01(\x04H\x01\x88\x01\x01\x42\x0b\n\t_max_sizeB\x0c\n\n_max_bytes\"\xc8\x01\n\x0f\x43\x61\x63heStatistics\x12\x18\n\x10total_operations\x18\x01 \x01(\x04\x12\x0c\n\x04hits\x18\x02 \x01(\x04\x12\x0e\n\x06misses\x18\x03 \x01(\x04\x12\x11\n\thit_ratio\x18\x04 \x01(\x01\x12\x11\n\tevictions\x18\x05 \x01(\x04\x12\x1e\n\x16\x65stimated_memory_bytes\x18\x06 \x01(\x04\x12\x13\n\x0b\x65xpirations\x18\x07 \x01(\x04\x12\x0f\n\x07\x65ntries\x18\x08 \x01(\x04\x12\x11\n\tnear_hits\x18\t \x01(\x04\"l\n\x10OpenCacheRequest\x12\r\n\x05\x63\x61\x63he\x18\x01 \x01(\t\x12\x34\n\x08settings\x18\x04 \x01(\x0b\x32\".alphaforge.cache.v1.CacheSettings\x12\x13\n\x0breconfigure\x18\x05 \x01(\x08\"i\n\x11OpenCacheResponse\x12\r\n\x05\x65poch\x18\x01 \x01(\x06\x12\x34\n\x08settings\x18\x02 \x01(\x0b\x32\".alphaforge.cache.v1.CacheSettings\x12\x0f\n\x07\x63reated\x18\x03 \x01(\x08\"\x13\n\x11ListCachesRequest\"\x93\x01\n\x0c\x43\x61\x63heSummary\x12\r\n\x05\x63\x61\x63he\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x06\x12\x34\n\x08settings\x18\x03 \x01(\x0b\x32\".alphaforge.cache.v1.CacheSettings\x12\x0f\n\x07\x65ntries\x18\x04 \x01(\x04\x12\x1e\n\x16\x65stimated_memory_bytes\x18\x05 \x01(\x04\"G\n\x12ListCachesResponse\x12\x31\n\x06\x63\x61\x63hes\x18\x01 \x03(\x0b\x32!.alphaforge.cache.v1.CacheSummary\"T\n\x11ResetCacheRequest\x12\r\n\x05\x63\x61\x63he\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x03 \x01(\tB\x08\n\x06_epoch\"#\n\x12ResetCacheResponse\x12\r\n\x05\x65poch\x18\x01 \x01(\x06\"S\n\x10\x44ropCacheRequest\x12\r\n\x05\x63\x61\x63he\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x03 \x01(\tB\x08\n\x06_epoch\"$\n\x11\x44ropCacheResponse\x12\x0f\n\x07\x64ropped\x18\x01 \x01(\x08\"C\n\x14GetStatisticsRequest\x12\r\n\x05\x63\x61\x63he\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x42\x08\n\x06_epoch\"Q\n\x15GetStatisticsResponse\x12\x38\n\nstatistics\x18\x01 \x01(\x0b\x32$.alphaforge.cache.v1.CacheStatisticsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n alphaforge/cache/v1/caches.proto\x12\x13\x61lphaforge.cache.v1\"\x81\x01\n\rCacheSettings\x12\x15\n\x08max_size\x18\x01 \x01(\x04H\x00\x88\x01\x01\x12\x16\n\tmax_bytes\x18\x02 \x01(\x04H\x01\x88\x01\x01\x12\x17\n\npartitions\x18\x03 \x01(\rH\x02\x88\x01\x01\x42\x0b\n\t_max_sizeB\x0c\n\n_max_bytesB\r\n\x0b_partitions\"\xc8\x01\n\x0f\x43\x61\x63heStatistics\x12\x18\n\x10total_operations\x18\x01 \x01(\x04\x12\x0c\n\x04hits\x18\x02 \x01(\x04\x12\x0e\n\x06misses\x18\x03 \x01(\x04\x12\x11\n\thit_ratio\x18\x04 \x01(\x01\x12\x11\n\tevictions\x18\x05 \x01(\x04\x12\x1e\n\x16\x65stimated_memory_bytes\x18\x06 \x01(\x04\x12\x13\n\x0b\x65xpirations\x18\x07 \x01(\x04\x12\x0f\n\x07\x65ntries\x18\x08 \x01(\x04\x12\x11\n\tnear_hits\x18\t \x01(\x04\"l\n\x10OpenCacheRequest\x12\r\n\x05\x63\x61\x63he\x18\x01 \x01(\t\x12\x34\n\x08settings\x18\x04 \x01(\x0b\x32\".alphaforge.cache.v1.CacheSettings\x12\x13\n\x0breconfigure\x18\x05 \x01(\x08\"i\n\x11OpenCacheResponse\x12\r\n\x05\x65poch\x18\x01 \x01(\x06\x12\x34\n\x08settings\x18\x02 \x01(\x0b\x32\".alphaforge.cache.v1.CacheSettings\x12\x0f\n\x07\x63reated\x18\x03 \x01(\x08\"\x13\n\x11ListCachesRequest\"\x93\x01\n\x0c\x43\x61\x63heSummary\x12\r\n\x05\x63\x61\x63he\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x06\x12\x34\n\x08settings\x18\x03 \x01(\x0b\x32\".alphaforge.cache.v1.CacheSettings\x12\x0f\n\x07\x65ntries\x18\x04 \x01(\x04\x12\x1e\n\x16\x65stimated_memory_bytes\x18\x05 \x01(\x04\"G\n\x12ListCachesResponse\x12\x31\n\x06\x63\x61\x63hes\x18\x01 \x03(\x0b\x32!.alphaforge.cache.v1.CacheSummary\"T\n\x11ResetCacheRequest\x12\r\n\x05\x63\x61\x63he\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x03 \x01(\tB\x08\n\x06_epoch\"#\n\x12ResetCacheResponse\x12\r\n\x05\x65poch\x18\x01 \x01(\x06\"S\n\x10\x44ropCacheRequest\x12\r\n\x05\x63\x61\x63he\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x03 \x01(\tB\x08\n\x06_epoch\"$\n\x11\x44ropCacheResponse\x12\x0f\n\x07\x64ropped\x18\x01 \x01(\x08\"C\n\x14GetStatisticsRequest\x12\r\n\x05\x63\x61\x63he\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x42\x08\n\x06_epoch\"Q\n\x15GetStatisticsResponse\x12\x38\n\nstatistics\x18\x01 \x01(\x0b\x32$.alphaforge.cache.v1.CacheStatisticsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'alphaforge.cache.v1.caches_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CACHESETTINGS']._serialized_start=57
-  _globals['_CACHESETTINGS']._serialized_end=146
-  _globals['_CACHESTATISTICS']._serialized_start=149
-  _globals['_CACHESTATISTICS']._serialized_end=349
-  _globals['_OPENCACHEREQUEST']._serialized_start=351
-  _globals['_OPENCACHEREQUEST']._serialized_end=459
-  _globals['_OPENCACHERESPONSE']._serialized_start=461
-  _globals['_OPENCACHERESPONSE']._serialized_end=566
-  _globals['_LISTCACHESREQUEST']._serialized_start=568
-  _globals['_LISTCACHESREQUEST']._serialized_end=587
-  _globals['_CACHESUMMARY']._serialized_start=590
-  _globals['_CACHESUMMARY']._serialized_end=737
-  _globals['_LISTCACHESRESPONSE']._serialized_start=739
-  _globals['_LISTCACHESRESPONSE']._serialized_end=810
-  _globals['_RESETCACHEREQUEST']._serialized_start=812
-  _globals['_RESETCACHEREQUEST']._serialized_end=896
-  _globals['_RESETCACHERESPONSE']._serialized_start=898
-  _globals['_RESETCACHERESPONSE']._serialized_end=933
-  _globals['_DROPCACHEREQUEST']._serialized_start=935
-  _globals['_DROPCACHEREQUEST']._serialized_end=1018
-  _globals['_DROPCACHERESPONSE']._serialized_start=1020
-  _globals['_DROPCACHERESPONSE']._serialized_end=1056
-  _globals['_GETSTATISTICSREQUEST']._serialized_start=1058
-  _globals['_GETSTATISTICSREQUEST']._serialized_end=1125
-  _globals['_GETSTATISTICSRESPONSE']._serialized_start=1127
-  _globals['_GETSTATISTICSRESPONSE']._serialized_end=1208
+  _globals['_CACHESETTINGS']._serialized_start=58
+  _globals['_CACHESETTINGS']._serialized_end=187
+  _globals['_CACHESTATISTICS']._serialized_start=190
+  _globals['_CACHESTATISTICS']._serialized_end=390
+  _globals['_OPENCACHEREQUEST']._serialized_start=392
+  _globals['_OPENCACHEREQUEST']._serialized_end=500
+  _globals['_OPENCACHERESPONSE']._serialized_start=502
+  _globals['_OPENCACHERESPONSE']._serialized_end=607
+  _globals['_LISTCACHESREQUEST']._serialized_start=609
+  _globals['_LISTCACHESREQUEST']._serialized_end=628
+  _globals['_CACHESUMMARY']._serialized_start=631
+  _globals['_CACHESUMMARY']._serialized_end=778
+  _globals['_LISTCACHESRESPONSE']._serialized_start=780
+  _globals['_LISTCACHESRESPONSE']._serialized_end=851
+  _globals['_RESETCACHEREQUEST']._serialized_start=853
+  _globals['_RESETCACHEREQUEST']._serialized_end=937
+  _globals['_RESETCACHERESPONSE']._serialized_start=939
+  _globals['_RESETCACHERESPONSE']._serialized_end=974
+  _globals['_DROPCACHEREQUEST']._serialized_start=976
+  _globals['_DROPCACHEREQUEST']._serialized_end=1059
+  _globals['_DROPCACHERESPONSE']._serialized_start=1061
+  _globals['_DROPCACHERESPONSE']._serialized_end=1097
+  _globals['_GETSTATISTICSREQUEST']._serialized_start=1099
+  _globals['_GETSTATISTICSREQUEST']._serialized_end=1166
+  _globals['_GETSTATISTICSRESPONSE']._serialized_start=1168
+  _globals['_GETSTATISTICSRESPONSE']._serialized_end=1249
 # @@protoc_insertion_point(module_scope)

@@ -20,42 +20,52 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class CacheSettings(_message.Message):
-    """How a cache is bounded. A field that is absent was not given: a new cache takes the default, an existing one is not
-    compared in it. Times to live are no setting of a cache: they come with each put.
+    """How a cache is bounded. An absent field is not set: a new cache takes the default, and an existing cache is not
+    compared. Times to live are not settings of a cache; they are given with each put.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     MAX_SIZE_FIELD_NUMBER: _builtins.int
     MAX_BYTES_FIELD_NUMBER: _builtins.int
+    PARTITIONS_FIELD_NUMBER: _builtins.int
     max_size: _builtins.int
-    """Entries it holds; one more evicts the entry that was used longest ago. At least 1. Default 10,000."""
+    """Maximum number of entries, at least 1; beyond it, the least recently used is evicted. Default 10,000."""
     max_bytes: _builtins.int
-    """Bytes its entries may take, at least 1. Default: only max_size bounds it."""
+    """Maximum size of all entries in bytes, at least 1. Default: no limit besides max_size."""
+    partitions: _builtins.int
+    """Number of the cache's partitions, 1 to 256; each is a cache of its own, and all have the same number. It is fixed
+    when the cache is created. Default 1; absent is 1 for an existing cache, too.
+    """
     def __init__(
         self,
         *,
         max_size: _builtins.int | None = ...,
         max_bytes: _builtins.int | None = ...,
+        partitions: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_bytes", b"_max_bytes", "_max_size", b"_max_size", "max_bytes", b"max_bytes", "max_size", b"max_size"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_bytes", b"_max_bytes", "_max_size", b"_max_size", "_partitions", b"_partitions", "max_bytes", b"max_bytes", "max_size", b"max_size", "partitions", b"partitions"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_bytes", b"_max_bytes", "_max_size", b"_max_size", "max_bytes", b"max_bytes", "max_size", b"max_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_bytes", b"_max_bytes", "_max_size", b"_max_size", "_partitions", b"_partitions", "max_bytes", b"max_bytes", "max_size", b"max_size", "partitions", b"partitions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_bytes: _TypeAlias = _typing.Literal["max_bytes"]  # noqa: Y015
     _WhichOneofArgType__max_bytes: _TypeAlias = _typing.Literal["_max_bytes", b"_max_bytes"]  # noqa: Y015
     _WhichOneofReturnType__max_size: _TypeAlias = _typing.Literal["max_size"]  # noqa: Y015
     _WhichOneofArgType__max_size: _TypeAlias = _typing.Literal["_max_size", b"_max_size"]  # noqa: Y015
+    _WhichOneofReturnType__partitions: _TypeAlias = _typing.Literal["partitions"]  # noqa: Y015
+    _WhichOneofArgType__partitions: _TypeAlias = _typing.Literal["_partitions", b"_partitions"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_bytes) -> _WhichOneofReturnType__max_bytes | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_size) -> _WhichOneofReturnType__max_size | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__partitions) -> _WhichOneofReturnType__partitions | None: ...
 
 Global___CacheSettings: _TypeAlias = CacheSettings  # noqa: Y015
 
 @_typing.final
 class CacheStatistics(_message.Message):
-    """Counters of a cache since it was created or reset. Clear does not change them, save entries and memory."""
+    """Counters of a cache since it was created or reset. Clear changes only entries and memory."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -69,23 +79,23 @@ class CacheStatistics(_message.Message):
     ENTRIES_FIELD_NUMBER: _builtins.int
     NEAR_HITS_FIELD_NUMBER: _builtins.int
     total_operations: _builtins.int
-    """Gets, puts, deletes and contains; every key of a batch is one."""
+    """Gets, puts, deletes and contains; each key of a batch counts as one."""
     hits: _builtins.int
-    """Keys asked for by Get and GetMany that were there."""
+    """Keys of Get and GetMany that were found."""
     misses: _builtins.int
-    """Keys asked for by Get and GetMany that were not there or had expired."""
+    """Keys of Get and GetMany that were missing or expired."""
     hit_ratio: _builtins.float
-    """hits / (hits + misses), 0 to 1; 0 when there are none."""
+    """hits / (hits + misses), 0 to 1; 0 if there are none."""
     evictions: _builtins.int
-    """Entries that made room for others."""
+    """Entries evicted."""
     estimated_memory_bytes: _builtins.int
     """Bytes held for keys, values and the table."""
     expirations: _builtins.int
-    """Entries whose time had passed."""
+    """Entries expired."""
     entries: _builtins.int
-    """Entries there now, expired ones not included."""
+    """Current entries, without expired ones."""
     near_hits: _builtins.int
-    """Keys served by near caches, as those reported them. They are in no other counter."""
+    """Keys served by near caches, as reported by them; not in any other counter."""
     def __init__(
         self,
         *,
@@ -109,7 +119,7 @@ Global___CacheStatistics: _TypeAlias = CacheStatistics  # noqa: Y015
 
 @_typing.final
 class OpenCacheRequest(_message.Message):
-    """Creates a cache or attaches to it."""
+    """Opens a cache, or creates it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -119,10 +129,10 @@ class OpenCacheRequest(_message.Message):
     cache: _builtins.str
     """The cache's name, at most 64 bytes; empty is "default"."""
     reconfigure: _builtins.bool
-    """Settings that differ are changed instead of refused with SETTINGS_DIFFER; a smaller bound evicts at once."""
+    """Change settings that differ instead of refusing with SETTINGS_DIFFER. A smaller limit evicts immediately."""
     @_builtins.property
     def settings(self) -> Global___CacheSettings:
-        """What the caller asks for. Fields that are absent take the default or what the cache has."""
+        """The wanted settings. Absent fields take the default, or keep the cache's value."""
 
     def __init__(
         self,
@@ -141,7 +151,7 @@ Global___OpenCacheRequest: _TypeAlias = OpenCacheRequest  # noqa: Y015
 
 @_typing.final
 class OpenCacheResponse(_message.Message):
-    """A cache that is there now."""
+    """The opened cache."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -149,12 +159,12 @@ class OpenCacheResponse(_message.Message):
     SETTINGS_FIELD_NUMBER: _builtins.int
     CREATED_FIELD_NUMBER: _builtins.int
     epoch: _builtins.int
-    """The cache's epoch, to be sent with every call; another one means that entries were lost."""
+    """The cache's epoch, to send with every call. It changes when entries are lost or the cache is reset."""
     created: _builtins.bool
-    """True when this call created the cache."""
+    """True if this call created the cache."""
     @_builtins.property
     def settings(self) -> Global___CacheSettings:
-        """The settings in force; max_bytes is absent when there is no such bound."""
+        """The effective settings; max_bytes is absent if there is no such limit."""
 
     def __init__(
         self,
@@ -173,7 +183,7 @@ Global___OpenCacheResponse: _TypeAlias = OpenCacheResponse  # noqa: Y015
 
 @_typing.final
 class ListCachesRequest(_message.Message):
-    """Asks for the caches of the service."""
+    """Lists the caches of the service."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -204,12 +214,12 @@ class CacheSummary(_message.Message):
     epoch: _builtins.int
     """Its epoch."""
     entries: _builtins.int
-    """Entries there now."""
+    """Current number of entries."""
     estimated_memory_bytes: _builtins.int
-    """Bytes it holds."""
+    """Memory of its state, in bytes."""
     @_builtins.property
     def settings(self) -> Global___CacheSettings:
-        """The settings in force."""
+        """The effective settings."""
 
     def __init__(
         self,
@@ -237,7 +247,7 @@ class ListCachesResponse(_message.Message):
     CACHES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def caches(self) -> _containers.RepeatedCompositeFieldContainer[Global___CacheSummary]:
-        """By name."""
+        """Sorted by name."""
 
     def __init__(
         self,
@@ -254,7 +264,7 @@ Global___ListCachesResponse: _TypeAlias = ListCachesResponse  # noqa: Y015
 
 @_typing.final
 class ResetCacheRequest(_message.Message):
-    """Empties a cache, sets its counters to 0 and keeps its settings."""
+    """Removes all entries, sets the counters to 0 and keeps the settings."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -264,9 +274,9 @@ class ResetCacheRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any."""
+    """The epoch returned by OpenCache; any other is refused with EPOCH_CHANGED. Absent: any epoch."""
     request_id: _builtins.str
-    """1 to 64 bytes; a repeat within 60 s gets the first answer. Empty: none."""
+    """Request id, 1 to 64 bytes: a repeat within 60 s gets the first answer. Empty: none."""
     def __init__(
         self,
         *,
@@ -308,7 +318,7 @@ Global___ResetCacheResponse: _TypeAlias = ResetCacheResponse  # noqa: Y015
 
 @_typing.final
 class DropCacheRequest(_message.Message):
-    """Removes a cache with all it holds."""
+    """Drops a cache with all its entries."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -318,9 +328,9 @@ class DropCacheRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any."""
+    """The epoch returned by OpenCache; any other is refused with EPOCH_CHANGED. Absent: any epoch."""
     request_id: _builtins.str
-    """1 to 64 bytes; a repeat within 60 s gets the first answer. Empty: none."""
+    """Request id, 1 to 64 bytes: a repeat within 60 s gets the first answer. Empty: none."""
     def __init__(
         self,
         *,
@@ -340,13 +350,13 @@ Global___DropCacheRequest: _TypeAlias = DropCacheRequest  # noqa: Y015
 
 @_typing.final
 class DropCacheResponse(_message.Message):
-    """What became of it."""
+    """The result."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     DROPPED_FIELD_NUMBER: _builtins.int
     dropped: _builtins.bool
-    """True when there was such a cache."""
+    """True if the cache existed."""
     def __init__(
         self,
         *,
@@ -362,7 +372,7 @@ Global___DropCacheResponse: _TypeAlias = DropCacheResponse  # noqa: Y015
 
 @_typing.final
 class GetStatisticsRequest(_message.Message):
-    """Asks for the cache's statistics."""
+    """Reads the cache's statistics."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -371,7 +381,7 @@ class GetStatisticsRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    """The epoch returned by OpenCache; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing cache is
     created.
     """
     def __init__(
@@ -399,7 +409,7 @@ class GetStatisticsResponse(_message.Message):
     STATISTICS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def statistics(self) -> Global___CacheStatistics:
-        """As of now."""
+        """The current values."""
 
     def __init__(
         self,

@@ -34,7 +34,7 @@ class PutRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    """The epoch returned by OpenCache; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing cache is
     created.
     """
     key: _builtins.str
@@ -96,7 +96,7 @@ Global___PutResponse: _TypeAlias = PutResponse  # noqa: Y015
 
 @_typing.final
 class GetRequest(_message.Message):
-    """Asks for one value."""
+    """Reads one value."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -107,13 +107,13 @@ class GetRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    """The epoch returned by OpenCache; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing cache is
     created.
     """
     key: _builtins.str
     """1 to 1,024 bytes of UTF-8."""
     with_details: _builtins.bool
-    """Also answer the entry's details."""
+    """Return the entry's details too."""
     def __init__(
         self,
         *,
@@ -134,14 +134,14 @@ Global___GetRequest: _TypeAlias = GetRequest  # noqa: Y015
 
 @_typing.final
 class EntryDetails(_message.Message):
-    """What a reader may want to know beside the value."""
+    """Details of an entry besides its value."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     VERSION_FIELD_NUMBER: _builtins.int
     TTL_NS_FIELD_NUMBER: _builtins.int
     version: _builtins.int
-    """The cache's sequence of the change that made the entry. Unique in the cache's life."""
+    """The version: the cache's sequence of the change that stored the entry. Never reused in the cache's lifetime."""
     ttl_ns: _builtins.int
     """Nanoseconds until it expires. Absent: never."""
     def __init__(
@@ -177,7 +177,7 @@ class GetResponse(_message.Message):
 
     @_builtins.property
     def details(self) -> Global___EntryDetails:
-        """The entry's details, if asked for and there."""
+        """The entry's details, if asked for and found."""
 
     def __init__(
         self,
@@ -196,7 +196,7 @@ Global___GetResponse: _TypeAlias = GetResponse  # noqa: Y015
 
 @_typing.final
 class DeleteRequest(_message.Message):
-    """Removes one entry."""
+    """Deletes one entry."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -207,11 +207,11 @@ class DeleteRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    """The epoch returned by OpenCache; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing cache is
     created.
     """
     request_id: _builtins.str
-    """1 to 64 bytes; a repeat within 60 s gets the first answer. Empty: none."""
+    """Request id, 1 to 64 bytes: a repeat within 60 s gets the first answer. Empty: none."""
     key: _builtins.str
     """1 to 1,024 bytes of UTF-8."""
     def __init__(
@@ -234,13 +234,13 @@ Global___DeleteRequest: _TypeAlias = DeleteRequest  # noqa: Y015
 
 @_typing.final
 class DeleteResponse(_message.Message):
-    """What became of it."""
+    """The result."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     DELETED_FIELD_NUMBER: _builtins.int
     deleted: _builtins.bool
-    """True when there was such an entry."""
+    """True if the entry existed."""
     def __init__(
         self,
         *,
@@ -256,7 +256,7 @@ Global___DeleteResponse: _TypeAlias = DeleteResponse  # noqa: Y015
 
 @_typing.final
 class ContainsRequest(_message.Message):
-    """Asks whether there is an entry, without using it."""
+    """Checks for an entry without refreshing it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -266,7 +266,7 @@ class ContainsRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    """The epoch returned by OpenCache; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing cache is
     created.
     """
     key: _builtins.str
@@ -312,7 +312,7 @@ Global___ContainsResponse: _TypeAlias = ContainsResponse  # noqa: Y015
 
 @_typing.final
 class GetSizeRequest(_message.Message):
-    """Asks for the number of entries."""
+    """Reads the number of entries."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -321,7 +321,7 @@ class GetSizeRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    """The epoch returned by OpenCache; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing cache is
     created.
     """
     def __init__(
@@ -348,7 +348,7 @@ class GetSizeResponse(_message.Message):
 
     SIZE_FIELD_NUMBER: _builtins.int
     size: _builtins.int
-    """Expired ones are not counted."""
+    """Expired entries are not counted."""
     def __init__(
         self,
         *,
@@ -374,11 +374,11 @@ class ClearRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    """The epoch returned by OpenCache; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing cache is
     created.
     """
     request_id: _builtins.str
-    """1 to 64 bytes; a repeat within 60 s gets the first answer. Empty: none."""
+    """Request id, 1 to 64 bytes: a repeat within 60 s gets the first answer. Empty: none."""
     def __init__(
         self,
         *,
@@ -415,7 +415,7 @@ Global___ClearResponse: _TypeAlias = ClearResponse  # noqa: Y015
 
 @_typing.final
 class GetTtlRequest(_message.Message):
-    """Asks for the time an entry has left."""
+    """Reads the remaining time to live of an entry."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -425,7 +425,7 @@ class GetTtlRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    """The epoch returned by OpenCache; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing cache is
     created.
     """
     key: _builtins.str
@@ -449,14 +449,14 @@ Global___GetTtlRequest: _TypeAlias = GetTtlRequest  # noqa: Y015
 
 @_typing.final
 class GetTtlResponse(_message.Message):
-    """The time an entry has left."""
+    """The remaining time to live of an entry."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     FOUND_FIELD_NUMBER: _builtins.int
     TTL_NS_FIELD_NUMBER: _builtins.int
     found: _builtins.bool
-    """False when there is no such entry."""
+    """False if there is no such entry."""
     ttl_ns: _builtins.int
     """Nanoseconds until it expires. Absent: never, if found."""
     def __init__(
@@ -477,7 +477,7 @@ Global___GetTtlResponse: _TypeAlias = GetTtlResponse  # noqa: Y015
 
 @_typing.final
 class TouchRequest(_message.Message):
-    """Gives an entry a new time to live."""
+    """Sets the time to live of an entry."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -489,7 +489,7 @@ class TouchRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    """The epoch returned by OpenCache; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing cache is
     created.
     """
     key: _builtins.str
@@ -524,13 +524,13 @@ Global___TouchRequest: _TypeAlias = TouchRequest  # noqa: Y015
 
 @_typing.final
 class TouchResponse(_message.Message):
-    """What became of it."""
+    """The result."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     TOUCHED_FIELD_NUMBER: _builtins.int
     touched: _builtins.bool
-    """False when there is no such entry."""
+    """False if there is no such entry."""
     def __init__(
         self,
         *,
@@ -546,7 +546,7 @@ Global___TouchResponse: _TypeAlias = TouchResponse  # noqa: Y015
 
 @_typing.final
 class ListKeysRequest(_message.Message):
-    """Asks for keys."""
+    """Lists keys."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -558,15 +558,15 @@ class ListKeysRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    """The epoch returned by OpenCache; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing cache is
     created.
     """
     prefix: _builtins.str
     """Only keys that begin with it. Empty: all."""
     limit: _builtins.int
-    """At most so many. 0, or above 10,000: 10,000."""
+    """Maximum number of items. 0, or more than 10,000: 10,000."""
     cursor: _builtins.str
-    """next_cursor of the page before. Empty: the first page."""
+    """next_cursor of the previous page. Empty: the first page."""
     def __init__(
         self,
         *,
@@ -588,14 +588,14 @@ Global___ListKeysRequest: _TypeAlias = ListKeysRequest  # noqa: Y015
 
 @_typing.final
 class ListKeysResponse(_message.Message):
-    """Keys in no particular order. An entry that is there from the first page to the last is listed exactly once."""
+    """Keys in no particular order. A key that exists from the first page to the last is listed exactly once."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     KEYS_FIELD_NUMBER: _builtins.int
     NEXT_CURSOR_FIELD_NUMBER: _builtins.int
     next_cursor: _builtins.str
-    """Asks for the next page. Empty: this is the last."""
+    """Token of the next page. Empty: this is the last page."""
     @_builtins.property
     def keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The keys."""

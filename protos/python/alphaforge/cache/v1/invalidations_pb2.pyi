@@ -33,16 +33,16 @@ class _InvalidationCauseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Inv
     INVALIDATION_CAUSE_DELETE: _InvalidationCause.ValueType  # 2
     """The entry was deleted."""
     INVALIDATION_CAUSE_EVICTION: _InvalidationCause.ValueType  # 3
-    """The entry made room for others."""
+    """The entry was evicted."""
     INVALIDATION_CAUSE_EXPIRATION: _InvalidationCause.ValueType  # 4
-    """The entry's time had passed."""
+    """The entry expired."""
     INVALIDATION_CAUSE_CLEAR: _InvalidationCause.ValueType  # 5
     """All entries were removed; the key is empty."""
     INVALIDATION_CAUSE_TOUCH: _InvalidationCause.ValueType  # 6
     """The entry has a new time to live."""
 
 class InvalidationCause(_InvalidationCause, metaclass=_InvalidationCauseEnumTypeWrapper):
-    """What made an entry other than it was."""
+    """The kind of a change."""
 
 INVALIDATION_CAUSE_UNSPECIFIED: InvalidationCause.ValueType  # 0
 """Never sent."""
@@ -51,9 +51,9 @@ INVALIDATION_CAUSE_PUT: InvalidationCause.ValueType  # 1
 INVALIDATION_CAUSE_DELETE: InvalidationCause.ValueType  # 2
 """The entry was deleted."""
 INVALIDATION_CAUSE_EVICTION: InvalidationCause.ValueType  # 3
-"""The entry made room for others."""
+"""The entry was evicted."""
 INVALIDATION_CAUSE_EXPIRATION: InvalidationCause.ValueType  # 4
-"""The entry's time had passed."""
+"""The entry expired."""
 INVALIDATION_CAUSE_CLEAR: InvalidationCause.ValueType  # 5
 """All entries were removed; the key is empty."""
 INVALIDATION_CAUSE_TOUCH: InvalidationCause.ValueType  # 6
@@ -73,14 +73,14 @@ class SubscribeInvalidationsRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    """The epoch returned by OpenCache; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing cache is
     created.
     """
     prefix: _builtins.str
     """Only keys that begin with it, and clears. Empty: all."""
     from_sequence: _builtins.int
-    """The first sequence wanted: one more than the last that was read. Absent: from now on. What is no longer kept comes
-    as a gap.
+    """The first sequence to send: one more than the last one read. Absent: start with the next event. Events that are no
+    longer kept are reported as a gap.
     """
     def __init__(
         self,
@@ -107,9 +107,8 @@ Global___SubscribeInvalidationsRequest: _TypeAlias = SubscribeInvalidationsReque
 
 @_typing.final
 class SubscribeInvalidationsResponse(_message.Message):
-    """Whatever waits for this subscriber, at most 256 changes, as columns. One without keys and without a gap is a
-    heartbeat; one comes at least every second. The stream is complete when each previous_sequence equals the sequence of
-    the message before.
+    """The next events of this subscription, at most 256 changes, as columns. A message without keys and gap is a heartbeat,
+    sent at least every second. Nothing is missing if each previous_sequence equals the sequence of the previous message.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -124,26 +123,26 @@ class SubscribeInvalidationsResponse(_message.Message):
     epoch: _builtins.int
     """The cache's epoch. It never changes within a stream: a reset ends the stream with EPOCH_CHANGED."""
     sequence: _builtins.int
-    """How far this message has brought the subscription: all that passes its filter up to here has been sent, or is in
-    `gap`.
+    """The position of the subscription after this message: every event up to here that passes the filter has been sent or
+    is in `gap`.
     """
     previous_sequence: _builtins.int
-    """The sequence of the message before on this subscription; in the first, one less than where it begins."""
+    """The sequence of the previous message of this subscription; in the first message, one less than the first sequence."""
     @_builtins.property
     def keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The keys that changed, in order."""
 
     @_builtins.property
     def sequences(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Per key the cache's sequence of the change; of a put it is the entry's version."""
+        """The cache's sequence of each key's change; for a put, the entry's version."""
 
     @_builtins.property
     def causes(self) -> _containers.RepeatedScalarFieldContainer[Global___InvalidationCause.ValueType]:
-        """Per key what happened."""
+        """The kind of each key's change."""
 
     @_builtins.property
     def gap(self) -> _stream_pb2.Gap:
-        """Changes that can't be delivered; they come before `keys`."""
+        """Changes that can't be delivered; they precede `keys`."""
 
     def __init__(
         self,
@@ -166,7 +165,7 @@ Global___SubscribeInvalidationsResponse: _TypeAlias = SubscribeInvalidationsResp
 
 @_typing.final
 class ReportNearHitsRequest(_message.Message):
-    """What a near cache served since its last report."""
+    """Reports the reads that a near cache served since its last report."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -177,11 +176,11 @@ class ReportNearHitsRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    """The epoch returned by OpenCache; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing cache is
     created.
     """
     hits: _builtins.int
-    """How often they were served, all together."""
+    """Total number of reads served."""
     @_builtins.property
     def keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The keys served, each once, the most recently used last; at most 100,000."""
@@ -206,7 +205,7 @@ Global___ReportNearHitsRequest: _TypeAlias = ReportNearHitsRequest  # noqa: Y015
 
 @_typing.final
 class ReportNearHitsResponse(_message.Message):
-    """The keys that are still there count as used."""
+    """Existing keys were marked as used."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -19,7 +19,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class AcquireLeaseRequest(_message.Message):
-    """Asks for a value, or for the right to compute it: one caller computes, the others wait."""
+    """Reads a value or asks for the lease to compute it: one caller computes, the others wait."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -32,17 +32,17 @@ class AcquireLeaseRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    """The epoch returned by OpenCache; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing cache is
     created.
     """
     request_id: _builtins.str
-    """1 to 64 bytes; a repeat within 60 s gets the first answer. Empty: none."""
+    """Request id, 1 to 64 bytes: a repeat within 60 s gets the first answer. Empty: none."""
     key: _builtins.str
     """1 to 1,024 bytes of UTF-8."""
     lease_ns: _builtins.int
-    """How long the lease lasts if it is granted and not renewed, nanoseconds, 1 ms to 1 h. 0: 10 s."""
+    """Duration of the lease unless it is extended, nanoseconds, 1 ms to 1 h. 0: 10 s."""
     wait_ns: _builtins.int
-    """How long to wait while somebody else computes, nanoseconds, below the call's deadline. 0: do not wait."""
+    """How long to wait while another caller computes, nanoseconds; less than the call's deadline. 0: don't wait."""
     def __init__(
         self,
         *,
@@ -73,11 +73,11 @@ class AcquireLeaseResponse(_message.Message):
     LEASE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def value(self) -> _value_pb2.Value:
-        """The value: it was there, or came in the meantime."""
+        """The value, which existed or was stored in the meantime."""
 
     @_builtins.property
     def lease(self) -> Global___Lease:
-        """The lease: compute the value and send it with FulfillLease, or give the lease back."""
+        """The lease: compute the value and send it with FulfillLease, or call ReleaseLease."""
 
     def __init__(
         self,
@@ -97,16 +97,16 @@ Global___AcquireLeaseResponse: _TypeAlias = AcquireLeaseResponse  # noqa: Y015
 
 @_typing.final
 class Lease(_message.Message):
-    """The right to compute the value of a key."""
+    """The lease to compute the value of a key."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     LEASE_ID_FIELD_NUMBER: _builtins.int
     LEASE_NS_FIELD_NUMBER: _builtins.int
     lease_id: _builtins.int
-    """What to send back; unique in the cache's life."""
+    """The lease's id; never reused in the cache's lifetime."""
     lease_ns: _builtins.int
-    """How long it lasts from now, nanoseconds; then the next one who waits gets it."""
+    """Remaining duration in nanoseconds; after it, the next waiter gets the lease."""
     def __init__(
         self,
         *,
@@ -123,7 +123,7 @@ Global___Lease: _TypeAlias = Lease  # noqa: Y015
 
 @_typing.final
 class RenewLeaseRequest(_message.Message):
-    """Makes a lease last longer."""
+    """Extends a lease."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -135,7 +135,7 @@ class RenewLeaseRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    """The epoch returned by OpenCache; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing cache is
     created.
     """
     key: _builtins.str
@@ -143,7 +143,7 @@ class RenewLeaseRequest(_message.Message):
     lease_id: _builtins.int
     """The lease."""
     lease_ns: _builtins.int
-    """How long it lasts from now, nanoseconds, 1 ms to 1 h. 0: 10 s."""
+    """New duration from now, nanoseconds, 1 ms to 1 h. 0: 10 s."""
     def __init__(
         self,
         *,
@@ -165,7 +165,7 @@ Global___RenewLeaseRequest: _TypeAlias = RenewLeaseRequest  # noqa: Y015
 
 @_typing.final
 class RenewLeaseResponse(_message.Message):
-    """The lease goes on. One that is over is answered with LEASE_LOST."""
+    """The lease was extended. A lease that has ended is refused with LEASE_LOST."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -182,7 +182,7 @@ Global___RenewLeaseResponse: _TypeAlias = RenewLeaseResponse  # noqa: Y015
 
 @_typing.final
 class FulfillLeaseRequest(_message.Message):
-    """Stores the value computed under a lease, and wakes those who wait for it."""
+    """Stores the value computed under a lease and wakes the waiters."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -197,11 +197,11 @@ class FulfillLeaseRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    """The epoch returned by OpenCache; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing cache is
     created.
     """
     request_id: _builtins.str
-    """1 to 64 bytes; a repeat within 60 s gets the first answer. Empty: none."""
+    """Request id, 1 to 64 bytes: a repeat within 60 s gets the first answer. Empty: none."""
     key: _builtins.str
     """1 to 1,024 bytes of UTF-8."""
     ttl_ns: _builtins.int
@@ -209,7 +209,7 @@ class FulfillLeaseRequest(_message.Message):
     never_expires: _builtins.bool
     """True: never."""
     lease_id: _builtins.int
-    """The lease. One that is over is refused with LEASE_LOST and nothing is stored."""
+    """The lease. If it has ended, the call is refused with LEASE_LOST and nothing is stored."""
     @_builtins.property
     def value(self) -> _value_pb2.Value:
         """The value."""
@@ -265,7 +265,7 @@ Global___FulfillLeaseResponse: _TypeAlias = FulfillLeaseResponse  # noqa: Y015
 
 @_typing.final
 class ReleaseLeaseRequest(_message.Message):
-    """Gives a lease back without a value; the next one who waits gets it."""
+    """Releases a lease without a value; the next waiter gets it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -277,11 +277,11 @@ class ReleaseLeaseRequest(_message.Message):
     cache: _builtins.str
     """The cache's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenCache; another one is refused with EPOCH_CHANGED. Absent: any, and a missing cache is
+    """The epoch returned by OpenCache; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing cache is
     created.
     """
     request_id: _builtins.str
-    """1 to 64 bytes; a repeat within 60 s gets the first answer. Empty: none."""
+    """Request id, 1 to 64 bytes: a repeat within 60 s gets the first answer. Empty: none."""
     key: _builtins.str
     """1 to 1,024 bytes of UTF-8."""
     lease_id: _builtins.int
@@ -307,13 +307,13 @@ Global___ReleaseLeaseRequest: _TypeAlias = ReleaseLeaseRequest  # noqa: Y015
 
 @_typing.final
 class ReleaseLeaseResponse(_message.Message):
-    """What became of it."""
+    """The result."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     RELEASED_FIELD_NUMBER: _builtins.int
     released: _builtins.bool
-    """False when it was over already."""
+    """False if it had already ended."""
     def __init__(
         self,
         *,

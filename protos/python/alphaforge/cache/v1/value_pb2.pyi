@@ -20,7 +20,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Value(_message.Message):
-    """A typed value. The cache stores its bytes and hands them out unchanged: at most 4 MiB, nested at most 32 deep."""
+    """A typed value. The cache stores and returns its bytes unchanged: at most 4 MiB, nested at most 32 deep."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -44,7 +44,7 @@ class Value(_message.Message):
     NUMPY_SCALAR_FIELD_NUMBER: _builtins.int
     NUMPY_ARRAY_FIELD_NUMBER: _builtins.int
     bool_value: _builtins.bool
-    """A truth value."""
+    """A boolean."""
     int_value: _builtins.int
     """An integer from -2^63 to 2^63 - 1."""
     double_value: _builtins.float
@@ -58,18 +58,18 @@ class Value(_message.Message):
     date_value: _builtins.int
     """Days since 1970-01-01."""
     big_int_value: _builtins.bytes
-    """An integer outside of int_value's range: two's complement, big-endian, as few bytes as hold it."""
+    """An integer outside of int_value's range: two's complement, big-endian, with as few bytes as possible."""
     price_value: _builtins.str
     """A price as a decimal of at most 9 places, e.g. "45000.01"."""
     quantity_value: _builtins.str
     """A quantity as a decimal of at most 9 places, e.g. "0.5"."""
     @_builtins.property
     def null_value(self) -> Global___Null:
-        """Python's None, a value like any other: a missing key has no Value at all."""
+        """Python's None, which is a stored value; a missing key has no Value at all."""
 
     @_builtins.property
     def list_value(self) -> Global___ListValue:
-        """A sequence that can be changed."""
+        """A mutable sequence (list)."""
 
     @_builtins.property
     def map_value(self) -> Global___MapValue:
@@ -77,7 +77,7 @@ class Value(_message.Message):
 
     @_builtins.property
     def datetime_value(self) -> Global___DateTimeValue:
-        """A point in time of a time zone."""
+        """A date and time with a time zone."""
 
     @_builtins.property
     def timedelta_value(self) -> Global___TimeDeltaValue:
@@ -85,11 +85,11 @@ class Value(_message.Message):
 
     @_builtins.property
     def tuple_value(self) -> Global___TupleValue:
-        """A sequence that can't be changed."""
+        """An immutable sequence (tuple)."""
 
     @_builtins.property
     def set_value(self) -> Global___SetValue:
-        """Members without order, each once."""
+        """Unordered, unique members (set)."""
 
     @_builtins.property
     def numpy_scalar(self) -> Global___NumpyScalar:
@@ -277,7 +277,7 @@ Global___MapEntry: _TypeAlias = MapEntry  # noqa: Y015
 
 @_typing.final
 class DateTimeValue(_message.Message):
-    """A point in time as the clock of its zone showed it."""
+    """A date and time in its time zone."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -286,11 +286,11 @@ class DateTimeValue(_message.Message):
     UTC_OFFSET_US_FIELD_NUMBER: _builtins.int
     ZONE_KEY_FIELD_NUMBER: _builtins.int
     local_us: _builtins.int
-    """Microseconds from 1970-01-01T00:00:00 to the date and time shown, both read in the same zone, years 1 to 9999."""
+    """Microseconds from 1970-01-01T00:00:00 to the local date and time, both in the same zone, years 1 to 9999."""
     fold: _builtins.bool
-    """The second pass through an hour that the clock shows twice."""
+    """True in the second of two repeated hours (Python's `fold`)."""
     utc_offset_us: _builtins.int
-    """A fixed distance from UTC, microseconds east, less than a day either way; 0 is UTC itself."""
+    """A fixed offset from UTC, in microseconds east, less than a day either way; 0 is UTC."""
     zone_key: _builtins.str
     """A key of the IANA time zone database, e.g. "Europe/Berlin"."""
     def __init__(
@@ -350,9 +350,9 @@ class NumpyScalar(_message.Message):
     DTYPE_FIELD_NUMBER: _builtins.int
     DATA_FIELD_NUMBER: _builtins.int
     dtype: _builtins.str
-    """NumPy's name of the type with its byte order, e.g. "<f8", "<M8[ns]", "|b1". Objects are not allowed."""
+    """NumPy's type string with byte order, e.g. "<f8", "<M8[ns]", "|b1". Objects are not allowed."""
     data: _builtins.bytes
-    """The item's bytes as they lie in memory."""
+    """The item's bytes in memory order."""
     def __init__(
         self,
         *,
@@ -377,12 +377,12 @@ class NumpyArray(_message.Message):
     SHAPE_FIELD_NUMBER: _builtins.int
     DATA_FIELD_NUMBER: _builtins.int
     dtype: _builtins.str
-    """NumPy's name of the type with its byte order, e.g. "<f8". Objects are not allowed."""
+    """NumPy's type string with byte order, e.g. "<f8". Objects are not allowed."""
     data: _builtins.bytes
     """The items' bytes, the last axis varying fastest."""
     @_builtins.property
     def shape(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Its length along each axis, at most 64 of them. Empty: an array without axes that holds one item."""
+        """Its shape, at most 64 axes. Empty: a zero-dimensional array with one item."""
 
     def __init__(
         self,

@@ -29,8 +29,7 @@ if _version_not_supported:
 
 
 class DataServiceStub(object):
-    """Trades to bars: time, tick, volume and dollar bars of any number of instruments, side by side, exact to the last
-    digit.
+    """Builds exact time, tick, volume and dollar bars from trades, for any number of instruments.
     """
 
     def __init__(self, channel):
@@ -122,13 +121,12 @@ class DataServiceStub(object):
 
 
 class DataServiceServicer(object):
-    """Trades to bars: time, tick, volume and dollar bars of any number of instruments, side by side, exact to the last
-    digit.
+    """Builds exact time, tick, volume and dollar bars from trades, for any number of instruments.
     """
 
     def OpenEngine(self, request, context):
-        """Creates an engine with the settings given, or attaches to the one of that name. A setting that differs:
-        SETTINGS_DIFFER.
+        """Opens the engine of that name, or creates it with the given settings. Refused with SETTINGS_DIFFER if a given
+        setting differs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -142,21 +140,21 @@ class DataServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ResetEngine(self, request, context):
-        """Empties an engine, or one of its instruments, and starts a new epoch.
+        """Resets an engine, or one of its instruments, and starts a new epoch.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DropEngine(self, request, context):
-        """Removes an engine.
+        """Drops an engine.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Start(self, request, context):
-        """Starts an engine, in any state. A tick starts it too.
+        """Starts an engine, in any state. A tick also starts it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -170,28 +168,28 @@ class DataServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ProcessTradeTick(self, request, context):
-        """Applies one trade and answers the bars it closed.
+        """Applies one trade and returns the bars it closed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ProcessTradeTicks(self, request, context):
-        """Applies many trades and answers the bars they closed.
+        """Applies many trades and returns the bars they closed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def AdvanceTime(self, request, context):
-        """Moves market time forward without a trade, and so closes time bars.
+        """Advances market time without a trade, which closes time bars.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetProducerState(self, request, context):
-        """Where a producer goes on after a failure.
+        """The last sequence of a producer, from which it continues after a failure.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -205,14 +203,14 @@ class DataServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetOpenBars(self, request, context):
-        """Unfinished bars of one instrument.
+        """Open bars of one instrument.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListInstruments(self, request, context):
-        """Instruments that were traded.
+        """Instruments with trades.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -226,14 +224,14 @@ class DataServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def SubscribeBars(self, request, context):
-        """Bars as they close. A slow subscriber is told of a gap.
+        """Streams bars as they close. A slow subscriber gets a gap.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SubscribeTrades(self, request, context):
-        """Accepted trades as they come. A slow subscriber is told of a gap.
+        """Streams accepted trades. A slow subscriber gets a gap.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -331,8 +329,7 @@ def add_DataServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class DataService(object):
-    """Trades to bars: time, tick, volume and dollar bars of any number of instruments, side by side, exact to the last
-    digit.
+    """Builds exact time, tick, volume and dollar bars from trades, for any number of instruments.
     """
 
     @staticmethod

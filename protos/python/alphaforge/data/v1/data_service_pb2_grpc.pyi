@@ -30,95 +30,89 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class DataServiceStub:
-    """Trades to bars: time, tick, volume and dollar bars of any number of instruments, side by side, exact to the last
-    digit.
-    """
+    """Builds exact time, tick, volume and dollar bars from trades, for any number of instruments."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> DataServiceAsyncStub: ...
     OpenEngine: _grpc.UnaryUnaryMultiCallable[_engines_pb2.OpenEngineRequest, _engines_pb2.OpenEngineResponse]
-    """Creates an engine with the settings given, or attaches to the one of that name. A setting that differs:
-    SETTINGS_DIFFER.
+    """Opens the engine of that name, or creates it with the given settings. Refused with SETTINGS_DIFFER if a given
+    setting differs.
     """
     ListEngines: _grpc.UnaryUnaryMultiCallable[_engines_pb2.ListEnginesRequest, _engines_pb2.ListEnginesResponse]
     """Lists the engines of the service."""
     ResetEngine: _grpc.UnaryUnaryMultiCallable[_engines_pb2.ResetEngineRequest, _engines_pb2.ResetEngineResponse]
-    """Empties an engine, or one of its instruments, and starts a new epoch."""
+    """Resets an engine, or one of its instruments, and starts a new epoch."""
     DropEngine: _grpc.UnaryUnaryMultiCallable[_engines_pb2.DropEngineRequest, _engines_pb2.DropEngineResponse]
-    """Removes an engine."""
+    """Drops an engine."""
     Start: _grpc.UnaryUnaryMultiCallable[_engines_pb2.StartRequest, _engines_pb2.StartResponse]
-    """Starts an engine, in any state. A tick starts it too."""
+    """Starts an engine, in any state. A tick also starts it."""
     Stop: _grpc.UnaryUnaryMultiCallable[_engines_pb2.StopRequest, _engines_pb2.StopResponse]
     """Stops an engine, in any state; with flush_on_stop its open bars close as partial."""
     ProcessTradeTick: _grpc.UnaryUnaryMultiCallable[_ticks_pb2.ProcessTradeTickRequest, _ticks_pb2.ProcessTradeTickResponse]
-    """Applies one trade and answers the bars it closed."""
+    """Applies one trade and returns the bars it closed."""
     ProcessTradeTicks: _grpc.UnaryUnaryMultiCallable[_ticks_pb2.ProcessTradeTicksRequest, _ticks_pb2.ProcessTradeTicksResponse]
-    """Applies many trades and answers the bars they closed."""
+    """Applies many trades and returns the bars they closed."""
     AdvanceTime: _grpc.UnaryUnaryMultiCallable[_ticks_pb2.AdvanceTimeRequest, _ticks_pb2.AdvanceTimeResponse]
-    """Moves market time forward without a trade, and so closes time bars."""
+    """Advances market time without a trade, which closes time bars."""
     GetProducerState: _grpc.UnaryUnaryMultiCallable[_ticks_pb2.GetProducerStateRequest, _ticks_pb2.GetProducerStateResponse]
-    """Where a producer goes on after a failure."""
+    """The last sequence of a producer, from which it continues after a failure."""
     GetBars: _grpc.UnaryUnaryMultiCallable[_queries_pb2.GetBarsRequest, _queries_pb2.GetBarsResponse]
     """Closed bars of one instrument and type."""
     GetOpenBars: _grpc.UnaryUnaryMultiCallable[_queries_pb2.GetOpenBarsRequest, _queries_pb2.GetOpenBarsResponse]
-    """Unfinished bars of one instrument."""
+    """Open bars of one instrument."""
     ListInstruments: _grpc.UnaryUnaryMultiCallable[_queries_pb2.ListInstrumentsRequest, _queries_pb2.ListInstrumentsResponse]
-    """Instruments that were traded."""
+    """Instruments with trades."""
     GetStatistics: _grpc.UnaryUnaryMultiCallable[_queries_pb2.GetStatisticsRequest, _queries_pb2.GetStatisticsResponse]
     """The engine's counters."""
     SubscribeBars: _grpc.UnaryStreamMultiCallable[_subscriptions_pb2.SubscribeBarsRequest, _subscriptions_pb2.SubscribeBarsResponse]
-    """Bars as they close. A slow subscriber is told of a gap."""
+    """Streams bars as they close. A slow subscriber gets a gap."""
     SubscribeTrades: _grpc.UnaryStreamMultiCallable[_subscriptions_pb2.SubscribeTradesRequest, _subscriptions_pb2.SubscribeTradesResponse]
-    """Accepted trades as they come. A slow subscriber is told of a gap."""
+    """Streams accepted trades. A slow subscriber gets a gap."""
 
 @_typing.type_check_only
 class DataServiceAsyncStub(DataServiceStub):
-    """Trades to bars: time, tick, volume and dollar bars of any number of instruments, side by side, exact to the last
-    digit.
-    """
+    """Builds exact time, tick, volume and dollar bars from trades, for any number of instruments."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     OpenEngine: _aio.UnaryUnaryMultiCallable[_engines_pb2.OpenEngineRequest, _engines_pb2.OpenEngineResponse]  # type: ignore[assignment]
-    """Creates an engine with the settings given, or attaches to the one of that name. A setting that differs:
-    SETTINGS_DIFFER.
+    """Opens the engine of that name, or creates it with the given settings. Refused with SETTINGS_DIFFER if a given
+    setting differs.
     """
     ListEngines: _aio.UnaryUnaryMultiCallable[_engines_pb2.ListEnginesRequest, _engines_pb2.ListEnginesResponse]  # type: ignore[assignment]
     """Lists the engines of the service."""
     ResetEngine: _aio.UnaryUnaryMultiCallable[_engines_pb2.ResetEngineRequest, _engines_pb2.ResetEngineResponse]  # type: ignore[assignment]
-    """Empties an engine, or one of its instruments, and starts a new epoch."""
+    """Resets an engine, or one of its instruments, and starts a new epoch."""
     DropEngine: _aio.UnaryUnaryMultiCallable[_engines_pb2.DropEngineRequest, _engines_pb2.DropEngineResponse]  # type: ignore[assignment]
-    """Removes an engine."""
+    """Drops an engine."""
     Start: _aio.UnaryUnaryMultiCallable[_engines_pb2.StartRequest, _engines_pb2.StartResponse]  # type: ignore[assignment]
-    """Starts an engine, in any state. A tick starts it too."""
+    """Starts an engine, in any state. A tick also starts it."""
     Stop: _aio.UnaryUnaryMultiCallable[_engines_pb2.StopRequest, _engines_pb2.StopResponse]  # type: ignore[assignment]
     """Stops an engine, in any state; with flush_on_stop its open bars close as partial."""
     ProcessTradeTick: _aio.UnaryUnaryMultiCallable[_ticks_pb2.ProcessTradeTickRequest, _ticks_pb2.ProcessTradeTickResponse]  # type: ignore[assignment]
-    """Applies one trade and answers the bars it closed."""
+    """Applies one trade and returns the bars it closed."""
     ProcessTradeTicks: _aio.UnaryUnaryMultiCallable[_ticks_pb2.ProcessTradeTicksRequest, _ticks_pb2.ProcessTradeTicksResponse]  # type: ignore[assignment]
-    """Applies many trades and answers the bars they closed."""
+    """Applies many trades and returns the bars they closed."""
     AdvanceTime: _aio.UnaryUnaryMultiCallable[_ticks_pb2.AdvanceTimeRequest, _ticks_pb2.AdvanceTimeResponse]  # type: ignore[assignment]
-    """Moves market time forward without a trade, and so closes time bars."""
+    """Advances market time without a trade, which closes time bars."""
     GetProducerState: _aio.UnaryUnaryMultiCallable[_ticks_pb2.GetProducerStateRequest, _ticks_pb2.GetProducerStateResponse]  # type: ignore[assignment]
-    """Where a producer goes on after a failure."""
+    """The last sequence of a producer, from which it continues after a failure."""
     GetBars: _aio.UnaryUnaryMultiCallable[_queries_pb2.GetBarsRequest, _queries_pb2.GetBarsResponse]  # type: ignore[assignment]
     """Closed bars of one instrument and type."""
     GetOpenBars: _aio.UnaryUnaryMultiCallable[_queries_pb2.GetOpenBarsRequest, _queries_pb2.GetOpenBarsResponse]  # type: ignore[assignment]
-    """Unfinished bars of one instrument."""
+    """Open bars of one instrument."""
     ListInstruments: _aio.UnaryUnaryMultiCallable[_queries_pb2.ListInstrumentsRequest, _queries_pb2.ListInstrumentsResponse]  # type: ignore[assignment]
-    """Instruments that were traded."""
+    """Instruments with trades."""
     GetStatistics: _aio.UnaryUnaryMultiCallable[_queries_pb2.GetStatisticsRequest, _queries_pb2.GetStatisticsResponse]  # type: ignore[assignment]
     """The engine's counters."""
     SubscribeBars: _aio.UnaryStreamMultiCallable[_subscriptions_pb2.SubscribeBarsRequest, _subscriptions_pb2.SubscribeBarsResponse]  # type: ignore[assignment]
-    """Bars as they close. A slow subscriber is told of a gap."""
+    """Streams bars as they close. A slow subscriber gets a gap."""
     SubscribeTrades: _aio.UnaryStreamMultiCallable[_subscriptions_pb2.SubscribeTradesRequest, _subscriptions_pb2.SubscribeTradesResponse]  # type: ignore[assignment]
-    """Accepted trades as they come. A slow subscriber is told of a gap."""
+    """Streams accepted trades. A slow subscriber gets a gap."""
 
 class DataServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Trades to bars: time, tick, volume and dollar bars of any number of instruments, side by side, exact to the last
-    digit.
-    """
+    """Builds exact time, tick, volume and dollar bars from trades, for any number of instruments."""
 
     @_abc_1.abstractmethod
     def OpenEngine(
@@ -126,8 +120,8 @@ class DataServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _engines_pb2.OpenEngineRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_engines_pb2.OpenEngineResponse, _abc.Awaitable[_engines_pb2.OpenEngineResponse]]:
-        """Creates an engine with the settings given, or attaches to the one of that name. A setting that differs:
-        SETTINGS_DIFFER.
+        """Opens the engine of that name, or creates it with the given settings. Refused with SETTINGS_DIFFER if a given
+        setting differs.
         """
 
     @_abc_1.abstractmethod
@@ -144,7 +138,7 @@ class DataServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _engines_pb2.ResetEngineRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_engines_pb2.ResetEngineResponse, _abc.Awaitable[_engines_pb2.ResetEngineResponse]]:
-        """Empties an engine, or one of its instruments, and starts a new epoch."""
+        """Resets an engine, or one of its instruments, and starts a new epoch."""
 
     @_abc_1.abstractmethod
     def DropEngine(
@@ -152,7 +146,7 @@ class DataServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _engines_pb2.DropEngineRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_engines_pb2.DropEngineResponse, _abc.Awaitable[_engines_pb2.DropEngineResponse]]:
-        """Removes an engine."""
+        """Drops an engine."""
 
     @_abc_1.abstractmethod
     def Start(
@@ -160,7 +154,7 @@ class DataServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _engines_pb2.StartRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_engines_pb2.StartResponse, _abc.Awaitable[_engines_pb2.StartResponse]]:
-        """Starts an engine, in any state. A tick starts it too."""
+        """Starts an engine, in any state. A tick also starts it."""
 
     @_abc_1.abstractmethod
     def Stop(
@@ -176,7 +170,7 @@ class DataServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ticks_pb2.ProcessTradeTickRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ticks_pb2.ProcessTradeTickResponse, _abc.Awaitable[_ticks_pb2.ProcessTradeTickResponse]]:
-        """Applies one trade and answers the bars it closed."""
+        """Applies one trade and returns the bars it closed."""
 
     @_abc_1.abstractmethod
     def ProcessTradeTicks(
@@ -184,7 +178,7 @@ class DataServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ticks_pb2.ProcessTradeTicksRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ticks_pb2.ProcessTradeTicksResponse, _abc.Awaitable[_ticks_pb2.ProcessTradeTicksResponse]]:
-        """Applies many trades and answers the bars they closed."""
+        """Applies many trades and returns the bars they closed."""
 
     @_abc_1.abstractmethod
     def AdvanceTime(
@@ -192,7 +186,7 @@ class DataServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ticks_pb2.AdvanceTimeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ticks_pb2.AdvanceTimeResponse, _abc.Awaitable[_ticks_pb2.AdvanceTimeResponse]]:
-        """Moves market time forward without a trade, and so closes time bars."""
+        """Advances market time without a trade, which closes time bars."""
 
     @_abc_1.abstractmethod
     def GetProducerState(
@@ -200,7 +194,7 @@ class DataServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ticks_pb2.GetProducerStateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ticks_pb2.GetProducerStateResponse, _abc.Awaitable[_ticks_pb2.GetProducerStateResponse]]:
-        """Where a producer goes on after a failure."""
+        """The last sequence of a producer, from which it continues after a failure."""
 
     @_abc_1.abstractmethod
     def GetBars(
@@ -216,7 +210,7 @@ class DataServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _queries_pb2.GetOpenBarsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_queries_pb2.GetOpenBarsResponse, _abc.Awaitable[_queries_pb2.GetOpenBarsResponse]]:
-        """Unfinished bars of one instrument."""
+        """Open bars of one instrument."""
 
     @_abc_1.abstractmethod
     def ListInstruments(
@@ -224,7 +218,7 @@ class DataServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _queries_pb2.ListInstrumentsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_queries_pb2.ListInstrumentsResponse, _abc.Awaitable[_queries_pb2.ListInstrumentsResponse]]:
-        """Instruments that were traded."""
+        """Instruments with trades."""
 
     @_abc_1.abstractmethod
     def GetStatistics(
@@ -240,7 +234,7 @@ class DataServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _subscriptions_pb2.SubscribeBarsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_subscriptions_pb2.SubscribeBarsResponse], _abc.AsyncIterator[_subscriptions_pb2.SubscribeBarsResponse]]:
-        """Bars as they close. A slow subscriber is told of a gap."""
+        """Streams bars as they close. A slow subscriber gets a gap."""
 
     @_abc_1.abstractmethod
     def SubscribeTrades(
@@ -248,6 +242,6 @@ class DataServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _subscriptions_pb2.SubscribeTradesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_subscriptions_pb2.SubscribeTradesResponse], _abc.AsyncIterator[_subscriptions_pb2.SubscribeTradesResponse]]:
-        """Accepted trades as they come. A slow subscriber is told of a gap."""
+        """Streams accepted trades. A slow subscriber gets a gap."""
 
 def add_DataServiceServicer_to_server(servicer: DataServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from alphaforge.data.v1 import settings_pb2 as alphaforge_dot_data_dot_v1_dot_settings__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n alphaforge/data/v1/engines.proto\x12\x12\x61lphaforge.data.v1\x1a!alphaforge/data/v1/settings.proto\"r\n\x11OpenEngineRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x38\n\x08settings\x18\x04 \x01(\x0b\x32&.alphaforge.data.v1.DataEngineSettings\x12\x13\n\x0breconfigure\x18\x05 \x01(\x08\"n\n\x12OpenEngineResponse\x12\r\n\x05\x65poch\x18\x01 \x01(\x06\x12\x38\n\x08settings\x18\x02 \x01(\x0b\x32&.alphaforge.data.v1.DataEngineSettings\x12\x0f\n\x07\x63reated\x18\x03 \x01(\x08\"\x14\n\x12ListEnginesRequest\"\x84\x01\n\rEngineSummary\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x06\x12\x38\n\x08settings\x18\x03 \x01(\x0b\x32&.alphaforge.data.v1.DataEngineSettings\x12\x1a\n\x12memory_usage_bytes\x18\x04 \x01(\x04\"I\n\x13ListEnginesResponse\x12\x32\n\x07\x65ngines\x18\x01 \x03(\x0b\x32!.alphaforge.data.v1.EngineSummary\"\x84\x01\n\x12ResetEngineRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x1a\n\rinstrument_id\x18\x04 \x01(\tH\x01\x88\x01\x01\x42\x08\n\x06_epochB\x10\n\x0e_instrument_id\"$\n\x13ResetEngineResponse\x12\r\n\x05\x65poch\x18\x01 \x01(\x06\"U\n\x11\x44ropEngineRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x03 \x01(\tB\x08\n\x06_epoch\"%\n\x12\x44ropEngineResponse\x12\x0f\n\x07\x64ropped\x18\x01 \x01(\x08\"<\n\x0cStartRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x42\x08\n\x06_epoch\"\x0f\n\rStartResponse\";\n\x0bStopRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x42\x08\n\x06_epoch\"\x0e\n\x0cStopResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n alphaforge/data/v1/engines.proto\x12\x12\x61lphaforge.data.v1\x1a!alphaforge/data/v1/settings.proto\"r\n\x11OpenEngineRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x38\n\x08settings\x18\x04 \x01(\x0b\x32&.alphaforge.data.v1.DataEngineSettings\x12\x13\n\x0breconfigure\x18\x05 \x01(\x08\"n\n\x12OpenEngineResponse\x12\r\n\x05\x65poch\x18\x01 \x01(\x06\x12\x38\n\x08settings\x18\x02 \x01(\x0b\x32&.alphaforge.data.v1.DataEngineSettings\x12\x0f\n\x07\x63reated\x18\x03 \x01(\x08\"\x14\n\x12ListEnginesRequest\"\x84\x01\n\rEngineSummary\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x06\x12\x38\n\x08settings\x18\x03 \x01(\x0b\x32&.alphaforge.data.v1.DataEngineSettings\x12\x1a\n\x12memory_usage_bytes\x18\x04 \x01(\x04\"I\n\x13ListEnginesResponse\x12\x32\n\x07\x65ngines\x18\x01 \x03(\x0b\x32!.alphaforge.data.v1.EngineSummary\"\x84\x01\n\x12ResetEngineRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x1a\n\rinstrument_id\x18\x04 \x01(\tH\x01\x88\x01\x01\x42\x08\n\x06_epochB\x10\n\x0e_instrument_id\"$\n\x13ResetEngineResponse\x12\r\n\x05\x65poch\x18\x01 \x01(\x06\"U\n\x11\x44ropEngineRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x03 \x01(\tB\x08\n\x06_epoch\"%\n\x12\x44ropEngineResponse\x12\x0f\n\x07\x64ropped\x18\x01 \x01(\x08\"P\n\x0cStartRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x03 \x01(\tB\x08\n\x06_epoch\"\x0f\n\rStartResponse\"O\n\x0bStopRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x03 \x01(\tB\x08\n\x06_epoch\"\x0e\n\x0cStopResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,11 +51,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DROPENGINERESPONSE']._serialized_start=811
   _globals['_DROPENGINERESPONSE']._serialized_end=848
   _globals['_STARTREQUEST']._serialized_start=850
-  _globals['_STARTREQUEST']._serialized_end=910
-  _globals['_STARTRESPONSE']._serialized_start=912
-  _globals['_STARTRESPONSE']._serialized_end=927
-  _globals['_STOPREQUEST']._serialized_start=929
-  _globals['_STOPREQUEST']._serialized_end=988
-  _globals['_STOPRESPONSE']._serialized_start=990
-  _globals['_STOPRESPONSE']._serialized_end=1004
+  _globals['_STARTREQUEST']._serialized_end=930
+  _globals['_STARTRESPONSE']._serialized_start=932
+  _globals['_STARTRESPONSE']._serialized_end=947
+  _globals['_STOPREQUEST']._serialized_start=949
+  _globals['_STOPREQUEST']._serialized_end=1028
+  _globals['_STOPRESPONSE']._serialized_start=1030
+  _globals['_STOPRESPONSE']._serialized_end=1044
 # @@protoc_insertion_point(module_scope)

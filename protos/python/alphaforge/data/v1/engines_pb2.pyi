@@ -21,7 +21,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class OpenEngineRequest(_message.Message):
-    """Creates an engine or attaches to it."""
+    """Opens an engine, or creates it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -31,10 +31,10 @@ class OpenEngineRequest(_message.Message):
     engine: _builtins.str
     """The engine's name, at most 64 bytes; empty is "default"."""
     reconfigure: _builtins.bool
-    """Settings that differ are changed instead of refused with SETTINGS_DIFFER. Bars already built stay as they are."""
+    """Change settings that differ instead of refusing with SETTINGS_DIFFER. Existing bars are unchanged."""
     @_builtins.property
     def settings(self) -> _settings_pb2.DataEngineSettings:
-        """What the caller asks for. Fields that are absent take the default or what the engine has."""
+        """The wanted settings. Absent fields take the default, or keep the engine's value."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ Global___OpenEngineRequest: _TypeAlias = OpenEngineRequest  # noqa: Y015
 
 @_typing.final
 class OpenEngineResponse(_message.Message):
-    """An engine that is there now."""
+    """The opened engine."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -61,12 +61,12 @@ class OpenEngineResponse(_message.Message):
     SETTINGS_FIELD_NUMBER: _builtins.int
     CREATED_FIELD_NUMBER: _builtins.int
     epoch: _builtins.int
-    """The engine's epoch, to be sent with every call; another one means that state was lost or reset."""
+    """The engine's epoch, to send with every call. It changes when state is lost or reset."""
     created: _builtins.bool
-    """True when this call created the engine."""
+    """True if this call created the engine."""
     @_builtins.property
     def settings(self) -> _settings_pb2.DataEngineSettings:
-        """The settings in force, all of them."""
+        """The effective settings, all of them."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ Global___OpenEngineResponse: _TypeAlias = OpenEngineResponse  # noqa: Y015
 
 @_typing.final
 class ListEnginesRequest(_message.Message):
-    """Asks for the engines of the service."""
+    """Lists the engines of the service."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -115,10 +115,10 @@ class EngineSummary(_message.Message):
     epoch: _builtins.int
     """Its epoch."""
     memory_usage_bytes: _builtins.int
-    """Bytes it holds."""
+    """Memory of its state, in bytes."""
     @_builtins.property
     def settings(self) -> _settings_pb2.DataEngineSettings:
-        """The settings in force, all of them."""
+        """The effective settings, all of them."""
 
     def __init__(
         self,
@@ -145,7 +145,7 @@ class ListEnginesResponse(_message.Message):
     ENGINES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def engines(self) -> _containers.RepeatedCompositeFieldContainer[Global___EngineSummary]:
-        """By name."""
+        """Sorted by name."""
 
     def __init__(
         self,
@@ -162,7 +162,7 @@ Global___ListEnginesResponse: _TypeAlias = ListEnginesResponse  # noqa: Y015
 
 @_typing.final
 class ResetEngineRequest(_message.Message):
-    """Empties an engine and keeps its settings."""
+    """Removes an engine's state and keeps its settings."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -173,11 +173,11 @@ class ResetEngineRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any."""
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch."""
     request_id: _builtins.str
-    """1 to 64 bytes; a repeat within 60 s gets the first answer. Empty: none."""
+    """Request id, 1 to 64 bytes: a repeat within 60 s gets the first answer. Empty: none."""
     instrument_id: _builtins.str
-    """Only this instrument. Absent: all, and statistics and producers too."""
+    """Only this instrument. Absent: all instruments, and statistics and producers."""
     def __init__(
         self,
         *,
@@ -225,7 +225,7 @@ Global___ResetEngineResponse: _TypeAlias = ResetEngineResponse  # noqa: Y015
 
 @_typing.final
 class DropEngineRequest(_message.Message):
-    """Removes an engine with all it holds, on disk too."""
+    """Drops an engine with all its state, on disk too."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -235,9 +235,9 @@ class DropEngineRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any."""
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch."""
     request_id: _builtins.str
-    """1 to 64 bytes; a repeat within 60 s gets the first answer. Empty: none."""
+    """Request id, 1 to 64 bytes: a repeat within 60 s gets the first answer. Empty: none."""
     def __init__(
         self,
         *,
@@ -257,13 +257,13 @@ Global___DropEngineRequest: _TypeAlias = DropEngineRequest  # noqa: Y015
 
 @_typing.final
 class DropEngineResponse(_message.Message):
-    """What became of it."""
+    """The result."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     DROPPED_FIELD_NUMBER: _builtins.int
     dropped: _builtins.bool
-    """True when there was such an engine."""
+    """True if the engine existed."""
     def __init__(
         self,
         *,
@@ -285,21 +285,25 @@ class StartRequest(_message.Message):
 
     ENGINE_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing engine is
     created.
     """
+    request_id: _builtins.str
+    """Request id, 1 to 64 bytes: a repeat within 60 s gets the first answer, even after a restart. Empty: none."""
     def __init__(
         self,
         *,
         engine: _builtins.str = ...,
         epoch: _builtins.int | None = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "epoch", b"epoch"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "engine", b"engine", "epoch", b"epoch"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "engine", b"engine", "epoch", b"epoch", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__epoch: _TypeAlias = _typing.Literal["epoch"]  # noqa: Y015
     _WhichOneofArgType__epoch: _TypeAlias = _typing.Literal["_epoch", b"_epoch"]  # noqa: Y015
@@ -332,21 +336,25 @@ class StopRequest(_message.Message):
 
     ENGINE_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing engine is
     created.
     """
+    request_id: _builtins.str
+    """Request id, 1 to 64 bytes: a repeat within 60 s gets the first answer, even after a restart. Empty: none."""
     def __init__(
         self,
         *,
         engine: _builtins.str = ...,
         epoch: _builtins.int | None = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "epoch", b"epoch"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "engine", b"engine", "epoch", b"epoch"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "engine", b"engine", "epoch", b"epoch", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__epoch: _TypeAlias = _typing.Literal["epoch"]  # noqa: Y015
     _WhichOneofArgType__epoch: _TypeAlias = _typing.Literal["_epoch", b"_epoch"]  # noqa: Y015

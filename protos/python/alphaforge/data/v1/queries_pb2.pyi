@@ -22,7 +22,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class GetBarsRequest(_message.Message):
-    """Asks for closed bars of one instrument and type."""
+    """Reads closed bars of one instrument and type."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -37,21 +37,21 @@ class GetBarsRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing engine is
     created.
     """
     instrument_id: _builtins.str
-    """The instrument. One that was never traded has no bars."""
+    """The instrument. Without trades it has no bars."""
     bar_type: _builtins.str
-    """The bar type; one that the engine does not build is refused with BAR_TYPE_UNKNOWN."""
+    """The bar type. A type that the engine does not build is refused with BAR_TYPE_UNKNOWN."""
     limit: _builtins.int
-    """At most so many, the newest of those that match. 0, or above 10,000: 10,000."""
+    """Maximum number of bars, the newest that match. 0, or more than 10,000: 10,000."""
     start_ns: _builtins.int
     """Only bars with ts_open at or after it, nanoseconds since the Unix epoch."""
     end_ns: _builtins.int
     """Only bars with ts_open before it, nanoseconds since the Unix epoch."""
     before_sequence: _builtins.int
-    """Only bars with a smaller sequence: the first one of the answer asks for the page before it."""
+    """Only bars with a smaller sequence: pass the first sequence of the response to get the page before it."""
     def __init__(
         self,
         *,
@@ -96,7 +96,7 @@ class GetBarsResponse(_message.Message):
     BARS_FIELD_NUMBER: _builtins.int
     HAS_MORE_FIELD_NUMBER: _builtins.int
     has_more: _builtins.bool
-    """True when older ones match too."""
+    """True if older bars match too."""
     @_builtins.property
     def bars(self) -> _containers.RepeatedCompositeFieldContainer[_market_pb2.Bar]:
         """Ascending, each in its latest revision."""
@@ -117,7 +117,7 @@ Global___GetBarsResponse: _TypeAlias = GetBarsResponse  # noqa: Y015
 
 @_typing.final
 class GetOpenBarsRequest(_message.Message):
-    """Asks for the unfinished bars of one instrument."""
+    """Reads the open bars of one instrument."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -127,7 +127,7 @@ class GetOpenBarsRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing engine is
     created.
     """
     instrument_id: _builtins.str
@@ -151,7 +151,7 @@ Global___GetOpenBarsRequest: _TypeAlias = GetOpenBarsRequest  # noqa: Y015
 
 @_typing.final
 class GetOpenBarsResponse(_message.Message):
-    """Unfinished bars."""
+    """Open bars."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -175,7 +175,7 @@ Global___GetOpenBarsResponse: _TypeAlias = GetOpenBarsResponse  # noqa: Y015
 
 @_typing.final
 class ListInstrumentsRequest(_message.Message):
-    """Asks which instruments were traded."""
+    """Lists instruments with trades."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -186,13 +186,13 @@ class ListInstrumentsRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing engine is
     created.
     """
     limit: _builtins.int
-    """At most so many. 0, or above 10,000: 10,000."""
+    """Maximum number of items. 0, or more than 10,000: 10,000."""
     page_token: _builtins.str
-    """next_page_token of the page before. Empty: the first page."""
+    """next_page_token of the previous page. Empty: the first page."""
     def __init__(
         self,
         *,
@@ -239,14 +239,14 @@ Global___Instrument: _TypeAlias = Instrument  # noqa: Y015
 
 @_typing.final
 class ListInstrumentsResponse(_message.Message):
-    """Instruments in the order in which they were first seen."""
+    """Instruments in the order first seen."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     INSTRUMENTS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Asks for the next page. Empty: this is the last."""
+    """Token of the next page. Empty: this is the last page."""
     @_builtins.property
     def instruments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Instrument]:
         """The instruments."""
@@ -267,7 +267,7 @@ Global___ListInstrumentsResponse: _TypeAlias = ListInstrumentsResponse  # noqa: 
 
 @_typing.final
 class GetStatisticsRequest(_message.Message):
-    """Asks for the engine's statistics."""
+    """Reads the engine's statistics."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -276,7 +276,7 @@ class GetStatisticsRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing engine is
     created.
     """
     def __init__(
@@ -304,7 +304,7 @@ class GetStatisticsResponse(_message.Message):
     STATISTICS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def statistics(self) -> _statistics_pb2.DataEngineStatistics:
-        """As of now."""
+        """The current values."""
 
     def __init__(
         self,

@@ -27,27 +27,31 @@ class _ZeroQuantity:
 class _ZeroQuantityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ZeroQuantity.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     ZERO_QUANTITY_UNSPECIFIED: _ZeroQuantity.ValueType  # 0
-    """Not given."""
+    """Not set."""
     ZERO_QUANTITY_REJECT: _ZeroQuantity.ValueType  # 1
     """It is refused with QUANTITY_NOT_POSITIVE. The default."""
     ZERO_QUANTITY_PRICE_ONLY: _ZeroQuantity.ValueType  # 2
-    """It moves open, high, low and close of time bars and opens one if none is open; it adds nothing to any sum or count."""
+    """It updates open, high, low and close of time bars, and opens one if none is open, but adds nothing to sums or
+    counts.
+    """
 
 class ZeroQuantity(_ZeroQuantity, metaclass=_ZeroQuantityEnumTypeWrapper):
-    """What happens to a trade whose quantity is 0."""
+    """How to handle a trade of quantity 0."""
 
 ZERO_QUANTITY_UNSPECIFIED: ZeroQuantity.ValueType  # 0
-"""Not given."""
+"""Not set."""
 ZERO_QUANTITY_REJECT: ZeroQuantity.ValueType  # 1
 """It is refused with QUANTITY_NOT_POSITIVE. The default."""
 ZERO_QUANTITY_PRICE_ONLY: ZeroQuantity.ValueType  # 2
-"""It moves open, high, low and close of time bars and opens one if none is open; it adds nothing to any sum or count."""
+"""It updates open, high, low and close of time bars, and opens one if none is open, but adds nothing to sums or
+counts.
+"""
 Global___ZeroQuantity: _TypeAlias = ZeroQuantity  # noqa: Y015
 
 @_typing.final
 class DataEngineSettings(_message.Message):
-    """How a data engine builds and keeps bars. A field that is absent was not given: a new engine takes the default,
-    an existing one is not compared in it.
+    """How a data engine builds and keeps bars. An absent field is not set: a new engine takes the default, and an existing
+    engine is not compared.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -72,50 +76,69 @@ class DataEngineSettings(_message.Message):
     DURABILITY_FIELD_NUMBER: _builtins.int
     MAX_REPLAY_TRADES_FIELD_NUMBER: _builtins.int
     MAX_REPLAY_BARS_FIELD_NUMBER: _builtins.int
+    MAX_TIME_JUMP_NS_FIELD_NUMBER: _builtins.int
+    PARTITIONS_FIELD_NUMBER: _builtins.int
+    TIME_ZONES_FIELD_NUMBER: _builtins.int
     enable_statistics: _builtins.bool
-    """Measure processing rate and latency. Counts are kept in any case. Default true."""
+    """Measure processing rate and latency; counts are always kept. Default true."""
     max_bars_per_instrument: _builtins.int
     """Closed bars kept per instrument and type. Default 1,000."""
     max_memory_bytes: _builtins.int
-    """Bytes for all closed bars; the oldest go first. Default 1 GiB."""
+    """Memory for closed bars, in bytes; the oldest are dropped first. Default 1 GiB."""
     max_instruments: _builtins.int
-    """Instruments that may be traded; ticks of others are refused with INSTRUMENT_LIMIT. Default 10,000."""
+    """Maximum number of instruments; ticks of any others are refused with INSTRUMENT_LIMIT. Default 10,000."""
     max_bars_per_tick: _builtins.int
-    """Bars of one type that one trade may end before it goes whole into one oversize bar. Default 10,000."""
+    """Maximum number of bars of one type that one trade closes; a larger trade becomes one oversize bar. Default 10,000."""
     duplicate_window: _builtins.int
-    """Ticks with an id per instrument among which a duplicate is looked for. Default 10,000; 0 looks for none."""
+    """Trade ids remembered per instrument to find duplicates; 0 disables the check. Default 10,000."""
     max_duplicate_entries: _builtins.int
-    """Ticks that the windows of all instruments hold together; the longest idle instrument's go first. Default
-    10,000,000.
-    """
+    """Trade ids remembered over all instruments; the instrument idle for longest loses its ids first. Default 10,000,000."""
     fill_gaps: _builtins.bool
     """Emit flat bars for intervals without trades. Default false."""
     max_gap_bars: _builtins.int
-    """Flat bars per gap, from its start. Default 1,000."""
+    """Maximum number of flat bars per gap, from its start. Default 1,000."""
     skip_first_partial: _builtins.bool
-    """Leave out an instrument's first time bar when it is partial. Default false."""
+    """Skip an instrument's first time bar if it is partial. Default false."""
     origin_offset_ns: _builtins.int
-    """Moves the grid of time bars from 00:00 UTC, nanoseconds, 0 to a day. Default 0."""
+    """Offset of the time bar grid from 00:00 UTC, nanoseconds, 0 to a day. Default 0."""
     allowed_lateness_ns: _builtins.int
-    """How long after its end, in market time, a closed time bar is still corrected; nanoseconds. Default 0: never."""
+    """How long late trades still correct a closed time bar, in nanoseconds of market time after its end. Default 0:
+    never.
+    """
     zero_quantity: Global___ZeroQuantity.ValueType
-    """What happens to a trade of quantity 0. Default REJECT."""
+    """How to handle a trade of quantity 0. Default REJECT."""
     flush_on_stop: _builtins.bool
-    """Stop closes open bars as partial. Default false: they stay open."""
+    """Close open bars as partial when the engine stops. Default false: they stay open."""
     live_clock: _builtins.bool
-    """The service advances market time by its wall clock. Default false."""
+    """Advance market time by the service's wall clock. Default false."""
     close_grace_ns: _builtins.int
-    """How far the live clock stays behind the wall clock, nanoseconds. Default 0."""
+    """How far the live clock lags the wall clock, nanoseconds. Default 0."""
     durability: _durability_pb2.Durability.ValueType
-    """What an acknowledged batch survives. Default OS."""
+    """What acknowledged inputs survive. Default OS."""
     max_replay_trades: _builtins.int
-    """Accepted trades kept for subscribers that resume. Default 100,000."""
+    """Accepted trades kept for resuming subscribers. Default 100,000."""
     max_replay_bars: _builtins.int
-    """Closed bars, of all instruments and types, kept for subscribers that resume. Default 10,000."""
+    """Closed bars, over all instruments and types, kept for resuming subscribers. Default 10,000."""
+    max_time_jump_ns: _builtins.int
+    """How far ahead of their receipt ticks and AdvanceTime may be before they are refused with TIME_AHEAD, nanoseconds,
+    at most 366 days. Default 5 min; 0: no limit.
+    """
+    partitions: _builtins.int
+    """Number of the engine's partitions, 1 to 256; each is an engine of its own, and all have the same number. It is fixed
+    when the engine is created. Default 1; absent is 1 for an existing engine, too.
+    """
     @_builtins.property
     def bar_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Bar types, at most 32, in the order in which bars close: "<n>ms|s|min|hour", "1day", "<n>tick", "<x>volume",
-        "<x>dollar". Empty: not given. Default "1min". Types that an existing engine lacks are added to it.
+        "<x>dollar", "<x>range", "<n>day|week|month", perhaps with "@zone" and "+HH:MM". Empty: not set. Default "1min".
+        Missing types are added to an existing engine.
+        """
+
+    @_builtins.property
+    def time_zones(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The rules of the time zones that bar types name: "name offset time:offset time:offset ...", the offset from UTC in
+        seconds at first, and from each time on, in seconds since the Unix epoch. Empty: the service looks them up. Rules of
+        a zone that the engine has already are ignored.
         """
 
     def __init__(
@@ -141,10 +164,13 @@ class DataEngineSettings(_message.Message):
         durability: _durability_pb2.Durability.ValueType | None = ...,
         max_replay_trades: _builtins.int | None = ...,
         max_replay_bars: _builtins.int | None = ...,
+        max_time_jump_ns: _builtins.int | None = ...,
+        partitions: _builtins.int | None = ...,
+        time_zones: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_allowed_lateness_ns", b"_allowed_lateness_ns", "_close_grace_ns", b"_close_grace_ns", "_duplicate_window", b"_duplicate_window", "_durability", b"_durability", "_enable_statistics", b"_enable_statistics", "_fill_gaps", b"_fill_gaps", "_flush_on_stop", b"_flush_on_stop", "_live_clock", b"_live_clock", "_max_bars_per_instrument", b"_max_bars_per_instrument", "_max_bars_per_tick", b"_max_bars_per_tick", "_max_duplicate_entries", b"_max_duplicate_entries", "_max_gap_bars", b"_max_gap_bars", "_max_instruments", b"_max_instruments", "_max_memory_bytes", b"_max_memory_bytes", "_max_replay_bars", b"_max_replay_bars", "_max_replay_trades", b"_max_replay_trades", "_origin_offset_ns", b"_origin_offset_ns", "_skip_first_partial", b"_skip_first_partial", "_zero_quantity", b"_zero_quantity", "allowed_lateness_ns", b"allowed_lateness_ns", "close_grace_ns", b"close_grace_ns", "duplicate_window", b"duplicate_window", "durability", b"durability", "enable_statistics", b"enable_statistics", "fill_gaps", b"fill_gaps", "flush_on_stop", b"flush_on_stop", "live_clock", b"live_clock", "max_bars_per_instrument", b"max_bars_per_instrument", "max_bars_per_tick", b"max_bars_per_tick", "max_duplicate_entries", b"max_duplicate_entries", "max_gap_bars", b"max_gap_bars", "max_instruments", b"max_instruments", "max_memory_bytes", b"max_memory_bytes", "max_replay_bars", b"max_replay_bars", "max_replay_trades", b"max_replay_trades", "origin_offset_ns", b"origin_offset_ns", "skip_first_partial", b"skip_first_partial", "zero_quantity", b"zero_quantity"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_allowed_lateness_ns", b"_allowed_lateness_ns", "_close_grace_ns", b"_close_grace_ns", "_duplicate_window", b"_duplicate_window", "_durability", b"_durability", "_enable_statistics", b"_enable_statistics", "_fill_gaps", b"_fill_gaps", "_flush_on_stop", b"_flush_on_stop", "_live_clock", b"_live_clock", "_max_bars_per_instrument", b"_max_bars_per_instrument", "_max_bars_per_tick", b"_max_bars_per_tick", "_max_duplicate_entries", b"_max_duplicate_entries", "_max_gap_bars", b"_max_gap_bars", "_max_instruments", b"_max_instruments", "_max_memory_bytes", b"_max_memory_bytes", "_max_replay_bars", b"_max_replay_bars", "_max_replay_trades", b"_max_replay_trades", "_max_time_jump_ns", b"_max_time_jump_ns", "_origin_offset_ns", b"_origin_offset_ns", "_partitions", b"_partitions", "_skip_first_partial", b"_skip_first_partial", "_zero_quantity", b"_zero_quantity", "allowed_lateness_ns", b"allowed_lateness_ns", "close_grace_ns", b"close_grace_ns", "duplicate_window", b"duplicate_window", "durability", b"durability", "enable_statistics", b"enable_statistics", "fill_gaps", b"fill_gaps", "flush_on_stop", b"flush_on_stop", "live_clock", b"live_clock", "max_bars_per_instrument", b"max_bars_per_instrument", "max_bars_per_tick", b"max_bars_per_tick", "max_duplicate_entries", b"max_duplicate_entries", "max_gap_bars", b"max_gap_bars", "max_instruments", b"max_instruments", "max_memory_bytes", b"max_memory_bytes", "max_replay_bars", b"max_replay_bars", "max_replay_trades", b"max_replay_trades", "max_time_jump_ns", b"max_time_jump_ns", "origin_offset_ns", b"origin_offset_ns", "partitions", b"partitions", "skip_first_partial", b"skip_first_partial", "zero_quantity", b"zero_quantity"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allowed_lateness_ns", b"_allowed_lateness_ns", "_close_grace_ns", b"_close_grace_ns", "_duplicate_window", b"_duplicate_window", "_durability", b"_durability", "_enable_statistics", b"_enable_statistics", "_fill_gaps", b"_fill_gaps", "_flush_on_stop", b"_flush_on_stop", "_live_clock", b"_live_clock", "_max_bars_per_instrument", b"_max_bars_per_instrument", "_max_bars_per_tick", b"_max_bars_per_tick", "_max_duplicate_entries", b"_max_duplicate_entries", "_max_gap_bars", b"_max_gap_bars", "_max_instruments", b"_max_instruments", "_max_memory_bytes", b"_max_memory_bytes", "_max_replay_bars", b"_max_replay_bars", "_max_replay_trades", b"_max_replay_trades", "_origin_offset_ns", b"_origin_offset_ns", "_skip_first_partial", b"_skip_first_partial", "_zero_quantity", b"_zero_quantity", "allowed_lateness_ns", b"allowed_lateness_ns", "bar_types", b"bar_types", "close_grace_ns", b"close_grace_ns", "duplicate_window", b"duplicate_window", "durability", b"durability", "enable_statistics", b"enable_statistics", "fill_gaps", b"fill_gaps", "flush_on_stop", b"flush_on_stop", "live_clock", b"live_clock", "max_bars_per_instrument", b"max_bars_per_instrument", "max_bars_per_tick", b"max_bars_per_tick", "max_duplicate_entries", b"max_duplicate_entries", "max_gap_bars", b"max_gap_bars", "max_instruments", b"max_instruments", "max_memory_bytes", b"max_memory_bytes", "max_replay_bars", b"max_replay_bars", "max_replay_trades", b"max_replay_trades", "origin_offset_ns", b"origin_offset_ns", "skip_first_partial", b"skip_first_partial", "zero_quantity", b"zero_quantity"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allowed_lateness_ns", b"_allowed_lateness_ns", "_close_grace_ns", b"_close_grace_ns", "_duplicate_window", b"_duplicate_window", "_durability", b"_durability", "_enable_statistics", b"_enable_statistics", "_fill_gaps", b"_fill_gaps", "_flush_on_stop", b"_flush_on_stop", "_live_clock", b"_live_clock", "_max_bars_per_instrument", b"_max_bars_per_instrument", "_max_bars_per_tick", b"_max_bars_per_tick", "_max_duplicate_entries", b"_max_duplicate_entries", "_max_gap_bars", b"_max_gap_bars", "_max_instruments", b"_max_instruments", "_max_memory_bytes", b"_max_memory_bytes", "_max_replay_bars", b"_max_replay_bars", "_max_replay_trades", b"_max_replay_trades", "_max_time_jump_ns", b"_max_time_jump_ns", "_origin_offset_ns", b"_origin_offset_ns", "_partitions", b"_partitions", "_skip_first_partial", b"_skip_first_partial", "_zero_quantity", b"_zero_quantity", "allowed_lateness_ns", b"allowed_lateness_ns", "bar_types", b"bar_types", "close_grace_ns", b"close_grace_ns", "duplicate_window", b"duplicate_window", "durability", b"durability", "enable_statistics", b"enable_statistics", "fill_gaps", b"fill_gaps", "flush_on_stop", b"flush_on_stop", "live_clock", b"live_clock", "max_bars_per_instrument", b"max_bars_per_instrument", "max_bars_per_tick", b"max_bars_per_tick", "max_duplicate_entries", b"max_duplicate_entries", "max_gap_bars", b"max_gap_bars", "max_instruments", b"max_instruments", "max_memory_bytes", b"max_memory_bytes", "max_replay_bars", b"max_replay_bars", "max_replay_trades", b"max_replay_trades", "max_time_jump_ns", b"max_time_jump_ns", "origin_offset_ns", b"origin_offset_ns", "partitions", b"partitions", "skip_first_partial", b"skip_first_partial", "time_zones", b"time_zones", "zero_quantity", b"zero_quantity"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__allowed_lateness_ns: _TypeAlias = _typing.Literal["allowed_lateness_ns"]  # noqa: Y015
     _WhichOneofArgType__allowed_lateness_ns: _TypeAlias = _typing.Literal["_allowed_lateness_ns", b"_allowed_lateness_ns"]  # noqa: Y015
@@ -178,8 +204,12 @@ class DataEngineSettings(_message.Message):
     _WhichOneofArgType__max_replay_bars: _TypeAlias = _typing.Literal["_max_replay_bars", b"_max_replay_bars"]  # noqa: Y015
     _WhichOneofReturnType__max_replay_trades: _TypeAlias = _typing.Literal["max_replay_trades"]  # noqa: Y015
     _WhichOneofArgType__max_replay_trades: _TypeAlias = _typing.Literal["_max_replay_trades", b"_max_replay_trades"]  # noqa: Y015
+    _WhichOneofReturnType__max_time_jump_ns: _TypeAlias = _typing.Literal["max_time_jump_ns"]  # noqa: Y015
+    _WhichOneofArgType__max_time_jump_ns: _TypeAlias = _typing.Literal["_max_time_jump_ns", b"_max_time_jump_ns"]  # noqa: Y015
     _WhichOneofReturnType__origin_offset_ns: _TypeAlias = _typing.Literal["origin_offset_ns"]  # noqa: Y015
     _WhichOneofArgType__origin_offset_ns: _TypeAlias = _typing.Literal["_origin_offset_ns", b"_origin_offset_ns"]  # noqa: Y015
+    _WhichOneofReturnType__partitions: _TypeAlias = _typing.Literal["partitions"]  # noqa: Y015
+    _WhichOneofArgType__partitions: _TypeAlias = _typing.Literal["_partitions", b"_partitions"]  # noqa: Y015
     _WhichOneofReturnType__skip_first_partial: _TypeAlias = _typing.Literal["skip_first_partial"]  # noqa: Y015
     _WhichOneofArgType__skip_first_partial: _TypeAlias = _typing.Literal["_skip_first_partial", b"_skip_first_partial"]  # noqa: Y015
     _WhichOneofReturnType__zero_quantity: _TypeAlias = _typing.Literal["zero_quantity"]  # noqa: Y015
@@ -217,7 +247,11 @@ class DataEngineSettings(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_replay_trades) -> _WhichOneofReturnType__max_replay_trades | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_time_jump_ns) -> _WhichOneofReturnType__max_time_jump_ns | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__origin_offset_ns) -> _WhichOneofReturnType__origin_offset_ns | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__partitions) -> _WhichOneofReturnType__partitions | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__skip_first_partial) -> _WhichOneofReturnType__skip_first_partial | None: ...
     @_typing.overload

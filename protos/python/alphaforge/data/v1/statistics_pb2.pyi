@@ -34,21 +34,21 @@ class DataEngineStatistics(_message.Message):
     DUPLICATE_TICKS_FIELD_NUMBER: _builtins.int
     INSTRUMENTS_FIELD_NUMBER: _builtins.int
     ticks_processed: _builtins.int
-    """Ticks accepted, late and price-only ones included."""
+    """Accepted ticks, including late and price-only ones."""
     bars_generated: _builtins.int
-    """Bars closed, of all types; corrections of a bar do not count."""
+    """Closed bars of all types, without corrections."""
     processing_rate: _builtins.float
-    """Ticks a second over the last 10 s; 0 when statistics are off."""
+    """Ticks per second over the last 10 s; 0 if statistics are off."""
     avg_processing_latency_ns: _builtins.float
-    """Mean time to process a tick, nanoseconds; 0 when statistics are off."""
+    """Mean time to process a tick, nanoseconds; 0 if statistics are off."""
     memory_usage_bytes: _builtins.int
-    """Bytes held for bars, open state and duplicate windows."""
+    """Memory of bars, open state and duplicate windows, in bytes."""
     ticks_rejected: _builtins.int
-    """Ticks understood and refused."""
+    """Ticks refused."""
     late_ticks: _builtins.int
     """Accepted ticks that came too late for at least one time bar."""
     duplicate_ticks: _builtins.int
-    """Ticks dropped because they had been seen."""
+    """Ticks dropped as duplicates."""
     instruments: _builtins.int
     """Instruments with at least one accepted tick."""
     def __init__(

@@ -26,7 +26,7 @@ from alphaforge.type.v1 import market_pb2 as alphaforge_dot_type_dot_v1_dot_mark
 from alphaforge.type.v1 import stream_pb2 as alphaforge_dot_type_dot_v1_dot_stream__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&alphaforge/data/v1/subscriptions.proto\x12\x12\x61lphaforge.data.v1\x1a\x1f\x61lphaforge/type/v1/market.proto\x1a\x1f\x61lphaforge/type/v1/stream.proto\"\xb4\x01\n\x14SubscribeBarsRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x16\n\x0einstrument_ids\x18\x04 \x03(\t\x12\x11\n\tbar_types\x18\x05 \x03(\t\x12\x1a\n\rfrom_sequence\x18\x06 \x01(\x04H\x01\x88\x01\x01\x12\x15\n\rsnapshot_bars\x18\x07 \x01(\rB\x08\n\x06_epochB\x10\n\x0e_from_sequence\"\xf4\x01\n\x15SubscribeBarsResponse\x12\r\n\x05\x65poch\x18\x01 \x01(\x06\x12\x10\n\x08sequence\x18\x02 \x01(\x04\x12\x19\n\x11previous_sequence\x18\x03 \x01(\x04\x12%\n\x04\x62\x61rs\x18\x04 \x03(\x0b\x32\x17.alphaforge.type.v1.Bar\x12\x11\n\tsequences\x18\x05 \x03(\x04\x12$\n\x03gap\x18\x06 \x01(\x0b\x32\x17.alphaforge.type.v1.Gap\x12\x13\n\x0bis_snapshot\x18\x07 \x01(\x08\x12*\n\topen_bars\x18\x08 \x03(\x0b\x32\x17.alphaforge.type.v1.Bar\"\x8c\x01\n\x16SubscribeTradesRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x16\n\x0einstrument_ids\x18\x04 \x03(\t\x12\x1a\n\rfrom_sequence\x18\x05 \x01(\x04H\x01\x88\x01\x01\x42\x08\n\x06_epochB\x10\n\x0e_from_sequence\"\xc3\x01\n\x17SubscribeTradesResponse\x12\r\n\x05\x65poch\x18\x01 \x01(\x06\x12\x10\n\x08sequence\x18\x02 \x01(\x04\x12\x19\n\x11previous_sequence\x18\x03 \x01(\x04\x12\x33\n\x05ticks\x18\x04 \x01(\x0b\x32$.alphaforge.type.v1.TradeTickColumns\x12\x11\n\tsequences\x18\x05 \x03(\x04\x12$\n\x03gap\x18\x06 \x01(\x0b\x32\x17.alphaforge.type.v1.Gapb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&alphaforge/data/v1/subscriptions.proto\x12\x12\x61lphaforge.data.v1\x1a\x1f\x61lphaforge/type/v1/market.proto\x1a\x1f\x61lphaforge/type/v1/stream.proto\"\xb4\x01\n\x14SubscribeBarsRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x16\n\x0einstrument_ids\x18\x04 \x03(\t\x12\x11\n\tbar_types\x18\x05 \x03(\t\x12\x1a\n\rfrom_sequence\x18\x06 \x01(\x04H\x01\x88\x01\x01\x12\x15\n\rsnapshot_bars\x18\x07 \x01(\rB\x08\n\x06_epochB\x10\n\x0e_from_sequence\"\x87\x02\n\x15SubscribeBarsResponse\x12\r\n\x05\x65poch\x18\x01 \x01(\x06\x12\x10\n\x08sequence\x18\x02 \x01(\x04\x12\x19\n\x11previous_sequence\x18\x03 \x01(\x04\x12%\n\x04\x62\x61rs\x18\x04 \x03(\x0b\x32\x17.alphaforge.type.v1.Bar\x12\x11\n\tsequences\x18\x05 \x03(\x04\x12$\n\x03gap\x18\x06 \x01(\x0b\x32\x17.alphaforge.type.v1.Gap\x12\x13\n\x0bis_snapshot\x18\x07 \x01(\x08\x12*\n\topen_bars\x18\x08 \x03(\x0b\x32\x17.alphaforge.type.v1.Bar\x12\x11\n\twaits_for\x18\t \x03(\t\"\x8c\x01\n\x16SubscribeTradesRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x16\n\x0einstrument_ids\x18\x04 \x03(\t\x12\x1a\n\rfrom_sequence\x18\x05 \x01(\x04H\x01\x88\x01\x01\x42\x08\n\x06_epochB\x10\n\x0e_from_sequence\"\xd6\x01\n\x17SubscribeTradesResponse\x12\r\n\x05\x65poch\x18\x01 \x01(\x06\x12\x10\n\x08sequence\x18\x02 \x01(\x04\x12\x19\n\x11previous_sequence\x18\x03 \x01(\x04\x12\x33\n\x05ticks\x18\x04 \x01(\x0b\x32$.alphaforge.type.v1.TradeTickColumns\x12\x11\n\tsequences\x18\x05 \x03(\x04\x12$\n\x03gap\x18\x06 \x01(\x0b\x32\x17.alphaforge.type.v1.Gap\x12\x11\n\twaits_for\x18\x07 \x03(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,9 +36,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SUBSCRIBEBARSREQUEST']._serialized_start=129
   _globals['_SUBSCRIBEBARSREQUEST']._serialized_end=309
   _globals['_SUBSCRIBEBARSRESPONSE']._serialized_start=312
-  _globals['_SUBSCRIBEBARSRESPONSE']._serialized_end=556
-  _globals['_SUBSCRIBETRADESREQUEST']._serialized_start=559
-  _globals['_SUBSCRIBETRADESREQUEST']._serialized_end=699
-  _globals['_SUBSCRIBETRADESRESPONSE']._serialized_start=702
-  _globals['_SUBSCRIBETRADESRESPONSE']._serialized_end=897
+  _globals['_SUBSCRIBEBARSRESPONSE']._serialized_end=575
+  _globals['_SUBSCRIBETRADESREQUEST']._serialized_start=578
+  _globals['_SUBSCRIBETRADESREQUEST']._serialized_end=718
+  _globals['_SUBSCRIBETRADESRESPONSE']._serialized_start=721
+  _globals['_SUBSCRIBETRADESRESPONSE']._serialized_end=935
 # @@protoc_insertion_point(module_scope)

@@ -22,7 +22,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class SubscribeBarsRequest(_message.Message):
-    """Which bars to follow, and from where."""
+    """Selects bars, and where to begin."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -35,20 +35,20 @@ class SubscribeBarsRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine or an earlier stream; another one is refused with EPOCH_CHANGED. Absent: any."""
+    """The epoch returned by OpenEngine or an earlier stream; any other is refused with EPOCH_CHANGED. Absent: any epoch."""
     from_sequence: _builtins.int
-    """The first sequence wanted: one more than the last that was read. Absent: from now on. What is no longer kept comes
-    as a gap.
+    """The first sequence to send: one more than the last one read. Absent: start with the next event. Events that are no
+    longer kept are reported as a gap.
     """
     snapshot_bars: _builtins.int
-    """Closed bars per instrument and type to send first, with the open ones, as a snapshot. 0: no snapshot."""
+    """Size of the snapshot sent first: closed bars per instrument and type, plus the open bars. 0: no snapshot."""
     @_builtins.property
     def instrument_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Instruments to follow, at most 10,000. Empty: all."""
+        """Instruments, at most 10,000. Empty: all."""
 
     @_builtins.property
     def bar_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Bar types to follow. Empty: all of the engine, also those added later."""
+        """Bar types. Empty: all of the engine, including those added later."""
 
     def __init__(
         self,
@@ -77,8 +77,8 @@ Global___SubscribeBarsRequest: _TypeAlias = SubscribeBarsRequest  # noqa: Y015
 
 @_typing.final
 class SubscribeBarsResponse(_message.Message):
-    """Whatever waits for this subscriber, at most 256 bars. One without bars and without a gap is a heartbeat; one comes at
-    least every 5 s. The stream is complete when each previous_sequence equals the sequence of the message before.
+    """The next events of this subscription, at most 256 bars. A message without bars and gap is a heartbeat, sent at least
+    every 5 s. Nothing is missing if each previous_sequence equals the sequence of the previous message.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -91,19 +91,20 @@ class SubscribeBarsResponse(_message.Message):
     GAP_FIELD_NUMBER: _builtins.int
     IS_SNAPSHOT_FIELD_NUMBER: _builtins.int
     OPEN_BARS_FIELD_NUMBER: _builtins.int
+    WAITS_FOR_FIELD_NUMBER: _builtins.int
     epoch: _builtins.int
     """The engine's epoch. It never changes within a stream: a reset ends the stream with EPOCH_CHANGED."""
     sequence: _builtins.int
-    """How far this message has brought the subscription: all that passes its filter up to here has been sent, or is in
-    `gap`.
+    """The position of the subscription after this message: every event up to here that passes the filter has been sent or
+    is in `gap`.
     """
     previous_sequence: _builtins.int
-    """The sequence of the message before on this subscription; in the first, one less than where it begins."""
+    """The sequence of the previous message of this subscription; in the first message, one less than the first sequence."""
     is_snapshot: _builtins.bool
-    """True while the snapshot lasts: `bars` are history and change no sequence."""
+    """True in the snapshot: `bars` are history and do not change `sequence`."""
     @_builtins.property
     def bars(self) -> _containers.RepeatedCompositeFieldContainer[_market_pb2.Bar]:
-        """Bars that closed or were revised, in that order."""
+        """Closed and corrected bars, in order."""
 
     @_builtins.property
     def sequences(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
@@ -111,11 +112,15 @@ class SubscribeBarsResponse(_message.Message):
 
     @_builtins.property
     def gap(self) -> _stream_pb2.Gap:
-        """Events that can't be delivered; they come before `bars`."""
+        """Bars that can't be delivered; they precede `bars`."""
 
     @_builtins.property
     def open_bars(self) -> _containers.RepeatedCompositeFieldContainer[_market_pb2.Bar]:
-        """Unfinished bars, only in a snapshot."""
+        """Open bars, only in a snapshot."""
+
+    @_builtins.property
+    def waits_for(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only in the first heartbeat: those of the request's first 1,000 instruments that have had no trade yet, at most 100."""
 
     def __init__(
         self,
@@ -128,10 +133,11 @@ class SubscribeBarsResponse(_message.Message):
         gap: _stream_pb2.Gap | None = ...,
         is_snapshot: _builtins.bool = ...,
         open_bars: _abc.Iterable[_market_pb2.Bar] | None = ...,
+        waits_for: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["gap", b"gap"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bars", b"bars", "epoch", b"epoch", "gap", b"gap", "is_snapshot", b"is_snapshot", "open_bars", b"open_bars", "previous_sequence", b"previous_sequence", "sequence", b"sequence", "sequences", b"sequences"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bars", b"bars", "epoch", b"epoch", "gap", b"gap", "is_snapshot", b"is_snapshot", "open_bars", b"open_bars", "previous_sequence", b"previous_sequence", "sequence", b"sequence", "sequences", b"sequences", "waits_for", b"waits_for"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -139,7 +145,7 @@ Global___SubscribeBarsResponse: _TypeAlias = SubscribeBarsResponse  # noqa: Y015
 
 @_typing.final
 class SubscribeTradesRequest(_message.Message):
-    """Which trades to follow, and from where."""
+    """Selects trades, and where to begin."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -150,14 +156,14 @@ class SubscribeTradesRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine or an earlier stream; another one is refused with EPOCH_CHANGED. Absent: any."""
+    """The epoch returned by OpenEngine or an earlier stream; any other is refused with EPOCH_CHANGED. Absent: any epoch."""
     from_sequence: _builtins.int
-    """The first sequence wanted: one more than the last that was read. Absent: from now on. What is no longer kept comes
-    as a gap.
+    """The first sequence to send: one more than the last one read. Absent: start with the next event. Events that are no
+    longer kept are reported as a gap.
     """
     @_builtins.property
     def instrument_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Instruments to follow, at most 10,000. Empty: all."""
+        """Instruments, at most 10,000. Empty: all."""
 
     def __init__(
         self,
@@ -184,9 +190,8 @@ Global___SubscribeTradesRequest: _TypeAlias = SubscribeTradesRequest  # noqa: Y0
 
 @_typing.final
 class SubscribeTradesResponse(_message.Message):
-    """Whatever waits for this subscriber, at most 16,384 trades. One without ticks and without a gap is a heartbeat; one
-    comes at least every 5 s. The stream is complete when each previous_sequence equals the sequence of the message
-    before.
+    """The next events of this subscription, at most 16,384 trades. A message without ticks and gap is a heartbeat, sent at
+    least every 5 s. Nothing is missing if each previous_sequence equals the sequence of the previous message.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -197,25 +202,30 @@ class SubscribeTradesResponse(_message.Message):
     TICKS_FIELD_NUMBER: _builtins.int
     SEQUENCES_FIELD_NUMBER: _builtins.int
     GAP_FIELD_NUMBER: _builtins.int
+    WAITS_FOR_FIELD_NUMBER: _builtins.int
     epoch: _builtins.int
     """The engine's epoch. It never changes within a stream: a reset ends the stream with EPOCH_CHANGED."""
     sequence: _builtins.int
-    """How far this message has brought the subscription: all that passes its filter up to here has been sent, or is in
-    `gap`.
+    """The position of the subscription after this message: every event up to here that passes the filter has been sent or
+    is in `gap`.
     """
     previous_sequence: _builtins.int
-    """The sequence of the message before on this subscription; in the first, one less than where it begins."""
+    """The sequence of the previous message of this subscription; in the first message, one less than the first sequence."""
     @_builtins.property
     def ticks(self) -> _market_pb2.TradeTickColumns:
-        """Every accepted trade, late ones too, in their order of arrival."""
+        """Accepted trades, including late ones, in order of arrival."""
 
     @_builtins.property
     def sequences(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """The engine's sequence of each tick. Empty: they are consecutive and end at `sequence`."""
+        """The engine's sequence of each tick. Empty: consecutive sequences that end at `sequence`."""
 
     @_builtins.property
     def gap(self) -> _stream_pb2.Gap:
-        """Trades that can't be delivered; they come before `ticks`."""
+        """Trades that can't be delivered; they precede `ticks`."""
+
+    @_builtins.property
+    def waits_for(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only in the first heartbeat: those of the request's first 1,000 instruments that have had no trade yet, at most 100."""
 
     def __init__(
         self,
@@ -226,10 +236,11 @@ class SubscribeTradesResponse(_message.Message):
         ticks: _market_pb2.TradeTickColumns | None = ...,
         sequences: _abc.Iterable[_builtins.int] | None = ...,
         gap: _stream_pb2.Gap | None = ...,
+        waits_for: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["gap", b"gap", "ticks", b"ticks"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "gap", b"gap", "previous_sequence", b"previous_sequence", "sequence", b"sequence", "sequences", b"sequences", "ticks", b"ticks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "gap", b"gap", "previous_sequence", b"previous_sequence", "sequence", b"sequence", "sequences", b"sequences", "ticks", b"ticks", "waits_for", b"waits_for"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -34,20 +34,20 @@ class ProcessTradeTickRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing engine is
     created.
     """
     producer_id: _builtins.str
-    """Who sends, 1 to 64 bytes, with a sequence of its own. Empty: unnumbered, and a repeat is applied again."""
+    """The producer, 1 to 64 bytes, which numbers its calls. Empty: not numbered, so a repeat is applied again."""
     producer_sequence: _builtins.int
-    """Counts the producer's calls (ProcessTradeTick and ProcessTradeTicks together) without a gap, from 1."""
+    """The number of the call, from 1 without gaps, over ProcessTradeTick and ProcessTradeTicks together."""
     @_builtins.property
     def tick(self) -> _market_pb2.TradeTick:
         """The trade."""
 
     @_builtins.property
     def bar_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Only bars of these types are answered. Empty: all types of the engine."""
+        """Return only bars of these types. Empty: all types of the engine."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ Global___ProcessTradeTickRequest: _TypeAlias = ProcessTradeTickRequest  # noqa: 
 
 @_typing.final
 class ProcessTradeTickResponse(_message.Message):
-    """What one trade did."""
+    """The result of one trade."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -88,14 +88,14 @@ class ProcessTradeTickResponse(_message.Message):
     epoch: _builtins.int
     """The engine's epoch."""
     is_repeat: _builtins.bool
-    """True when the request had been applied before and this is its first answer again."""
+    """True if the request had been applied before; this is its first answer."""
     processed_count: _builtins.int
     """Ticks accepted: 0 or 1."""
     duplicate_count: _builtins.int
     """Ticks dropped as duplicates: 0 or 1."""
     @_builtins.property
     def bars(self) -> _containers.RepeatedCompositeFieldContainer[_market_pb2.Bar]:
-        """The bars it closed or revised, in the order they closed."""
+        """The bars it closed or corrected, in order."""
 
     @_builtins.property
     def rejected(self) -> _containers.RepeatedCompositeFieldContainer[_market_pb2.RejectedTick]:
@@ -127,7 +127,7 @@ Global___ProcessTradeTickResponse: _TypeAlias = ProcessTradeTickResponse  # noqa
 
 @_typing.final
 class ProcessTradeTicksRequest(_message.Message):
-    """Many trades, applied in their order, all or (when malformed) none."""
+    """Many trades, applied in order; if the batch is malformed, none is applied."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -141,22 +141,22 @@ class ProcessTradeTicksRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing engine is
     created.
     """
     producer_id: _builtins.str
-    """Who sends, 1 to 64 bytes, with a sequence of its own. Empty: unnumbered, and a repeat is applied again."""
+    """The producer, 1 to 64 bytes, which numbers its calls. Empty: not numbered, so a repeat is applied again."""
     producer_sequence: _builtins.int
-    """Counts the producer's calls without a gap, from 1. The last one repeated gets its first answer again."""
+    """The number of the producer's call, from 1 without gaps. A repeat of the last call gets its first answer."""
     with_tick_indexes: _builtins.bool
-    """Also answer tick_indexes."""
+    """Return tick_indexes too."""
     @_builtins.property
     def ticks(self) -> _market_pb2.TradeTickColumns:
         """The trades, at most 1,000,000."""
 
     @_builtins.property
     def bar_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Only bars of these types are answered. Empty: all types of the engine."""
+        """Return only bars of these types. Empty: all types of the engine."""
 
     def __init__(
         self,
@@ -181,7 +181,7 @@ Global___ProcessTradeTicksRequest: _TypeAlias = ProcessTradeTicksRequest  # noqa
 
 @_typing.final
 class ProcessTradeTicksResponse(_message.Message):
-    """What the trades of a batch did."""
+    """The result of a batch."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -200,18 +200,18 @@ class ProcessTradeTicksResponse(_message.Message):
     epoch: _builtins.int
     """The engine's epoch."""
     is_repeat: _builtins.bool
-    """True when the request had been applied before and this is its first answer again."""
+    """True if the request had been applied before; this is its first answer."""
     processed_count: _builtins.int
     """Ticks accepted."""
     duplicate_count: _builtins.int
     """Ticks dropped as duplicates."""
     left_count: _builtins.int
-    """Trades at the end of the batch that were not taken, because those before closed 50,000 bars, as many as an answer
-    has: nothing is known of them; they are to be sent again, as a call of their own. Nearly always 0.
+    """Number of trades at the end of the batch that were not applied, because those before closed 50,000 bars, the limit
+    of a response. Send them again as a separate call. Nearly always 0.
     """
     @_builtins.property
     def bars(self) -> _containers.RepeatedCompositeFieldContainer[_market_pb2.Bar]:
-        """The bars they closed or revised, in the order they closed."""
+        """The bars they closed or corrected, in order."""
 
     @_builtins.property
     def rejected(self) -> _containers.RepeatedCompositeFieldContainer[_market_pb2.RejectedTick]:
@@ -219,13 +219,13 @@ class ProcessTradeTicksResponse(_message.Message):
 
     @_builtins.property
     def tick_indexes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Per bar the position in the batch of the trade that closed or revised it, if asked for: calls that were sent as one
-        batch each get their own bars.
+        """For each bar, the position in the batch of the trade that closed or corrected it, if asked for. Lets a client
+        combine calls into one batch.
         """
 
     @_builtins.property
     def duplicate_indexes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """The positions in the batch of those dropped as duplicates, ascending."""
+        """Positions in the batch of the trades dropped as duplicates, ascending."""
 
     def __init__(
         self,
@@ -251,7 +251,7 @@ Global___ProcessTradeTicksResponse: _TypeAlias = ProcessTradeTicksResponse  # no
 
 @_typing.final
 class GetProducerStateRequest(_message.Message):
-    """Asks how far a producer has got."""
+    """Reads the last sequence of a producer."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -261,7 +261,7 @@ class GetProducerStateRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing engine is
     created.
     """
     producer_id: _builtins.str
@@ -285,14 +285,14 @@ Global___GetProducerStateRequest: _TypeAlias = GetProducerStateRequest  # noqa: 
 
 @_typing.final
 class GetProducerStateResponse(_message.Message):
-    """How far a producer has got."""
+    """The last sequence of a producer."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     LAST_SEQUENCE_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
     last_sequence: _builtins.int
-    """The sequence of its last applied call; 0 when there is none. It goes on with the next one."""
+    """The sequence of its last applied call; 0 if there is none. It continues with the next number."""
     epoch: _builtins.int
     """The engine's epoch."""
     def __init__(
@@ -311,7 +311,7 @@ Global___GetProducerStateResponse: _TypeAlias = GetProducerStateResponse  # noqa
 
 @_typing.final
 class AdvanceTimeRequest(_message.Message):
-    """Moves market time forward."""
+    """Advances market time."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -323,16 +323,16 @@ class AdvanceTimeRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing engine is
     created.
     """
     request_id: _builtins.str
-    """1 to 64 bytes; a repeat within 60 s gets the first answer. Empty: none."""
+    """Request id, 1 to 64 bytes: a repeat within 60 s gets the first answer. Empty: none."""
     now_ns: _builtins.int
-    """The new market time, nanoseconds since the Unix epoch. One that lies in the past changes nothing."""
+    """The new market time, nanoseconds since the Unix epoch. An earlier time changes nothing."""
     @_builtins.property
     def bar_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Only bars of these types are answered. Empty: all types of the engine."""
+        """Return only bars of these types. Empty: all types of the engine."""
 
     def __init__(
         self,
@@ -355,25 +355,31 @@ Global___AdvanceTimeRequest: _TypeAlias = AdvanceTimeRequest  # noqa: Y015
 
 @_typing.final
 class AdvanceTimeResponse(_message.Message):
-    """What the passing of time did."""
+    """The bars that closed."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     BARS_FIELD_NUMBER: _builtins.int
+    HAS_MORE_FIELD_NUMBER: _builtins.int
+    has_more: _builtins.bool
+    """True if more bars are due than one call closes. They close with another call with the same time, or with the next
+    tick of their instrument.
+    """
     @_builtins.property
     def bars(self) -> _containers.RepeatedCompositeFieldContainer[_market_pb2.Bar]:
         """The time bars that closed: by end, then by the order in which instruments were first seen, then by configured
-        order.
+        order. At most 20,000, counted before bar_types filters them.
         """
 
     def __init__(
         self,
         *,
         bars: _abc.Iterable[_market_pb2.Bar] | None = ...,
+        has_more: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bars", b"bars"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bars", b"bars", "has_more", b"has_more"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

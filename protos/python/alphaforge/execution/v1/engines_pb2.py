@@ -26,15 +26,15 @@ from alphaforge.execution.v1 import settings_pb2 as alphaforge_dot_execution_dot
 from alphaforge.execution.v1 import statistics_pb2 as alphaforge_dot_execution_dot_v1_dot_statistics__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%alphaforge/execution/v1/engines.proto\x12\x17\x61lphaforge.execution.v1\x1a&alphaforge/execution/v1/settings.proto\x1a(alphaforge/execution/v1/statistics.proto\"|\n\x11OpenEngineRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x42\n\x08settings\x18\x04 \x01(\x0b\x32\x30.alphaforge.execution.v1.ExecutionEngineSettings\x12\x13\n\x0breconfigure\x18\x05 \x01(\x08\"x\n\x12OpenEngineResponse\x12\r\n\x05\x65poch\x18\x01 \x01(\x06\x12\x42\n\x08settings\x18\x02 \x01(\x0b\x32\x30.alphaforge.execution.v1.ExecutionEngineSettings\x12\x0f\n\x07\x63reated\x18\x03 \x01(\x08\"\x14\n\x12ListEnginesRequest\"\x97\x01\n\rEngineSummary\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x06\x12\x42\n\x08settings\x18\x03 \x01(\x0b\x32\x30.alphaforge.execution.v1.ExecutionEngineSettings\x12\x13\n\x0borders_open\x18\x04 \x01(\x04\x12\x0e\n\x06halted\x18\x05 \x01(\x08\"N\n\x13ListEnginesResponse\x12\x37\n\x07\x65ngines\x18\x01 \x03(\x0b\x32&.alphaforge.execution.v1.EngineSummary\"V\n\x12ResetEngineRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x03 \x01(\tB\x08\n\x06_epoch\"$\n\x13ResetEngineResponse\x12\r\n\x05\x65poch\x18\x01 \x01(\x06\"U\n\x11\x44ropEngineRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x03 \x01(\tB\x08\n\x06_epoch\"%\n\x12\x44ropEngineResponse\x12\x0f\n\x07\x64ropped\x18\x01 \x01(\x08\";\n\x0bHaltRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x42\x08\n\x06_epoch\"\x0e\n\x0cHaltResponse\"=\n\rResumeRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x42\x08\n\x06_epoch\"\x10\n\x0eResumeResponse\"D\n\x14GetStatisticsRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x42\x08\n\x06_epoch\"Y\n\x15GetStatisticsResponse\x12@\n\nstatistics\x18\x01 \x01(\x0b\x32,.alphaforge.execution.v1.ExecutionStatistics\"F\n\x16GetEngineStatusRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x42\x08\n\x06_epoch\"\xdb\x01\n\x17GetEngineStatusResponse\x12\x0e\n\x06halted\x18\x01 \x01(\x08\x12\x16\n\x0e\x65vent_sequence\x18\x02 \x01(\x04\x12\x43\n\x11market_data_state\x18\x03 \x01(\x0e\x32(.alphaforge.execution.v1.MarketDataState\x12\x19\n\x11market_data_epoch\x18\x04 \x01(\x06\x12\x1c\n\x14market_data_sequence\x18\x05 \x01(\x04\x12\x1a\n\x12market_data_missed\x18\x06 \x01(\x04\"E\n\x15ValidateEngineRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x42\x08\n\x06_epoch\"@\n\x16ValidateEngineResponse\x12\x12\n\nstate_hash\x18\x01 \x01(\x06\x12\x12\n\nviolations\x18\x02 \x03(\t*\x88\x01\n\x0fMarketDataState\x12!\n\x1dMARKET_DATA_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15MARKET_DATA_STATE_OFF\x10\x01\x12\x1a\n\x16MARKET_DATA_STATE_LIVE\x10\x02\x12\x1b\n\x17MARKET_DATA_STATE_STALE\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%alphaforge/execution/v1/engines.proto\x12\x17\x61lphaforge.execution.v1\x1a&alphaforge/execution/v1/settings.proto\x1a(alphaforge/execution/v1/statistics.proto\"|\n\x11OpenEngineRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x42\n\x08settings\x18\x04 \x01(\x0b\x32\x30.alphaforge.execution.v1.ExecutionEngineSettings\x12\x13\n\x0breconfigure\x18\x05 \x01(\x08\"x\n\x12OpenEngineResponse\x12\r\n\x05\x65poch\x18\x01 \x01(\x06\x12\x42\n\x08settings\x18\x02 \x01(\x0b\x32\x30.alphaforge.execution.v1.ExecutionEngineSettings\x12\x0f\n\x07\x63reated\x18\x03 \x01(\x08\"\x14\n\x12ListEnginesRequest\"\x97\x01\n\rEngineSummary\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x06\x12\x42\n\x08settings\x18\x03 \x01(\x0b\x32\x30.alphaforge.execution.v1.ExecutionEngineSettings\x12\x13\n\x0borders_open\x18\x04 \x01(\x04\x12\x0e\n\x06halted\x18\x05 \x01(\x08\"N\n\x13ListEnginesResponse\x12\x37\n\x07\x65ngines\x18\x01 \x03(\x0b\x32&.alphaforge.execution.v1.EngineSummary\"V\n\x12ResetEngineRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x03 \x01(\tB\x08\n\x06_epoch\"$\n\x13ResetEngineResponse\x12\r\n\x05\x65poch\x18\x01 \x01(\x06\"U\n\x11\x44ropEngineRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x03 \x01(\tB\x08\n\x06_epoch\"%\n\x12\x44ropEngineResponse\x12\x0f\n\x07\x64ropped\x18\x01 \x01(\x08\"O\n\x0bHaltRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x03 \x01(\tB\x08\n\x06_epoch\"\x0e\n\x0cHaltResponse\"Q\n\rResumeRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x03 \x01(\tB\x08\n\x06_epoch\"\x10\n\x0eResumeResponse\"D\n\x14GetStatisticsRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x42\x08\n\x06_epoch\"Y\n\x15GetStatisticsResponse\x12@\n\nstatistics\x18\x01 \x01(\x0b\x32,.alphaforge.execution.v1.ExecutionStatistics\"F\n\x16GetEngineStatusRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x42\x08\n\x06_epoch\"\xdb\x01\n\x17GetEngineStatusResponse\x12\x0e\n\x06halted\x18\x01 \x01(\x08\x12\x16\n\x0e\x65vent_sequence\x18\x02 \x01(\x04\x12\x43\n\x11market_data_state\x18\x03 \x01(\x0e\x32(.alphaforge.execution.v1.MarketDataState\x12\x19\n\x11market_data_epoch\x18\x04 \x01(\x06\x12\x1c\n\x14market_data_sequence\x18\x05 \x01(\x04\x12\x1a\n\x12market_data_missed\x18\x06 \x01(\x04\"E\n\x15ValidateEngineRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x42\x08\n\x06_epoch\"@\n\x16ValidateEngineResponse\x12\x12\n\nstate_hash\x18\x01 \x01(\x06\x12\x12\n\nviolations\x18\x02 \x03(\t*\x88\x01\n\x0fMarketDataState\x12!\n\x1dMARKET_DATA_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15MARKET_DATA_STATE_OFF\x10\x01\x12\x1a\n\x16MARKET_DATA_STATE_LIVE\x10\x02\x12\x1b\n\x17MARKET_DATA_STATE_STALE\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'alphaforge.execution.v1.engines_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MARKETDATASTATE']._serialized_start=1655
-  _globals['_MARKETDATASTATE']._serialized_end=1791
+  _globals['_MARKETDATASTATE']._serialized_start=1695
+  _globals['_MARKETDATASTATE']._serialized_end=1831
   _globals['_OPENENGINEREQUEST']._serialized_start=148
   _globals['_OPENENGINEREQUEST']._serialized_end=272
   _globals['_OPENENGINERESPONSE']._serialized_start=274
@@ -54,23 +54,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DROPENGINERESPONSE']._serialized_start=865
   _globals['_DROPENGINERESPONSE']._serialized_end=902
   _globals['_HALTREQUEST']._serialized_start=904
-  _globals['_HALTREQUEST']._serialized_end=963
-  _globals['_HALTRESPONSE']._serialized_start=965
-  _globals['_HALTRESPONSE']._serialized_end=979
-  _globals['_RESUMEREQUEST']._serialized_start=981
-  _globals['_RESUMEREQUEST']._serialized_end=1042
-  _globals['_RESUMERESPONSE']._serialized_start=1044
-  _globals['_RESUMERESPONSE']._serialized_end=1060
-  _globals['_GETSTATISTICSREQUEST']._serialized_start=1062
-  _globals['_GETSTATISTICSREQUEST']._serialized_end=1130
-  _globals['_GETSTATISTICSRESPONSE']._serialized_start=1132
-  _globals['_GETSTATISTICSRESPONSE']._serialized_end=1221
-  _globals['_GETENGINESTATUSREQUEST']._serialized_start=1223
-  _globals['_GETENGINESTATUSREQUEST']._serialized_end=1293
-  _globals['_GETENGINESTATUSRESPONSE']._serialized_start=1296
-  _globals['_GETENGINESTATUSRESPONSE']._serialized_end=1515
-  _globals['_VALIDATEENGINEREQUEST']._serialized_start=1517
-  _globals['_VALIDATEENGINEREQUEST']._serialized_end=1586
-  _globals['_VALIDATEENGINERESPONSE']._serialized_start=1588
-  _globals['_VALIDATEENGINERESPONSE']._serialized_end=1652
+  _globals['_HALTREQUEST']._serialized_end=983
+  _globals['_HALTRESPONSE']._serialized_start=985
+  _globals['_HALTRESPONSE']._serialized_end=999
+  _globals['_RESUMEREQUEST']._serialized_start=1001
+  _globals['_RESUMEREQUEST']._serialized_end=1082
+  _globals['_RESUMERESPONSE']._serialized_start=1084
+  _globals['_RESUMERESPONSE']._serialized_end=1100
+  _globals['_GETSTATISTICSREQUEST']._serialized_start=1102
+  _globals['_GETSTATISTICSREQUEST']._serialized_end=1170
+  _globals['_GETSTATISTICSRESPONSE']._serialized_start=1172
+  _globals['_GETSTATISTICSRESPONSE']._serialized_end=1261
+  _globals['_GETENGINESTATUSREQUEST']._serialized_start=1263
+  _globals['_GETENGINESTATUSREQUEST']._serialized_end=1333
+  _globals['_GETENGINESTATUSRESPONSE']._serialized_start=1336
+  _globals['_GETENGINESTATUSRESPONSE']._serialized_end=1555
+  _globals['_VALIDATEENGINEREQUEST']._serialized_start=1557
+  _globals['_VALIDATEENGINEREQUEST']._serialized_end=1626
+  _globals['_VALIDATEENGINERESPONSE']._serialized_start=1628
+  _globals['_VALIDATEENGINERESPONSE']._serialized_end=1692
 # @@protoc_insertion_point(module_scope)

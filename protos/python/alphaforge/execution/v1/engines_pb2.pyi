@@ -30,11 +30,11 @@ class _MarketDataStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Marke
     MARKET_DATA_STATE_UNSPECIFIED: _MarketDataState.ValueType  # 0
     """Never sent."""
     MARKET_DATA_STATE_OFF: _MarketDataState.ValueType  # 1
-    """It does not subscribe; trades come by ProcessTradeTick and ProcessTradeTicks alone."""
+    """Not subscribed; trades come only with ProcessTradeTick and ProcessTradeTicks."""
     MARKET_DATA_STATE_LIVE: _MarketDataState.ValueType  # 2
-    """It follows the data engine and has all that was sent."""
+    """Subscribed to the data engine, and up to date."""
     MARKET_DATA_STATE_STALE: _MarketDataState.ValueType  # 3
-    """It has not heard from the data service for stale_after, or never; it goes on where it stopped once it does."""
+    """Nothing heard from the data service for stale_after_ns, or ever. It resumes where it stopped."""
 
 class MarketDataState(_MarketDataState, metaclass=_MarketDataStateEnumTypeWrapper):
     """How the engine gets its trades."""
@@ -42,16 +42,16 @@ class MarketDataState(_MarketDataState, metaclass=_MarketDataStateEnumTypeWrappe
 MARKET_DATA_STATE_UNSPECIFIED: MarketDataState.ValueType  # 0
 """Never sent."""
 MARKET_DATA_STATE_OFF: MarketDataState.ValueType  # 1
-"""It does not subscribe; trades come by ProcessTradeTick and ProcessTradeTicks alone."""
+"""Not subscribed; trades come only with ProcessTradeTick and ProcessTradeTicks."""
 MARKET_DATA_STATE_LIVE: MarketDataState.ValueType  # 2
-"""It follows the data engine and has all that was sent."""
+"""Subscribed to the data engine, and up to date."""
 MARKET_DATA_STATE_STALE: MarketDataState.ValueType  # 3
-"""It has not heard from the data service for stale_after, or never; it goes on where it stopped once it does."""
+"""Nothing heard from the data service for stale_after_ns, or ever. It resumes where it stopped."""
 Global___MarketDataState: _TypeAlias = MarketDataState  # noqa: Y015
 
 @_typing.final
 class OpenEngineRequest(_message.Message):
-    """Creates an engine or attaches to it."""
+    """Opens an engine, or creates it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -61,10 +61,10 @@ class OpenEngineRequest(_message.Message):
     engine: _builtins.str
     """The engine's name, at most 64 bytes; empty is "default"."""
     reconfigure: _builtins.bool
-    """Settings that differ are changed instead of refused with SETTINGS_DIFFER. Orders already placed stay as they are."""
+    """Change settings that differ instead of refusing with SETTINGS_DIFFER. Existing orders are unchanged."""
     @_builtins.property
     def settings(self) -> _settings_pb2.ExecutionEngineSettings:
-        """What the caller asks for. Fields that are absent take the default or what the engine has."""
+        """The wanted settings. Absent fields take the default, or keep the engine's value."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ Global___OpenEngineRequest: _TypeAlias = OpenEngineRequest  # noqa: Y015
 
 @_typing.final
 class OpenEngineResponse(_message.Message):
-    """An engine that is there now."""
+    """The opened engine."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -91,12 +91,12 @@ class OpenEngineResponse(_message.Message):
     SETTINGS_FIELD_NUMBER: _builtins.int
     CREATED_FIELD_NUMBER: _builtins.int
     epoch: _builtins.int
-    """The engine's epoch, to be sent with every call; another one means that state was lost or reset."""
+    """The engine's epoch, to send with every call. It changes when state is lost or reset."""
     created: _builtins.bool
-    """True when this call created the engine."""
+    """True if this call created the engine."""
     @_builtins.property
     def settings(self) -> _settings_pb2.ExecutionEngineSettings:
-        """The settings in force; a limit that is absent does not exist."""
+        """The effective settings; an absent limit does not apply."""
 
     def __init__(
         self,
@@ -115,7 +115,7 @@ Global___OpenEngineResponse: _TypeAlias = OpenEngineResponse  # noqa: Y015
 
 @_typing.final
 class ListEnginesRequest(_message.Message):
-    """Asks for the engines of the service."""
+    """Lists the engines of the service."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -146,12 +146,12 @@ class EngineSummary(_message.Message):
     epoch: _builtins.int
     """Its epoch."""
     orders_open: _builtins.int
-    """Orders active now."""
+    """Active orders."""
     halted: _builtins.bool
-    """True when it rejects new orders."""
+    """True if it is halted."""
     @_builtins.property
     def settings(self) -> _settings_pb2.ExecutionEngineSettings:
-        """The settings in force."""
+        """The effective settings."""
 
     def __init__(
         self,
@@ -179,7 +179,7 @@ class ListEnginesResponse(_message.Message):
     ENGINES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def engines(self) -> _containers.RepeatedCompositeFieldContainer[Global___EngineSummary]:
-        """By name."""
+        """Sorted by name."""
 
     def __init__(
         self,
@@ -196,7 +196,7 @@ Global___ListEnginesResponse: _TypeAlias = ListEnginesResponse  # noqa: Y015
 
 @_typing.final
 class ResetEngineRequest(_message.Message):
-    """Forgets all orders, fills, positions and counters of an engine and keeps its settings."""
+    """Removes all orders, fills, positions and counters of an engine and keeps its settings."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -206,9 +206,9 @@ class ResetEngineRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any."""
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch."""
     request_id: _builtins.str
-    """1 to 64 bytes; a repeat within 60 s gets the first answer. Empty: none."""
+    """Request id, 1 to 64 bytes: a repeat within 60 s gets the first answer. Empty: none."""
     def __init__(
         self,
         *,
@@ -250,7 +250,7 @@ Global___ResetEngineResponse: _TypeAlias = ResetEngineResponse  # noqa: Y015
 
 @_typing.final
 class DropEngineRequest(_message.Message):
-    """Removes an engine with all it holds, on disk too."""
+    """Drops an engine with all its state, on disk too."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -260,9 +260,9 @@ class DropEngineRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any."""
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch."""
     request_id: _builtins.str
-    """1 to 64 bytes; a repeat within 60 s gets the first answer. Empty: none."""
+    """Request id, 1 to 64 bytes: a repeat within 60 s gets the first answer. Empty: none."""
     def __init__(
         self,
         *,
@@ -282,13 +282,13 @@ Global___DropEngineRequest: _TypeAlias = DropEngineRequest  # noqa: Y015
 
 @_typing.final
 class DropEngineResponse(_message.Message):
-    """What became of it."""
+    """The result."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     DROPPED_FIELD_NUMBER: _builtins.int
     dropped: _builtins.bool
-    """True when there was such an engine."""
+    """True if the engine existed."""
     def __init__(
         self,
         *,
@@ -304,27 +304,31 @@ Global___DropEngineResponse: _TypeAlias = DropEngineResponse  # noqa: Y015
 
 @_typing.final
 class HaltRequest(_message.Message):
-    """Stops new orders."""
+    """Halts an engine."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     ENGINE_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing engine is
     created.
     """
+    request_id: _builtins.str
+    """Request id, 1 to 64 bytes: a repeat within 60 s gets the first answer, even after a restart. Empty: none."""
     def __init__(
         self,
         *,
         engine: _builtins.str = ...,
         epoch: _builtins.int | None = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "epoch", b"epoch"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "engine", b"engine", "epoch", b"epoch"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "engine", b"engine", "epoch", b"epoch", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__epoch: _TypeAlias = _typing.Literal["epoch"]  # noqa: Y015
     _WhichOneofArgType__epoch: _TypeAlias = _typing.Literal["_epoch", b"_epoch"]  # noqa: Y015
@@ -334,7 +338,7 @@ Global___HaltRequest: _TypeAlias = HaltRequest  # noqa: Y015
 
 @_typing.final
 class HaltResponse(_message.Message):
-    """New orders are rejected with HALTED; resting ones may fill, shrink and be cancelled. It survives a restart."""
+    """New orders are rejected with HALTED. Open orders can still fill, be reduced and be cancelled. Survives a restart."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -351,27 +355,31 @@ Global___HaltResponse: _TypeAlias = HaltResponse  # noqa: Y015
 
 @_typing.final
 class ResumeRequest(_message.Message):
-    """Lets new orders in again."""
+    """Resumes an engine."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     ENGINE_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing engine is
     created.
     """
+    request_id: _builtins.str
+    """Request id, 1 to 64 bytes: a repeat within 60 s gets the first answer, even after a restart. Empty: none."""
     def __init__(
         self,
         *,
         engine: _builtins.str = ...,
         epoch: _builtins.int | None = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "epoch", b"epoch"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "engine", b"engine", "epoch", b"epoch"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "engine", b"engine", "epoch", b"epoch", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__epoch: _TypeAlias = _typing.Literal["epoch"]  # noqa: Y015
     _WhichOneofArgType__epoch: _TypeAlias = _typing.Literal["_epoch", b"_epoch"]  # noqa: Y015
@@ -398,7 +406,7 @@ Global___ResumeResponse: _TypeAlias = ResumeResponse  # noqa: Y015
 
 @_typing.final
 class GetStatisticsRequest(_message.Message):
-    """Asks for the engine's statistics."""
+    """Reads the engine's statistics."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -407,7 +415,7 @@ class GetStatisticsRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing engine is
     created.
     """
     def __init__(
@@ -435,7 +443,7 @@ class GetStatisticsResponse(_message.Message):
     STATISTICS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def statistics(self) -> _statistics_pb2.ExecutionStatistics:
-        """As of now."""
+        """The current values."""
 
     def __init__(
         self,
@@ -452,7 +460,7 @@ Global___GetStatisticsResponse: _TypeAlias = GetStatisticsResponse  # noqa: Y015
 
 @_typing.final
 class GetEngineStatusRequest(_message.Message):
-    """Asks how the engine is."""
+    """Reads the engine's status."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -461,7 +469,7 @@ class GetEngineStatusRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing engine is
     created.
     """
     def __init__(
@@ -482,7 +490,7 @@ Global___GetEngineStatusRequest: _TypeAlias = GetEngineStatusRequest  # noqa: Y0
 
 @_typing.final
 class GetEngineStatusResponse(_message.Message):
-    """How the engine is."""
+    """The engine's status."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -493,17 +501,17 @@ class GetEngineStatusResponse(_message.Message):
     MARKET_DATA_SEQUENCE_FIELD_NUMBER: _builtins.int
     MARKET_DATA_MISSED_FIELD_NUMBER: _builtins.int
     halted: _builtins.bool
-    """True when new orders are rejected."""
+    """True if new orders are rejected."""
     event_sequence: _builtins.int
     """Sequence of the last event; 0 before the first."""
     market_data_state: Global___MarketDataState.ValueType
     """How it gets its trades."""
     market_data_epoch: _builtins.int
-    """Epoch of the data engine it follows; 0 when it follows none."""
+    """Epoch of the data engine it follows; 0 if none."""
     market_data_sequence: _builtins.int
     """The data engine's sequence of the last trade it has applied."""
     market_data_missed: _builtins.int
-    """Trades of the data engine that were lost for it (gaps)."""
+    """Trades of the data engine that it missed (gaps)."""
     def __init__(
         self,
         *,
@@ -524,7 +532,7 @@ Global___GetEngineStatusResponse: _TypeAlias = GetEngineStatusResponse  # noqa: 
 
 @_typing.final
 class ValidateEngineRequest(_message.Message):
-    """Asks for a check of the whole state. It takes time in proportion to the number of orders."""
+    """Checks the whole state, which takes time proportional to the number of orders."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -533,7 +541,7 @@ class ValidateEngineRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing engine is
     created.
     """
     def __init__(
@@ -554,7 +562,7 @@ Global___ValidateEngineRequest: _TypeAlias = ValidateEngineRequest  # noqa: Y015
 
 @_typing.final
 class ValidateEngineResponse(_message.Message):
-    """What the check found."""
+    """The result of the check."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -564,7 +572,7 @@ class ValidateEngineResponse(_message.Message):
     """A hash of the whole state; equal histories have equal hashes."""
     @_builtins.property
     def violations(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Broken invariants, in words. Empty: none. Anything else is a bug."""
+        """Descriptions of violated invariants. Empty unless there is a bug."""
 
     def __init__(
         self,

@@ -32,15 +32,15 @@ class _OrderEventTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OrderE
     ORDER_EVENT_TYPE_SUBMITTED: _OrderEventType.ValueType  # 1
     """It was accepted; `order` has it as submitted."""
     ORDER_EVENT_TYPE_REJECTED: _OrderEventType.ValueType  # 2
-    """It was refused by a rule; `order` has it as submitted, `reject_reason` says why."""
+    """It was refused by a rule; `order` has it as submitted, `reject_reason` the reason."""
     ORDER_EVENT_TYPE_TRIGGERED: _OrderEventType.ValueType  # 3
     """Its stop was reached."""
     ORDER_EVENT_TYPE_FILLED: _OrderEventType.ValueType  # 4
-    """It filled, in part or in full; `fill` has how."""
+    """It filled, in part or in full; `fill` has the execution."""
     ORDER_EVENT_TYPE_CANCELLED: _OrderEventType.ValueType  # 5
-    """It ended with a rest; `cancel_reason` says why."""
+    """It ended with an unfilled remainder; `cancel_reason` has the reason."""
     ORDER_EVENT_TYPE_MODIFIED: _OrderEventType.ValueType  # 6
-    """It was changed on request; `quantity`, `price` and `stop_price` are the new ones."""
+    """It was modified; `quantity`, `price` and `stop_price` are the new values."""
 
 class OrderEventType(_OrderEventType, metaclass=_OrderEventTypeEnumTypeWrapper):
     """What happened to an order."""
@@ -50,15 +50,15 @@ ORDER_EVENT_TYPE_UNSPECIFIED: OrderEventType.ValueType  # 0
 ORDER_EVENT_TYPE_SUBMITTED: OrderEventType.ValueType  # 1
 """It was accepted; `order` has it as submitted."""
 ORDER_EVENT_TYPE_REJECTED: OrderEventType.ValueType  # 2
-"""It was refused by a rule; `order` has it as submitted, `reject_reason` says why."""
+"""It was refused by a rule; `order` has it as submitted, `reject_reason` the reason."""
 ORDER_EVENT_TYPE_TRIGGERED: OrderEventType.ValueType  # 3
 """Its stop was reached."""
 ORDER_EVENT_TYPE_FILLED: OrderEventType.ValueType  # 4
-"""It filled, in part or in full; `fill` has how."""
+"""It filled, in part or in full; `fill` has the execution."""
 ORDER_EVENT_TYPE_CANCELLED: OrderEventType.ValueType  # 5
-"""It ended with a rest; `cancel_reason` says why."""
+"""It ended with an unfilled remainder; `cancel_reason` has the reason."""
 ORDER_EVENT_TYPE_MODIFIED: OrderEventType.ValueType  # 6
-"""It was changed on request; `quantity`, `price` and `stop_price` are the new ones."""
+"""It was modified; `quantity`, `price` and `stop_price` are the new values."""
 Global___OrderEventType: _TypeAlias = OrderEventType  # noqa: Y015
 
 @_typing.final
@@ -84,7 +84,7 @@ class OrderEvent(_message.Message):
     PRICE_FIELD_NUMBER: _builtins.int
     STOP_PRICE_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
-    """Counts the engine's events without a gap, from 1."""
+    """The number of the event, from 1 without gaps."""
     type: Global___OrderEventType.ValueType
     """What happened."""
     order_id: _builtins.str
@@ -100,17 +100,17 @@ class OrderEvent(_message.Message):
     filled_quantity: _builtins.str
     """Its filled quantity afterwards."""
     leaves_quantity: _builtins.str
-    """What is still to fill afterwards."""
+    """Its remaining quantity afterwards."""
     reject_reason: _order_pb2.OrderRejectReason.ValueType
-    """Why, for REJECTED."""
+    """The reason, for REJECTED."""
     cancel_reason: _order_pb2.OrderCancelReason.ValueType
-    """Why, for CANCELLED."""
+    """The reason, for CANCELLED."""
     quantity: _builtins.str
     """Its total quantity, for MODIFIED."""
     price: _builtins.str
-    """Its limit, for MODIFIED where it has one."""
+    """Its limit, for MODIFIED and for TRIGGERED of a trailing stop, if its type has one."""
     stop_price: _builtins.str
-    """Its trigger, for MODIFIED where it has one."""
+    """Its stop price, for MODIFIED and for TRIGGERED of a trailing stop, if its type has one."""
     @_builtins.property
     def fill(self) -> _order_pb2.Fill:
         """The fill, for FILLED."""
@@ -160,7 +160,7 @@ Global___OrderEvent: _TypeAlias = OrderEvent  # noqa: Y015
 
 @_typing.final
 class SubscribeOrderEventsRequest(_message.Message):
-    """Which events to follow, and from where."""
+    """Selects events, and where to begin."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -171,14 +171,14 @@ class SubscribeOrderEventsRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing engine is
     created.
     """
     strategy_id: _builtins.str
     """Only this strategy's. Absent: all."""
     from_sequence: _builtins.int
-    """The first sequence wanted: one more than the last that was read. Absent: from now on. What is no longer kept comes
-    as a gap.
+    """The first sequence to send: one more than the last one read. Absent: start with the next event. Events that are no
+    longer kept are reported as a gap.
     """
     def __init__(
         self,
@@ -209,9 +209,9 @@ Global___SubscribeOrderEventsRequest: _TypeAlias = SubscribeOrderEventsRequest  
 
 @_typing.final
 class SubscribeOrderEventsResponse(_message.Message):
-    """Whatever waits for this subscriber, at most 256 events. One without events and without a gap is a heartbeat; one
-    comes at least every 5 s. The stream is complete when each previous_sequence equals the sequence of the message
-    before. A subscriber that does not read fast enough is disconnected with SUBSCRIBER_TOO_SLOW.
+    """The next events of this subscription, at most 256 events. A message without events and gap is a heartbeat, sent at
+    least every 5 s. Nothing is missing if each previous_sequence equals the sequence of the previous message. A
+    subscriber that is too slow is disconnected with SUBSCRIBER_TOO_SLOW.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -224,18 +224,18 @@ class SubscribeOrderEventsResponse(_message.Message):
     epoch: _builtins.int
     """The engine's epoch. It never changes within a stream: a reset ends the stream with EPOCH_CHANGED."""
     sequence: _builtins.int
-    """How far this message has brought the subscription: all that passes its filter up to here has been sent, or is in
-    `gap`.
+    """The position of the subscription after this message: every event up to here that passes the filter has been sent or
+    is in `gap`.
     """
     previous_sequence: _builtins.int
-    """The sequence of the message before on this subscription; in the first, one less than where it begins."""
+    """The sequence of the previous message of this subscription; in the first message, one less than the first sequence."""
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderEvent]:
         """The events, each with its own sequence."""
 
     @_builtins.property
     def gap(self) -> _stream_pb2.Gap:
-        """Events that can't be delivered; they come before `events`."""
+        """Events that can't be delivered; they precede `events`."""
 
     def __init__(
         self,
@@ -256,7 +256,7 @@ Global___SubscribeOrderEventsResponse: _TypeAlias = SubscribeOrderEventsResponse
 
 @_typing.final
 class ListOrderEventsRequest(_message.Message):
-    """Asks for events that are kept."""
+    """Reads kept events."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -268,15 +268,15 @@ class ListOrderEventsRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing engine is
     created.
     """
     strategy_id: _builtins.str
     """Only this strategy's."""
     from_sequence: _builtins.int
-    """The first sequence wanted. 0: the oldest that is kept."""
+    """The first sequence to return. 0: the oldest kept."""
     limit: _builtins.int
-    """At most so many. 0, or above 10,000: 10,000."""
+    """Maximum number of items. 0, or more than 10,000: 10,000."""
     def __init__(
         self,
         *,
@@ -311,14 +311,14 @@ class ListOrderEventsResponse(_message.Message):
     NEXT_SEQUENCE_FIELD_NUMBER: _builtins.int
     GAP_FIELD_NUMBER: _builtins.int
     next_sequence: _builtins.int
-    """Asks for the next page as from_sequence. 0: there are no more now."""
+    """from_sequence of the next page. 0: there are no more events yet."""
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderEvent]:
         """The events."""
 
     @_builtins.property
     def gap(self) -> _stream_pb2.Gap:
-        """Events that were asked for and are no longer kept."""
+        """Events asked for that are no longer kept."""
 
     def __init__(
         self,

@@ -30,7 +30,7 @@ if _version_not_supported:
 
 
 class ExecutionServiceStub(object):
-    """Orders on a simulated venue that fills them against real trades, by price and time, and never without a trade.
+    """Orders on a simulated venue, which fills them only against trades, by price and time priority.
     """
 
     def __init__(self, channel):
@@ -69,6 +69,11 @@ class ExecutionServiceStub(object):
                 request_serializer=alphaforge_dot_execution_dot_v1_dot_orders__pb2.SubmitOrdersRequest.SerializeToString,
                 response_deserializer=alphaforge_dot_execution_dot_v1_dot_orders__pb2.SubmitOrdersResponse.FromString,
                 _registered_method=True)
+        self.SubmitOrderGroup = channel.unary_unary(
+                '/alphaforge.execution.v1.ExecutionService/SubmitOrderGroup',
+                request_serializer=alphaforge_dot_execution_dot_v1_dot_orders__pb2.SubmitOrderGroupRequest.SerializeToString,
+                response_deserializer=alphaforge_dot_execution_dot_v1_dot_orders__pb2.SubmitOrderGroupResponse.FromString,
+                _registered_method=True)
         self.CancelOrder = channel.unary_unary(
                 '/alphaforge.execution.v1.ExecutionService/CancelOrder',
                 request_serializer=alphaforge_dot_execution_dot_v1_dot_orders__pb2.CancelOrderRequest.SerializeToString,
@@ -79,10 +84,25 @@ class ExecutionServiceStub(object):
                 request_serializer=alphaforge_dot_execution_dot_v1_dot_orders__pb2.CancelAllOrdersRequest.SerializeToString,
                 response_deserializer=alphaforge_dot_execution_dot_v1_dot_orders__pb2.CancelAllOrdersResponse.FromString,
                 _registered_method=True)
+        self.CancelOrders = channel.unary_unary(
+                '/alphaforge.execution.v1.ExecutionService/CancelOrders',
+                request_serializer=alphaforge_dot_execution_dot_v1_dot_orders__pb2.CancelOrdersRequest.SerializeToString,
+                response_deserializer=alphaforge_dot_execution_dot_v1_dot_orders__pb2.CancelOrdersResponse.FromString,
+                _registered_method=True)
+        self.CancelMatchingOrders = channel.unary_unary(
+                '/alphaforge.execution.v1.ExecutionService/CancelMatchingOrders',
+                request_serializer=alphaforge_dot_execution_dot_v1_dot_orders__pb2.CancelMatchingOrdersRequest.SerializeToString,
+                response_deserializer=alphaforge_dot_execution_dot_v1_dot_orders__pb2.CancelMatchingOrdersResponse.FromString,
+                _registered_method=True)
         self.ModifyOrder = channel.unary_unary(
                 '/alphaforge.execution.v1.ExecutionService/ModifyOrder',
                 request_serializer=alphaforge_dot_execution_dot_v1_dot_orders__pb2.ModifyOrderRequest.SerializeToString,
                 response_deserializer=alphaforge_dot_execution_dot_v1_dot_orders__pb2.ModifyOrderResponse.FromString,
+                _registered_method=True)
+        self.ModifyOrders = channel.unary_unary(
+                '/alphaforge.execution.v1.ExecutionService/ModifyOrders',
+                request_serializer=alphaforge_dot_execution_dot_v1_dot_orders__pb2.ModifyOrdersRequest.SerializeToString,
+                response_deserializer=alphaforge_dot_execution_dot_v1_dot_orders__pb2.ModifyOrdersResponse.FromString,
                 _registered_method=True)
         self.GetOrder = channel.unary_unary(
                 '/alphaforge.execution.v1.ExecutionService/GetOrder',
@@ -177,12 +197,12 @@ class ExecutionServiceStub(object):
 
 
 class ExecutionServiceServicer(object):
-    """Orders on a simulated venue that fills them against real trades, by price and time, and never without a trade.
+    """Orders on a simulated venue, which fills them only against trades, by price and time priority.
     """
 
     def OpenEngine(self, request, context):
-        """Creates an engine with the settings given, or attaches to the one of that name. A setting that differs:
-        SETTINGS_DIFFER.
+        """Opens the engine of that name, or creates it with the given settings. Refused with SETTINGS_DIFFER if a given
+        setting differs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -196,28 +216,36 @@ class ExecutionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ResetEngine(self, request, context):
-        """Empties an engine and starts a new epoch.
+        """Resets an engine and starts a new epoch.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DropEngine(self, request, context):
-        """Removes an engine.
+        """Drops an engine.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SubmitOrder(self, request, context):
-        """Submits one order. Malformed: INVALID_ARGUMENT, and no order; refused by a rule: an order that is REJECTED.
+        """Submits one order. If malformed, INVALID_ARGUMENT and no order; if refused by a rule, a REJECTED order.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SubmitOrders(self, request, context):
-        """Submits many orders; a malformed one does not keep the others back.
+        """Submits many orders. If one is malformed, the others are still placed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SubmitOrderGroup(self, request, context):
+        """Submits a group of orders: one-cancels-other, one-triggers-other or bracket. If malformed, INVALID_ARGUMENT and no
+        order; if a rule refuses one of them, all are REJECTED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -237,15 +265,36 @@ class ExecutionServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CancelOrders(self, request, context):
+        """Cancels many orders, with a result for each.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelMatchingOrders(self, request, context):
+        """Cancels the active orders of a strategy, an instrument and a side.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ModifyOrder(self, request, context):
-        """Changes quantity, limit or trigger of an active order.
+        """Changes the quantity, limit or stop price of an active order.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ModifyOrders(self, request, context):
+        """Changes many orders, with a result for each. If a change is malformed, the others are still made.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetOrder(self, request, context):
-        """One order as it stands now.
+        """The current state of one order.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -273,14 +322,14 @@ class ExecutionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListOrderEvents(self, request, context):
-        """Events that are kept, page by page.
+        """Kept events, page by page.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SubscribeOrderEvents(self, request, context):
-        """Events as they happen. A slow subscriber is disconnected and told where to resume.
+        """Streams order events. A slow subscriber is disconnected, with the sequence to resume at.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -301,14 +350,14 @@ class ExecutionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def AdvanceTime(self, request, context):
-        """Moves market time forward without a trade.
+        """Advances market time without a trade.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetProducerState(self, request, context):
-        """Where a producer goes on after a failure.
+        """The last sequence of a producer, from which it continues after a failure.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -336,7 +385,7 @@ class ExecutionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetEngineStatus(self, request, context):
-        """Halt, last event and market data link.
+        """Whether the engine is halted, its last event and its market data link.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -350,21 +399,21 @@ class ExecutionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def OpenSession(self, request, context):
-        """Opens a session whose end cancels the strategy's orders (a dead-man switch).
+        """Opens a session of a strategy, a dead-man switch (rule 3.19).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def KeepSession(self, request, context):
-        """Keeps a session alive.
+        """Renews a session.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CloseSession(self, request, context):
-        """Ends a session without cancelling anything.
+        """Closes a session and keeps the strategy's orders.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -403,6 +452,11 @@ def add_ExecutionServiceServicer_to_server(servicer, server):
                     request_deserializer=alphaforge_dot_execution_dot_v1_dot_orders__pb2.SubmitOrdersRequest.FromString,
                     response_serializer=alphaforge_dot_execution_dot_v1_dot_orders__pb2.SubmitOrdersResponse.SerializeToString,
             ),
+            'SubmitOrderGroup': grpc.unary_unary_rpc_method_handler(
+                    servicer.SubmitOrderGroup,
+                    request_deserializer=alphaforge_dot_execution_dot_v1_dot_orders__pb2.SubmitOrderGroupRequest.FromString,
+                    response_serializer=alphaforge_dot_execution_dot_v1_dot_orders__pb2.SubmitOrderGroupResponse.SerializeToString,
+            ),
             'CancelOrder': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelOrder,
                     request_deserializer=alphaforge_dot_execution_dot_v1_dot_orders__pb2.CancelOrderRequest.FromString,
@@ -413,10 +467,25 @@ def add_ExecutionServiceServicer_to_server(servicer, server):
                     request_deserializer=alphaforge_dot_execution_dot_v1_dot_orders__pb2.CancelAllOrdersRequest.FromString,
                     response_serializer=alphaforge_dot_execution_dot_v1_dot_orders__pb2.CancelAllOrdersResponse.SerializeToString,
             ),
+            'CancelOrders': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelOrders,
+                    request_deserializer=alphaforge_dot_execution_dot_v1_dot_orders__pb2.CancelOrdersRequest.FromString,
+                    response_serializer=alphaforge_dot_execution_dot_v1_dot_orders__pb2.CancelOrdersResponse.SerializeToString,
+            ),
+            'CancelMatchingOrders': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelMatchingOrders,
+                    request_deserializer=alphaforge_dot_execution_dot_v1_dot_orders__pb2.CancelMatchingOrdersRequest.FromString,
+                    response_serializer=alphaforge_dot_execution_dot_v1_dot_orders__pb2.CancelMatchingOrdersResponse.SerializeToString,
+            ),
             'ModifyOrder': grpc.unary_unary_rpc_method_handler(
                     servicer.ModifyOrder,
                     request_deserializer=alphaforge_dot_execution_dot_v1_dot_orders__pb2.ModifyOrderRequest.FromString,
                     response_serializer=alphaforge_dot_execution_dot_v1_dot_orders__pb2.ModifyOrderResponse.SerializeToString,
+            ),
+            'ModifyOrders': grpc.unary_unary_rpc_method_handler(
+                    servicer.ModifyOrders,
+                    request_deserializer=alphaforge_dot_execution_dot_v1_dot_orders__pb2.ModifyOrdersRequest.FromString,
+                    response_serializer=alphaforge_dot_execution_dot_v1_dot_orders__pb2.ModifyOrdersResponse.SerializeToString,
             ),
             'GetOrder': grpc.unary_unary_rpc_method_handler(
                     servicer.GetOrder,
@@ -517,7 +586,7 @@ def add_ExecutionServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ExecutionService(object):
-    """Orders on a simulated venue that fills them against real trades, by price and time, and never without a trade.
+    """Orders on a simulated venue, which fills them only against trades, by price and time priority.
     """
 
     @staticmethod
@@ -683,6 +752,33 @@ class ExecutionService(object):
             _registered_method=True)
 
     @staticmethod
+    def SubmitOrderGroup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/alphaforge.execution.v1.ExecutionService/SubmitOrderGroup',
+            alphaforge_dot_execution_dot_v1_dot_orders__pb2.SubmitOrderGroupRequest.SerializeToString,
+            alphaforge_dot_execution_dot_v1_dot_orders__pb2.SubmitOrderGroupResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def CancelOrder(request,
             target,
             options=(),
@@ -737,6 +833,60 @@ class ExecutionService(object):
             _registered_method=True)
 
     @staticmethod
+    def CancelOrders(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/alphaforge.execution.v1.ExecutionService/CancelOrders',
+            alphaforge_dot_execution_dot_v1_dot_orders__pb2.CancelOrdersRequest.SerializeToString,
+            alphaforge_dot_execution_dot_v1_dot_orders__pb2.CancelOrdersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelMatchingOrders(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/alphaforge.execution.v1.ExecutionService/CancelMatchingOrders',
+            alphaforge_dot_execution_dot_v1_dot_orders__pb2.CancelMatchingOrdersRequest.SerializeToString,
+            alphaforge_dot_execution_dot_v1_dot_orders__pb2.CancelMatchingOrdersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ModifyOrder(request,
             target,
             options=(),
@@ -753,6 +903,33 @@ class ExecutionService(object):
             '/alphaforge.execution.v1.ExecutionService/ModifyOrder',
             alphaforge_dot_execution_dot_v1_dot_orders__pb2.ModifyOrderRequest.SerializeToString,
             alphaforge_dot_execution_dot_v1_dot_orders__pb2.ModifyOrderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ModifyOrders(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/alphaforge.execution.v1.ExecutionService/ModifyOrders',
+            alphaforge_dot_execution_dot_v1_dot_orders__pb2.ModifyOrdersRequest.SerializeToString,
+            alphaforge_dot_execution_dot_v1_dot_orders__pb2.ModifyOrdersResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -31,34 +31,44 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ExecutionServiceStub:
-    """Orders on a simulated venue that fills them against real trades, by price and time, and never without a trade."""
+    """Orders on a simulated venue, which fills them only against trades, by price and time priority."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ExecutionServiceAsyncStub: ...
     OpenEngine: _grpc.UnaryUnaryMultiCallable[_engines_pb2.OpenEngineRequest, _engines_pb2.OpenEngineResponse]
-    """Creates an engine with the settings given, or attaches to the one of that name. A setting that differs:
-    SETTINGS_DIFFER.
+    """Opens the engine of that name, or creates it with the given settings. Refused with SETTINGS_DIFFER if a given
+    setting differs.
     """
     ListEngines: _grpc.UnaryUnaryMultiCallable[_engines_pb2.ListEnginesRequest, _engines_pb2.ListEnginesResponse]
     """Lists the engines of the service."""
     ResetEngine: _grpc.UnaryUnaryMultiCallable[_engines_pb2.ResetEngineRequest, _engines_pb2.ResetEngineResponse]
-    """Empties an engine and starts a new epoch."""
+    """Resets an engine and starts a new epoch."""
     DropEngine: _grpc.UnaryUnaryMultiCallable[_engines_pb2.DropEngineRequest, _engines_pb2.DropEngineResponse]
-    """Removes an engine."""
+    """Drops an engine."""
     SubmitOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.SubmitOrderRequest, _orders_pb2.SubmitOrderResponse]
-    """Submits one order. Malformed: INVALID_ARGUMENT, and no order; refused by a rule: an order that is REJECTED."""
+    """Submits one order. If malformed, INVALID_ARGUMENT and no order; if refused by a rule, a REJECTED order."""
     SubmitOrders: _grpc.UnaryUnaryMultiCallable[_orders_pb2.SubmitOrdersRequest, _orders_pb2.SubmitOrdersResponse]
-    """Submits many orders; a malformed one does not keep the others back."""
+    """Submits many orders. If one is malformed, the others are still placed."""
+    SubmitOrderGroup: _grpc.UnaryUnaryMultiCallable[_orders_pb2.SubmitOrderGroupRequest, _orders_pb2.SubmitOrderGroupResponse]
+    """Submits a group of orders: one-cancels-other, one-triggers-other or bracket. If malformed, INVALID_ARGUMENT and no
+    order; if a rule refuses one of them, all are REJECTED.
+    """
     CancelOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.CancelOrderRequest, _orders_pb2.CancelOrderResponse]
     """Cancels one order."""
     CancelAllOrders: _grpc.UnaryUnaryMultiCallable[_orders_pb2.CancelAllOrdersRequest, _orders_pb2.CancelAllOrdersResponse]
     """Cancels all active orders, of one strategy or of all."""
+    CancelOrders: _grpc.UnaryUnaryMultiCallable[_orders_pb2.CancelOrdersRequest, _orders_pb2.CancelOrdersResponse]
+    """Cancels many orders, with a result for each."""
+    CancelMatchingOrders: _grpc.UnaryUnaryMultiCallable[_orders_pb2.CancelMatchingOrdersRequest, _orders_pb2.CancelMatchingOrdersResponse]
+    """Cancels the active orders of a strategy, an instrument and a side."""
     ModifyOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.ModifyOrderRequest, _orders_pb2.ModifyOrderResponse]
-    """Changes quantity, limit or trigger of an active order."""
+    """Changes the quantity, limit or stop price of an active order."""
+    ModifyOrders: _grpc.UnaryUnaryMultiCallable[_orders_pb2.ModifyOrdersRequest, _orders_pb2.ModifyOrdersResponse]
+    """Changes many orders, with a result for each. If a change is malformed, the others are still made."""
     GetOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.GetOrderRequest, _orders_pb2.GetOrderResponse]
-    """One order as it stands now."""
+    """The current state of one order."""
     ListOrders: _grpc.UnaryUnaryMultiCallable[_orders_pb2.ListOrdersRequest, _orders_pb2.ListOrdersResponse]
     """Orders by strategy, status and instrument, page by page."""
     ListFills: _grpc.UnaryUnaryMultiCallable[_orders_pb2.ListFillsRequest, _orders_pb2.ListFillsResponse]
@@ -66,17 +76,17 @@ class ExecutionServiceStub:
     ListPositions: _grpc.UnaryUnaryMultiCallable[_orders_pb2.ListPositionsRequest, _orders_pb2.ListPositionsResponse]
     """Positions by strategy and instrument, page by page."""
     ListOrderEvents: _grpc.UnaryUnaryMultiCallable[_events_pb2.ListOrderEventsRequest, _events_pb2.ListOrderEventsResponse]
-    """Events that are kept, page by page."""
+    """Kept events, page by page."""
     SubscribeOrderEvents: _grpc.UnaryStreamMultiCallable[_events_pb2.SubscribeOrderEventsRequest, _events_pb2.SubscribeOrderEventsResponse]
-    """Events as they happen. A slow subscriber is disconnected and told where to resume."""
+    """Streams order events. A slow subscriber is disconnected, with the sequence to resume at."""
     ProcessTradeTick: _grpc.UnaryUnaryMultiCallable[_market_data_pb2.ProcessTradeTickRequest, _market_data_pb2.ProcessTradeTickResponse]
     """Applies one trade."""
     ProcessTradeTicks: _grpc.UnaryUnaryMultiCallable[_market_data_pb2.ProcessTradeTicksRequest, _market_data_pb2.ProcessTradeTicksResponse]
     """Applies many trades."""
     AdvanceTime: _grpc.UnaryUnaryMultiCallable[_market_data_pb2.AdvanceTimeRequest, _market_data_pb2.AdvanceTimeResponse]
-    """Moves market time forward without a trade."""
+    """Advances market time without a trade."""
     GetProducerState: _grpc.UnaryUnaryMultiCallable[_market_data_pb2.GetProducerStateRequest, _market_data_pb2.GetProducerStateResponse]
-    """Where a producer goes on after a failure."""
+    """The last sequence of a producer, from which it continues after a failure."""
     Halt: _grpc.UnaryUnaryMultiCallable[_engines_pb2.HaltRequest, _engines_pb2.HaltResponse]
     """Rejects new orders until Resume."""
     Resume: _grpc.UnaryUnaryMultiCallable[_engines_pb2.ResumeRequest, _engines_pb2.ResumeResponse]
@@ -84,43 +94,53 @@ class ExecutionServiceStub:
     GetStatistics: _grpc.UnaryUnaryMultiCallable[_engines_pb2.GetStatisticsRequest, _engines_pb2.GetStatisticsResponse]
     """The engine's counters."""
     GetEngineStatus: _grpc.UnaryUnaryMultiCallable[_engines_pb2.GetEngineStatusRequest, _engines_pb2.GetEngineStatusResponse]
-    """Halt, last event and market data link."""
+    """Whether the engine is halted, its last event and its market data link."""
     ValidateEngine: _grpc.UnaryUnaryMultiCallable[_engines_pb2.ValidateEngineRequest, _engines_pb2.ValidateEngineResponse]
     """Checks the engine's invariants and hashes its state."""
     OpenSession: _grpc.UnaryUnaryMultiCallable[_sessions_pb2.OpenSessionRequest, _sessions_pb2.OpenSessionResponse]
-    """Opens a session whose end cancels the strategy's orders (a dead-man switch)."""
+    """Opens a session of a strategy, a dead-man switch (rule 3.19)."""
     KeepSession: _grpc.UnaryUnaryMultiCallable[_sessions_pb2.KeepSessionRequest, _sessions_pb2.KeepSessionResponse]
-    """Keeps a session alive."""
+    """Renews a session."""
     CloseSession: _grpc.UnaryUnaryMultiCallable[_sessions_pb2.CloseSessionRequest, _sessions_pb2.CloseSessionResponse]
-    """Ends a session without cancelling anything."""
+    """Closes a session and keeps the strategy's orders."""
 
 @_typing.type_check_only
 class ExecutionServiceAsyncStub(ExecutionServiceStub):
-    """Orders on a simulated venue that fills them against real trades, by price and time, and never without a trade."""
+    """Orders on a simulated venue, which fills them only against trades, by price and time priority."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     OpenEngine: _aio.UnaryUnaryMultiCallable[_engines_pb2.OpenEngineRequest, _engines_pb2.OpenEngineResponse]  # type: ignore[assignment]
-    """Creates an engine with the settings given, or attaches to the one of that name. A setting that differs:
-    SETTINGS_DIFFER.
+    """Opens the engine of that name, or creates it with the given settings. Refused with SETTINGS_DIFFER if a given
+    setting differs.
     """
     ListEngines: _aio.UnaryUnaryMultiCallable[_engines_pb2.ListEnginesRequest, _engines_pb2.ListEnginesResponse]  # type: ignore[assignment]
     """Lists the engines of the service."""
     ResetEngine: _aio.UnaryUnaryMultiCallable[_engines_pb2.ResetEngineRequest, _engines_pb2.ResetEngineResponse]  # type: ignore[assignment]
-    """Empties an engine and starts a new epoch."""
+    """Resets an engine and starts a new epoch."""
     DropEngine: _aio.UnaryUnaryMultiCallable[_engines_pb2.DropEngineRequest, _engines_pb2.DropEngineResponse]  # type: ignore[assignment]
-    """Removes an engine."""
+    """Drops an engine."""
     SubmitOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.SubmitOrderRequest, _orders_pb2.SubmitOrderResponse]  # type: ignore[assignment]
-    """Submits one order. Malformed: INVALID_ARGUMENT, and no order; refused by a rule: an order that is REJECTED."""
+    """Submits one order. If malformed, INVALID_ARGUMENT and no order; if refused by a rule, a REJECTED order."""
     SubmitOrders: _aio.UnaryUnaryMultiCallable[_orders_pb2.SubmitOrdersRequest, _orders_pb2.SubmitOrdersResponse]  # type: ignore[assignment]
-    """Submits many orders; a malformed one does not keep the others back."""
+    """Submits many orders. If one is malformed, the others are still placed."""
+    SubmitOrderGroup: _aio.UnaryUnaryMultiCallable[_orders_pb2.SubmitOrderGroupRequest, _orders_pb2.SubmitOrderGroupResponse]  # type: ignore[assignment]
+    """Submits a group of orders: one-cancels-other, one-triggers-other or bracket. If malformed, INVALID_ARGUMENT and no
+    order; if a rule refuses one of them, all are REJECTED.
+    """
     CancelOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.CancelOrderRequest, _orders_pb2.CancelOrderResponse]  # type: ignore[assignment]
     """Cancels one order."""
     CancelAllOrders: _aio.UnaryUnaryMultiCallable[_orders_pb2.CancelAllOrdersRequest, _orders_pb2.CancelAllOrdersResponse]  # type: ignore[assignment]
     """Cancels all active orders, of one strategy or of all."""
+    CancelOrders: _aio.UnaryUnaryMultiCallable[_orders_pb2.CancelOrdersRequest, _orders_pb2.CancelOrdersResponse]  # type: ignore[assignment]
+    """Cancels many orders, with a result for each."""
+    CancelMatchingOrders: _aio.UnaryUnaryMultiCallable[_orders_pb2.CancelMatchingOrdersRequest, _orders_pb2.CancelMatchingOrdersResponse]  # type: ignore[assignment]
+    """Cancels the active orders of a strategy, an instrument and a side."""
     ModifyOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.ModifyOrderRequest, _orders_pb2.ModifyOrderResponse]  # type: ignore[assignment]
-    """Changes quantity, limit or trigger of an active order."""
+    """Changes the quantity, limit or stop price of an active order."""
+    ModifyOrders: _aio.UnaryUnaryMultiCallable[_orders_pb2.ModifyOrdersRequest, _orders_pb2.ModifyOrdersResponse]  # type: ignore[assignment]
+    """Changes many orders, with a result for each. If a change is malformed, the others are still made."""
     GetOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.GetOrderRequest, _orders_pb2.GetOrderResponse]  # type: ignore[assignment]
-    """One order as it stands now."""
+    """The current state of one order."""
     ListOrders: _aio.UnaryUnaryMultiCallable[_orders_pb2.ListOrdersRequest, _orders_pb2.ListOrdersResponse]  # type: ignore[assignment]
     """Orders by strategy, status and instrument, page by page."""
     ListFills: _aio.UnaryUnaryMultiCallable[_orders_pb2.ListFillsRequest, _orders_pb2.ListFillsResponse]  # type: ignore[assignment]
@@ -128,17 +148,17 @@ class ExecutionServiceAsyncStub(ExecutionServiceStub):
     ListPositions: _aio.UnaryUnaryMultiCallable[_orders_pb2.ListPositionsRequest, _orders_pb2.ListPositionsResponse]  # type: ignore[assignment]
     """Positions by strategy and instrument, page by page."""
     ListOrderEvents: _aio.UnaryUnaryMultiCallable[_events_pb2.ListOrderEventsRequest, _events_pb2.ListOrderEventsResponse]  # type: ignore[assignment]
-    """Events that are kept, page by page."""
+    """Kept events, page by page."""
     SubscribeOrderEvents: _aio.UnaryStreamMultiCallable[_events_pb2.SubscribeOrderEventsRequest, _events_pb2.SubscribeOrderEventsResponse]  # type: ignore[assignment]
-    """Events as they happen. A slow subscriber is disconnected and told where to resume."""
+    """Streams order events. A slow subscriber is disconnected, with the sequence to resume at."""
     ProcessTradeTick: _aio.UnaryUnaryMultiCallable[_market_data_pb2.ProcessTradeTickRequest, _market_data_pb2.ProcessTradeTickResponse]  # type: ignore[assignment]
     """Applies one trade."""
     ProcessTradeTicks: _aio.UnaryUnaryMultiCallable[_market_data_pb2.ProcessTradeTicksRequest, _market_data_pb2.ProcessTradeTicksResponse]  # type: ignore[assignment]
     """Applies many trades."""
     AdvanceTime: _aio.UnaryUnaryMultiCallable[_market_data_pb2.AdvanceTimeRequest, _market_data_pb2.AdvanceTimeResponse]  # type: ignore[assignment]
-    """Moves market time forward without a trade."""
+    """Advances market time without a trade."""
     GetProducerState: _aio.UnaryUnaryMultiCallable[_market_data_pb2.GetProducerStateRequest, _market_data_pb2.GetProducerStateResponse]  # type: ignore[assignment]
-    """Where a producer goes on after a failure."""
+    """The last sequence of a producer, from which it continues after a failure."""
     Halt: _aio.UnaryUnaryMultiCallable[_engines_pb2.HaltRequest, _engines_pb2.HaltResponse]  # type: ignore[assignment]
     """Rejects new orders until Resume."""
     Resume: _aio.UnaryUnaryMultiCallable[_engines_pb2.ResumeRequest, _engines_pb2.ResumeResponse]  # type: ignore[assignment]
@@ -146,18 +166,18 @@ class ExecutionServiceAsyncStub(ExecutionServiceStub):
     GetStatistics: _aio.UnaryUnaryMultiCallable[_engines_pb2.GetStatisticsRequest, _engines_pb2.GetStatisticsResponse]  # type: ignore[assignment]
     """The engine's counters."""
     GetEngineStatus: _aio.UnaryUnaryMultiCallable[_engines_pb2.GetEngineStatusRequest, _engines_pb2.GetEngineStatusResponse]  # type: ignore[assignment]
-    """Halt, last event and market data link."""
+    """Whether the engine is halted, its last event and its market data link."""
     ValidateEngine: _aio.UnaryUnaryMultiCallable[_engines_pb2.ValidateEngineRequest, _engines_pb2.ValidateEngineResponse]  # type: ignore[assignment]
     """Checks the engine's invariants and hashes its state."""
     OpenSession: _aio.UnaryUnaryMultiCallable[_sessions_pb2.OpenSessionRequest, _sessions_pb2.OpenSessionResponse]  # type: ignore[assignment]
-    """Opens a session whose end cancels the strategy's orders (a dead-man switch)."""
+    """Opens a session of a strategy, a dead-man switch (rule 3.19)."""
     KeepSession: _aio.UnaryUnaryMultiCallable[_sessions_pb2.KeepSessionRequest, _sessions_pb2.KeepSessionResponse]  # type: ignore[assignment]
-    """Keeps a session alive."""
+    """Renews a session."""
     CloseSession: _aio.UnaryUnaryMultiCallable[_sessions_pb2.CloseSessionRequest, _sessions_pb2.CloseSessionResponse]  # type: ignore[assignment]
-    """Ends a session without cancelling anything."""
+    """Closes a session and keeps the strategy's orders."""
 
 class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Orders on a simulated venue that fills them against real trades, by price and time, and never without a trade."""
+    """Orders on a simulated venue, which fills them only against trades, by price and time priority."""
 
     @_abc_1.abstractmethod
     def OpenEngine(
@@ -165,8 +185,8 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _engines_pb2.OpenEngineRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_engines_pb2.OpenEngineResponse, _abc.Awaitable[_engines_pb2.OpenEngineResponse]]:
-        """Creates an engine with the settings given, or attaches to the one of that name. A setting that differs:
-        SETTINGS_DIFFER.
+        """Opens the engine of that name, or creates it with the given settings. Refused with SETTINGS_DIFFER if a given
+        setting differs.
         """
 
     @_abc_1.abstractmethod
@@ -183,7 +203,7 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _engines_pb2.ResetEngineRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_engines_pb2.ResetEngineResponse, _abc.Awaitable[_engines_pb2.ResetEngineResponse]]:
-        """Empties an engine and starts a new epoch."""
+        """Resets an engine and starts a new epoch."""
 
     @_abc_1.abstractmethod
     def DropEngine(
@@ -191,7 +211,7 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _engines_pb2.DropEngineRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_engines_pb2.DropEngineResponse, _abc.Awaitable[_engines_pb2.DropEngineResponse]]:
-        """Removes an engine."""
+        """Drops an engine."""
 
     @_abc_1.abstractmethod
     def SubmitOrder(
@@ -199,7 +219,7 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _orders_pb2.SubmitOrderRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_orders_pb2.SubmitOrderResponse, _abc.Awaitable[_orders_pb2.SubmitOrderResponse]]:
-        """Submits one order. Malformed: INVALID_ARGUMENT, and no order; refused by a rule: an order that is REJECTED."""
+        """Submits one order. If malformed, INVALID_ARGUMENT and no order; if refused by a rule, a REJECTED order."""
 
     @_abc_1.abstractmethod
     def SubmitOrders(
@@ -207,7 +227,17 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _orders_pb2.SubmitOrdersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_orders_pb2.SubmitOrdersResponse, _abc.Awaitable[_orders_pb2.SubmitOrdersResponse]]:
-        """Submits many orders; a malformed one does not keep the others back."""
+        """Submits many orders. If one is malformed, the others are still placed."""
+
+    @_abc_1.abstractmethod
+    def SubmitOrderGroup(
+        self,
+        request: _orders_pb2.SubmitOrderGroupRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_pb2.SubmitOrderGroupResponse, _abc.Awaitable[_orders_pb2.SubmitOrderGroupResponse]]:
+        """Submits a group of orders: one-cancels-other, one-triggers-other or bracket. If malformed, INVALID_ARGUMENT and no
+        order; if a rule refuses one of them, all are REJECTED.
+        """
 
     @_abc_1.abstractmethod
     def CancelOrder(
@@ -226,12 +256,36 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         """Cancels all active orders, of one strategy or of all."""
 
     @_abc_1.abstractmethod
+    def CancelOrders(
+        self,
+        request: _orders_pb2.CancelOrdersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_pb2.CancelOrdersResponse, _abc.Awaitable[_orders_pb2.CancelOrdersResponse]]:
+        """Cancels many orders, with a result for each."""
+
+    @_abc_1.abstractmethod
+    def CancelMatchingOrders(
+        self,
+        request: _orders_pb2.CancelMatchingOrdersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_pb2.CancelMatchingOrdersResponse, _abc.Awaitable[_orders_pb2.CancelMatchingOrdersResponse]]:
+        """Cancels the active orders of a strategy, an instrument and a side."""
+
+    @_abc_1.abstractmethod
     def ModifyOrder(
         self,
         request: _orders_pb2.ModifyOrderRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_orders_pb2.ModifyOrderResponse, _abc.Awaitable[_orders_pb2.ModifyOrderResponse]]:
-        """Changes quantity, limit or trigger of an active order."""
+        """Changes the quantity, limit or stop price of an active order."""
+
+    @_abc_1.abstractmethod
+    def ModifyOrders(
+        self,
+        request: _orders_pb2.ModifyOrdersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_pb2.ModifyOrdersResponse, _abc.Awaitable[_orders_pb2.ModifyOrdersResponse]]:
+        """Changes many orders, with a result for each. If a change is malformed, the others are still made."""
 
     @_abc_1.abstractmethod
     def GetOrder(
@@ -239,7 +293,7 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _orders_pb2.GetOrderRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_orders_pb2.GetOrderResponse, _abc.Awaitable[_orders_pb2.GetOrderResponse]]:
-        """One order as it stands now."""
+        """The current state of one order."""
 
     @_abc_1.abstractmethod
     def ListOrders(
@@ -271,7 +325,7 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _events_pb2.ListOrderEventsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_events_pb2.ListOrderEventsResponse, _abc.Awaitable[_events_pb2.ListOrderEventsResponse]]:
-        """Events that are kept, page by page."""
+        """Kept events, page by page."""
 
     @_abc_1.abstractmethod
     def SubscribeOrderEvents(
@@ -279,7 +333,7 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _events_pb2.SubscribeOrderEventsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_events_pb2.SubscribeOrderEventsResponse], _abc.AsyncIterator[_events_pb2.SubscribeOrderEventsResponse]]:
-        """Events as they happen. A slow subscriber is disconnected and told where to resume."""
+        """Streams order events. A slow subscriber is disconnected, with the sequence to resume at."""
 
     @_abc_1.abstractmethod
     def ProcessTradeTick(
@@ -303,7 +357,7 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _market_data_pb2.AdvanceTimeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_market_data_pb2.AdvanceTimeResponse, _abc.Awaitable[_market_data_pb2.AdvanceTimeResponse]]:
-        """Moves market time forward without a trade."""
+        """Advances market time without a trade."""
 
     @_abc_1.abstractmethod
     def GetProducerState(
@@ -311,7 +365,7 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _market_data_pb2.GetProducerStateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_market_data_pb2.GetProducerStateResponse, _abc.Awaitable[_market_data_pb2.GetProducerStateResponse]]:
-        """Where a producer goes on after a failure."""
+        """The last sequence of a producer, from which it continues after a failure."""
 
     @_abc_1.abstractmethod
     def Halt(
@@ -343,7 +397,7 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _engines_pb2.GetEngineStatusRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_engines_pb2.GetEngineStatusResponse, _abc.Awaitable[_engines_pb2.GetEngineStatusResponse]]:
-        """Halt, last event and market data link."""
+        """Whether the engine is halted, its last event and its market data link."""
 
     @_abc_1.abstractmethod
     def ValidateEngine(
@@ -359,7 +413,7 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _sessions_pb2.OpenSessionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_sessions_pb2.OpenSessionResponse, _abc.Awaitable[_sessions_pb2.OpenSessionResponse]]:
-        """Opens a session whose end cancels the strategy's orders (a dead-man switch)."""
+        """Opens a session of a strategy, a dead-man switch (rule 3.19)."""
 
     @_abc_1.abstractmethod
     def KeepSession(
@@ -367,7 +421,7 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _sessions_pb2.KeepSessionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_sessions_pb2.KeepSessionResponse, _abc.Awaitable[_sessions_pb2.KeepSessionResponse]]:
-        """Keeps a session alive."""
+        """Renews a session."""
 
     @_abc_1.abstractmethod
     def CloseSession(
@@ -375,6 +429,6 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _sessions_pb2.CloseSessionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_sessions_pb2.CloseSessionResponse, _abc.Awaitable[_sessions_pb2.CloseSessionResponse]]:
-        """Ends a session without cancelling anything."""
+        """Closes a session and keeps the strategy's orders."""
 
 def add_ExecutionServiceServicer_to_server(servicer: ExecutionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -21,7 +21,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class ProcessTradeTickRequest(_message.Message):
-    """One trade, straight to this engine."""
+    """One trade for this engine."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -33,13 +33,13 @@ class ProcessTradeTickRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing engine is
     created.
     """
     producer_id: _builtins.str
-    """Who sends, 1 to 64 bytes, with a sequence of its own. Empty: unnumbered, and a repeat is applied again."""
+    """The producer, 1 to 64 bytes, which numbers its calls. Empty: not numbered, so a repeat is applied again."""
     producer_sequence: _builtins.int
-    """Counts the producer's calls (ProcessTradeTick and ProcessTradeTicks together) without a gap, from 1."""
+    """The number of the call, from 1 without gaps, over ProcessTradeTick and ProcessTradeTicks together."""
     @_builtins.property
     def tick(self) -> _market_pb2.TradeTick:
         """The trade."""
@@ -65,7 +65,7 @@ Global___ProcessTradeTickRequest: _TypeAlias = ProcessTradeTickRequest  # noqa: 
 
 @_typing.final
 class ProcessTradeTickResponse(_message.Message):
-    """What one trade did; its events say the rest."""
+    """The result of one trade; its effects on orders are events."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -81,7 +81,7 @@ class ProcessTradeTickResponse(_message.Message):
     epoch: _builtins.int
     """The engine's epoch."""
     is_repeat: _builtins.bool
-    """True when the request had been applied before and this is its first answer again."""
+    """True if the request had been applied before; this is its first answer."""
     processed_count: _builtins.int
     """Ticks accepted."""
     duplicate_count: _builtins.int
@@ -115,7 +115,7 @@ Global___ProcessTradeTickResponse: _TypeAlias = ProcessTradeTickResponse  # noqa
 
 @_typing.final
 class ProcessTradeTicksRequest(_message.Message):
-    """Many trades, straight to this engine, applied in their order, all or (when malformed) none."""
+    """Many trades for this engine, applied in order; if the batch is malformed, none is applied."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -127,13 +127,13 @@ class ProcessTradeTicksRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing engine is
     created.
     """
     producer_id: _builtins.str
-    """Who sends, 1 to 64 bytes, with a sequence of its own. Empty: unnumbered, and a repeat is applied again."""
+    """The producer, 1 to 64 bytes, which numbers its calls. Empty: not numbered, so a repeat is applied again."""
     producer_sequence: _builtins.int
-    """Counts the producer's calls (ProcessTradeTick and ProcessTradeTicks together) without a gap, from 1."""
+    """The number of the call, from 1 without gaps, over ProcessTradeTick and ProcessTradeTicks together."""
     @_builtins.property
     def ticks(self) -> _market_pb2.TradeTickColumns:
         """The trades, at most 1,000,000."""
@@ -159,7 +159,7 @@ Global___ProcessTradeTicksRequest: _TypeAlias = ProcessTradeTicksRequest  # noqa
 
 @_typing.final
 class ProcessTradeTicksResponse(_message.Message):
-    """What the trades of a batch did; their events say the rest."""
+    """The result of a batch; its effects on orders are events."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -175,7 +175,7 @@ class ProcessTradeTicksResponse(_message.Message):
     epoch: _builtins.int
     """The engine's epoch."""
     is_repeat: _builtins.bool
-    """True when the request had been applied before and this is its first answer again."""
+    """True if the request had been applied before; this is its first answer."""
     processed_count: _builtins.int
     """Ticks accepted."""
     duplicate_count: _builtins.int
@@ -186,7 +186,7 @@ class ProcessTradeTicksResponse(_message.Message):
 
     @_builtins.property
     def duplicate_indexes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """The positions in the batch of those dropped as duplicates, ascending."""
+        """Positions in the batch of the trades dropped as duplicates, ascending."""
 
     def __init__(
         self,
@@ -209,7 +209,7 @@ Global___ProcessTradeTicksResponse: _TypeAlias = ProcessTradeTicksResponse  # no
 
 @_typing.final
 class GetProducerStateRequest(_message.Message):
-    """Asks how far a producer has got."""
+    """Reads the last sequence of a producer."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -219,7 +219,7 @@ class GetProducerStateRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing engine is
     created.
     """
     producer_id: _builtins.str
@@ -243,14 +243,14 @@ Global___GetProducerStateRequest: _TypeAlias = GetProducerStateRequest  # noqa: 
 
 @_typing.final
 class GetProducerStateResponse(_message.Message):
-    """How far a producer has got."""
+    """The last sequence of a producer."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     LAST_SEQUENCE_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
     last_sequence: _builtins.int
-    """The sequence of its last applied call; 0 when there is none. It goes on with the next one."""
+    """The sequence of its last applied call; 0 if there is none. It continues with the next number."""
     epoch: _builtins.int
     """The engine's epoch."""
     def __init__(
@@ -269,7 +269,7 @@ Global___GetProducerStateResponse: _TypeAlias = GetProducerStateResponse  # noqa
 
 @_typing.final
 class AdvanceTimeRequest(_message.Message):
-    """Moves market time forward."""
+    """Advances market time."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -279,11 +279,11 @@ class AdvanceTimeRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing engine is
     created.
     """
     now_ns: _builtins.int
-    """The new market time, nanoseconds since the Unix epoch. One that lies in the past changes nothing."""
+    """The new market time, nanoseconds since the Unix epoch. An earlier time changes nothing."""
     def __init__(
         self,
         *,
@@ -303,7 +303,7 @@ Global___AdvanceTimeRequest: _TypeAlias = AdvanceTimeRequest  # noqa: Y015
 
 @_typing.final
 class AdvanceTimeResponse(_message.Message):
-    """Market time has moved; DAY orders whose day ended are cancelled."""
+    """Market time was advanced; DAY orders whose day ended are cancelled."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

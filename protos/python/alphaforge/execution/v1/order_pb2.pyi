@@ -26,17 +26,17 @@ class _OrderSide:
 class _OrderSideEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OrderSide.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     ORDER_SIDE_UNSPECIFIED: _OrderSide.ValueType  # 0
-    """Not given; refused."""
+    """Not set; refused."""
     ORDER_SIDE_BUY: _OrderSide.ValueType  # 1
     """Buys."""
     ORDER_SIDE_SELL: _OrderSide.ValueType  # 2
     """Sells."""
 
 class OrderSide(_OrderSide, metaclass=_OrderSideEnumTypeWrapper):
-    """Which way an order trades."""
+    """The side of an order."""
 
 ORDER_SIDE_UNSPECIFIED: OrderSide.ValueType  # 0
-"""Not given; refused."""
+"""Not set; refused."""
 ORDER_SIDE_BUY: OrderSide.ValueType  # 1
 """Buys."""
 ORDER_SIDE_SELL: OrderSide.ValueType  # 2
@@ -50,30 +50,62 @@ class _OrderType:
 class _OrderTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OrderType.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     ORDER_TYPE_UNSPECIFIED: _OrderType.ValueType  # 0
-    """Not given; refused."""
+    """Not set; refused."""
     ORDER_TYPE_MARKET: _OrderType.ValueType  # 1
-    """At the market's price."""
+    """At the market price."""
     ORDER_TYPE_LIMIT: _OrderType.ValueType  # 2
     """At `price` or better."""
     ORDER_TYPE_STOP: _OrderType.ValueType  # 3
     """Becomes a market order once the last price reaches `stop_price`: at or above it to buy, at or below it to sell."""
     ORDER_TYPE_STOP_LIMIT: _OrderType.ValueType  # 4
     """Becomes a limit order at `price` once the last price reaches `stop_price`."""
+    ORDER_TYPE_TRAILING_STOP: _OrderType.ValueType  # 5
+    """A stop that follows the extreme of the last prices in the order's favour (rule 3.25)."""
+    ORDER_TYPE_TRAILING_STOP_LIMIT: _OrderType.ValueType  # 6
+    """The same; becomes a limit order."""
 
 class OrderType(_OrderType, metaclass=_OrderTypeEnumTypeWrapper):
-    """How an order finds its price."""
+    """The type of an order."""
 
 ORDER_TYPE_UNSPECIFIED: OrderType.ValueType  # 0
-"""Not given; refused."""
+"""Not set; refused."""
 ORDER_TYPE_MARKET: OrderType.ValueType  # 1
-"""At the market's price."""
+"""At the market price."""
 ORDER_TYPE_LIMIT: OrderType.ValueType  # 2
 """At `price` or better."""
 ORDER_TYPE_STOP: OrderType.ValueType  # 3
 """Becomes a market order once the last price reaches `stop_price`: at or above it to buy, at or below it to sell."""
 ORDER_TYPE_STOP_LIMIT: OrderType.ValueType  # 4
 """Becomes a limit order at `price` once the last price reaches `stop_price`."""
+ORDER_TYPE_TRAILING_STOP: OrderType.ValueType  # 5
+"""A stop that follows the extreme of the last prices in the order's favour (rule 3.25)."""
+ORDER_TYPE_TRAILING_STOP_LIMIT: OrderType.ValueType  # 6
+"""The same; becomes a limit order."""
 Global___OrderType: _TypeAlias = OrderType  # noqa: Y015
+
+class _TrailingOffsetType:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TrailingOffsetTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TrailingOffsetType.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TRAILING_OFFSET_TYPE_UNSPECIFIED: _TrailingOffsetType.ValueType  # 0
+    """Not set; refused for a trailing stop."""
+    TRAILING_OFFSET_TYPE_PRICE: _TrailingOffsetType.ValueType  # 1
+    """A difference of prices."""
+    TRAILING_OFFSET_TYPE_BASIS_POINTS: _TrailingOffsetType.ValueType  # 2
+    """Basis points, hundredths of a percent, of the extreme."""
+
+class TrailingOffsetType(_TrailingOffsetType, metaclass=_TrailingOffsetTypeEnumTypeWrapper):
+    """What the offset of a trailing stop counts."""
+
+TRAILING_OFFSET_TYPE_UNSPECIFIED: TrailingOffsetType.ValueType  # 0
+"""Not set; refused for a trailing stop."""
+TRAILING_OFFSET_TYPE_PRICE: TrailingOffsetType.ValueType  # 1
+"""A difference of prices."""
+TRAILING_OFFSET_TYPE_BASIS_POINTS: TrailingOffsetType.ValueType  # 2
+"""Basis points, hundredths of a percent, of the extreme."""
+Global___TrailingOffsetType: _TypeAlias = TrailingOffsetType  # noqa: Y015
 
 class _OrderStatus:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -84,33 +116,33 @@ class _OrderStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OrderStat
     ORDER_STATUS_UNSPECIFIED: _OrderStatus.ValueType  # 0
     """Never sent."""
     ORDER_STATUS_INITIALIZED: _OrderStatus.ValueType  # 1
-    """Made, not submitted."""
+    """Created, not submitted; or a child that sleeps until its parent fills."""
     ORDER_STATUS_SUBMITTED: _OrderStatus.ValueType  # 2
-    """Accepted, nothing filled; it rests or waits."""
+    """Accepted, not filled; it rests or waits."""
     ORDER_STATUS_PARTIALLY_FILLED: _OrderStatus.ValueType  # 3
     """Filled in part, still active."""
     ORDER_STATUS_FILLED: _OrderStatus.ValueType  # 4
     """Filled in full."""
     ORDER_STATUS_CANCELLED: _OrderStatus.ValueType  # 5
-    """Ended with a rest unfilled; filled_quantity may be above 0."""
+    """Ended with an unfilled remainder; filled_quantity may be above 0."""
     ORDER_STATUS_REJECTED: _OrderStatus.ValueType  # 6
     """Refused by a rule when it was submitted."""
 
 class OrderStatus(_OrderStatus, metaclass=_OrderStatusEnumTypeWrapper):
-    """Where an order is in its life. The last three are final."""
+    """The status of an order. The last three are final."""
 
 ORDER_STATUS_UNSPECIFIED: OrderStatus.ValueType  # 0
 """Never sent."""
 ORDER_STATUS_INITIALIZED: OrderStatus.ValueType  # 1
-"""Made, not submitted."""
+"""Created, not submitted; or a child that sleeps until its parent fills."""
 ORDER_STATUS_SUBMITTED: OrderStatus.ValueType  # 2
-"""Accepted, nothing filled; it rests or waits."""
+"""Accepted, not filled; it rests or waits."""
 ORDER_STATUS_PARTIALLY_FILLED: OrderStatus.ValueType  # 3
 """Filled in part, still active."""
 ORDER_STATUS_FILLED: OrderStatus.ValueType  # 4
 """Filled in full."""
 ORDER_STATUS_CANCELLED: OrderStatus.ValueType  # 5
-"""Ended with a rest unfilled; filled_quantity may be above 0."""
+"""Ended with an unfilled remainder; filled_quantity may be above 0."""
 ORDER_STATUS_REJECTED: OrderStatus.ValueType  # 6
 """Refused by a rule when it was submitted."""
 Global___OrderStatus: _TypeAlias = OrderStatus  # noqa: Y015
@@ -122,7 +154,7 @@ class _TimeInForce:
 class _TimeInForceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TimeInForce.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     TIME_IN_FORCE_UNSPECIFIED: _TimeInForce.ValueType  # 0
-    """Not given; refused."""
+    """Not set; refused."""
     TIME_IN_FORCE_DAY: _TimeInForce.ValueType  # 1
     """Until the first 00:00 UTC after the market time of its symbol at submission."""
     TIME_IN_FORCE_GOOD_TILL_CANCEL: _TimeInForce.ValueType  # 2
@@ -131,12 +163,14 @@ class _TimeInForceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TimeInFor
     """Fills what it can on arrival; the rest is cancelled."""
     TIME_IN_FORCE_FILL_OR_KILL: _TimeInForce.ValueType  # 4
     """Fills in full on arrival, or is cancelled without a fill."""
+    TIME_IN_FORCE_GOOD_TILL_DATE: _TimeInForce.ValueType  # 5
+    """Until the market time of its symbol reaches `expire_time_ns`."""
 
 class TimeInForce(_TimeInForce, metaclass=_TimeInForceEnumTypeWrapper):
-    """How long an order lives."""
+    """The time in force of an order."""
 
 TIME_IN_FORCE_UNSPECIFIED: TimeInForce.ValueType  # 0
-"""Not given; refused."""
+"""Not set; refused."""
 TIME_IN_FORCE_DAY: TimeInForce.ValueType  # 1
 """Until the first 00:00 UTC after the market time of its symbol at submission."""
 TIME_IN_FORCE_GOOD_TILL_CANCEL: TimeInForce.ValueType  # 2
@@ -145,6 +179,8 @@ TIME_IN_FORCE_IMMEDIATE_OR_CANCEL: TimeInForce.ValueType  # 3
 """Fills what it can on arrival; the rest is cancelled."""
 TIME_IN_FORCE_FILL_OR_KILL: TimeInForce.ValueType  # 4
 """Fills in full on arrival, or is cancelled without a fill."""
+TIME_IN_FORCE_GOOD_TILL_DATE: TimeInForce.ValueType  # 5
+"""Until the market time of its symbol reaches `expire_time_ns`."""
 Global___TimeInForce: _TypeAlias = TimeInForce  # noqa: Y015
 
 class _LiquiditySide:
@@ -156,20 +192,48 @@ class _LiquiditySideEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Liquidi
     LIQUIDITY_SIDE_UNSPECIFIED: _LiquiditySide.ValueType  # 0
     """Never sent."""
     LIQUIDITY_SIDE_MAKER: _LiquiditySide.ValueType  # 1
-    """The order rested and the trade came to it."""
+    """Maker: the order was resting."""
     LIQUIDITY_SIDE_TAKER: _LiquiditySide.ValueType  # 2
-    """The order arrived and took."""
+    """Taker: the order took liquidity on arrival."""
 
 class LiquiditySide(_LiquiditySide, metaclass=_LiquiditySideEnumTypeWrapper):
-    """Which part a fill had in the trade."""
+    """Whether a fill added or removed liquidity."""
 
 LIQUIDITY_SIDE_UNSPECIFIED: LiquiditySide.ValueType  # 0
 """Never sent."""
 LIQUIDITY_SIDE_MAKER: LiquiditySide.ValueType  # 1
-"""The order rested and the trade came to it."""
+"""Maker: the order was resting."""
 LIQUIDITY_SIDE_TAKER: LiquiditySide.ValueType  # 2
-"""The order arrived and took."""
+"""Taker: the order took liquidity on arrival."""
 Global___LiquiditySide: _TypeAlias = LiquiditySide  # noqa: Y015
+
+class _OrderGroupType:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OrderGroupTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OrderGroupType.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ORDER_GROUP_TYPE_UNSPECIFIED: _OrderGroupType.ValueType  # 0
+    """In no group."""
+    ORDER_GROUP_TYPE_ONE_CANCELS_OTHER: _OrderGroupType.ValueType  # 1
+    """Siblings, which share one remainder: what one fills, the others can't."""
+    ORDER_GROUP_TYPE_ONE_TRIGGERS_OTHER: _OrderGroupType.ValueType  # 2
+    """A parent, then its children, which sleep until it fills."""
+    ORDER_GROUP_TYPE_BRACKET: _OrderGroupType.ValueType  # 3
+    """A parent, then its children, which are siblings on the other side: take profit and stop loss."""
+
+class OrderGroupType(_OrderGroupType, metaclass=_OrderGroupTypeEnumTypeWrapper):
+    """The type of a group of orders (rule 3.21)."""
+
+ORDER_GROUP_TYPE_UNSPECIFIED: OrderGroupType.ValueType  # 0
+"""In no group."""
+ORDER_GROUP_TYPE_ONE_CANCELS_OTHER: OrderGroupType.ValueType  # 1
+"""Siblings, which share one remainder: what one fills, the others can't."""
+ORDER_GROUP_TYPE_ONE_TRIGGERS_OTHER: OrderGroupType.ValueType  # 2
+"""A parent, then its children, which sleep until it fills."""
+ORDER_GROUP_TYPE_BRACKET: OrderGroupType.ValueType  # 3
+"""A parent, then its children, which are siblings on the other side: take profit and stop loss."""
+Global___OrderGroupType: _TypeAlias = OrderGroupType  # noqa: Y015
 
 class _OrderRejectReason:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -190,13 +254,13 @@ class _OrderRejectReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Ord
     price.
     """
     ORDER_REJECT_REASON_OPEN_ORDERS_LIMIT: _OrderRejectReason.ValueType  # 5
-    """The strategy has max_open_orders active. Example: limit 2, two resting orders, a third one."""
+    """The strategy already has max_open_orders active orders. Example: limit 2, two resting orders, a third one."""
     ORDER_REJECT_REASON_ORDER_RATE_LIMIT: _OrderRejectReason.ValueType  # 6
-    """The strategy submitted max_orders_per_second within the last second. Example: limit 10, the eleventh order in 400
-    ms.
+    """The strategy already submitted max_orders_per_second orders within the last second. Example: limit 10, the eleventh
+    order in 400 ms.
     """
     ORDER_REJECT_REASON_ORDER_TOO_OLD: _OrderRejectReason.ValueType  # 7
-    """Made no later than the youngest order that was forgotten, so it may be a repeat of one. Example: an order made two
+    """Created no later than the youngest forgotten order, so it may be a repeat of one. Example: an order created two
     days ago is submitted again after its id was forgotten; nothing is placed twice.
     """
     ORDER_REJECT_REASON_MARKET_DATA_STALE: _OrderRejectReason.ValueType  # 8
@@ -204,12 +268,18 @@ class _OrderRejectReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Ord
     market.
     """
     ORDER_REJECT_REASON_INSTRUMENT_LIMIT: _OrderRejectReason.ValueType  # 9
-    """The engine has all the instruments its max_instruments allows. Example: limit 10,000, an order for the 10,001st."""
+    """The engine already has max_instruments instruments. Example: limit 10,000, an order for the 10,001st."""
     ORDER_REJECT_REASON_VALUE_OVERFLOW: _OrderRejectReason.ValueType  # 10
     """Price times quantity does not fit 128 bits at 18 places. Example: BUY 1e12 @ 9e9."""
+    ORDER_REJECT_REASON_EXPIRE_TIME_PASSED: _OrderRejectReason.ValueType  # 11
+    """A good-till-date order whose `expire_time_ns` is not after the market time of its symbol. Example: the last trade
+    was at 12:00, a limit BUY 1 @ 100 until 11:59.
+    """
+    ORDER_REJECT_REASON_NOTHING_TO_REDUCE: _OrderRejectReason.ValueType  # 12
+    """A reduce-only order on whose other side its strategy has no position. Example: flat, reduce-only limit SELL 1 @ 100."""
 
 class OrderRejectReason(_OrderRejectReason, metaclass=_OrderRejectReasonEnumTypeWrapper):
-    """Why a well-formed order was refused. It is kept with status REJECTED and its id is used up."""
+    """Why a well-formed order was refused. The order is kept with status REJECTED, and its id can't be reused."""
 
 ORDER_REJECT_REASON_UNSPECIFIED: OrderRejectReason.ValueType  # 0
 """The order was not rejected."""
@@ -224,13 +294,13 @@ ORDER_REJECT_REASON_ORDER_NOTIONAL_LIMIT: OrderRejectReason.ValueType  # 4
 price.
 """
 ORDER_REJECT_REASON_OPEN_ORDERS_LIMIT: OrderRejectReason.ValueType  # 5
-"""The strategy has max_open_orders active. Example: limit 2, two resting orders, a third one."""
+"""The strategy already has max_open_orders active orders. Example: limit 2, two resting orders, a third one."""
 ORDER_REJECT_REASON_ORDER_RATE_LIMIT: OrderRejectReason.ValueType  # 6
-"""The strategy submitted max_orders_per_second within the last second. Example: limit 10, the eleventh order in 400
-ms.
+"""The strategy already submitted max_orders_per_second orders within the last second. Example: limit 10, the eleventh
+order in 400 ms.
 """
 ORDER_REJECT_REASON_ORDER_TOO_OLD: OrderRejectReason.ValueType  # 7
-"""Made no later than the youngest order that was forgotten, so it may be a repeat of one. Example: an order made two
+"""Created no later than the youngest forgotten order, so it may be a repeat of one. Example: an order created two
 days ago is submitted again after its id was forgotten; nothing is placed twice.
 """
 ORDER_REJECT_REASON_MARKET_DATA_STALE: OrderRejectReason.ValueType  # 8
@@ -238,9 +308,15 @@ ORDER_REJECT_REASON_MARKET_DATA_STALE: OrderRejectReason.ValueType  # 8
 market.
 """
 ORDER_REJECT_REASON_INSTRUMENT_LIMIT: OrderRejectReason.ValueType  # 9
-"""The engine has all the instruments its max_instruments allows. Example: limit 10,000, an order for the 10,001st."""
+"""The engine already has max_instruments instruments. Example: limit 10,000, an order for the 10,001st."""
 ORDER_REJECT_REASON_VALUE_OVERFLOW: OrderRejectReason.ValueType  # 10
 """Price times quantity does not fit 128 bits at 18 places. Example: BUY 1e12 @ 9e9."""
+ORDER_REJECT_REASON_EXPIRE_TIME_PASSED: OrderRejectReason.ValueType  # 11
+"""A good-till-date order whose `expire_time_ns` is not after the market time of its symbol. Example: the last trade
+was at 12:00, a limit BUY 1 @ 100 until 11:59.
+"""
+ORDER_REJECT_REASON_NOTHING_TO_REDUCE: OrderRejectReason.ValueType  # 12
+"""A reduce-only order on whose other side its strategy has no position. Example: flat, reduce-only limit SELL 1 @ 100."""
 Global___OrderRejectReason: _TypeAlias = OrderRejectReason  # noqa: Y015
 
 class _OrderCancelReason:
@@ -254,11 +330,11 @@ class _OrderCancelReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Ord
     ORDER_CANCEL_REASON_REQUESTED: _OrderCancelReason.ValueType  # 1
     """CancelOrder or CancelAllOrders. Example: a resting limit BUY 1 @ 100, CancelOrder: Cancelled, nothing filled."""
     ORDER_CANCEL_REASON_IMMEDIATE_OR_CANCEL: _OrderCancelReason.ValueType  # 2
-    """What an immediate-or-cancel order could not fill. Example: last trade 100 x 0.4, IOC BUY 1 @ 100: 0.4 filled, 0.6
+    """The remainder of an immediate-or-cancel order. Example: last trade 100 x 0.4, IOC BUY 1 @ 100: 0.4 filled, 0.6
     cancelled.
     """
     ORDER_CANCEL_REASON_FILL_OR_KILL: _OrderCancelReason.ValueType  # 3
-    """A fill-or-kill order could not fill in full. Example: last trade 100 x 0.4, FOK BUY 1 @ 100: nothing filled, 1
+    """A fill-or-kill order that could not fill in full. Example: last trade 100 x 0.4, FOK BUY 1 @ 100: nothing filled, 1
     cancelled.
     """
     ORDER_CANCEL_REASON_DAY_EXPIRED: _OrderCancelReason.ValueType  # 4
@@ -275,6 +351,20 @@ class _OrderCancelReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Ord
     """
     ORDER_CANCEL_REASON_VALUE_OVERFLOW: _OrderCancelReason.ValueType  # 7
     """The value of a fill, or a sum with it, does not fit 128 bits at 18 places. Example: a second market BUY 1.8e10 @ 9e9."""
+    ORDER_CANCEL_REASON_DATE_EXPIRED: _OrderCancelReason.ValueType  # 8
+    """Market time reached the `expire_time_ns` of a good-till-date order. Example: until 12:00, the first trade at or after
+    12:00 cancels it.
+    """
+    ORDER_CANCEL_REASON_NOTHING_TO_REDUCE: _OrderCancelReason.ValueType  # 9
+    """A fill left its strategy without a position that a reduce-only order could reduce. Example: long 1, two resting
+    reduce-only limits SELL 1 @ 100; a trade at 101 fills the first and ends the second.
+    """
+    ORDER_CANCEL_REASON_GROUP_FILLED: _OrderCancelReason.ValueType  # 30
+    """Its siblings have filled all that they share with it. Example: the take profit of a bracket fills in full; the stop
+    loss ends.
+    """
+    ORDER_CANCEL_REASON_GROUP_CANCELLED: _OrderCancelReason.ValueType  # 31
+    """A sibling ended otherwise, or its parent ended without a fill. Example: CancelOrder of the entry of a bracket."""
 
 class OrderCancelReason(_OrderCancelReason, metaclass=_OrderCancelReasonEnumTypeWrapper):
     """Why an order ended without being filled in full."""
@@ -284,11 +374,11 @@ ORDER_CANCEL_REASON_UNSPECIFIED: OrderCancelReason.ValueType  # 0
 ORDER_CANCEL_REASON_REQUESTED: OrderCancelReason.ValueType  # 1
 """CancelOrder or CancelAllOrders. Example: a resting limit BUY 1 @ 100, CancelOrder: Cancelled, nothing filled."""
 ORDER_CANCEL_REASON_IMMEDIATE_OR_CANCEL: OrderCancelReason.ValueType  # 2
-"""What an immediate-or-cancel order could not fill. Example: last trade 100 x 0.4, IOC BUY 1 @ 100: 0.4 filled, 0.6
+"""The remainder of an immediate-or-cancel order. Example: last trade 100 x 0.4, IOC BUY 1 @ 100: 0.4 filled, 0.6
 cancelled.
 """
 ORDER_CANCEL_REASON_FILL_OR_KILL: OrderCancelReason.ValueType  # 3
-"""A fill-or-kill order could not fill in full. Example: last trade 100 x 0.4, FOK BUY 1 @ 100: nothing filled, 1
+"""A fill-or-kill order that could not fill in full. Example: last trade 100 x 0.4, FOK BUY 1 @ 100: nothing filled, 1
 cancelled.
 """
 ORDER_CANCEL_REASON_DAY_EXPIRED: OrderCancelReason.ValueType  # 4
@@ -305,11 +395,25 @@ power.
 """
 ORDER_CANCEL_REASON_VALUE_OVERFLOW: OrderCancelReason.ValueType  # 7
 """The value of a fill, or a sum with it, does not fit 128 bits at 18 places. Example: a second market BUY 1.8e10 @ 9e9."""
+ORDER_CANCEL_REASON_DATE_EXPIRED: OrderCancelReason.ValueType  # 8
+"""Market time reached the `expire_time_ns` of a good-till-date order. Example: until 12:00, the first trade at or after
+12:00 cancels it.
+"""
+ORDER_CANCEL_REASON_NOTHING_TO_REDUCE: OrderCancelReason.ValueType  # 9
+"""A fill left its strategy without a position that a reduce-only order could reduce. Example: long 1, two resting
+reduce-only limits SELL 1 @ 100; a trade at 101 fills the first and ends the second.
+"""
+ORDER_CANCEL_REASON_GROUP_FILLED: OrderCancelReason.ValueType  # 30
+"""Its siblings have filled all that they share with it. Example: the take profit of a bracket fills in full; the stop
+loss ends.
+"""
+ORDER_CANCEL_REASON_GROUP_CANCELLED: OrderCancelReason.ValueType  # 31
+"""A sibling ended otherwise, or its parent ended without a fill. Example: CancelOrder of the entry of a bracket."""
 Global___OrderCancelReason: _TypeAlias = OrderCancelReason  # noqa: Y015
 
 @_typing.final
 class NewOrder(_message.Message):
-    """An order as its maker sends it. The same id with the same fields is the same order, however often it is submitted."""
+    """An order to submit. Submissions with the same id and fields are the same order."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -324,28 +428,56 @@ class NewOrder(_message.Message):
     STRATEGY_ID_FIELD_NUMBER: _builtins.int
     CREATED_AT_NS_FIELD_NUMBER: _builtins.int
     POST_ONLY_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_NS_FIELD_NUMBER: _builtins.int
+    REDUCE_ONLY_FIELD_NUMBER: _builtins.int
+    TRAILING_OFFSET_FIELD_NUMBER: _builtins.int
+    TRAILING_OFFSET_TYPE_FIELD_NUMBER: _builtins.int
+    ACTIVATION_PRICE_FIELD_NUMBER: _builtins.int
+    LIMIT_OFFSET_FIELD_NUMBER: _builtins.int
+    GROUP_TYPE_FIELD_NUMBER: _builtins.int
+    GROUP_ID_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     """Its id and idempotency key, 1 to 64 bytes."""
     instrument_id: _builtins.str
-    """What to trade, 1 to 64 bytes."""
+    """The instrument, 1 to 64 bytes."""
     side: Global___OrderSide.ValueType
-    """Which way."""
+    """The side."""
     order_type: Global___OrderType.ValueType
-    """How it finds its price."""
+    """The order type."""
     quantity: _builtins.str
-    """How much: a decimal above 0 of at most 9 places."""
+    """The quantity, a decimal above 0 of at most 9 places."""
     price: _builtins.str
-    """The limit, a decimal above 0 of at most 9 places: given exactly for LIMIT and STOP_LIMIT."""
+    """The limit, a decimal above 0 of at most 9 places; required for LIMIT and STOP_LIMIT, otherwise absent."""
     stop_price: _builtins.str
-    """The trigger, a decimal above 0 of at most 9 places: given exactly for STOP and STOP_LIMIT."""
+    """The stop price, a decimal above 0 of at most 9 places; required for STOP and STOP_LIMIT, otherwise absent."""
     time_in_force: Global___TimeInForce.ValueType
-    """How long it lives."""
+    """The time in force."""
     strategy_id: _builtins.str
-    """Whose order it is, at most 64 bytes."""
+    """The strategy, at most 64 bytes."""
     created_at_ns: _builtins.int
-    """When its maker made it, nanoseconds since the Unix epoch. 0: when the service received it."""
+    """When the client created it, nanoseconds since the Unix epoch. 0: when the service received it."""
     post_only: _builtins.bool
-    """Reject it rather than let it take liquidity; only for LIMIT and STOP_LIMIT."""
+    """Post-only: reject it rather than take liquidity; only for LIMIT and STOP_LIMIT."""
+    expire_time_ns: _builtins.int
+    """Market time at which it expires, nanoseconds since the Unix epoch; required for GOOD_TILL_DATE, otherwise absent."""
+    reduce_only: _builtins.bool
+    """Reduce-only: fills at most what closes its strategy's position, and ends when there is none."""
+    trailing_offset: _builtins.str
+    """How far the stop is from the extreme, a decimal above 0 of at most 9 places, below 10,000 if in basis points; required
+    for TRAILING_STOP and TRAILING_STOP_LIMIT, otherwise absent.
+    """
+    trailing_offset_type: Global___TrailingOffsetType.ValueType
+    """What trailing_offset and limit_offset count; required for TRAILING_STOP and TRAILING_STOP_LIMIT, otherwise absent."""
+    activation_price: _builtins.str
+    """The last price at which it begins to trail: at or above it to sell, at or below it to buy. Absent: immediately; only
+    for TRAILING_STOP and TRAILING_STOP_LIMIT.
+    """
+    limit_offset: _builtins.str
+    """How far the limit is beyond the stop, at least 0; required for TRAILING_STOP_LIMIT, otherwise absent."""
+    group_type: Global___OrderGroupType.ValueType
+    """The type of its group. Set by the service in events; in a request, ORDER_FIELD_SURPLUS."""
+    group_id: _builtins.str
+    """The id of its group's first order. Set by the service in events."""
     def __init__(
         self,
         *,
@@ -360,25 +492,49 @@ class NewOrder(_message.Message):
         strategy_id: _builtins.str = ...,
         created_at_ns: _builtins.int = ...,
         post_only: _builtins.bool = ...,
+        expire_time_ns: _builtins.int | None = ...,
+        reduce_only: _builtins.bool = ...,
+        trailing_offset: _builtins.str | None = ...,
+        trailing_offset_type: Global___TrailingOffsetType.ValueType = ...,
+        activation_price: _builtins.str | None = ...,
+        limit_offset: _builtins.str | None = ...,
+        group_type: Global___OrderGroupType.ValueType = ...,
+        group_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_price", b"_price", "_stop_price", b"_stop_price", "price", b"price", "stop_price", b"stop_price"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_activation_price", b"_activation_price", "_expire_time_ns", b"_expire_time_ns", "_limit_offset", b"_limit_offset", "_price", b"_price", "_stop_price", b"_stop_price", "_trailing_offset", b"_trailing_offset", "activation_price", b"activation_price", "expire_time_ns", b"expire_time_ns", "limit_offset", b"limit_offset", "price", b"price", "stop_price", b"stop_price", "trailing_offset", b"trailing_offset"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_price", b"_price", "_stop_price", b"_stop_price", "created_at_ns", b"created_at_ns", "instrument_id", b"instrument_id", "order_id", b"order_id", "order_type", b"order_type", "post_only", b"post_only", "price", b"price", "quantity", b"quantity", "side", b"side", "stop_price", b"stop_price", "strategy_id", b"strategy_id", "time_in_force", b"time_in_force"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_activation_price", b"_activation_price", "_expire_time_ns", b"_expire_time_ns", "_limit_offset", b"_limit_offset", "_price", b"_price", "_stop_price", b"_stop_price", "_trailing_offset", b"_trailing_offset", "activation_price", b"activation_price", "created_at_ns", b"created_at_ns", "expire_time_ns", b"expire_time_ns", "group_id", b"group_id", "group_type", b"group_type", "instrument_id", b"instrument_id", "limit_offset", b"limit_offset", "order_id", b"order_id", "order_type", b"order_type", "post_only", b"post_only", "price", b"price", "quantity", b"quantity", "reduce_only", b"reduce_only", "side", b"side", "stop_price", b"stop_price", "strategy_id", b"strategy_id", "time_in_force", b"time_in_force", "trailing_offset", b"trailing_offset", "trailing_offset_type", b"trailing_offset_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__activation_price: _TypeAlias = _typing.Literal["activation_price"]  # noqa: Y015
+    _WhichOneofArgType__activation_price: _TypeAlias = _typing.Literal["_activation_price", b"_activation_price"]  # noqa: Y015
+    _WhichOneofReturnType__expire_time_ns: _TypeAlias = _typing.Literal["expire_time_ns"]  # noqa: Y015
+    _WhichOneofArgType__expire_time_ns: _TypeAlias = _typing.Literal["_expire_time_ns", b"_expire_time_ns"]  # noqa: Y015
+    _WhichOneofReturnType__limit_offset: _TypeAlias = _typing.Literal["limit_offset"]  # noqa: Y015
+    _WhichOneofArgType__limit_offset: _TypeAlias = _typing.Literal["_limit_offset", b"_limit_offset"]  # noqa: Y015
     _WhichOneofReturnType__price: _TypeAlias = _typing.Literal["price"]  # noqa: Y015
     _WhichOneofArgType__price: _TypeAlias = _typing.Literal["_price", b"_price"]  # noqa: Y015
     _WhichOneofReturnType__stop_price: _TypeAlias = _typing.Literal["stop_price"]  # noqa: Y015
     _WhichOneofArgType__stop_price: _TypeAlias = _typing.Literal["_stop_price", b"_stop_price"]  # noqa: Y015
+    _WhichOneofReturnType__trailing_offset: _TypeAlias = _typing.Literal["trailing_offset"]  # noqa: Y015
+    _WhichOneofArgType__trailing_offset: _TypeAlias = _typing.Literal["_trailing_offset", b"_trailing_offset"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__activation_price) -> _WhichOneofReturnType__activation_price | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expire_time_ns) -> _WhichOneofReturnType__expire_time_ns | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__limit_offset) -> _WhichOneofReturnType__limit_offset | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__price) -> _WhichOneofReturnType__price | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__stop_price) -> _WhichOneofReturnType__stop_price | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__trailing_offset) -> _WhichOneofReturnType__trailing_offset | None: ...
 
 Global___NewOrder: _TypeAlias = NewOrder  # noqa: Y015
 
 @_typing.final
 class Order(_message.Message):
-    """An order as it stands now. Fields 1 to 11 are those of NewOrder."""
+    """The current state of an order. Fields 1 to 11, and those from 24 on, are those of NewOrder."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -405,34 +561,44 @@ class Order(_message.Message):
     CANCEL_REASON_FIELD_NUMBER: _builtins.int
     FILLS_FIELD_NUMBER: _builtins.int
     FILL_COUNT_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_NS_FIELD_NUMBER: _builtins.int
+    REDUCE_ONLY_FIELD_NUMBER: _builtins.int
+    TRAILING_OFFSET_FIELD_NUMBER: _builtins.int
+    TRAILING_OFFSET_TYPE_FIELD_NUMBER: _builtins.int
+    ACTIVATION_PRICE_FIELD_NUMBER: _builtins.int
+    LIMIT_OFFSET_FIELD_NUMBER: _builtins.int
+    GROUP_TYPE_FIELD_NUMBER: _builtins.int
+    GROUP_ID_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     """Its id."""
     instrument_id: _builtins.str
-    """What it trades."""
+    """The instrument."""
     side: Global___OrderSide.ValueType
-    """Which way."""
+    """The side."""
     order_type: Global___OrderType.ValueType
-    """How it finds its price."""
+    """The order type."""
     quantity: _builtins.str
     """Its total quantity, after changes."""
     price: _builtins.str
-    """Its limit, after changes. Absent where its type has none."""
+    """Its limit, after changes. Absent if its type has none, and before a trailing stop-limit triggers."""
     stop_price: _builtins.str
-    """Its trigger, after changes. Absent where its type has none."""
+    """Its stop price, after changes. Absent if its type has none. Of a trailing stop, where it is now; absent before it
+    trails.
+    """
     time_in_force: Global___TimeInForce.ValueType
-    """How long it lives."""
+    """The time in force."""
     strategy_id: _builtins.str
-    """Whose order it is."""
+    """The strategy."""
     created_at_ns: _builtins.int
-    """When its maker made it, nanoseconds since the Unix epoch."""
+    """When the client created it, nanoseconds since the Unix epoch."""
     post_only: _builtins.bool
-    """True when it may not take liquidity."""
+    """True if it is post-only."""
     status: Global___OrderStatus.ValueType
-    """Where it is in its life."""
+    """Its status."""
     filled_quantity: _builtins.str
     """The sum of its fills."""
     leaves_quantity: _builtins.str
-    """quantity - filled_quantity: what is still to fill, or what a final order will never fill."""
+    """quantity - filled_quantity: still to fill, or never filled if the order is final."""
     avg_fill_price: _builtins.str
     """Value over quantity of its fills, rounded half to even at 9 places. Absent without fills."""
     commission: _builtins.str
@@ -442,16 +608,32 @@ class Order(_message.Message):
     updated_at_ns: _builtins.int
     """When it last changed, nanoseconds since the Unix epoch."""
     triggered_at_ns: _builtins.int
-    """Market time at which its stop was reached, nanoseconds since the Unix epoch. Absent: not yet, or it has none."""
+    """Market time at which its stop triggered, nanoseconds since the Unix epoch. Absent: not yet, or it has no stop."""
     reject_reason: Global___OrderRejectReason.ValueType
-    """Why it was refused; set exactly for REJECTED."""
+    """Why it was rejected; only set for REJECTED."""
     cancel_reason: Global___OrderCancelReason.ValueType
-    """Why it ended; set exactly for CANCELLED."""
+    """Why it was cancelled; only set for CANCELLED."""
     fill_count: _builtins.int
-    """How many fills it has."""
+    """Its number of fills."""
+    expire_time_ns: _builtins.int
+    """Market time at which it expires, nanoseconds since the Unix epoch. Absent unless it is GOOD_TILL_DATE."""
+    reduce_only: _builtins.bool
+    """True if it is reduce-only."""
+    trailing_offset: _builtins.str
+    """How far its stop is from the extreme. Absent unless it is a trailing stop."""
+    trailing_offset_type: Global___TrailingOffsetType.ValueType
+    """What its offsets count. UNSPECIFIED unless it is a trailing stop."""
+    activation_price: _builtins.str
+    """The last price at which it begins to trail. Absent: immediately, or it is no trailing stop."""
+    limit_offset: _builtins.str
+    """How far its limit is beyond its stop. Absent unless it is TRAILING_STOP_LIMIT."""
+    group_type: Global___OrderGroupType.ValueType
+    """The type of its group. UNSPECIFIED: it is in none."""
+    group_id: _builtins.str
+    """The id of its group's first order, which is the parent of the others unless the type is ONE_CANCELS_OTHER."""
     @_builtins.property
     def fills(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fill]:
-        """Its fills in order; empty where they were not asked for."""
+        """Its fills in order; empty unless asked for."""
 
     def __init__(
         self,
@@ -479,25 +661,49 @@ class Order(_message.Message):
         cancel_reason: Global___OrderCancelReason.ValueType = ...,
         fills: _abc.Iterable[Global___Fill] | None = ...,
         fill_count: _builtins.int = ...,
+        expire_time_ns: _builtins.int | None = ...,
+        reduce_only: _builtins.bool = ...,
+        trailing_offset: _builtins.str | None = ...,
+        trailing_offset_type: Global___TrailingOffsetType.ValueType = ...,
+        activation_price: _builtins.str | None = ...,
+        limit_offset: _builtins.str | None = ...,
+        group_type: Global___OrderGroupType.ValueType = ...,
+        group_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_avg_fill_price", b"_avg_fill_price", "_price", b"_price", "_stop_price", b"_stop_price", "_triggered_at_ns", b"_triggered_at_ns", "avg_fill_price", b"avg_fill_price", "price", b"price", "stop_price", b"stop_price", "triggered_at_ns", b"triggered_at_ns"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_activation_price", b"_activation_price", "_avg_fill_price", b"_avg_fill_price", "_expire_time_ns", b"_expire_time_ns", "_limit_offset", b"_limit_offset", "_price", b"_price", "_stop_price", b"_stop_price", "_trailing_offset", b"_trailing_offset", "_triggered_at_ns", b"_triggered_at_ns", "activation_price", b"activation_price", "avg_fill_price", b"avg_fill_price", "expire_time_ns", b"expire_time_ns", "limit_offset", b"limit_offset", "price", b"price", "stop_price", b"stop_price", "trailing_offset", b"trailing_offset", "triggered_at_ns", b"triggered_at_ns"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_avg_fill_price", b"_avg_fill_price", "_price", b"_price", "_stop_price", b"_stop_price", "_triggered_at_ns", b"_triggered_at_ns", "avg_fill_price", b"avg_fill_price", "cancel_reason", b"cancel_reason", "commission", b"commission", "created_at_ns", b"created_at_ns", "fill_count", b"fill_count", "filled_quantity", b"filled_quantity", "fills", b"fills", "instrument_id", b"instrument_id", "leaves_quantity", b"leaves_quantity", "order_id", b"order_id", "order_type", b"order_type", "post_only", b"post_only", "price", b"price", "quantity", b"quantity", "reject_reason", b"reject_reason", "side", b"side", "status", b"status", "stop_price", b"stop_price", "strategy_id", b"strategy_id", "submitted_at_ns", b"submitted_at_ns", "time_in_force", b"time_in_force", "triggered_at_ns", b"triggered_at_ns", "updated_at_ns", b"updated_at_ns"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_activation_price", b"_activation_price", "_avg_fill_price", b"_avg_fill_price", "_expire_time_ns", b"_expire_time_ns", "_limit_offset", b"_limit_offset", "_price", b"_price", "_stop_price", b"_stop_price", "_trailing_offset", b"_trailing_offset", "_triggered_at_ns", b"_triggered_at_ns", "activation_price", b"activation_price", "avg_fill_price", b"avg_fill_price", "cancel_reason", b"cancel_reason", "commission", b"commission", "created_at_ns", b"created_at_ns", "expire_time_ns", b"expire_time_ns", "fill_count", b"fill_count", "filled_quantity", b"filled_quantity", "fills", b"fills", "group_id", b"group_id", "group_type", b"group_type", "instrument_id", b"instrument_id", "leaves_quantity", b"leaves_quantity", "limit_offset", b"limit_offset", "order_id", b"order_id", "order_type", b"order_type", "post_only", b"post_only", "price", b"price", "quantity", b"quantity", "reduce_only", b"reduce_only", "reject_reason", b"reject_reason", "side", b"side", "status", b"status", "stop_price", b"stop_price", "strategy_id", b"strategy_id", "submitted_at_ns", b"submitted_at_ns", "time_in_force", b"time_in_force", "trailing_offset", b"trailing_offset", "trailing_offset_type", b"trailing_offset_type", "triggered_at_ns", b"triggered_at_ns", "updated_at_ns", b"updated_at_ns"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__activation_price: _TypeAlias = _typing.Literal["activation_price"]  # noqa: Y015
+    _WhichOneofArgType__activation_price: _TypeAlias = _typing.Literal["_activation_price", b"_activation_price"]  # noqa: Y015
     _WhichOneofReturnType__avg_fill_price: _TypeAlias = _typing.Literal["avg_fill_price"]  # noqa: Y015
     _WhichOneofArgType__avg_fill_price: _TypeAlias = _typing.Literal["_avg_fill_price", b"_avg_fill_price"]  # noqa: Y015
+    _WhichOneofReturnType__expire_time_ns: _TypeAlias = _typing.Literal["expire_time_ns"]  # noqa: Y015
+    _WhichOneofArgType__expire_time_ns: _TypeAlias = _typing.Literal["_expire_time_ns", b"_expire_time_ns"]  # noqa: Y015
+    _WhichOneofReturnType__limit_offset: _TypeAlias = _typing.Literal["limit_offset"]  # noqa: Y015
+    _WhichOneofArgType__limit_offset: _TypeAlias = _typing.Literal["_limit_offset", b"_limit_offset"]  # noqa: Y015
     _WhichOneofReturnType__price: _TypeAlias = _typing.Literal["price"]  # noqa: Y015
     _WhichOneofArgType__price: _TypeAlias = _typing.Literal["_price", b"_price"]  # noqa: Y015
     _WhichOneofReturnType__stop_price: _TypeAlias = _typing.Literal["stop_price"]  # noqa: Y015
     _WhichOneofArgType__stop_price: _TypeAlias = _typing.Literal["_stop_price", b"_stop_price"]  # noqa: Y015
+    _WhichOneofReturnType__trailing_offset: _TypeAlias = _typing.Literal["trailing_offset"]  # noqa: Y015
+    _WhichOneofArgType__trailing_offset: _TypeAlias = _typing.Literal["_trailing_offset", b"_trailing_offset"]  # noqa: Y015
     _WhichOneofReturnType__triggered_at_ns: _TypeAlias = _typing.Literal["triggered_at_ns"]  # noqa: Y015
     _WhichOneofArgType__triggered_at_ns: _TypeAlias = _typing.Literal["_triggered_at_ns", b"_triggered_at_ns"]  # noqa: Y015
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__activation_price) -> _WhichOneofReturnType__activation_price | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__avg_fill_price) -> _WhichOneofReturnType__avg_fill_price | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expire_time_ns) -> _WhichOneofReturnType__expire_time_ns | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__limit_offset) -> _WhichOneofReturnType__limit_offset | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__price) -> _WhichOneofReturnType__price | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__stop_price) -> _WhichOneofReturnType__stop_price | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__trailing_offset) -> _WhichOneofReturnType__trailing_offset | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__triggered_at_ns) -> _WhichOneofReturnType__triggered_at_ns | None: ...
 
@@ -528,21 +734,21 @@ class Fill(_message.Message):
     strategy_id: _builtins.str
     """The order's strategy."""
     instrument_id: _builtins.str
-    """What was traded."""
+    """The instrument."""
     side: Global___OrderSide.ValueType
-    """Which way."""
+    """The side."""
     price: _builtins.str
-    """At which price."""
+    """The price."""
     quantity: _builtins.str
-    """How much."""
+    """The quantity."""
     commission: _builtins.str
     """Rate x value, rounded half to even at 18 places."""
     liquidity_side: Global___LiquiditySide.ValueType
     """Maker or taker."""
     ts_event_ns: _builtins.int
-    """Market time of the trade behind it, nanoseconds since the Unix epoch."""
+    """Market time of the trade it filled against, nanoseconds since the Unix epoch."""
     trade_id: _builtins.str
-    """The venue's id of the trade behind it; empty where it had none."""
+    """The venue's id of the trade it filled against; may be empty."""
     sequence: _builtins.int
     """The engine's sequence of its event."""
     def __init__(
@@ -571,7 +777,7 @@ Global___Fill: _TypeAlias = Fill  # noqa: Y015
 
 @_typing.final
 class Position(_message.Message):
-    """What a strategy holds of an instrument."""
+    """A strategy's position in an instrument."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -593,11 +799,11 @@ class Position(_message.Message):
     average_price: _builtins.str
     """Cost over quantity, rounded half to even at 9 places. Absent when flat."""
     cost: _builtins.str
-    """The cost of what is held, at most 18 places; negative when short."""
+    """The cost of the position, at most 18 places; negative when short."""
     realized_pnl: _builtins.str
-    """What closed parts earned, commission apart."""
+    """Realized profit, before commission."""
     unrealized_pnl: _builtins.str
-    """What the rest would earn at the last trade, commission apart."""
+    """Unrealized profit at the last trade, before commission."""
     commission: _builtins.str
     """The sum of commissions."""
     last_price: _builtins.str

@@ -32,7 +32,7 @@ class SubmitOrderRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing engine is
     created.
     """
     @_builtins.property
@@ -58,7 +58,7 @@ Global___SubmitOrderRequest: _TypeAlias = SubmitOrderRequest  # noqa: Y015
 
 @_typing.final
 class SubmitOrderResponse(_message.Message):
-    """The order is placed, or was placed before."""
+    """The order is placed, or had been placed before."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -69,11 +69,11 @@ class SubmitOrderResponse(_message.Message):
     order_id: _builtins.str
     """Its id."""
     status: _order_pb2.OrderStatus.ValueType
-    """Its status now."""
+    """Its current status."""
     reject_reason: _order_pb2.OrderRejectReason.ValueType
-    """Why, when it is REJECTED."""
+    """The reason, if it is REJECTED."""
     is_repeat: _builtins.bool
-    """True when it had been submitted before; nothing was placed."""
+    """True if it had been submitted before; nothing was placed."""
     def __init__(
         self,
         *,
@@ -92,7 +92,7 @@ Global___SubmitOrderResponse: _TypeAlias = SubmitOrderResponse  # noqa: Y015
 
 @_typing.final
 class SubmitOrdersRequest(_message.Message):
-    """Submits many orders, each on its own, in order."""
+    """Submits many orders in order, independently of each other."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -102,7 +102,7 @@ class SubmitOrdersRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing engine is
     created.
     """
     @_builtins.property
@@ -128,7 +128,7 @@ Global___SubmitOrdersRequest: _TypeAlias = SubmitOrdersRequest  # noqa: Y015
 
 @_typing.final
 class SubmitResult(_message.Message):
-    """What became of one order of a batch."""
+    """The result of one order of a batch."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -141,15 +141,15 @@ class SubmitResult(_message.Message):
     order_id: _builtins.str
     """Its id."""
     status: _order_pb2.OrderStatus.ValueType
-    """Its status now. UNSPECIFIED when it was malformed and nothing was placed."""
+    """Its current status. UNSPECIFIED if it was malformed and not placed."""
     reject_reason: _order_pb2.OrderRejectReason.ValueType
-    """Why, when it is REJECTED."""
+    """The reason, if it is REJECTED."""
     is_repeat: _builtins.bool
-    """True when it had been submitted before; nothing was placed."""
+    """True if it had been submitted before; nothing was placed."""
     error_reason: _error_pb2.ErrorReason.ValueType
-    """Why it was malformed. UNSPECIFIED when it was not."""
+    """Why it was malformed. UNSPECIFIED if it was not."""
     error_message: _builtins.str
-    """The same for people."""
+    """The same, as a message for people."""
     def __init__(
         self,
         *,
@@ -170,14 +170,14 @@ Global___SubmitResult: _TypeAlias = SubmitResult  # noqa: Y015
 
 @_typing.final
 class SubmitOrdersResponse(_message.Message):
-    """What became of the orders of a batch."""
+    """The results of a batch."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     RESULTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___SubmitResult]:
-        """One per order, in their order."""
+        """One per order, in the same order."""
 
     def __init__(
         self,
@@ -193,6 +193,72 @@ class SubmitOrdersResponse(_message.Message):
 Global___SubmitOrdersResponse: _TypeAlias = SubmitOrdersResponse  # noqa: Y015
 
 @_typing.final
+class SubmitOrderGroupRequest(_message.Message):
+    """Submits a group of orders, all or none (rule 3.21)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENGINE_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    ORDERS_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    engine: _builtins.str
+    """The engine's name; empty is "default"."""
+    epoch: _builtins.int
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing engine is
+    created.
+    """
+    type: _order_pb2.OrderGroupType.ValueType
+    """The type of the group."""
+    @_builtins.property
+    def orders(self) -> _containers.RepeatedCompositeFieldContainer[_order_pb2.NewOrder]:
+        """The orders, 2 to 10, of one instrument and one strategy; a parent comes first."""
+
+    def __init__(
+        self,
+        *,
+        engine: _builtins.str = ...,
+        epoch: _builtins.int | None = ...,
+        orders: _abc.Iterable[_order_pb2.NewOrder] | None = ...,
+        type: _order_pb2.OrderGroupType.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "epoch", b"epoch"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "engine", b"engine", "epoch", b"epoch", "orders", b"orders", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__epoch: _TypeAlias = _typing.Literal["epoch"]  # noqa: Y015
+    _WhichOneofArgType__epoch: _TypeAlias = _typing.Literal["_epoch", b"_epoch"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__epoch) -> _WhichOneofReturnType__epoch | None: ...
+
+Global___SubmitOrderGroupRequest: _TypeAlias = SubmitOrderGroupRequest  # noqa: Y015
+
+@_typing.final
+class SubmitOrderGroupResponse(_message.Message):
+    """The orders are placed, or had been placed before, or are all rejected."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___SubmitResult]:
+        """One per order, in the same order; none has an error. The status is UNSPECIFIED for an order that had been placed
+        before and is no longer remembered.
+        """
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___SubmitResult] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SubmitOrderGroupResponse: _TypeAlias = SubmitOrderGroupResponse  # noqa: Y015
+
+@_typing.final
 class CancelOrderRequest(_message.Message):
     """Cancels one order."""
 
@@ -205,11 +271,11 @@ class CancelOrderRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing engine is
     created.
     """
     request_id: _builtins.str
-    """1 to 64 bytes; a repeat within 60 s gets the first answer. Empty: none."""
+    """Request id, 1 to 64 bytes: a repeat within 60 s gets the first answer. Empty: none."""
     order_id: _builtins.str
     """The order."""
     def __init__(
@@ -238,7 +304,7 @@ class CancelOrderResponse(_message.Message):
 
     CANCELLED_FIELD_NUMBER: _builtins.int
     cancelled: _builtins.bool
-    """True exactly when it was active and is now CANCELLED. False when it is unknown or was final."""
+    """True if it was active and is now CANCELLED. False if it is unknown or was final."""
     def __init__(
         self,
         *,
@@ -265,11 +331,11 @@ class CancelAllOrdersRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing engine is
     created.
     """
     request_id: _builtins.str
-    """1 to 64 bytes; a repeat within 60 s gets the first answer. Empty: none."""
+    """Request id, 1 to 64 bytes: a repeat within 60 s gets the first answer. Empty: none."""
     strategy_id: _builtins.str
     """Only this strategy's. Absent: all."""
     def __init__(
@@ -297,13 +363,13 @@ Global___CancelAllOrdersRequest: _TypeAlias = CancelAllOrdersRequest  # noqa: Y0
 
 @_typing.final
 class CancelAllOrdersResponse(_message.Message):
-    """How many were cancelled."""
+    """The result."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     CANCELLED_COUNT_FIELD_NUMBER: _builtins.int
     cancelled_count: _builtins.int
-    """Orders that were active and are now CANCELLED."""
+    """Number of orders that were active and are now CANCELLED."""
     def __init__(
         self,
         *,
@@ -319,7 +385,7 @@ Global___CancelAllOrdersResponse: _TypeAlias = CancelAllOrdersResponse  # noqa: 
 
 @_typing.final
 class ModifyOrderRequest(_message.Message):
-    """Changes an active order. Fields that are absent stay as they are."""
+    """Changes an active order. Absent fields are unchanged."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -333,19 +399,19 @@ class ModifyOrderRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing engine is
     created.
     """
     request_id: _builtins.str
-    """1 to 64 bytes; a repeat within 60 s gets the first answer. Empty: none."""
+    """Request id, 1 to 64 bytes: a repeat within 60 s gets the first answer. Empty: none."""
     order_id: _builtins.str
     """The order."""
     quantity: _builtins.str
-    """The new total quantity, above what is filled."""
+    """The new total quantity, above the filled quantity."""
     price: _builtins.str
     """The new limit. An order without a limit: ORDER_FIELD_SURPLUS."""
     stop_price: _builtins.str
-    """The new trigger, before it was reached. An order without a stop: ORDER_FIELD_SURPLUS."""
+    """The new stop price, for a stop that has not triggered. An order without a stop: ORDER_FIELD_SURPLUS."""
     def __init__(
         self,
         *,
@@ -388,8 +454,8 @@ class ModifyOrderResponse(_message.Message):
 
     MODIFIED_FIELD_NUMBER: _builtins.int
     modified: _builtins.bool
-    """True also when it has these values already. False when it is unknown or final, when the quantity is not above what
-    is filled, or when its stop has been reached and a new trigger was given.
+    """True also if it already has these values. False if it is unknown or final, if the quantity is not above the filled
+    quantity, or if a new stop price is given after the trigger.
     """
     def __init__(
         self,
@@ -405,8 +471,292 @@ class ModifyOrderResponse(_message.Message):
 Global___ModifyOrderResponse: _TypeAlias = ModifyOrderResponse  # noqa: Y015
 
 @_typing.final
+class CancelOrdersRequest(_message.Message):
+    """Cancels many orders in turn, independently of each other."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENGINE_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ORDER_IDS_FIELD_NUMBER: _builtins.int
+    engine: _builtins.str
+    """The engine's name; empty is "default"."""
+    epoch: _builtins.int
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing engine is
+    created.
+    """
+    request_id: _builtins.str
+    """Request id, 1 to 64 bytes: a repeat within 60 s gets the first answer. Empty: none."""
+    @_builtins.property
+    def order_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The orders, at most 100,000."""
+
+    def __init__(
+        self,
+        *,
+        engine: _builtins.str = ...,
+        epoch: _builtins.int | None = ...,
+        request_id: _builtins.str = ...,
+        order_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "epoch", b"epoch"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "engine", b"engine", "epoch", b"epoch", "order_ids", b"order_ids", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__epoch: _TypeAlias = _typing.Literal["epoch"]  # noqa: Y015
+    _WhichOneofArgType__epoch: _TypeAlias = _typing.Literal["_epoch", b"_epoch"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__epoch) -> _WhichOneofReturnType__epoch | None: ...
+
+Global___CancelOrdersRequest: _TypeAlias = CancelOrdersRequest  # noqa: Y015
+
+@_typing.final
+class CancelOrdersResponse(_message.Message):
+    """Whether each was cancelled."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CANCELLED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def cancelled(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bool]:
+        """One per order, in the same order: true if it was active and is now CANCELLED."""
+
+    def __init__(
+        self,
+        *,
+        cancelled: _abc.Iterable[_builtins.bool] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancelled", b"cancelled"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelOrdersResponse: _TypeAlias = CancelOrdersResponse  # noqa: Y015
+
+@_typing.final
+class CancelMatchingOrdersRequest(_message.Message):
+    """Cancels all active orders that match all given filters, by priority."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENGINE_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    STRATEGY_ID_FIELD_NUMBER: _builtins.int
+    INSTRUMENT_ID_FIELD_NUMBER: _builtins.int
+    SIDE_FIELD_NUMBER: _builtins.int
+    engine: _builtins.str
+    """The engine's name; empty is "default"."""
+    epoch: _builtins.int
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing engine is
+    created.
+    """
+    request_id: _builtins.str
+    """Request id, 1 to 64 bytes: a repeat within 60 s gets the first answer. Empty: none."""
+    strategy_id: _builtins.str
+    """Only this strategy's."""
+    instrument_id: _builtins.str
+    """Only of this instrument."""
+    side: _order_pb2.OrderSide.ValueType
+    """Only on this side. UNSPECIFIED: both."""
+    def __init__(
+        self,
+        *,
+        engine: _builtins.str = ...,
+        epoch: _builtins.int | None = ...,
+        request_id: _builtins.str = ...,
+        strategy_id: _builtins.str | None = ...,
+        instrument_id: _builtins.str | None = ...,
+        side: _order_pb2.OrderSide.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "_instrument_id", b"_instrument_id", "_strategy_id", b"_strategy_id", "epoch", b"epoch", "instrument_id", b"instrument_id", "strategy_id", b"strategy_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "_instrument_id", b"_instrument_id", "_strategy_id", b"_strategy_id", "engine", b"engine", "epoch", b"epoch", "instrument_id", b"instrument_id", "request_id", b"request_id", "side", b"side", "strategy_id", b"strategy_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__epoch: _TypeAlias = _typing.Literal["epoch"]  # noqa: Y015
+    _WhichOneofArgType__epoch: _TypeAlias = _typing.Literal["_epoch", b"_epoch"]  # noqa: Y015
+    _WhichOneofReturnType__instrument_id: _TypeAlias = _typing.Literal["instrument_id"]  # noqa: Y015
+    _WhichOneofArgType__instrument_id: _TypeAlias = _typing.Literal["_instrument_id", b"_instrument_id"]  # noqa: Y015
+    _WhichOneofReturnType__strategy_id: _TypeAlias = _typing.Literal["strategy_id"]  # noqa: Y015
+    _WhichOneofArgType__strategy_id: _TypeAlias = _typing.Literal["_strategy_id", b"_strategy_id"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__epoch) -> _WhichOneofReturnType__epoch | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__instrument_id) -> _WhichOneofReturnType__instrument_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__strategy_id) -> _WhichOneofReturnType__strategy_id | None: ...
+
+Global___CancelMatchingOrdersRequest: _TypeAlias = CancelMatchingOrdersRequest  # noqa: Y015
+
+@_typing.final
+class CancelMatchingOrdersResponse(_message.Message):
+    """The result."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CANCELLED_COUNT_FIELD_NUMBER: _builtins.int
+    cancelled_count: _builtins.int
+    """Number of orders that were active and are now CANCELLED."""
+    def __init__(
+        self,
+        *,
+        cancelled_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancelled_count", b"cancelled_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelMatchingOrdersResponse: _TypeAlias = CancelMatchingOrdersResponse  # noqa: Y015
+
+@_typing.final
+class OrderChange(_message.Message):
+    """A change of one order. Absent fields are unchanged."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    PRICE_FIELD_NUMBER: _builtins.int
+    STOP_PRICE_FIELD_NUMBER: _builtins.int
+    order_id: _builtins.str
+    """The order."""
+    quantity: _builtins.str
+    """The new total quantity, above the filled quantity."""
+    price: _builtins.str
+    """The new limit. An order without a limit: ORDER_FIELD_SURPLUS."""
+    stop_price: _builtins.str
+    """The new stop price, for a stop that has not triggered. An order without a stop: ORDER_FIELD_SURPLUS."""
+    def __init__(
+        self,
+        *,
+        order_id: _builtins.str = ...,
+        quantity: _builtins.str | None = ...,
+        price: _builtins.str | None = ...,
+        stop_price: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_price", b"_price", "_quantity", b"_quantity", "_stop_price", b"_stop_price", "price", b"price", "quantity", b"quantity", "stop_price", b"stop_price"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_price", b"_price", "_quantity", b"_quantity", "_stop_price", b"_stop_price", "order_id", b"order_id", "price", b"price", "quantity", b"quantity", "stop_price", b"stop_price"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__price: _TypeAlias = _typing.Literal["price"]  # noqa: Y015
+    _WhichOneofArgType__price: _TypeAlias = _typing.Literal["_price", b"_price"]  # noqa: Y015
+    _WhichOneofReturnType__quantity: _TypeAlias = _typing.Literal["quantity"]  # noqa: Y015
+    _WhichOneofArgType__quantity: _TypeAlias = _typing.Literal["_quantity", b"_quantity"]  # noqa: Y015
+    _WhichOneofReturnType__stop_price: _TypeAlias = _typing.Literal["stop_price"]  # noqa: Y015
+    _WhichOneofArgType__stop_price: _TypeAlias = _typing.Literal["_stop_price", b"_stop_price"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__price) -> _WhichOneofReturnType__price | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__quantity) -> _WhichOneofReturnType__quantity | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__stop_price) -> _WhichOneofReturnType__stop_price | None: ...
+
+Global___OrderChange: _TypeAlias = OrderChange  # noqa: Y015
+
+@_typing.final
+class ModifyOrdersRequest(_message.Message):
+    """Changes many orders in turn, independently of each other."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENGINE_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    engine: _builtins.str
+    """The engine's name; empty is "default"."""
+    epoch: _builtins.int
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing engine is
+    created.
+    """
+    request_id: _builtins.str
+    """Request id, 1 to 64 bytes: a repeat within 60 s gets the first answer. Empty: none."""
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderChange]:
+        """The changes, at most 100,000."""
+
+    def __init__(
+        self,
+        *,
+        engine: _builtins.str = ...,
+        epoch: _builtins.int | None = ...,
+        request_id: _builtins.str = ...,
+        changes: _abc.Iterable[Global___OrderChange] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "epoch", b"epoch"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "changes", b"changes", "engine", b"engine", "epoch", b"epoch", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__epoch: _TypeAlias = _typing.Literal["epoch"]  # noqa: Y015
+    _WhichOneofArgType__epoch: _TypeAlias = _typing.Literal["_epoch", b"_epoch"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__epoch) -> _WhichOneofReturnType__epoch | None: ...
+
+Global___ModifyOrdersRequest: _TypeAlias = ModifyOrdersRequest  # noqa: Y015
+
+@_typing.final
+class ModifyResult(_message.Message):
+    """The result of one change of a batch."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    MODIFIED_FIELD_NUMBER: _builtins.int
+    ERROR_REASON_FIELD_NUMBER: _builtins.int
+    ERROR_MESSAGE_FIELD_NUMBER: _builtins.int
+    order_id: _builtins.str
+    """The order."""
+    modified: _builtins.bool
+    """Whether it was changed, as in ModifyOrderResponse."""
+    error_reason: _error_pb2.ErrorReason.ValueType
+    """Why the change was malformed. UNSPECIFIED if it was not."""
+    error_message: _builtins.str
+    """The same, as a message for people."""
+    def __init__(
+        self,
+        *,
+        order_id: _builtins.str = ...,
+        modified: _builtins.bool = ...,
+        error_reason: _error_pb2.ErrorReason.ValueType = ...,
+        error_message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error_message", b"error_message", "error_reason", b"error_reason", "modified", b"modified", "order_id", b"order_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ModifyResult: _TypeAlias = ModifyResult  # noqa: Y015
+
+@_typing.final
+class ModifyOrdersResponse(_message.Message):
+    """The results of a batch."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModifyResult]:
+        """One per change, in the same order."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___ModifyResult] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ModifyOrdersResponse: _TypeAlias = ModifyOrdersResponse  # noqa: Y015
+
+@_typing.final
 class GetOrderRequest(_message.Message):
-    """Asks for one order."""
+    """Reads one order."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -416,7 +766,7 @@ class GetOrderRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing engine is
     created.
     """
     order_id: _builtins.str
@@ -464,7 +814,7 @@ Global___GetOrderResponse: _TypeAlias = GetOrderResponse  # noqa: Y015
 
 @_typing.final
 class ListOrdersRequest(_message.Message):
-    """Asks for orders. An order must match all that is given."""
+    """Lists orders that match all given filters."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -479,7 +829,7 @@ class ListOrdersRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing engine is
     created.
     """
     strategy_id: _builtins.str
@@ -487,14 +837,14 @@ class ListOrdersRequest(_message.Message):
     instrument_id: _builtins.str
     """Only of this instrument."""
     limit: _builtins.int
-    """At most so many. 0, or above 10,000: 10,000."""
+    """Maximum number of items. 0, or more than 10,000: 10,000."""
     page_token: _builtins.str
-    """next_page_token of the page before. Empty: the first page."""
+    """next_page_token of the previous page. Empty: the first page."""
     with_fills: _builtins.bool
-    """Also answer their fills."""
+    """Return their fills too."""
     @_builtins.property
     def statuses(self) -> _containers.RepeatedScalarFieldContainer[_order_pb2.OrderStatus.ValueType]:
-        """Only in one of these states. Empty: any. SUBMITTED and PARTIALLY_FILLED are the active ones."""
+        """Only with one of these statuses. Empty: any. SUBMITTED and PARTIALLY_FILLED are the active ones."""
 
     def __init__(
         self,
@@ -529,14 +879,14 @@ Global___ListOrdersRequest: _TypeAlias = ListOrdersRequest  # noqa: Y015
 
 @_typing.final
 class ListOrdersResponse(_message.Message):
-    """Orders in the order of their first submission."""
+    """Orders in order of first submission."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     ORDERS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Asks for the next page. Empty: this is the last."""
+    """Token of the next page. Empty: this is the last page."""
     @_builtins.property
     def orders(self) -> _containers.RepeatedCompositeFieldContainer[_order_pb2.Order]:
         """The orders."""
@@ -557,7 +907,7 @@ Global___ListOrdersResponse: _TypeAlias = ListOrdersResponse  # noqa: Y015
 
 @_typing.final
 class ListFillsRequest(_message.Message):
-    """Asks for fills. A fill must match all that is given."""
+    """Lists fills that match all given filters."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -571,7 +921,7 @@ class ListFillsRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing engine is
     created.
     """
     strategy_id: _builtins.str
@@ -581,9 +931,9 @@ class ListFillsRequest(_message.Message):
     instrument_id: _builtins.str
     """Only of this instrument."""
     limit: _builtins.int
-    """At most so many. 0, or above 10,000: 10,000."""
+    """Maximum number of items. 0, or more than 10,000: 10,000."""
     page_token: _builtins.str
-    """next_page_token of the page before. Empty: the first page."""
+    """next_page_token of the previous page. Empty: the first page."""
     def __init__(
         self,
         *,
@@ -620,14 +970,14 @@ Global___ListFillsRequest: _TypeAlias = ListFillsRequest  # noqa: Y015
 
 @_typing.final
 class ListFillsResponse(_message.Message):
-    """Fills in the order in which they happened."""
+    """Fills in order of execution."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     FILLS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Asks for the next page. Empty: this is the last."""
+    """Token of the next page. Empty: this is the last page."""
     @_builtins.property
     def fills(self) -> _containers.RepeatedCompositeFieldContainer[_order_pb2.Fill]:
         """The fills."""
@@ -648,7 +998,7 @@ Global___ListFillsResponse: _TypeAlias = ListFillsResponse  # noqa: Y015
 
 @_typing.final
 class ListPositionsRequest(_message.Message):
-    """Asks for positions. A position must match all that is given."""
+    """Lists positions that match all given filters."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -661,7 +1011,7 @@ class ListPositionsRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing engine is
     created.
     """
     strategy_id: _builtins.str
@@ -669,9 +1019,9 @@ class ListPositionsRequest(_message.Message):
     instrument_id: _builtins.str
     """Only of this instrument."""
     limit: _builtins.int
-    """At most so many. 0, or above 10,000: 10,000."""
+    """Maximum number of items. 0, or more than 10,000: 10,000."""
     page_token: _builtins.str
-    """next_page_token of the page before. Empty: the first page."""
+    """next_page_token of the previous page. Empty: the first page."""
     def __init__(
         self,
         *,
@@ -703,14 +1053,14 @@ Global___ListPositionsRequest: _TypeAlias = ListPositionsRequest  # noqa: Y015
 
 @_typing.final
 class ListPositionsResponse(_message.Message):
-    """Positions, flat ones that were traded included, by strategy, then by instrument."""
+    """Positions, including flat ones, by strategy, then by instrument."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     POSITIONS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Asks for the next page. Empty: this is the last."""
+    """Token of the next page. Empty: this is the last page."""
     @_builtins.property
     def positions(self) -> _containers.RepeatedCompositeFieldContainer[_order_pb2.Position]:
         """The positions."""

@@ -18,7 +18,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class OpenSessionRequest(_message.Message):
-    """Opens a session of a strategy: while it lives its orders live; when it lapses they are cancelled."""
+    """Opens a session of a strategy. If it lapses, the strategy's active orders are cancelled."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -30,15 +30,15 @@ class OpenSessionRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing engine is
     created.
     """
     request_id: _builtins.str
-    """1 to 64 bytes; a repeat within 60 s gets the first answer. Empty: none."""
+    """Request id, 1 to 64 bytes: a repeat within 60 s gets the first answer. Empty: none."""
     strategy_id: _builtins.str
-    """The strategy. A second session of the same strategy takes the place of the first."""
+    """The strategy. A second session of the same strategy replaces the first."""
     grace_ns: _builtins.int
-    """How long it lives without a sign of life, nanoseconds, 1 s to 1 h."""
+    """The grace period: how long it lasts without renewal, nanoseconds, 1 s to 1 h."""
     def __init__(
         self,
         *,
@@ -60,13 +60,13 @@ Global___OpenSessionRequest: _TypeAlias = OpenSessionRequest  # noqa: Y015
 
 @_typing.final
 class OpenSessionResponse(_message.Message):
-    """A session that lives."""
+    """The opened session."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     SESSION_ID_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
-    """What the following calls name."""
+    """The session id, for later calls."""
     def __init__(
         self,
         *,
@@ -82,7 +82,7 @@ Global___OpenSessionResponse: _TypeAlias = OpenSessionResponse  # noqa: Y015
 
 @_typing.final
 class KeepSessionRequest(_message.Message):
-    """A sign of life. Send it at least three times in a grace period."""
+    """Renews a session. Send it at least three times per grace period."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -92,11 +92,11 @@ class KeepSessionRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing engine is
     created.
     """
     session_id: _builtins.str
-    """The session. One that is over is answered with SESSION_LAPSED."""
+    """The session. If it has ended, the call is refused with SESSION_LAPSED."""
     def __init__(
         self,
         *,
@@ -116,7 +116,7 @@ Global___KeepSessionRequest: _TypeAlias = KeepSessionRequest  # noqa: Y015
 
 @_typing.final
 class KeepSessionResponse(_message.Message):
-    """The session lives on."""
+    """The session was renewed."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -133,7 +133,7 @@ Global___KeepSessionResponse: _TypeAlias = KeepSessionResponse  # noqa: Y015
 
 @_typing.final
 class CloseSessionRequest(_message.Message):
-    """Ends a session and leaves its orders as they are."""
+    """Closes a session and keeps the strategy's orders."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -144,11 +144,11 @@ class CloseSessionRequest(_message.Message):
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
-    """The epoch learnt from OpenEngine; another one is refused with EPOCH_CHANGED. Absent: any, and a missing engine is
+    """The epoch returned by OpenEngine; any other is refused with EPOCH_CHANGED. Absent: any epoch; a missing engine is
     created.
     """
     request_id: _builtins.str
-    """1 to 64 bytes; a repeat within 60 s gets the first answer. Empty: none."""
+    """Request id, 1 to 64 bytes: a repeat within 60 s gets the first answer. Empty: none."""
     session_id: _builtins.str
     """The session."""
     def __init__(
@@ -171,13 +171,13 @@ Global___CloseSessionRequest: _TypeAlias = CloseSessionRequest  # noqa: Y015
 
 @_typing.final
 class CloseSessionResponse(_message.Message):
-    """What became of it."""
+    """The result."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     CLOSED_FIELD_NUMBER: _builtins.int
     closed: _builtins.bool
-    """False when it was over already."""
+    """False if it had already ended."""
     def __init__(
         self,
         *,

@@ -25,21 +25,21 @@ class _LiquidityMode:
 class _LiquidityModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LiquidityMode.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     LIQUIDITY_MODE_UNSPECIFIED: _LiquidityMode.ValueType  # 0
-    """Not given."""
+    """Not set."""
     LIQUIDITY_MODE_TICK: _LiquidityMode.ValueType  # 1
-    """What was traded: once for all own buys and once for all own sells. The default."""
+    """The trade's quantity, once for all buys and once for all sells of the engine. The default."""
     LIQUIDITY_MODE_UNLIMITED: _LiquidityMode.ValueType  # 2
-    """Any amount."""
+    """Any quantity."""
 
 class LiquidityMode(_LiquidityMode, metaclass=_LiquidityModeEnumTypeWrapper):
-    """How much of a trade's quantity own orders may take."""
+    """How much of a trade's quantity orders may fill."""
 
 LIQUIDITY_MODE_UNSPECIFIED: LiquidityMode.ValueType  # 0
-"""Not given."""
+"""Not set."""
 LIQUIDITY_MODE_TICK: LiquidityMode.ValueType  # 1
-"""What was traded: once for all own buys and once for all own sells. The default."""
+"""The trade's quantity, once for all buys and once for all sells of the engine. The default."""
 LIQUIDITY_MODE_UNLIMITED: LiquidityMode.ValueType  # 2
-"""Any amount."""
+"""Any quantity."""
 Global___LiquidityMode: _TypeAlias = LiquidityMode  # noqa: Y015
 
 class _FillOn:
@@ -49,21 +49,21 @@ class _FillOn:
 class _FillOnEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FillOn.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     FILL_ON_UNSPECIFIED: _FillOn.ValueType  # 0
-    """Not given."""
+    """Not set."""
     FILL_ON_ARRIVAL: _FillOn.ValueType  # 1
-    """The last one, when the order arrives. The default."""
+    """The last trade before its arrival. The default."""
     FILL_ON_NEXT: _FillOn.ValueType  # 2
-    """The next one."""
+    """The next trade."""
 
 class FillOn(_FillOn, metaclass=_FillOnEnumTypeWrapper):
-    """Against which trade an arriving order fills."""
+    """The trade against which an arriving order fills."""
 
 FILL_ON_UNSPECIFIED: FillOn.ValueType  # 0
-"""Not given."""
+"""Not set."""
 FILL_ON_ARRIVAL: FillOn.ValueType  # 1
-"""The last one, when the order arrives. The default."""
+"""The last trade before its arrival. The default."""
 FILL_ON_NEXT: FillOn.ValueType  # 2
-"""The next one."""
+"""The next trade."""
 Global___FillOn: _TypeAlias = FillOn  # noqa: Y015
 
 class _StaleMarketOrders:
@@ -73,17 +73,17 @@ class _StaleMarketOrders:
 class _StaleMarketOrdersEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_StaleMarketOrders.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     STALE_MARKET_ORDERS_UNSPECIFIED: _StaleMarketOrders.ValueType  # 0
-    """Not given."""
+    """Not set."""
     STALE_MARKET_ORDERS_WAIT: _StaleMarketOrders.ValueType  # 1
     """It waits for the next trade. The default."""
     STALE_MARKET_ORDERS_REJECT: _StaleMarketOrders.ValueType  # 2
     """It is rejected with MARKET_DATA_STALE."""
 
 class StaleMarketOrders(_StaleMarketOrders, metaclass=_StaleMarketOrdersEnumTypeWrapper):
-    """What happens to a market order while market data are stale."""
+    """How to handle a market order while market data are stale."""
 
 STALE_MARKET_ORDERS_UNSPECIFIED: StaleMarketOrders.ValueType  # 0
-"""Not given."""
+"""Not set."""
 STALE_MARKET_ORDERS_WAIT: StaleMarketOrders.ValueType  # 1
 """It waits for the next trade. The default."""
 STALE_MARKET_ORDERS_REJECT: StaleMarketOrders.ValueType  # 2
@@ -92,8 +92,8 @@ Global___StaleMarketOrders: _TypeAlias = StaleMarketOrders  # noqa: Y015
 
 @_typing.final
 class ExecutionEngineSettings(_message.Message):
-    """How a simulated venue fills and what it keeps. A field that is absent was not given: a new engine takes the default,
-    an existing one is not compared in it.
+    """Settings of a simulated venue. An absent field is not set: a new engine takes the default, and an existing engine is
+    not compared.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -121,54 +121,66 @@ class ExecutionEngineSettings(_message.Message):
     CLOSE_GRACE_NS_FIELD_NUMBER: _builtins.int
     MAX_STRATEGIES_FIELD_NUMBER: _builtins.int
     MAX_DUPLICATE_ENTRIES_FIELD_NUMBER: _builtins.int
+    MAX_TIME_JUMP_NS_FIELD_NUMBER: _builtins.int
+    PARTITIONS_FIELD_NUMBER: _builtins.int
     liquidity: Global___LiquidityMode.ValueType
-    """How much of a trade own orders may take. Default TICK."""
+    """How much of a trade orders may fill. Default TICK."""
     max_price_age_ns: _builtins.int
-    """Age of a symbol's last trade, in market time, beyond which arriving orders find nothing of it; nanoseconds.
-    Default: no limit.
+    """Maximum age of a symbol's last trade, in market time, for arriving orders to fill against it; nanoseconds. Default:
+    no limit.
     """
     fill_on: Global___FillOn.ValueType
-    """Against which trade an arriving order fills. Default ARRIVAL."""
+    """The trade against which an arriving order fills. Default ARRIVAL."""
     maker_commission_rate: _builtins.str
-    """Commission per value for makers, a decimal of at most 9 places; negative is a rebate. Default "0"."""
+    """Commission rate of makers, a decimal of at most 9 places; negative is a rebate. Default "0"."""
     taker_commission_rate: _builtins.str
-    """Commission per value for takers, a decimal of at most 9 places. Default "0"."""
+    """Commission rate of takers, a decimal of at most 9 places. Default "0"."""
     slippage_bps: _builtins.str
-    """Basis points (1/10,000 of the price) by which takers fill worse, never past their limit; a decimal. Default "0"."""
+    """Slippage of takers in basis points (1/10,000 of the price), never past their limit; a decimal. Default "0"."""
     max_order_quantity: _builtins.str
-    """Largest quantity of an order, a decimal. Default: no limit."""
+    """Maximum quantity of an order, a decimal. Default: no limit."""
     max_order_notional: _builtins.str
-    """Largest price x quantity of an order, a decimal. Default: no limit."""
+    """Maximum price x quantity of an order, a decimal. Default: no limit."""
     max_open_orders: _builtins.int
-    """Active orders a strategy may have. Default: no limit."""
+    """Maximum number of active orders per strategy. Default: no limit."""
     max_orders_per_second: _builtins.int
-    """Orders a strategy may submit a second. Default: no limit."""
+    """Maximum number of orders per strategy and second. Default: no limit."""
     durability: _durability_pb2.Durability.ValueType
     """What an acknowledged change survives. Default FSYNC."""
     order_retention_ns: _builtins.int
-    """How long a final order is remembered, nanoseconds. Default 24 h."""
+    """How long final orders are remembered, nanoseconds. Default 24 h."""
     max_final_orders: _builtins.int
-    """Final orders remembered. Default 10,000,000."""
+    """Maximum number of final orders remembered. Default 10,000,000."""
     max_events: _builtins.int
-    """Events kept for subscribers that resume. Default 1,000,000."""
+    """Events kept for resuming subscribers. Default 1,000,000."""
     subscribe_market_data: _builtins.bool
     """The engine follows the trades of the data engine of the same name. Default true."""
     stale_after_ns: _builtins.int
-    """Silence of the market data link, heartbeats included, after which it is stale; nanoseconds. Default 15 s."""
+    """Time without any message of the market data link, heartbeats included, after which it is stale; nanoseconds.
+    Default 15 s.
+    """
     market_orders_while_stale: Global___StaleMarketOrders.ValueType
-    """What happens to a market order while market data are stale. Default WAIT."""
+    """How to handle a market order while market data are stale. Default WAIT."""
     max_instruments: _builtins.int
-    """Instruments that may be traded. Default 10,000."""
+    """Maximum number of instruments. Default 10,000."""
     duplicate_window: _builtins.int
-    """Ticks with an id per instrument among which a duplicate is looked for. Default 10,000; 0 looks for none."""
+    """Trade ids remembered per instrument to find duplicates; 0 disables the check. Default 10,000."""
     live_clock: _builtins.bool
-    """The service advances market time by its wall clock. Default false."""
+    """Advance market time by the service's wall clock. Default false."""
     close_grace_ns: _builtins.int
-    """How far the live clock stays behind the wall clock, nanoseconds. Default 0."""
+    """How far the live clock lags the wall clock, nanoseconds. Default 0."""
     max_strategies: _builtins.int
-    """Strategies that may trade. Default 10,000."""
+    """Maximum number of strategies. Default 10,000."""
     max_duplicate_entries: _builtins.int
-    """Ticks remembered, in all instruments together, to find duplicates. Default 10,000,000."""
+    """Trade ids remembered over all instruments to find duplicates. Default 10,000,000."""
+    max_time_jump_ns: _builtins.int
+    """How far ahead of their receipt ticks and AdvanceTime may be before they are refused with TIME_AHEAD, nanoseconds,
+    at most 366 days. Trades that the engine follows were judged before. Default 5 min; 0: no limit.
+    """
+    partitions: _builtins.int
+    """Number of the engine's partitions, 1 to 256; each is an engine of its own, and all have the same number. It is fixed
+    when the engine is created. Default 1; absent is 1 for an existing engine, too.
+    """
     def __init__(
         self,
         *,
@@ -195,10 +207,12 @@ class ExecutionEngineSettings(_message.Message):
         close_grace_ns: _builtins.int | None = ...,
         max_strategies: _builtins.int | None = ...,
         max_duplicate_entries: _builtins.int | None = ...,
+        max_time_jump_ns: _builtins.int | None = ...,
+        partitions: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_close_grace_ns", b"_close_grace_ns", "_duplicate_window", b"_duplicate_window", "_durability", b"_durability", "_fill_on", b"_fill_on", "_liquidity", b"_liquidity", "_live_clock", b"_live_clock", "_maker_commission_rate", b"_maker_commission_rate", "_market_orders_while_stale", b"_market_orders_while_stale", "_max_duplicate_entries", b"_max_duplicate_entries", "_max_events", b"_max_events", "_max_final_orders", b"_max_final_orders", "_max_instruments", b"_max_instruments", "_max_open_orders", b"_max_open_orders", "_max_order_notional", b"_max_order_notional", "_max_order_quantity", b"_max_order_quantity", "_max_orders_per_second", b"_max_orders_per_second", "_max_price_age_ns", b"_max_price_age_ns", "_max_strategies", b"_max_strategies", "_order_retention_ns", b"_order_retention_ns", "_slippage_bps", b"_slippage_bps", "_stale_after_ns", b"_stale_after_ns", "_subscribe_market_data", b"_subscribe_market_data", "_taker_commission_rate", b"_taker_commission_rate", "close_grace_ns", b"close_grace_ns", "duplicate_window", b"duplicate_window", "durability", b"durability", "fill_on", b"fill_on", "liquidity", b"liquidity", "live_clock", b"live_clock", "maker_commission_rate", b"maker_commission_rate", "market_orders_while_stale", b"market_orders_while_stale", "max_duplicate_entries", b"max_duplicate_entries", "max_events", b"max_events", "max_final_orders", b"max_final_orders", "max_instruments", b"max_instruments", "max_open_orders", b"max_open_orders", "max_order_notional", b"max_order_notional", "max_order_quantity", b"max_order_quantity", "max_orders_per_second", b"max_orders_per_second", "max_price_age_ns", b"max_price_age_ns", "max_strategies", b"max_strategies", "order_retention_ns", b"order_retention_ns", "slippage_bps", b"slippage_bps", "stale_after_ns", b"stale_after_ns", "subscribe_market_data", b"subscribe_market_data", "taker_commission_rate", b"taker_commission_rate"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_close_grace_ns", b"_close_grace_ns", "_duplicate_window", b"_duplicate_window", "_durability", b"_durability", "_fill_on", b"_fill_on", "_liquidity", b"_liquidity", "_live_clock", b"_live_clock", "_maker_commission_rate", b"_maker_commission_rate", "_market_orders_while_stale", b"_market_orders_while_stale", "_max_duplicate_entries", b"_max_duplicate_entries", "_max_events", b"_max_events", "_max_final_orders", b"_max_final_orders", "_max_instruments", b"_max_instruments", "_max_open_orders", b"_max_open_orders", "_max_order_notional", b"_max_order_notional", "_max_order_quantity", b"_max_order_quantity", "_max_orders_per_second", b"_max_orders_per_second", "_max_price_age_ns", b"_max_price_age_ns", "_max_strategies", b"_max_strategies", "_max_time_jump_ns", b"_max_time_jump_ns", "_order_retention_ns", b"_order_retention_ns", "_partitions", b"_partitions", "_slippage_bps", b"_slippage_bps", "_stale_after_ns", b"_stale_after_ns", "_subscribe_market_data", b"_subscribe_market_data", "_taker_commission_rate", b"_taker_commission_rate", "close_grace_ns", b"close_grace_ns", "duplicate_window", b"duplicate_window", "durability", b"durability", "fill_on", b"fill_on", "liquidity", b"liquidity", "live_clock", b"live_clock", "maker_commission_rate", b"maker_commission_rate", "market_orders_while_stale", b"market_orders_while_stale", "max_duplicate_entries", b"max_duplicate_entries", "max_events", b"max_events", "max_final_orders", b"max_final_orders", "max_instruments", b"max_instruments", "max_open_orders", b"max_open_orders", "max_order_notional", b"max_order_notional", "max_order_quantity", b"max_order_quantity", "max_orders_per_second", b"max_orders_per_second", "max_price_age_ns", b"max_price_age_ns", "max_strategies", b"max_strategies", "max_time_jump_ns", b"max_time_jump_ns", "order_retention_ns", b"order_retention_ns", "partitions", b"partitions", "slippage_bps", b"slippage_bps", "stale_after_ns", b"stale_after_ns", "subscribe_market_data", b"subscribe_market_data", "taker_commission_rate", b"taker_commission_rate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_close_grace_ns", b"_close_grace_ns", "_duplicate_window", b"_duplicate_window", "_durability", b"_durability", "_fill_on", b"_fill_on", "_liquidity", b"_liquidity", "_live_clock", b"_live_clock", "_maker_commission_rate", b"_maker_commission_rate", "_market_orders_while_stale", b"_market_orders_while_stale", "_max_duplicate_entries", b"_max_duplicate_entries", "_max_events", b"_max_events", "_max_final_orders", b"_max_final_orders", "_max_instruments", b"_max_instruments", "_max_open_orders", b"_max_open_orders", "_max_order_notional", b"_max_order_notional", "_max_order_quantity", b"_max_order_quantity", "_max_orders_per_second", b"_max_orders_per_second", "_max_price_age_ns", b"_max_price_age_ns", "_max_strategies", b"_max_strategies", "_order_retention_ns", b"_order_retention_ns", "_slippage_bps", b"_slippage_bps", "_stale_after_ns", b"_stale_after_ns", "_subscribe_market_data", b"_subscribe_market_data", "_taker_commission_rate", b"_taker_commission_rate", "close_grace_ns", b"close_grace_ns", "duplicate_window", b"duplicate_window", "durability", b"durability", "fill_on", b"fill_on", "liquidity", b"liquidity", "live_clock", b"live_clock", "maker_commission_rate", b"maker_commission_rate", "market_orders_while_stale", b"market_orders_while_stale", "max_duplicate_entries", b"max_duplicate_entries", "max_events", b"max_events", "max_final_orders", b"max_final_orders", "max_instruments", b"max_instruments", "max_open_orders", b"max_open_orders", "max_order_notional", b"max_order_notional", "max_order_quantity", b"max_order_quantity", "max_orders_per_second", b"max_orders_per_second", "max_price_age_ns", b"max_price_age_ns", "max_strategies", b"max_strategies", "order_retention_ns", b"order_retention_ns", "slippage_bps", b"slippage_bps", "stale_after_ns", b"stale_after_ns", "subscribe_market_data", b"subscribe_market_data", "taker_commission_rate", b"taker_commission_rate"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_close_grace_ns", b"_close_grace_ns", "_duplicate_window", b"_duplicate_window", "_durability", b"_durability", "_fill_on", b"_fill_on", "_liquidity", b"_liquidity", "_live_clock", b"_live_clock", "_maker_commission_rate", b"_maker_commission_rate", "_market_orders_while_stale", b"_market_orders_while_stale", "_max_duplicate_entries", b"_max_duplicate_entries", "_max_events", b"_max_events", "_max_final_orders", b"_max_final_orders", "_max_instruments", b"_max_instruments", "_max_open_orders", b"_max_open_orders", "_max_order_notional", b"_max_order_notional", "_max_order_quantity", b"_max_order_quantity", "_max_orders_per_second", b"_max_orders_per_second", "_max_price_age_ns", b"_max_price_age_ns", "_max_strategies", b"_max_strategies", "_max_time_jump_ns", b"_max_time_jump_ns", "_order_retention_ns", b"_order_retention_ns", "_partitions", b"_partitions", "_slippage_bps", b"_slippage_bps", "_stale_after_ns", b"_stale_after_ns", "_subscribe_market_data", b"_subscribe_market_data", "_taker_commission_rate", b"_taker_commission_rate", "close_grace_ns", b"close_grace_ns", "duplicate_window", b"duplicate_window", "durability", b"durability", "fill_on", b"fill_on", "liquidity", b"liquidity", "live_clock", b"live_clock", "maker_commission_rate", b"maker_commission_rate", "market_orders_while_stale", b"market_orders_while_stale", "max_duplicate_entries", b"max_duplicate_entries", "max_events", b"max_events", "max_final_orders", b"max_final_orders", "max_instruments", b"max_instruments", "max_open_orders", b"max_open_orders", "max_order_notional", b"max_order_notional", "max_order_quantity", b"max_order_quantity", "max_orders_per_second", b"max_orders_per_second", "max_price_age_ns", b"max_price_age_ns", "max_strategies", b"max_strategies", "max_time_jump_ns", b"max_time_jump_ns", "order_retention_ns", b"order_retention_ns", "partitions", b"partitions", "slippage_bps", b"slippage_bps", "stale_after_ns", b"stale_after_ns", "subscribe_market_data", b"subscribe_market_data", "taker_commission_rate", b"taker_commission_rate"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__close_grace_ns: _TypeAlias = _typing.Literal["close_grace_ns"]  # noqa: Y015
     _WhichOneofArgType__close_grace_ns: _TypeAlias = _typing.Literal["_close_grace_ns", b"_close_grace_ns"]  # noqa: Y015
@@ -236,8 +250,12 @@ class ExecutionEngineSettings(_message.Message):
     _WhichOneofArgType__max_price_age_ns: _TypeAlias = _typing.Literal["_max_price_age_ns", b"_max_price_age_ns"]  # noqa: Y015
     _WhichOneofReturnType__max_strategies: _TypeAlias = _typing.Literal["max_strategies"]  # noqa: Y015
     _WhichOneofArgType__max_strategies: _TypeAlias = _typing.Literal["_max_strategies", b"_max_strategies"]  # noqa: Y015
+    _WhichOneofReturnType__max_time_jump_ns: _TypeAlias = _typing.Literal["max_time_jump_ns"]  # noqa: Y015
+    _WhichOneofArgType__max_time_jump_ns: _TypeAlias = _typing.Literal["_max_time_jump_ns", b"_max_time_jump_ns"]  # noqa: Y015
     _WhichOneofReturnType__order_retention_ns: _TypeAlias = _typing.Literal["order_retention_ns"]  # noqa: Y015
     _WhichOneofArgType__order_retention_ns: _TypeAlias = _typing.Literal["_order_retention_ns", b"_order_retention_ns"]  # noqa: Y015
+    _WhichOneofReturnType__partitions: _TypeAlias = _typing.Literal["partitions"]  # noqa: Y015
+    _WhichOneofArgType__partitions: _TypeAlias = _typing.Literal["_partitions", b"_partitions"]  # noqa: Y015
     _WhichOneofReturnType__slippage_bps: _TypeAlias = _typing.Literal["slippage_bps"]  # noqa: Y015
     _WhichOneofArgType__slippage_bps: _TypeAlias = _typing.Literal["_slippage_bps", b"_slippage_bps"]  # noqa: Y015
     _WhichOneofReturnType__stale_after_ns: _TypeAlias = _typing.Literal["stale_after_ns"]  # noqa: Y015
@@ -283,7 +301,11 @@ class ExecutionEngineSettings(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_strategies) -> _WhichOneofReturnType__max_strategies | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_time_jump_ns) -> _WhichOneofReturnType__max_time_jump_ns | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__order_retention_ns) -> _WhichOneofReturnType__order_retention_ns | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__partitions) -> _WhichOneofReturnType__partitions | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__slippage_bps) -> _WhichOneofReturnType__slippage_bps | None: ...
     @_typing.overload

@@ -43,15 +43,15 @@ class ExecutionStatistics(_message.Message):
     EVENTS_KEPT_FIELD_NUMBER: _builtins.int
     MEMORY_USAGE_BYTES_FIELD_NUMBER: _builtins.int
     orders_submitted: _builtins.int
-    """Orders submitted, rejected ones included."""
+    """Orders submitted, including rejected ones."""
     orders_filled: _builtins.int
     """Orders filled in full."""
     orders_cancelled: _builtins.int
-    """Orders that ended cancelled, for whatever reason."""
+    """Orders that ended cancelled, for any reason."""
     fill_ratio: _builtins.float
-    """orders_filled / orders_submitted, 0 to 1; 0 when there are none."""
+    """orders_filled / orders_submitted, 0 to 1; 0 if there are none."""
     avg_execution_latency_ms: _builtins.float
-    """Mean time from the receipt of an order to its acknowledgement, the journal included; milliseconds."""
+    """Mean time from the receipt of an order to its acknowledgement, including the journal; milliseconds."""
     total_volume: _builtins.str
     """Sum of filled quantities, a decimal."""
     total_commission: _builtins.str
@@ -59,9 +59,9 @@ class ExecutionStatistics(_message.Message):
     orders_rejected: _builtins.int
     """Orders refused by a rule."""
     orders_open: _builtins.int
-    """Orders active now."""
+    """Active orders."""
     orders_partially_filled: _builtins.int
-    """Orders active now that are filled in part."""
+    """Active orders with a partial fill."""
     total_notional: _builtins.str
     """Sum of price x quantity over all fills, a decimal."""
     fills: _builtins.int
@@ -69,19 +69,19 @@ class ExecutionStatistics(_message.Message):
     ticks_processed: _builtins.int
     """Ticks accepted."""
     ticks_rejected: _builtins.int
-    """Ticks understood and refused."""
+    """Ticks refused."""
     duplicate_ticks: _builtins.int
-    """Ticks dropped because they had been seen."""
+    """Ticks dropped as duplicates."""
     instruments: _builtins.int
     """Instruments with state."""
     strategies: _builtins.int
     """Strategies with state."""
     orders_kept: _builtins.int
-    """Orders remembered, final ones included."""
+    """Orders remembered, including final ones."""
     events_kept: _builtins.int
-    """Order events held for subscribers to resume."""
+    """Order events kept for resuming subscribers."""
     memory_usage_bytes: _builtins.int
-    """Bytes held for orders, events and duplicate windows, estimated."""
+    """Estimated memory of orders, events and duplicate windows, in bytes."""
     def __init__(
         self,
         *,

@@ -20,7 +20,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class CacheNote(_message.Message):
-    """What the cache service writes into the file of a cache beside the cache's changes, which the core writes."""
+    """Records of the cache service in the file of a cache, besides the changes, which the core writes."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -28,10 +28,10 @@ class CacheNote(_message.Message):
     BOOT_ID_FIELD_NUMBER: _builtins.int
     ANSWER_FIELD_NUMBER: _builtins.int
     boot_id: _builtins.str
-    """A process begins to write. The number of the machine's start: a later one means that the end may be lost."""
+    """A process starts writing. The boot id of the machine: if it differs at the next start, the end may be lost."""
     @_builtins.property
     def opened(self) -> _inputs_pb2.EngineOpened:
-        """The cache as it was made, or has been set since."""
+        """The cache's name, epoch and settings, when it was created or changed."""
 
     @_builtins.property
     def answer(self) -> _checkpoints_pb2.FirstAnswer:

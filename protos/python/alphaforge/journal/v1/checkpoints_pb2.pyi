@@ -22,7 +22,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class ProducerMark(_message.Message):
-    """How far a producer of trades has got."""
+    """The state of a producer of trades."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -30,11 +30,11 @@ class ProducerMark(_message.Message):
     SEQUENCE_FIELD_NUMBER: _builtins.int
     ANSWER_FIELD_NUMBER: _builtins.int
     producer_id: _builtins.str
-    """Who sends."""
+    """The producer."""
     sequence: _builtins.int
-    """Its last call that was applied."""
+    """The sequence of its last applied call."""
     answer: _builtins.bytes
-    """What that call was answered; empty where it is no longer kept."""
+    """The answer to that call; empty if no longer kept."""
     def __init__(
         self,
         *,
@@ -52,7 +52,7 @@ Global___ProducerMark: _TypeAlias = ProducerMark  # noqa: Y015
 
 @_typing.final
 class FirstAnswer(_message.Message):
-    """What a call with a request id was answered."""
+    """The first answer to a call with a request id."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -60,6 +60,7 @@ class FirstAnswer(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     REQUEST_HASH_FIELD_NUMBER: _builtins.int
     ANSWER_FIELD_NUMBER: _builtins.int
+    TIME_NS_FIELD_NUMBER: _builtins.int
     message: _builtins.str
     """The request's message, by its full name."""
     request_id: _builtins.str
@@ -68,6 +69,8 @@ class FirstAnswer(_message.Message):
     """BLAKE2b of the request, 16 bytes."""
     answer: _builtins.bytes
     """The answer."""
+    time_ns: _builtins.int
+    """When the call was received, nanoseconds since the Unix epoch. Absent if an earlier release wrote it."""
     def __init__(
         self,
         *,
@@ -75,10 +78,11 @@ class FirstAnswer(_message.Message):
         request_id: _builtins.str = ...,
         request_hash: _builtins.bytes = ...,
         answer: _builtins.bytes = ...,
+        time_ns: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "message", b"message", "request_hash", b"request_hash", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "message", b"message", "request_hash", b"request_hash", "request_id", b"request_id", "time_ns", b"time_ns"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -86,9 +90,29 @@ Global___FirstAnswer: _TypeAlias = FirstAnswer  # noqa: Y015
 
 @_typing.final
 class DataCheckpoint(_message.Message):
-    """What the service keeps of a data engine beside the core's snapshot."""
+    """The service's state of a data engine, besides the core's snapshot."""
 
     DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class RefusedEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     PRODUCERS_FIELD_NUMBER: _builtins.int
     ANSWERS_FIELD_NUMBER: _builtins.int
@@ -96,25 +120,30 @@ class DataCheckpoint(_message.Message):
     BARS_FIELD_NUMBER: _builtins.int
     TRADE_SEQUENCE_FIELD_NUMBER: _builtins.int
     TRADES_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
     bar_sequence: _builtins.int
-    """The number of the last bar that subscribers were sent."""
+    """The sequence of the last bar published."""
     trade_sequence: _builtins.int
-    """The number of the last trade that subscribers were sent."""
+    """The sequence of the last trade published."""
     @_builtins.property
     def producers(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProducerMark]:
         """Its producers."""
 
     @_builtins.property
     def answers(self) -> _containers.RepeatedCompositeFieldContainer[Global___FirstAnswer]:
-        """The first answers that are kept."""
+        """The first answers kept."""
 
     @_builtins.property
     def bars(self) -> _containers.RepeatedCompositeFieldContainer[_market_pb2.Bar]:
-        """The last bars, for subscribers that resume."""
+        """The last bars, for resuming subscribers."""
 
     @_builtins.property
     def trades(self) -> _containers.RepeatedCompositeFieldContainer[_market_pb2.TradeTickColumns]:
-        """The last trades, for subscribers that resume."""
+        """The last trades, for resuming subscribers."""
+
+    @_builtins.property
+    def refused(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """Ticks and calls to AdvanceTime that a rule refused, by reason."""
 
     def __init__(
         self,
@@ -125,10 +154,11 @@ class DataCheckpoint(_message.Message):
         bars: _abc.Iterable[_market_pb2.Bar] | None = ...,
         trade_sequence: _builtins.int = ...,
         trades: _abc.Iterable[_market_pb2.TradeTickColumns] | None = ...,
+        refused: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "bar_sequence", b"bar_sequence", "bars", b"bars", "producers", b"producers", "trade_sequence", b"trade_sequence", "trades", b"trades"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "bar_sequence", b"bar_sequence", "bars", b"bars", "producers", b"producers", "refused", b"refused", "trade_sequence", b"trade_sequence", "trades", b"trades"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -136,9 +166,29 @@ Global___DataCheckpoint: _TypeAlias = DataCheckpoint  # noqa: Y015
 
 @_typing.final
 class ExecutionCheckpoint(_message.Message):
-    """What the service keeps of an execution engine beside the core's snapshot."""
+    """The service's state of an execution engine, besides the core's snapshot."""
 
     DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class RefusedEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     PRODUCERS_FIELD_NUMBER: _builtins.int
     ANSWERS_FIELD_NUMBER: _builtins.int
@@ -146,23 +196,28 @@ class ExecutionCheckpoint(_message.Message):
     MARKET_DATA_SEQUENCE_FIELD_NUMBER: _builtins.int
     MARKET_DATA_MISSED_FIELD_NUMBER: _builtins.int
     SESSIONS_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
     market_data_epoch: _builtins.int
-    """The epoch of the data engine that it follows; 0 before it has heard of one."""
+    """The epoch of the data engine that it follows; 0 before the first message."""
     market_data_sequence: _builtins.int
-    """The last trade of that engine that it has seen."""
+    """The sequence of the last trade of that engine it has applied."""
     market_data_missed: _builtins.int
-    """Trades that were lost to it."""
+    """Trades it has missed."""
     @_builtins.property
     def producers(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProducerMark]:
         """Its producers."""
 
     @_builtins.property
     def answers(self) -> _containers.RepeatedCompositeFieldContainer[Global___FirstAnswer]:
-        """The first answers that are kept."""
+        """The first answers kept."""
 
     @_builtins.property
     def sessions(self) -> _containers.RepeatedCompositeFieldContainer[_inputs_pb2.SessionBegun]:
-        """The sessions that live."""
+        """The open sessions."""
+
+    @_builtins.property
+    def refused(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """Ticks and calls to AdvanceTime that a rule refused, by reason."""
 
     def __init__(
         self,
@@ -173,10 +228,11 @@ class ExecutionCheckpoint(_message.Message):
         market_data_sequence: _builtins.int = ...,
         market_data_missed: _builtins.int = ...,
         sessions: _abc.Iterable[_inputs_pb2.SessionBegun] | None = ...,
+        refused: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "market_data_epoch", b"market_data_epoch", "market_data_missed", b"market_data_missed", "market_data_sequence", b"market_data_sequence", "producers", b"producers", "sessions", b"sessions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "market_data_epoch", b"market_data_epoch", "market_data_missed", b"market_data_missed", "market_data_sequence", b"market_data_sequence", "producers", b"producers", "refused", b"refused", "sessions", b"sessions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -27,7 +27,7 @@ from alphaforge.data.v1 import settings_pb2 as alphaforge_dot_data_dot_v1_dot_se
 from alphaforge.execution.v1 import settings_pb2 as alphaforge_dot_execution_dot_v1_dot_settings__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"alphaforge/journal/v1/inputs.proto\x12\x15\x61lphaforge.journal.v1\x1a alphaforge/cache/v1/caches.proto\x1a!alphaforge/data/v1/settings.proto\x1a&alphaforge/execution/v1/settings.proto\"\xdd\x01\n\x0c\x45ngineOpened\x12\r\n\x05\x65poch\x18\x01 \x01(\x06\x12\x36\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32&.alphaforge.data.v1.DataEngineSettingsH\x00\x12\x45\n\texecution\x18\x03 \x01(\x0b\x32\x30.alphaforge.execution.v1.ExecutionEngineSettingsH\x00\x12\x33\n\x05\x63\x61\x63he\x18\x04 \x01(\x0b\x32\".alphaforge.cache.v1.CacheSettingsH\x00\x42\n\n\x08settings\"I\n\nEpochBegun\x12\r\n\x05\x65poch\x18\x01 \x01(\x06\x12\x1a\n\rinstrument_id\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\x10\n\x0e_instrument_id\"I\n\x0cSessionBegun\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x13\n\x0bstrategy_id\x18\x02 \x01(\t\x12\x10\n\x08grace_ns\x18\x03 \x01(\x03\"2\n\x0cSessionEnded\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0e\n\x06lapsed\x18\x02 \x01(\x08\"\"\n\x11MarketDataWatched\x12\r\n\x05stale\x18\x01 \x01(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"alphaforge/journal/v1/inputs.proto\x12\x15\x61lphaforge.journal.v1\x1a alphaforge/cache/v1/caches.proto\x1a!alphaforge/data/v1/settings.proto\x1a&alphaforge/execution/v1/settings.proto\"\xf3\x01\n\x0c\x45ngineOpened\x12\r\n\x05\x65poch\x18\x01 \x01(\x06\x12\x36\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32&.alphaforge.data.v1.DataEngineSettingsH\x00\x12\x45\n\texecution\x18\x03 \x01(\x0b\x32\x30.alphaforge.execution.v1.ExecutionEngineSettingsH\x00\x12\x33\n\x05\x63\x61\x63he\x18\x04 \x01(\x0b\x32\".alphaforge.cache.v1.CacheSettingsH\x00\x12\x14\n\x0c\x66irst_answer\x18\x05 \x01(\x0c\x42\n\n\x08settings\"%\n\rEngineDropped\x12\x14\n\x0c\x66irst_answer\x18\x01 \x01(\x0c\"p\n\nEpochBegun\x12\r\n\x05\x65poch\x18\x01 \x01(\x06\x12\x1a\n\rinstrument_id\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x14\n\x0c\x66irst_answer\x18\x03 \x01(\x0c\x12\x0f\n\x07skipped\x18\x04 \x01(\tB\x10\n\x0e_instrument_id\"_\n\x0cSessionBegun\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x13\n\x0bstrategy_id\x18\x02 \x01(\t\x12\x10\n\x08grace_ns\x18\x03 \x01(\x03\x12\x14\n\x0c\x66irst_answer\x18\x04 \x01(\x0c\"H\n\x0cSessionEnded\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0e\n\x06lapsed\x18\x02 \x01(\x08\x12\x14\n\x0c\x66irst_answer\x18\x03 \x01(\x0c\"\"\n\x11MarketDataWatched\x12\r\n\x05stale\x18\x01 \x01(\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,13 +35,15 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'alphaforge.journal.v1.input
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ENGINEOPENED']._serialized_start=171
-  _globals['_ENGINEOPENED']._serialized_end=392
-  _globals['_EPOCHBEGUN']._serialized_start=394
-  _globals['_EPOCHBEGUN']._serialized_end=467
-  _globals['_SESSIONBEGUN']._serialized_start=469
-  _globals['_SESSIONBEGUN']._serialized_end=542
-  _globals['_SESSIONENDED']._serialized_start=544
-  _globals['_SESSIONENDED']._serialized_end=594
-  _globals['_MARKETDATAWATCHED']._serialized_start=596
-  _globals['_MARKETDATAWATCHED']._serialized_end=630
+  _globals['_ENGINEOPENED']._serialized_end=414
+  _globals['_ENGINEDROPPED']._serialized_start=416
+  _globals['_ENGINEDROPPED']._serialized_end=453
+  _globals['_EPOCHBEGUN']._serialized_start=455
+  _globals['_EPOCHBEGUN']._serialized_end=567
+  _globals['_SESSIONBEGUN']._serialized_start=569
+  _globals['_SESSIONBEGUN']._serialized_end=664
+  _globals['_SESSIONENDED']._serialized_start=666
+  _globals['_SESSIONENDED']._serialized_end=738
+  _globals['_MARKETDATAWATCHED']._serialized_start=740
+  _globals['_MARKETDATAWATCHED']._serialized_end=774
 # @@protoc_insertion_point(module_scope)

@@ -23,23 +23,23 @@ class _Durability:
 class _DurabilityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Durability.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     DURABILITY_UNSPECIFIED: _Durability.ValueType  # 0
-    """Not given: the service's default."""
+    """Not set: the service's default."""
     DURABILITY_NONE: _Durability.ValueType  # 1
-    """It is in memory; a crash of the service loses it."""
+    """In memory only; a crash of the service loses it."""
     DURABILITY_OS: _Durability.ValueType  # 2
-    """The operating system has it: it survives a crash of the service, not of the machine."""
+    """Handed to the operating system: survives a crash of the service, but not of the machine."""
     DURABILITY_FSYNC: _Durability.ValueType  # 3
-    """The disk has it: it survives a power cut."""
+    """Written to the disk: survives a power cut."""
 
 class Durability(_Durability, metaclass=_DurabilityEnumTypeWrapper):
-    """What has happened to a change by the time it is acknowledged."""
+    """What an acknowledged change survives."""
 
 DURABILITY_UNSPECIFIED: Durability.ValueType  # 0
-"""Not given: the service's default."""
+"""Not set: the service's default."""
 DURABILITY_NONE: Durability.ValueType  # 1
-"""It is in memory; a crash of the service loses it."""
+"""In memory only; a crash of the service loses it."""
 DURABILITY_OS: Durability.ValueType  # 2
-"""The operating system has it: it survives a crash of the service, not of the machine."""
+"""Handed to the operating system: survives a crash of the service, but not of the machine."""
 DURABILITY_FSYNC: Durability.ValueType  # 3
-"""The disk has it: it survives a power cut."""
+"""Written to the disk: survives a power cut."""
 Global___Durability: _TypeAlias = Durability  # noqa: Y015

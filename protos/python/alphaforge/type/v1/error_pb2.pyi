@@ -25,7 +25,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_UNSPECIFIED: _ErrorReason.ValueType  # 0
     """Never sent."""
     ERROR_REASON_NUMBER_MALFORMED: _ErrorReason.ValueType  # 1
-    """A number is no decimal, or not finite. Example: price "1,5". INVALID_ARGUMENT."""
+    """A number is not a decimal, or not finite. Example: price "1,5". INVALID_ARGUMENT."""
     ERROR_REASON_NUMBER_OUT_OF_RANGE: _ErrorReason.ValueType  # 2
     """A number does not fit its type. Example: price "10000000000", above the 9.22e9 a price can hold. INVALID_ARGUMENT."""
     ERROR_REASON_NUMBER_TOO_PRECISE: _ErrorReason.ValueType  # 3
@@ -33,19 +33,19 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_NAME_INVALID: _ErrorReason.ValueType  # 4
     """An id or name is empty, too long or has control characters. Example: instrument_id "". INVALID_ARGUMENT."""
     ERROR_REASON_TIME_OUT_OF_RANGE: _ErrorReason.ValueType  # 5
-    """A time lies outside the accepted range. Example: ts_event_ns -1. INVALID_ARGUMENT; for a tick, the reason in
+    """A time is outside the accepted range. Example: ts_event_ns -1. INVALID_ARGUMENT; for a tick, the reason in
     RejectedTick.
     """
     ERROR_REASON_ENUM_UNKNOWN: _ErrorReason.ValueType  # 6
     """An enumeration has no such member. Example: aggressor side 7. INVALID_ARGUMENT."""
     ERROR_REASON_MESSAGE_MALFORMED: _ErrorReason.ValueType  # 7
-    """Bytes are no valid message. Example: a request cut in half. INVALID_ARGUMENT."""
+    """Bytes are not a valid message. Example: a request cut in half. INVALID_ARGUMENT."""
     ERROR_REASON_COLUMNS_UNEQUAL: _ErrorReason.ValueType  # 8
     """Columns of one batch differ in length. Example: 3 prices and 2 quantities. INVALID_ARGUMENT."""
     ERROR_REASON_LIMIT_EXCEEDED: _ErrorReason.ValueType  # 9
     """A documented limit was exceeded. Example: 100,001 keys in one call. INVALID_ARGUMENT."""
     ERROR_REASON_SETTING_INVALID: _ErrorReason.ValueType  # 10
-    """A setting has a value it can't have. Example: max_size 0. INVALID_ARGUMENT."""
+    """A setting has an invalid value. Example: max_size 0. INVALID_ARGUMENT."""
     ERROR_REASON_PRICE_NOT_POSITIVE: _ErrorReason.ValueType  # 11
     """A price that must be above 0 is not. Example: a limit order at "-1". INVALID_ARGUMENT; for a tick, the reason in
     RejectedTick.
@@ -59,95 +59,120 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     RejectedTick.
     """
     ERROR_REASON_INSTRUMENT_LIMIT: _ErrorReason.ValueType  # 14
-    """The engine has all the instruments its max_instruments allows. Example: the 10,001st symbol. Reason in
-    RejectedTick.
-    """
+    """The engine already has max_instruments instruments. Example: the 10,001st symbol. Reason in RejectedTick."""
     ERROR_REASON_PAGE_TOKEN_INVALID: _ErrorReason.ValueType  # 15
-    """A page token or cursor was not made by this call with these arguments. Example: a cursor typed by hand.
+    """A page token or cursor was not returned by this call with these arguments. Example: a cursor typed by hand.
     INVALID_ARGUMENT.
     """
     ERROR_REASON_TYPE_UNSUPPORTED: _ErrorReason.ValueType  # 16
-    """An argument has a type that can't be taken. Example: True for a price. A TypeError in Python; made before anything
-    is sent.
+    """An argument has an unsupported type. Example: True for a price. A TypeError in Python, raised before anything is
+    sent.
     """
     ERROR_REASON_COLUMNS_MISSING: _ErrorReason.ValueType  # 17
-    """A file lacks columns that are needed. Example: trades without a price column. Made by the client."""
+    """A file lacks required columns. Example: trades without a price column. Raised by the client."""
     ERROR_REASON_ROW_INVALID: _ErrorReason.ValueType  # 18
-    """A row of a file can't be read. Example: a price "n/a" in line 17. Made by the client."""
+    """A row of a file is invalid. Example: a price "n/a" in line 17. Raised by the client."""
+    ERROR_REASON_TIME_AHEAD: _ErrorReason.ValueType  # 19
+    """A tick's ts_event or AdvanceTime's now_ns is further ahead of when it was received than the engine's
+    max_time_jump_ns. Example: a print of next year, by a wrong clock. In RejectedTick, or INVALID_ARGUMENT; nothing
+    changed.
+    """
     ERROR_REASON_SETTINGS_DIFFER: _ErrorReason.ValueType  # 20
-    """The engine of that name has other settings than those given. Example: "default" keeps 1,000 bars, 500 were asked
-    for. FAILED_PRECONDITION.
+    """The engine of that name has settings other than those given. Example: "default" keeps 1,000 bars, but 500 were
+    asked for. FAILED_PRECONDITION.
     """
     ERROR_REASON_ENGINE_LIMIT: _ErrorReason.ValueType  # 21
     """A service holds at most 1,000 engines. Example: opening the 1,001st. RESOURCE_EXHAUSTED."""
     ERROR_REASON_EPOCH_CHANGED: _ErrorReason.ValueType  # 22
-    """The engine lost or reset its state since it was opened, or is gone: open it again. Example: somebody reset it.
-    FAILED_PRECONDITION.
+    """The engine was reset or dropped, or lost its state, since it was opened: open it again. Example: another client
+    reset it. FAILED_PRECONDITION.
     """
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 23
-    """A bug in the service; the log has more. Example: an invariant that does not hold. INTERNAL."""
+    """A bug in the service; see its log. Example: an invariant that does not hold. INTERNAL."""
     ERROR_REASON_BATCH_PARTLY_INVALID: _ErrorReason.ValueType  # 24
-    """Some items of a batch were malformed; each has its own reason in the answer. Example: three orders, one without
+    """Some items of a batch were malformed; each has its own reason in the response. Example: three orders, one without a
     symbol.
     """
     ERROR_REASON_ENGINE_UNKNOWN: _ErrorReason.ValueType  # 25
     """No engine or cache has that name. Example: dropping "typo". NOT_FOUND."""
     ERROR_REASON_REQUEST_ID_REUSED: _ErrorReason.ValueType  # 26
-    """A request id came again with another request. Example: one id for two different deletes. INVALID_ARGUMENT."""
+    """A request id was reused for a different request. Example: one id for two different deletes. INVALID_ARGUMENT."""
     ERROR_REASON_JOURNAL_FAILED: _ErrorReason.ValueType  # 27
-    """The journal can't be written: reads go on, changes are refused. Nothing was applied, except where the message says
-    that a change of a cache is done and may not survive a restart. Example: no space left on the device. UNAVAILABLE.
+    """The journal can't be written: reads continue, changes are refused. Nothing was applied, unless the message says
+    that a change of a cache was applied and may not survive a restart. Example: no space left on the device.
+    UNAVAILABLE.
     """
     ERROR_REASON_SHUTTING_DOWN: _ErrorReason.ValueType  # 28
     """The service is stopping. Example: a call after SIGTERM. UNAVAILABLE."""
     ERROR_REASON_UNAVAILABLE: _ErrorReason.ValueType  # 29
-    """The service can't be reached. Example: connection refused until the deadline. Made by the client. UNAVAILABLE."""
+    """The service can't be reached. Example: connection refused until the deadline. Raised by the client. UNAVAILABLE."""
     ERROR_REASON_DEADLINE_EXCEEDED: _ErrorReason.ValueType  # 30
-    """No answer before the deadline. Example: 5 s passed while the network was cut. Made by the client.
+    """No answer before the deadline. Example: 5 s passed while the network was cut. Raised by the client.
     DEADLINE_EXCEEDED.
     """
     ERROR_REASON_CANCELLED: _ErrorReason.ValueType  # 31
     """The call was cancelled by its caller. Example: its asyncio task was cancelled. CANCELLED."""
     ERROR_REASON_CLIENT_CLOSED: _ErrorReason.ValueType  # 32
-    """The client object was closed before the call. Example: get() after close(). Made by the client."""
+    """The client object was closed before the call. Example: get() after close(). Raised by the client."""
     ERROR_REASON_UNAUTHENTICATED: _ErrorReason.ValueType  # 33
-    """The call carries no credentials, or wrong ones. Example: a token that was revoked. UNAUTHENTICATED."""
+    """The call has no credentials, or invalid ones. Example: a revoked token. UNAUTHENTICATED."""
     ERROR_REASON_PERMISSION_DENIED: _ErrorReason.ValueType  # 34
     """The caller's role does not allow this call. Example: a submit with a read token. PERMISSION_DENIED."""
     ERROR_REASON_RATE_LIMITED: _ErrorReason.ValueType  # 35
-    """The caller makes more calls a second than it may. Example: the 1,001st within a second of 1,000.
+    """The caller exceeds its limit of calls per second. Example: the 1,001st call within a second, with a limit of 1,000.
     RESOURCE_EXHAUSTED.
     """
     ERROR_REASON_STREAM_LIMIT: _ErrorReason.ValueType  # 36
-    """The service or the caller has all the streams it may have. Example: a loop that subscribes and never leaves.
+    """The service or the caller has too many open streams. Example: a loop that subscribes without closing.
     RESOURCE_EXHAUSTED.
     """
     ERROR_REASON_SUBSCRIBER_TOO_SLOW: _ErrorReason.ValueType  # 37
-    """The subscriber did not read fast enough and was disconnected; metadata "resume_sequence" says where to go on.
+    """The subscriber was too slow and was disconnected; metadata "resume_sequence" has the sequence to resume at.
     Example: a reader of order events that slept through 100,000 of them. RESOURCE_EXHAUSTED.
     """
     ERROR_REASON_UNIMPLEMENTED: _ErrorReason.ValueType  # 38
-    """The service has no such method: client and service are of different releases. Example: a lease from a
-    service that has none. UNIMPLEMENTED.
+    """The service has no such method, for example because it is of an earlier release. Example: a lease from a service
+    without leases. UNIMPLEMENTED.
     """
     ERROR_REASON_JOURNAL_BACKLOG: _ErrorReason.ValueType  # 39
-    """The journal has more to write than it may queue: the disk is too slow for the load. Example: a stalled disk.
-    RESOURCE_EXHAUSTED.
-    """
+    """The journal's queue is full: the disk is too slow for the load. Example: a stalled disk. RESOURCE_EXHAUSTED."""
     ERROR_REASON_JOURNAL_DAMAGED: _ErrorReason.ValueType  # 40
-    """Inputs of an engine are missing or damaged: its calls are refused and the others served until the journal is restored
-    from a copy or the engine dropped. A file that can't be read at all keeps the service from starting. Example: a
-    checksum that does not match.
+    """Inputs of an engine are missing or damaged: its calls are refused until the journal is restored from a backup or
+    the engine is dropped; other engines are served. Example: a checksum mismatch.
     """
     ERROR_REASON_JOURNAL_FULL: _ErrorReason.ValueType  # 41
-    """The journal has reached the size it may have on disk: nothing was applied, reads go on. Example: 1 GiB of 1 GiB.
+    """The journal has reached its maximum size: nothing was applied, reads continue. Example: 1 GiB of 1 GiB.
     RESOURCE_EXHAUSTED.
     """
     ERROR_REASON_JOURNAL_IN_USE: _ErrorReason.ValueType  # 42
-    """Another process uses the journal; two services never share a data directory. Example: a second start by mistake."""
+    """Another process uses the journal; services can't share a data directory. Example: a service started twice."""
     ERROR_REASON_FORK_UNSAFE: _ErrorReason.ValueType  # 43
-    """A process that was forked while an asyncio client was open can't have a client. Only in the client. Example: a
-    worker of multiprocessing's start method "fork".
+    """A process forked while an asyncio client was open can't use a client. Raised by the client. Example: a worker of
+    multiprocessing's start method "fork".
+    """
+    ERROR_REASON_OUTCOME_UNKNOWN: _ErrorReason.ValueType  # 44
+    """The disk failed while a change was being written: it may or may not be there after a restart. Repeat the call.
+    Example: fsync reports an input/output error. UNAVAILABLE.
+    """
+    ERROR_REASON_JOURNAL_VERSION: _ErrorReason.ValueType  # 45
+    """The journal was written by another release, and this release can't continue from it; the message says what to do.
+    Example: a release that was killed and then replaced by one with other rules. The service does not start.
+    """
+    ERROR_REASON_AUDIT_FAILED: _ErrorReason.ValueType  # 46
+    """The audit log can't be written, so an audited command was not executed. Example: no space left on its disk.
+    UNAVAILABLE.
+    """
+    ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 47
+    """The service is overloaded: nothing was done, and google.rpc.RetryInfo has the delay before a retry. Example: ten
+    times the load that it can handle. RESOURCE_EXHAUSTED.
+    """
+    ERROR_REASON_NOT_PRIMARY: _ErrorReason.ValueType  # 48
+    """This candidate is not the primary of its shard: nothing was done. Metadata "primary" and "term" have the primary that
+    it knows of, a hint. Example: a call to a follower, or during a takeover. UNAVAILABLE.
+    """
+    ERROR_REASON_ANSWER_MALFORMED: _ErrorReason.ValueType  # 49
+    """The client can't decode a response, or it is implausible. Example: the target is another program, or the pages of a
+    list go in circles. Raised by the client.
     """
     ERROR_REASON_KEY_INVALID: _ErrorReason.ValueType  # 50
     """A key is empty or longer than 1,024 bytes. Example: "". INVALID_ARGUMENT."""
@@ -158,48 +183,55 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_VALUE_TOO_LARGE: _ErrorReason.ValueType  # 53
     """A value's encoding is longer than 4 MiB. Example: 5,000,000 bytes. INVALID_ARGUMENT."""
     ERROR_REASON_VALUE_TOO_DEEP: _ErrorReason.ValueType  # 54
-    """A value is nested deeper than 32. Example: 33 lists in one another. INVALID_ARGUMENT."""
+    """A value is nested more than 32 deep. Example: 33 nested lists. INVALID_ARGUMENT."""
     ERROR_REASON_VALUE_MALFORMED: _ErrorReason.ValueType  # 55
-    """Bytes are no valid Value. Example: a string that is not UTF-8. INVALID_ARGUMENT."""
+    """Bytes are not a valid Value. Example: a string that is not UTF-8. INVALID_ARGUMENT."""
     ERROR_REASON_VALUE_NOT_NUMERIC: _ErrorReason.ValueType  # 56
-    """An increment met a value that is no int or Decimal. Example: increment on "abc". FAILED_PRECONDITION."""
+    """The value of an increment is not an int or Decimal. Example: increment on "abc". FAILED_PRECONDITION."""
     ERROR_REASON_MEMORY_LIMIT: _ErrorReason.ValueType  # 57
-    """All caches together have the memory the service may use. Example: a put at 4 GiB of 4 GiB. RESOURCE_EXHAUSTED."""
+    """The caches have reached the service's memory limit. Example: a put at 4 GiB of 4 GiB. RESOURCE_EXHAUSTED."""
     ERROR_REASON_LEASE_LOST: _ErrorReason.ValueType  # 58
-    """A lease is over, or belongs to somebody else. Example: the function took longer than the lease.
+    """A lease has ended, or belongs to another caller. Example: the function took longer than the lease.
     FAILED_PRECONDITION.
     """
     ERROR_REASON_BAR_TYPE_INVALID: _ErrorReason.ValueType  # 100
-    """A bar type can't be read. Example: "7min", which does not divide a day. INVALID_ARGUMENT."""
+    """A bar type is invalid. Example: "7min", which does not divide a day. INVALID_ARGUMENT."""
     ERROR_REASON_BAR_TYPE_UNKNOWN: _ErrorReason.ValueType  # 101
-    """The engine builds no bars of that type. Example: asking for "5min" bars of an engine of "1min". INVALID_ARGUMENT."""
+    """The engine does not build that bar type. Example: asking an engine of "1min" for "5min" bars. INVALID_ARGUMENT."""
     ERROR_REASON_PRODUCER_SEQUENCE_GAP: _ErrorReason.ValueType  # 102
-    """A batch left out some of its producer's sequence; metadata "expected_sequence" says what to send. Example: 7 after
+    """A batch skipped sequences of its producer; metadata "expected_sequence" has the sequence to send. Example: 7 after
     5. FAILED_PRECONDITION.
     """
     ERROR_REASON_PRODUCER_SEQUENCE_PAST: _ErrorReason.ValueType  # 103
-    """A batch is older than its producer's last one, whose answer alone is kept. Example: 4 after 5. FAILED_PRECONDITION."""
+    """A batch is older than its producer's last one; only the answer to the last one is kept. Example: 4 after 5.
+    FAILED_PRECONDITION.
+    """
     ERROR_REASON_ORDER_CONFLICT: _ErrorReason.ValueType  # 150
-    """An order id came again with other fields. Example: the same id, twice the quantity. INVALID_ARGUMENT."""
+    """An order id was reused with different fields, or the orders of a group don't fit together. Example: the same id,
+    twice the quantity; a bracket whose stop loss is on the side of its entry. INVALID_ARGUMENT.
+    """
     ERROR_REASON_ORDER_FIELD_MISSING: _ErrorReason.ValueType  # 151
-    """A field that the order's type needs is missing. Example: a limit order without price. INVALID_ARGUMENT."""
+    """A field required by the order's type is missing. Example: a limit order without price. INVALID_ARGUMENT."""
     ERROR_REASON_ORDER_FIELD_SURPLUS: _ErrorReason.ValueType  # 152
     """A field that the order's type lacks was given. Example: a market order with a price. INVALID_ARGUMENT."""
     ERROR_REASON_SESSION_LAPSED: _ErrorReason.ValueType  # 153
-    """The session is over: its grace period passed without a sign of life, and its orders were cancelled. Example: a
-    strategy that was suspended for a minute with a grace of 10 s. FAILED_PRECONDITION.
+    """The session has ended: it was not renewed within its grace period, and its orders were cancelled. Example: a
+    strategy that was suspended for a minute with a grace period of 10 s. FAILED_PRECONDITION.
+    """
+    ERROR_REASON_ENGINE_MOVED: _ErrorReason.ValueType  # 200
+    """The engine has been moved to another shard: nothing was done. Metadata "shard" and "target" have its name and the
+    addresses of its candidates. Example: a call to the shard that had the engine before. UNAVAILABLE.
     """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
-    """Why something was refused. The name without its prefix travels as `reason` of google.rpc.ErrorInfo (domain
-    "alphaforge") in grpc-status-details-bin, and is `error.reason` in Python. Names and numbers are never changed or
-    used again.
+    """The reason of an error. The name without its prefix is the `reason` of google.rpc.ErrorInfo (domain "alphaforge") in
+    grpc-status-details-bin, and `error.reason` in Python. Names and numbers are never changed or reused.
     """
 
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
 """Never sent."""
 ERROR_REASON_NUMBER_MALFORMED: ErrorReason.ValueType  # 1
-"""A number is no decimal, or not finite. Example: price "1,5". INVALID_ARGUMENT."""
+"""A number is not a decimal, or not finite. Example: price "1,5". INVALID_ARGUMENT."""
 ERROR_REASON_NUMBER_OUT_OF_RANGE: ErrorReason.ValueType  # 2
 """A number does not fit its type. Example: price "10000000000", above the 9.22e9 a price can hold. INVALID_ARGUMENT."""
 ERROR_REASON_NUMBER_TOO_PRECISE: ErrorReason.ValueType  # 3
@@ -207,19 +239,19 @@ ERROR_REASON_NUMBER_TOO_PRECISE: ErrorReason.ValueType  # 3
 ERROR_REASON_NAME_INVALID: ErrorReason.ValueType  # 4
 """An id or name is empty, too long or has control characters. Example: instrument_id "". INVALID_ARGUMENT."""
 ERROR_REASON_TIME_OUT_OF_RANGE: ErrorReason.ValueType  # 5
-"""A time lies outside the accepted range. Example: ts_event_ns -1. INVALID_ARGUMENT; for a tick, the reason in
+"""A time is outside the accepted range. Example: ts_event_ns -1. INVALID_ARGUMENT; for a tick, the reason in
 RejectedTick.
 """
 ERROR_REASON_ENUM_UNKNOWN: ErrorReason.ValueType  # 6
 """An enumeration has no such member. Example: aggressor side 7. INVALID_ARGUMENT."""
 ERROR_REASON_MESSAGE_MALFORMED: ErrorReason.ValueType  # 7
-"""Bytes are no valid message. Example: a request cut in half. INVALID_ARGUMENT."""
+"""Bytes are not a valid message. Example: a request cut in half. INVALID_ARGUMENT."""
 ERROR_REASON_COLUMNS_UNEQUAL: ErrorReason.ValueType  # 8
 """Columns of one batch differ in length. Example: 3 prices and 2 quantities. INVALID_ARGUMENT."""
 ERROR_REASON_LIMIT_EXCEEDED: ErrorReason.ValueType  # 9
 """A documented limit was exceeded. Example: 100,001 keys in one call. INVALID_ARGUMENT."""
 ERROR_REASON_SETTING_INVALID: ErrorReason.ValueType  # 10
-"""A setting has a value it can't have. Example: max_size 0. INVALID_ARGUMENT."""
+"""A setting has an invalid value. Example: max_size 0. INVALID_ARGUMENT."""
 ERROR_REASON_PRICE_NOT_POSITIVE: ErrorReason.ValueType  # 11
 """A price that must be above 0 is not. Example: a limit order at "-1". INVALID_ARGUMENT; for a tick, the reason in
 RejectedTick.
@@ -233,95 +265,120 @@ ERROR_REASON_VALUE_OVERFLOW: ErrorReason.ValueType  # 13
 RejectedTick.
 """
 ERROR_REASON_INSTRUMENT_LIMIT: ErrorReason.ValueType  # 14
-"""The engine has all the instruments its max_instruments allows. Example: the 10,001st symbol. Reason in
-RejectedTick.
-"""
+"""The engine already has max_instruments instruments. Example: the 10,001st symbol. Reason in RejectedTick."""
 ERROR_REASON_PAGE_TOKEN_INVALID: ErrorReason.ValueType  # 15
-"""A page token or cursor was not made by this call with these arguments. Example: a cursor typed by hand.
+"""A page token or cursor was not returned by this call with these arguments. Example: a cursor typed by hand.
 INVALID_ARGUMENT.
 """
 ERROR_REASON_TYPE_UNSUPPORTED: ErrorReason.ValueType  # 16
-"""An argument has a type that can't be taken. Example: True for a price. A TypeError in Python; made before anything
-is sent.
+"""An argument has an unsupported type. Example: True for a price. A TypeError in Python, raised before anything is
+sent.
 """
 ERROR_REASON_COLUMNS_MISSING: ErrorReason.ValueType  # 17
-"""A file lacks columns that are needed. Example: trades without a price column. Made by the client."""
+"""A file lacks required columns. Example: trades without a price column. Raised by the client."""
 ERROR_REASON_ROW_INVALID: ErrorReason.ValueType  # 18
-"""A row of a file can't be read. Example: a price "n/a" in line 17. Made by the client."""
+"""A row of a file is invalid. Example: a price "n/a" in line 17. Raised by the client."""
+ERROR_REASON_TIME_AHEAD: ErrorReason.ValueType  # 19
+"""A tick's ts_event or AdvanceTime's now_ns is further ahead of when it was received than the engine's
+max_time_jump_ns. Example: a print of next year, by a wrong clock. In RejectedTick, or INVALID_ARGUMENT; nothing
+changed.
+"""
 ERROR_REASON_SETTINGS_DIFFER: ErrorReason.ValueType  # 20
-"""The engine of that name has other settings than those given. Example: "default" keeps 1,000 bars, 500 were asked
-for. FAILED_PRECONDITION.
+"""The engine of that name has settings other than those given. Example: "default" keeps 1,000 bars, but 500 were
+asked for. FAILED_PRECONDITION.
 """
 ERROR_REASON_ENGINE_LIMIT: ErrorReason.ValueType  # 21
 """A service holds at most 1,000 engines. Example: opening the 1,001st. RESOURCE_EXHAUSTED."""
 ERROR_REASON_EPOCH_CHANGED: ErrorReason.ValueType  # 22
-"""The engine lost or reset its state since it was opened, or is gone: open it again. Example: somebody reset it.
-FAILED_PRECONDITION.
+"""The engine was reset or dropped, or lost its state, since it was opened: open it again. Example: another client
+reset it. FAILED_PRECONDITION.
 """
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 23
-"""A bug in the service; the log has more. Example: an invariant that does not hold. INTERNAL."""
+"""A bug in the service; see its log. Example: an invariant that does not hold. INTERNAL."""
 ERROR_REASON_BATCH_PARTLY_INVALID: ErrorReason.ValueType  # 24
-"""Some items of a batch were malformed; each has its own reason in the answer. Example: three orders, one without
+"""Some items of a batch were malformed; each has its own reason in the response. Example: three orders, one without a
 symbol.
 """
 ERROR_REASON_ENGINE_UNKNOWN: ErrorReason.ValueType  # 25
 """No engine or cache has that name. Example: dropping "typo". NOT_FOUND."""
 ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 26
-"""A request id came again with another request. Example: one id for two different deletes. INVALID_ARGUMENT."""
+"""A request id was reused for a different request. Example: one id for two different deletes. INVALID_ARGUMENT."""
 ERROR_REASON_JOURNAL_FAILED: ErrorReason.ValueType  # 27
-"""The journal can't be written: reads go on, changes are refused. Nothing was applied, except where the message says
-that a change of a cache is done and may not survive a restart. Example: no space left on the device. UNAVAILABLE.
+"""The journal can't be written: reads continue, changes are refused. Nothing was applied, unless the message says
+that a change of a cache was applied and may not survive a restart. Example: no space left on the device.
+UNAVAILABLE.
 """
 ERROR_REASON_SHUTTING_DOWN: ErrorReason.ValueType  # 28
 """The service is stopping. Example: a call after SIGTERM. UNAVAILABLE."""
 ERROR_REASON_UNAVAILABLE: ErrorReason.ValueType  # 29
-"""The service can't be reached. Example: connection refused until the deadline. Made by the client. UNAVAILABLE."""
+"""The service can't be reached. Example: connection refused until the deadline. Raised by the client. UNAVAILABLE."""
 ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 30
-"""No answer before the deadline. Example: 5 s passed while the network was cut. Made by the client.
+"""No answer before the deadline. Example: 5 s passed while the network was cut. Raised by the client.
 DEADLINE_EXCEEDED.
 """
 ERROR_REASON_CANCELLED: ErrorReason.ValueType  # 31
 """The call was cancelled by its caller. Example: its asyncio task was cancelled. CANCELLED."""
 ERROR_REASON_CLIENT_CLOSED: ErrorReason.ValueType  # 32
-"""The client object was closed before the call. Example: get() after close(). Made by the client."""
+"""The client object was closed before the call. Example: get() after close(). Raised by the client."""
 ERROR_REASON_UNAUTHENTICATED: ErrorReason.ValueType  # 33
-"""The call carries no credentials, or wrong ones. Example: a token that was revoked. UNAUTHENTICATED."""
+"""The call has no credentials, or invalid ones. Example: a revoked token. UNAUTHENTICATED."""
 ERROR_REASON_PERMISSION_DENIED: ErrorReason.ValueType  # 34
 """The caller's role does not allow this call. Example: a submit with a read token. PERMISSION_DENIED."""
 ERROR_REASON_RATE_LIMITED: ErrorReason.ValueType  # 35
-"""The caller makes more calls a second than it may. Example: the 1,001st within a second of 1,000.
+"""The caller exceeds its limit of calls per second. Example: the 1,001st call within a second, with a limit of 1,000.
 RESOURCE_EXHAUSTED.
 """
 ERROR_REASON_STREAM_LIMIT: ErrorReason.ValueType  # 36
-"""The service or the caller has all the streams it may have. Example: a loop that subscribes and never leaves.
+"""The service or the caller has too many open streams. Example: a loop that subscribes without closing.
 RESOURCE_EXHAUSTED.
 """
 ERROR_REASON_SUBSCRIBER_TOO_SLOW: ErrorReason.ValueType  # 37
-"""The subscriber did not read fast enough and was disconnected; metadata "resume_sequence" says where to go on.
+"""The subscriber was too slow and was disconnected; metadata "resume_sequence" has the sequence to resume at.
 Example: a reader of order events that slept through 100,000 of them. RESOURCE_EXHAUSTED.
 """
 ERROR_REASON_UNIMPLEMENTED: ErrorReason.ValueType  # 38
-"""The service has no such method: client and service are of different releases. Example: a lease from a
-service that has none. UNIMPLEMENTED.
+"""The service has no such method, for example because it is of an earlier release. Example: a lease from a service
+without leases. UNIMPLEMENTED.
 """
 ERROR_REASON_JOURNAL_BACKLOG: ErrorReason.ValueType  # 39
-"""The journal has more to write than it may queue: the disk is too slow for the load. Example: a stalled disk.
-RESOURCE_EXHAUSTED.
-"""
+"""The journal's queue is full: the disk is too slow for the load. Example: a stalled disk. RESOURCE_EXHAUSTED."""
 ERROR_REASON_JOURNAL_DAMAGED: ErrorReason.ValueType  # 40
-"""Inputs of an engine are missing or damaged: its calls are refused and the others served until the journal is restored
-from a copy or the engine dropped. A file that can't be read at all keeps the service from starting. Example: a
-checksum that does not match.
+"""Inputs of an engine are missing or damaged: its calls are refused until the journal is restored from a backup or
+the engine is dropped; other engines are served. Example: a checksum mismatch.
 """
 ERROR_REASON_JOURNAL_FULL: ErrorReason.ValueType  # 41
-"""The journal has reached the size it may have on disk: nothing was applied, reads go on. Example: 1 GiB of 1 GiB.
+"""The journal has reached its maximum size: nothing was applied, reads continue. Example: 1 GiB of 1 GiB.
 RESOURCE_EXHAUSTED.
 """
 ERROR_REASON_JOURNAL_IN_USE: ErrorReason.ValueType  # 42
-"""Another process uses the journal; two services never share a data directory. Example: a second start by mistake."""
+"""Another process uses the journal; services can't share a data directory. Example: a service started twice."""
 ERROR_REASON_FORK_UNSAFE: ErrorReason.ValueType  # 43
-"""A process that was forked while an asyncio client was open can't have a client. Only in the client. Example: a
-worker of multiprocessing's start method "fork".
+"""A process forked while an asyncio client was open can't use a client. Raised by the client. Example: a worker of
+multiprocessing's start method "fork".
+"""
+ERROR_REASON_OUTCOME_UNKNOWN: ErrorReason.ValueType  # 44
+"""The disk failed while a change was being written: it may or may not be there after a restart. Repeat the call.
+Example: fsync reports an input/output error. UNAVAILABLE.
+"""
+ERROR_REASON_JOURNAL_VERSION: ErrorReason.ValueType  # 45
+"""The journal was written by another release, and this release can't continue from it; the message says what to do.
+Example: a release that was killed and then replaced by one with other rules. The service does not start.
+"""
+ERROR_REASON_AUDIT_FAILED: ErrorReason.ValueType  # 46
+"""The audit log can't be written, so an audited command was not executed. Example: no space left on its disk.
+UNAVAILABLE.
+"""
+ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 47
+"""The service is overloaded: nothing was done, and google.rpc.RetryInfo has the delay before a retry. Example: ten
+times the load that it can handle. RESOURCE_EXHAUSTED.
+"""
+ERROR_REASON_NOT_PRIMARY: ErrorReason.ValueType  # 48
+"""This candidate is not the primary of its shard: nothing was done. Metadata "primary" and "term" have the primary that
+it knows of, a hint. Example: a call to a follower, or during a takeover. UNAVAILABLE.
+"""
+ERROR_REASON_ANSWER_MALFORMED: ErrorReason.ValueType  # 49
+"""The client can't decode a response, or it is implausible. Example: the target is another program, or the pages of a
+list go in circles. Raised by the client.
 """
 ERROR_REASON_KEY_INVALID: ErrorReason.ValueType  # 50
 """A key is empty or longer than 1,024 bytes. Example: "". INVALID_ARGUMENT."""
@@ -332,35 +389,43 @@ ERROR_REASON_VALUE_UNSUPPORTED: ErrorReason.ValueType  # 52
 ERROR_REASON_VALUE_TOO_LARGE: ErrorReason.ValueType  # 53
 """A value's encoding is longer than 4 MiB. Example: 5,000,000 bytes. INVALID_ARGUMENT."""
 ERROR_REASON_VALUE_TOO_DEEP: ErrorReason.ValueType  # 54
-"""A value is nested deeper than 32. Example: 33 lists in one another. INVALID_ARGUMENT."""
+"""A value is nested more than 32 deep. Example: 33 nested lists. INVALID_ARGUMENT."""
 ERROR_REASON_VALUE_MALFORMED: ErrorReason.ValueType  # 55
-"""Bytes are no valid Value. Example: a string that is not UTF-8. INVALID_ARGUMENT."""
+"""Bytes are not a valid Value. Example: a string that is not UTF-8. INVALID_ARGUMENT."""
 ERROR_REASON_VALUE_NOT_NUMERIC: ErrorReason.ValueType  # 56
-"""An increment met a value that is no int or Decimal. Example: increment on "abc". FAILED_PRECONDITION."""
+"""The value of an increment is not an int or Decimal. Example: increment on "abc". FAILED_PRECONDITION."""
 ERROR_REASON_MEMORY_LIMIT: ErrorReason.ValueType  # 57
-"""All caches together have the memory the service may use. Example: a put at 4 GiB of 4 GiB. RESOURCE_EXHAUSTED."""
+"""The caches have reached the service's memory limit. Example: a put at 4 GiB of 4 GiB. RESOURCE_EXHAUSTED."""
 ERROR_REASON_LEASE_LOST: ErrorReason.ValueType  # 58
-"""A lease is over, or belongs to somebody else. Example: the function took longer than the lease.
+"""A lease has ended, or belongs to another caller. Example: the function took longer than the lease.
 FAILED_PRECONDITION.
 """
 ERROR_REASON_BAR_TYPE_INVALID: ErrorReason.ValueType  # 100
-"""A bar type can't be read. Example: "7min", which does not divide a day. INVALID_ARGUMENT."""
+"""A bar type is invalid. Example: "7min", which does not divide a day. INVALID_ARGUMENT."""
 ERROR_REASON_BAR_TYPE_UNKNOWN: ErrorReason.ValueType  # 101
-"""The engine builds no bars of that type. Example: asking for "5min" bars of an engine of "1min". INVALID_ARGUMENT."""
+"""The engine does not build that bar type. Example: asking an engine of "1min" for "5min" bars. INVALID_ARGUMENT."""
 ERROR_REASON_PRODUCER_SEQUENCE_GAP: ErrorReason.ValueType  # 102
-"""A batch left out some of its producer's sequence; metadata "expected_sequence" says what to send. Example: 7 after
+"""A batch skipped sequences of its producer; metadata "expected_sequence" has the sequence to send. Example: 7 after
 5. FAILED_PRECONDITION.
 """
 ERROR_REASON_PRODUCER_SEQUENCE_PAST: ErrorReason.ValueType  # 103
-"""A batch is older than its producer's last one, whose answer alone is kept. Example: 4 after 5. FAILED_PRECONDITION."""
+"""A batch is older than its producer's last one; only the answer to the last one is kept. Example: 4 after 5.
+FAILED_PRECONDITION.
+"""
 ERROR_REASON_ORDER_CONFLICT: ErrorReason.ValueType  # 150
-"""An order id came again with other fields. Example: the same id, twice the quantity. INVALID_ARGUMENT."""
+"""An order id was reused with different fields, or the orders of a group don't fit together. Example: the same id,
+twice the quantity; a bracket whose stop loss is on the side of its entry. INVALID_ARGUMENT.
+"""
 ERROR_REASON_ORDER_FIELD_MISSING: ErrorReason.ValueType  # 151
-"""A field that the order's type needs is missing. Example: a limit order without price. INVALID_ARGUMENT."""
+"""A field required by the order's type is missing. Example: a limit order without price. INVALID_ARGUMENT."""
 ERROR_REASON_ORDER_FIELD_SURPLUS: ErrorReason.ValueType  # 152
 """A field that the order's type lacks was given. Example: a market order with a price. INVALID_ARGUMENT."""
 ERROR_REASON_SESSION_LAPSED: ErrorReason.ValueType  # 153
-"""The session is over: its grace period passed without a sign of life, and its orders were cancelled. Example: a
-strategy that was suspended for a minute with a grace of 10 s. FAILED_PRECONDITION.
+"""The session has ended: it was not renewed within its grace period, and its orders were cancelled. Example: a
+strategy that was suspended for a minute with a grace period of 10 s. FAILED_PRECONDITION.
+"""
+ERROR_REASON_ENGINE_MOVED: ErrorReason.ValueType  # 200
+"""The engine has been moved to another shard: nothing was done. Metadata "shard" and "target" have its name and the
+addresses of its candidates. Example: a call to the shard that had the engine before. UNAVAILABLE.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -30,10 +30,10 @@ class _GapReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GapReason.V
     500 to 899.
     """
     GAP_REASON_SLOW_SUBSCRIBER: _GapReason.ValueType  # 2
-    """The subscriber's queue was full. Example: a reader that paused for a minute at 10,000 ticks a second."""
+    """The subscriber fell behind the events kept. Example: a reader that paused for a minute at 10,000 ticks per second."""
 
 class GapReason(_GapReason, metaclass=_GapReasonEnumTypeWrapper):
-    """Why a stream can't deliver some of its events."""
+    """Why a stream can't deliver some events."""
 
 GAP_REASON_UNSPECIFIED: GapReason.ValueType  # 0
 """Never sent."""
@@ -42,12 +42,12 @@ GAP_REASON_NOT_RETAINED: GapReason.ValueType  # 1
 500 to 899.
 """
 GAP_REASON_SLOW_SUBSCRIBER: GapReason.ValueType  # 2
-"""The subscriber's queue was full. Example: a reader that paused for a minute at 10,000 ticks a second."""
+"""The subscriber fell behind the events kept. Example: a reader that paused for a minute at 10,000 ticks per second."""
 Global___GapReason: _TypeAlias = GapReason  # noqa: Y015
 
 @_typing.final
 class Gap(_message.Message):
-    """Events of the engine that this subscription will not get. Those that its filter would have dropped are counted in."""
+    """Events of the engine that this subscription will not get, including those that its filter would have dropped."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -57,9 +57,9 @@ class Gap(_message.Message):
     first_sequence: _builtins.int
     """The first sequence that is missing."""
     last_sequence: _builtins.int
-    """The last sequence that is missing; the stream goes on after it."""
+    """The last sequence that is missing; the stream continues after it."""
     reason: Global___GapReason.ValueType
-    """Why."""
+    """The reason."""
     def __init__(
         self,
         *,

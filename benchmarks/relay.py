@@ -1,0 +1,78 @@
+"""A relay with many subscribers: what it costs the data service, beside an engine without subscribers.
+
+The service's only subscriber is the relay, however many the relay has. Readers and services share the processors, so
+with thousands of readers on a small machine the times of all rise, and subscribers that are too slow miss bars.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+
+from alphaforge_cli.tables import table
+from alphaforge_client.data import DataEngine, DataEngineConfig
+
+from benchmarks import subscribers
+from benchmarks.bench import Bench
+from benchmarks.data import BAR_TYPES, Columns, columns
+from benchmarks.measure import precise_cpu_seconds
+from benchmarks.stack import running_relay, running_services
+
+__all__ = ["run"]
+
+TICKS_PER_CALL = 10_000
+# After the last call, until what it set off is done too; the same for all.
+SETTLE_SECONDS = 0.5
+
+
+def run(bench: Bench) -> None:
+    """Processor time of the service and of the relay per tick: with nobody, many at a relay, many at the service."""
+    count = 2 * max(bench.sizes.subscribers)
+    trades = columns(bench.sizes.items)
+    numbers = ("service ns/tick", "x of none", "relay ns/tick", "bars missed")
+    made = table(f"{count:,} subscribers to the bars of {bench.sizes.items:,} ticks", ("subscribers",), numbers)
+    with ExitStack() as exits:
+        limit = ("--max-streams-per-caller", str(count + 100))
+        targets, services = exits.enter_context(running_services("data", 1, *limit))
+        target = targets[0].partition("=")[2]
+        relay, process = exits.enter_context(running_relay(target, *limit))
+        config = DataEngineConfig(bar_types=BAR_TYPES, durability="none", max_replay_bars=1_000_000)
+        nobody, some = (
+            exits.enter_context(closing(DataEngine(config, name=name, target=target, timeout=120.0)))
+            for name in ("nobody", subscribers.NAME)
+        )
+        some.wait_ready()
+        turn = 0
+        for where, at in (("a relay", relay), ("the service", target)):
+            quiet, found, bars = [], [], 0
+            spent = precise_cpu_seconds([process])
+            with subscribers.reading(at, count) as wait_for:
+                for _ in range(bench.sizes.repetitions):
+                    turn += 1
+                    # In turn, so that whatever else the machine does falls on both alike.
+                    quiet.append(_feed(nobody, trades, turn, services)[0])
+                    cost, closed = _feed(some, trades, turn, services)
+                    found.append(cost)
+                    bars += closed
+                missed = count * bars - wait_for(bars)["bars"]
+            ticks = bench.sizes.repetitions * bench.sizes.items
+            relayed = (precise_cpu_seconds([process]) - spent) / ticks
+            none, cost = statistics.median(quiet), statistics.median(found)
+            made.add_row("none", f"{none * 1e9:,.0f}", "", "", "")
+            figures = (f"{cost * 1e9:,.0f}", f"{cost / none:.2f}", f"{relayed * 1e9:,.0f}", f"{missed:,}")
+            made.add_row(f"{count:,} at {where}", *figures)
+    bench.show(made)
+
+
+def _feed(engine: DataEngine, trades: Columns, turn: int, services: Sequence[int]) -> tuple[float, int]:
+    """The services' processor seconds per tick, and the bars that the ticks closed."""
+    count, bars = len(trades.prices), 0
+    later = turn * (trades.ts_event[-1] - trades.ts_event[0] + 1)
+    columns = trades._replace(ts_event=trades.ts_event + later).keywords()
+    before = precise_cpu_seconds(services)
+    for start in range(0, count, TICKS_PER_CALL):
+        bars += len(engine.process_trade_ticks(**subscribers.piece(columns, start, TICKS_PER_CALL)))
+    time.sleep(SETTLE_SECONDS)
+    return (precise_cpu_seconds(services) - before) / count, bars

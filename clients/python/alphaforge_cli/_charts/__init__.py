@@ -1,0 +1,1 @@
+"""Charts of bars: in the terminal, as a page, as a picture."""

@@ -1,0 +1,1 @@
+"""What `alphaforge demo` runs: a synthetic market and a small strategy."""

@@ -1,0 +1,1 @@
+"""What the verbs that read and write files of trades share."""

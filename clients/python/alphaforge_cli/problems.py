@@ -1,0 +1,37 @@
+"""What the command line prints as one line instead of a traceback: missing extras and the errors of strategies."""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["StrategyError", "extra_wanted", "is_said_in_one_line"]
+
+# The extra of alphaforge-client that brings a module. This file imports none of them.
+_EXTRAS = {
+    "cryptography": "cli",
+    "matplotlib": "chart",
+    "numpy": "cli",
+    "plotly": "chart",
+    "pyarrow": "files",
+    "rich": "cli",
+    "typer": "cli",
+}
+
+
+class StrategyError(Exception):
+    """A strategy's own code raised an error. The message has its file and line."""
+
+
+def extra_wanted(error: ImportError) -> str | None:
+    """How to install what is missing, if an extra of the client has it."""
+    module = (error.name or "").partition(".")[0]
+    if module not in _EXTRAS:
+        return None
+    return f"{module} is not installed; run: pip install 'alphaforge-client[{_EXTRAS[module]}]'"
+
+
+def is_said_in_one_line(error: Exception) -> bool:
+    """Whether the message of this error is for the user: it is about a strategy or a file of trades."""
+    # Who has not imported the reader has no errors of its.
+    files = sys.modules.get("alphaforge_core.files")
+    return isinstance(error, StrategyError) or (files is not None and isinstance(error, files.TradeFileError))

@@ -1,0 +1,1 @@
+"""Errors, traces and warnings."""

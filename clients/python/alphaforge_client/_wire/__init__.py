@@ -1,0 +1,1 @@
+"""Requests and responses: encoding and decoding, without I/O."""

@@ -1,0 +1,1 @@
+"""A client's calls and subscriptions: retries, deadlines, batches."""

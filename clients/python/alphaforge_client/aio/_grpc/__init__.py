@@ -1,0 +1,1 @@
+"""Channels: the client's use of grpc."""

@@ -1,0 +1,1 @@
+"""Copies of cache entries in the client."""

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "base/snapshot_codec.hpp"
+
+// The format of a checkpoint written in the background: a head with its kind and version, then frames. A frame has
+// records of one kind and a checksum over itself and all previous frames; the last one has kind 0 and is empty.
+
+namespace alphaforge {
+
+// Of what is written with the engine locked: a piece takes some 100 us.
+struct CheckpointLimits {
+  std::size_t piece_bytes = 64 * 1024;
+  std::size_t waiting_bytes = 64 * 1024 * 1024;  // what was written because it was about to change, and waits
+};
+
+struct Frame {
+  std::uint32_t kind = 0;
+  SnapshotWriter records;
+};
+
+// Records that are to be written, by kind, until somebody takes them. In each kind they keep their order.
+class Records {
+ public:
+  explicit Records(std::size_t kinds) : open_(kinds) {}
+
+  // Where the next record of a kind goes; one record at a time.
+  SnapshotWriter& of(std::uint32_t kind) {
+    if (open_[kind].size() >= kFrameBytes) [[unlikely]]
+      finish(kind);
+    return open_[kind];
+  }
+  // About how many bytes there are.
+  std::size_t bytes() const;
+  std::vector<Frame> take();
+
+ private:
+  static constexpr std::size_t kFrameBytes = 128 * 1024;
+  void finish(std::uint32_t kind);
+
+  std::vector<SnapshotWriter> open_;
+  std::vector<Frame> full_;
+  std::size_t full_bytes_ = 0;
+};
+
+// Heads and checksums of the frames of one checkpoint, in order.
+class FrameSeals {
+ public:
+  static constexpr std::size_t kBytes = 16;
+  // Of the next frame: size and kind (32 bits each), then the checksum.
+  void next(std::uint32_t kind, std::string_view content, char* seal);
+
+ private:
+  std::uint64_t checksum_ = 0;
+};
+
+// The contents of the frames, by kind and in order: views of the given bytes. Throws EngineError JOURNAL_DAMAGED.
+std::vector<std::vector<std::string_view>> read_frames(std::string_view magic, std::int64_t version, std::size_t kinds,
+                                                       std::string_view checkpoint);
+
+// visit(reader) for one record after the other of such frames; it reads one record.
+template <class Visit>
+void each_record(const std::vector<std::string_view>& frames, Visit visit) {
+  for (const std::string_view frame : frames)
+    for (SnapshotReader in(frame); !in.rest().empty();) visit(in);
+}
+
+}  // namespace alphaforge

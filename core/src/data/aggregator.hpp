@@ -1,0 +1,185 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/frames.hpp"
+#include "base/reason.hpp"
+#include "base/time.hpp"
+#include "data/bar_builder.hpp"
+#include "data/config.hpp"
+#include "data/counters.hpp"
+#include "data/instrument.hpp"
+#include "data/instrument_book.hpp"
+#include "data/open_bar.hpp"
+#include "data/rate_meter.hpp"
+#include "data/rejection.hpp"
+#include "data/tick_run.hpp"
+#include "model/bar.hpp"
+#include "model/duplicate_budget.hpp"
+#include "model/trade_tick.hpp"
+#include "model/trade_tick_batch.hpp"
+
+namespace alphaforge::data {
+
+// The result of a call with ticks. Rows that are neither rejected nor duplicates were accepted.
+struct ProcessResult {
+  std::vector<Bar> bars;                // closed or corrected, in order
+  std::vector<std::uint32_t> bar_rows;  // per bar the row of the tick that did it
+  std::vector<Rejection> rejected;
+  std::vector<std::uint32_t> duplicates;
+  std::uint64_t taken =
+      0;  // ticks from the first on that the call has dealt with; those after them have changed nothing
+  std::uint64_t accepted = 0;
+  // The engine's counters after the call: ticks accepted and bars emitted since it was last empty.
+  std::uint64_t tick_sequence = 0;
+  std::uint64_t bar_sequence = 0;
+};
+
+// Which closed bars to list: start <= ts_open < end and a lower sequence, the newest `limit`.
+struct BarFilter {
+  std::size_t limit = kAllBars;
+  std::optional<std::int64_t> start;
+  std::optional<std::int64_t> end;
+  std::int64_t before_sequence = INT64_MAX;
+};
+
+// Builds bars from trade ticks; single-threaded and without a clock.
+//
+// A tick is rejected by a rule, or dropped as a duplicate, or passed to the builder, which closes, corrects and fills
+// bars; closed bars are kept for queries. `now_ns` is the time of a monotonic clock, only used for the rate.
+class Aggregator {
+ public:
+  explicit Aggregator(DataEngineConfig config);
+  ~Aggregator();
+  Aggregator(const Aggregator&) = delete;
+  Aggregator& operator=(const Aggregator&) = delete;
+
+  std::vector<std::string> bar_types() const;
+  // Adds missing types, and the rules of time zones that are not known yet; throws InvalidArgument like the
+  // configuration.
+  void add_bar_types(const std::vector<std::string>& names, const std::vector<std::string>& time_zones = {});
+  // The names of the time zones whose rules the engine has.
+  std::vector<std::string> time_zones() const;
+
+  // Changes settings and keeps the state. Missing types are added, the others stay; state beyond smaller limits is
+  // dropped, the oldest first, except instruments. Throws InvalidArgument as the constructor does, and SETTING_INVALID
+  // for another grid of time bars where there are instruments.
+  void reconfigure(const DataEngineConfig& config);
+
+  // Rule 1.8: the calls that follow were received then, nanoseconds since the Unix epoch; or when a clock says, which
+  // is asked only where a time passes what its last answer allows. Before either, no time is too far ahead.
+  void receive_at(std::int64_t received_ns);
+  void receive_by(std::int64_t (*clock)()) { clock_ = clock; }
+
+  void start() { is_running_ = true; }
+  // With `flush_on_stop`, returns the open bars, closed as partial.
+  std::vector<Bar> stop();
+  bool is_running() const { return is_running_; }
+
+  // `result` is empty when it is given.
+  void process(const TradeTick& tick, std::int64_t now_ns, ProcessResult& result);
+  // Stops before a tick once so many bars have closed. The result is that of the first ticks alone.
+  void process(const TradeTickBatch& batch, std::int64_t now_ns, ProcessResult& result,
+               std::size_t bars_max = kAllBars);
+
+  // Market time of every instrument is at least `now`; appends the bars that this closed. False where there are more
+  // than `bars_max`: the others close with the next call, or with the next tick of their instrument.
+  // Throws InvalidArgument TIME_OUT_OF_RANGE, TIME_AHEAD.
+  bool advance_time(std::int64_t now, std::vector<Bar>& bars, std::size_t bars_max = kAllBars);
+
+  // Closed bars that match, ascending. None for an unknown instrument; throws InvalidArgument BAR_TYPE_INVALID for an
+  // invalid bar type, BAR_TYPE_UNKNOWN for one that the engine doesn't build.
+  std::vector<Bar> get_bars(std::string_view instrument_id, std::string_view bar_type, const BarFilter& filter) const;
+  std::vector<Bar> open_bars(std::string_view instrument_id) const;
+  std::vector<std::string> instruments() const;
+  // At most `limit` of them, in order of first sight, without the first `skipped`.
+  struct Listed {
+    std::string id;
+    std::int64_t market_time;
+  };
+  std::vector<Listed> instruments(std::uint64_t skipped, std::size_t limit) const;
+  // None before the instrument's first accepted tick.
+  std::optional<std::int64_t> market_time(std::string_view instrument_id) const;
+  // All but the latency, which the caller measures.
+  DataEngineStatistics statistics(std::int64_t now_ns) const;
+
+  // Resets the engine or one instrument; either starts a new epoch.
+  void reset();
+  void reset(std::string_view instrument_id);
+  // How often it was reset.
+  std::uint64_t epoch() const { return epoch_; }
+
+  // Throws EngineError INTERNAL if the state is inconsistent.
+  void validate() const;
+  // Equal states have equal hashes, in every process.
+  std::uint64_t state_hash() const;
+
+  // The whole state as bytes, for a checkpoint, without the data of the rate.
+  std::string snapshot() const;
+  // The state of a snapshot or a checkpoint into an empty engine, and the bar types that it had. Types of the
+  // configuration that it lacks are added; smaller limits keep the newest. Throws EngineError JOURNAL_DAMAGED; the
+  // engine is then unusable.
+  void restore(std::string_view snapshot);
+
+  // A checkpoint of the state as it is now, written piece by piece while calls go on (CheckpointPieces): its number,
+  // with which the others are called. The one before ends.
+  std::uint32_t begin_checkpoint(const CheckpointLimits& limits);
+  // Some more of it; whether that was all. None where it was overtaken: by another one, by other settings or a reset,
+  // or by more changes than can be kept in memory.
+  std::optional<bool> write_checkpoint(std::uint32_t checkpoint, std::vector<Frame>& frames);
+  void end_checkpoint(std::uint32_t checkpoint);
+
+ private:
+  void process_row(Instrument*& instrument, std::string_view instrument_id, const Print& print, bool value_fits,
+                   std::string_view trade_id, std::size_t row, ProcessResult& result);
+  void prefetch(const TradeTickBatch::Columns& columns, std::size_t row, const std::vector<TickRun*>& runs) const;
+  std::optional<Reason> refusal(const Print& print, bool value_fits) const;
+  bool is_ahead(std::int64_t ts);
+  Instrument* find_or_add(std::string_view instrument_id);
+  void forget_excess_duplicates();
+  void remember(Instrument& instrument, std::uint64_t fingerprint);
+  template <class Sink>
+  void describe(Sink& sink) const;
+  template <class Sink>
+  void describe_engine(Sink& sink) const;
+  void touch(Instrument& instrument) {
+    if (checkpoint_ != nullptr) [[unlikely]]
+      tell_checkpoint(instrument);
+  }
+  void tell_checkpoint(Instrument& instrument);
+  void pop_oldest_id(Instrument& instrument);
+  void restore_state(std::string_view snapshot);
+  void restore_snapshot(std::string_view snapshot);
+  void restore_checkpoint(std::string_view checkpoint);
+  void restore_engine(SnapshotReader& in);
+  Instrument& restore_name(SnapshotReader& in);
+  void restore_ids(SnapshotReader& in, Instrument& instrument);
+  void finish(std::uint64_t ticks, std::int64_t now_ns, ProcessResult& result);
+  void clear();
+
+  DataEngineConfig config_;
+  InstrumentBook book_;
+  DuplicateBudget duplicates_;
+  BarBuilder builder_;
+  TickRun no_run_;  // of instruments that are not known yet: closed forever
+  RateMeter meter_;
+  std::int64_t (*clock_)() = nullptr;
+  std::int64_t received_ns_ = kNoTime;
+  std::int64_t latest_ = kNever;  // what came at received_ns_ may carry no later time
+  bool is_running_ = false;
+  std::uint64_t epoch_ = 0;
+  std::uint64_t ticks_processed_ = 0;
+  std::uint64_t ticks_rejected_ = 0;
+  std::uint64_t duplicate_ticks_ = 0;
+  std::uint64_t late_ticks_ = 0;
+  std::unique_ptr<Checkpoint> checkpoint_;
+  std::uint32_t last_checkpoint_ = 0;
+};
+
+}  // namespace alphaforge::data

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/time.hpp"
+#include "data/time_zone.hpp"
+#include "model/bar_type.hpp"
+
+namespace alphaforge::data {
+
+using TimeZones = std::vector<std::shared_ptr<const TimeZone>>;
+
+// Throws InvalidArgument SETTING_INVALID; later rules of a zone that is there already are ignored.
+TimeZones parse_time_zones(const std::vector<std::string>& rules);
+
+// The rules of a zone of that name, those of UTC for an empty one; null where there are none.
+std::shared_ptr<const TimeZone> find_zone(std::string_view name, const TimeZones& zones);
+// Those of `zones`, and the others of `more`.
+TimeZones joined(TimeZones zones, const TimeZones& more);
+
+// [start, end); at the end of 64 bits, the end is kNever.
+struct Span {
+  std::int64_t start;
+  std::int64_t end;
+};
+
+// The greatest multiple of `step`, counted from `origin`, that is not after `ts`.
+inline std::int64_t floor_to_step(std::int64_t ts, std::int64_t step, std::int64_t origin) {
+  const std::int64_t distance = (ts - origin) % step;
+  return ts - (distance < 0 ? distance + step : distance);
+}
+
+// The intervals of a time bar type: a step of time (rule 2.3), or days, weeks or months of a calendar (rule 2.15).
+class Grid {
+ public:
+  // Throws InvalidArgument BAR_TYPE_INVALID for a type whose time zone is not among `zones`.
+  Grid(const BarType& type, std::int64_t origin_offset_ns, const TimeZones& zones);
+
+  // The interval that holds a time; one that begins at it, where one does.
+  Span span_of(std::int64_t ts) const {
+    if (step_ == 0) [[unlikely]]
+      return calendar_span(ts);
+    const std::int64_t start = floor_to_step(ts, step_, origin_);
+    std::int64_t end = 0;
+    return {start, __builtin_add_overflow(start, step_, &end) ? kNever : end};
+  }
+
+ private:
+  Span calendar_span(std::int64_t ts) const;
+  // Of the intervals by number, from 1970 on.
+  std::int64_t number_of(std::int64_t date) const;
+  std::int64_t begins(std::int64_t number) const;
+
+  std::int64_t step_ = 0;  // nanoseconds; 0 where a calendar is followed
+  std::int64_t origin_ = 0;
+  BarKind unit_;
+  std::int64_t count_;    // days, weeks or months
+  std::int64_t shift_s_;  // from 00:00 of the first date
+  std::shared_ptr<const TimeZone> zone_;
+};
+
+}  // namespace alphaforge::data

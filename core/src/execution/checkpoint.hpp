@@ -1,0 +1,93 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "base/frames.hpp"
+#include "base/snapshot_codec.hpp"
+#include "execution/event_log.hpp"
+#include "execution/instrument.hpp"
+#include "execution/ledger.hpp"
+#include "execution/order_record.hpp"
+
+namespace alphaforge::execution {
+
+// The records of a checkpoint written in the background, by kind.
+enum class CheckpointRecord : std::uint32_t {
+  kEngine = 1,  // one
+  kInstrument,  // its number, then what describe_instrument() says
+  kWindow,      // an instrument's number, a count, and so many of its fingerprints, from the oldest on
+  kStrategy,
+  kOrder,  // in no order
+  kFill,   // those of an order in their order
+  kEvent,  // in order
+};
+inline constexpr std::size_t kCheckpointKinds = 8;
+
+// The state of a venue at the beginning of the checkpoint, written in parts while the venue continues: code that is
+// about to change something unwritten reports it, so that it is written first. Queues and indexes are derived from the
+// records.
+class Checkpoint {
+ public:
+  struct Pieces {
+    const Ledger& ledger;
+    const EventLog& events;
+    const std::vector<Instrument*>& instruments;
+    const std::vector<Strategy*>& strategies;
+  };
+
+  // `number` is above those of all checkpoints before.
+  Checkpoint(std::uint32_t number, const CheckpointLimits& limits, const Pieces& pieces);
+
+  // Where the engine is described, once.
+  SnapshotWriter& head() { return of(CheckpointRecord::kEngine); }
+  // Writes some of what is not written yet; true when that was all.
+  bool write();
+  // What was written since the last call.
+  std::vector<Frame> take() { return records_.take(); }
+  // More has changed than is kept in memory: what is written is of no use.
+  bool is_overtaken() const { return is_overtaken_; }
+
+  // These are about to change.
+  void before_change(Instrument& instrument);
+  void before_change(Strategy& strategy);
+  void before_change(OrderRecord& order);
+  // The instrument's oldest fingerprint goes.
+  void before_pop(Instrument& instrument);
+  // The order and its fills go.
+  void before_release(OrderRecord& order);
+  // The events up to that one go.
+  void before_drop(std::int64_t sequence);
+
+ private:
+  SnapshotWriter& of(CheckpointRecord kind) { return records_.of(static_cast<std::uint32_t>(kind)); }
+  void check_memory();
+  void describe(Instrument& instrument);
+  void describe(Strategy& strategy);
+  bool is_unwritten(const FillRecord& fill) const;
+  bool write_instruments(std::size_t until);
+  bool write_strategies(std::size_t until);
+  bool write_events(std::size_t until);
+  bool write_fills(std::size_t until);
+  bool write_orders(std::size_t until);
+
+  std::uint32_t number_;
+  CheckpointLimits limits_;
+  Pieces pieces_;
+  Records records_;
+  bool is_overtaken_ = false;
+  // How far each kind goes, and how far it is written.
+  std::size_t instruments_end_;
+  std::size_t strategies_end_;
+  std::int64_t last_event_;
+  std::int64_t last_order_;
+  std::size_t next_instrument_ = 0;
+  std::size_t next_strategy_ = 0;
+  std::int64_t next_event_;
+  const FillRecord* next_fill_;
+  std::int64_t written_fill_ = 0;   // sequence of the last one written in its turn
+  std::int64_t written_order_ = 0;  // number of the last one written in its turn
+};
+
+}  // namespace alphaforge::execution

@@ -1,0 +1,143 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "execution/event_log.hpp"
+#include "execution/group_record.hpp"
+#include "execution/instrument.hpp"
+#include "execution/order_record.hpp"
+#include "execution/positions.hpp"
+#include "execution/trailing.hpp"
+
+// What decides of each piece of a venue what happens next, for state hashes and snapshots. Fingerprints, which an
+// instrument may have many of, are left to the caller.
+
+namespace alphaforge::execution {
+
+template <class Sink>
+void describe_terms(Sink& sink, const Terms& terms) {
+  sink.number(terms.quantity.mantissa);
+  sink.number(terms.price.mantissa);
+  sink.number(terms.stop_price.mantissa);
+}
+
+template <class Sink>
+void describe_beginnings(Sink& sink, const TrailingStops::Beginnings& beginnings) {
+  sink.number(static_cast<std::int64_t>(beginnings.size()));
+  for (const auto& [since, extreme] : beginnings) {
+    sink.number(since);
+    sink.number(extreme.mantissa);
+  }
+}
+
+template <class Sink>
+void describe_instrument(Sink& sink, const Instrument& instrument) {
+  sink.text(instrument.id);
+  sink.number(instrument.market_time);
+  sink.number(std::int64_t{instrument.has_price});
+  sink.number(instrument.last_price.mantissa);
+  sink.number(instrument.last_ts_event);
+  sink.text(instrument.last_trade_id);
+  sink.number(instrument.buy_pool.mantissa);
+  sink.number(instrument.sell_pool.mantissa);
+  sink.number(instrument.last_id_at);
+  const bool trails = instrument.trailing != nullptr;
+  describe_beginnings(sink, trails ? instrument.trailing->buys.beginnings() : TrailingStops::Beginnings{});
+  describe_beginnings(sink, trails ? instrument.trailing->sells.beginnings() : TrailingStops::Beginnings{});
+}
+
+template <class Sink>
+void describe_strategy(Sink& sink, const Strategy& strategy) {
+  sink.text(strategy.id);
+  sink.number(static_cast<std::int64_t>(strategy.recent.size()));
+  for (const std::int64_t market_time : strategy.recent) sink.number(market_time);
+  std::vector<std::pair<const Instrument*, PositionRecord>> positions(strategy.positions.begin(),
+                                                                      strategy.positions.end());
+  std::ranges::sort(positions, {}, [](const auto& one) -> const std::string& { return one.first->id; });
+  sink.number(static_cast<std::int64_t>(positions.size()));
+  for (const auto& [instrument, position] : positions) {
+    sink.text(instrument->id);
+    sink.number(position.net_quantity);
+    sink.number(position.cost.mantissa);
+    sink.number(position.realized_pnl.mantissa);
+    sink.number(position.commission.mantissa);
+  }
+}
+
+// Each order of a group has it, so that no order of it is described without its group.
+template <class Sink>
+void describe_group(Sink& sink, const GroupRecord& group) {
+  sink.number(group.number);
+  sink.text(group.id.view());
+  sink.number(static_cast<std::int64_t>(group.type));
+  sink.number(std::int64_t{group.size});
+  sink.number(group.greatest.mantissa);
+  sink.number(group.filled.mantissa);
+  sink.number(group.filled_by_parent.mantissa);
+  sink.number(group.released.mantissa);
+  sink.number(group.due_since);
+}
+
+// With its flags: post-only, 1; in a group, 2.
+template <class Sink>
+void describe_order(Sink& sink, const OrderRecord& order) {
+  sink.number(order.number);
+  sink.text(order.id.view());
+  sink.text(order.instrument->id);
+  sink.text(order.strategy->id);
+  for (const auto small :
+       {static_cast<int>(order.side), static_cast<int>(order.type), static_cast<int>(order.time_in_force),
+        static_cast<int>(order.status), static_cast<int>(order.reject_reason), static_cast<int>(order.cancel_reason),
+        static_cast<int>(order.place), int{order.post_only} + (order.group == nullptr ? 0 : 2)})
+    sink.number(std::int64_t{small});
+  describe_terms(sink, order.terms);
+  describe_terms(sink, order.submitted_terms);
+  sink.number(order.filled_quantity.mantissa);
+  sink.number(order.filled_value.mantissa);
+  sink.number(order.commission.mantissa);
+  sink.number(static_cast<std::int64_t>(order.priority));
+  sink.number(order.created_at);
+  sink.wall_clock(order.submitted_at);
+  sink.wall_clock(order.updated_at);
+  sink.number(order.triggered_at);
+  sink.number(order.expires_at);
+  sink.number(order.last_event);
+  sink.number(std::int64_t{order.reduce_only});
+  if (order.is_trailing()) {
+    sink.number(static_cast<std::int64_t>(order.trail->terms.type));
+    sink.number(order.trail->terms.offset.mantissa);
+    sink.number(order.trail->terms.limit_offset.mantissa);
+    sink.number(order.trail->terms.activation_price.mantissa);
+    sink.number(order.trail->since);
+  }
+  if (order.group != nullptr) describe_group(sink, *order.group);
+}
+
+template <class Sink>
+void describe_fill(Sink& sink, const FillRecord& fill) {
+  sink.number(fill.order->number);
+  sink.number(static_cast<std::int64_t>(fill.liquidity_side));
+  sink.number(fill.price.mantissa);
+  sink.number(fill.quantity.mantissa);
+  sink.number(fill.commission.mantissa);
+  sink.number(fill.ts_event);
+  sink.number(fill.sequence);
+  sink.text(fill.trade_id);
+}
+
+template <class Sink>
+void describe_event(Sink& sink, const EventRecord& event) {
+  sink.number(static_cast<std::int64_t>(event.type));
+  sink.number(static_cast<std::int64_t>(event.status));
+  sink.number(event.order->number);
+  sink.number(std::int64_t{event.fill == nullptr ? 0 : event.fill->number});
+  sink.number(event.ts_event);
+  describe_terms(sink, event.terms);
+  sink.number(event.filled_quantity.mantissa);
+}
+
+}  // namespace alphaforge::execution

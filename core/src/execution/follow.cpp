@@ -1,0 +1,103 @@
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <optional>
+
+#include "base/int128.hpp"
+#include "base/time.hpp"
+#include "execution/instrument.hpp"
+#include "execution/order_record.hpp"
+#include "execution/trailing.hpp"
+#include "execution/venue.hpp"
+#include "model/numbers.hpp"
+
+// Trailing stops from their submission to their trigger (rule 3.25).
+
+namespace alphaforge::execution {
+
+namespace {
+
+TrailingStops& stops_of(const OrderRecord& order) {
+  Trailing& trailing = *order.instrument->trailing;
+  return order.is_buy() ? trailing.buys : trailing.sells;
+}
+
+bool is_active_at(const OrderRecord& order, Price last) {
+  const Price level = activation_level(order);
+  return order.is_buy() ? last <= level : last >= level;
+}
+
+std::optional<Price> price_at(int128 mantissa) {
+  if (mantissa < 1 || mantissa > std::numeric_limits<std::int64_t>::max()) return std::nullopt;
+  return Price{static_cast<std::int64_t>(mantissa)};
+}
+
+}  // namespace
+
+std::optional<Price> extreme_of(const OrderRecord& order) {
+  return order.place == Place::kTrailing ? std::optional(stops_of(order).extreme_of(order)) : std::nullopt;
+}
+
+std::optional<Price> stop_price_of(const OrderRecord& order) {
+  return order.place == Place::kTrailing ? price_at(stops_of(order).stop_of(order)) : std::nullopt;
+}
+
+// A trailing stop is submitted, or changed: then it keeps its extreme.
+void Venue::place_trailing(OrderRecord& order, std::optional<Price> extreme) {
+  Instrument& instrument = *order.instrument;
+  if (instrument.trailing == nullptr) instrument.trailing = std::make_unique<Trailing>();
+  if (extreme)
+    begin_trailing(order, *extreme);
+  else if (instrument.has_price && is_active_at(order, instrument.last_price))
+    begin_trailing(order, instrument.last_price);
+  else
+    rest_inactive(order);
+}
+
+void Venue::rest_inactive(OrderRecord& order) {
+  order.place = Place::kInactive;
+  order.is_buy() ? order.instrument->trailing->inactive_buys.add(&order, activation_level(order))
+                 : order.instrument->trailing->inactive_sells.add(&order, activation_level(order));
+}
+
+void Venue::begin_trailing(OrderRecord& order, Price extreme) {
+  touch(*order.instrument);
+  order.place = Place::kTrailing;
+  if (order.trail->since == kNoTime) order.trail->since = counts_.ticks_processed;
+  stops_of(order).add(order, extreme);
+}
+
+// The last price has changed: extremes move, and those that it activates begin to trail.
+void Venue::follow(Instrument& instrument) {
+  Trailing& trailing = *instrument.trailing;
+  const Price last = instrument.last_price;
+  trailing.buys.follow(last);
+  trailing.sells.follow(last);
+  activate(trailing.inactive_buys, last);
+  activate(trailing.inactive_sells, last);
+}
+
+template <class Levels>
+void Venue::activate(Levels& inactive, Price last) {
+  while (!inactive.empty() && is_active_at(*inactive.front(), last)) {
+    OrderRecord& order = *inactive.front();
+    unlink(order);
+    begin_trailing(order, last);
+  }
+}
+
+// A trailing stop ends or triggers: its stop stays where it is, and the limit follows from it.
+void Venue::fix_stop(OrderRecord& order) {
+  const auto stop = stop_price_of(order);
+  if (!stop) return;
+  order.terms.stop_price = *stop;
+  if (order.has_limit()) order.terms.price = trailing_limit(order.side, *stop, order.trail->terms);
+}
+
+// Whether there is a cohort for the order.
+bool Venue::restore_trailing(OrderRecord& order) {
+  order.place = Place::kTrailing;
+  return order.instrument->trailing != nullptr && stops_of(order).restore(order);
+}
+
+}  // namespace alphaforge::execution

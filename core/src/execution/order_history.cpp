@@ -1,0 +1,120 @@
+#include "execution/order_history.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <memory>
+#include <span>
+
+#include "execution/order_record.hpp"
+#include "model/order.hpp"
+
+namespace alphaforge::execution {
+namespace {
+
+constexpr std::int64_t kBlock = 64;
+constexpr std::int64_t kStretch = kBlock * 64;
+
+std::size_t block_of(std::int64_t number) { return static_cast<std::size_t>(number % kStretch / kBlock); }
+std::size_t place_of(std::int64_t number) { return static_cast<std::size_t>(number % kBlock); }
+
+// The first order of a block from a place on with one of these statuses.
+OrderRecord* first_of(const OrderBlock& block, std::size_t place, std::span<const OrderStatus> statuses) {
+  for (; place != block.orders.size(); ++place) {
+    OrderRecord* order = block.orders[place];
+    if (order != nullptr && (statuses.empty() || std::ranges::find(statuses, order->status) != statuses.end()))
+      return order;
+  }
+  return nullptr;
+}
+
+// The same of a stretch, from a number on.
+OrderRecord* first_of(const OrderStretch& stretch, std::int64_t number, std::span<const OrderStatus> statuses) {
+  const std::int64_t from = std::max(number, stretch.first);
+  std::size_t place = place_of(from);
+  for (std::size_t at = block_of(from); at != stretch.blocks.size(); ++at, place = 0) {
+    const OrderBlock* block = stretch.blocks[at].get();
+    if (block == nullptr || !block->counts.has(statuses)) continue;
+    if (OrderRecord* order = first_of(*block, place, statuses)) return order;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+bool StatusCounts::has(std::span<const OrderStatus> statuses) const {
+  if (statuses.empty()) return all != 0;
+  return std::ranges::any_of(statuses, [&](OrderStatus status) { return of[static_cast<std::size_t>(status)] != 0; });
+}
+
+void OrderHistory::add(OrderRecord& order) {
+  const std::int64_t first = order.number - order.number % kStretch;
+  // Nearly always the last one.
+  auto stretch = stretches_.empty() || stretches_.rbegin()->first != first ? stretches_.try_emplace(first).first
+                                                                           : std::prev(stretches_.end());
+  stretch->second.first = first;
+  auto& block = stretch->second.blocks[block_of(order.number)];
+  if (block == nullptr) {
+    block = std::make_unique<OrderBlock>();
+    block->stretch = &stretch->second;
+    ++blocks_;
+  }
+  block->orders[place_of(order.number)] = &order;
+  block->counts.add(order.status);
+  block->stretch->counts.add(order.status);
+  ++totals_[static_cast<std::size_t>(order.status)];
+  ++size_;
+  order.block = block.get();
+}
+
+void OrderHistory::remove(const OrderRecord& order) {
+  OrderBlock& block = *order.block;
+  OrderStretch& stretch = *block.stretch;
+  block.orders[place_of(order.number)] = nullptr;
+  block.counts.remove(order.status);
+  stretch.counts.remove(order.status);
+  --totals_[static_cast<std::size_t>(order.status)];
+  --size_;
+  if (block.counts.all == 0) {
+    stretch.blocks[block_of(order.number)].reset();
+    --blocks_;
+  }
+  if (stretch.counts.all == 0) stretches_.erase(stretch.first);
+}
+
+void OrderHistory::set_status(OrderRecord& order, OrderStatus status) {
+  for (StatusCounts* counts : {&order.block->counts, &order.block->stretch->counts}) {
+    counts->remove(order.status);
+    counts->add(status);
+  }
+  --totals_[static_cast<std::size_t>(order.status)];
+  ++totals_[static_cast<std::size_t>(status)];
+  order.status = status;
+}
+
+OrderRecord* OrderHistory::find(std::int64_t number) const {
+  if (number <= 0) return nullptr;
+  const auto stretch = stretches_.find(number - number % kStretch);
+  const OrderBlock* block = stretch == stretches_.end() ? nullptr : stretch->second.blocks[block_of(number)].get();
+  return block == nullptr ? nullptr : block->orders[place_of(number)];
+}
+
+OrderRecord* OrderHistory::next(std::int64_t number, std::span<const OrderStatus> statuses) const {
+  const std::int64_t from = number + 1;
+  for (auto stretch = stretches_.lower_bound(from - from % kStretch); stretch != stretches_.end(); ++stretch) {
+    if (!stretch->second.counts.has(statuses)) continue;
+    if (OrderRecord* order = first_of(stretch->second, from, statuses)) return order;
+  }
+  return nullptr;
+}
+
+std::int64_t OrderHistory::count(std::span<const OrderStatus> statuses) const {
+  if (statuses.empty()) return size_;
+  std::int64_t count = 0;
+  for (std::size_t status = 0; status != totals_.size(); ++status)
+    if (std::ranges::find(statuses, static_cast<OrderStatus>(status)) != statuses.end()) count += totals_[status];
+  return count;
+}
+
+}  // namespace alphaforge::execution

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+
+#include "execution/order_record.hpp"
+#include "model/order.hpp"
+
+namespace alphaforge::execution {
+
+// How many orders of each status there are among some.
+struct StatusCounts {
+  std::array<std::uint16_t, 7> of{};  // by the number of the status
+  std::uint16_t all = 0;
+
+  void add(OrderStatus status) { ++of[static_cast<std::size_t>(status)], ++all; }
+  void remove(OrderStatus status) { --of[static_cast<std::size_t>(status)], --all; }
+  // Whether there is one of these statuses; none stands for all.
+  bool has(std::span<const OrderStatus> statuses) const;
+};
+
+struct OrderStretch;
+
+// The orders of 64 consecutive numbers.
+struct OrderBlock {
+  std::array<OrderRecord*, 64> orders{};
+  StatusCounts counts;
+  OrderStretch* stretch = nullptr;
+};
+
+// Those of 4096.
+struct OrderStretch {
+  std::array<std::unique_ptr<OrderBlock>, 64> blocks;
+  StatusCounts counts;
+  std::int64_t first = 0;  // their first number
+};
+
+// All orders that are remembered, by number, which is the order of submission. A search for orders of some statuses
+// passes over stretches and blocks that have none.
+class OrderHistory {
+ public:
+  void add(OrderRecord& order);
+  void remove(const OrderRecord& order);
+  void set_status(OrderRecord& order, OrderStatus status);
+
+  OrderRecord* find(std::int64_t number) const;
+  // The first order after a number; null where there is none.
+  OrderRecord* next(std::int64_t number) const { return next(number, {}); }
+  // The same of those with one of these statuses; none stands for all.
+  OrderRecord* next(std::int64_t number, std::span<const OrderStatus> statuses) const;
+  std::int64_t size() const { return size_; }
+  // How many have one of these statuses.
+  std::int64_t count(std::span<const OrderStatus> statuses) const;
+  std::size_t bytes() const { return stretches_.size() * sizeof(OrderStretch) + blocks_ * sizeof(OrderBlock); }
+
+ private:
+  std::map<std::int64_t, OrderStretch> stretches_;  // by their first number
+  std::array<std::int64_t, 7> totals_{};
+  std::int64_t size_ = 0;
+  std::size_t blocks_ = 0;
+};
+
+}  // namespace alphaforge::execution

@@ -1,0 +1,240 @@
+"""Admission: a call that could not be answered in time is refused immediately, before its request is read.
+
+Under overload, every call would wait behind all others, and most would be executed after their callers had given up. So
+the service tracks its backlog, the calls in progress, and its pace. A call that would wait for more than half of its
+remaining time is refused with OVERLOADED and the delay before a retry.
+
+Calls whose requests are still arriving belong to the backlog too. Otherwise all callers could send at the same time,
+each so slowly that all calls come too late. Until a request has arrived, it counts with the usual size for its method.
+
+A server handles calls in order of arrival, including those whose callers have given up. If more arrive than it can
+handle besides its work, all have expired by their turn, and none is answered or even refused in time. So calls that
+have expired by their turn are dropped as cheaply as gRPC allows, and while there are many, fewer are admitted.
+
+The maximum pace is known only when the service is busy; otherwise the pace is that of the arriving calls. So the pace
+is the best amount of work done in a tenth of a second, and decreases only while calls are late. Until a call is late,
+only the limits refuse calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
+from time import monotonic
+
+from alphaforge_core.errors import ResourceExhausted
+
+from services.base.errors import with_retry_after
+
+__all__ = ["NEVER_REFUSED", "Admission", "Ticket", "Usual"]
+
+# Calls that reduce the load, or renew sessions.
+NEVER_REFUSED = frozenset(
+    ("KeepSession", "CloseSession", "CancelOrder", "CancelOrders", "CancelAllOrders", "CancelMatchingOrders", "Halt")
+)
+
+# The fixed cost of a call, in bytes: a single order takes about as long as 8 KiB of a batch of orders.
+CALL_BYTES = 8 * 1024
+
+# Maximum backlog of one lane. Decoded requests take several times as much memory.
+UNDER_WAY_BYTES_MAX = 256 << 20
+
+# Minimum number of calls admitted, so that the pace can be measured.
+ALWAYS_ADMITTED = 8
+
+# Minimum number of calls admitted while others arrive too late to be refused in time.
+CALLS_MIN = 4
+
+# A call without a deadline is treated as one with the client's default.
+DEFAULT_SECONDS = 5.0
+
+_SHARE = 0.5
+_USUAL_SHARE = 0.1
+_WINDOW_SECONDS = 0.1
+_ARRIVING_SECONDS_MAX = 1.0
+_EXPIRED_SHARE_MAX, _DEAF_SHARE, _DEAF_CALLS = 0.05, 0.5, 20
+_FEWER, _MORE = 0.5, 1.3
+_CALLS_MAX = 10_000
+_LATE_SECONDS_MIN = 0.05
+_LATE_SHARE_MIN = 0.1
+_RETRY_SECONDS_MIN = 0.02
+_RETRY_SECONDS_MAX = 2.0
+# Rises immediately and falls slowly; otherwise all callers would come back together.
+_RETRY_LESS, _RETRY_MORE = 0.95, 2.0
+
+
+class Usual:
+    """What the calls of one method usually come to."""
+
+    def __init__(self) -> None:
+        self.bytes = 0.0
+        self.seconds = 0.0
+
+
+@dataclass(slots=True)
+class Ticket:
+    """A call in progress, with the `size` that it counts for."""
+
+    usual: Usual
+    size: int
+    began: float
+    seconds: float
+
+
+class Admission:
+    """The calls in progress in one lane, such as all writes. Used on the event loop only."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self.calls = 0
+        self.bytes = 0
+        """The backlog: the sizes of the requests in progress, plus CALL_BYTES for each."""
+        self.refused = 0
+        self.expired = 0
+        """Calls that had expired by their turn."""
+        self.pace = inf
+        """Bytes handled per second; infinite until a call has been late."""
+        self.calls_max = inf
+        """The most calls under way; infinite unless calls come that have waited for all of their time."""
+        self._arriving: dict[int, Ticket] = {}
+        """Calls whose requests are not read yet, in order of arrival."""
+        self.retry_seconds = _RETRY_SECONDS_MIN
+        """The delay suggested to refused calls, which grows with the number of refused calls per answered call."""
+        self._clock = clock
+        self._error: ResourceExhausted | None = None
+        self._refused_this_window = 0
+        self._begin_window(clock())
+
+    # On the path of every call, hence without further function calls.
+
+    def enter(self, usual: Usual, seconds: float | None) -> Ticket | None:
+        """Admits a call with `seconds` left to answer it, whose request is not read yet and has about the usual size.
+
+        Returns None if no time is left, so that nobody waits for an answer. Raises ResourceExhausted OVERLOADED.
+        """
+        now = self._clock()
+        if now >= self._window_ends:
+            self._turn_window(now)
+        self._came += 1
+        if seconds is None:
+            seconds = DEFAULT_SECONDS
+        if seconds <= 0:
+            self.expired += 1
+            self._expired += 1
+            self._refused_this_window += 1
+            return None
+        cost = round(usual.bytes) + CALL_BYTES
+        if self.calls >= self.calls_max:
+            raise self._refusal()
+        # One is let in however large it is; max_message_bytes bounds it. And however slow the others were: it could not
+        # be found out otherwise that it is better now.
+        if self.calls >= 1 and self.bytes + cost > UNDER_WAY_BYTES_MAX:
+            raise self._refusal()
+        if self.calls >= 1 and self.calls_max < inf and seconds < usual.seconds:
+            raise self._refusal()
+        if self.calls >= ALWAYS_ADMITTED and self.bytes / self.pace > _SHARE * seconds:
+            raise self._refusal()
+        ticket = Ticket(usual, cost, now, seconds)
+        self.calls += 1
+        self.bytes += cost
+        self._arriving[id(ticket)] = ticket
+        return ticket
+
+    def received(self, ticket: Ticket, size: int) -> None:
+        """The request of an admitted call has been read. Raises ResourceExhausted where it is too much to hold."""
+        ticket.usual.bytes += _USUAL_SHARE * (size - ticket.usual.bytes)
+        if self._arriving.pop(id(ticket), None) is None:
+            self.calls += 1
+        self.bytes += size + CALL_BYTES - ticket.size
+        ticket.size = size + CALL_BYTES
+        if self.calls > 1 and self.bytes > UNDER_WAY_BYTES_MAX:
+            raise self._refusal()
+
+    def leave(self, ticket: Ticket, *, answered: bool) -> None:
+        """Notes that the call was answered or cancelled."""
+        now = self._clock()
+        seconds = now - ticket.began
+        self._ended += 1
+        if answered:
+            self._answered_bytes += ticket.size
+            self._answered += 1
+            ticket.usual.seconds += _USUAL_SHARE * (seconds - ticket.usual.seconds)
+        self._arriving.pop(id(ticket), None)
+        if ticket.size:
+            self.calls -= 1
+            self.bytes -= ticket.size
+        if seconds > _LATE_SECONDS_MIN and seconds > _SHARE * ticket.seconds:
+            self._late += 1
+        if now >= self._window_ends:
+            self._turn_window(now)
+
+    def _refusal(self) -> ResourceExhausted:
+        """The error of the current window: all its refusals are equal, so that they are encoded once."""
+        self.refused += 1
+        self._refused_this_window += 1
+        if self._error is None:
+            self._error = with_retry_after(
+                ResourceExhausted(
+                    f"nothing was done: {self.calls:,} calls with {self.bytes >> 20:,} MiB are under way; try again in "
+                    f"{self.retry_seconds:.2g} s, or send less at once",
+                    reason="OVERLOADED",
+                ),
+                self.retry_seconds,
+            )
+        return self._error.with_traceback(None)
+
+    # --- The pace.
+
+    def _begin_window(self, now: float) -> None:
+        self._window_ends = now + _WINDOW_SECONDS
+        self._window_began = now
+        self._error = None
+        self._came = self._expired = self._refused_this_window = 0
+        self._ended = self._answered = self._answered_bytes = self._late = 0
+
+    def _turn_window(self, now: float) -> None:
+        elapsed = now - self._window_began
+        pace = self._answered_bytes / elapsed
+        if self._late and self._late >= _LATE_SHARE_MIN * self._ended:
+            self.pace = pace if self.pace == inf else max(pace, 0.7 * self.pace + 0.3 * pace)
+        elif pace > self.pace:
+            self.pace = pace
+        self.pace = max(self.pace, 1.0)
+        self._adjust_calls_max()
+        self._adjust_retry()
+        self._pass_over_slow_callers(now)
+        self._begin_window(now)
+
+    def _pass_over_slow_callers(self, now: float) -> None:
+        """Removes the size of requests that take long to arrive: they cause no work until then."""
+        slow = []
+        for ticket in self._arriving.values():
+            if now - ticket.began < _ARRIVING_SECONDS_MAX:
+                break
+            slow.append(ticket)
+        for ticket in slow:
+            del self._arriving[id(ticket)]
+            self.calls -= 1
+            self.bytes -= ticket.size
+            ticket.size = 0
+
+    def _adjust_calls_max(self) -> None:
+        """Limits calls in progress, so that there is time to refuse others before they expire."""
+        if self._expired > _EXPIRED_SHARE_MAX * self._came:
+            # While most have expired, admits nothing until they are handled.
+            is_deaf = self._expired > _DEAF_SHARE * self._came and self._came >= _DEAF_CALLS
+            least = 0 if is_deaf else CALLS_MIN
+            self.calls_max = max(least, _FEWER * min(self.calls_max, max(self.calls, least)))
+        elif self.calls_max < _CALLS_MAX:
+            self.calls_max = max(CALLS_MIN, _MORE * self.calls_max)
+        else:
+            self.calls_max = inf
+
+    def _adjust_retry(self) -> None:
+        """Makes refused callers come back at the rate at which calls are answered."""
+        if self._refused_this_window:
+            ratio = self._refused_this_window / max(self._answered, 1)
+            wanted = self.retry_seconds * min(max(ratio, _RETRY_LESS), _RETRY_MORE)
+        else:
+            wanted = self.retry_seconds * _RETRY_LESS
+        self.retry_seconds = min(max(wanted, _RETRY_SECONDS_MIN), _RETRY_SECONDS_MAX)

@@ -1,0 +1,251 @@
+"""Access to PostgreSQL: hosts tried in turn, sessions with pinned settings, waits with timeouts.
+
+A session is abandoned by closing its socket, never by a cancel: a cancelled wait for the standby is reported as
+success. The outcome of an abandoned statement is unknown, as is that of a statement with a warning.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from alphaforge_core.errors import EngineError
+
+__all__ = ["SCHEMA", "Database", "Session", "SessionLost", "problem"]
+
+SCHEMA = "alphaforge"
+
+CONNECT_SECONDS = 3.0
+# How long a statement may take before its server is checked.
+_PATIENCE_SECONDS = 3.0
+_BYTES_PER_SECOND = 10e6
+
+_CLOCK_SECONDS_MAX = 60.0
+# The first minor releases in which no commit bypasses the standby just after a start.
+_MINORS = {14: 18, 15: 13, 16: 9, 17: 5}
+
+# They override the settings of the role and the database, and are verified.
+_PINNED = {
+    "client_min_messages": "warning",
+    "synchronous_commit": "on",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_read_only": "off",
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "idle_session_timeout": "0",
+    "client_connection_check_interval": "1s",
+    "search_path": SCHEMA,
+}
+
+_FACTS = """
+SELECT pg_is_in_recovery() AS is_standby, current_setting('server_version_num')::int AS version,
+       pg_postmaster_start_time()::text AS started, extract(epoch FROM clock_timestamp())::float8 AS time
+"""
+
+_SETTINGS = "SELECT name, current_setting(name) FROM unnest($1::text[]) name"
+
+
+class SessionLost(Exception):
+    """The session is lost; a statement in progress may or may not be committed."""
+
+
+class _Server(NamedTuple):
+    host: str
+    started: str
+
+
+def problem(why: str, reason: str = "SETTING_INVALID") -> EngineError:
+    """Why this process can't use its PostgreSQL."""
+    return EngineError(why, reason=reason)
+
+
+class Session:
+    """One connection, used for one statement at a time."""
+
+    def __init__(self, connection: Any, server: _Server, is_gone: Callable[[_Server], Awaitable[bool]]) -> None:
+        self._connection = connection
+        self.server = server
+        self._is_gone = is_gone
+        self._lock = asyncio.Lock()
+        self._warning: str | None = None
+        connection.add_log_listener(self._hear)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it can't be used any more."""
+        return bool(self._connection.is_closed())
+
+    def _hear(self, _: object, message: Any) -> None:
+        if message.sqlstate == "01000":
+            self._warning = str(message)
+
+    async def execute(self, query: str, *arguments: Any, size: int = 0) -> int:
+        """Runs a statement of `size` bytes; returns the number of rows that it changed.
+
+        Raises SessionLost, and asyncpg's UniqueViolationError if nothing was changed for that reason.
+        """
+        status = await self._run(lambda: self._connection.execute(query, *arguments), size)
+        return int(status.rpartition(" ")[2]) if status[-1:].isdigit() else 0
+
+    async def fetch(self, query: str, *arguments: Any) -> list[Any]:
+        """The rows of a query. Raises SessionLost."""
+        rows: list[Any] = await self._run(lambda: self._connection.fetch(query, *arguments), 0)
+        return rows
+
+    async def together(self, work: Callable[[Any], Awaitable[Any]]) -> Any:
+        """Runs several queries in one snapshot. Raises SessionLost."""
+
+        async def inside() -> Any:
+            async with self._connection.transaction(isolation="repeatable_read", readonly=True):
+                return await work(self._connection)
+
+        return await self._run(inside, 0, patience=600.0)
+
+    async def change(self, work: Callable[[Any], Awaitable[Any]]) -> Any:
+        """Runs a function that needs the connection itself. Raises SessionLost."""
+        return await self._run(lambda: work(self._connection), 0)
+
+    def terminate(self) -> None:
+        """Closes the socket."""
+        self._connection.terminate()
+
+    async def _run(self, begin: Callable[[], Awaitable[Any]], size: int, patience: float = _PATIENCE_SECONDS) -> Any:
+        import asyncpg
+
+        async with self._lock:
+            self._warning = None
+            work = asyncio.ensure_future(begin())
+            # The waiting task may be cancelled.
+            work.add_done_callback(lambda done: done.cancelled() or done.exception())
+            await asyncio.wait({work}, timeout=patience + size / _BYTES_PER_SECOND)
+            while not work.done():
+                # A slow standby is temporary, but a lost server does not come back in this session.
+                if await self._is_gone(self.server):
+                    self.terminate()
+                    work.cancel()
+                await asyncio.wait({work}, timeout=1.0)
+            try:
+                answer = work.result()
+            except (asyncpg.UniqueViolationError, EngineError):
+                raise
+            except (Exception, asyncio.CancelledError) as error:
+                self.terminate()
+                raise SessionLost(f"{type(error).__name__}: {error}") from None
+            if self._warning is not None:
+                self.terminate()
+                raise SessionLost(self._warning)
+            return answer
+
+
+class Database:
+    """The PostgreSQL of a DSN, one server or several. Belongs to one event loop. Never shows the DSN."""
+
+    def __init__(self, dsn: str, name: str) -> None:
+        self._dsns = _split(dsn)
+        self._name = name
+        self._next = 0
+
+    async def connect(self, *, synchronous: bool = True) -> Session:
+        """Opens a session with the server that accepts writes; tries the host after the one that failed last first.
+
+        Raises EngineError: DATABASE_UNREACHABLE, or SETTING_INVALID if it can't be used.
+        """
+        why = []
+        for _ in self._dsns:
+            host, dsn = self._dsns[self._next]
+            try:
+                connection, facts = await self._open(dsn, synchronous=synchronous)
+            except EngineError:
+                raise
+            except Exception as error:
+                why.append(f"{host}: {_told(error)}")
+            else:
+                if not facts["is_standby"]:
+                    return Session(connection, _Server(host, facts["started"]), self._is_gone)
+                connection.terminate()
+                why.append(f"{host}: it is a standby, which accepts no writes")
+            self._next = (self._next + 1) % len(self._dsns)
+        raise problem("PostgreSQL can't be reached: " + "; ".join(why), "DATABASE_UNREACHABLE")
+
+    async def _open(self, dsn: str, *, synchronous: bool) -> tuple[Any, Any]:
+        try:
+            import asyncpg
+        except ImportError:
+            raise problem("a journal in PostgreSQL needs asyncpg: install alphaforge-services[cluster]") from None
+        settings = {
+            **_PINNED,
+            "synchronous_commit": "on" if synchronous else "off",
+            "application_name": f"alphaforge {self._name}"[:63],
+        }
+        connection = await asyncpg.connect(dsn, timeout=CONNECT_SECONDS, server_settings=settings)
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                facts = (await connection.fetch(_FACTS))[0]
+                for name, found in await connection.fetch(_SETTINGS, list(settings)):
+                    if found != settings[name]:
+                        raise problem(
+                            f"a session has {name} = {found} instead of {settings[name]}: a pooler ignores session "
+                            "settings; use PostgreSQL's own address"
+                        )
+            _check(facts)
+        except BaseException:
+            connection.terminate()
+            raise
+        return connection, facts
+
+    async def _is_gone(self, server: _Server) -> bool:
+        """Whether a session with that server is hopeless: it is down, or another server accepts writes."""
+        found = await asyncio.gather(*(self._look(host, dsn) for host, dsn in self._dsns))
+        if [each for each in found if each is not None] == [server]:
+            return False
+        hosts = [host for host, _ in self._dsns]
+        self._next = (hosts.index(server.host) + 1) % len(hosts)
+        return True
+
+    async def _look(self, host: str, dsn: str) -> _Server | None:
+        with suppress(Exception):
+            connection, facts = await self._open(dsn, synchronous=False)
+            connection.terminate()
+            if not facts["is_standby"]:
+                return _Server(host, facts["started"])
+        return None
+
+
+def _check(facts: Any) -> None:
+    major, minor = divmod(facts["version"], 10_000)
+    if major < 14:
+        raise problem(f"this is PostgreSQL {major}; a cluster needs 14 or later")
+    if minor < _MINORS.get(major, 0):
+        raise problem(
+            f"PostgreSQL {major}.{minor} may confirm commits without its standby just after a start; "
+            f"update it to {major}.{_MINORS[major]} or later"
+        )
+    offset = facts["time"] - time.time()
+    if abs(offset) > _CLOCK_SECONDS_MAX:
+        raise problem(f"the clock of this machine is {abs(offset):,.0f} s off PostgreSQL's; synchronize both with NTP")
+
+
+def _split(dsn: str) -> list[tuple[str, str]]:
+    """Host and DSN of each server. Raises EngineError SETTING_INVALID, which quotes nothing of the DSN."""
+    match = re.fullmatch(r"(postgres(?:ql)?://)(?:([^@/]*)@)?([^/?]*)(/[^?]*)?(\?.*)?", dsn)
+    if match is None:
+        raise problem("the DSN of the journal must look like postgresql://user@host:5432/database")
+    scheme, user, hosts, path, query = (part or "" for part in match.groups())
+    kept = [part for part in query[1:].split("&") if part and not part.startswith("target_session_attrs=")]
+    query = "?" + "&".join(kept) if kept else ""
+    at = f"{user}@" if user else ""
+    return [(host or "localhost", f"{scheme}{at}{host}{path}{query}") for host in hosts.split(",")]
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return f"no answer within {CONNECT_SECONDS:g} s"
+    text = str(error) or type(error).__name__
+    if "startup parameter" in text:
+        return f"{text}; connect to PostgreSQL itself, not to a pooler"
+    return text

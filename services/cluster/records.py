@@ -1,0 +1,135 @@
+"""A stream in PostgreSQL: its row, its records, its checkpoint; read completely and verified."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import Any, NamedTuple
+
+from alphaforge_core.errors import EngineError
+from alphaforge_core.journal import SEMANTICS
+
+from services.cluster.database import Session
+from services.journal.store import Checkpoint, Manifest, Part, Record
+
+__all__ = ["Place", "crc_of", "read_all", "read_places", "read_records"]
+
+_COLUMNS = struct.Struct("<qqiiq")
+
+_PLACES = """
+SELECT s.stream, s.engine, s.generation, s.sequence, s.parts, s.size, s.checksum, s.restored, r.sequence AS last, r.crc
+FROM stream s LEFT JOIN LATERAL (
+    SELECT sequence, crc FROM record WHERE record.stream = s.stream ORDER BY sequence DESC LIMIT 1
+) r ON true WHERE s.noun = $1 AND s.shard = $2 ORDER BY s.engine
+"""
+_RECORDS = """
+SELECT sequence, semantics, kind, time_ns, crc, payload FROM record
+WHERE stream = $1 AND sequence > $2 AND batch <= $3 ORDER BY sequence LIMIT $4
+"""
+_PARTS = "SELECT part, crc, payload FROM checkpoint WHERE stream = $1 AND generation = $2 ORDER BY part"
+
+_ALL = 2**62
+
+
+class Place(NamedTuple):
+    """A stream in the tables: its checkpoint, and its last record with its checksum."""
+
+    id: int
+    generation: int
+    sequence: int
+    manifest: Manifest
+    restored: bool
+    last: int
+    crc: int | None
+
+    def differs(self, crc: int | None) -> bool:
+        """Whether the last record differs. An unknown checksum is not compared."""
+        return crc is not None and self.crc is not None and crc != self.crc
+
+
+def crc_of(stream: int, sequence: int, kind: int, time_ns: int, payload: bytes, semantics: int = SEMANTICS) -> int:
+    """The checksum of a record."""
+    return zlib.crc32(payload, zlib.crc32(_COLUMNS.pack(stream, sequence, semantics, kind, time_ns)))
+
+
+async def read_places(session: Session, noun: str, shard: int) -> dict[str, Place]:
+    """The streams of a shard, by engine. Raises SessionLost."""
+    return {
+        row["engine"]: Place(
+            row["stream"],
+            row["generation"],
+            row["sequence"],
+            Manifest(row["parts"], row["size"], row["checksum"]),
+            row["restored"],
+            max(row["sequence"], row["last"] or 0),
+            row["crc"] if (row["last"] or 0) >= row["sequence"] else None,
+        )
+        for row in await session.fetch(_PLACES, noun, shard)
+    }
+
+
+async def read_records(
+    session: Session, engine: str, stream: int, after: int, batch_max: int = _ALL, limit: int = 2_000
+) -> tuple[list[Record], int | None]:
+    """The next records of a stream and the checksum of the last one.
+
+    Raises SessionLost, and EngineError: JOURNAL_DAMAGED, JOURNAL_VERSION.
+    """
+    rows = await session.fetch(_RECORDS, stream, after, batch_max, limit)
+    return _checked(engine, stream, after, rows)
+
+
+async def read_all(
+    session: Session, engine: str, stream: int, batch_max: int
+) -> tuple[list[Checkpoint | Record], int | None]:
+    """A stream's checkpoint and the records after it, in one snapshot, and the checksum of the last record.
+
+    Raises SessionLost, and EngineError: JOURNAL_DAMAGED, JOURNAL_VERSION.
+    """
+
+    async def read(connection: Any) -> tuple[Any, Any, Any]:
+        row = await connection.fetchrow(
+            "SELECT generation, sequence, parts, size, checksum FROM stream WHERE stream = $1", stream
+        )
+        if row is None:
+            return None, (), ()
+        parts = await connection.fetch(_PARTS, stream, row["generation"]) if row["generation"] else ()
+        return row, parts, await connection.fetch(_RECORDS, stream, row["sequence"], batch_max, _ALL)
+
+    row, parts, records = await session.together(read)
+    if row is None:
+        return [], None
+    found, crc = _checked(engine, stream, row["sequence"], records)
+    if not row["generation"]:
+        return list(found), crc
+    manifest = Manifest()
+    for number, part in enumerate(parts):
+        if part["part"] != number or zlib.crc32(part["payload"]) != part["crc"]:
+            break
+        manifest = manifest.with_part(Part(len(part["payload"]), part["crc"]))
+    if manifest != Manifest(row["parts"], row["size"], row["checksum"]):
+        raise _damaged(f"the checkpoint of {engine!r} is missing or damaged")
+    state = Checkpoint(row["sequence"], b"".join(part["payload"] for part in parts))
+    return [state, *found], crc
+
+
+def _checked(engine: str, stream: int, after: int, rows: Any) -> tuple[list[Record], int | None]:
+    records, last = [], None
+    for sequence, semantics, kind, time_ns, crc, payload in rows:
+        after += 1
+        if sequence != after or crc_of(stream, sequence, kind, time_ns, payload, semantics) != crc:
+            raise _damaged(f"input {after} of {engine!r} is missing or damaged")
+        if semantics != SEMANTICS:
+            raise EngineError(
+                f"the inputs of {engine!r} from {sequence} on were written under other rules ({semantics}; this "
+                f"release has {SEMANTICS}); let the release that wrote them checkpoint, by a switch, then start this "
+                "one",
+                reason="JOURNAL_VERSION",
+            )
+        records.append(Record(sequence, kind, time_ns, payload))
+        last = crc
+    return records, last
+
+
+def _damaged(why: str) -> EngineError:
+    return EngineError(f"{why}; restore PostgreSQL from a backup, or drop the engine", reason="JOURNAL_DAMAGED")

@@ -1,0 +1,311 @@
+"""The row of a shard in PostgreSQL: its term, its beat, and what this candidate may do.
+
+Terms number primaries. Every write of a primary locks the row `FOR SHARE` and checks its term, so no write of an older
+term is accepted once another candidate has taken a newer one. Beat and term are in one row: a take-over compares both.
+A candidate is primary only by the confirmed response to its own take-over, never by reading the row.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from alphaforge_core.errors import AlphaForgeError, Unavailable
+
+from services.base.errors import with_metadata
+from services.cluster import schema
+from services.cluster.database import Database, Session, problem
+
+__all__ = ["BEAT_SECONDS", "LEASE_SECONDS", "Name", "Row", "Shard", "now"]
+
+BEAT_SECONDS = 0.5
+# The lease: how long after sending its last confirmed beat a primary answers reads.
+LEASE_SECONDS = 1.5
+# Maximum time since the event loop last ran for the next beat.
+_TICK_SECONDS_MAX = 1.0
+
+_ROW = (
+    "SELECT term, beat, confirmed_batch, owner, address, wanted, "
+    "current_setting('synchronous_standby_names') AS standbys FROM shard WHERE noun = $1 AND id = $2"
+)
+_TAKE = """
+UPDATE shard SET term = term + 1, beat = beat + 1, owner = $5, address = $6, wanted = ''
+WHERE noun = $1 AND id = $2 AND term = $3 AND beat = $4 RETURNING term, confirmed_batch
+"""
+_TAKE_AGAIN = """
+UPDATE shard SET term = term + 1, beat = beat + 1
+WHERE noun = $1 AND id = $2 AND term = $3 AND owner = $4 RETURNING term, confirmed_batch
+"""
+_BEAT = """
+UPDATE shard SET beat = beat + 1, confirmed_batch = greatest(confirmed_batch, $4)
+WHERE noun = $1 AND id = $2 AND term = $3 RETURNING wanted, current_setting('synchronous_standby_names') AS standbys,
+    extract(epoch FROM clock_timestamp())::float8 AS time,
+    EXISTS (SELECT FROM stream s WHERE s.noun = $1 AND s.wanted IS NOT NULL AND $2 IN (s.shard, s.wanted)) AS moves
+"""
+_RELEASE = """
+UPDATE shard SET owner = '', address = '', confirmed_batch = greatest(confirmed_batch, $4)
+WHERE noun = $1 AND id = $2 AND term = $3
+"""
+_SEEN = """
+INSERT INTO candidate VALUES ($1, $2, $3, $4, clock_timestamp(), $5)
+ON CONFLICT (noun, id, address) DO UPDATE SET owner = $4, seen = clock_timestamp(), applied_batch = $5
+RETURNING extract(epoch FROM clock_timestamp())::float8 AS time
+"""
+# Of the sessions that the role may see: all of them with pg_monitor.
+_OLDEST_SNAPSHOT = """
+SELECT coalesce(max(age(xmin)), 0) AS age FROM (
+    SELECT backend_xmin AS xmin FROM pg_stat_activity UNION ALL SELECT xmin FROM pg_replication_slots
+    UNION ALL SELECT transaction FROM pg_prepared_xacts
+) held
+"""
+
+_logger = logging.getLogger("services.cluster")
+
+
+def now() -> float:
+    """Seconds of a clock that includes suspend."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+class Name(NamedTuple):
+    """The shard's name, and the address of its candidate."""
+
+    noun: str
+    id: int
+    address: str
+
+    def __str__(self) -> str:
+        return f"{self.noun}-{self.id}"
+
+
+class Row(NamedTuple):
+    """The shard's row as read: only a hint."""
+
+    term: int
+    beat: int
+    confirmed_batch: int
+    owner: str
+    address: str
+    wanted: str
+
+
+class Shard:
+    """This candidate's role in its shard. Its coroutines run on the event loop of the cluster's thread."""
+
+    def __init__(self, name: Name, database: Database, cluster: str, unreplicated: str) -> None:
+        self.name = name
+        self.owner = secrets.token_hex(8)
+        self.database = database
+        self._cluster = cluster
+        self._unreplicated = unreplicated
+        self.term = 0
+        """The term of this primary; 0 otherwise."""
+        self.row = Row(0, 0, 0, "", "", "")
+        self.confirmed_batch = 0
+        """The last confirmed batch of this primary."""
+        self.session: Session | None = None
+        self.reader: Session | None = None
+        self.is_unreplicated = False
+        self.moves = False
+        """Whether an engine is to come to this shard or to leave it."""
+        self.takeovers = 0
+        self.lost_sessions = 0
+        self.confirm_seconds = 0.0
+        """How long the last heartbeat took."""
+        self.clock_offset_seconds = 0.0
+        """PostgreSQL's clock minus this machine's, by the last heartbeat."""
+        self.oldest_snapshot = 0
+        """Transactions since PostgreSQL's oldest snapshot."""
+        self._lease_until = float("-inf")
+        self._is_silent = True
+        self._ticked = now()
+        self._changed: Callable[[], None] = lambda: None
+
+    # --- From any thread.
+
+    def reached_at(self, address: str) -> None:
+        """The address of this candidate for clients."""
+        self.name = self.name._replace(address=address)
+
+    def tick(self) -> None:
+        """Notes that the event loop is running."""
+        self._ticked = now()
+
+    @property
+    def is_primary(self) -> bool:
+        """Whether this candidate may answer now."""
+        return not self._is_silent and self.has_lease
+
+    @property
+    def has_lease(self) -> bool:
+        """Whether no other candidate can be primary now, and writes of this one are confirmed."""
+        return now() < self._lease_until and not self._is_refused
+
+    @property
+    def _is_refused(self) -> bool:
+        return self.is_unreplicated and self._unreplicated == "refuse"
+
+    def refusal(self) -> AlphaForgeError | None:
+        """Why nothing is answered now; None if this is the primary, with a lease."""
+        if self.is_primary:
+            return None
+        if self._is_refused and self.term:
+            return Unavailable(
+                "PostgreSQL has no synchronous standby, and unreplicated=refuse", reason="OUTCOME_UNKNOWN"
+            )
+        is_other = bool(self.row.owner) and self.row.owner != self.owner
+        where = f"; the primary was {self.row.address} in term {self.row.term}" if is_other else ""
+        error = Unavailable(f"{self.name.address} is not the primary of {self.name}{where}", reason="NOT_PRIMARY")
+        return with_metadata(error, primary=self.row.address if is_other else "", term=str(self.row.term))
+
+    def fall_silent(self) -> None:
+        """Stops answering."""
+        self._is_silent = True
+
+    def speak(self) -> None:
+        """Starts answering, while there is a lease: the memory matches the log."""
+        self._is_silent = False
+
+    # --- In the cluster's thread.
+
+    async def connect(self) -> None:
+        """Opens the sessions and checks the database. Raises EngineError or SessionLost."""
+        if self.session is None or self.session.is_lost:
+            session = await self.database.connect()
+            await schema.check(session, self._cluster)
+            self.session = session
+        if self.reader is None or self.reader.is_lost:
+            self.reader = await self.database.connect(synchronous=False)
+
+    async def check_standbys(self) -> None:
+        """Raises EngineError SETTING_INVALID if no standby confirms PostgreSQL's commits."""
+        assert self.session is not None
+        await self.session.execute(
+            "INSERT INTO shard (noun, id) VALUES ($1, $2) ON CONFLICT DO NOTHING", self.name.noun, self.name.id
+        )
+        names = (await self.session.fetch(_ROW, self.name.noun, self.name.id))[0]["standbys"]
+        if "*" in names:
+            raise problem("synchronous_standby_names is *: any receiver of the log would count as the standby; name it")
+        self._note_standbys(names)
+        if self._is_refused:
+            raise problem(
+                "PostgreSQL has no synchronous standby: set synchronous_standby_names, or use unreplicated=serve to "
+                "accept one copy, or unreplicated=managed if the storage is replicated"
+            )
+
+    def _note_standbys(self, names: str) -> None:
+        is_unreplicated = (not names.strip() or "*" in names) and self._unreplicated != "managed"
+        if is_unreplicated and not self.is_unreplicated:
+            _logger.error("PostgreSQL has no synchronous standby: there is one copy", extra={"shard": str(self.name)})
+        self.is_unreplicated = is_unreplicated
+
+    async def read(self) -> Row:
+        """Reads the row. Raises SessionLost."""
+        assert self.reader is not None
+        found = (await self.reader.fetch(_ROW, self.name.noun, self.name.id))[0]
+        self.row = Row(*(found[name] for name in Row._fields))
+        return self.row
+
+    async def be_seen(self, applied_batch: int) -> None:
+        """Makes a synchronous write, to check that PostgreSQL confirms writes. Raises SessionLost."""
+        assert self.session is not None
+        noun, shard, address = self.name
+        await self._heartbeat(_SEEN, noun, shard, address, self.owner, applied_batch)
+
+    async def _heartbeat(self, query: str, *arguments: Any) -> list[Any]:
+        assert self.session is not None
+        began, began_at = now(), time.time()
+        rows = await self.session.fetch(query, *arguments)
+        self.confirm_seconds = now() - began
+        if rows:
+            # It took the time before it waited for the standby.
+            self.clock_offset_seconds = rows[0]["time"] - began_at
+        return rows
+
+    async def look_at_snapshots(self) -> None:
+        """Notes how far PostgreSQL's oldest snapshot keeps vacuum back. Raises SessionLost."""
+        if self.reader is not None:
+            self.oldest_snapshot = (await self.reader.fetch(_OLDEST_SNAPSHOT))[0]["age"]
+
+    async def reopen_reader(self) -> None:
+        """Replaces a lost session for reading. Raises EngineError."""
+        lost = self.reader
+        if lost is not None and lost.is_lost:
+            opened = await self.database.connect(synchronous=False)
+            if self.reader is lost:
+                self.reader = opened
+            else:
+                opened.terminate()
+
+    async def take(self, seen: Row) -> bool:
+        """Takes the shard over, if the row is unchanged since `seen`. Raises SessionLost."""
+        return await self._take(_TAKE, seen.term, seen.beat, self.owner, self.name.address)
+
+    async def take_again(self) -> bool:
+        """Takes a new term for this primary, which settles writes in progress: they are in the log, or never will be.
+
+        False if another candidate has taken the shard over. Raises SessionLost.
+        """
+        return await self._take(_TAKE_AGAIN, self.term, self.owner)
+
+    async def _take(self, query: str, *arguments: Any) -> bool:
+        assert self.session is not None
+        sent = now()
+        rows = await self.session.fetch(query, self.name.noun, self.name.id, *arguments)
+        if not rows:
+            return False
+        self.term, self.confirmed_batch = rows[0]["term"], rows[0]["confirmed_batch"]
+        self._lease_until = sent + LEASE_SECONDS
+        self.takeovers += 1
+        self.row = Row(self.term, 0, self.confirmed_batch, self.owner, self.name.address, "")
+        return True
+
+    async def beat(self) -> bool:
+        """Renews the lease; False if this is no longer the primary. Raises SessionLost."""
+        assert self.session is not None
+        if now() - self._ticked > _TICK_SECONDS_MAX:
+            # A primary that can't answer must not block others.
+            return True
+        sent = now()
+        rows = await self._heartbeat(_BEAT, self.name.noun, self.name.id, self.term, self.confirmed_batch)
+        if not rows:
+            return False
+        self._note_standbys(rows[0]["standbys"])
+        self._lease_until = sent + LEASE_SECONDS
+        self.row = self.row._replace(wanted=rows[0]["wanted"])
+        self.moves = rows[0]["moves"]
+        return True
+
+    async def release(self) -> None:
+        """Releases the shard, for an immediate take-over. Raises SessionLost."""
+        assert self.session is not None
+        self.fall_silent()
+        noun, shard, _ = self.name
+        await self.session.execute(_RELEASE, noun, shard, self.term, self.confirmed_batch)
+        self.step_down()
+
+    async def announce(self) -> None:
+        """Tells the other candidates to poll, since the shard will be released. Raises SessionLost."""
+        assert self.session is not None
+        noun, shard, _ = self.name
+        await self.session.execute(
+            "UPDATE shard SET wanted = CASE wanted WHEN '' THEN '*' ELSE wanted END "
+            "WHERE noun = $1 AND id = $2 AND term = $3", noun, shard, self.term
+        )  # fmt: skip
+
+    def step_down(self) -> None:
+        """Stops being primary."""
+        self.fall_silent()
+        self.term = 0
+        self._lease_until = float("-inf")
+
+    def lose_sessions(self) -> None:
+        """Closes the sessions."""
+        self.lost_sessions += 1
+        for session in (self.session, self.reader):
+            if session is not None:
+                session.terminate()
+        self.session = self.reader = None

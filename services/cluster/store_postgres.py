@@ -1,0 +1,445 @@
+"""The store of journals in PostgreSQL: each batch is one statement that only the primary of its term can commit.
+
+The statement locks the shard's row, compares its term, and checks that every stream is placed in this shard. A batch
+whose outcome is unknown is never written again: the next term, this primary's or another's, determines its outcome.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from alphaforge_core.errors import AlphaForgeError, Unavailable
+from alphaforge_core.journal import SEMANTICS
+
+from services.cluster.database import SessionLost
+from services.cluster.records import Place, crc_of, read_all, read_places
+from services.cluster.shard import Shard
+from services.cluster.thread import ClusterThread
+from services.journal.store import (
+    Append,
+    Checkpoint,
+    Commit,
+    Drop,
+    Entry,
+    Limits,
+    Manifest,
+    Move,
+    OutcomeUnknown,
+    Part,
+    Record,
+    WriteRefused,
+)
+
+__all__ = ["PostgresStore"]
+
+LIMITS = Limits(batch_bytes=8 << 20, batch_records=20_000, record_bytes=16 << 20, patience_seconds=1.5)
+
+_ALL = 2**62
+_PRUNED_RECORDS_MAX = 2_000
+_GENERATIONS = 16
+
+_FENCE = "fence AS MATERIALIZED (SELECT 1 FROM shard WHERE noun = $1 AND id = $2 AND term = $3 FOR SHARE)"
+_STREAM = f"""
+WITH {_FENCE} INSERT INTO stream (noun, engine, shard) SELECT $1, $4, $2 FROM fence
+ON CONFLICT (noun, engine) DO NOTHING RETURNING stream
+"""
+_WRITE = f"""
+WITH {_FENCE}, mine AS MATERIALIZED (
+    SELECT 1 WHERE NOT EXISTS (
+        SELECT FROM (SELECT DISTINCT unnest($4::int[]) AS stream) wanted
+        LEFT JOIN stream s ON s.stream = wanted.stream AND s.noun = $1 AND s.shard = $2 WHERE s.stream IS NULL
+    )
+)
+INSERT INTO record (stream, sequence, batch, semantics, kind, time_ns, crc, payload)
+SELECT r.stream, r.sequence, $5, $6, r.kind, r.time_ns, r.crc, r.payload FROM fence, mine,
+unnest($4::int[], $7::bigint[], $8::smallint[], $9::bigint[], $10::bigint[], $11::bytea[])
+    AS r (stream, sequence, kind, time_ns, crc, payload)
+"""
+# The same for one record, such as a lone order or a chunk of ticks, of which arrays would make two more copies.
+_WRITE_ONE = f"""
+WITH {_FENCE} INSERT INTO record (stream, sequence, batch, semantics, kind, time_ns, crc, payload)
+SELECT s.stream, $7, $5, $6, $8, $9, $10, $11 FROM fence, stream s WHERE s.stream = $4 AND s.noun = $1 AND s.shard = $2
+"""
+_FLIP = f"""
+WITH {_FENCE}
+UPDATE stream s SET generation = $5, sequence = $6, parts = $7, size = $8, checksum = $9 FROM fence
+WHERE s.stream = $4 AND s.noun = $1 AND s.shard = $2 AND s.generation < $5 AND s.sequence <= $6
+AND (SELECT count(*) FROM checkpoint c WHERE c.stream = $4 AND c.generation = $5) = $7
+"""
+_DROP = f"WITH {_FENCE} DELETE FROM stream s USING fence WHERE s.stream = $4 AND s.noun = $1 AND s.shard = $2"
+_MOVE = f"""
+WITH {_FENCE} UPDATE stream s SET shard = s.wanted, wanted = NULL, ready = 0 FROM fence
+WHERE s.stream = $4 AND s.noun = $1 AND s.shard = $2 AND s.wanted <> $2
+AND s.ready = (SELECT term FROM shard t WHERE t.noun = $1 AND t.id = s.wanted) AND s.ready > 0
+"""
+_LAST_BATCH = "SELECT coalesce(max(batch), 0) AS batch FROM record WHERE stream = $1"
+_SERVED = f"WITH {_FENCE} UPDATE stream s SET restored = false FROM fence WHERE s.noun = $1 AND s.shard = $2"
+_PRUNE = """
+WITH gone AS (
+    DELETE FROM record WHERE stream = $1 AND sequence <= $2
+    AND sequence < (SELECT min(sequence) FROM record WHERE stream = $1) + $3
+    RETURNING octet_length(payload) AS size
+) SELECT count(*) AS records, coalesce(sum(size), 0)::bigint AS size FROM gone
+"""
+_ORPHANS = """
+WITH RECURSIVE found AS (
+    SELECT min(stream) AS stream FROM record
+    UNION ALL SELECT (SELECT min(stream) FROM record WHERE record.stream > found.stream) FROM found
+    WHERE found.stream IS NOT NULL
+) SELECT stream FROM found WHERE stream IS NOT NULL AND NOT EXISTS (
+    SELECT FROM stream WHERE stream.stream = found.stream
+)
+"""
+_HELD = """
+SELECT coalesce(sum(octet_length(payload)), 0)::bigint AS size FROM record
+WHERE stream = ANY(SELECT stream FROM stream WHERE noun = $1 AND shard = $2)
+"""
+
+
+class _Stream:
+    """A stream, this process's position in it, and its checkpoint."""
+
+    def __init__(self, place: Place) -> None:
+        self.id = place.id
+        self.last = place.last
+        self.crc = place.crc
+        self.manifest = place.manifest
+        self.checkpoint = place.sequence
+        self.restored = place.restored
+
+
+class PostgresStore:
+    """The streams of one shard. The primary writes; candidates read with `services.cluster.records`."""
+
+    limits = LIMITS
+
+    def __init__(self, shard: Shard, thread: ClusterThread, troubled: Callable[[], None] = lambda: None) -> None:
+        """`troubled` is called, in the cluster's thread, when the session or the term is lost."""
+        self._shard = shard
+        self._thread = thread
+        self._troubled = troubled
+        self._streams: dict[str, _Stream] = {}
+        self._batch = 0
+        self._generations: list[int] = []
+        self._begun: dict[int, int] = {}  # generations being written, and the id of their stream
+        self._prunable: dict[int, int] = {}
+        self._is_settled = False
+        self._is_writing = False
+        self.held_bytes = 0
+        self.unknown_outcomes = 0
+
+    def __str__(self) -> str:
+        return f"the journal of {self._shard.name} in PostgreSQL"
+
+    @property
+    def refusal(self) -> AlphaForgeError | None:
+        """Why no input is accepted now; None if inputs are accepted."""
+        if self._is_settled and self._shard.has_lease:
+            return None
+        waits = Unavailable(
+            "nothing was done: PostgreSQL does not confirm writes; retry in a moment", reason="UNAVAILABLE"
+        )
+        return self._shard.refusal() or waits
+
+    # --- The term: in the cluster's thread.
+
+    async def open(self) -> dict[str, Place]:
+        """After a term is taken: reads the end of each stream. Raises SessionLost."""
+        reader = self._shard.reader
+        assert reader is not None
+        noun, shard, _ = self._shard.name
+        places = await read_places(reader, noun, shard)
+        last = await reader.fetch(
+            "SELECT coalesce(max(batch), 0) AS batch FROM stream s CROSS JOIN LATERAL (SELECT batch FROM record r "
+            "WHERE r.stream = s.stream ORDER BY sequence DESC LIMIT 1) r WHERE s.noun = $1 AND s.shard = $2",
+            noun, shard,
+        )  # fmt: skip
+        # The term's own confirmation covers all that is visible now.
+        self._batch = self._shard.confirmed_batch = max(self._shard.confirmed_batch, last[0]["batch"])
+        self._streams = {name: _Stream(place) for name, place in places.items()}
+        self._prunable = {place.id: place.sequence for place in places.values() if place.sequence}
+        self._prunable |= {row["stream"]: _ALL for row in await reader.fetch(_ORPHANS)}
+        self._begun.clear()
+        self._generations.clear()
+        await self._refill()
+        held = (await reader.fetch(_HELD, noun, shard))[0]["size"]
+        self.held_bytes = held + sum(place.manifest.size for place in places.values())
+        return places
+
+    async def _refill(self) -> None:
+        reader = self._shard.reader
+        if reader is not None and len(self._generations) < _GENERATIONS // 2:
+            rows = await reader.fetch("SELECT nextval('generation') AS it FROM generate_series(1, $1)", _GENERATIONS)
+            self._generations += [row["it"] for row in rows]
+
+    def known(self) -> dict[str, tuple[int, int | None]]:
+        """The id of each stream, and the checksum of its last confirmed record."""
+        return {name: (stream.id, stream.crc) for name, stream in self._streams.items()}
+
+    def settle_term(self) -> None:
+        """Starts accepting inputs: the memory matches the log."""
+        self._is_settled = True
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether inputs are being written."""
+        return self._is_settled
+
+    def unsettle(self) -> None:
+        """Stops accepting inputs until the next term is settled."""
+        self._is_settled = False
+
+    # --- Reading.
+
+    def streams(self) -> list[str]:
+        """Names of all streams, sorted."""
+        return sorted(self._streams)
+
+    def replay(self, stream: str) -> Iterator[Checkpoint | Record]:
+        """The stream's checkpoint, if it has one, then every record after it, in order."""
+        found = self._streams.get(stream)
+        if found is not None:
+            assert self._shard.reader is not None
+            items, _ = self._thread.call(read_all(self._shard.reader, stream, found.id, _ALL))
+            yield from items
+
+    def may_have_lost(self, stream: str) -> bool:
+        """Whether the database was restored from a backup, which requires a new epoch."""
+        return stream in self._streams and self._streams[stream].restored
+
+    def ready(self) -> None:
+        """Notes that the required new epochs have started."""
+        if any(stream.restored for stream in self._streams.values()):
+            self._thread.call(self._fenced(_SERVED))
+
+    # --- Writing.
+
+    def write(self, batch: Sequence[Entry]) -> list[int]:
+        """Commits appends, all or none, or one other entry. Raises WriteRefused or OutcomeUnknown."""
+        return self._thread.call(self._write(batch))
+
+    def begin_write(self, batch: list[Entry], done: Callable[[list[int], Exception | None], None]) -> None:
+        """Starts `write` in the cluster's thread, and calls `done` there."""
+        self._thread.begin(self._write(batch), [], done)
+
+    async def _write(self, batch: Sequence[Entry]) -> list[int]:
+        if not self._is_settled:
+            raise WriteRefused("the term has ended, or is not settled")
+        self._is_writing = True
+        try:
+            first = batch[0]
+            if isinstance(first, Append):
+                return await self._append([entry for entry in batch if isinstance(entry, Append)])
+            if isinstance(first, Commit):
+                await self._commit(first)
+            else:
+                await (self._move(first) if isinstance(first, Move) else self._drop(first))
+            return [0]
+        except SessionLost as error:
+            self.unknown_outcomes += 1
+            self._trouble()
+            raise OutcomeUnknown(str(error)) from None
+        finally:
+            self._is_writing = False
+
+    async def _append(self, batch: list[Append]) -> list[int]:
+        following: dict[str, tuple[int, int]] = {}
+        sequences, rows = [], []
+        for entry in batch:
+            stream = self._streams.get(entry.stream) or await self._begin(entry.stream)
+            sequence = following[entry.stream][0] + 1 if entry.stream in following else stream.last + 1
+            sequences.append(sequence)
+            crc = crc_of(stream.id, sequence, entry.kind, entry.time_ns, entry.payload)
+            following[entry.stream] = sequence, crc
+            rows.append((stream.id, sequence, entry.kind, entry.time_ns, crc, entry.payload))
+        query, columns = (_WRITE_ONE, rows[0]) if len(rows) == 1 else (_WRITE, zip(*rows, strict=True))
+        ids, *others = columns
+        size = sum(len(entry.payload) for entry in batch)
+        if await self._fenced(query, ids, self._batch + 1, SEMANTICS, *others, size=size) != len(batch):
+            raise await self._refused()
+        self._batch += 1
+        self._shard.confirmed_batch = self._batch
+        for name, (sequence, crc) in following.items():
+            self._streams[name].last, self._streams[name].crc = sequence, crc
+        self.held_bytes += size
+        return sequences
+
+    async def _begin(self, name: str) -> _Stream:
+        session = self._shard.session
+        if session is None:
+            raise SessionLost("there is no session")
+        noun, shard, _ = self._shard.name
+        rows = await session.fetch(_STREAM, noun, shard, self._shard.term, name)
+        if not rows:
+            rows = await session.fetch("SELECT stream, shard FROM stream WHERE noun = $1 AND engine = $2", noun, name)
+            if rows and rows[0]["shard"] != shard:
+                raise WriteRefused(f"{name!r} is placed in {noun}-{rows[0]['shard']}; call that shard")
+            raise await self._refused()
+        stream = _Stream(Place(rows[0]["stream"], 0, 0, Manifest(), False, 0, None))
+        self._streams[name] = stream
+        return stream
+
+    async def _commit(self, entry: Commit) -> None:
+        stream = self._streams.get(entry.stream)
+        if stream is None or self._begun.pop(entry.generation, None) != stream.id:
+            return
+        arguments = (stream.id, entry.generation, entry.sequence, *entry.manifest)
+        if not await self._fenced(_FLIP, *arguments):
+            raise await self._refused()
+        self.held_bytes += entry.manifest.size - stream.manifest.size
+        stream.manifest, stream.checkpoint = entry.manifest, entry.sequence
+        self._prunable[stream.id] = entry.sequence
+
+    async def _drop(self, entry: Drop) -> None:
+        stream = self._streams.get(entry.stream)
+        if stream is None:
+            return
+        if not await self._fenced(_DROP, stream.id):
+            raise await self._refused()
+        del self._streams[entry.stream]
+        self.held_bytes -= stream.manifest.size
+        self._prunable[stream.id] = _ALL
+
+    async def _move(self, entry: Move) -> None:
+        stream = self._streams.get(entry.stream)
+        if stream is None or not await self._fenced(_MOVE, stream.id):
+            raise WriteRefused(f"{entry.stream!r} is no longer wanted elsewhere")
+        # From now on the other shard writes it, and removes what its checkpoints replace.
+        del self._streams[entry.stream]
+        self._prunable.pop(stream.id, None)
+        self.held_bytes -= stream.manifest.size
+
+    async def adopt(self, name: str, place: Place) -> None:
+        """Continues a stream that another shard has handed over. Raises SessionLost.
+
+        Batches are numbered on from those of its records, so that followers, which apply confirmed batches only, see a
+        stream's batches rise. The caller has confirmed that the hand-over is replicated, and sends a beat afterwards.
+        """
+        reader = self._shard.reader
+        if reader is None:
+            raise SessionLost("there is no session")
+        last = (await reader.fetch(_LAST_BATCH, place.id))[0]["batch"]
+        while self._is_writing:
+            await asyncio.sleep(0.001)
+        self._batch = self._shard.confirmed_batch = max(self._batch, last)
+        self._streams[name] = _Stream(place)
+        self.held_bytes += place.manifest.size
+        if place.sequence:
+            self._prunable[place.id] = place.sequence
+
+    async def _fenced(self, query: str, *arguments: Any, size: int = 0) -> int:
+        import asyncpg
+
+        session = self._shard.session
+        if session is None:
+            raise SessionLost("there is no session")
+        noun, shard, _ = self._shard.name
+        try:
+            return await session.execute(query, noun, shard, self._shard.term, *arguments, size=size)
+        except asyncpg.UniqueViolationError as error:
+            # Another process has written to a stream of this shard.
+            self._trouble()
+            raise WriteRefused(str(error)) from None
+
+    async def _refused(self) -> WriteRefused:
+        """The fence let nothing in: another candidate is primary, or an engine was moved."""
+        row = await self._shard.read()
+        if row.term != self._shard.term:
+            self._shard.step_down()
+        self._trouble()
+        return WriteRefused(
+            f"{self._shard.name.address} is no longer the primary of {self._shard.name}"
+            if row.term != self._shard.term
+            else "an engine of the batch is no longer placed in this shard"
+        )
+
+    def _trouble(self) -> None:
+        self._is_settled = False
+        self._troubled()
+
+    def settle(self) -> bool:
+        """False: only the next term settles it."""
+        return False
+
+    # --- Checkpoints.
+
+    def checkpoint_begin(self, stream: str, sequence: int) -> int:
+        """A generation from PostgreSQL's sequence, prefetched. Raises OSError if none is available."""
+        found = self._streams.get(stream)
+        if found is None or not self._generations:
+            raise OSError("PostgreSQL is busy")
+        generation = self._generations.pop(0)
+        self._begun[generation] = found.id
+        return generation
+
+    def checkpoint_part(self, generation: int, part: int, pieces: Sequence[memoryview]) -> Part:
+        """Writes a part, which is confirmed together with the checkpoint's commit. Thread-safe. Raises OSError."""
+        payload = b"".join(pieces)
+        crc = zlib.crc32(payload)
+        try:
+            self._thread.call(self._write_part(generation, part, crc, payload))
+        except SessionLost as error:
+            raise OSError(str(error)) from None
+        return Part(len(payload), crc)
+
+    async def _write_part(self, generation: int, part: int, crc: int, payload: bytes) -> None:
+        reader, stream = self._shard.reader, self._begun.get(generation)
+        if reader is None or stream is None:
+            raise SessionLost("the term has ended")
+        arguments = (stream, generation, part, crc, payload)
+        await reader.execute("INSERT INTO checkpoint VALUES ($1, $2, $3, $4, $5)", *arguments, size=len(payload))
+
+    def checkpoint_abandon(self, generation: int) -> None:
+        """Forgets a checkpoint that is not committed; a later one removes its parts."""
+        self._begun.pop(generation, None)
+
+    # --- Care.
+
+    @property
+    def has_superfluous(self) -> bool:
+        """Whether there is something that `prune` would remove."""
+        return bool(self._prunable) and self._is_settled
+
+    def prune(self) -> None:
+        """Removes some records and parts that a checkpoint has replaced."""
+        if not self.has_superfluous:
+            return
+        try:
+            self._thread.call(self._prune())
+        except SessionLost:
+            # The next term starts with it.
+            self._prunable.clear()
+
+    async def _prune(self) -> None:
+        reader = self._shard.reader
+        if reader is None:
+            raise SessionLost("there is no session")
+        stream, sequence = next(iter(self._prunable.items()))
+        gone = (await reader.fetch(_PRUNE, stream, sequence, _PRUNED_RECORDS_MAX))[0]
+        self.held_bytes -= gone["size"]
+        if gone["records"]:
+            return
+        await reader.execute(
+            "DELETE FROM checkpoint c WHERE stream = $1 "
+            "AND generation < coalesce((SELECT generation FROM stream s WHERE s.stream = $1), $2)", stream, _ALL
+        )  # fmt: skip
+        if self._prunable.get(stream) == sequence:
+            del self._prunable[stream]
+
+    def note_progress(self) -> bool:
+        """Does nothing for streams, since PostgreSQL keeps confirmed writes; prefetches generations."""
+        if self._is_settled and self._shard.is_primary:
+            try:
+                self._thread.call(self._refill())
+            except SessionLost:
+                return False
+        return True
+
+    def answer_backup_request(self, between: Callable[[], object]) -> None:
+        """Does nothing: PostgreSQL has its own backups."""
+
+    def close(self) -> None:
+        """Does nothing: acknowledged writes are confirmed."""

@@ -1,0 +1,54 @@
+"""A candidate's thread for PostgreSQL, so that beats don't wait for engines, or engines for PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+import uvloop
+
+__all__ = ["ClusterThread"]
+
+T = TypeVar("T")
+
+
+class ClusterThread:
+    """An event loop in a separate thread."""
+
+    def __init__(self) -> None:
+        self._loop = uvloop.new_event_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        threading.Thread(target=self._loop.run_forever, name="cluster", daemon=True).start()
+
+    def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Runs a coroutine there."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def begin(self, work: Coroutine[Any, Any, T], nothing: T, done: Callable[[T, Exception | None], None]) -> None:
+        """Runs a coroutine there, and then calls `done` there, with its result, or `nothing` and its error."""
+
+        async def run() -> None:
+            try:
+                result = await work
+            except Exception as error:
+                done(nothing, error)
+            else:
+                done(result, None)
+
+        self._loop.call_soon_threadsafe(self._keep, run())
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def call(self, work: Coroutine[Any, Any, T]) -> T:
+        """Runs a coroutine there and waits for it, from any other thread."""
+        return self.start(work).result()
+
+    async def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """The same from another event loop. Continues if its caller is cancelled."""
+        return await asyncio.shield(asyncio.wrap_future(self.start(work)))

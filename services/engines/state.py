@@ -1,0 +1,81 @@
+"""The bytes of an engine's checkpoint, made piece by piece while the engine goes on.
+
+They are the input that opens such an engine and what the service keeps, each part after its size, then a mark and the
+pieces of the core's checkpoint. Earlier releases wrote three parts after their sizes, the last one the core's snapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Protocol, TypeVar
+
+from alphaforge_core.errors import EngineError
+
+__all__ = ["CorePieces", "Overtaken", "encoded", "groups", "sections"]
+
+T = TypeVar("T")
+
+# Messages that are encoded in one go.
+_GROUP = 1_000
+_PIECE_BYTES = 4 << 20
+_SIZE_BYTES = 8
+_PIECES_FOLLOW = b"\xff" * _SIZE_BYTES
+
+
+class CorePieces(Protocol):
+    """A checkpoint of the core."""
+
+    longest_hold_ns: int
+
+    def read(self, bytes_max: int) -> bytes | None:
+        """The next piece, empty after the last one; None where the checkpoint was overtaken."""
+
+    def end(self) -> None:
+        """Nobody reads on."""
+
+
+class Overtaken(EngineError):
+    """The engine changed faster than its state could be written; a new checkpoint may succeed."""
+
+    def __init__(self) -> None:
+        super().__init__("the engine changes faster than its state can be written", reason="JOURNAL_FAILED")
+
+
+def encoded(opened: bytes, kept: Iterable[bytes], core: CorePieces) -> Iterator[bytes]:
+    """The checkpoint in pieces. Raises Overtaken."""
+    for part in (opened, *kept):
+        yield len(part).to_bytes(_SIZE_BYTES, "little")
+        yield part
+    yield _PIECES_FOLLOW
+    while piece := core.read(_PIECE_BYTES):
+        yield piece
+    if piece is None:
+        raise Overtaken
+
+
+def groups(items: Iterable[T]) -> Iterator[list[T]]:
+    """The items, some at a time."""
+    iterator = iter(items)
+    while some := list(islice(iterator, _GROUP)):
+        yield some
+
+
+def sections(checkpoint: bytes) -> tuple[bytes, bytes, bytes]:
+    """A checkpoint's parts: the input that opens such an engine, what the service kept, and the core's.
+
+    Raises EngineError JOURNAL_DAMAGED.
+    """
+    parts: list[bytes] = []
+    position = 0
+    while position < len(checkpoint):
+        head = checkpoint[position : position + _SIZE_BYTES]
+        position += _SIZE_BYTES
+        if head == _PIECES_FOLLOW and parts:
+            return parts[0], b"".join(parts[1:]), checkpoint[position:]
+        size = int.from_bytes(head, "little")
+        parts.append(checkpoint[position : position + size])
+        position += size
+    if len(parts) != 3 or position != len(checkpoint):
+        raise EngineError("a checkpoint is damaged; restore the journal from a copy", reason="JOURNAL_DAMAGED")
+    return parts[0], parts[1], parts[2]

@@ -1,0 +1,479 @@
+"""The write-ahead journal: an engine's inputs, committed before they are applied.
+
+Engines are deterministic: the same inputs in the same order give the same state and the same answers. So the journal
+keeps inputs, and recovery restores the last checkpoint and replays the inputs after it. An input is applied only after
+it is written, in the order of writes; a failed write therefore changes nothing, and nobody reads a state that a crash
+could undo.
+
+Commits are grouped. While one transaction is being written, arriving inputs wait for the next one: a single caller pays
+for one sync, and so do a thousand concurrent callers.
+
+A write has three outcomes. It is written, and then applied. It is refused: nothing was done, now or after a restart. Or
+it is unknown: callers get OUTCOME_UNKNOWN, and nothing more is written until the store has determined the outcome.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from functools import partial
+from itertools import repeat
+from operator import itemgetter
+from queue import Empty, SimpleQueue
+from typing import Any, NamedTuple, TypeVar
+
+from alphaforge_core.errors import AlphaForgeError, EngineError, InvalidArgument, ResourceExhausted, Unavailable
+
+from services.journal.store import (
+    PART_BYTES_MAX,
+    Append,
+    Checkpoint,
+    Commit,
+    Drop,
+    Durability,
+    Entry,
+    JournalStore,
+    Limits,
+    Manifest,
+    Move,
+    OutcomeUnknown,
+    Record,
+    ThreadedStore,
+)
+
+__all__ = ["Checkpoint", "Durability", "Journal", "JournalStatistics", "Record"]
+
+_logger = logging.getLogger("services.journal")
+
+T = TypeVar("T")
+
+WAITING_RECORDS_MAX = 100_000
+WAITING_BYTES_MAX = 256 << 20
+
+# How long written inputs are applied at a stretch. A batch has up to WAITING_RECORDS_MAX; other calls go in between.
+_APPLY_SECONDS = 0.002
+
+# How often the position of each stream is recorded for a later start.
+_MARK_SECONDS = 1.0
+
+# How long callers wait for a write whose outcome is unknown, and how often it is checked meanwhile.
+_SETTLE_SECONDS, _SETTLE_PAUSE_SECONDS = 1.0, 0.05
+
+
+class JournalStatistics(NamedTuple):
+    """Counts since the journal was opened, and `held_bytes`: the current size of its records and checkpoints."""
+
+    commits: int
+    records: int
+    record_bytes: int
+    failures: int
+    waiting: int
+    held_bytes: int
+    checkpoints: int
+
+
+class _Work(NamedTuple):
+    """A pending write, the function to call afterwards, and the future of its caller."""
+
+    entry: Entry
+    apply: Callable[[int], Any]
+    done: asyncio.Future[Any]
+
+
+_ENTRY = itemgetter(0)
+
+
+class Journal:
+    """Streams of records in one store, one per engine. Four verbs: `append`, `replay`, `checkpoint`, `drop`.
+
+    Used on one event loop; the store belongs to one process. Raises the store's EngineErrors.
+    """
+
+    def __init__(self, store: JournalStore, *, size_bytes_max: int = 16 << 30) -> None:
+        self._size_bytes_max = size_bytes_max
+        self._waiting: list[_Work] = []
+        self._waiting_bytes = 0
+        self._writing = False
+        # What is written and not applied yet, with its sequence or error; and whether the next batch waits for it.
+        self._written: deque[tuple[_Work, int | AlphaForgeError]] = deque()
+        self._is_behind = False
+        self._checkpointing: set[asyncio.Future[int]] = set()
+        self._commits = self._records = self._record_bytes = self._failures = self._checkpoints = 0
+        self._failure: str | None = None
+        self._store = store
+        self._limits = store.limits
+        self._begin_write = store.begin_write if isinstance(store, ThreadedStore) else None
+        self._impatience: asyncio.TimerHandle | None = None
+        self._is_late = False
+        self._marked_at = time.monotonic()
+        self._idle_seconds = 0.0  # after which the writer prunes
+        self._batches: SimpleQueue[list[_Work] | None] = SimpleQueue()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._writer = threading.Thread(target=self._write_batches, name="journal", daemon=True)
+        self._writer.start()
+
+    # --- Recovery: before the first append.
+
+    def may_have_lost(self, stream: str) -> bool:
+        """Whether acknowledged inputs may be missing without damage: the machine went down under durability `os`."""
+        return self._store.may_have_lost(stream)
+
+    def streams(self) -> list[str]:
+        """All streams, sorted, including those known to be missing, for which `replay` raises."""
+        return self._store.streams()
+
+    def replay(self, stream: str) -> Iterator[Checkpoint | Record]:
+        """The stream's checkpoint, if it has one, then every record after it, in order.
+
+        Raises EngineError: JOURNAL_DAMAGED if something is missing or damaged, JOURNAL_VERSION if another release wrote
+        it.
+        """
+        return self._store.replay(stream)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is waiting, being written or still to be applied."""
+        return not self._writing and not self._written
+
+    def ready(self) -> None:
+        """Ends recovery: every stream is replayed, and the required new epochs have started."""
+        self._store.ready()
+
+    # --- Writing: the event loop's side.
+
+    @property
+    def failure(self) -> str | None:
+        """Why the last commit failed; None once one succeeds."""
+        return self._failure
+
+    def statistics(self) -> JournalStatistics:
+        """The counts since the journal was opened, and its size."""
+        return JournalStatistics(
+            commits=self._commits,
+            records=self._records,
+            record_bytes=self._record_bytes,
+            failures=self._failures,
+            waiting=len(self._waiting),
+            held_bytes=self._store.held_bytes,
+            checkpoints=self._checkpoints,
+        )
+
+    def append(
+        self, stream: str, kind: int, time_ns: int, payload: bytes, apply: Callable[[int], T]
+    ) -> asyncio.Future[T]:
+        """Writes an input; once it is committed, calls `apply` on the event loop, in the order of the journal.
+
+        `apply` gets the input's sequence. The future has its result or exception; it raises EngineError
+        JOURNAL_FAILED, with nothing applied, where the write failed. Raises ResourceExhausted at once: JOURNAL_BACKLOG
+        where too much waits, JOURNAL_FULL at the size limit; and what a store with limits refuses inputs with.
+        """
+        if self._limits is not None:
+            self._check(self._limits, len(payload))
+        if len(self._waiting) >= WAITING_RECORDS_MAX or self._waiting_bytes + len(payload) > WAITING_BYTES_MAX:
+            raise ResourceExhausted(
+                f"{len(self._waiting):,} inputs are already waiting for the disk; retry in a moment",
+                reason="JOURNAL_BACKLOG",
+            )
+        if self._store.held_bytes + self._waiting_bytes + len(payload) > self._size_bytes_max:
+            raise ResourceExhausted(
+                f"{self._store} has {self._store.held_bytes:,} bytes, its maximum; raise "
+                "journal_size_bytes_max or drop engines",
+                reason="JOURNAL_FULL",
+            )
+        self._loop = asyncio.get_running_loop()
+        work = _Work(Append(stream, kind, time_ns, payload), apply, self._loop.create_future())
+        if self._writing:
+            self._waiting.append(work)
+            self._waiting_bytes += len(payload)
+        else:
+            self._writing = True
+            if self._limits is not None:
+                self._be_patient(self._limits)
+            self._begin([work])
+        return work.done
+
+    def _check(self, limits: Limits, size: int) -> None:
+        if (refusal := self._store.refusal) is not None:
+            raise refusal
+        if self._is_late:
+            raise _late()
+        if size > limits.record_bytes:
+            raise InvalidArgument(
+                f"the request has {size:,} bytes; {self._store} takes at most {limits.record_bytes:,}; "
+                "send smaller batches",
+                reason="LIMIT_EXCEEDED",
+            )
+
+    async def checkpoint(self, stream: str, sequence: int, state: Iterable[bytes]) -> int:
+        """Stores the engine's state after the input `sequence`, given in parts; returns its size in bytes.
+
+        `state` is read in a thread; what it raises ends the checkpoint, and nothing has changed. The parts are written
+        in the background; the journal's writer only does one ordinary commit. The inputs up to `sequence` are removed
+        some time later. Continues if its caller is cancelled.
+        """
+        work = asyncio.ensure_future(self._checkpoint(stream, sequence, state))
+        self._checkpointing.add(work)
+        work.add_done_callback(self._on_checkpoint)
+        return await asyncio.shield(work)
+
+    def _on_checkpoint(self, work: asyncio.Future[int]) -> None:
+        self._checkpointing.discard(work)
+        if not work.cancelled():
+            # The caller may be gone; the error is ignored.
+            work.exception()
+
+    async def _checkpoint(self, stream: str, sequence: int, state: Iterable[bytes]) -> int:
+        try:
+            generation = self._store.checkpoint_begin(stream, sequence)
+        except OSError as error:
+            raise _refused(str(error)) from None
+        try:
+            manifest = await asyncio.to_thread(self._write_parts, generation, state)
+            await self._enqueue(Commit(stream, generation, sequence, manifest))
+        except OSError as error:
+            self._store.checkpoint_abandon(generation)
+            raise _refused(str(error)) from None
+        except BaseException:
+            self._store.checkpoint_abandon(generation)
+            raise
+        return manifest.size
+
+    def _write_parts(self, generation: int, state: Iterable[bytes]) -> Manifest:
+        manifest = Manifest()
+        for part in _parts(state):
+            manifest = manifest.with_part(self._store.checkpoint_part(generation, manifest.parts, part))
+        return manifest
+
+    def drop(self, stream: str) -> asyncio.Future[None]:
+        """Drops a stream with all its records. Raises at once what a store with limits refuses inputs with."""
+        if self._limits is not None:
+            self._check(self._limits, 0)
+        return self._enqueue(Drop(stream))
+
+    def move(self, stream: str) -> asyncio.Future[None]:
+        """Hands a stream over to the shard where it is wanted, after all its inputs that wait here."""
+        return self._enqueue(Move(stream))
+
+    async def close(self) -> None:
+        """Writes pending inputs, then closes the store: everything is then on the disk."""
+        await asyncio.gather(*self._checkpointing, return_exceptions=True)
+        while not self.is_idle:
+            await asyncio.sleep(0.001)
+        self._batches.put(None)
+        await asyncio.to_thread(self._writer.join)
+        try:
+            self._store.close()
+        except OSError as error:
+            # As after a kill: acknowledged inputs are there.
+            _logger.error("not closed cleanly", extra={"journal": str(self._store), "reason": str(error)})
+
+    def _enqueue(self, entry: Commit | Drop | Move) -> asyncio.Future[Any]:
+        self._loop = asyncio.get_running_loop()
+        work = _Work(entry, _nothing, self._loop.create_future())
+        self._waiting.append(work)
+        if not self._writing:
+            self._hand_over()
+        return work.done
+
+    def _hand_over(self) -> None:
+        batch, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        self._writing = True
+        if self._limits is not None:
+            batch = self._limited(batch, self._limits)
+            self._be_patient(self._limits)
+        self._begin(batch)
+
+    def _begin(self, batch: list[_Work]) -> None:
+        """Has a batch written: by the writer thread, or by the store's own if it has one."""
+        if self._begin_write is None:
+            self._batches.put(batch)
+        else:
+            self._begin_write(list(map(_ENTRY, batch)), partial(self._finish, batch))
+
+    def _limited(self, waiting: list[_Work], limits: Limits) -> list[_Work]:
+        """The next batch: appends within the limits, or one other entry. What comes after it goes on waiting."""
+        count = size = 0
+        for work in waiting:
+            size += _size(work)
+            is_append = isinstance(work.entry, Append)
+            if count and (not is_append or size > limits.batch_bytes or count >= limits.batch_records):
+                break
+            count += 1
+            if not is_append:
+                break
+        self._waiting = waiting[count:]
+        self._waiting_bytes = sum(map(_size, self._waiting))
+        return waiting[:count]
+
+    def _be_patient(self, limits: Limits) -> None:
+        self._impatience = asyncio.get_running_loop().call_later(limits.patience_seconds, self._refuse_waiting)
+
+    def _refuse_waiting(self) -> None:
+        """Nothing waits behind a batch that takes long: its callers would have given up when it is written."""
+        waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        self._impatience = None
+        self._is_late = True
+        for work in waiting:
+            if not work.done.cancelled():
+                work.done.set_exception(_late())
+
+    def _on_written(self, batch: list[_Work], sequences: list[int], error: AlphaForgeError | None) -> None:
+        if self._impatience is not None:
+            self._impatience.cancel()
+            self._impatience = None
+        self._is_late = False
+        # The next batch is written while this one is applied, and the one after it when this one has been applied.
+        self._is_behind = bool(self._written)
+        if self._waiting and not self._is_behind:
+            self._hand_over()
+        elif not self._is_behind:
+            self._writing = False
+        if error is None:
+            self._failure = None
+            self._commits += 1
+            self._written.extend(zip(batch, sequences, strict=True))
+        else:
+            self._failure = str(error)
+            self._failures += 1
+            self._written.extend(zip(batch, repeat(error)))
+        if not self._is_behind:
+            self._apply_written()
+
+    def _apply_written(self) -> None:
+        """Applies inputs in the order of the journal, for some time; the rest in the loop's next turn."""
+        until = time.perf_counter() + _APPLY_SECONDS
+        while self._written:
+            work, outcome = self._written[0]
+            if isinstance(outcome, int):
+                self._apply(work, outcome)
+            elif not work.done.cancelled():
+                work.done.set_exception(outcome)
+            # Only now, so that the journal is not idle before.
+            self._written.popleft()
+            if time.perf_counter() >= until and self._written:
+                assert self._loop is not None
+                self._loop.call_soon(self._apply_written)
+                return
+        if self._is_behind:
+            self._is_behind = False
+            if self._waiting:
+                self._hand_over()
+            else:
+                self._writing = False
+
+    def _apply(self, work: _Work, sequence: int) -> None:
+        if isinstance(work.entry, Append):
+            self._records += 1
+            self._record_bytes += len(work.entry.payload)
+        elif isinstance(work.entry, Commit):
+            self._checkpoints += 1
+        # Applied even if its caller is gone: it is in the journal, and a restart would apply it too.
+        try:
+            answer = work.apply(sequence)
+        except Exception as failure:
+            if not work.done.cancelled():
+                work.done.set_exception(failure)
+        else:
+            if not work.done.cancelled():
+                work.done.set_result(answer)
+
+    # --- Writing: the writer thread's side.
+
+    def _write_batches(self) -> None:
+        while True:
+            try:
+                batch = self._batches.get(timeout=self._idle_seconds)
+            except Empty:
+                self._store.prune()
+                self._idle_seconds = 0.0 if self._store.has_superfluous else _MARK_SECONDS
+            else:
+                if batch is None:
+                    return
+                self._write_batch(batch)
+            if time.monotonic() >= self._marked_at + _MARK_SECONDS:
+                self._store.note_progress()
+                self._store.answer_backup_request(self._write_waiting)
+                self._marked_at = time.monotonic()
+
+    def _write_batch(self, batch: list[_Work]) -> None:
+        try:
+            sequences = self._store.write(list(map(_ENTRY, batch)))
+        except Exception as failure:
+            # For any error, callers are answered, and the thread continues.
+            self._finish(batch, [], failure)
+        else:
+            self._finish(batch, sequences, None)
+
+    def _finish(self, batch: list[_Work], sequences: list[int], failure: Exception | None) -> None:
+        """Tells the event loop the result of a batch, from the thread that wrote it."""
+        error: AlphaForgeError | None = None
+        if isinstance(failure, OutcomeUnknown):
+            error = self._settled(failure)
+        elif failure is not None:
+            error = _refused(str(failure))
+        if not isinstance(batch[-1].entry, Append):
+            # Checkpoints and drops leave something to prune.
+            self._idle_seconds = 0.0
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(self._on_written, batch, sequences, error)
+
+    def _write_waiting(self) -> None:
+        """Writes inputs that arrived while the journal is being copied."""
+        with suppress(Empty):
+            batch = self._batches.get_nowait()
+            if batch is not None:
+                self._write_batch(batch)
+            else:
+                # Closing waits until the copy is complete.
+                self._batches.put(None)
+
+    def _settled(self, failure: OutcomeUnknown) -> AlphaForgeError:
+        """The error for callers of a batch whose outcome is unknown."""
+        until = time.monotonic() + (_SETTLE_SECONDS if self._limits is None else 0.0)
+        while time.monotonic() < until:
+            if self._store.settle():
+                return _refused(str(failure))
+            time.sleep(_SETTLE_PAUSE_SECONDS)
+        return Unavailable(
+            f"the journal failed during this write ({failure}): it may or may not be there later; repeat the call",
+            reason="OUTCOME_UNKNOWN",
+        )
+
+
+def _nothing(_sequence: int) -> None:
+    """What is done when a checkpoint or a drop is written."""
+
+
+def _size(work: _Work) -> int:
+    return len(work.entry.payload) if isinstance(work.entry, Append) else 0
+
+
+def _late() -> Unavailable:
+    return Unavailable(
+        "nothing was done: the journal is being waited for; send again in a moment", reason="UNAVAILABLE"
+    )
+
+
+def _refused(why: str) -> EngineError:
+    return EngineError(f"nothing was done: the journal can't be written: {why}", reason="JOURNAL_FAILED")
+
+
+def _parts(state: Iterable[bytes]) -> Iterator[list[memoryview]]:
+    """Combines buffers of any size into parts of PART_BYTES_MAX (the last one smaller), without copying."""
+    part: list[memoryview] = []
+    room = PART_BYTES_MAX
+    for each in state:
+        piece = memoryview(each)
+        while piece:
+            part.append(piece[:room])
+            piece, room = piece[room:], room - len(part[-1])
+            if not room:
+                yield part
+                part, room = [], PART_BYTES_MAX
+    if part:
+        yield part

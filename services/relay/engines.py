@@ -1,0 +1,189 @@
+"""The engines of a relay: those of the data service that it listens to."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
+from typing import Any, TypeVar
+
+from alphaforge.data.v1.engines_pb2 import ListEnginesResponse
+from alphaforge.data.v1.settings_pb2 import DataEngineSettings
+from alphaforge.data.v1.subscriptions_pb2 import SubscribeBarsRequest, SubscribeTradesRequest
+from alphaforge_core.errors import AlphaForgeError, EngineError, InvalidArgument, Unavailable
+from alphaforge_core.model import BarType
+
+from services.base.messages import given
+from services.data.wire import bar_filter, trade_filter
+from services.engines.engine import called, epoch_changed
+from services.engines.registry import DEFAULT_NAME
+from services.relay.link import BARS, TRADES, Counts, Kind, Link
+from services.relay.upstream import Upstream
+from services.streams.feed import Subscribers
+
+__all__ = ["RelayedEngine", "RelayedEngines"]
+
+T = TypeVar("T")
+
+_IDLE_SECONDS_MAX = 60.0
+
+
+class RelayedEngine:
+    """One engine in one epoch: its settings, and a link for each kind of event that anybody here subscribes to."""
+
+    def __init__(self, name: str, epoch: int, engines: RelayedEngines) -> None:
+        self.name = name
+        self.epoch = epoch
+        self.settings = DataEngineSettings()
+        self.links: dict[str, Link[Any]] = {}
+        self._engines = engines
+
+    def _link(self, kind: Kind[T], capacity: int) -> Link[T]:
+        if kind.method not in self.links:
+            self.links[kind.method] = self._engines.new_link(self, kind, capacity)
+        return self.links[kind.method]
+
+    async def subscribe_bars(self, message: SubscribeBarsRequest) -> AsyncGenerator[bytes]:
+        """Streams closed bars, after a snapshot if one is asked for, which is read upstream.
+
+        Raises InvalidArgument BAR_TYPE_UNKNOWN for a type that the engine does not build: its stream would stay silent.
+        """
+        await self._check_types(message)
+        feed = await self._link(BARS, self._engines.bars_max).ready()
+        from_sequence = message.from_sequence if message.HasField("from_sequence") else None
+        if message.snapshot_bars:
+            message.epoch = self.epoch
+            async with aclosing(self._engines.upstream.snapshot(message)) as pieces:
+                async for piece, position in pieces:
+                    if position is None:
+                        yield piece
+                    else:
+                        from_sequence = position + 1
+        async with aclosing(feed.subscribe(from_sequence, bar_filter(message))) as responses:
+            async for response in responses:
+                yield response
+
+    async def subscribe_trades(self, message: SubscribeTradesRequest) -> AsyncGenerator[bytes]:
+        """Streams accepted trades."""
+        feed = await self._link(TRADES, self._engines.trades_max).ready()
+        from_sequence = message.from_sequence if message.HasField("from_sequence") else None
+        async with aclosing(feed.subscribe(from_sequence, trade_filter(message))) as responses:
+            async for response in responses:
+                yield response
+
+    async def _check_types(self, message: SubscribeBarsRequest) -> None:
+        wanted = {str(BarType(name)) for name in message.bar_types}
+        if not wanted <= set(self.settings.bar_types):
+            # It may have been added since.
+            await self._engines.refresh()
+        if unknown := sorted(wanted - set(self.settings.bar_types)):
+            raise InvalidArgument(
+                f"bar type {unknown[0]} is not among those of this engine ({', '.join(self.settings.bar_types)}); open "
+                f"it at the data service with DataEngineConfig(bar_types=['{unknown[0]}']), which adds it",
+                reason="BAR_TYPE_UNKNOWN",
+            )
+
+    def check_settings(self, wanted: DataEngineSettings) -> None:
+        """Raises EngineError SETTINGS_DIFFER if the engine has other settings than those wanted, which may be fewer."""
+        has = given(self.settings)
+        differing = [name for name, value in given(wanted).items() if not _is_same(name, value, has.get(name))]
+        if (wanted.partitions or 1) != (has.get("partitions") or 1):
+            differing.append("partitions")
+        if differing:
+            raise EngineError(
+                f"{called('data', self.name)} has other settings than those given ({', '.join(differing)}), and a "
+                f"relay changes none; open it without settings, or at {self._engines.upstream.target}",
+                reason="SETTINGS_DIFFER",
+            )
+
+    def end(self, error: AlphaForgeError) -> None:
+        """Ends its links and their streams."""
+        for link in self.links.values():
+            link.end(error)
+        self.links = {}
+
+    def look(self) -> None:
+        """Ends links without subscribers, and the streams of silent links."""
+        for method, link in list(self.links.items()):
+            link.look()
+            if link.idle_seconds > _IDLE_SECONDS_MAX:
+                del self.links[method]
+                link.end(Unavailable("the relay ended a stream without subscribers", reason="UNAVAILABLE"))
+
+
+def _is_same(name: str, wanted: Any, has: Any) -> bool:
+    if name != "bar_types":
+        return bool(wanted == has)
+    # Additional bar types don't matter.
+    return {str(BarType(each)) for each in wanted} <= set(has or ())
+
+
+class RelayedEngines:
+    """The engines of the data service upstream, as it last listed them. Used on the event loop only."""
+
+    def __init__(self, upstream: Upstream, subscribers: Subscribers, *, bars_max: int, trades_max: int) -> None:
+        self.upstream = upstream
+        self.bars_max = bars_max
+        self.trades_max = trades_max
+        self.counts = Counts()
+        self._subscribers = subscribers
+        self._engines: dict[str, RelayedEngine] = {}
+
+    def find(self, name: str, epoch: int | None) -> RelayedEngine | None:
+        """The engine in that epoch, if it is known; None if the data service has to be asked."""
+        engine = self._engines.get(name or DEFAULT_NAME)
+        return engine if engine is not None and engine.epoch == epoch else None
+
+    async def get(self, name: str, epoch: int | None, *, creates: bool = False) -> RelayedEngine:
+        """The engine that the data service has under that name now; nothing is created.
+
+        Raises EngineError: EPOCH_CHANGED if it isn't in that epoch, ENGINE_UNKNOWN if it doesn't exist; and Unavailable
+        if the data service can't be asked.
+        """
+        await self.refresh()
+        engine = self._engines.get(name or DEFAULT_NAME)
+        if epoch is not None and (engine is None or engine.epoch != epoch):
+            raise epoch_changed("data", name or DEFAULT_NAME)
+        if engine is None:
+            raise EngineError(
+                f"no {called('data', name or DEFAULT_NAME)} at {self.upstream.target}, and a relay creates none",
+                reason="ENGINE_UNKNOWN",
+            )
+        return engine
+
+    async def refresh(self) -> ListEnginesResponse:
+        """Asks the data service for its engines, and ends those that are no longer there. Raises Unavailable."""
+        listed = await self.upstream.list()
+        there = {summary.engine: summary for summary in listed.engines}
+        for name, engine in list(self._engines.items()):
+            if name not in there or there[name].epoch != engine.epoch:
+                del self._engines[name]
+                engine.end(epoch_changed("data", name))
+        for name, summary in there.items():
+            if name not in self._engines:
+                self._engines[name] = RelayedEngine(name, summary.epoch, self)
+            self._engines[name].settings = summary.settings
+        return listed
+
+    def new_link(self, engine: RelayedEngine, kind: Kind[T], capacity: int) -> Link[T]:
+        """A subscription upstream."""
+
+        def ended() -> None:
+            if self._engines.get(engine.name) is engine:
+                del self._engines[engine.name]
+            engine.end(epoch_changed("data", engine.name))
+
+        return Link(kind, engine.name, engine.epoch, self.upstream, self._subscribers, capacity, self.counts, ended)
+
+    def links(self) -> Iterator[Link[Any]]:
+        """All links."""
+        return (link for engine in self._engines.values() for link in engine.links.values())
+
+    def look(self) -> None:
+        """Ends links without subscribers, and the streams of silent links."""
+        for engine in self._engines.values():
+            engine.look()
+
+    def close(self, error: AlphaForgeError) -> None:
+        """Ends all links and their streams with `error`."""
+        for engine in self._engines.values():
+            engine.end(error)

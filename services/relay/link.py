@@ -1,0 +1,261 @@
+"""One subscription upstream, and the subscriptions here that it feeds."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import grpc
+from alphaforge.data.v1.subscriptions_pb2 import SubscribeBarsRequest, SubscribeTradesRequest
+from alphaforge.type.v1.stream_pb2 import Gap
+from alphaforge_core.data_wire import BarsResponse, TradesResponse
+from alphaforge_core.errors import AlphaForgeError, InvalidArgument
+from alphaforge_core.model import Bar, TradeTick
+
+from services.base.errors import reason_of
+from services.data.engine import TRADES_PER_RESPONSE
+from services.data.wire import bars_response, trades_response
+from services.relay.upstream import Upstream
+from services.rpc.peer import DATA_SERVICE
+from services.streams.feed import EVENTS_PER_RESPONSE, Delivery, Feed, Subscribers
+from services.streams.ring import Ring
+
+__all__ = ["BARS", "TRADES", "Counts", "Kind", "Link", "Message"]
+
+# Below the clients' own deadline, so that they hear why.
+READY_SECONDS_MAX = 4.0
+_PAUSE_SECONDS_FIRST = 0.05
+_PAUSE_SECONDS_MAX = 1.0
+# The engine is another one, or none; no other error ends a link.
+_ENDS = ("EPOCH_CHANGED", "ENGINE_UNKNOWN")
+
+_logger = logging.getLogger("services.relay")
+
+T = TypeVar("T")
+
+
+class Message(NamedTuple, Generic[T]):
+    """A message of a subscription upstream, whose events have consecutive sequences that end at `sequence`."""
+
+    epoch: int
+    sequence: int
+    previous_sequence: int
+    events: Sequence[T]
+    gap: Gap | None
+
+
+@dataclass(frozen=True)
+class Kind(Generic[T]):
+    """One kind of event, and its messages."""
+
+    method: str
+    request: type[Any]
+    decode: Callable[[bytes], Message[T]]
+    encode: Callable[[Delivery[T]], bytes]
+    events_per_response: int
+
+
+def _bars(encoded: bytes) -> Message[Bar]:
+    message = BarsResponse.from_wire(encoded)
+    gap = None if message.gap is None else Gap.FromString(message.gap)
+    return Message(message.epoch, message.sequence, message.previous_sequence, message.bars, gap)
+
+
+def _trades(encoded: bytes) -> Message[TradeTick]:
+    message = TradesResponse.from_wire(encoded)
+    gap = None if message.gap is None else Gap.FromString(message.gap)
+    # A batch is enough of a sequence for a ring, and creates no objects until they are read.
+    ticks: Any = message.ticks
+    return Message(message.epoch, message.sequence, message.previous_sequence, ticks, gap)
+
+
+BARS = Kind("SubscribeBars", SubscribeBarsRequest, _bars, bars_response, EVENTS_PER_RESPONSE)
+TRADES = Kind("SubscribeTrades", SubscribeTradesRequest, _trades, trades_response, TRADES_PER_RESPONSE)
+
+
+@dataclass
+class Counts:
+    """What the links of a relay have received."""
+
+    events: int = 0
+    lost_events: int = 0
+    reconnects: int = 0
+
+
+class Link(Generic[T]):
+    """One subscription upstream. It keeps the last events, for subscribers that lag or resume.
+
+    It begins with all events that upstream still has, and resumes after the last one that it got. Upstream's gaps are
+    passed on: the events kept from before a gap are dropped, so that a subscriber gets one gap and then the events
+    after it. While upstream can't be reached, subscribers keep their streams for `silence_seconds_max`; then the
+    streams end with UNAVAILABLE, and new ones are refused, so that a client finds another relay or learns that it is
+    behind. `ended` is called when the engine has another epoch or is gone.
+    """
+
+    def __init__(
+        self,
+        kind: Kind[T],
+        engine: str,
+        epoch: int,
+        upstream: Upstream,
+        subscribers: Subscribers,
+        capacity: int,
+        counts: Counts,
+        ended: Callable[[], None],
+    ) -> None:
+        self._kind = kind
+        self._engine = engine
+        self._epoch = epoch
+        self._upstream = upstream
+        self._subscribers = subscribers
+        self._counts = counts
+        self._ended = ended
+        self._ring: Ring[T] = Ring(capacity)
+        self._began = False
+        self._heard = self._used = time.monotonic()
+        self.feed = self._new_feed()
+        self._ready = asyncio.Event()
+        self._behind = 0
+        self._task = asyncio.ensure_future(self._run())
+
+    def _new_feed(self) -> Feed[T]:
+        return Feed(
+            self._ring,
+            epoch=self._epoch,
+            subscribers=self._subscribers,
+            encode=self._kind.encode,
+            events_per_response=self._kind.events_per_response,
+        )
+
+    @property
+    def silence_seconds(self) -> float:
+        """How long nothing, not even a heartbeat, has arrived."""
+        return time.monotonic() - self._heard
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether subscribers can't rely on it."""
+        return self.silence_seconds > self._upstream.silence_seconds_max
+
+    @property
+    def idle_seconds(self) -> float:
+        """How long it has had no subscribers."""
+        return 0.0 if self.feed.open else time.monotonic() - self._used
+
+    async def ready(self) -> Feed[T]:
+        """The feed, once the link has begun. Raises Unavailable while upstream is silent."""
+        self._used = time.monotonic()
+        if not self._began:
+            try:
+                async with asyncio.timeout(READY_SECONDS_MAX):
+                    await self._ready.wait()
+            except TimeoutError:
+                raise self._upstream.unreachable("it does not answer") from None
+        if self.is_silent:
+            raise self._upstream.silent()
+        return self.feed
+
+    def look(self) -> None:
+        """Ends the open streams if upstream has become silent."""
+        if self.feed.open:
+            self._used = time.monotonic()
+        if self.is_silent and self.feed.open:
+            before, self.feed = self.feed, self._new_feed()
+            before.end(self._upstream.silent())
+
+    def end(self, error: AlphaForgeError) -> None:
+        """Ends the link and the streams that it feeds."""
+        self._task.cancel()
+        self.feed.end(error)
+
+    async def _run(self) -> None:
+        pause = _PAUSE_SECONDS_FIRST
+        while True:
+            before = self._heard
+            try:
+                await self._follow()
+            except grpc.aio.AioRpcError as error:
+                if reason_of(error) in _ENDS:
+                    self._ended()
+                    return
+                extra = {"engine": self._engine, "status": error.code().name, "reason": error.details()}
+                _logger.warning("upstream can't be subscribed to", extra=extra)
+            except InvalidArgument as error:
+                extra = {"engine": self._engine, "reason": str(error)}
+                _logger.warning("unreadable message from upstream", extra=extra)
+            except TimeoutError:
+                _logger.warning("upstream is silent", extra={"engine": self._engine})
+            self._counts.reconnects += 1
+            # A stream that ended may have ended with the primary of the data service.
+            await self._upstream.peer.find_primary()
+            pause = _PAUSE_SECONDS_FIRST if self._heard > before else min(2 * pause, _PAUSE_SECONDS_MAX)
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+
+    async def _follow(self) -> None:
+        if not self._began:
+            async with aclosing(self._messages(None)) as messages:
+                self._behind = (await anext(messages)).sequence
+        async with aclosing(self._messages(self._ring.last + 1)) as messages:
+            async for message in messages:
+                self._take(message)
+                self._heard = time.monotonic()
+
+    async def _messages(self, from_sequence: int | None) -> AsyncGenerator[Message[T]]:
+        request = self._kind.request(engine=self._engine, epoch=self._epoch, from_sequence=from_sequence)
+        channel, metadata = self._upstream.peer.access()
+        subscribe: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(
+            f"/{DATA_SERVICE}/{self._kind.method}"
+        )
+        call = subscribe(request.SerializeToString(), metadata=metadata)
+        try:
+            while True:
+                # Python 3.11's wait_for loses a cancellation that arrives together with a message.
+                async with asyncio.timeout(self._upstream.silence_seconds_max):
+                    encoded = await call.read()
+                if not isinstance(encoded, bytes):
+                    return
+                yield self._kind.decode(encoded)
+        finally:
+            call.cancel()
+
+    def _take(self, message: Message[T]) -> None:
+        """Adds a message's events to those kept. Raises InvalidArgument MESSAGE_MALFORMED if they don't join."""
+        first = message.sequence - len(message.events) + 1
+        if message.epoch != self._epoch or first > self._next_after(message):
+            raise InvalidArgument("a message of upstream does not join the one before", reason="MESSAGE_MALFORMED")
+        if first + len(message.events) <= self._ring.last + 1:
+            # A heartbeat, or what is here already.
+            self._catch_up()
+            return
+        events = message.events[max(0, self._ring.last + 1 - first) :]
+        self._ring.append(events)
+        self._counts.events += len(events)
+        self._catch_up()
+        self.feed.notify()
+
+    def _next_after(self, message: Message[T]) -> int:
+        """The sequence that the message's events must not exceed, after its gap is passed on."""
+        if message.gap is not None and message.gap.last_sequence > self._ring.last:
+            self._lose(message.gap)
+        return self._ring.last + 1
+
+    def _lose(self, gap: Gap) -> None:
+        """Passes a gap on. What upstream no longer has when the link begins was never here."""
+        lost = gap.last_sequence - self._ring.last
+        self._ring.skip(gap.last_sequence)
+        if self._began:
+            self._counts.lost_events += lost
+            _logger.warning("events were lost upstream", extra={"engine": self._engine, "events": lost})
+            self.feed.lose(gap)
+
+    def _catch_up(self) -> None:
+        """Lets subscribers in, once what upstream had at the beginning is here."""
+        if not self._began and self._ring.last >= self._behind:
+            self._began = True
+            self._ready.set()

@@ -1,0 +1,134 @@
+"""The data service that a relay listens to: its engines, its snapshots, and whether it serves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+import grpc
+from alphaforge.data.v1.data_service_pb2_grpc import DataServiceStub
+from alphaforge.data.v1.engines_pb2 import ListEnginesRequest, ListEnginesResponse
+from alphaforge.data.v1.subscriptions_pb2 import SubscribeBarsRequest
+from alphaforge_core.data_wire import BarsResponse
+from alphaforge_core.errors import (
+    AlphaForgeError,
+    EngineError,
+    InvalidArgument,
+    ResourceExhausted,
+    Unavailable,
+)
+
+from services.base.errors import STATUSES, reason_of
+from services.rpc.peer import DATA_SERVICE, Peer, PeerFiles, silence_seconds_max
+
+__all__ = ["Upstream"]
+
+# Below the clients' own deadline, so that they hear why.
+_ANSWER_SECONDS_MAX = 4.0
+# Snapshots read at a time; each is a stream of its own upstream.
+_SNAPSHOTS_MAX = 16
+
+# Others, such as a token that upstream refuses, are the relay's own trouble.
+_PASSED_ON = (InvalidArgument, EngineError, ResourceExhausted)
+
+
+class Upstream:
+    """One data service, or the one that serves among several candidates. Used on the event loop only."""
+
+    def __init__(self, target: str, files: PeerFiles) -> None:
+        self.target = target
+        self._files = files
+        self._peer: Peer | None = None
+        self.silence_seconds_max = silence_seconds_max(target)
+        self._asked: asyncio.Task[ListEnginesResponse] | None = None
+        self._next: asyncio.Task[ListEnginesResponse] | None = None
+        self._snapshots = asyncio.Semaphore(_SNAPSHOTS_MAX)
+
+    @property
+    def peer(self) -> Peer:
+        """The connection, which belongs to the event loop that first asks for it."""
+        if self._peer is None:
+            self._peer = Peer(self.target, self._files)
+        return self._peer
+
+    async def list(self) -> ListEnginesResponse:
+        """Its engines, at some moment after this call began. All callers that wait share the next request.
+
+        Raises Unavailable.
+        """
+        if self._next is None:
+            self._next = asyncio.ensure_future(self._list_after(self._asked))
+        return await asyncio.shield(self._next)
+
+    async def _list_after(self, before: asyncio.Task[ListEnginesResponse] | None) -> ListEnginesResponse:
+        if before is not None:
+            await asyncio.wait((before,))
+        self._asked, self._next = self._next, None
+        channel, metadata = self.peer.access()
+        try:
+            call = DataServiceStub(channel).ListEngines(
+                ListEnginesRequest(), timeout=_ANSWER_SECONDS_MAX, metadata=metadata
+            )
+            return await call
+        except grpc.aio.AioRpcError as error:
+            await self.peer.find_primary()
+            raise self._explained(error) from None
+
+    async def snapshot(self, request: SubscribeBarsRequest) -> AsyncGenerator[tuple[bytes, int | None]]:
+        """The messages of a snapshot, each with None, and then the sequence after which the stream continues.
+
+        Raises Unavailable, and the errors by which the data service refuses the snapshot.
+        """
+        channel, metadata = self.peer.access()
+        subscribe: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(
+            f"/{DATA_SERVICE}/SubscribeBars"
+        )
+        async with self._snapshots:
+            call = subscribe(request.SerializeToString(), metadata=metadata)
+            try:
+                while True:
+                    async with asyncio.timeout(self.silence_seconds_max):
+                        message = await call.read()
+                    if not isinstance(message, bytes):
+                        raise self.unreachable("it ended the snapshot")
+                    response = BarsResponse.from_wire(message)
+                    if not response.is_snapshot:
+                        yield b"", response.sequence
+                        return
+                    yield message, None
+            except grpc.aio.AioRpcError as error:
+                raise self._explained(error) from None
+            except TimeoutError:
+                raise self.unreachable("it does not answer") from None
+            finally:
+                call.cancel()
+
+    async def serves(self) -> bool:
+        """Whether it says that it serves."""
+        return await self.peer.serves()
+
+    def silent(self) -> Unavailable:
+        """The error for subscribers whose stream has been silent upstream."""
+        return self.unreachable(f"it has been silent for {self.silence_seconds_max:g} s")
+
+    async def close(self) -> None:
+        """Ends the connections."""
+        tasks = [task for task in (self._asked, self._next) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.peer.close()
+
+    def _explained(self, error: grpc.aio.AioRpcError) -> AlphaForgeError:
+        """The same error, of ours: as upstream said it, or that it can't be reached."""
+        reason = reason_of(error)
+        if reason == "ENGINE_UNKNOWN":
+            return EngineError(error.details() or "", reason=reason)
+        kind = next((each for each in _PASSED_ON if STATUSES[each] is error.code()), None)
+        if reason and kind is not None:
+            return kind(error.details() or "", reason=reason)
+        return self.unreachable(error.details() or error.code().name)
+
+    def unreachable(self, why: str) -> Unavailable:
+        """The error for calls that need it."""
+        return Unavailable(f"the relay can't reach {self.target}: {why}", reason="UNAVAILABLE")

@@ -1,0 +1,424 @@
+"""A candidate of a shard: follows the log while another candidate is primary, takes over when that one fails, serves.
+
+    follow   apply confirmed batches, answer NOT_PRIMARY
+    take     two seconds without a beat, while its own synchronous write is confirmed: take a new term
+    serve    beat, answer, write
+    settle   the session is lost: take a new term, and compare the memory with the log
+
+The memory of a deposed primary may be ahead of the log, so it is discarded and loaded from the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+from alphaforge_core.errors import AlphaForgeError, EngineError
+
+from services.cluster.database import Database, SessionLost
+from services.cluster.shard import BEAT_SECONDS, Name, Row, Shard, now
+from services.cluster.store_postgres import PostgresStore
+from services.cluster.thread import ClusterThread
+from services.engines.registry import Registry
+from services.journal.journal import Journal
+from services.journal.suspects import Suspects
+from services.runtime.memory import Memory
+from services.runtime.moves import Moves
+from services.runtime.settings import ServiceSettings
+
+__all__ = ["PRIMARY", "Candidate", "Takes", "candidate_of"]
+
+PRIMARY = "primary"
+"""The part of the service's health for whether this candidate is the primary."""
+
+SILENCE_SECONDS = 2.0
+# Maximum age of what a follower answers reads with.
+_READ_SECONDS_MAX = 2.0
+# How much longer a candidate that can't recover every engine, or whose clock is off, waits before taking over.
+_UNFIT_FACTOR = 3.0
+_POLL_SECONDS, _POLL_SECONDS_CLOSE = 0.2, 0.02
+# Maximum age of its own last confirmed write for the primary's silence to count.
+_UNCONFIRMED_SECONDS_MAX = 1.0
+_TICK_SECONDS = 0.25
+_RETRY_SECONDS = 0.2
+# How often PostgreSQL's oldest snapshot is looked at, which also shows whether the session for reading is alive.
+_SNAPSHOT_SECONDS = 15.0
+# A clock that is further off makes bars close at wrong times, so others go first.
+_CLOCK_SECONDS_MAX = 0.25
+_START_SECONDS_MAX = 20.0
+_ALL = 2**62
+
+_logger = logging.getLogger("services.cluster")
+
+
+class PartHealth(Protocol):
+    """Sets the health of a part of the service."""
+
+    async def __call__(self, part: str, *, serving: bool) -> None: ...
+
+
+class Takes(Protocol):
+    """The hooks of a service for changes of its role."""
+
+    async def begin_primary(self) -> None:
+        """Starts taking calls."""
+
+    async def end_primary(self) -> None:
+        """Stops taking calls. Nothing can be written any more."""
+
+
+def candidate_of(settings: ServiceSettings) -> Candidate | None:
+    """The candidate of these settings; None for a service without a cluster. Raises EngineError SETTING_INVALID."""
+    dsn = settings.journal_dsn()
+    if dsn is None:
+        return None
+    address = settings.advertise or f"{settings.host}:{settings.port}"
+    size = getattr(settings, "journal_size_bytes_max", 1 << 62)
+    name = Name(settings.service, settings.shard, address)
+    candidate = Candidate(name, dsn, settings.cluster, settings.unreplicated, size, settings.data_dir)
+    candidate.is_advertised = settings.advertise is not None
+    return candidate
+
+
+class Candidate:
+    """One process of a shard. Used on the service's event loop; talks to PostgreSQL in a thread."""
+
+    def __init__(
+        self, name: Name, dsn: str, cluster: str, unreplicated: str, journal_size_bytes_max: int, folder: Path
+    ) -> None:
+        self.thread = ClusterThread()
+        self.shard = Shard(name, Database(dsn, f"{name} {name.address}"), cluster, unreplicated)
+        self._trouble: asyncio.Event | None = None
+        self._main: asyncio.AbstractEventLoop | None = None
+        self.store = PostgresStore(self.shard, self.thread, self._hear_trouble)
+        self.journal = Journal(self.store, size_bytes_max=journal_size_bytes_max)
+        self._suspects = Suspects(folder / f"{name}.suspects")
+        self._memory: Memory | None = None
+        self._moves: Moves | None = None
+        self._moving: asyncio.Future[None] | None = None
+        self._service: Takes | None = None
+        self._ahead: set[str] = set()
+        """Engines that must begin a new epoch: their clients know more than the log."""
+        self._applied_batch = 0
+        self._confirmed_at = 0.0
+        self._fresh_at = float("-inf")
+        self._has_term = False
+        self._tasks: list[asyncio.Future[None]] = []
+        self._leaving = False
+        self._left = asyncio.Event()
+        self.is_serving = False
+        self.is_advertised = False
+        """Whether clients reach it at another address than the one that it listens on."""
+
+    # --- From start to stop.
+
+    async def start(self, service: Takes, engines: Registry[Any], *, kept: bool, health: PartHealth) -> None:
+        """Connects, and loads the engines from the log; drops engines that the log doesn't have.
+
+        `health` is set to whether this is the primary. Raises EngineError if PostgreSQL can't be used.
+        """
+        self._main, self._trouble = asyncio.get_running_loop(), asyncio.Event()
+        self._memory = Memory(engines, self.journal, self.shard, self.thread, self._suspects, is_kept=kept)
+        self._service, self._health = service, health
+        self._moves = Moves(self._memory, self.journal, self.store, self.shard, self.thread)
+        if kept:
+            engines.elsewhere = self._moves.elsewhere
+        try:
+            async with asyncio.timeout(_START_SECONDS_MAX):
+                await self.thread.run(self._connect())
+            await self._catch_up(await self.thread.run(self.shard.read()))
+        except TimeoutError:
+            raise EngineError(
+                f"PostgreSQL did not confirm within {_START_SECONDS_MAX:g} s; check its synchronous standby",
+                reason="DATABASE_UNREACHABLE",
+            ) from None
+        except SessionLost as error:
+            raise EngineError(f"PostgreSQL can't be used: {error}", reason="DATABASE_UNREACHABLE") from None
+        work = (self._tick(), self._run(), self._watch_snapshots())
+        self._tasks = [asyncio.ensure_future(each) for each in work]
+
+    def listens_at(self, address: str) -> None:
+        """The address with the port that was free."""
+        if not self.is_advertised:
+            self.shard.reached_at(address)
+
+    async def _connect(self) -> None:
+        await self.shard.connect()
+        await self.shard.check_standbys()
+
+    async def leave(self) -> None:
+        """Releases the shard, if this is the primary; returns when another candidate may take it over."""
+        self._leaving = True
+        if self._trouble is not None:
+            self._trouble.set()
+            if self.shard.term:
+                try:
+                    async with asyncio.timeout(3.0):
+                        await self._left.wait()
+                except TimeoutError:
+                    _logger.warning("the shard could not be released cleanly", extra={"shard": str(self.shard.name)})
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.shard.step_down()
+        self.store.unsettle()
+        await self.thread.run(self._disconnect())
+
+    async def _disconnect(self) -> None:
+        self.shard.lose_sessions()
+
+    def _hear_trouble(self) -> None:
+        if self._main is not None and self._trouble is not None:
+            self._main.call_soon_threadsafe(self._trouble.set)
+
+    async def _tick(self) -> None:
+        while True:
+            self.shard.tick()
+            await self._health(PRIMARY, serving=self.shard.is_primary)
+            await asyncio.sleep(_TICK_SECONDS)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._follow()
+                if self._leaving:
+                    return
+                await self._serve()
+            except SessionLost as error:
+                _logger.warning("the session with PostgreSQL is lost", extra={"reason": str(error)})
+            except EngineError as error:
+                _logger.error("PostgreSQL can't be used now", extra={"reason": str(error)})
+            except Exception:
+                _logger.exception("failed", extra={"work": "candidate"})
+            await self._step_down()
+            if self._leaving:
+                self._left.set()
+                return
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _step_down(self) -> None:
+        """Goes from primary to follower; discards the memory, which may be ahead of the log."""
+        has_memory, self._has_term = self._has_term, False
+        self.shard.step_down()
+        self.store.unsettle()
+        await self.thread.run(self._disconnect())
+        if not has_memory:
+            return
+        _logger.warning("no longer the primary", extra={"shard": str(self.shard.name)})
+        await self._end_serving()
+        await self.memory.idle()
+        self.memory.forget()
+
+    async def _end_serving(self) -> None:
+        if self._moving is not None:
+            self._moving.cancel()
+            await asyncio.gather(self._moving, return_exceptions=True)
+            self._moving = None
+        if self.is_serving:
+            self.is_serving = False
+            assert self._service is not None
+            await self._service.end_primary()
+
+    # --- Following.
+
+    async def _follow(self) -> None:
+        """Follows until this candidate has taken the shard over, or should stop."""
+        assert self._trouble is not None
+        await self.thread.run(self._connect())
+        seen = Row(-1, -1, 0, "", "", "")
+        since = self._confirmed_at = now()
+        witness = asyncio.ensure_future(self._be_seen())
+        looked_at = 0.0
+        try:
+            while not self._leaving:
+                row = await self.thread.run(self.shard.read())
+                moved = (row.term, row.beat) != (seen.term, seen.beat)
+                unconfirmed = now() - self._confirmed_at > _UNCONFIRMED_SECONDS_MAX
+                if moved or unconfirmed:
+                    since = now()
+                began = now()
+                if row.confirmed_batch != seen.confirmed_batch or now() - looked_at > 1.0:
+                    await self._catch_up(row)
+                    looked_at = now()
+                if moved:
+                    # A beat confirms all that was answered before it was sent.
+                    self._fresh_at = began
+                seen = row
+                limit = SILENCE_SECONDS * (_UNFIT_FACTOR if self._is_unfit else 1.0)
+                is_free = not row.owner and row.wanted in ("", "*", self.shard.name.address)
+                if (is_free or now() - since >= limit) and not unconfirmed:
+                    if await self.thread.run(self.shard.take(row)):
+                        return
+                    since = now()
+                if witness.done():
+                    witness.result()
+                await asyncio.sleep(_POLL_SECONDS_CLOSE if row.wanted else _POLL_SECONDS)
+        finally:
+            witness.cancel()
+            await asyncio.gather(witness, return_exceptions=True)
+
+    @property
+    def _is_unfit(self) -> bool:
+        """Whether another candidate had better take over."""
+        return bool(self.memory.engines.damaged) or abs(self.shard.clock_offset_seconds) > _CLOCK_SECONDS_MAX
+
+    async def _watch_snapshots(self) -> None:
+        while True:
+            try:
+                await self.thread.run(self.shard.look_at_snapshots())
+            except SessionLost as error:
+                # A primary writes on without it, but could make no checkpoint.
+                _logger.warning("the session for reading is lost", extra={"reason": str(error)})
+                with suppress(EngineError):
+                    await self.thread.run(self.shard.reopen_reader())
+            await asyncio.sleep(_SNAPSHOT_SECONDS)
+
+    async def _be_seen(self) -> None:
+        while True:
+            await self.thread.run(self.shard.be_seen(self._applied_batch))
+            self._confirmed_at = now()
+            await asyncio.sleep(BEAT_SECONDS)
+
+    @property
+    def memory(self) -> Memory:
+        """The engines, once the candidate is started."""
+        assert self._memory is not None
+        return self._memory
+
+    @property
+    def lag(self) -> int:
+        """Confirmed batches that are not applied here yet."""
+        return 0 if self.is_serving else max(0, self.shard.row.confirmed_batch - self._applied_batch)
+
+    # --- What it answers.
+
+    def refusal(self) -> AlphaForgeError | None:
+        """Why nothing is answered; None if this is the primary."""
+        return self.shard.refusal()
+
+    def read_refusal(self) -> AlphaForgeError | None:
+        """Why a follower answers no reads either; None if it is close enough to a primary that is there."""
+        is_follower = not self.shard.term and self.lag_seconds() <= _READ_SECONDS_MAX
+        return None if is_follower and self.memory.is_kept else self.shard.refusal()
+
+    def lag_seconds(self) -> float:
+        """How long ago a follower saw the beat whose inputs it has applied; 0 for the primary."""
+        return 0.0 if self.shard.term else now() - self._fresh_at
+
+    async def _catch_up(self, row: Row) -> None:
+        await self.memory.catch_up(row.confirmed_batch)
+        self._applied_batch = row.confirmed_batch
+
+    # --- Serving.
+
+    async def _serve(self) -> None:
+        """Serves until this is no longer the primary."""
+        assert self._trouble is not None
+        assert self._service is not None
+        self._trouble.clear()
+        self._has_term = True
+        self._fresh_at = float("-inf")
+        self._beat_on()
+        extra = {"shard": str(self.shard.name), "term": self.shard.term}
+        await self._settle()
+        self.is_serving = True
+        await self._service.begin_primary()
+        self.shard.speak()
+        _logger.info("primary", extra=extra)
+        if self.memory.is_kept:
+            assert self._moves is not None
+            self._moving = asyncio.ensure_future(self._moves.run())
+        while True:
+            if self._leaving:
+                await self._release()
+                return
+            try:
+                async with asyncio.timeout(BEAT_SECONDS):
+                    await self._trouble.wait()
+            except TimeoutError:
+                if self.shard.row.wanted:
+                    await self._release()
+                    return
+                continue
+            self._trouble.clear()
+            if self._leaving:
+                continue
+            if not self.shard.term:
+                return
+            if not self.store.is_settled or self.shard.session is None or self.shard.session.is_lost:
+                await self._take_again()
+
+    async def _settle(self) -> None:
+        """After a term is taken: brings the memory to the state of the log."""
+        places = await self.thread.run(self.store.open())
+        if not self.memory.is_kept:
+            self.store.settle_term()
+            return
+        await self.memory.idle()
+        ahead = await self.memory.follow(places, _ALL, keeps_others=True)
+        if ahead:
+            _logger.error("PostgreSQL has less than was acknowledged", extra={"engines": sorted(ahead)})
+        self._ahead |= ahead | {name for name in places if self.store.may_have_lost(name)}
+        self.store.settle_term()
+        for name in sorted(self._ahead):
+            if not await self.memory.engines.begin_epoch(name):
+                raise SessionLost(f"a new epoch of {name!r} can't be written")
+            self._ahead.discard(name)
+        await asyncio.to_thread(self.store.ready)
+
+    async def _take_again(self) -> None:
+        """After the loss of the session: takes a new term. Raises SessionLost once another candidate is primary."""
+        self.store.unsettle()
+        _logger.warning("the session with PostgreSQL is lost; taking the term again", extra={"term": self.shard.term})
+        await self.memory.idle()
+        self.memory.note(self.store.known())
+        while not self._leaving:
+            try:
+                await self.thread.run(self._disconnect())
+                await self.thread.run(self.shard.connect())
+                # Until then reads go on, as long as the lease does; the memory may be another one afterwards.
+                self.shard.fall_silent()
+                if not await self.thread.run(self.shard.take_again()):
+                    self.shard.step_down()
+                    raise EngineError(f"another candidate is primary of {self.shard.name}", reason="NOT_PRIMARY")
+                self._beat_on()
+                await self._settle()
+                self.shard.speak()
+                return
+            except SessionLost as error:
+                _logger.warning("PostgreSQL does not confirm", extra={"reason": str(error)})
+            except EngineError as error:
+                if error.reason != "DATABASE_UNREACHABLE":
+                    raise
+                _logger.warning("PostgreSQL can't be reached", extra={"reason": str(error)})
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    def _beat_on(self) -> None:
+        beats = asyncio.ensure_future(self.thread.run(self._beat(self.shard.term)))
+        self._tasks = [task for task in self._tasks if not task.done()]
+        self._tasks.append(beats)
+
+    async def _beat(self, term: int) -> None:
+        """Sends beats until the term or its session is lost."""
+        try:
+            while self.shard.term == term and self.shard.session is not None:
+                if not await self.shard.beat():
+                    self.shard.step_down()
+                    break
+                await asyncio.sleep(BEAT_SECONDS)
+        except (SessionLost, EngineError) as error:
+            _logger.warning("no beat", extra={"reason": str(error)})
+        self._hear_trouble()
+
+    async def _release(self) -> None:
+        """Releases the shard: first tells the others to poll, then frees it."""
+        _logger.info("shard released", extra={"shard": str(self.shard.name), "term": self.shard.term})
+        await self.thread.run(self.shard.announce())
+        await asyncio.sleep(_POLL_SECONDS + 0.05)
+        self.shard.fall_silent()
+        await self._end_serving()
+        await self.memory.idle()
+        await self.thread.run(self.shard.release())

@@ -1,0 +1,190 @@
+"""The engines in a candidate's memory, and the log in PostgreSQL that they are to be equal to."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from alphaforge_core.errors import AlphaForgeError, Unavailable
+
+from services.cluster.records import Place, read_all, read_places, read_records
+from services.cluster.shard import Shard
+from services.cluster.thread import ClusterThread
+from services.engines.registry import Registry
+from services.journal.journal import Checkpoint, Journal, Record
+from services.journal.store import EPOCH_BEGUN
+from services.journal.suspects import Suspects
+
+__all__ = ["Memory"]
+
+_RECORDS_AT_ONCE = 500
+
+_logger = logging.getLogger("services.cluster")
+
+
+class Memory:
+    """Applies to engines what their journal has, by whichever candidate it was written.
+
+    `is_kept`: the log has the engines; otherwise, as of caches, it has nothing of them.
+    """
+
+    def __init__(
+        self,
+        engines: Registry[Any],
+        journal: Journal,
+        shard: Shard,
+        thread: ClusterThread,
+        suspects: Suspects,
+        *,
+        is_kept: bool = True,
+    ) -> None:
+        self.engines = engines
+        self.is_kept = is_kept
+        self._journal = journal
+        self._shard = shard
+        self._thread = thread
+        self._suspects = suspects
+        self._known: dict[str, tuple[int, int | None]] = {}
+        """Of each engine: the id of its stream, and the checksum of its last record, where it is known."""
+        self._refused: dict[str, Place] = {}
+        """Places of engines that can't be followed. An operator may change what is there."""
+        self._restored: set[str] = set()
+        """Engines that were read after an operator changed their log, and before a primary began their new epoch."""
+        self._absent: dict[str, tuple[int, int]] = {}
+        """Streams, as far as they were read, that end with the drop of their engine."""
+
+    async def catch_up(self, batch_max: int) -> None:
+        """Applies what is confirmed, up to a batch. Raises SessionLost."""
+        if self.is_kept:
+            assert self._shard.reader is not None
+            name = self._shard.name
+            places = await self._thread.run(read_places(self._shard.reader, name.noun, name.id))
+            await self.follow(places, batch_max, keeps_others=False)
+
+    async def follow(self, places: dict[str, Place], batch_max: int, *, keeps_others: bool) -> set[str]:
+        """Brings every engine to its place in the log; `keeps_others`: engines without a journal stay.
+
+        Returns the engines that were ahead of the log, which PostgreSQL has lost something of. Raises SessionLost.
+        """
+        ahead: set[str] = set()
+        engines = {engine.name: engine for engine in self.engines.engines()}
+        for name, engine in engines.items():
+            if name not in places and not (keeps_others and engine.journal is None):
+                self.engines.forget(name, self.elsewhere())
+                self._known.pop(name, None)
+        for name, place in places.items():
+            engine = engines.get(name)
+            stream, crc = self._known.get(name, (0, None))
+            if (name in self.engines.damaged and self._refused.get(name) == place) or self._absent.get(name) == (
+                place.id,
+                place.last,
+            ):
+                continue
+            if engine is not None and stream == place.id and not self._is_changed(name, place):
+                if engine.sequence > place.last or (engine.sequence == place.last and place.differs(crc)):
+                    ahead.add(name)
+                elif engine.sequence >= place.sequence:
+                    if engine.sequence < place.last:
+                        await self._apply(name, place, engine.sequence, batch_max)
+                    continue
+            await self._load(name, place, batch_max)
+        return ahead
+
+    def _is_changed(self, name: str, place: Place) -> bool:
+        """Whether an operator has changed what the engine was made of since it was read."""
+        if not place.restored:
+            self._restored.discard(name)
+        return place.restored and name not in self._restored
+
+    def note(self, known: dict[str, tuple[int, int | None]]) -> None:
+        """What this process has written itself: of each engine its stream, and its last record's checksum."""
+        self._known |= known
+
+    def lose(self, name: str) -> None:
+        """Forgets what is known of an engine's log: another shard has it now."""
+        self._known.pop(name, None)
+
+    def forget(self) -> None:
+        """Forgets every engine."""
+        self.engines.forget_all(self.elsewhere())
+        self._known.clear()
+        self._absent.clear()
+        self._refused.clear()
+
+    def elsewhere(self) -> AlphaForgeError:
+        """What ends the streams and calls of engines that are not here any more."""
+        gone = Unavailable("the engine is not here any more; call again", reason="NOT_PRIMARY")
+        return self._shard.refusal() or gone
+
+    async def idle(self) -> None:
+        """Returns when nothing is being written, and what was written is applied."""
+        while not self._journal.is_idle:
+            await asyncio.sleep(0.01)
+        for engine in self.engines.engines():
+            while engine.turn.waiting:
+                await asyncio.sleep(0.01)
+
+    async def _load(self, name: str, place: Place, batch_max: int) -> None:
+        reader = self._shard.reader
+        assert reader is not None
+        self._known[name] = (place.id, None)
+        if place.restored:
+            self._restored.add(name)
+        try:
+            items, crc = await self._thread.run(read_all(reader, name, place.id, batch_max))
+            if not items:
+                # Its first record is not confirmed yet.
+                return
+            for begin in range(0, len(items), _RECORDS_AT_ONCE):
+                self._follow(name, place, items[begin : begin + _RECORDS_AT_ONCE], from_start=not begin)
+                await asyncio.sleep(0)
+        except AlphaForgeError as error:
+            self._refuse(name, place, error)
+        else:
+            self._known[name] = (place.id, crc)
+            self._note_absent(name, place)
+
+    def _note_absent(self, name: str, place: Place) -> None:
+        if all(engine.name != name for engine in self.engines.engines()):
+            self._absent[name] = (place.id, place.last)
+
+    async def _apply(self, name: str, place: Place, after: int, batch_max: int) -> None:
+        reader = self._shard.reader
+        assert reader is not None
+        try:
+            while True:
+                reading = read_records(reader, name, place.id, after, batch_max, _RECORDS_AT_ONCE)
+                records, crc = await self._thread.run(reading)
+                if not records:
+                    self._note_absent(name, place)
+                    return
+                self._follow(name, place, records, from_start=False)
+                self._known[name] = (place.id, crc)
+                after = records[-1].sequence
+                await asyncio.sleep(0)
+        except AlphaForgeError as error:
+            self._refuse(name, place, error)
+
+    def _follow(self, name: str, place: Place, items: Sequence[Checkpoint | Record], *, from_start: bool) -> None:
+        self._suspects.begin()
+        applied = 0
+        try:
+            self.engines.follow(self._journal, name, self._noted(name, place, items), from_start=from_start)
+            applied = items[-1].sequence
+        finally:
+            self._suspects.applied(str(place.id), applied)
+
+    def _noted(self, name: str, place: Place, items: Sequence[Checkpoint | Record]) -> Iterator[Checkpoint | Record]:
+        # By the id of their stream: the next engine of that name has another.
+        for item in items:
+            # Nobody suspects what an operator has put in the place of a fatal input.
+            if isinstance(item, Checkpoint) or item.kind != EPOCH_BEGUN:
+                self._suspects.about_to_apply(name, item.sequence, str(place.id))
+            yield item
+
+    def _refuse(self, name: str, place: Place, error: AlphaForgeError) -> None:
+        self._refused[name] = place
+        _logger.error("an engine can't be followed", extra={"engine": name, "reason": str(error)})
+        self.engines.refuse(self._journal, name, error)

@@ -1,0 +1,98 @@
+"""`alphaforge cluster`, and what a service says of a PostgreSQL that it can't use: one clear line, nothing done."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.cluster import cluster_command, running_cluster
+from tests.support.postgres import Pair
+from tests.support.service import environment
+
+
+def refused(noun: str, folder: Path, dsn: str, *arguments: str) -> str:
+    """What a service that can't start says last."""
+    command = [sys.executable, "-m", f"services.{noun}", "--port", "0", "--metrics-port", "0", "--log-format", "text"]
+    done = subprocess.run(
+        [*command, "--data-dir", str(folder), *arguments],
+        env=environment(PYTHONPATH=os.pathsep.join(sys.path), ALPHAFORGE_JOURNAL=dsn),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    return done.stderr.splitlines()[-1]
+
+
+def test_a_cluster_is_made_once_and_shown(postgres: Pair) -> None:
+    dsn = postgres.database()
+    assert "no cluster; create one" in cluster_command(dsn, "status").stderr
+    assert cluster_command(dsn, "init", "--name", "paper").stdout == "cluster 'paper' is made\n"
+    again = cluster_command(dsn, "init")
+    assert again.returncode == 1
+    assert "already, of cluster 'paper', version 1; nothing was changed" in again.stderr
+    assert "1 connected" in cluster_command(dsn, "status").stdout
+
+
+@pytest.mark.parametrize(
+    ("dsn", "text"),
+    [
+        ("", "set ALPHAFORGE_JOURNAL"),
+        ("mysql://root:secret@h/d", "must look like postgresql://"),
+        ("postgresql://me:secret@127.0.0.1:1/d", "PostgreSQL can't be reached: 127.0.0.1:"),
+    ],
+)
+def test_a_dsn_that_leads_nowhere_is_named_without_its_password(dsn: str, text: str) -> None:
+    done = cluster_command(dsn, "status")
+    assert done.returncode == 1
+    assert text in done.stderr
+    assert "secret" not in done.stderr
+
+
+def test_a_service_that_can_not_use_its_postgresql_says_why_and_ends(postgres: Pair, tmp_path: Path) -> None:
+    dsn = postgres.database()
+    name = dsn.rpartition("/")[2]
+    assert "create one with `alphaforge cluster init`" in refused("data", tmp_path, dsn)
+    assert cluster_command(dsn, "init", "--name", "live").returncode == 0
+    assert "belongs to the cluster 'live', and this service to 'alphaforge'" in refused("data", tmp_path, dsn)
+    postgres.a.sql_in(name, "UPDATE alphaforge.cluster SET version = 9")
+    assert "version 9; this release needs 1" in refused("data", tmp_path, dsn, "--cluster", "live")
+    postgres.a.sql_in(name, "UPDATE alphaforge.cluster SET version = 1")
+    postgres.a.sql("DROP ROLE IF EXISTS nobody")
+    postgres.a.sql("CREATE ROLE nobody LOGIN")
+    poor = dsn.replace("postgres@", "nobody@")
+    assert "rights" in refused("data", tmp_path, poor, "--cluster", "live")
+    postgres.a.sql_in(name, "GRANT USAGE ON SCHEMA alphaforge TO nobody")
+    postgres.a.sql_in(name, "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA alphaforge TO nobody")
+    postgres.a.sql_in(name, "REVOKE INSERT ON alphaforge.record FROM nobody")
+    # Otherwise the first write would be of unknown outcome, and the next, and so on.
+    assert "the role 'nobody' lacks rights on generation, record: GRANT" in refused(
+        "data", tmp_path, poor, "--cluster", "live"
+    )
+    assert "permission denied" in cluster_command(postgres.database().replace("postgres@", "nobody@"), "init").stderr
+
+
+def test_a_postgresql_without_a_standby_is_refused_unless_one_copy_is_wanted(
+    own_postgres: Pair, tmp_path: Path
+) -> None:
+    dsn = own_postgres.database()
+    own_postgres.a.sql("ALTER SYSTEM SET synchronous_standby_names = ''")
+    own_postgres.a.sql("SELECT pg_reload_conf()")
+    assert cluster_command(dsn, "init").returncode == 0
+    assert "no synchronous standby" in refused("data", tmp_path, dsn)
+    own_postgres.a.sql("ALTER SYSTEM SET synchronous_standby_names = '*'")
+    own_postgres.a.sql("SELECT pg_reload_conf()")
+    assert "any receiver" in refused("data", tmp_path, dsn)
+    own_postgres.a.sql("ALTER SYSTEM SET synchronous_standby_names = ''")
+    own_postgres.a.sql("SELECT pg_reload_conf()")
+    fresh = own_postgres.database()
+    with running_cluster(tmp_path, fresh, "data", data=("--unreplicated", "serve")) as cluster:
+        primary = cluster.primary("data")
+        assert primary.series()["alphaforge_cluster_unreplicated"] == 1.0
+        assert "there is one copy" in primary.log.read_text()

@@ -1,0 +1,198 @@
+"""Engines move between shards under load: nothing is lost or doubled, and clients follow with what they have."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from itertools import count
+from pathlib import Path
+from time import monotonic
+
+import pytest
+from alphaforge_client.data import DataEngine, DataEngineConfig, Gap
+from alphaforge_client.errors import AlphaForgeError
+from alphaforge_client.execution import ExecutionEngine, Order, OrderSide, OrderStatus, TimeInForce
+from alphaforge_client.model import TradeTick
+
+from tests.support.cluster import Cluster, cluster_command, running_cluster
+from tests.support.postgres import Pair
+from tests.support.waiting import until
+
+START_NS = 1_700_000_000_000_000_000
+MOVES = 6
+
+
+class Shards:
+    """Two shards of the data service: one candidate of the first, two of the second."""
+
+    def __init__(self, dsn: str, first: Cluster, second: Cluster) -> None:
+        self.dsn = dsn
+        self.each = (first, second)
+
+    @property
+    def targets(self) -> list[str]:
+        """The list of targets, with the candidates of each."""
+        return [f"data-{number}={shard.target('data')}" for number, shard in enumerate(self.each)]
+
+    def place_of(self, engine: DataEngine) -> int:
+        """The shard that the list of targets gives for an engine."""
+        return next(number for number, shard in enumerate(self.each) if shard.target("data") == engine.target)
+
+    def move(self, engine: str, to: int) -> None:
+        done = cluster_command(self.dsn, "move", f"data/{engine}", "--to", f"data-{to}")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stdout == f"data/{engine} is placed in data-{to}\n"
+
+
+@pytest.fixture
+def shards(postgres: Pair, tmp_path: Path) -> Iterator[Shards]:
+    dsn = postgres.database()
+    with ExitStack() as exits:
+        made = []
+        for number, candidates in enumerate((1, 2)):
+            place = tmp_path / str(number)
+            place.mkdir()
+            arguments = ("--shard", str(number))
+            made.append(
+                exits.enter_context(
+                    running_cluster(place, dsn, "data", count=candidates, is_made=number > 0, data=arguments)
+                )
+            )
+        for each in made:
+            each.primary("data")
+        yield Shards(dsn, *made)
+
+
+class Writer:
+    """Trades, one after the other and each acknowledged; notes the longest time that one took."""
+
+    def __init__(self, engine: DataEngine) -> None:
+        self.count = 0
+        self.longest = 0.0
+        self.failed: list[AlphaForgeError] = []
+        self._engine = engine
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        for number in count(1):
+            if self._ended.is_set():
+                return
+            began = monotonic()
+            try:
+                self._engine.process_trade_tick(TradeTick("BTC", 100, 1, "BUY", str(number), START_NS + number))
+            except AlphaForgeError as error:
+                self.failed.append(error)
+                return
+            self.longest = max(self.longest, monotonic() - began)
+            self.count = number
+
+    def await_more(self, more: int = 20) -> None:
+        wanted = self.count + more
+        until(lambda: self.count >= wanted or self.failed, lambda: f"trades go on; {self.count}", seconds=60)
+        assert not self.failed
+
+    def end(self) -> None:
+        self._ended.set()
+        self._thread.join(60)
+
+
+def test_moves_under_load_lose_and_double_nothing(shards: Shards) -> None:
+    config = DataEngineConfig(bar_types=["1tick"])
+    options = {"name": "e", "targets": shards.targets, "timeout": 30.0}
+    with closing(DataEngine(config, **options)) as engine, closing(DataEngine(**options)) as reader:
+        engine.wait_ready()
+        here = shards.place_of(engine)
+        events: list[int | str] = []
+        subscription = reader.subscribe_trades(from_sequence=1)
+        listening = threading.Thread(
+            target=lambda: events.extend("gap" if isinstance(one, Gap) else int(one.trade_id) for one in subscription)
+        )
+        listening.start()
+        writer = Writer(engine)
+        try:
+            epochs = set()
+            for turn in range(1, MOVES + 1):
+                writer.await_more()
+                shards.move("e", (here + turn) % 2)
+                writer.await_more()
+                epochs.add(reader.list_engines()[0].epoch)
+        finally:
+            writer.end()
+        print(f"the longest call took {writer.longest:.2f} s")
+        assert not writer.failed
+        assert len(epochs) == 1
+        # A move back leads home; an odd number of moves leads away.
+        assert engine.statistics().ticks_processed == writer.count
+        until(lambda: len(events) >= writer.count, "all events", seconds=60)
+        subscription.close()
+        listening.join(60)
+        assert events == list(range(1, writer.count + 1))
+        # The other shard's standby has followed it, and takes it over with all that was acknowledged.
+        if (here + MOVES) % 2 == 0:
+            shards.move("e", 1 - here)
+        away = shards.each[1 - here]
+        if len(away.candidates["data"]) > 1:
+            away.primary("data").kill()
+        writer = Writer(engine)
+        try:
+            writer.await_more(1)
+        finally:
+            writer.end()
+        assert {each.epoch for each in reader.list_engines()} == epochs
+
+
+def test_an_execution_engine_follows_a_data_engine_that_moves(shards: Shards, tmp_path: Path) -> None:
+    targets = ",".join(target.replace(",", "|") for target in shards.targets)
+    place = tmp_path / "execution"
+    place.mkdir()
+    arguments = ("--data-targets", targets)
+    with (
+        running_cluster(place, shards.dsn, "execution", count=1, is_made=True, execution=arguments) as venues,
+        closing(DataEngine(name="e", targets=shards.targets, timeout=30.0)) as data,
+        closing(ExecutionEngine(name="e", target=venues.target("execution"), timeout=30.0)) as venue,
+    ):
+        data.wait_ready()
+        here = shards.place_of(data)
+        number = count(1)
+
+        def trade() -> None:
+            at = next(number)
+            data.process_trade_tick(TradeTick("BTC", 99, 5, "SELL", str(at), START_NS + at))
+
+        for turn in range(3):
+            order = venue.submit_order(
+                Order.limit("BTC", OrderSide.Buy, 1, 100, TimeInForce.GoodTillCancel, f"s{turn}")
+            )
+
+            def filled(order: str = order) -> bool:
+                trade()
+                found = venue.get_order(order)
+                return found is not None and found.status is OrderStatus.Filled
+
+            until(filled, "a fill from followed trades", seconds=60)
+            shards.move("e", (here + turn + 1) % 2)
+            trade()
+        series = venues.primary("execution").series()
+        assert series['alphaforge_execution_market_data_missed_ticks_total{engine="e"}'] == 0.0
+
+
+def test_what_can_not_be_moved_is_said_in_one_line(shards: Shards) -> None:
+    def refused(*arguments: str) -> str:
+        done = cluster_command(shards.dsn, "move", *arguments)
+        assert done.returncode == 1
+        assert len(done.stderr.splitlines()) == 1
+        return done.stderr
+
+    assert "there is no engine data/x" in refused("data/x", "--to", "1")
+    assert "'cache-1' is not a shard of data" in refused("data/x", "--to", "cache-1")
+    with closing(DataEngine(name="e", target=shards.each[0].target("data"), timeout=30.0)) as engine:
+        engine.wait_ready()
+    assert "already placed in data-0" in refused("data/e", "--to", "data-0")
+    # The table has it still, and the service serves it.
+    assert re.search("start candidates of both shards", refused("data/e", "--to", "7"))
+    with closing(DataEngine(name="e", target=shards.each[0].target("data"), timeout=30.0)) as engine:
+        assert engine.statistics().ticks_processed == 0

@@ -1,0 +1,79 @@
+"""What a query finds, page by page, is what a look at everything finds, whichever list it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from alphaforge_core.errors import ResourceExhausted
+from alphaforge_core.execution import ExecutionEngineConfig, Order, OrderSide, OrderStatus
+from alphaforge_core.execution_wire import ServiceEngine
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.property.conftest import fewer
+from tests.support import strategies
+from tests.support.execution_pair import ExecutionPair, native_settings
+from tests.support.strategies import Operation
+from tests.unit.execution.test_restore import LIMITS
+
+STATUSES = tuple(OrderStatus)
+
+
+def paged(read: Callable[..., Sequence[Any]], token: str) -> list[Any]:
+    found: list[Any] = []
+    while page := read(after=getattr(found[-1], token) if found else None):
+        found += page
+    return found
+
+
+@fewer
+@given(strategies.execution_settings(), LIMITS, strategies.execution_histories(max_size=120), st.booleans(), st.data())
+def test_a_query_finds_what_a_look_at_everything_finds(
+    settings: dict[str, Any], limits: dict[str, int], history: list[Operation], is_restored: bool, data: st.DataObject
+) -> None:
+    config = ExecutionEngineConfig(**native_settings(settings), **limits)
+    pair = ExecutionPair(ServiceEngine(config), settings)
+    for operation in history:
+        with suppress(ValueError, ResourceExhausted):
+            pair.ask_engine(*operation)
+    engine = pair.engine
+    if is_restored:
+        engine = ServiceEngine(config)
+        engine.restore(pair.engine.snapshot())
+    orders, fills, events = engine.get_orders(), engine.get_fills(), engine.events()
+    for _ in range(20):
+        strategy = data.draw(st.sampled_from((None, "s", "t", "nobody")))
+        symbol = data.draw(st.sampled_from((None, "A", "B", "nothing")))
+        statuses = data.draw(st.lists(st.sampled_from(STATUSES), max_size=3))
+        limit = data.draw(st.integers(1, 7))
+
+        found = [item for item in orders if strategy in (None, item.strategy_id) and symbol in (None, item.symbol)]
+        wanted = [order for order in found if not statuses or order.status in statuses]
+        read_orders = partial(engine.get_orders, strategy, statuses or None, symbol=symbol)
+        assert read_orders() == wanted == paged(partial(read_orders, limit=limit), "order_id")
+        own = [fill for fill in fills if strategy in (None, fill.strategy_id) and symbol in (None, fill.symbol)]
+        assert own == paged(partial(engine.get_fills, strategy, symbol=symbol, limit=limit), "fill_id")
+        start = data.draw(st.integers(0, len(events) + 2))
+        assert (
+            engine.events(start, limit, strategy_id=strategy)
+            == [event for event in events if event.sequence >= start and strategy in (None, event.strategy_id)][:limit]
+        )
+    assert [order for order in orders if order.strategy_id == "s" and order.is_active] == engine.get_active_orders("s")
+
+
+def test_events_of_a_strategy_are_found_beyond_many_marks() -> None:
+    engine = ServiceEngine(ExecutionEngineConfig(max_events=3_000))
+    for number in range(4_000):
+        strategy = "st"[number % 5 == 0]
+        engine.submit_order(Order.market("A", OrderSide.Buy, 1, strategy, order_id=f"o{number}"))
+    events = engine.events()
+    assert len(events) == 3_000
+    for strategy in "st":
+        own = [event for event in events if event.strategy_id == strategy]
+        for start in (0, 1_001, 1_300, 2_047, 3_999, 4_000, 4_001):
+            for limit in (1, 255, 256, 257, 5_000):
+                found = engine.events(start, limit, strategy_id=strategy)
+                assert found == [event for event in own if event.sequence >= start][:limit]

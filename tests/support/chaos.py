@@ -1,0 +1,57 @@
+"""Runs of faults under load: how long and with which seeds, and one table of what they did.
+
+CHAOS_FACTOR multiplies the rounds of every test: 1 by default, 20 for a long search, less than 1 for a quick look.
+CHAOS_SEEDS is how many seeds each test runs with: 1 by default.
+CHAOS_SEED runs one seed alone, to see a failure again. Without it the seeds are new in each run; where CI is set they
+are 1, 2, 3 ..., so that a change is judged by the same faults each time.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+__all__ = ["TIMEOUT_SECONDS", "Chaos", "seeds"]
+
+FACTOR = float(os.environ.get("CHAOS_FACTOR", "1"))
+# What one run of one test may take before it counts as hanging.
+TIMEOUT_SECONDS = 900 * max(1.0, FACTOR)
+# Chosen by the process that starts pytest-xdist's workers, which inherit it: all must collect the same tests.
+FIRST_SEED = int(os.environ.setdefault("CHAOS_FIRST_SEED", "1" if "CI" in os.environ else str(time.time_ns() % 10**9)))
+
+
+def seeds() -> Iterable[int]:
+    if seed := os.environ.get("CHAOS_SEED"):
+        return [int(seed)]
+    return range(FIRST_SEED, FIRST_SEED + int(os.environ.get("CHAOS_SEEDS", "1")))
+
+
+@dataclass
+class Chaos:
+    """One run of a test: its chances, and the table's row."""
+
+    seed: int
+    note: Callable[[str, object], None]
+    _parts: int = field(default=0, init=False)
+
+    def dice(self) -> random.Random:
+        """A source of chance for one part of the test: the same for the same seed and part, another for each part."""
+        self._parts += 1
+        return random.Random(self.seed * 1_000 + self._parts)
+
+    def rounds(self, usual: int) -> int:
+        """How many rounds the test runs, by CHAOS_FACTOR; at least one."""
+        count = max(1, round(usual * FACTOR))
+        self.count("rounds", count)
+        return count
+
+    def count(self, what: str, number: int) -> None:
+        """A column of the table: what the test did, such as kills or orders."""
+        self.note(what, number)
+
+    def took(self, what: str, seconds: float) -> None:
+        """One of many times, of which the table shows percentiles."""
+        self.note(f"{what} s", seconds)

@@ -1,0 +1,63 @@
+"""Checkpoints that are read piece by piece, and what seals them, so that what is inside can be damaged too."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["frames_of", "resealed_frames", "written_beside"]
+
+_SEAL = struct.Struct("<IIQ")
+_MASK = 2**64 - 1
+
+
+def written_beside(engine: Any, calls: list[Callable[[], Any]], piece: int, **limits: int) -> tuple[bytes, int]:
+    """A checkpoint of the engine, with a call after each piece of so many bytes; then the calls that are left.
+
+    Returns it and the number of calls before it began: 0, or more where it was overtaken and began again.
+    """
+    begun, made = 0, 0
+    checkpoint, pieces = engine.begin_checkpoint(**limits), []
+    while part := checkpoint.read(piece):
+        pieces.append(part)
+        if made < len(calls):
+            calls[made]()
+            made += 1
+    if part is None:
+        later, begun_later = written_beside(engine, calls[made:], piece, **limits)
+        return later, made + begun_later
+    for call in calls[made:]:
+        call()
+    return b"".join(pieces), begun
+
+
+def frames_of(checkpoint: bytes) -> tuple[bytes, list[tuple[int, bytes]]]:
+    """The head, and kind and content of each frame but the last."""
+    position = 1 + (checkpoint[0] >> 1) + 1
+    head, frames = checkpoint[:position], []
+    while True:
+        size, kind, _ = _SEAL.unpack_from(checkpoint, position)
+        position += _SEAL.size
+        if kind == 0:
+            return head, frames
+        frames.append((kind, checkpoint[position : position + size]))
+        position += size
+
+
+def resealed_frames(head: bytes, frames: list[tuple[int, bytes]]) -> bytes:
+    """A checkpoint of these frames with the checksums that they must have."""
+    parts, checksum = [head], 0
+    for kind, content in (*frames, (0, b"")):
+        checksum = _fold(_fold(checksum, kind), len(content))
+        whole = len(content) // 8 * 8
+        for start in range(0, whole, 8):
+            checksum = _fold(checksum, int.from_bytes(content[start : start + 8], "little"))
+        checksum = _fold(checksum, int.from_bytes(content[whole:], "little"))
+        parts += (_SEAL.pack(len(content), kind, checksum), content)
+    return b"".join(parts)
+
+
+def _fold(hash_: int, word: int) -> int:
+    product = (hash_ ^ word) * 0x9E3779B97F4A7C15
+    return (product & _MASK) ^ (product >> 64) ^ 0xD6E8FEB86659FD93

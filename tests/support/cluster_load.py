@@ -1,0 +1,74 @@
+"""Orders under way while a cluster is disturbed, and whether all of them are there afterwards."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from dataclasses import dataclass, field
+
+from alphaforge_client.errors import AlphaForgeError
+from alphaforge_client.execution import ExecutionEngine, Order, OrderSide, TimeInForce
+
+from tests.support.cluster import Cluster
+from tests.support.waiting import until
+
+__all__ = ["Load", "an_order", "assert_all_there"]
+
+
+def an_order(number: int) -> Order:
+    return Order.limit("BTCUSD", OrderSide.BUY, 1, 10 + number % 90, TimeInForce.GTC, "load", order_id=f"o{number}")
+
+
+@dataclass
+class Load:
+    """Orders, one after the other, until it is ended; a call that fails is made again, as a strategy would."""
+
+    target: str
+    acknowledged: list[str] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    """When each was acknowledged, by time.monotonic."""
+    failed: list[AlphaForgeError] = field(default_factory=list)
+    _ended: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> Load:
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        with ExecutionEngine(target=self.target, timeout=10.0) as engine:
+            number = 0
+            while not self._ended.is_set():
+                number += 1
+                try:
+                    self.acknowledged.append(engine.submit_order(an_order(number)))
+                    self.times.append(time.monotonic())
+                except AlphaForgeError as error:
+                    self.failed.append(error)
+
+    def await_more(self, count: int = 20) -> None:
+        """Returns when so many more are acknowledged."""
+        wanted = len(self.acknowledged) + count
+        until(lambda: len(self.acknowledged) >= wanted, lambda: f"orders go on; {self.failed[-1:]}", seconds=60)
+
+    def await_pause(self, since: float) -> float:
+        """Waits until orders go on after a fault at `since`; returns how long none was acknowledged, in seconds."""
+        # What was under way may have been acknowledged a moment after the fault.
+        self.await_more(2)
+        around = [each for each in self.times if each > since - 1.0]
+        return max(after - before for before, after in itertools.pairwise(around))
+
+
+def assert_all_there(cluster: Cluster, load: Load) -> None:
+    """What was acknowledged is there, each order once, with gapless events."""
+    with ExecutionEngine(target=cluster.target("execution"), timeout=10.0) as engine:
+        found = [order.order_id for order in engine.get_active_orders("load")]
+        assert set(load.acknowledged) <= set(found)
+        assert len(found) == len(set(found))
+        sequences = [event.sequence for event in engine.events(from_sequence=1)] if found else []
+        assert sequences == list(range(1, len(sequences) + 1))

@@ -1,0 +1,81 @@
+"""Calls that are refused because of load, over a real connection: what their callers get, and what is counted."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+
+import grpc
+import pytest
+from alphaforge.data.v1.ticks_pb2 import ProcessTradeTicksRequest
+from alphaforge_client._base.errors import retry_seconds, translated
+from alphaforge_client.errors import ResourceExhausted
+
+from services.access.admission import UNDER_WAY_BYTES_MAX, Usual
+from services.access.gate import Gate
+from tests.support.in_process import grpc_target, serving
+from tests.support.waiting import let_pass_async
+
+METHOD = "/alphaforge.data.v1.DataService/ProcessTradeTicks"
+REQUEST = ProcessTradeTicksRequest().SerializeToString()
+
+
+def test_a_refusal_says_why_and_for_how_long_and_is_counted(tmp_path: Path) -> None:
+    async def run() -> None:
+        gate = Gate(None, streams_per_caller=1)
+        async with (
+            serving("data", tmp_path, durability="none") as service,
+            grpc_target(service.service, gate) as target,
+            grpc.aio.insecure_channel(target) as channel,
+        ):
+            call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(METHOD)
+            large = Usual()
+            large.bytes = 2.0 * UNDER_WAY_BYTES_MAX
+            ticket = gate.writes.enter(large, 5.0)
+            assert ticket is not None
+            for count in (1, 2):
+                with pytest.raises(grpc.aio.AioRpcError) as refused:
+                    await call(REQUEST, timeout=30.0)
+                problem = translated(refused.value)
+                assert isinstance(problem, ResourceExhausted)
+                assert problem.reason == "OVERLOADED"
+                assert "nothing was done: 1 calls with 512 MiB are under way" in str(problem)
+                # Rounded to nanoseconds; another window of admission may have begun since.
+                assert retry_seconds(problem) == pytest.approx(gate.writes.retry_seconds, rel=0.9)
+                assert gate.refused["OVERLOADED"] == count
+                assert gate.refusals.cumulative()[-1] == ("+Inf", count)
+            gate.writes.leave(ticket, answered=True)
+            await call(REQUEST, timeout=30.0)
+
+    asyncio.run(run())
+
+
+def test_a_call_that_has_expired_by_its_turn_is_dropped(tmp_path: Path) -> None:
+    async def run() -> None:
+        gate = Gate(None, streams_per_caller=1)
+        async with (
+            serving("data", tmp_path, durability="none") as service,
+            grpc_target(service.service, gate) as target,
+        ):
+            with grpc.insecure_channel(target) as channel:
+                # A call whose deadline passes before it has been sent never arrives.
+                while not gate.writes.expired:
+                    thread = threading.Thread(target=expire, args=(channel,))
+                    thread.start()
+                    # The event loop stands still meanwhile.
+                    thread.join()
+                    await let_pass_async(0.05)
+            assert gate.refused["OVERLOADED"] == 0
+            assert (gate.writes.calls, gate.writes.bytes) == (0, 0)
+
+    asyncio.run(run())
+
+
+def expire(channel: grpc.Channel) -> None:
+    """Calls until the deadline."""
+    call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(METHOD)
+    with pytest.raises(grpc.RpcError) as late:
+        call(REQUEST, timeout=0.1, wait_for_ready=True)
+    assert isinstance(late.value, grpc.Call)
+    assert late.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED

@@ -1,0 +1,443 @@
+"""Under ten times the load that a service can carry, it still carries most of what it can, by a simulated clock.
+
+The simulated service works off requests one after the other, and goes on with what nobody waits for any more, as a
+journal does. Without admission nearly everything it does then comes too late.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from itertools import count
+
+import grpc
+import pytest
+from alphaforge_core.errors import ResourceExhausted
+from google.rpc import error_details_pb2, status_pb2
+
+from services.access import admission as module
+from services.access.admission import Admission, Ticket, Usual
+from services.base.errors import failure_of
+
+BATCH_BYTES = 100_000
+SERVICE_SECONDS = 0.002
+LOOK_SECONDS = 0.0004
+BEST = 1 / (SERVICE_SECONDS + LOOK_SECONDS)
+LINK_SECONDS = 0.001
+DEADLINE_SECONDS = 0.5
+CLIENTS = 600
+RUN_SECONDS = 7.0
+WARM_UP_SECONDS = 2.0
+
+
+class World:
+    """Events by their time."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = count()
+
+    def clock(self) -> float:
+        return self.now
+
+    def at(self, time: float, event: Callable[[], None]) -> None:
+        heapq.heappush(self._events, (time, next(self._order), event))
+
+    def run(self, until: float) -> None:
+        while self._events and self._events[0][0] <= until:
+            self.now, _, event = heapq.heappop(self._events)
+            event()
+
+
+class Link:
+    """Requests arrive side by side, each as fast as the others."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._arriving: dict[int, tuple[float, Callable[[], None]]] = {}
+        self._numbers = count()
+        self._each = 0.0  # seconds that each request has had of the link since the beginning
+        self._since = 0.0
+        self._change = 0
+
+    def send(self, seconds: float, then: Callable[[], None]) -> int:
+        """Calls back when a request has arrived that would take `seconds` alone."""
+        self._pass_time()
+        number = next(self._numbers)
+        self._arriving[number] = self._each + seconds, then
+        self._expect()
+        return number
+
+    def drop(self, number: int) -> None:
+        """The caller has left."""
+        self._pass_time()
+        self._arriving.pop(number, None)
+        self._expect()
+
+    def _pass_time(self) -> None:
+        if self._arriving:
+            self._each += (self._world.now - self._since) / len(self._arriving)
+        self._since = self._world.now
+
+    def _expect(self) -> None:
+        self._change += 1
+        if not self._arriving:
+            return
+        # All are as long: who came first has arrived first.
+        number = next(iter(self._arriving))
+        left = max(self._arriving[number][0] - self._each, 0.0)
+        change = self._change
+
+        def arrived() -> None:
+            if change == self._change:
+                self._pass_time()
+                _, then = self._arriving.pop(number)
+                self._expect()
+                then()
+
+        self._world.at(self._world.now + left * len(self._arriving), arrived)
+
+
+class Way(Enum):
+    """When calls are admitted."""
+
+    ALL = "all of them"
+    READ = "once they are read"
+    COME = "when they come"
+
+
+class Service:
+    """One worker behind a link: it looks at the calls that come, one between two others, and works them off.
+
+    Like the server's, it looks at calls in the order in which they came, those too whose callers have left.
+    """
+
+    def __init__(self, world: World, way: Way) -> None:
+        self.lane = Admission(world.clock)
+        self.answered: list[float] = []
+        self.most_under_way = 0
+        self._way = way
+        self._usual = Usual()
+        self._world = world
+        self._link = Link(world)
+        self._come: deque[Callable[[], None]] = deque()
+        self._work: deque[Callable[[], None]] = deque()
+        self._is_working = False
+
+    def call(self, done: Callable[[float | None], None]) -> None:
+        """Calls back with None for an answer or a deadline that passed, else with the seconds to wait."""
+        call = _Call(self, self._world.now + DEADLINE_SECONDS, done)
+        self._world.at(call.deadline, lambda: call.end(answered=False))
+        self._come.append(lambda: self._look_at(call))
+        self._go_on()
+
+    def _look_at(self, call: _Call) -> None:
+        if self._way is not Way.COME or self._enter(call):
+            call.transfer = self._link.send(LINK_SECONDS, lambda: self._read(call))
+
+    def _read(self, call: _Call) -> None:
+        call.transfer = None
+        if self._way is Way.READ and not self._enter(call):
+            return
+        if call.ticket is not None:
+            self.lane.received(call.ticket, BATCH_BYTES)
+        self._work.append(lambda: call.end(answered=True))
+        self._go_on()
+
+    def _enter(self, call: _Call) -> bool:
+        try:
+            ticket = self.lane.enter(self._usual, max(call.deadline - self._world.now, 0.0))
+            if ticket is None:
+                return False
+        except ResourceExhausted as error:
+            call.refused(error.__dict__["retry_seconds"])
+            return False
+        if self._world.now > WARM_UP_SECONDS:
+            self.most_under_way = max(self.most_under_way, self.lane.bytes)
+        if call.has_ended:
+            self.lane.leave(ticket, answered=False)
+        else:
+            call.ticket = ticket
+        return True
+
+    def ended(self, call: _Call, *, answered: bool) -> None:
+        """The caller has its answer, or has left."""
+        if call.transfer is not None:
+            self._link.drop(call.transfer)
+        if call.ticket is not None:
+            self.lane.leave(call.ticket, answered=answered)
+        if answered:
+            self.answered.append(self._world.now)
+
+    def _go_on(self) -> None:
+        if not self._is_working and (self._come or self._work):
+            self._is_working = True
+            looks, works = bool(self._come), bool(self._work)
+            self._world.at(
+                self._world.now + looks * LOOK_SECONDS + works * SERVICE_SECONDS, lambda: self._done(looks, works)
+            )
+
+    def _done(self, looks: bool, works: bool) -> None:
+        if looks:
+            self._come.popleft()()
+        if works:
+            self._work.popleft()()
+        self._is_working = False
+        self._go_on()
+
+
+@dataclass
+class _Call:
+    service: Service
+    deadline: float
+    done: Callable[[float | None], None]
+    ticket: Ticket | None = None
+    transfer: int | None = None
+    has_ended: bool = False
+
+    def end(self, *, answered: bool) -> None:
+        """Once: the answer is there, or the deadline."""
+        if not self.has_ended:
+            self.has_ended = True
+            self.service.ended(self, answered=answered)
+            self.done(None)
+
+    def refused(self, wait: float) -> None:
+        """Unless the caller has left."""
+        if not self.has_ended:
+            self.has_ended = True
+            self.done(wait)
+
+
+def goodput(clients: int, way: Way, *, honours: bool) -> tuple[float, Service]:
+    """Answers a second after a warm-up, of clients that call again and again."""
+    world = World()
+    chance = random.Random(1)
+    service = Service(world, way)
+
+    def client() -> None:
+        def done(wait: float | None) -> None:
+            pause = wait * chance.uniform(1.0, 1.5) if wait is not None and honours else 0.0
+            world.at(world.now + pause + 0.0005, lambda: service.call(done))
+
+        service.call(done)
+
+    for number in range(clients):
+        world.at(number * 1e-5, client)
+    world.run(RUN_SECONDS)
+    late = [time for time in service.answered if time > WARM_UP_SECONDS]
+    return len(late) / (RUN_SECONDS - WARM_UP_SECONDS), service
+
+
+@pytest.mark.parametrize("way", [Way.ALL, Way.READ])
+def test_requests_that_arrive_side_by_side_all_come_too_late(way: Way) -> None:
+    rate, _ = goodput(CLIENTS, way, honours=False)
+    assert rate < 0.1 * BEST
+
+
+@pytest.mark.parametrize(("honours", "share"), [(True, 0.7), (False, 0.3)])
+def test_a_service_under_ten_times_its_load_answers_what_it_can(honours: bool, share: float) -> None:
+    rate, service = goodput(CLIENTS, Way.COME, honours=honours)
+    assert rate >= share * BEST
+    assert service.lane.refused > 0
+    # What is under way is bounded by the deadline, not by the number of clients.
+    assert service.most_under_way < DEADLINE_SECONDS * BEST * (BATCH_BYTES + module.CALL_BYTES)
+
+
+def test_a_service_that_keeps_up_refuses_nobody() -> None:
+    rate, service = goodput(50, Way.COME, honours=True)
+    assert service.lane.refused == 0
+    assert rate > 0.95 * BEST
+
+
+# --- By hand.
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def reason(call: Callable[[], object]) -> str:
+    try:
+        call()
+    except ResourceExhausted as error:
+        return error.reason
+    return ""
+
+
+def of(usual_bytes: float, usual_seconds: float = 0.0) -> Usual:
+    """Calls that usually come to so much."""
+    usual = Usual()
+    usual.bytes, usual.seconds = usual_bytes, usual_seconds
+    return usual
+
+
+def admitted(lane: Admission, seconds: float, usual_bytes: float = 0) -> Ticket:
+    """A call whose request is not there yet."""
+    ticket = lane.enter(of(usual_bytes), seconds)
+    assert ticket is not None
+    return ticket
+
+
+def entered(lane: Admission, seconds: float) -> Ticket:
+    """A call whose request, of no bytes, is there."""
+    ticket = admitted(lane, seconds)
+    lane.received(ticket, 0)
+    return ticket
+
+
+def slow(lane: Admission, clock: Clock) -> None:
+    """Five calls are answered in a second, the last of them late."""
+    tickets = [entered(lane, 5.0) for _ in range(20)]
+    for ticket in tickets:
+        clock.now += 0.2
+        lane.leave(ticket, answered=True)
+
+
+def test_a_call_whose_turn_would_come_too_late_is_refused_and_one_with_more_time_is_not() -> None:
+    clock = Clock()
+    lane = Admission(clock)
+    slow(lane, clock)
+    for _ in range(10):
+        lane.enter(of(0), 60.0)
+    assert reason(lambda: lane.enter(of(0), 3.0)) == "OVERLOADED"
+    assert reason(lambda: lane.enter(of(0), 5.0)) == ""
+
+
+def test_the_pace_is_found_again_when_the_service_is_fast_again() -> None:
+    clock = Clock()
+    lane = Admission(clock)
+    slow(lane, clock)
+    for _ in range(3):
+        tickets = [admitted(lane, 5.0) for _ in range(module.ALWAYS_ADMITTED)]
+        clock.now += 0.11
+        for ticket in tickets:
+            lane.leave(ticket, answered=True)
+    for _ in range(100):
+        lane.enter(of(0), 5.0)
+
+
+def test_while_most_calls_come_too_late_to_be_told_nothing_is_let_in() -> None:
+    clock = Clock()
+    lane = Admission(clock)
+    for _ in range(100):
+        assert lane.enter(of(0), 0.0) is None
+    clock.now += 0.11
+    assert reason(lambda: lane.enter(of(0), 5.0)) == "OVERLOADED"
+    clock.now += 0.11
+    for _ in range(module.CALLS_MIN):
+        lane.enter(of(0), 5.0)
+    assert reason(lambda: lane.enter(of(0), 5.0)) == "OVERLOADED"
+
+
+def test_a_few_calls_without_time_keep_nobody_out() -> None:
+    clock = Clock()
+    lane = Admission(clock)
+    for _ in range(10):
+        for _ in range(10):
+            assert lane.enter(of(0), 0.0) is None
+        clock.now += 0.11
+        for ticket in [entered(lane, 5.0) for _ in range(module.CALLS_MIN)]:
+            lane.leave(ticket, answered=True)
+
+
+def test_while_calls_come_too_late_one_with_less_time_than_its_like_take_is_refused_unless_there_is_no_other() -> None:
+    clock = Clock()
+    lane = Admission(clock)
+    lane.enter(of(0), 1.0)
+    # While nobody comes too late, slow calls of others keep no one out.
+    lane.enter(of(0, usual_seconds=0.02), 0.01)
+    for _ in range(100):
+        assert lane.enter(of(0), 0.0) is None
+    for _ in range(2):
+        clock.now += 0.11
+        reason(lambda: lane.enter(of(0), 0.5))
+    assert reason(lambda: lane.enter(of(0, usual_seconds=0.02), 0.01)) == "OVERLOADED"
+    lane.enter(of(0, usual_seconds=0.02), 0.03)
+
+
+def test_slow_calls_of_a_caller_in_a_hurry_slow_nobody_down() -> None:
+    clock = Clock()
+    lane = Admission(clock)
+    for _ in range(100):
+        ticket = admitted(lane, 0.001)
+        clock.now += 0.001
+        lane.leave(ticket, answered=False)
+    assert lane.pace == float("inf")
+
+
+def test_a_few_calls_are_let_in_whatever_the_pace() -> None:
+    clock = Clock()
+    lane = Admission(clock)
+    for _ in range(20):
+        tickets = [admitted(lane, 1.0) for _ in range(module.ALWAYS_ADMITTED)]
+        clock.now += 1.0
+        for ticket in tickets:
+            lane.leave(ticket, answered=False)
+
+
+def test_what_is_under_way_is_bounded_in_bytes_and_one_large_request_is_let_in() -> None:
+    lane = Admission(Clock())
+    first = admitted(lane, 5.0, 2 * module.UNDER_WAY_BYTES_MAX)
+    assert reason(lambda: lane.enter(of(1), 5.0)) == "OVERLOADED"
+    lane.leave(first, answered=True)
+    lane.enter(of(1), 5.0)
+
+
+def test_requests_that_turn_out_too_large_together_are_refused_once_they_are_read() -> None:
+    lane = Admission(Clock())
+    tickets = [admitted(lane, 5.0) for _ in range(2)]
+    lane.received(tickets[0], module.UNDER_WAY_BYTES_MAX // 2)
+    assert reason(lambda: lane.received(tickets[1], module.UNDER_WAY_BYTES_MAX // 2)) == "OVERLOADED"
+    lane.leave(tickets[1], answered=True)
+    lane.leave(tickets[0], answered=True)
+    assert (lane.calls, lane.bytes) == (0, 0)
+
+
+def test_calls_whose_requests_are_not_read_yet_count_as_what_is_usual() -> None:
+    clock = Clock()
+    lane = Admission(clock)
+    slow(lane, clock)
+    for _ in range(module.ALWAYS_ADMITTED):
+        lane.enter(of(100_000), 60.0)
+    assert reason(lambda: lane.enter(of(0), 5.0)) == "OVERLOADED"
+
+
+def test_requests_that_somebody_never_sends_keep_nobody_else_out() -> None:
+    clock = Clock()
+    lane = Admission(clock)
+    slow(lane, clock)
+    never = [admitted(lane, 60.0) for _ in range(100)]
+    assert reason(lambda: lane.enter(of(0), 3.0)) == "OVERLOADED"
+    clock.now += 1.2
+    lane.enter(of(0), 3.0)
+    assert lane.calls == 1
+    lane.received(never[0], 10)
+    assert lane.calls == 2
+    for ticket in never:
+        lane.leave(ticket, answered=False)
+    assert (lane.calls, lane.bytes) == (1, module.CALL_BYTES)
+
+
+def test_a_refusal_says_when_to_try_again() -> None:
+    lane = Admission(Clock())
+    lane.enter(of(module.UNDER_WAY_BYTES_MAX), 5.0)
+    with pytest.raises(ResourceExhausted, match="nothing was done: 1 calls with 256 MiB are under way") as refused:
+        lane.enter(of(1), 5.0)
+    failure = failure_of(refused.value, "SubmitOrders")
+    assert failure.code is grpc.StatusCode.RESOURCE_EXHAUSTED
+    (_, packed), *_ = failure.trailers
+    info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
+    details = status_pb2.Status.FromString(packed).details
+    assert details[0].Unpack(info)
+    assert details[1].Unpack(retry)
+    assert info.reason == "OVERLOADED"
+    assert retry.retry_delay.ToTimedelta().total_seconds() == pytest.approx(lane.retry_seconds)

@@ -1,0 +1,98 @@
+"""Retired words and phrases: text is written in the plain English of CONTRIBUTING.md and its glossary."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+# Each phrase, as a regular expression, and what to write instead. Precise enough not to hit valid uses.
+RETIRED = {
+    r"\banew\b": "again, new, reopen, restart",
+    r"\bwhoever\b": "callers that, any client that",
+    r"\bhears? of\b": "is called with, receives",
+    r"\bmend(?:s|ed|ing)?\b(?!\()": "fix, repair",
+    r"\bfor ever\b": "forever",
+    r"\bby and by\b": "gradually",
+    r"\bbeside other calls\b": "in the background, concurrently",
+    r"\bof (?:his|her) own\b": "its own",
+    r"\bnobody's\b": "unowned; or say who owns it",
+    r"\btold of\b": "gets, is notified of",
+    r"\bwhat (?:is|are) to be\b": "the items to write, the next step",
+    r"\bput(?:s|ting)? off\b": "defer",
+    r"\bput_off\b": "defer",
+    r"\bsigns? of life\b": "renewal, heartbeat",
+    r"\bwithout a word\b": "silently, unnoticed",
+    r"\bwhat (?:has )?bec[oa]me of\b": "the result of, the state of",
+    r"\bthe (?:page|message) before\b(?! it)": "the previous page, the previous message",
+    r"\bas it stands\b": "unchanged, current",
+    r"\bis none that\b": "unknown, invalid",
+    r"\blearnt\b": "got, received",
+    r"\b(?:is|are) dear\b|\bdear to\b": "expensive",
+    r"\b(?:loop|GIL|engine|lock) in hand\b": "while holding",
+    r"\bto be told\b": "alerts, notification",
+    r"\bso many at most\b": "maximum number of",
+    r"\bbe it\b": "whether, for",
+    r"\b(?:take|takes|taken) over what\b": "restore",
+    r"\b(?:is|are|was) no (?:variable|member|scalar|valid|decimal|finite|regular)\b(?! where)": "is not a",
+    r"\bat_length\b|\bpromptly\b": "without_gil, with_gil",
+}
+
+# The list itself, the history, generated code, and data; and, until they are rewritten,
+# lines about takeovers.
+EXEMPT = (
+    "tests/unit/test_english.py",
+    "CHANGELOG.md",
+    "protos/python/",
+    "requirements",
+    "tests/fuzz/corpus/",
+)
+
+SUFFIXES = (
+    ".py",
+    ".pyi",
+    ".md",
+    ".proto",
+    ".cpp",
+    ".hpp",
+    ".toml",
+    ".yml",
+    ".yaml",
+    ".json",
+    ".sh",
+    ".txt",
+    "Makefile",
+)
+
+
+def tracked() -> list[Path]:
+    """The text files of the repository; empty in a copy without git."""
+    listed = subprocess.run(("git", "ls-files"), cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    names = (name for name in listed.splitlines() if name.endswith(SUFFIXES) and not name.startswith(EXEMPT))
+    return [path for path in map(ROOT.joinpath, names) if path.is_file()]
+
+
+@pytest.mark.parametrize("phrase", RETIRED)
+def test_retired_phrases_are_not_used(phrase: str) -> None:
+    pattern = re.compile(phrase, re.IGNORECASE)
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path, text in TEXTS.items()
+        if pattern.search(text)
+        for number, line in enumerate(text.splitlines(), 1)
+        if pattern.search(line)
+    ]
+    assert not found, f"write instead: {RETIRED[phrase]}\n" + "\n".join(found)
+
+
+TEXTS = {path: path.read_text(errors="replace") for path in tracked()}
+
+
+def test_the_list_finds_its_phrases() -> None:
+    """A list that finds nothing would prove nothing."""
+    for text in ("begins anew", "the token is none that the service knows", "X is no variable of AlphaForge"):
+        assert any(re.search(phrase, text) for phrase in RETIRED), text
