@@ -32,6 +32,14 @@ SELECT current_setting('synchronous_standby_names') AS names,
        (SELECT count(*) FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum')) AS connected,
        (SELECT max(age(backend_xmin)) FROM pg_stat_activity) AS xmin_age
 """
+_ENGINES = """
+SELECT noun || '/' || engine AS engine, noun || '-' || shard AS shard, noun || '-' || wanted AS wanted
+FROM stream ORDER BY noun, engine
+"""
+_PLACE = """
+SELECT stream, shard, sequence > 0 OR EXISTS (SELECT FROM record r WHERE r.stream = s.stream)
+FROM stream s WHERE noun = $1 AND engine = $2
+"""
 _FREE_SECONDS = 10.0
 _SECONDS_MAX = 90.0
 _MOVE_SECONDS = 60.0
@@ -43,7 +51,7 @@ def run(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="alphaforge cluster")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("init").add_argument("--name", default="alphaforge")
-    commands.add_parser("status")
+    commands.add_parser("status").add_argument("--engines", action="store_true")
     switch = commands.add_parser("switch")
     switch.add_argument("shard")
     switch.add_argument("--to", default="")
@@ -59,7 +67,7 @@ def run(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     work: dict[str, Callable[[Database], Awaitable[None]]] = {
         "init": lambda database: _init(database, given.name),
-        "status": _status,
+        "status": lambda database: _status(database, lists_engines=given.engines),
         "switch": lambda database: _switch(database, given.shard, given.to),
         "move": lambda database: _move(database, given.engine, given.to),
         "restored": _restored,
@@ -102,7 +110,7 @@ async def _opened(database: Database) -> Session:
     return session
 
 
-async def _status(database: Database) -> None:
+async def _status(database: Database, *, lists_engines: bool) -> None:
     session = await _opened(database)
     standbys = (await session.fetch(_STANDBYS))[0]
     names = standbys["names"] or "none: there is one copy"
@@ -115,6 +123,8 @@ async def _status(database: Database) -> None:
             if each["address"] != row["address"]:
                 behind = max(0, row["batch"] - each["applied_batch"])
                 print(f"  candidate {each['address']}: seen {each['age']:.1f} s ago, {behind} batches behind")
+    for row in await session.fetch(_ENGINES) if lists_engines else ():
+        print(f"{row['engine']} is in {row['shard']}" + (f", wanted in {row['wanted']}" if row["wanted"] else ""))
 
 
 def _shard(text: str) -> tuple[str, int]:
@@ -150,10 +160,10 @@ async def _move(database: Database, engine: str, target: str) -> None:
     noun, _, name = engine.partition("/")
     to = _number(noun, target)
     session = await _opened(database)
-    rows = await session.fetch("SELECT stream, shard FROM stream WHERE noun = $1 AND engine = $2", noun, name)
+    rows = await session.fetch(_PLACE, noun, name)
     if not rows:
         raise problem(f"there is no engine {engine}; expected a name such as data/binance")
-    stream, here = rows[0]["stream"], rows[0]["shard"]
+    stream, here, is_kept = rows[0]
     if here == to:
         raise problem(f"{engine} is already placed in {noun}-{to}")
     alive = await session.fetch(
@@ -163,6 +173,8 @@ async def _move(database: Database, engine: str, target: str) -> None:
     )  # fmt: skip
     if not alive:
         await _move_stopped(session, noun, stream, here, to)
+    elif not is_kept:
+        raise problem(f"{engine} has nothing in the journal that could be moved; stop all candidates of both shards")
     elif {here, to} <= {row["id"] for row in alive}:
         await _move_running(session, engine, noun, stream, to)
     else:

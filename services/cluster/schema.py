@@ -8,14 +8,14 @@ from services.cluster.database import SCHEMA, Session, SessionLost, problem
 
 __all__ = ["VERSION", "check", "make"]
 
-VERSION = 1
+VERSION = 2
 
 _TABLES = """
 CREATE TABLE cluster (name text NOT NULL, version int NOT NULL);
 CREATE TABLE shard (
     noun text, id int, term bigint NOT NULL DEFAULT 0, beat bigint NOT NULL DEFAULT 0,
     confirmed_batch bigint NOT NULL DEFAULT 0, owner text NOT NULL DEFAULT '', address text NOT NULL DEFAULT '',
-    wanted text NOT NULL DEFAULT '', PRIMARY KEY (noun, id)
+    wanted text NOT NULL DEFAULT '', beaten timestamptz NOT NULL DEFAULT '-infinity', PRIMARY KEY (noun, id)
 ) WITH (fillfactor = 10);
 CREATE TABLE candidate (
     noun text, id int, address text, owner text NOT NULL, seen timestamptz NOT NULL, applied_batch bigint NOT NULL,

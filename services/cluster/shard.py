@@ -19,7 +19,7 @@ from services.base.errors import with_metadata
 from services.cluster import schema
 from services.cluster.database import Database, Session, problem
 
-__all__ = ["BEAT_SECONDS", "LEASE_SECONDS", "Name", "Row", "Shard", "now"]
+__all__ = ["BEAT_SECONDS", "LEASE_SECONDS", "LIVE", "Name", "Row", "Shard", "now"]
 
 BEAT_SECONDS = 0.5
 # The lease: how long after sending its last confirmed beat a primary answers reads.
@@ -32,7 +32,7 @@ _ROW = (
     "current_setting('synchronous_standby_names') AS standbys FROM shard WHERE noun = $1 AND id = $2"
 )
 _TAKE = """
-UPDATE shard SET term = term + 1, beat = beat + 1, owner = $5, address = $6, wanted = ''
+UPDATE shard SET term = term + 1, beat = beat + 1, beaten = clock_timestamp(), owner = $5, address = $6, wanted = ''
 WHERE noun = $1 AND id = $2 AND term = $3 AND beat = $4 RETURNING term, confirmed_batch
 """
 _TAKE_AGAIN = """
@@ -40,11 +40,13 @@ UPDATE shard SET term = term + 1, beat = beat + 1
 WHERE noun = $1 AND id = $2 AND term = $3 AND owner = $4 RETURNING term, confirmed_batch
 """
 _BEAT = """
-UPDATE shard SET beat = beat + 1, confirmed_batch = greatest(confirmed_batch, $4)
+UPDATE shard SET beat = beat + 1, beaten = clock_timestamp(), confirmed_batch = greatest(confirmed_batch, $4)
 WHERE noun = $1 AND id = $2 AND term = $3 RETURNING wanted, current_setting('synchronous_standby_names') AS standbys,
     extract(epoch FROM clock_timestamp())::float8 AS time,
     EXISTS (SELECT FROM stream s WHERE s.noun = $1 AND s.wanted IS NOT NULL AND $2 IN (s.shard, s.wanted)) AS moves
 """
+LIVE = "owner <> '' AND clock_timestamp() - beaten < interval '3 s'"
+"""Whether a shard has a primary, as far as its row tells: only a hint."""
 _RELEASE = """
 UPDATE shard SET owner = '', address = '', confirmed_batch = greatest(confirmed_batch, $4)
 WHERE noun = $1 AND id = $2 AND term = $3

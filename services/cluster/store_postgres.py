@@ -267,6 +267,21 @@ class PostgresStore:
         self.held_bytes += size
         return sequences
 
+    async def claim(self, name: str) -> bool:
+        """Inserts the row of a stream; False if another shard has it. Raises SessionLost."""
+        if name not in self._streams:
+            try:
+                await self._begin(name)
+            except WriteRefused:
+                return False
+        return True
+
+    async def give_up(self, name: str) -> None:
+        """Deletes the row of a stream that has nothing. Raises SessionLost."""
+        stream = self._streams.get(name)
+        if stream is not None and not stream.last and await self._fenced(_DROP, stream.id):
+            del self._streams[name]
+
     async def _begin(self, name: str) -> _Stream:
         session = self._shard.session
         if session is None:

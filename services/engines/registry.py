@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -46,10 +46,6 @@ N = TypeVar("N", bound=NamedEngine)
 M_contra = TypeVar("M_contra", bound=NamedEngine, contravariant=True)
 
 
-async def _nowhere(_name: str) -> AlphaForgeError | None:
-    return None
-
-
 def _no_answer(_epoch: int) -> bytes:
     return b""
 
@@ -73,6 +69,38 @@ class Files(Protocol[M_contra]):
 
     def forget(self, name: str, /) -> None:
         """Deletes the file of an engine that could not be read."""
+
+
+class Places(Protocol):
+    """The places of engines in a cluster, in which other services of this noun have engines too."""
+
+    async def elsewhere(self, name: str, partitions: int | None = None) -> AlphaForgeError | None:
+        """Why an engine that is missing here is not here; None if it does not exist.
+
+        With the number of its partitions, the engine is about to be created: None only if that should be here.
+        """
+
+    async def claim(self, name: str) -> None:
+        """Places an engine here that is about to be created. Raises Unavailable if it was created elsewhere."""
+
+    async def give_up(self, name: str) -> None:
+        """Forgets the place of an engine without a journal that was dropped. Raises Unavailable."""
+
+
+class _Here:
+    """The places of a service on its own."""
+
+    async def elsewhere(self, _name: str, _partitions: int | None = None) -> AlphaForgeError | None:
+        return None
+
+    async def claim(self, _name: str) -> None:
+        return None
+
+    async def give_up(self, _name: str) -> None:
+        return None
+
+
+_HERE = _Here()
 
 
 class Registry(Generic[N]):
@@ -100,8 +128,7 @@ class Registry(Generic[N]):
         self._engines: dict[str, N] = {}
         self._damaged: dict[str, tuple[Journal | None, AlphaForgeError]] = {}
         self._leaving: dict[str, AlphaForgeError] = {}
-        self.elsewhere: Callable[[str], Awaitable[AlphaForgeError | None]] = _nowhere
-        """Asks why an engine that is missing here is not here, in a cluster; None if it does not exist."""
+        self.places: Places = _HERE
         self.left: Callable[[str], object] = lambda _name: None
         """Called with the name of an engine that has moved to another shard."""
         self._recovery_seconds = 0.0
@@ -120,12 +147,12 @@ class Registry(Generic[N]):
         engine = self.find(name, epoch)
         if engine is not None:
             return engine
-        if (error := await self.elsewhere(name or DEFAULT_NAME)) is not None:
+        if creates and epoch is None:
+            return (await self.open(name, {}))[0]
+        if (error := await self.places.elsewhere(name or DEFAULT_NAME)) is not None:
             raise error
         if epoch is not None:
             raise epoch_changed(self.noun, name or DEFAULT_NAME)
-        if creates:
-            return (await self.open(name, {}))[0]
         raise self.unknown(name)
 
     def find(self, name: str, epoch: int | None) -> N | None:
@@ -142,7 +169,7 @@ class Registry(Generic[N]):
             raise self._damaged[name][1]
         if name in self._leaving:
             raise self._leaving[name]
-        if epoch is not None and (engine is not None or self.elsewhere is _nowhere):
+        if epoch is not None and (engine is not None or self.places is _HERE):
             raise epoch_changed(self.noun, name)
         return None
 
@@ -172,7 +199,7 @@ class Registry(Generic[N]):
         async with self._changing:
             engine = self.find(name, None)
             if engine is None:
-                if (error := await self.elsewhere(name)) is not None:
+                if (error := await self.places.elsewhere(name, partitions)) is not None:
                     raise error
                 if len(self._engines) + len(self._damaged) >= ENGINES_MAX:
                     raise ResourceExhausted(
@@ -231,7 +258,7 @@ class Registry(Generic[N]):
                     self._journals.suspects.forget(name)
                 return True
             if name not in self._engines and name not in self._leaving:
-                if (elsewhere := await self.elsewhere(name)) is not None:
+                if (elsewhere := await self.places.elsewhere(name)) is not None:
                     raise elsewhere
                 return False
             engine = self.find(name, epoch)
@@ -241,6 +268,8 @@ class Registry(Generic[N]):
                 if engine.journal is not None:
                     await engine.journal.drop(name)
                     await self._drops.keep(engine.journal, name, first_answer)
+                else:
+                    await self.places.give_up(name)
                 if self._files is not None:
                     self._files.drop(engine)
             except AlphaForgeError:
@@ -278,6 +307,8 @@ class Registry(Generic[N]):
         if before is not None:
             before.retired = epoch_changed(self.noun, name)
         try:
+            if before is None:
+                await self.places.claim(name)
             if self._journals is not None and (journal := self._journals.of(engine.settings["durability"])):
                 engine.journal = journal
                 message = engine.opened()

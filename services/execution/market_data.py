@@ -44,6 +44,8 @@ _PAUSE_SECONDS_FIRST = 0.05
 _PAUSE_SECONDS_MAX = 1.0
 _WATCH_SECONDS = 0.5
 _ASK_SECONDS = 0.25
+# How long an engine is sought by that request, before the link subscribes again.
+_ABSENT_SECONDS = 5.0
 # Failures at a service to which the data engine has moved before it is sought at home again.
 _FAILURES_AWAY_MAX = 3
 
@@ -193,8 +195,12 @@ class _Absent:
         self._answer: asyncio.Task[frozenset[str]] | None = None
 
     async def until_there(self, name: str) -> AsyncGenerator[None]:
-        """Yields at each response of the service; ends once the engine exists or the service can't be reached."""
-        while True:
+        """Yields at each response of the service; ends once the engine exists or the service can't be reached.
+
+        Ends after some time too, since another shard of a cluster may have created the engine; the service says which.
+        """
+        until = time.monotonic() + _ABSENT_SECONDS * random.uniform(0.5, 1.0)
+        while time.monotonic() < until:
             if self._answer is None or self._answer.done():
                 self._answer = asyncio.ensure_future(self._ask())
             try:

@@ -124,8 +124,7 @@ class Candidate:
         self._memory = Memory(engines, self.journal, self.shard, self.thread, self._suspects, is_kept=kept)
         self._service, self._health = service, health
         self._moves = Moves(self._memory, self.journal, self.store, self.shard, self.thread)
-        if kept:
-            engines.elsewhere = self._moves.elsewhere
+        engines.places = self._moves.places
         try:
             async with asyncio.timeout(_START_SECONDS_MAX):
                 await self.thread.run(self._connect())

@@ -76,6 +76,12 @@ class Memory:
                 self._known.pop(name, None)
         for name, place in places.items():
             engine = engines.get(name)
+            if not place.last:
+                # It is about to be created, or not kept in the log, of which a new primary creates it again.
+                if engine is not None and engine.journal is not None:
+                    self.lose(name)
+                    self.engines.forget(name, self.elsewhere())
+                continue
             stream, crc = self._known.get(name, (0, None))
             if (name in self.engines.damaged and self._refused.get(name) == place) or self._absent.get(name) == (
                 place.id,

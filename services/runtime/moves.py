@@ -13,17 +13,16 @@ import asyncio
 import logging
 from typing import Any, NamedTuple
 
-from alphaforge_core.errors import AlphaForgeError, Unavailable
+from alphaforge_core.errors import AlphaForgeError
 
-from services.base.errors import with_metadata
 from services.cluster.database import SessionLost
 from services.cluster.records import read_all, read_places, read_records
 from services.cluster.shard import Shard, now
 from services.cluster.store_postgres import PostgresStore
 from services.cluster.thread import ClusterThread
-from services.engines.engine import called
 from services.journal.journal import Journal
 from services.runtime.memory import Memory
+from services.runtime.places import Places
 
 __all__ = ["Moves"]
 
@@ -37,11 +36,6 @@ _WANTED = """
 SELECT s.stream, s.engine, s.shard, s.wanted, s.ready, s.sequence, h.confirmed_batch
 FROM stream s JOIN shard h ON h.noun = s.noun AND h.id = s.shard
 WHERE s.noun = $1 AND s.wanted IS NOT NULL AND $2 IN (s.shard, s.wanted) ORDER BY s.engine
-"""
-_WHERE = "SELECT shard FROM stream WHERE noun = $1 AND engine = $2"
-_ADDRESSES = """
-SELECT address FROM shard WHERE noun = $1 AND id = $2 AND address <> ''
-UNION SELECT address FROM candidate WHERE noun = $1 AND id = $2 AND clock_timestamp() - seen < interval '10 s'
 """
 _READY = "UPDATE stream SET ready = $3 WHERE stream = $1 AND wanted = $2"
 _CANCEL = "UPDATE stream SET wanted = NULL, ready = 0 WHERE stream = $1 AND wanted = $2"
@@ -83,6 +77,7 @@ class Moves:
         self._shard = shard
         self._thread = thread
         self._coming: dict[str, _Coming] = {}
+        self.places = Places(shard, store, thread, self._coming.__contains__)
 
     async def run(self) -> None:
         """Looks for engines to move, until it is cancelled."""
@@ -100,33 +95,6 @@ class Moves:
                 _logger.warning("moves wait", extra={"reason": str(error)})
             await asyncio.sleep(_ACTIVE_SECONDS if is_active else _IDLE_SECONDS)
 
-    async def elsewhere(self, name: str) -> AlphaForgeError | None:
-        """Why an engine that is missing here is not here; None if no shard has it, or this one."""
-        here = self._shard.name
-        try:
-            rows = await self._fetch(_WHERE, here.noun, name)
-            if not rows:
-                return None
-            if name in self._coming:
-                return Unavailable(f"{called(here.noun, name)} is coming to {here}; call again", reason="UNAVAILABLE")
-            if rows[0]["shard"] == here.id:
-                return None
-            return await self._moved(name, rows[0]["shard"])
-        except SessionLost as error:
-            return Unavailable(f"PostgreSQL can't be asked where it is: {error}", reason="NOT_PRIMARY")
-
-    async def _moved(self, name: str, shard: int) -> AlphaForgeError:
-        noun = self._shard.name.noun
-        addresses = sorted(row["address"] for row in await self._fetch(_ADDRESSES, noun, shard))
-        error = Unavailable(f"{called(noun, name)} is in {noun}-{shard}; call that shard", reason="ENGINE_MOVED")
-        return with_metadata(error, shard=f"{noun}-{shard}", target=",".join(addresses))
-
-    async def _fetch(self, query: str, *arguments: Any) -> list[Any]:
-        reader = self._shard.reader
-        if reader is None:
-            raise SessionLost("there is no session")
-        return list(await self._thread.run(reader.fetch(query, *arguments)))
-
     async def _execute(self, query: str, *arguments: Any) -> None:
         reader = self._shard.reader
         if reader is None:
@@ -135,7 +103,7 @@ class Moves:
 
     async def _look(self) -> bool:
         noun, here, _ = self._shard.name
-        rows = [_Row(*row) for row in await self._fetch(_WANTED, noun, here)]
+        rows = [_Row(*row) for row in await self.places.fetch(_WANTED, noun, here)]
         arriving = {row.engine: row for row in rows if row.wanted == here and row.shard != here}
         for row in arriving.values():
             await self._prepare(row)
@@ -153,7 +121,7 @@ class Moves:
     async def _look_for_missing(self) -> None:
         """Loads what another primary handed over to this shard just when this one took its term."""
         noun, here, _ = self._shard.name
-        placed = [_Row(*row) for row in await self._fetch(_PLACED, noun, here)]
+        placed = [_Row(*row) for row in await self.places.fetch(_PLACED, noun, here)]
         known = self._store.known()
         for row in placed:
             if row.engine not in known and row.engine not in self._coming:
@@ -165,7 +133,7 @@ class Moves:
 
     async def _depart(self, row: _Row) -> None:
         name = row.engine
-        error = await self._moved(name, row.wanted)
+        error = await self.places.moved(name, row.wanted)
         engine = await self._engines.hold(name, error)
         if engine is None:
             return

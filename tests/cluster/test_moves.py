@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 from time import monotonic
@@ -16,7 +16,8 @@ from alphaforge_client.errors import AlphaForgeError
 from alphaforge_client.execution import ExecutionEngine, Order, OrderSide, OrderStatus, TimeInForce
 from alphaforge_client.model import TradeTick
 
-from tests.support.cluster import Cluster, cluster_command, running_cluster
+from tests.support.cluster import cluster_command, running_cluster
+from tests.support.cluster_shards import Shards, running_cluster_shards
 from tests.support.postgres import Pair
 from tests.support.waiting import until
 
@@ -24,45 +25,10 @@ START_NS = 1_700_000_000_000_000_000
 MOVES = 6
 
 
-class Shards:
-    """Two shards of the data service: one candidate of the first, two of the second."""
-
-    def __init__(self, dsn: str, first: Cluster, second: Cluster) -> None:
-        self.dsn = dsn
-        self.each = (first, second)
-
-    @property
-    def targets(self) -> list[str]:
-        """The list of targets, with the candidates of each."""
-        return [f"data-{number}={shard.target('data')}" for number, shard in enumerate(self.each)]
-
-    def place_of(self, engine: DataEngine) -> int:
-        """The shard that the list of targets gives for an engine."""
-        return next(number for number, shard in enumerate(self.each) if shard.target("data") == engine.target)
-
-    def move(self, engine: str, to: int) -> None:
-        done = cluster_command(self.dsn, "move", f"data/{engine}", "--to", f"data-{to}")
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert done.stdout == f"data/{engine} is placed in data-{to}\n"
-
-
 @pytest.fixture
 def shards(postgres: Pair, tmp_path: Path) -> Iterator[Shards]:
-    dsn = postgres.database()
-    with ExitStack() as exits:
-        made = []
-        for number, candidates in enumerate((1, 2)):
-            place = tmp_path / str(number)
-            place.mkdir()
-            arguments = ("--shard", str(number))
-            made.append(
-                exits.enter_context(
-                    running_cluster(place, dsn, "data", count=candidates, is_made=number > 0, data=arguments)
-                )
-            )
-        for each in made:
-            each.primary("data")
-        yield Shards(dsn, *made)
+    with running_cluster_shards(postgres.database(), tmp_path, "data", (1, 2)) as shards:
+        yield shards
 
 
 class Writer:
@@ -189,9 +155,10 @@ def test_what_can_not_be_moved_is_said_in_one_line(shards: Shards) -> None:
 
     assert "there is no engine data/x" in refused("data/x", "--to", "1")
     assert "'cache-1' is not a shard of data" in refused("data/x", "--to", "cache-1")
-    with closing(DataEngine(name="e", target=shards.each[0].target("data"), timeout=30.0)) as engine:
+    with closing(DataEngine(name="e", targets=shards.targets, timeout=30.0)) as engine:
         engine.wait_ready()
-    assert "already placed in data-0" in refused("data/e", "--to", "data-0")
+        here = shards.place_of(engine)
+    assert f"already placed in data-{here}" in refused("data/e", "--to", f"data-{here}")
     # The table has it still, and the service serves it.
     assert re.search("start candidates of both shards", refused("data/e", "--to", "7"))
     with closing(DataEngine(name="e", target=shards.each[0].target("data"), timeout=30.0)) as engine:

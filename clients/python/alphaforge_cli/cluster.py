@@ -28,9 +28,11 @@ def init(
 
 
 @app.command()
-def status() -> None:
+def status(
+    engines: Annotated[bool, typer.Option("--engines", help="List the engines, each with its shard.")] = False,
+) -> None:
     """Show PostgreSQL's standbys, each shard's primary and term, and how far its candidates are behind."""
-    _run("status")
+    _run("status", *(("--engines",) if engines else ()))
 
 
 @app.command()

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from alphaforge_core.placement import checked_partitions, partition_name, partition_of
 
+from alphaforge_client._grpc.endpoint import Endpoint
 from alphaforge_client._grpc.placement import Placement
 from alphaforge_client._wire.opening import Opening
 from alphaforge_client._wire.pages import Pages
@@ -45,12 +46,14 @@ class Parts:
         for index, endpoint in enumerate(endpoints[1:], start=1):
             named = opening(partition_name(name or "default", index), self.count)
             self.connections.append(Connection(endpoint, named, timeout, after=self.first))
-        # One connection to each shard of the list, for questions about all engines.
+        # One connection to each shard of the list, for questions about all engines; its own where the engine's has
+        # followed the engine to another shard.
         found = dict(zip(endpoints[::-1], self.connections[::-1], strict=True))
-        self._shards = [
-            found.get(endpoint) or Connection(endpoint, opening(name or "", self.count), timeout)
-            for endpoint in placement.everywhere
-        ]
+        self._everywhere = placement.everywhere
+        self._to: Callable[[Endpoint], Connection] = partial(
+            Connection, opening=opening(name or "", self.count), timeout=timeout
+        )
+        self._shards = [found.get(endpoint) or self._to(endpoint) for endpoint in self._everywhere]
 
     def index_of(self, key: str) -> int:
         """The partition of an instrument, symbol or key."""
@@ -73,6 +76,9 @@ class Parts:
         self, method: str, read: Callable[[bytes], Sequence[EngineSummary]], timeout: float | None
     ) -> list[EngineSummary]:
         """The engines of all shards, by name."""
+        for index, (one, endpoint) in enumerate(zip(self._shards, self._everywhere, strict=True)):
+            if one.endpoint is not endpoint:
+                self._shards[index] = self._to(endpoint)
         answers = await together([partial(one.call_by_name, method, b"", timeout) for one in self._shards])
         listed = [
             replace(each, target=one.endpoint.target)

@@ -219,8 +219,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     strategy that was suspended for a minute with a grace period of 10 s. FAILED_PRECONDITION.
     """
     ERROR_REASON_ENGINE_MOVED: _ErrorReason.ValueType  # 200
-    """The engine has been moved to another shard: nothing was done. Metadata "shard" and "target" have its name and the
-    addresses of its candidates. Example: a call to the shard that had the engine before. UNAVAILABLE.
+    """Another shard has the engine, or is to have it if it is new: nothing was done. Metadata "shard" and "target" have its
+    name and the addresses of its candidates. Example: a call to the shard that had the engine before. UNAVAILABLE.
     """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
@@ -425,7 +425,7 @@ ERROR_REASON_SESSION_LAPSED: ErrorReason.ValueType  # 153
 strategy that was suspended for a minute with a grace period of 10 s. FAILED_PRECONDITION.
 """
 ERROR_REASON_ENGINE_MOVED: ErrorReason.ValueType  # 200
-"""The engine has been moved to another shard: nothing was done. Metadata "shard" and "target" have its name and the
-addresses of its candidates. Example: a call to the shard that had the engine before. UNAVAILABLE.
+"""Another shard has the engine, or is to have it if it is new: nothing was done. Metadata "shard" and "target" have its
+name and the addresses of its candidates. Example: a call to the shard that had the engine before. UNAVAILABLE.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
