@@ -1,116 +1,206 @@
-"""Redis beside the cache. No dependency of the project: skipped, with the reason, where it is missing."""
+"""Other programs beside ours: Redis beside the cache, NautilusTrader's aggregators beside the data engine.
+
+Neither is a dependency: uv installs each into an environment of its own. The run says what it leaves out.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
+import statistics
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
+import alphaforge_core.data
 from alphaforge_cli.tables import table
+from alphaforge_client.aio.cache import GenericCache as AsyncCache
+from alphaforge_client.cache import GenericCache
 
 from benchmarks.bench import Bench
+from benchmarks.data import BAR_TYPES, columns, ticks
+from benchmarks.stack import free_ports
 
 __all__ = ["run"]
 
-# redis-py in an environment of its own. Each line is one way: its name and the rates of its repetitions.
-_CLIENT = """
-import asyncio, json, os, sys, time
-from concurrent.futures import ThreadPoolExecutor
-import redis, redis.asyncio
-socket, items, calls, repetitions = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
-pairs = {f"key-{number:012}": number * 0.5 for number in range(items)}
-keys = list(pairs)
-client = redis.Redis(unix_socket_path=socket)
+PROGRAMS = Path(__file__).parent / "programs"
+# Keys of a batch, and threads that send batches on one client.
+SHAPES = ((100, 1), (100, 4), (100, 16), (1_000, 1), (1_000, 4), (10_000, 1), (10_000, 4))
+THREADS, TASKS = 64, 256
 
-def pieces(size):
-    return [dict(list(pairs.items())[first:first + size]) for first in range(0, items, size)]
 
-def report(name, count, operation):
-    rates = []
-    for _ in range(repetitions + 1):
-        started = time.perf_counter()
-        operation()
-        rates.append(count / (time.perf_counter() - started))
-    print(json.dumps([name, rates[1:]]), flush=True)
+class _Way(NamedTuple):
+    """One thing to do: our name of it, the peer's, and ours, which does it and returns how often."""
 
-def each(keys):
-    for key in keys:
-        client.get(key)
-
-async def tasks():
-    pool = redis.asyncio.BlockingConnectionPool.from_url(f"unix://{socket}", max_connections=256)
-    shared = redis.asyncio.Redis(connection_pool=pool)
-    async def some(part):
-        for key in part:
-            await shared.get(key)
-    await asyncio.gather(*(some(keys[first:calls * 4:256]) for first in range(256)))
-    await shared.aclose()
-
-for size in (1_000, 10_000):
-    parts = pieces(size)
-    with ThreadPoolExecutor(4) as pool:
-        report(f"mset of {size:,}, 4 threads", items, lambda: list(pool.map(client.mset, parts)))
-        report(f"mget of {size:,}, 4 threads, as float", items,
-               lambda: list(pool.map(lambda part: list(map(float, client.mget(part))), parts)))
-report("get, one by one", calls, lambda: each(keys[:calls]))
-report("get, asyncio, 256 tasks", len(keys[:calls * 4]), lambda: asyncio.run(tasks()))
-entries = int(sys.argv[5])
-for name, seconds in (("bytes an entry that expires", 86_400), ("bytes an entry forever", None)):
-    client.flushall()
-    before = client.info("memory")["used_memory"]
-    for first in range(0, entries, 10_000):
-        pipeline = client.pipeline(transaction=False)
-        for number in range(first, min(entries, first + 10_000)):
-            pipeline.set(f"{number:016}", b"v" * 64, ex=seconds)
-        pipeline.execute()
-    print(json.dumps([name, [(client.info("memory")["used_memory"] - before) / entries]]), flush=True)
-"""
+    name: str
+    theirs: str
+    operation: Callable[[], int]
 
 
 def run(bench: Bench) -> None:
-    """The same keys and floats, over a Unix socket, which is the faster way to a Redis on the same host."""
+    """The same keys and floats over TCP, in turn with Redis; the same ticks as NautilusTrader, one by one."""
+    uv = shutil.which("uv", path=os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", ""))))
+    if uv is None:
+        print("peers: left out, uv is not installed")
+        return
+    if shutil.which("redis-server") is None:
+        print("Redis: left out, redis-server is not installed")
+    else:
+        _redis(bench, uv)
+    _nautilus(bench, uv)
+
+
+def _redis(bench: Bench, uv: str) -> None:
     sizes = bench.sizes
-    if (problem := _missing()) is not None:
-        print(f"Redis: skipped, {problem}")
-        return
-    with _server() as socket:
-        counts = [str(count) for count in (sizes.items, sizes.calls, sizes.repetitions, sizes.entries)]
-        command = ["uv", "run", "--quiet", "--no-project", "--with", "redis[hiredis]", "python", "-c", _CLIENT, socket]
-        done = subprocess.run([*command, *counts], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        print(f"Redis: skipped, redis-py could not be had or failed: {done.stderr.strip()[-300:]}")
-        return
-    made = table("Redis, redis-py with hiredis, Unix socket", ("way",), ("median", "least", "greatest"))
-    for line in done.stdout.splitlines():
-        name, rates = json.loads(line)
-        made.add_row(name, *(f"{value:,.0f}" for value in (sorted(rates)[len(rates) // 2], min(rates), max(rates))))
+    items = {f"key-{number:012}": number * 0.5 for number in range(sizes.items)}
+    singles = list(items)[: sizes.calls * 10]
+    with ExitStack() as exits:
+        port = exits.enter_context(_redis_server())
+        target = bench.stack.targets["cache"]
+        cache = exits.enter_context(GenericCache(2 * len(items), name="peers", target=target, timeout=60.0))
+        ways = []
+        for size, threads in SHAPES:
+            shares = [dict(list(items.items())[first : first + size]) for first in range(0, len(items), size)]
+            pool = exits.enter_context(ThreadPoolExecutor(threads))
+            who = f"{size:,}, {threads} thread{'s' * (threads > 1)}"
+            ways += [
+                _Way(f"put_many of {who}", f"mset {size} {threads}", _batches(pool, cache.put_many, shares)),
+                _Way(f"get_many of {who}", f"mget {size} {threads}", _batches(pool, cache.get_many, shares)),
+            ]
+        pool = exits.enter_context(ThreadPoolExecutor(THREADS))
+        ways += [
+            _Way(f"get, {THREADS} threads", f"get {THREADS}", lambda: len(list(pool.map(cache.get, singles)))),
+            _Way(f"get, asyncio, {TASKS} tasks", f"tasks {TASKS}", lambda: asyncio.run(_tasks(target, singles))),
+        ]
+        command = [uv, "run", "--quiet", "--no-project", "--with", "redis[hiredis]", "python"]
+        command += [str(PROGRAMS / "redis_client.py"), str(port), str(sizes.items), str(len(singles))]
+        peer = exits.enter_context(_peer(command))
+        if peer is None:
+            print("Redis: left out, redis-py could not be had")
+            return
+        taken = _in_turn(ways, peer, sizes.repetitions)
+        made = table(
+            f"floats, beside Redis (redis-py with hiredis), {sizes.repetitions} repetitions",
+            ("way",),
+            ("AlphaForge/s", "least", "greatest", "Redis/s", "least", "greatest", "x Redis"),
+        )
+        for way, (ours, theirs) in taken.items():
+            made.add_row(
+                way, *_spread(ours), *_spread(theirs), f"{statistics.median(ours) / statistics.median(theirs):.2f}"
+            )
+        bench.show(made)
+        made = table(f"memory of Redis for {sizes.entries:,} entries", ("what",), ("bytes an entry",))
+        for what, name in (("entries that expire", "expire"), ("entries forever", "forever")):
+            made.add_row(what, f"{peer(f'{name} {sizes.entries}')[0]:.0f}")
+        bench.show(made)
+
+
+def _in_turn(
+    ways: list[_Way], peer: Callable[[str], list[float]], repetitions: int
+) -> dict[str, tuple[list[float], list[float]]]:
+    """Each way's rates, ours and the peer's, one after the other; a first repetition warms up."""
+    taken: dict[str, tuple[list[float], list[float]]] = {way.name: ([], []) for way in ways}
+    for repetition in range(repetitions + 1):
+        for way in ways:
+            started = time.perf_counter()
+            ours = way.operation() / (time.perf_counter() - started)
+            seconds, count = peer(way.theirs)
+            if repetition:
+                taken[way.name][0].append(ours)
+                taken[way.name][1].append(count / seconds)
+    return taken
+
+
+def _batches(
+    pool: ThreadPoolExecutor, call: Callable[[dict[str, float]], object], shares: list[dict[str, float]]
+) -> Callable[[], int]:
+    return lambda: sum(map(len, shares)) if list(pool.map(call, shares)) else 0
+
+
+async def _tasks(target: str, keys: list[str]) -> int:
+    async with AsyncCache(name="peers", target=target, timeout=60.0) as cache:
+
+        async def some(first: int) -> None:
+            for key in keys[first::TASKS]:
+                await cache.get(key)
+
+        await asyncio.gather(*map(some, range(TASKS)))
+    return len(keys)
+
+
+def _nautilus(bench: Bench, uv: str) -> None:
+    sizes = bench.sizes
+    command = [uv, "run", "--quiet", "--no-project", "--with", "nautilus_trader==1.221.0", "python"]
+    command += [str(PROGRAMS / "nautilus_bars.py"), str(sizes.items)]
+    objects = ticks(columns(sizes.items), sizes.items)
+    engine = alphaforge_core.data.DataEngine(alphaforge_core.data.DataEngineConfig(bar_types=BAR_TYPES))
+
+    def one_by_one() -> int:
+        engine.reset()
+        process = engine.process_trade_tick
+        for tick in objects:
+            process(tick)
+        return len(objects)
+
+    with _peer(command) as peer:
+        if peer is None:
+            print("NautilusTrader: left out, it could not be had")
+            return
+        taken = _in_turn([_Way("in process, one by one", "bars", one_by_one)], peer, sizes.repetitions)
+    made = table(
+        f"ticks to the same bars, beside NautilusTrader's aggregators, {sizes.repetitions} repetitions",
+        ("way",),
+        ("AlphaForge ticks/s", "least", "greatest", "NautilusTrader ticks/s", "least", "greatest", "x NautilusTrader"),
+    )
+    for way, (ours, theirs) in taken.items():
+        made.add_row(
+            way, *_spread(ours), *_spread(theirs), f"{statistics.median(ours) / statistics.median(theirs):.1f}"
+        )
     bench.show(made)
 
 
-def _missing() -> str | None:
-    for program in ("redis-server", "uv"):
-        if shutil.which(program) is None:
-            return f"{program} is not installed"
-    return None
+def _spread(rates: list[float]) -> tuple[str, str, str]:
+    return f"{statistics.median(rates):,.0f}", f"{min(rates):,.0f}", f"{max(rates):,.0f}"
 
 
 @contextmanager
-def _server() -> Iterator[str]:
+def _peer(command: list[str]) -> Iterator[Callable[[str], list[float]] | None]:
+    """A program that does what each line of its input says and answers with a list; None if it does not start."""
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    stdin, stdout = process.stdin, process.stdout
+
+    def ask(what: str) -> list[float]:
+        stdin.write(f"{what}\n")
+        stdin.flush()
+        return list(json.loads(stdout.readline()))
+
+    with stdin, stdout:
+        yield ask if stdout.readline() == "ready\n" else None
+        if process.poll() is None:
+            stdin.close()
+            process.wait(60)
+
+
+@contextmanager
+def _redis_server() -> Iterator[int]:
+    (port,) = free_ports(1)
     with tempfile.TemporaryDirectory() as folder:
-        socket = f"{folder}/redis.sock"
-        command = ["redis-server", "--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no"]
-        process = subprocess.Popen([*command, "--dir", folder], stdout=subprocess.DEVNULL, env=dict(os.environ))
+        command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+        process = subprocess.Popen([*command, "--dir", folder], stdout=subprocess.DEVNULL)
         try:
-            deadline = time.monotonic() + 10
-            while not Path(socket).exists() and process.poll() is None and time.monotonic() < deadline:
-                time.sleep(0.05)
-            yield socket
+            yield port
         finally:
             process.terminate()
             process.wait()

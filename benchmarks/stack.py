@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from alphaforge_cli.targets import NOUNS, serving
 
-__all__ = ["Stack", "running_relay", "running_services", "running_stack"]
+__all__ = ["Stack", "free_ports", "running_relay", "running_services", "running_stack"]
 
 
 class Stack(NamedTuple):
@@ -27,7 +27,7 @@ def running_stack(options: dict[str, Sequence[str]] | None = None) -> Iterator[S
     """Starts the services, each with the further `options` of its noun, and stops them."""
     with ExitStack() as exits:
         folder = exits.enter_context(tempfile.TemporaryDirectory())
-        ports = _free_ports(6)
+        ports = free_ports(6)
         stack = Stack({noun: f"127.0.0.1:{ports[index]}" for index, noun in enumerate(NOUNS)}, {})
         for index, noun in enumerate(NOUNS):
             command = [sys.executable, "-m", f"services.{noun}", "--port", str(ports[index])]
@@ -50,7 +50,7 @@ def running_services(noun: str, count: int, *options: str) -> Iterator[tuple[lis
     """Starts so many services of one noun, each with the further options; their list of targets and process ids."""
     with ExitStack() as exits:
         folder = exits.enter_context(tempfile.TemporaryDirectory())
-        ports = _free_ports(2 * count)
+        ports = free_ports(2 * count)
         targets, processes = [], []
         for index in range(count):
             command = [sys.executable, "-m", f"services.{noun}", "--port", str(ports[index])]
@@ -69,7 +69,7 @@ def running_services(noun: str, count: int, *options: str) -> Iterator[tuple[lis
 @contextmanager
 def running_relay(of: str, *options: str) -> Iterator[tuple[str, int]]:
     """Starts a relay of the data service at that address; its own address and its process id."""
-    port, metrics_port = _free_ports(2)
+    port, metrics_port = free_ports(2)
     command = [sys.executable, "-m", "services.relay", "--of", of, "--port", str(port)]
     command += ["--metrics-port", str(metrics_port), *options]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -82,7 +82,8 @@ def running_relay(of: str, *options: str) -> Iterator[tuple[str, int]]:
         process.wait()
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """So many ports of loopback that nobody listens on."""
     with ExitStack() as exits:
         probes = [exits.enter_context(socket.socket()) for _ in range(count)]
         for probe in probes:

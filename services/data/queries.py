@@ -37,6 +37,9 @@ from services.data.wire import bar_filter, snapshot_responses, trade_filter
 # Maximum number of bars in the snapshot of a subscription.
 SNAPSHOT_BARS_MAX = 100_000
 
+# So many bars are read and encoded in about the time of a hand-over to a thread.
+SHORT_PAGE_BARS = 256
+
 # Of how many instruments a subscription looks up whether they have had a trade, and how many it names that have not.
 WAITS_LOOKED_UP = 1_000
 WAITS_FOR_MAX = 100
@@ -52,6 +55,11 @@ def statistics(engine: NamedDataEngine, message: GetStatisticsRequest) -> bytes:
     """The engine's counters."""
     statistics = fill(DataEngineStatistics(), engine.core.statistics().as_dict())
     return GetStatisticsResponse(statistics=statistics).SerializeToString()
+
+
+def is_long_page(message: GetBarsRequest) -> bool:
+    """Whether encoding the bars asked for may take longer than handing over to a thread."""
+    return not 0 < message.limit <= SHORT_PAGE_BARS
 
 
 def get_bars(engine: NamedDataEngine, message: GetBarsRequest) -> bytes:

@@ -93,7 +93,7 @@ DataService.table = Table(
         _change("Stop", StopRequest, _Engine.stop, number=20, once=True),
         # Queries.
         query("GetProducerState", GetProducerStateRequest, queries.producer_state),
-        query("GetBars", GetBarsRequest, queries.get_bars),
+        query("GetBars", GetBarsRequest, queries.get_bars, is_long=queries.is_long_page),
         query("GetOpenBars", GetOpenBarsRequest, queries.open_bars),
         query("ListInstruments", ListInstrumentsRequest, queries.list_instruments, runs=Runs.THREAD),
         query("GetStatistics", GetStatisticsRequest, queries.statistics),

@@ -110,7 +110,7 @@ def _in_turn(
     The event loop never waits for an engine's lock: while a thread holds it, later calls are queued here. When it is
     their turn, they come back with `result`, which executes the call or returns a thread's result.
     """
-    in_thread = row.runs is Runs.THREAD or size >= LONG_BYTES
+    in_thread = row.runs is Runs.THREAD or size >= LONG_BYTES or (row.is_long is not None and row.is_long(message))
     if result is None and (in_thread or engine.turn.waiting):
         call = partial(apply, engine, row, message, received_ns)
         finish = partial(_in_turn, engine, row, message, received_ns, size, sequence)

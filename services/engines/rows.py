@@ -52,7 +52,7 @@ class Runs(Enum):
     LOOP = "loop"
     """Immediately on the event loop: it is as short as a lookup."""
     BY_SIZE = "by size"
-    """In the engine's queue: on the event loop if the request is short, else in a thread."""
+    """In the engine's queue: on the event loop if the request is short, and not `is_long`, else in a thread."""
     THREAD = "thread"
     """In the engine's queue, in a thread: even a short request may take long."""
     TASK = "task"
@@ -110,6 +110,8 @@ class Row:
     """Maximum size of the request, in bytes."""
     items_max: Mapping[str, int] = field(default_factory=dict)
     """Maximum number of items per repeated field. Native requests have the core's limits."""
+    is_long: Callable[[Any], bool] | None = None
+    """Of BY_SIZE: whether a short request may take long anyway, and runs in a thread."""
 
     @property
     def creates(self) -> bool:

@@ -140,6 +140,35 @@ void decode_get_many(const nb::bytes& response, const nb::list& keys, nb::dict i
   }
 }
 
+nb::list decode_get_each(const nb::bytes& response, std::size_t keys) {
+  const wire::CacheGetManyResult decoded = wire::decode_cache_get_many_response(view(response), keys);
+  nb::list values;
+  for (std::size_t i = 0; i < decoded.values.size(); ++i) {
+    while (values.size() < decoded.indexes[i]) values.append(nb::none());
+    values.append(decode_value(decoded.values[i]));
+  }
+  while (values.size() < keys) values.append(nb::none());
+  return values;
+}
+
+nb::list decode_get_batches(const nb::bytes& response, const nb::list& batches) {
+  std::size_t keys = 0;
+  for (const nb::handle batch : batches) keys += nb::len(batch);
+  const wire::CacheGetManyResult decoded = wire::decode_cache_get_many_response(view(response), keys);
+  nb::list found;
+  std::size_t i = 0;
+  std::size_t first = 0;  // of the batch's keys
+  for (const nb::handle each : batches) {
+    const auto batch = nb::cast<nb::list>(each);
+    nb::dict values;
+    for (; i < decoded.values.size() && decoded.indexes[i] < first + batch.size(); ++i)
+      values[batch[decoded.indexes[i] - first]] = decode_value(decoded.values[i]);
+    found.append(values);
+    first += batch.size();
+  }
+  return found;
+}
+
 }  // namespace
 
 void bind_cache_codecs(nb::module_ m) {
@@ -183,6 +212,13 @@ void bind_cache_codecs(nb::module_ m) {
   m.def("decode_get_many", &decode_get_many, "response"_a, "keys"_a, "into"_a,
         nb::sig("def decode_get_many(response: bytes, keys: list[str], into: dict[str, typing.Any]) -> None"),
         "Adds the values of a GetManyResponse to the request's keys to a dict.");
+  m.def("decode_get_each", &decode_get_each, "response"_a, "keys"_a,
+        nb::sig("def decode_get_each(response: bytes, keys: int) -> list[typing.Any]"),
+        "The values of a GetManyResponse to a request with so many keys, one for each; None where it has none.");
+  m.def("decode_get_batches", &decode_get_batches, "response"_a, "batches"_a,
+        nb::sig("def decode_get_batches(response: bytes, batches: list[list[str]]) -> list[dict[str, typing.Any]]"),
+        "The values of a GetManyResponse to a request with the keys of several batches, one after the other, by "
+        "batch.");
 }
 
 void bind_cache_wire(nb::module_ m) {

@@ -275,6 +275,16 @@ class PutRequest:
 def decode_get(response: bytes) -> Any:
     """The value of a GetResponse; None on a miss."""
 
+def decode_get_batches(response: bytes, batches: list[list[str]]) -> list[dict[str, Any]]:
+    """
+    The values of a GetManyResponse to a request with the keys of several batches, one after the other, by batch.
+    """
+
+def decode_get_each(response: bytes, keys: int) -> list[Any]:
+    """
+    The values of a GetManyResponse to a request with so many keys, one for each; None where it has none.
+    """
+
 def decode_get_entry(response: bytes) -> tuple[Any, int, float, int] | None:
     """
     The value of a GetResponse with details, its version, its remaining seconds (math.inf: no expiry) and the cache's sequence; None on a miss.

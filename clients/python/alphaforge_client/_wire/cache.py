@@ -13,6 +13,8 @@ from alphaforge.cache.v1 import atomics_pb2, caches_pb2, entries_pb2, leases_pb2
 from alphaforge_core.cache import COUNTERS, GenericCacheStatistics, KeyList
 from alphaforge_core.cache_wire import (
     decode_get,
+    decode_get_batches,
+    decode_get_each,
     decode_get_entry,
     decode_get_many,
     decode_value,
@@ -38,6 +40,11 @@ SERVICE = Service(
 
 # Maximum number of single calls that share a request.
 CHUNK_KEYS_MAX = 8_192
+
+# Batches of at most so many keys and bytes share requests too, so many at a time.
+SHARED_KEYS_MAX = 512
+SHARED_BYTES_MAX = 65_536
+SHARED_BATCHES_MAX = CHUNK_KEYS_MAX // SHARED_KEYS_MAX
 
 _LEASE_SECONDS = 60
 
@@ -117,11 +124,13 @@ def halves(keys: list[str], error: ResourceExhausted) -> list[tuple[bytes, list[
 @reads_answer
 def values_in_order(answer: bytes, count: int) -> list[Any]:
     """The values of one response, one per key asked for, None if missing."""
-    # By position, not by key: two calls may ask for the same key, and each gets its own copy of the value.
-    places = [str(place) for place in range(count)]
-    found: dict[str, Any] = {}
-    decode_get_many(answer, places, found)
-    return [found.get(place) for place in places]
+    return decode_get_each(answer, count)
+
+
+@reads_answer
+def values_by_batch(answer: bytes, batches: list[list[str]]) -> list[dict[str, Any]]:
+    """The values of one response to the keys of several batches."""
+    return decode_get_batches(answer, batches)
 
 
 @reads_answer

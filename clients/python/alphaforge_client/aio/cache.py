@@ -104,6 +104,14 @@ class GenericCache(RemoteEngine):
             Coalescer(partial(_put_one, each), partial(_put_together, each), timeout, messages.CHUNK_KEYS_MAX)
             for each in connections
         ]
+        self._small_gets = [
+            Coalescer(partial(_get_batch, each), partial(_get_batches, each), timeout, messages.SHARED_BATCHES_MAX)
+            for each in connections
+        ]
+        self._small_puts = [
+            Coalescer(partial(_put_batch, each), partial(_put_batches, each), timeout, messages.SHARED_BATCHES_MAX)
+            for each in connections
+        ]
         self._coalesces = coalesce
         self._near_settings = None if near_cache is None else share_of(near_cache, partitions)
         self._near: list[NearFollower | None] = [None] * partitions
@@ -173,12 +181,9 @@ class GenericCache(RemoteEngine):
         If one of them can't be stored, none is. If a service can't be reached, values of other partitions may be.
         """
         with self._changing(*items):
-            await together(
-                [
-                    partial(_put_chunks, self._parts.connections[part], chunks, timeout)
-                    for part, chunks in split_puts(items, self._ttl(ttl), self._parts.count)
-                ]
-            )
+            shares = split_puts(items, self._ttl(ttl), self._parts.count)
+            is_shared = self._coalesces and ttl is None and timeout is None and len(items) <= messages.SHARED_KEYS_MAX
+            await together([partial(self._put_chunks, part, chunks, timeout, is_shared) for part, chunks in shares])
 
     async def warm_cache(
         self, items: Mapping[str, object], ttl: float | None = None, *, timeout: float | None = None
@@ -189,12 +194,10 @@ class GenericCache(RemoteEngine):
     async def get_many(self, keys: Iterable[str], *, timeout: float | None = None) -> dict[str, Any]:
         """Returns the values found by key, in the order asked for; sent in chunks, each within `timeout`."""
         if self._parts.count == 1:
-            return await self._get_chunks(self._connection, keys, timeout)
+            return await self._get_chunks(0, keys, timeout)
         asked = list(keys)
         shares = split_keys(asked, self._parts.count)
-        found = await together(
-            [partial(self._get_chunks, self._parts.connections[part], share, timeout) for part, share in shares]
-        )
+        found = await together([partial(self._get_chunks, part, share, timeout) for part, share in shares])
         return in_order(asked, found)
 
     async def delete_many(self, keys: Iterable[str], *, timeout: float | None = None) -> int:
@@ -316,14 +319,26 @@ class GenericCache(RemoteEngine):
             answers = await self._parts.drop("DropCache", with_id(caches_pb2.DropCacheRequest), timeout)
         return any(parsed(caches_pb2.DropCacheResponse, answer).dropped for answer in answers)
 
-    async def _get_chunks(self, connection: Connection, keys: Iterable[str], timeout: float | None) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+    async def _put_chunks(self, part: int, chunks: Sequence[bytes], timeout: float | None, is_shared: bool) -> None:
+        if is_shared and len(chunks) == 1 and len(chunks[0]) <= messages.SHARED_BYTES_MAX:
+            await self._small_puts[part].call(chunks[0])
+            return
+        for chunk in chunks:
+            await self._parts.connections[part].call("PutMany", chunk, timeout)
+
+    async def _get_chunks(self, part: int, keys: Iterable[str], timeout: float | None) -> dict[str, Any]:
         chunks = encode_get_many(keys)
+        if self._coalesces and timeout is None and len(chunks) == 1:
+            request, chunk = chunks[0]
+            if len(chunk) <= messages.SHARED_KEYS_MAX and len(request) <= messages.SHARED_BYTES_MAX:
+                with self._reading(*chunk):
+                    return await self._small_gets[part].call(chunks[0])
+        found: dict[str, Any] = {}
         while chunks:
             request, chunk = chunks.pop(0)
             with self._reading(*chunk):
                 try:
-                    answer = await connection.call("GetMany", request, timeout)
+                    answer = await self._parts.connections[part].call("GetMany", request, timeout)
                 except ResourceExhausted as error:
                     chunks[:0] = messages.halves(chunk, error)
                 else:
@@ -429,11 +444,6 @@ async def _put_one(connection: Connection, request: bytes) -> None:
     await connection.call("Put", request)
 
 
-async def _put_chunks(connection: Connection, chunks: Iterable[bytes], timeout: float | None) -> None:
-    for chunk in chunks:
-        await connection.call("PutMany", chunk, timeout)
-
-
 async def _reset(connection: Connection, request: bytes, timeout: float | None) -> None:
     answer = await connection.call("ResetCache", request, timeout)
     connection.adopt_epoch(parsed(caches_pb2.ResetCacheResponse, answer).epoch)
@@ -443,3 +453,38 @@ async def _put_together(connection: Connection, requests: Sequence[bytes], timeo
     # Put and PutMany also share the fields of keys, values and the common time to live.
     await connection.call("PutMany", b"".join(requests), timeout)
     return [None] * len(requests)
+
+
+async def _get_batch(connection: Connection, batch: tuple[bytes, list[str]]) -> dict[str, Any]:
+    return (await _get_batches(connection, [batch], connection.timeout))[0]
+
+
+async def _get_batches(
+    connection: Connection, batches: Sequence[tuple[bytes, list[str]]], timeout: float
+) -> Sequence[dict[str, Any]]:
+    ends = monotonic() + timeout
+    try:
+        answer = await connection.call("GetMany", b"".join(request for request, _ in batches), timeout)
+    except ResourceExhausted as error:
+        # The values exceed the size of one response.
+        if len(batches) == 1:
+            found: dict[str, Any] = {}
+            for half in messages.halves(batches[0][1], error):
+                found.update((await _get_batches(connection, [half], ends - monotonic()))[0])
+            return [found]
+        if error.reason != "LIMIT_EXCEEDED":
+            raise
+        middle = len(batches) // 2
+        first = await _get_batches(connection, batches[:middle], ends - monotonic())
+        return [*first, *await _get_batches(connection, batches[middle:], ends - monotonic())]
+    return messages.values_by_batch(answer, [keys for _, keys in batches])
+
+
+async def _put_batch(connection: Connection, batch: bytes) -> None:
+    await connection.call("PutMany", batch)
+
+
+async def _put_batches(connection: Connection, batches: Sequence[bytes], timeout: float) -> Sequence[None]:
+    # All or none of them: if one is refused, the coalescer sends each by itself.
+    await connection.call("PutMany", b"".join(batches), timeout)
+    return [None] * len(batches)

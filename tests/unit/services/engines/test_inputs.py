@@ -27,13 +27,15 @@ class Engine(NamedEngine):
         return answer
 
 
-def row(call: Callable[[bytes], bytes], runs: Runs = Runs.BY_SIZE) -> Row:
+def row(
+    call: Callable[[bytes], bytes], runs: Runs = Runs.BY_SIZE, is_long: Callable[[bytes], bool] | None = None
+) -> Row:
     """A call that is given its request."""
 
     def made(_engine: Any, message: bytes) -> bytes:
         return call(message)
 
-    return Row("Call", bytes, made, Engine.publish, runs=runs)
+    return Row("Call", bytes, made, Engine.publish, runs=runs, is_long=is_long)
 
 
 def echo(request: bytes) -> bytes:
@@ -65,8 +67,11 @@ def test_a_short_call_alone_is_made_at_once_on_the_event_loop() -> None:
         assert submit(engine, row(call), b"", b"") == b"done"
         assert await asked(engine, row(call), LONG) == b"done"
         assert await asked(engine, row(call, Runs.THREAD), b"") == b"done"
+        lengthy = row(call, is_long=lambda request: request == b"many")
+        assert await asked(engine, lengthy, b"many") == b"done"
+        assert submit(engine, lengthy, b"few", b"few") == b"done"
         here = threading.current_thread()
-        assert [thread is here for thread in threads] == [True, False, False]
+        assert [thread is here for thread in threads] == [True, False, False, False, True]
 
     asyncio.run(run())
 
