@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "data/lazy_heap.hpp"
@@ -20,13 +21,15 @@ struct KeptBar {
   std::uint64_t number = 0;      // among all bars of the engine: the order of eviction
 };
 
-// The closed bars of one instrument and type, oldest first: a ring that grows as it fills.
+// The closed bars of one instrument and type, oldest first: a ring of blocks. It grows by a block as it fills, so that
+// no bar costs more than moving a block, however many there are.
 class BarSeries {
  public:
   std::size_t size() const { return size_; }
-  const KeptBar& operator[](std::size_t i) const { return ring_[(first_ + i) & (ring_.size() - 1)]; }
-  KeptBar& operator[](std::size_t i) { return ring_[(first_ + i) & (ring_.size() - 1)]; }
-  const KeptBar& front() const { return (*this)[0]; }
+  const KeptBar& operator[](std::size_t i) const { return slot(i); }
+  KeptBar& operator[](std::size_t i) { return slot(i); }
+  const KeptBar& front() const { return slot(0); }
+  KeptBar& front() { return slot(0); }
   // How many of its bars have a lower sequence: the sequences of a series are consecutive and end at `sequence`.
   std::size_t size_before(std::int64_t limit) const {
     return static_cast<std::size_t>(
@@ -53,7 +56,18 @@ class BarSeries {
   LazyHeap<std::uint64_t>::Ticket ticket;
 
  private:
-  std::vector<KeptBar> ring_;  // its size is a power of two, or 0
+  static constexpr std::size_t kBlock = 64;
+
+  KeptBar& slot(std::size_t i) const {
+    std::size_t place = first_ + i;
+    if (place >= capacity_) place -= capacity_;
+    return blocks_[place / kBlock][place % kBlock];
+  }
+  void grow();
+
+  // Each of kBlock bars; a first one that is alone may be smaller.
+  std::vector<std::unique_ptr<KeptBar[]>> blocks_;
+  std::size_t capacity_ = 0;
   std::size_t first_ = 0;
   std::size_t size_ = 0;
 };

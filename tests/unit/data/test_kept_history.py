@@ -41,6 +41,25 @@ def test_each_type_keeps_max_bars_per_instrument() -> None:
     assert [bar.sequence for bar in engine.get_bars("A", "2tick")] == [8, 9, 10]
 
 
+def test_bars_keep_their_order_as_more_are_kept_from_any_place_in_the_ring() -> None:
+    number = 0
+    for turned in (0, 1, 7, 8, 63, 64, 65, 100):
+        engine = DataEngine(DataEngineConfig(bar_types=["1tick"], max_bars_per_instrument=64))
+        first = number + 1
+        for kept in (64, 65, 200, 1_000):
+            engine.reconfigure(DataEngineConfig(bar_types=["1tick"], max_bars_per_instrument=kept))
+            for _ in range(kept + turned):
+                number += 1
+                engine.process_trade_tick(tick("A", number))
+            times = [bar.ts_event for bar in engine.get_bars("A", "1tick")]
+            assert times == list(range(number - kept + 1, number + 1))
+            restored = DataEngine(DataEngineConfig(bar_types=["1tick"], max_bars_per_instrument=kept))
+            restored.restore(engine.snapshot())
+            assert restored.get_bars("A", "1tick") == engine.get_bars("A", "1tick")
+        assert engine.get_bars("A", "1tick")[-1].sequence == number - first + 1
+        engine.validate()
+
+
 def test_the_window_holds_the_last_ticks_with_an_id() -> None:
     engine = DataEngine(DataEngineConfig(duplicate_window=3))
     for number in (1, 2, 3):
