@@ -50,6 +50,7 @@ def run(bench: Bench) -> None:
             Way(f"remote, {CONCURRENT} threads, coalesced", lambda: _get_threads(pool, remote, items)),
             *(Way(f"remote, get_many of {size:,}, {THREADS} threads", _gets(pool, remote, items, size))
               for size in (1_000, 10_000)),
+            Way("remote, get_many of 10,000, 1 thread", lambda: _get_shares(remote, items, 10_000)),
             Way("near cache, hits one by one", lambda: _hits(near, few, len(items))),
             bench.echo_way(exits, len(encode_get(KEY))),
         ])  # fmt: skip
@@ -106,6 +107,10 @@ def _puts(pool: ThreadPoolExecutor, cache: GenericCache, items: dict[str, float]
 def _gets(pool: ThreadPoolExecutor, cache: GenericCache, items: dict[str, float], size: int) -> Callable[[], int]:
     shares = _shares(items, size)
     return lambda: _spread(pool, lambda share: len(cache.get_many(share)), shares)
+
+
+def _get_shares(cache: GenericCache, items: dict[str, float], size: int) -> int:
+    return sum(len(cache.get_many(share)) for share in _shares(items, size))
 
 
 def _spread(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, Literal, NamedTuple
 
 import alphaforge_core.data
 import alphaforge_core.data_wire
@@ -12,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from alphaforge_client.aio.data import DataEngine as AsyncDataEngine
 from alphaforge_client.data import DataEngine, DataEngineConfig
+from alphaforge_client.execution import ExecutionEngine, ExecutionEngineConfig
 from alphaforge_core.model import Bar, Price, Quantity, TradeTick
 
 from benchmarks.bench import Bench, Way
@@ -114,12 +117,40 @@ def run(bench: Bench) -> None:
         made = [list(map(_values, engine.process_trade_ticks(**integers))) for engine in (core, remote)]
         bench.check("bars", *made)
         _many_instruments(bench, integers)
-        bench.single_calls(
-            "process_trade_tick",
-            request_bytes,
-            lambda: remote.process_trade_tick(objects[-1]),
-            lambda: _async_tick(target, objects[-1]),
-        )
+        _lone_ticks(bench, objects[-1], request_bytes)
+
+
+def _lone_ticks(bench: Bench, tick: TradeTick, request_bytes: int) -> None:
+    """One tick a call: that nobody follows, that the execution engine of the same name follows, and that is written."""
+    target = bench.stack.targets["data"]
+    durability: Literal["none", "os"]
+    for title, name, durability, is_followed in (
+        ("process_trade_tick", "lone", "none", False),
+        ("process_trade_tick, an execution engine follows", "followed", "none", True),
+        ("process_trade_tick, durability os", "written", "os", False),
+    ):
+        config = DataEngineConfig(bar_types=BAR_TYPES, durability=durability)
+        with ExitStack() as exits:
+            engine = exits.enter_context(DataEngine(config, name=name, target=target, timeout=60.0))
+            if is_followed:
+                venue = ExecutionEngine(
+                    ExecutionEngineConfig(durability="none"), name=name, target=bench.stack.targets["execution"]
+                )
+                exits.enter_context(venue)
+                exits.callback(venue.drop)
+                _await_trades(engine, venue, tick)
+            bench.single_calls(
+                title, request_bytes, partial(engine.process_trade_tick, tick), partial(_async_tick, target, name, tick)
+            )
+
+
+def _await_trades(engine: DataEngine, venue: ExecutionEngine, tick: TradeTick) -> None:
+    """Returns once the venue follows."""
+    until = time.monotonic() + 30
+    while venue.statistics().ticks_processed == 0:
+        if time.monotonic() > until:
+            raise AssertionError("the venue follows no trades")
+        engine.process_trade_tick(tick)
 
 
 Engines = alphaforge_core.data.DataEngine | DataEngine
@@ -164,6 +195,8 @@ def _values(bar: Bar) -> tuple[object, ...]:
     return (str(bar.bar_type), bar.sequence, bar.trade_count, bar.ts_open, bar.ts_event, *prices)
 
 
-def _async_tick(target: str, tick: TradeTick) -> tuple[Callable[[], Awaitable[object]], Callable[[], Awaitable[None]]]:
-    engine = AsyncDataEngine(DataEngineConfig(durability="none"), name="benchmark", target=target)
+def _async_tick(
+    target: str, name: str, tick: TradeTick
+) -> tuple[Callable[[], Awaitable[object]], Callable[[], Awaitable[None]]]:
+    engine = AsyncDataEngine(name=name, target=target)
     return lambda: engine.process_trade_tick(tick), engine.close

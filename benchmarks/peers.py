@@ -80,7 +80,7 @@ def _redis(bench: Bench, uv: str) -> None:
             _Way(f"get, {THREADS} threads", f"get {THREADS}", lambda: len(list(pool.map(cache.get, singles)))),
             _Way(f"get, asyncio, {TASKS} tasks", f"tasks {TASKS}", lambda: asyncio.run(_tasks(target, singles))),
         ]
-        command = [uv, "run", "--quiet", "--no-project", "--with", "redis[hiredis]", "python"]
+        command = _python_with(bench, uv, "redis[hiredis]")
         command += [str(PROGRAMS / "redis_client.py"), str(port), str(sizes.items), str(len(singles))]
         peer = exits.enter_context(_peer(command))
         if peer is None:
@@ -101,6 +101,12 @@ def _redis(bench: Bench, uv: str) -> None:
         for what, name in (("entries that expire", "expire"), ("entries forever", "forever")):
             made.add_row(what, f"{peer(f'{name} {sizes.entries}')[0]:.0f}")
         bench.show(made)
+
+
+def _python_with(bench: Bench, uv: str, package: str) -> list[str]:
+    """A Python with a package; a short run uses what an earlier one has fetched."""
+    offline = ["--offline"] if bench.sizes.repetitions == 1 else []
+    return [uv, "run", "--quiet", "--no-project", *offline, "--with", package, "python"]
 
 
 def _in_turn(
@@ -138,7 +144,7 @@ async def _tasks(target: str, keys: list[str]) -> int:
 
 def _nautilus(bench: Bench, uv: str) -> None:
     sizes = bench.sizes
-    command = [uv, "run", "--quiet", "--no-project", "--with", "nautilus_trader==1.221.0", "python"]
+    command = _python_with(bench, uv, "nautilus_trader==1.221.0")
     command += [str(PROGRAMS / "nautilus_bars.py"), str(sizes.items)]
     objects = ticks(columns(sizes.items), sizes.items)
     engine = alphaforge_core.data.DataEngine(alphaforge_core.data.DataEngineConfig(bar_types=BAR_TYPES))
