@@ -107,9 +107,9 @@ gen: build
 	python -m tools.metrics_page
 	python -m tools.reference_pages
 
-# Faults under load, and a table of what they did; tests/support/chaos.py has the settings.
+# Faults under load, as many as in a night, and a table of what they did; tests/support/chaos.py has the settings. `make test` runs a cut.
 chaos: build
-	python -m pytest -q tests/chaos
+	CHAOS_FULL=1 python -m pytest -q -n 2 --dist loadfile tests/chaos
 
 # Other programs beside ours: NautilusTrader's backtest, and Databento's reader of its own files. They are installed apart, since they
 # want other versions of what both use.

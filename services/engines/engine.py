@@ -101,6 +101,8 @@ class NamedEngine:
         self.bytes_since_checkpoint = 0
         self.sequence = 0
         """The sequence of the last input applied."""
+        self.walking = asyncio.Lock()
+        """Held while the state is read piece by piece, since another such walk would end this one."""
 
     # --- Calls.
 
@@ -141,7 +143,8 @@ class NamedEngine:
         """
         for attempt in range(1, _ATTEMPTS_MAX + 1):
             try:
-                size, longest_hold_ns = await self._write_checkpoint()
+                async with self.walking:
+                    size, longest_hold_ns = await self._write_checkpoint()
             except Overtaken:
                 if attempt == _ATTEMPTS_MAX:
                     raise

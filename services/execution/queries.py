@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 
 from alphaforge.execution.v1.engines_pb2 import (
@@ -129,10 +130,13 @@ def status(engine: NamedExecutionEngine, message: GetEngineStatusRequest) -> byt
     ).SerializeToString()
 
 
-def validate(engine: NamedExecutionEngine, message: ValidateEngineRequest) -> bytes:
-    """Whether the engine's invariants hold."""
-    violations = engine.core.validate()
-    return ValidateEngineResponse(state_hash=engine.core.state_hash(), violations=violations).SerializeToString()
+async def validate(engine: NamedExecutionEngine, message: ValidateEngineRequest) -> bytes:
+    """Whether the engine's invariants hold, and the hash of its state; other calls continue meanwhile."""
+    async with engine.walking:
+        found = await asyncio.to_thread(engine.core.check)
+    assert found is not None
+    state_hash, violations = found
+    return ValidateEngineResponse(state_hash=state_hash, violations=violations).SerializeToString()
 
 
 def _status(number: int) -> OrderStatus:

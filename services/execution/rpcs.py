@@ -177,7 +177,7 @@ ExecutionService.table = Table(
         # The engine.
         _command("Halt", HaltRequest, _Engine.halt, number=24, once=True),
         _command("Resume", ResumeRequest, _Engine.resume, number=25, once=True),
-        Row("ValidateEngine", ValidateEngineRequest, queries.validate, role=_ADMIN, runs=Runs.THREAD, audited=True),
+        Row("ValidateEngine", ValidateEngineRequest, queries.validate, role=_ADMIN, runs=Runs.TASK, audited=True),
         # Queries.
         query("GetOrder", GetOrderRequest, queries.get_order),
         lists("ListOrders", ListOrdersRequest, queries.list_orders, items_max={"statuses": 100}),

@@ -1,17 +1,16 @@
 """Whatever is damaged, a start serves what was acknowledged, refuses that engine by name, or begins a new epoch.
 
-A hundred damages by seed; CHAOS_FACTOR=10 makes a thousand. What each may lead to is computed before the journal is
+A hundred damages by seed, a thousand in a full run. What each may lead to is computed before the journal is
 opened, from what was acknowledged and which file was damaged.
 """
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,8 +20,7 @@ from alphaforge_core.errors import EngineError
 
 from services.journal.store import Append, Checkpoint, Commit, Drop, Durability, Manifest, Record, WriteRefused
 from services.journal.store_sqlite import SqliteStore
-
-FACTOR = max(1, round(float(os.environ.get("CHAOS_FACTOR", "1"))))
+from tests.support.chaos import many
 
 STREAMS = ("checkpointed", "records only", "twice", "idle")
 ENDS = ("closed", "killed")
@@ -238,9 +236,14 @@ def copied(history: History, folder: Path) -> History:
 
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("operation", OPERATIONS)
-@pytest.mark.parametrize("seed", range(10 * FACTOR))
+@pytest.mark.parametrize("seed", range(many(10, 120)))
 def test_a_damaged_file_is_found(
-    folder: Path, histories: dict[str, History], seed: int, operation: str, end: str
+    folder: Path,
+    histories: dict[str, History],
+    seed: int,
+    operation: str,
+    end: str,
+    record_property: Callable[[str, object], None],
 ) -> None:
     chance = random.Random(f"{seed} {operation} {end}")
     history = copied(histories[end], folder / "now")
@@ -249,6 +252,7 @@ def test_a_damaged_file_is_found(
         path = files[seed % len(files)]
         older = folder / f"{end}-older" / path.relative_to(history.folder)
         if damage(path, older, operation, chance):
+            record_property("damages", 1)
             look_at(history, path, operation)
     finally:
         shutil.rmtree(history.folder)

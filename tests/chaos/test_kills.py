@@ -6,7 +6,9 @@ import random
 import subprocess
 import sys
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from decimal import Decimal
+from itertools import count, islice
 
 from alphaforge_client.cache import GenericCache
 from alphaforge_client.data import DataEngine, DataEngineConfig
@@ -22,42 +24,55 @@ from alphaforge_client.execution import (
 from alphaforge_client.model import Bar, TradeTick
 from alphaforge_core import data as core
 
-from tests.support.chaos import Chaos
+from tests.support.chaos import Chaos, many
 from tests.support.load import PATIENCE_SECONDS, START_NS, Caller, Trading, Worker, all_events
 from tests.support.stack import Stack
 from tests.support.tape import BTCUSDT, real_trades
 from tests.support.waiting import let_pass, until
 
-KILLS = 12
+# Of each test, usually and in a full run.
+KILLS = (18, 330)
+# Callers pause a little, so that what they did in a full run can be compared one by one.
+PAUSE_SECONDS = 0.01
 BAR_TYPES = ["1min", "100tick", "5volume", "1000000dollar"]
 
 
 def kill_and_restart(stack: Stack, chaos: Chaos, nouns: tuple[str, ...]) -> None:
-    """One after the other or both at once, in any order."""
-    dice, kills = chaos.dice(), 0
-    for _ in range(chaos.rounds(KILLS)):
+    """One after the other or both at once, in any order, while they serve or start."""
+    dice, kills, in_starts = chaos.dice(), 0, 0
+    while kills < many(*KILLS):
         let_pass(dice.uniform(0.05, 0.4))
         chosen = dice.sample(nouns, dice.randint(1, len(nouns)))
-        for noun in chosen:
-            stack.kill(noun)
-        let_pass(dice.uniform(0.0, 0.1))
-        for noun in chosen:
-            stack.launch(noun)
+        while True:
+            for noun in chosen:
+                stack.kill(noun)
+            kills += len(chosen)
+            let_pass(dice.uniform(0.0, 0.1))
+            for noun in chosen:
+                stack.launch(noun)
+            if dice.random() < 0.6:
+                break
+            in_starts += len(chosen)
+            let_pass(dice.uniform(0.0, 1.5))
         for noun in chosen:
             stack.wait_ready(noun)
-        kills += len(chosen)
     chaos.count("kills", kills)
+    chaos.count("of them soon after a start", in_starts)
+
+
+def trades_without_end() -> Iterator[TradeTick]:
+    """Real trades, once more after the last."""
+    rows = real_trades(BTCUSDT)
+    lap_ns = int(rows[-1]["ts_event"]) - int(rows[0]["ts_event"]) + 1_000_000
+    for lap in count():
+        for row in rows:
+            yield TradeTick(
+                row["instrument_id"], row["price"], row["quantity"], row["aggressor_side"], f"{row['trade_id']}-{lap}",
+                int(row["ts_event"]) + lap * lap_ns, int(row["ts_init"]) + lap * lap_ns,
+            )  # fmt: skip
 
 
 def test_a_producer_and_its_subscribers_see_the_bars_of_an_uninterrupted_run(own_stack: Stack, chaos: Chaos) -> None:
-    ticks = [
-        TradeTick(
-            row["instrument_id"], row["price"], row["quantity"], row["aggressor_side"], row["trade_id"],
-            int(row["ts_event"]), int(row["ts_init"]),
-        )
-        for row in real_trades(BTCUSDT)
-    ]  # fmt: skip
-    expected = core.DataEngine(DataEngineConfig(bar_types=BAR_TYPES)).process_trade_ticks(ticks)
     own_stack.serve("data")
     dice = chaos.dice()
     with DataEngine(
@@ -67,21 +82,19 @@ def test_a_producer_and_its_subscribers_see_the_bars_of_an_uninterrupted_run(own
         streamed: list[object] = []
         subscription = engine.subscribe_bars().listen(streamed.append)
         answered: list[Bar] = []
-        position = 0
+        ticks: list[TradeTick] = []
+        trades = trades_without_end()
 
         def send(_: int) -> None:
-            nonlocal position
-            if position < len(ticks):
-                batch = ticks[position : position + dice.randint(1, 200)]
-                answered.extend(engine.process_trade_ticks(batch))
-                position += len(batch)
-            else:
-                let_pass(0.01)
+            batch = list(islice(trades, dice.choice((1, 10, 40))))
+            ticks.extend(batch)
+            answered.extend(engine.process_trade_ticks(batch))
 
-        sender = Worker(send)
+        sender = Worker(send, PAUSE_SECONDS)
         kill_and_restart(own_stack, chaos, ("data",))
-        until(lambda: position >= len(ticks) and len(streamed) >= len(expected), seconds=PATIENCE_SECONDS)
         sender.end()
+        expected = core.DataEngine(DataEngineConfig(bar_types=BAR_TYPES)).process_trade_ticks(ticks)
+        until(lambda: len(streamed) >= len(expected), seconds=PATIENCE_SECONDS)
         subscription.close()
         assert [repr(bar) for bar in answered] == [repr(bar) for bar in expected]
         assert [repr(bar) for bar in streamed] == [repr(bar) for bar in expected]
@@ -144,7 +157,7 @@ def test_every_acknowledged_order_is_there_once_with_its_fills_and_events(own_st
 
         streamed: list[object] = []
         subscription = venue.subscribe_order_events(from_sequence=1).listen(streamed.append)
-        market, trading = Worker(trade), Trading(venue, threads=4)
+        market, trading = Worker(trade, PAUSE_SECONDS), Trading(venue, 4, PAUSE_SECONDS)
         kill_and_restart(own_stack, chaos, ("data", "execution"))
         market.end()
         trading.end()
@@ -198,10 +211,11 @@ def test_a_thousand_retries_from_several_processes_across_restarts_make_one_orde
     for process in processes:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-    for _ in range(chaos.rounds(3)):
+    for _ in range(3):
         let_pass(0.05)
         own_stack.kill("execution")
         own_stack.start("execution")
+    chaos.count("kills", 3)
     for process in processes:
         process.communicate(timeout=PATIENCE_SECONDS)
         assert process.returncode == 0
@@ -221,7 +235,7 @@ def test_callers_of_a_cache_find_what_they_were_acknowledged_and_nothing_twice(o
     own_stack.serve("cache")
     with GenericCache(name="c", target=own_stack.target("cache"), timeout=PATIENCE_SECONDS) as cache:
         callers = [Caller(cache, number) for number in range(8)]
-        workers = [Worker(caller.step) for caller in callers]
+        workers = [Worker(caller.step, PAUSE_SECONDS) for caller in callers]
         kill_and_restart(own_stack, chaos, ("cache",))
         for worker in workers:
             worker.end()

@@ -127,7 +127,7 @@ def test_callers_of_a_cluster_see_one_service(chaos: Chaos, postgres: Pair, tmp_
         running_cluster(tmp_path, postgres.database(), "execution", execution=alone) as cluster,
         Callers(cluster, chaos.seed) as callers,
     ):
-        for _ in range(chaos.rounds(4)):
+        for _ in range(chaos.rounds(4, 40)):
             callers.await_more(dice.randrange(50, 400))
             primary = cluster.primary("execution")
             if dice.random() < 0.5:

@@ -13,6 +13,7 @@ import struct
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -20,16 +21,21 @@ from pathlib import Path
 import pytest
 from alphaforge_client.cache import GenericCache
 from alphaforge_client.data import DataEngine, DataEngineConfig
-from alphaforge_client.execution import ExecutionEngine
+from alphaforge_client.execution import ExecutionEngine, ExecutionEngineConfig
 from alphaforge_client.model import TradeTick
 
-from tests.support.chaos import Chaos
+from tests.support.chaos import Chaos, many
 from tests.support.load import PATIENCE_SECONDS, START_NS, Caller, Trading, Worker, all_events
 from tests.support.proxy import Proxy, proxied
 from tests.support.stack import NOUNS, Stack
 from tests.support.waiting import let_pass, until
 
 ROOT = Path(__file__).resolve().parents[2]
+
+# Between the calls of a caller; in the soak, whose state grows by little.
+PAUSE_SECONDS, SOAK_PAUSE_SECONDS = 0.01, 0.2
+# What a service may take more after the soak, and for each event of an order that it keeps.
+GROWTH_BYTES, EVENT_BYTES = 64 << 20, 2_048
 
 # A subscriber that never reads, and one process with many of them.
 DEAF = """
@@ -47,7 +53,7 @@ sys.stdin.read()
 class Load:
     """Callers of all services, through proxies, and what they were answered."""
 
-    def __init__(self, stack: Stack, every_one: ExitStack, clock: Path) -> None:
+    def __init__(self, stack: Stack, every_one: ExitStack, clock: Path, pause_seconds: float) -> None:
         self.stack = stack
         self._clock = clock
         self.proxies: dict[str, Proxy] = {noun: every_one.enter_context(proxied(stack.target(noun))) for noun in NOUNS}
@@ -58,12 +64,22 @@ class Load:
         self._venue = every_one.enter_context(ExecutionEngine(target=at["execution"], timeout=PATIENCE_SECONDS))
         self._data.start()
         self._venue.statistics()
+        # Of the engine that is overloaded: what it keeps of its orders is no leak.
+        self._overloaded = every_one.enter_context(
+            ExecutionEngine(
+                ExecutionEngineConfig(max_final_orders=50_000),
+                name="overload",
+                target=at["execution"],
+                timeout=PATIENCE_SECONDS,
+            )
+        )
+        self._overloaded.statistics()
         self._events: list[object] = []
         self._event_stream = self._venue.subscribe_order_events(from_sequence=1).listen(self._events.append)
         self._callers = [Caller(self._cache, number) for number in range(2)]
-        self._workers = [Worker(caller.step) for caller in self._callers]
-        self._market = Worker(self._trade)
-        self._trading = Trading(self._venue, threads=2)
+        self._workers = [Worker(caller.step, pause_seconds) for caller in self._callers]
+        self._market = Worker(self._trade, pause_seconds)
+        self._trading = Trading(self._venue, 2, pause_seconds)
 
     def _trade(self, step: int) -> None:
         dice = random.Random(step)
@@ -81,8 +97,11 @@ class Load:
         with self._clock.open("r+b") as file:
             file.write(struct.pack("q", seconds))
 
-    def check(self, chaos: Chaos) -> None:
-        """Ends the callers; raises AssertionError where something is lost, doubled or counted wrongly."""
+    def check(self, chaos: Chaos) -> int:
+        """Ends the callers; raises AssertionError where something is lost, doubled or counted wrongly.
+
+        Returns how many events the orders had.
+        """
         for worker in self._workers:
             worker.end()
         self._market.end()
@@ -105,10 +124,13 @@ class Load:
         assert all(process.poll() is None for process in self.stack.processes.values()), "a service has ended"
         for what, count in (("orders", len(orders)), ("ticks", sent), ("events", len(events))):
             chaos.count(what, count)
+        return len(events)
 
 
 @contextmanager
-def loaded(stack: Stack, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
+def loaded(
+    stack: Stack, folder: Path, monkeypatch: pytest.MonkeyPatch, pause_seconds: float = PAUSE_SECONDS
+) -> Iterator[Load]:
     """The three services under load, with a clock that can be set."""
     library, clock = folder / "stepping_clock.so", folder / "clock"
     source = ROOT / "tests/native/stepping_clock.c"
@@ -120,7 +142,7 @@ def loaded(stack: Stack, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
         preloaded.setenv("STEPPING_CLOCK", str(clock))
         stack.serve(*NOUNS)
     with ExitStack() as every_one:
-        yield Load(stack, every_one, clock)
+        yield Load(stack, every_one, clock, pause_seconds)
 
 
 # --- Troubles: each does one thing, once.
@@ -160,12 +182,13 @@ def overload(load: Load, dice: random.Random) -> None:
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=PATIENCE_SECONDS)
 
 
-TROUBLES: dict[str, tuple[Callable[[Load, random.Random], None], int]] = {
-    "reconnects": (reconnect, 50),
-    "pauses": (pause, 4),
-    "clock steps": (step_clock, 10),
-    "deaf consumers": (deaf_consumers, 3),
-    "overloads": (overload, 1),
+# Each with how often it happens usually, and in a full run.
+TROUBLES: dict[str, tuple[Callable[[Load, random.Random], None], int, int]] = {
+    "reconnects": (reconnect, 50, 10_000),
+    "pauses": (pause, 4, 200),
+    "clock steps": (step_clock, 10, 500),
+    "deaf consumers": (deaf_consumers, 3, 100),
+    "overloads": (overload, 1, 30),
 }
 
 
@@ -173,10 +196,10 @@ TROUBLES: dict[str, tuple[Callable[[Load, random.Random], None], int]] = {
 def test_nothing_is_lost_doubled_or_miscounted(
     own_stack: Stack, tmp_path: Path, chaos: Chaos, monkeypatch: pytest.MonkeyPatch, trouble: str
 ) -> None:
-    happens, times = TROUBLES[trouble]
+    happens, usual, full = TROUBLES[trouble]
     dice = chaos.dice()
     with loaded(own_stack, tmp_path, monkeypatch) as load:
-        for _ in range(chaos.rounds(times)):
+        for _ in range(chaos.rounds(usual, full)):
             happens(load, dice)
         load.check(chaos)
 
@@ -201,21 +224,25 @@ def test_a_soak_of_all_troubles_leaves_everything_as_it_was(
     own_stack: Stack, tmp_path: Path, chaos: Chaos, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dice = chaos.dice()
-    often = [happens for happens, times in TROUBLES.values() for _ in range(times)]
-    with loaded(own_stack, tmp_path, monkeypatch) as load:
-        for happens, _ in TROUBLES.values():
+    often = [trouble for trouble, (_, times, _) in TROUBLES.items() for _ in range(times)]
+    troubles: Counter[str] = Counter()
+    seconds = many(10, 1_800)
+    with loaded(own_stack, tmp_path, monkeypatch, SOAK_PAUSE_SECONDS) as load:
+        for happens, _, _ in TROUBLES.values():
             happens(load, dice)
         before, bytes_before = resources(load), resident_bytes(load)
-        ends = time.monotonic() + chaos.rounds(10)
-        troubles = 0
+        ends = time.monotonic() + seconds
         while time.monotonic() < ends:
-            dice.choice(often)(load, dice)
-            troubles += 1
+            trouble = dice.choice(often)
+            TROUBLES[trouble][0](load, dice)
+            troubles[trouble] += 1
         bytes_after = resident_bytes(load)
-        load.check(chaos)
-        chaos.count("troubles", troubles)
+        events = load.check(chaos)
+        for what, count in (("seconds", seconds), *sorted(troubles.items())):
+            chaos.count(what, count)
         # Connections of clients that are gone may be there for some seconds more.
         until(lambda: have_as_few(resources(load), before), seconds=60.0)
-        grown = [(now - then) >> 20 for now, then in zip(bytes_after, bytes_before, strict=True)]
-        for noun, each in zip(NOUNS, grown, strict=True):
-            chaos.count(f"MiB more in {noun}", each)
+        for noun, then, now in zip(NOUNS, bytes_before, bytes_after, strict=True):
+            chaos.count(f"MiB more in {noun}", (now - then) >> 20)
+            kept = events * EVENT_BYTES if noun == "execution" else 0
+            assert now - then <= GROWTH_BYTES + kept, f"{noun} grew by {(now - then) >> 20} MiB, with {events:,} events"

@@ -1,6 +1,7 @@
 """Runs of faults under load: how long and with which seeds, and one table of what they did.
 
-CHAOS_FACTOR multiplies the rounds of every test: 1 by default, 20 for a long search, less than 1 for a quick look.
+CHAOS_FULL is set by `make chaos`: the counts of a night, such as a thousand kills, of which CI runs a cut.
+CHAOS_FACTOR multiplies the rounds of every test: 1 by default, less than 1 for a quick look.
 CHAOS_SEEDS is how many seeds each test runs with: 1 by default.
 CHAOS_SEED runs one seed alone, to see a failure again. Without it the seeds are new in each run; where CI is set they
 are 1, 2, 3 ..., so that a change is judged by the same faults each time.
@@ -14,11 +15,12 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-__all__ = ["TIMEOUT_SECONDS", "Chaos", "seeds"]
+__all__ = ["TIMEOUT_SECONDS", "Chaos", "many", "seeds"]
 
+IS_FULL = "CHAOS_FULL" in os.environ
 FACTOR = float(os.environ.get("CHAOS_FACTOR", "1"))
 # What one run of one test may take before it counts as hanging.
-TIMEOUT_SECONDS = 900 * max(1.0, FACTOR)
+TIMEOUT_SECONDS = (4 * 3_600 if IS_FULL else 900) * max(1.0, FACTOR)
 # Chosen by the process that starts pytest-xdist's workers, which inherit it: all must collect the same tests.
 FIRST_SEED = int(os.environ.setdefault("CHAOS_FIRST_SEED", "1" if "CI" in os.environ else str(time.time_ns() % 10**9)))
 
@@ -27,6 +29,11 @@ def seeds() -> Iterable[int]:
     if seed := os.environ.get("CHAOS_SEED"):
         return [int(seed)]
     return range(FIRST_SEED, FIRST_SEED + int(os.environ.get("CHAOS_SEEDS", "1")))
+
+
+def many(usual: int, full: int) -> int:
+    """How many times something happens in this run: at least once."""
+    return max(1, round((full if IS_FULL else usual) * FACTOR))
 
 
 @dataclass
@@ -42,9 +49,9 @@ class Chaos:
         self._parts += 1
         return random.Random(self.seed * 1_000 + self._parts)
 
-    def rounds(self, usual: int) -> int:
-        """How many rounds the test runs, by CHAOS_FACTOR; at least one."""
-        count = max(1, round(usual * FACTOR))
+    def rounds(self, usual: int, full: int) -> int:
+        """How many rounds the test runs, at least one; `full` of them in a full run."""
+        count = many(usual, full)
         self.count("rounds", count)
         return count
 

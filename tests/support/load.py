@@ -9,6 +9,8 @@ from collections.abc import Callable
 from alphaforge_client.cache import GenericCache
 from alphaforge_client.execution import ExecutionEngine, Order, OrderEvent, OrderSide, TimeInForce
 
+from tests.support.waiting import let_pass
+
 __all__ = ["PATIENCE_SECONDS", "START_NS", "Caller", "Trading", "Worker", "all_events"]
 
 # A machine that does other things, too, takes its time to start a service.
@@ -17,11 +19,12 @@ START_NS = 1_700_000_000_000_000_000
 
 
 class Worker(threading.Thread):
-    """Works until it is told to end; what it raises is raised where it is ended."""
+    """Works until it is told to end, with a pause after each step; what it raises is raised where it is ended."""
 
-    def __init__(self, step: Callable[[int], object]) -> None:
+    def __init__(self, step: Callable[[int], object], pause_seconds: float = 0.0) -> None:
         super().__init__(daemon=True)
         self._step = step
+        self._pause_seconds = pause_seconds
         self._ends = threading.Event()
         self._error: BaseException | None = None
         self.steps = 0
@@ -32,6 +35,8 @@ class Worker(threading.Thread):
             while not self._ends.is_set():
                 self._step(self.steps)
                 self.steps += 1
+                if self._pause_seconds:
+                    let_pass(self._pause_seconds)
         except BaseException as error:
             self._error = error
 
@@ -43,13 +48,15 @@ class Worker(threading.Thread):
 
 
 class Trading:
-    """Threads that submit, cancel and modify orders, and what each of them was answered."""
+    """Threads that submit and cancel orders, and what each of them was answered."""
 
-    def __init__(self, engine: ExecutionEngine, threads: int) -> None:
+    def __init__(self, engine: ExecutionEngine, threads: int, pause_seconds: float = 0.0) -> None:
         self._engine = engine
         self.acknowledged: list[str] = []
         self.cancelled: list[str] = []
-        self._workers = [Worker(lambda step, thread=thread: self._trade(thread, step)) for thread in range(threads)]
+        self._workers = [
+            Worker(lambda step, thread=thread: self._trade(thread, step), pause_seconds) for thread in range(threads)
+        ]
 
     def _trade(self, thread: int, step: int) -> None:
         dice = random.Random(thread * 1_000_000 + step)

@@ -1,4 +1,5 @@
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
@@ -339,6 +340,17 @@ void bind_service_engine(nb::module_ m) {
           },
           nb::kw_only(), "piece_bytes"_a = 65'536, "waiting_bytes"_a = 67'108'864, nb::keep_alive<0, 1>(),
           nb::sig(kBeginCheckpointSignature), kBeginCheckpointHelp)
+      .def(
+          "check",
+          [](ServiceExecutionEngine& self, int items) -> nb::object {
+            auto check = without_gil([&] { return self.engine.check(std::max(items, 1)); });
+            if (!check) return nb::none();
+            return nb::make_tuple(check->state_hash, std::move(check->violations));
+          },
+          nb::kw_only(), "items"_a = 256,
+          nb::sig("def check(self, *, items: int = 256) -> tuple[int, list[str]] | None"),
+          "What state_hash() and validate() return, found out while other calls go on: the engine is locked for about "
+          "`items` orders at a time. The hash is of one moment.\n\nNone where a checkpoint began meanwhile.")
       .def(
           "set_market_data_stale",
           [](ServiceExecutionEngine& self, bool is_stale) {

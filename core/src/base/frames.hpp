@@ -18,6 +18,9 @@ struct CheckpointLimits {
   std::size_t waiting_bytes = 64 * 1024 * 1024;  // what was written because it was about to change, and waits
 };
 
+// What a record counts for that is hashed and not written.
+inline constexpr std::size_t kHashedBytes = 128;
+
 struct Frame {
   std::uint32_t kind = 0;
   SnapshotWriter records;

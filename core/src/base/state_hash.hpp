@@ -9,8 +9,8 @@
 
 namespace alphaforge {
 
-// Hashes an engine's state, in one canonical order, to 64 bits. Wall clock times are omitted, since they decide
-// nothing.
+// Hashes an engine's state, or a part of it, in one canonical order, to 64 bits. Wall clock times are omitted, since
+// they decide nothing.
 class StateHash {
  public:
   void number(std::int64_t value) { mix(static_cast<std::uint64_t>(value)); }
@@ -39,6 +39,23 @@ class StateHash {
   }
 
   std::uint64_t hash_ = 0x243f6a8885a308d3ULL;
+};
+
+// The hash of a state from those of its parts, in any order: each says which part it is.
+class StateSum {
+ public:
+  // `describe(sink)` for a part of that kind.
+  template <class Describe>
+  void add(std::uint32_t kind, Describe describe) {
+    StateHash hash;
+    hash.number(std::int64_t{kind});
+    describe(hash);
+    sum_ += hash.value();
+  }
+  std::uint64_t value() const { return sum_; }
+
+ private:
+  std::uint64_t sum_ = 0;
 };
 
 }  // namespace alphaforge

@@ -17,17 +17,9 @@ namespace {
 // Fingerprints of one record.
 constexpr std::uint64_t kWindowPiece = 1024;
 
-void describe_window(SnapshotWriter& out, Instrument& instrument, std::uint64_t end) {
-  DuplicateWindow::Pending& pending = instrument.seen.pending;
-  out.number(static_cast<std::int64_t>(instrument.index));
-  out.number(static_cast<std::int64_t>(end - pending.next));
-  for (; pending.next != end; ++pending.next)
-    out.number(static_cast<std::int64_t>(instrument.seen[pending.next - instrument.seen.popped()]));
-}
-
 }  // namespace
 
-Checkpoint::Checkpoint(std::uint32_t number, const CheckpointLimits& limits, const Pieces& pieces)
+Checkpoint::Checkpoint(std::uint32_t number, const CheckpointLimits& limits, const Pieces& pieces, bool is_hash)
     : number_(number),
       limits_(limits),
       pieces_(pieces),
@@ -37,15 +29,36 @@ Checkpoint::Checkpoint(std::uint32_t number, const CheckpointLimits& limits, con
       last_event_(pieces.events.last_sequence()),
       last_order_(pieces.ledger.last_number()),
       next_event_(pieces.events.first_sequence()),
-      next_fill_(pieces.ledger.fills().front()) {}
+      next_fill_(pieces.ledger.fills().front()) {
+  if (is_hash) sum_.emplace();
+}
 
 bool Checkpoint::write() {
-  const std::size_t until = records_.bytes() + limits_.piece_bytes;
+  const std::size_t until = bytes() + limits_.piece_bytes;
   return write_events(until) && write_instruments(until) && write_strategies(until) && write_fills(until) &&
          write_orders(until);
 }
 
-void Checkpoint::check_memory() { is_overtaken_ = is_overtaken_ || records_.bytes() > limits_.waiting_bytes; }
+// What is hashed takes none.
+void Checkpoint::check_memory() {
+  is_overtaken_ = is_overtaken_ || (!sum_ && records_.bytes() > limits_.waiting_bytes);
+}
+
+// Fingerprints of the instrument's window that are not written yet, up to `end`.
+void Checkpoint::put_window(Instrument& instrument, std::uint64_t end) {
+  DuplicateWindow::Pending& pending = instrument.seen.pending;
+  const auto next = [&] { return instrument.seen[pending.next - instrument.seen.popped()]; };
+  if (sum_) {
+    for (; pending.next != end; ++pending.next)
+      put(CheckpointRecord::kWindow,
+          [&](auto& out) { describe_fingerprint(out, instrument, pending.next - pending.begin, next()); });
+    return;
+  }
+  SnapshotWriter& out = of(CheckpointRecord::kWindow);
+  out.number(static_cast<std::int64_t>(instrument.index));
+  out.number(static_cast<std::int64_t>(end - pending.next));
+  for (; pending.next != end; ++pending.next) out.number(static_cast<std::int64_t>(next()));
+}
 
 // --- What is about to change.
 
@@ -67,7 +80,7 @@ void Checkpoint::before_change(OrderRecord& order) {
   if (is_overtaken_ || order.number > last_order_ || order.number <= written_order_ || order.checkpoint == number_)
     return;
   order.checkpoint = number_;
-  describe_order(of(CheckpointRecord::kOrder), order);
+  put(CheckpointRecord::kOrder, [&](auto& out) { describe_order(out, order); });
   check_memory();
 }
 
@@ -75,8 +88,7 @@ void Checkpoint::before_pop(Instrument& instrument) {
   before_change(instrument);
   if (is_overtaken_ || instrument.checkpoint != number_) return;
   const DuplicateWindow::Pending& pending = instrument.seen.pending;
-  if (pending.next != pending.end && pending.next == instrument.seen.popped())
-    describe_window(of(CheckpointRecord::kWindow), instrument, pending.next + 1);
+  if (pending.next != pending.end && pending.next == instrument.seen.popped()) put_window(instrument, pending.next + 1);
   check_memory();
 }
 
@@ -84,34 +96,45 @@ void Checkpoint::before_release(OrderRecord& order) {
   before_change(order);
   for (FillRecord* fill = order.first_fill; fill != nullptr; fill = fill->next_of_order) {
     if (next_fill_ == fill) next_fill_ = FillHistory::next(fill);
-    if (!is_overtaken_ && is_unwritten(*fill)) describe_fill(of(CheckpointRecord::kFill), *fill);
+    if (!is_overtaken_ && is_unwritten(*fill))
+      put(CheckpointRecord::kFill, [&](auto& out) { describe_fill(out, *fill); });
   }
   check_memory();
 }
 
 void Checkpoint::before_drop(std::int64_t sequence) {
   if (is_overtaken_) return;
-  for (; next_event_ <= std::min(sequence, last_event_); ++next_event_)
-    describe_event(of(CheckpointRecord::kEvent), pieces_.events[next_event_]);
+  for (; next_event_ <= std::min(sequence, last_event_); ++next_event_) put_event();
   check_memory();
 }
 
 // --- What has not changed yet, in turn: what goes soonest comes first.
 
+void Checkpoint::put_event() {
+  put(CheckpointRecord::kEvent, [&](auto& out) {
+    // Written, it is known by its place.
+    if (sum_) out.number(next_event_);
+    describe_event(out, pieces_.events[next_event_]);
+  });
+}
+
 bool Checkpoint::write_events(std::size_t until) {
   for (; next_event_ <= last_event_; ++next_event_) {
-    if (records_.bytes() >= until) return false;
-    describe_event(of(CheckpointRecord::kEvent), pieces_.events[next_event_]);
+    if (bytes() >= until) return false;
+    put_event();
   }
   return true;
 }
 
 void Checkpoint::describe(Instrument& instrument) {
   instrument.checkpoint = number_;
-  SnapshotWriter& out = of(CheckpointRecord::kInstrument);
-  out.number(static_cast<std::int64_t>(instrument.index));
-  describe_instrument(out, instrument);
-  instrument.seen.pending = {instrument.seen.popped(), instrument.seen.popped() + instrument.seen.size()};
+  put(CheckpointRecord::kInstrument, [&](auto& out) {
+    // A hash knows it by its name.
+    if (!sum_) out.number(static_cast<std::int64_t>(instrument.index));
+    describe_instrument(out, instrument);
+  });
+  const std::uint64_t first = instrument.seen.popped();
+  instrument.seen.pending = {first, first + instrument.seen.size(), first};
 }
 
 bool Checkpoint::write_instruments(std::size_t until) {
@@ -119,10 +142,10 @@ bool Checkpoint::write_instruments(std::size_t until) {
     Instrument& instrument = *pieces_.instruments[next_instrument_];
     if (instrument.checkpoint != number_) describe(instrument);
     for (const DuplicateWindow::Pending& pending = instrument.seen.pending; pending.next != pending.end;) {
-      if (records_.bytes() >= until) return false;
-      describe_window(of(CheckpointRecord::kWindow), instrument, std::min(pending.end, pending.next + kWindowPiece));
+      if (bytes() >= until) return false;
+      put_window(instrument, std::min(pending.end, pending.next + kWindowPiece));
     }
-    if (records_.bytes() >= until) {
+    if (bytes() >= until) {
       ++next_instrument_;
       return false;
     }
@@ -132,12 +155,12 @@ bool Checkpoint::write_instruments(std::size_t until) {
 
 void Checkpoint::describe(Strategy& strategy) {
   strategy.checkpoint = number_;
-  describe_strategy(of(CheckpointRecord::kStrategy), strategy);
+  put(CheckpointRecord::kStrategy, [&](auto& out) { describe_strategy(out, strategy); });
 }
 
 bool Checkpoint::write_strategies(std::size_t until) {
   for (; next_strategy_ != strategies_end_; ++next_strategy_) {
-    if (records_.bytes() >= until) return false;
+    if (bytes() >= until) return false;
     Strategy& strategy = *pieces_.strategies[next_strategy_];
     if (strategy.checkpoint != number_) describe(strategy);
   }
@@ -151,8 +174,8 @@ bool Checkpoint::is_unwritten(const FillRecord& fill) const {
 
 bool Checkpoint::write_fills(std::size_t until) {
   for (; next_fill_ != nullptr && next_fill_->sequence <= last_event_; next_fill_ = FillHistory::next(next_fill_)) {
-    if (records_.bytes() >= until) return false;
-    describe_fill(of(CheckpointRecord::kFill), *next_fill_);
+    if (bytes() >= until) return false;
+    put(CheckpointRecord::kFill, [&](auto& out) { describe_fill(out, *next_fill_); });
     written_fill_ = next_fill_->sequence;
   }
   return true;
@@ -165,8 +188,8 @@ bool Checkpoint::write_orders(std::size_t until) {
   for (;;) {
     const OrderRecord* order = pieces_.ledger.orders().next(written_order_);
     if (order == nullptr || order->number > last_order_) return true;
-    if (records_.bytes() >= until || ++orders > kOrdersMax) return false;
-    if (order->checkpoint != number_) describe_order(of(CheckpointRecord::kOrder), *order);
+    if (bytes() >= until || ++orders > kOrdersMax) return false;
+    if (order->checkpoint != number_) put(CheckpointRecord::kOrder, [&](auto& out) { describe_order(out, *order); });
     written_order_ = order->number;
   }
 }

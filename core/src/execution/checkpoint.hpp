@@ -2,10 +2,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/frames.hpp"
 #include "base/snapshot_codec.hpp"
+#include "base/state_hash.hpp"
 #include "execution/event_log.hpp"
 #include "execution/instrument.hpp"
 #include "execution/ledger.hpp"
@@ -28,6 +30,8 @@ inline constexpr std::size_t kCheckpointKinds = 8;
 // The state of a venue at the beginning of the checkpoint, written in parts while the venue continues: code that is
 // about to change something unwritten reports it, so that it is written first. Queues and indexes are derived from the
 // records.
+//
+// Or only the hash of that state: then the parts are hashed instead of being written.
 class Checkpoint {
  public:
   struct Pieces {
@@ -38,12 +42,17 @@ class Checkpoint {
   };
 
   // `number` is above those of all checkpoints before.
-  Checkpoint(std::uint32_t number, const CheckpointLimits& limits, const Pieces& pieces);
+  Checkpoint(std::uint32_t number, const CheckpointLimits& limits, const Pieces& pieces, bool is_hash);
 
-  // Where the engine is described, once.
-  SnapshotWriter& head() { return of(CheckpointRecord::kEngine); }
+  // `describe(sink)` for the engine, once.
+  template <class Describe>
+  void describe_head(Describe describe) {
+    put(CheckpointRecord::kEngine, describe);
+  }
   // Writes some of what is not written yet; true when that was all.
   bool write();
+  // Of the state, once that was all; for a checkpoint that is a hash.
+  std::uint64_t state_hash() const { return sum_ ? sum_->value() : 0; }
   // What was written since the last call.
   std::vector<Frame> take() { return records_.take(); }
   // More has changed than is kept in memory: what is written is of no use.
@@ -62,12 +71,21 @@ class Checkpoint {
 
  private:
   SnapshotWriter& of(CheckpointRecord kind) { return records_.of(static_cast<std::uint32_t>(kind)); }
+  template <class Describe>
+  void put(CheckpointRecord kind, Describe describe) {
+    if (!sum_) return describe(of(kind));
+    sum_->add(static_cast<std::uint32_t>(kind), describe);
+    hashed_bytes_ += kHashedBytes;
+  }
+  std::size_t bytes() const { return sum_ ? hashed_bytes_ : records_.bytes(); }
+  void put_window(Instrument& instrument, std::uint64_t end);
   void check_memory();
   void describe(Instrument& instrument);
   void describe(Strategy& strategy);
   bool is_unwritten(const FillRecord& fill) const;
   bool write_instruments(std::size_t until);
   bool write_strategies(std::size_t until);
+  void put_event();
   bool write_events(std::size_t until);
   bool write_fills(std::size_t until);
   bool write_orders(std::size_t until);
@@ -76,6 +94,8 @@ class Checkpoint {
   CheckpointLimits limits_;
   Pieces pieces_;
   Records records_;
+  std::optional<StateSum> sum_;
+  std::size_t hashed_bytes_ = 0;
   bool is_overtaken_ = false;
   // How far each kind goes, and how far it is written.
   std::size_t instruments_end_;

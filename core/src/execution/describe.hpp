@@ -50,6 +50,14 @@ void describe_instrument(Sink& sink, const Instrument& instrument) {
   describe_beginnings(sink, trails ? instrument.trailing->sells.beginnings() : TrailingStops::Beginnings{});
 }
 
+// One of an instrument's fingerprints, with its place from the oldest on.
+template <class Sink>
+void describe_fingerprint(Sink& sink, const Instrument& instrument, std::uint64_t place, std::uint64_t fingerprint) {
+  sink.text(instrument.id);
+  sink.number(static_cast<std::int64_t>(place));
+  sink.number(static_cast<std::int64_t>(fingerprint));
+}
+
 template <class Sink>
 void describe_strategy(Sink& sink, const Strategy& strategy) {
   sink.text(strategy.id);

@@ -4,12 +4,17 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
+#include "base/frames.hpp"
 #include "base/guarded.hpp"
 #include "base/latency_meter.hpp"
 #include "execution/config.hpp"
 #include "execution/counters.hpp"
+#include "execution/validation.hpp"
 #include "execution/venue.hpp"
 #include "model/trade_tick_batch.hpp"
 
@@ -52,6 +57,25 @@ class ExecutionEngine {
       venue.process(batch, begin, end, progress, now_ns);
     });
     return std::move(progress.result);
+  }
+
+  // What Venue::validate() and state_hash() say, in parts that let other calls in between; the hash is of the moment at
+  // which the first call for it is made.
+  struct Check {
+    std::vector<std::string> violations;
+    std::uint64_t state_hash = 0;
+  };
+  // `items` orders at a time. None where a checkpoint has begun meanwhile.
+  std::optional<Check> check(int items) {
+    Validation validation{.items_max = items};
+    const CheckpointLimits limits{.piece_bytes = static_cast<std::size_t>(items) * kHashedBytes};
+    while (!with([&](const Venue& venue) { return venue.validate(validation); })) continue;
+    std::optional<bool> is_done = false;
+    std::uint64_t hash = 0;
+    const std::uint32_t number = with([&](Venue& venue) { return venue.begin_checkpoint(limits, true); });
+    while (is_done == false) is_done = with([&](Venue& venue) { return venue.write_state_hash(number, hash); });
+    if (!is_done) return std::nullopt;
+    return Check{std::move(validation.violations), hash};
   }
 
   // The sequences of the oldest and the newest event kept, after the last call; without the lock.

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 
 #include "execution/order_record.hpp"
 #include "model/numbers.hpp"
@@ -28,16 +29,26 @@ class Levels {
     level->second.remove(order);
     if (level->second.empty()) levels_.erase(level);
   }
+  // Those at that price; null where there are none.
+  const Queue* find(Price price) const {
+    const auto level = levels_.find(price);
+    return level == levels_.end() ? nullptr : &level->second;
+  }
+  // The price of the first empty level among some after that of `after`, which moves on; true when they were the last.
+  bool find_empty(std::optional<Price>& after, int levels_max, std::optional<Price>& empty) const {
+    for (auto level = after ? levels_.upper_bound(*after) : levels_.begin(); level != levels_.end(); ++level) {
+      if (levels_max-- == 0) return false;
+      after = level->first;
+      if (level->second.empty()) empty = level->first;
+    }
+    after.reset();
+    return true;
+  }
   // visit(price, queue), first level first, until it is false.
   template <class Visit>
   void each_until(Visit visit) const {
     for (const auto& [price, queue] : levels_)
       if (!visit(price, queue)) return;
-  }
-  // visit(price, queue), first level first.
-  template <class Visit>
-  void each(Visit visit) const {
-    for (const auto& [price, queue] : levels_) visit(price, queue);
   }
 
  private:

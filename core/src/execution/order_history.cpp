@@ -1,10 +1,12 @@
 #include "execution/order_history.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "execution/order_record.hpp"
@@ -115,6 +117,35 @@ std::int64_t OrderHistory::count(std::span<const OrderStatus> statuses) const {
   for (std::size_t status = 0; status != totals_.size(); ++status)
     if (std::ranges::find(statuses, static_cast<OrderStatus>(status)) != statuses.end()) count += totals_[status];
   return count;
+}
+
+std::optional<bool> OrderHistory::counts_agree(std::int64_t& first) const {
+  const auto found = stretches_.upper_bound(first);
+  if (found == stretches_.end()) return std::nullopt;
+  first = found->first;
+  StatusCounts all;
+  bool agree = true;
+  for (const auto& block : found->second.blocks) {
+    if (block == nullptr) continue;
+    StatusCounts counts;
+    for (const OrderRecord* order : block->orders) {
+      if (order == nullptr) continue;
+      counts.add(order->status);
+      all.add(order->status);
+    }
+    agree = agree && counts == block->counts;
+  }
+  return agree && all == found->second.counts;
+}
+
+bool OrderHistory::totals_agree() const {
+  std::array<std::int64_t, 7> totals{};
+  std::int64_t size = 0;
+  for (const auto& [first, stretch] : stretches_) {
+    size += stretch.counts.all;
+    for (std::size_t status = 0; status != totals.size(); ++status) totals[status] += stretch.counts.of[status];
+  }
+  return totals == totals_ && size == size_;
 }
 
 }  // namespace alphaforge::execution

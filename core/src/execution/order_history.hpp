@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "execution/order_record.hpp"
@@ -19,6 +20,7 @@ struct StatusCounts {
 
   void add(OrderStatus status) { ++of[static_cast<std::size_t>(status)], ++all; }
   void remove(OrderStatus status) { --of[static_cast<std::size_t>(status)], --all; }
+  bool operator==(const StatusCounts&) const = default;
   // Whether there is one of these statuses; none stands for all.
   bool has(std::span<const OrderStatus> statuses) const;
 };
@@ -55,6 +57,11 @@ class OrderHistory {
   std::int64_t size() const { return size_; }
   // How many have one of these statuses.
   std::int64_t count(std::span<const OrderStatus> statuses) const;
+  // Whether the counts of the stretch after the one that begins with `first` agree with its orders, and `first` moves
+  // on; none after the last one. Before the first, `first` is negative.
+  std::optional<bool> counts_agree(std::int64_t& first) const;
+  // Whether those of all orders agree with those of the stretches.
+  bool totals_agree() const;
   std::size_t bytes() const { return stretches_.size() * sizeof(OrderStretch) + blocks_ * sizeof(OrderBlock); }
 
  private:

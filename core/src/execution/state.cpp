@@ -17,7 +17,7 @@
 #include "execution/snapshot_format.hpp"
 #include "execution/venue.hpp"
 
-// The state in one canonical order, independent of the containers.
+// The state in one canonical order, independent of the containers; or as parts in any order.
 
 namespace alphaforge::execution {
 
@@ -51,7 +51,14 @@ void Venue::describe_engine(Sink& sink) const {
 }
 
 template <class Sink>
-void Venue::describe(Sink& sink) const {
+void Venue::describe_head(Sink& sink) const {
+  describe_engine(sink);
+  sink.number(ledger_.youngest_forgotten());
+  sink.number(events_.last_sequence());
+  sink.number(events_.size());
+}
+
+void Venue::describe(SnapshotWriter& sink) const {
   describe_engine(sink);
   for (const auto* map : {&instruments_, &unlisted_}) {
     sink.number(static_cast<std::int64_t>(map->size()));
@@ -81,10 +88,30 @@ void Venue::describe(Sink& sink) const {
     describe_event(sink, events_[sequence]);
 }
 
+// The same as a checkpoint that is a hash makes of it, part by part.
 std::uint64_t Venue::state_hash() const {
-  StateHash hash;
-  describe(hash);
-  return hash.value();
+  StateSum sum;
+  const auto add = [&](CheckpointRecord kind, auto describe) { sum.add(static_cast<std::uint32_t>(kind), describe); };
+  add(CheckpointRecord::kEngine, [&](auto& out) { describe_head(out); });
+  for (const auto& [id, instrument] : instruments_) {
+    add(CheckpointRecord::kInstrument, [&](auto& out) { describe_instrument(out, *instrument); });
+    for (std::size_t i = 0; i < instrument->seen.size(); ++i)
+      add(CheckpointRecord::kWindow,
+          [&](auto& out) { describe_fingerprint(out, *instrument, i, instrument->seen[i]); });
+  }
+  for (const Strategy* strategy : strategies_by_index_)
+    add(CheckpointRecord::kStrategy, [&](auto& out) { describe_strategy(out, *strategy); });
+  for (const OrderRecord* order = ledger_.orders().next(0); order != nullptr;
+       order = ledger_.orders().next(order->number))
+    add(CheckpointRecord::kOrder, [&](auto& out) { describe_order(out, *order); });
+  for (const FillRecord* fill = ledger_.fills().front(); fill != nullptr; fill = FillHistory::next(fill))
+    add(CheckpointRecord::kFill, [&](auto& out) { describe_fill(out, *fill); });
+  for (std::int64_t sequence = events_.first_sequence(); sequence <= events_.last_sequence(); ++sequence)
+    add(CheckpointRecord::kEvent, [&](auto& out) {
+      out.number(sequence);
+      describe_event(out, events_[sequence]);
+    });
+  return sum.value();
 }
 
 std::string Venue::snapshot() const {
@@ -93,15 +120,12 @@ std::string Venue::snapshot() const {
   return seal_snapshot(kSnapshotMagic, kSnapshotVersion, out.view());
 }
 
-std::uint32_t Venue::begin_checkpoint(const CheckpointLimits& limits) {
+std::uint32_t Venue::begin_checkpoint(const CheckpointLimits& limits, bool is_hash) {
   end_checkpoint(last_checkpoint_);
   checkpoint_ = std::make_unique<Checkpoint>(
-      ++last_checkpoint_, limits, Checkpoint::Pieces{ledger_, events_, instruments_by_index_, strategies_by_index_});
-  SnapshotWriter& head = checkpoint_->head();
-  describe_engine(head);
-  head.number(ledger_.youngest_forgotten());
-  head.number(events_.last_sequence());
-  head.number(events_.size());
+      ++last_checkpoint_, limits, Checkpoint::Pieces{ledger_, events_, instruments_by_index_, strategies_by_index_},
+      is_hash);
+  checkpoint_->describe_head([&](auto& out) { describe_head(out); });
   ledger_.watch(checkpoint_.get());
   events_.watch(checkpoint_.get());
   return last_checkpoint_;
@@ -115,6 +139,14 @@ std::optional<bool> Venue::write_checkpoint(std::uint32_t checkpoint, std::vecto
     return std::nullopt;
   }
   frames = checkpoint_->take();
+  if (is_done) end_checkpoint(checkpoint);
+  return is_done;
+}
+
+std::optional<bool> Venue::write_state_hash(std::uint32_t checkpoint, std::uint64_t& hash) {
+  if (checkpoint_ == nullptr || checkpoint != last_checkpoint_) return std::nullopt;
+  const bool is_done = checkpoint_->write();
+  hash = checkpoint_->state_hash();
   if (is_done) end_checkpoint(checkpoint);
   return is_done;
 }

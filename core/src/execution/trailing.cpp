@@ -156,6 +156,16 @@ TrailingStops::Beginnings TrailingStops::beginnings() const {
   return all;
 }
 
+bool TrailingStops::has(const OrderRecord& order) const {
+  const auto cohort = cohort_of(order);
+  if (cohort == cohorts_.end()) return false;
+  const OrderRecord* const parent = order.trail->parent;
+  if (parent == nullptr) return cohort->second.tops[heap_of(order)] == &order;
+  const Trail& node = *parent->trail;
+  return (node.left == &order || node.right == &order) && !is_before(order, *parent) && cohort_of(*parent) == cohort &&
+         heap_of(*parent) == heap_of(order);
+}
+
 bool TrailingStops::has_empty_cohort() const {
   return std::ranges::any_of(cohorts_, [](const auto& each) { return !each.second.is_listed; });
 }

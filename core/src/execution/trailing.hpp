@@ -64,12 +64,8 @@ class TrailingStops {
   int128 stop_of(const OrderRecord& order) const { return trailing_stop(side_, extreme_of(order), order.trail->terms); }
 
   Beginnings beginnings() const;
-  // visit(order, extreme) for all orders, in no order. The orders are in cohorts, or have no extreme.
-  template <class Visit>
-  void each(Visit visit) const {
-    for (const auto& [since, cohort] : cohorts_)
-      for (OrderRecord* top : cohort.tops) visit_all(top, cohort.extreme, visit);
-  }
+  // Whether the order is at its place in its cohort.
+  bool has(const OrderRecord& order) const;
   bool has_empty_cohort() const;
 
  private:
@@ -103,13 +99,6 @@ class TrailingStops {
       if (key > signed_(price)) return;
       visit(*order, key);
       visit_hits(order->trail->right, since, price, visit);
-    }
-  }
-  template <class Visit>
-  void visit_all(OrderRecord* order, Price extreme, Visit& visit) const {
-    for (; order != nullptr; order = order->trail->left) {
-      visit(*order, extreme);
-      visit_all(order->trail->right, extreme, visit);
     }
   }
 

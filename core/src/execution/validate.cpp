@@ -1,4 +1,7 @@
+#include <cstddef>
 #include <cstdint>
+#include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -7,34 +10,26 @@
 #include "base/int128.hpp"
 #include "base/time.hpp"
 #include "execution/group_record.hpp"
+#include "execution/instrument.hpp"
+#include "execution/order_history.hpp"
 #include "execution/order_record.hpp"
 #include "execution/trailing.hpp"
+#include "execution/validation.hpp"
 #include "execution/venue.hpp"
 #include "model/numbers.hpp"
 #include "model/order.hpp"
 #include "model/order_group.hpp"
 
-// Checks invariants the slow way, for tests and for the service's ValidateEngine.
+// Checks invariants the slow way, for tests and for the service's ValidateEngine: each order and instrument for itself,
+// so that the parts may be checked at different times.
 
 namespace alphaforge::execution {
 
 namespace {
 
-// Collects what does not hold.
-class Findings {
- public:
-  void expect(bool holds, const char* what, std::string_view subject) {
-    if (!holds) found_.push_back(std::string(what) + ": " + std::string(subject));
-  }
-  std::vector<std::string> take() { return std::move(found_); }
-
- private:
-  std::vector<std::string> found_;
-};
-
 [[nodiscard]] bool add(int128& sum, int128 term) { return !__builtin_add_overflow(sum, term, &sum); }
 
-void check_order_record(Findings& findings, const OrderRecord& order) {
+void check_order_record(Validation& found, const OrderRecord& order) {
   const std::string_view id = order.id.view();
   int128 filled = 0, value = 0, commission = 0;
   bool fits = true;
@@ -44,76 +39,67 @@ void check_order_record(Findings& findings, const OrderRecord& order) {
            add(value, part.mantissa) && add(commission, fill->commission.mantissa);
     const bool is_worse = order.is_buy() ? fill->price > order.terms.price : fill->price < order.terms.price;
     // A limit that was changed may have filled at a former one.
-    findings.expect(!order.has_limit() || order.terms.price != order.submitted_terms.price || !is_worse,
-                    "a fill is worse than the limit", id);
+    found.expect(!order.has_limit() || order.terms.price != order.submitted_terms.price || !is_worse,
+                 "a fill is worse than the limit", id);
   }
-  findings.expect(fits, "a sum over the fills does not fit 128 bits", id);
-  findings.expect(filled == order.filled_quantity.mantissa, "filled_quantity is not the sum of the fills", id);
-  findings.expect(value == order.filled_value.mantissa, "filled_value is not the sum of the fills", id);
-  findings.expect(commission == order.commission.mantissa, "commission is not the sum of the fills", id);
-  findings.expect(order.filled_quantity.mantissa >= 0 && order.filled_quantity <= order.terms.quantity,
-                  "more was filled than was ordered", id);
-  findings.expect((order.status == OrderStatus::kFilled) == (order.filled_quantity == order.terms.quantity),
-                  "Filled and leaves disagree", id);
-  findings.expect(is_final(order.status) == (order.place == Place::kNowhere), "active, and neither rests nor waits",
-                  id);
-  findings.expect((order.status == OrderStatus::kRejected) == (order.reject_reason != RejectReason::kNone),
-                  "Rejected and reject_reason disagree", id);
-  findings.expect((order.status == OrderStatus::kCancelled) == (order.cancel_reason != CancelReason::kNone),
-                  "Cancelled and cancel_reason disagree", id);
-}
-
-// Members of a queue: all in that place, by priority. Returns how many.
-std::int64_t check_queue(Findings& findings, const Queue& queue, Place place) {
-  std::int64_t count = 0;
-  const OrderRecord* before = nullptr;
-  for (const OrderRecord* order = queue.front(); order != nullptr;
-       before = order, order = Queue::next(order), ++count) {
-    findings.expect(order->place == place, "in a queue that is not its place", order->id.view());
-    findings.expect(before == nullptr || before->priority < order->priority, "out of priority", order->id.view());
-  }
-  return count;
+  found.expect(fits, "a sum over the fills does not fit 128 bits", id);
+  found.expect(filled == order.filled_quantity.mantissa, "filled_quantity is not the sum of the fills", id);
+  found.expect(value == order.filled_value.mantissa, "filled_value is not the sum of the fills", id);
+  found.expect(commission == order.commission.mantissa, "commission is not the sum of the fills", id);
+  found.expect(order.filled_quantity.mantissa >= 0 && order.filled_quantity <= order.terms.quantity,
+               "more was filled than was ordered", id);
+  found.expect((order.status == OrderStatus::kFilled) == (order.filled_quantity == order.terms.quantity),
+               "Filled and leaves disagree", id);
+  found.expect(is_final(order.status) == (order.place == Place::kNowhere), "active, and neither rests nor waits", id);
+  found.expect((order.status == OrderStatus::kRejected) == (order.reject_reason != RejectReason::kNone),
+               "Rejected and reject_reason disagree", id);
+  found.expect((order.status == OrderStatus::kCancelled) == (order.cancel_reason != CancelReason::kNone),
+               "Cancelled and cancel_reason disagree", id);
 }
 
 Price level_of(const OrderRecord& order) {
-  if (order.place == Place::kInactive) return activation_level(order);
-  return order.place == Place::kStops ? order.terms.stop_price : order.terms.price;
+  switch (order.place) {
+    case Place::kLimits:
+      return order.terms.price;
+    case Place::kStops:
+      return order.terms.stop_price;
+    case Place::kInactive:
+      return activation_level(order);
+    default:
+      return {};
+  }
 }
 
-template <class Levels>
-std::int64_t check_levels(Findings& findings, const Levels& levels, Place place) {
-  std::int64_t count = 0;
-  levels.each([&](Price price, const Queue& queue) {
-    count += check_queue(findings, queue, place);
-    findings.expect(!queue.empty(), "an empty level", to_string(price));
-    for (const OrderRecord* order = queue.front(); order != nullptr; order = Queue::next(order))
-      findings.expect(level_of(*order) == price, "at a level of another price", order->id.view());
-  });
-  return count;
+// Whether the order and its neighbours are in that queue, by priority.
+bool is_member(const Queue* queue, const OrderRecord& order) {
+  if (queue == nullptr) return false;
+  const OrderRecord* const next = Queue::next(&order);
+  const OrderRecord* const previous = Queue::previous(&order);
+  if (previous == nullptr ? queue->front() != &order : Queue::next(previous) != &order) return false;
+  if (next == nullptr) return queue->back() == &order;
+  return Queue::previous(next) == &order && next->place == order.place && next->instrument == order.instrument &&
+         order.priority < next->priority && level_of(*next) == level_of(order);
 }
 
-// One side of an instrument's trailing stops. Returns how many.
-std::int64_t check_trailing(Findings& findings, const TrailingStops& stops, const Instrument& instrument,
-                            OrderSide side) {
-  std::int64_t count = 0;
-  stops.each([&](OrderRecord& order, Price extreme) {
-    ++count;
-    const std::string_view id = order.id.view();
-    findings.expect(order.place == Place::kTrailing && order.side == side, "in a cohort that is not its place", id);
-    findings.expect(stops.extreme_of(order) == extreme, "in a cohort of another beginning", id);
-    const bool is_lost = side == OrderSide::kBuy ? extreme > instrument.last_price : extreme < instrument.last_price;
-    findings.expect(instrument.has_price && !is_lost, "the last price is beyond the extreme", id);
-    for (const OrderRecord* below : {order.trail->left, order.trail->right})
-      findings.expect(below == nullptr ||
-                          (below->trail->parent == &order && order.trail->terms.offset <= below->trail->terms.offset),
-                      "out of order in its cohort", id);
-  });
-  findings.expect(!stops.has_empty_cohort(), "an empty cohort", instrument.id);
-  findings.expect(!stops.are_hit(instrument.last_price), "a trailing stop is through", instrument.id);
-  return count;
+// Whether the order is the next that ended after the one before.
+bool is_member_of_final(const Queue& queue, const OrderRecord& order) {
+  const OrderRecord* const next = Queue::next(&order);
+  const OrderRecord* const previous = Queue::previous(&order);
+  if (previous == nullptr ? queue.front() != &order : Queue::next(previous) != &order) return false;
+  if (next == nullptr) return queue.back() == &order;
+  return Queue::previous(next) == &order && is_final(next->status) && order.last_event < next->last_event;
 }
 
-void check_group_record(Findings& findings, const GroupRecord& group) {
+bool is_in_trailing(const Trailing& trailing, const OrderRecord& order) {
+  const Instrument& instrument = *order.instrument;
+  const TrailingStops& stops = order.is_buy() ? trailing.buys : trailing.sells;
+  if (!stops.has(order) || !instrument.has_price) return false;
+  // The last price is not beyond the extreme.
+  const Price extreme = stops.extreme_of(order);
+  return order.is_buy() ? extreme <= instrument.last_price : extreme >= instrument.last_price;
+}
+
+void check_group_record(Validation& found, const GroupRecord& group) {
   const std::string_view id = group.id.view();
   int128 filled = 0;
   bool is_whole = true;
@@ -122,84 +108,164 @@ void check_group_record(Findings& findings, const GroupRecord& group) {
     if (order == nullptr) continue;
     filled += order->filled_quantity.mantissa;
     const int128 room = group.room(*order);
-    findings.expect(room >= 0, "siblings or a child filled more than they may", id);
+    found.expect(room >= 0, "siblings or a child filled more than they may", id);
     if (is_final(order->status)) continue;
     if (order->place == Place::kAsleep)
-      findings.expect(group.may_grow(), "asleep, and nothing will wake it", order->id.view());
+      found.expect(group.may_grow(), "asleep, and nothing will wake it", order->id.view());
     else
-      findings.expect(room > 0, "in the books without anything to fill", order->id.view());
+      found.expect(room > 0, "in the books without anything to fill", order->id.view());
   }
   const OrderRecord* parent = group.parent();
-  findings.expect(parent == nullptr || parent->place != Place::kAsleep, "a parent is asleep", id);
-  findings.expect(parent == nullptr || parent->filled_quantity == group.filled_by_parent,
-                  "filled_by_parent is not what the parent filled", id);
-  findings.expect(has_parent(group.type) || group.filled_by_parent.mantissa == 0, "filled by a missing parent", id);
-  findings.expect(!has_siblings(group.type) || !is_whole || filled == group.filled.mantissa,
-                  "what siblings filled is not the sum of their fills", id);
-  findings.expect(group.released <= group.filled_by_parent, "more was released than the parent filled", id);
-  findings.expect((group.due_since != 0) == (group.released < group.filled_by_parent), "due and released disagree", id);
+  found.expect(parent == nullptr || parent->place != Place::kAsleep, "a parent is asleep", id);
+  found.expect(parent == nullptr || parent->filled_quantity == group.filled_by_parent,
+               "filled_by_parent is not what the parent filled", id);
+  found.expect(has_parent(group.type) || group.filled_by_parent.mantissa == 0, "filled by a missing parent", id);
+  found.expect(!has_siblings(group.type) || !is_whole || filled == group.filled.mantissa,
+               "what siblings filled is not the sum of their fills", id);
+  found.expect(group.released <= group.filled_by_parent, "more was released than the parent filled", id);
+  found.expect((group.due_since != 0) == (group.released < group.filled_by_parent), "due and released disagree", id);
+}
+
+// A group is checked with the first of its orders that is remembered.
+bool is_first_remembered(const GroupRecord& group, const OrderRecord& order) {
+  for (const OrderRecord* each : group.orders)
+    if (each != nullptr) return each == &order;
+  return false;
+}
+
+// Looks for empty levels; whether that was all.
+bool has_searched(Validation& found, const Instrument& instrument) {
+  std::size_t number = 0;
+  const auto search = [&](const auto& levels) {
+    if (number++ != found.levels) return true;
+    std::optional<Price> empty;
+    const bool is_all = levels.find_empty(found.price, found.items_max, empty);
+    found.expect(!empty, "an empty level", instrument.id);
+    found.levels += is_all ? 1 : 0;
+    return is_all;
+  };
+  const Trailing* const trailing = instrument.trailing.get();
+  return search(instrument.bids) && search(instrument.asks) && search(instrument.buy_stops) &&
+         search(instrument.sell_stops) &&
+         (trailing == nullptr || (search(trailing->inactive_buys) && search(trailing->inactive_sells)));
+}
+
+// Whether it is one that ends with the position.
+bool is_among_reducing(const OrderRecord& order) {
+  const auto own = order.strategy->reducing.find(order.instrument);
+  if (own == order.strategy->reducing.end()) return false;
+  const auto found = own->second.find(order.number);
+  return found != own->second.end() && found->second == &order;
 }
 
 }  // namespace
 
+bool Venue::is_in_its_queue(const OrderRecord& order) const {
+  const Instrument& instrument = *order.instrument;
+  const Trailing* const trailing = instrument.trailing.get();
+  const bool buys = order.is_buy();
+  switch (order.place) {
+    case Place::kNowhere:
+      return is_member_of_final(ledger_.final_orders(), order);
+    case Place::kLimits:
+      return is_member(buys ? instrument.bids.find(level_of(order)) : instrument.asks.find(level_of(order)), order);
+    case Place::kStops:
+      return is_member(buys ? instrument.buy_stops.find(level_of(order)) : instrument.sell_stops.find(level_of(order)),
+                       order);
+    case Place::kWaiting:
+      return is_member(buys ? &instrument.waiting_buys : &instrument.waiting_sells, order);
+    case Place::kArriving:
+      return is_member(&instrument.arriving, order);
+    case Place::kAsleep:
+      return Queue::next(&order) == nullptr && Queue::previous(&order) == nullptr;
+    case Place::kInactive:
+      return trailing != nullptr && is_member(buys ? trailing->inactive_buys.find(level_of(order))
+                                                   : trailing->inactive_sells.find(level_of(order)),
+                                              order);
+    case Place::kTrailing:
+      return trailing != nullptr && is_in_trailing(*trailing, order);
+  }
+  return false;
+}
+
 std::vector<std::string> Venue::validate() const {
-  Findings findings;
-  for (const auto& [number, group] : ledger_.groups()) check_group_record(findings, group);
-  std::int64_t placed = 0, listed = 0;
-  std::int64_t open = 0, partial = 0, rejected = 0, filled = 0, cancelled = 0, orders = 0, reducing = 0;
-  for (const OrderRecord* order = ledger_.orders().next(0); order != nullptr;
-       order = ledger_.orders().next(order->number)) {
-    check_order_record(findings, *order);
-    findings.expect(ledger_.find(order->id.view()) == order, "not found by its id", order->id.view());
-    ++orders;
-    open += is_active(order->status);
-    reducing += is_active(order->status) && order->reduce_only;
-    listed += !is_final(order->status);
-    placed += order->place == Place::kAsleep;
-    partial += order->status == OrderStatus::kPartiallyFilled;
-    rejected += order->status == OrderStatus::kRejected;
-    filled += order->status == OrderStatus::kFilled;
-    cancelled += order->status == OrderStatus::kCancelled;
+  Validation validation;
+  while (!validate(validation)) continue;
+  return std::move(validation.violations);
+}
+
+bool Venue::validate(Validation& validation) const {
+  return check_orders(validation) && check_instruments(validation) && check_totals(validation);
+}
+
+bool Venue::check_orders(Validation& found) const {
+  // What comes after the beginning is not looked at: it could come faster.
+  if (found.last_order == 0) found.last_order = ledger_.last_number();
+  for (int orders = 0;; ++orders) {
+    const OrderRecord* const order = ledger_.orders().next(found.order);
+    if (order == nullptr || order->number > found.last_order) return true;
+    if (orders == found.items_max) return false;
+    found.order = order->number;
+    const std::string_view id = order->id.view();
+    check_order_record(found, *order);
+    found.expect(ledger_.find(id) == order, "not found by its id", id);
+    found.expect(is_in_its_queue(*order), "not in the queue of its place, by priority", id);
+    const bool reduces = is_active(order->status) && order->reduce_only;
+    found.expect(is_among_reducing(*order) == reduces, "reduce-only orders are not those that are active", id);
+    found.expect(!reduces || fillable(*order) > 0, "reduce-only, and there is nothing to reduce", id);
+    if (order->group != nullptr && is_first_remembered(*order->group, *order)) check_group_record(found, *order->group);
   }
-  for (const auto& [id, strategy] : strategies_)
-    for (const auto& [instrument, own] : strategy->reducing) {
-      reducing -= static_cast<std::int64_t>(own.size());
-      for (const auto& [number, order] : own)
-        findings.expect(fillable(*order) > 0, "reduce-only, and there is nothing to reduce", order->id.view());
+}
+
+bool Venue::check_instruments(Validation& found) const {
+  for (int instruments = 0; found.instrument != instruments_by_index_.size(); ++instruments) {
+    if (instruments == found.items_max) return false;
+    const Instrument& instrument = *instruments_by_index_[found.instrument];
+    const Trailing* const trailing = instrument.trailing.get();
+    if (!has_searched(found, instrument)) return false;
+    found.expect(instrument.buy_pool.mantissa >= 0 && instrument.sell_pool.mantissa >= 0, "an overdrawn pool",
+                 instrument.id);
+    if (instrument.has_price) {
+      // The resting remainder of a limit could not fill when it arrived; an untriggered stop is not through.
+      const Price last = instrument.last_price;
+      const auto& buys = instrument.buy_stops;
+      const auto& sells = instrument.sell_stops;
+      found.expect(buys.empty() || buys.best_price() > last, "a buy stop is through", instrument.id);
+      found.expect(sells.empty() || sells.best_price() < last, "a sell stop is through", instrument.id);
     }
-  findings.expect(reducing == 0, "reduce-only orders in queues and active ones differ in number", "orders");
-  for (const auto& [id, instrument] : instruments_) {
-    placed += check_levels(findings, instrument->bids, Place::kLimits);
-    placed += check_levels(findings, instrument->asks, Place::kLimits);
-    placed += check_levels(findings, instrument->buy_stops, Place::kStops);
-    placed += check_levels(findings, instrument->sell_stops, Place::kStops);
-    if (const Trailing* const trailing = instrument->trailing.get()) {
-      placed += check_trailing(findings, trailing->buys, *instrument, OrderSide::kBuy);
-      placed += check_trailing(findings, trailing->sells, *instrument, OrderSide::kSell);
-      placed += check_levels(findings, trailing->inactive_buys, Place::kInactive);
-      placed += check_levels(findings, trailing->inactive_sells, Place::kInactive);
-    }
-    placed += check_queue(findings, instrument->waiting_buys, Place::kWaiting);
-    placed += check_queue(findings, instrument->waiting_sells, Place::kWaiting);
-    placed += check_queue(findings, instrument->arriving, Place::kArriving);
-    findings.expect(instrument->buy_pool.mantissa >= 0 && instrument->sell_pool.mantissa >= 0, "an overdrawn pool", id);
-    // The resting remainder of a limit could not fill when it arrived; an untriggered stop is not through.
-    if (instrument->has_price && !instrument->buy_stops.empty())
-      findings.expect(instrument->buy_stops.best_price() > instrument->last_price, "a buy stop is through", id);
-    if (instrument->has_price && !instrument->sell_stops.empty())
-      findings.expect(instrument->sell_stops.best_price() < instrument->last_price, "a sell stop is through", id);
+    if (trailing != nullptr)
+      for (const TrailingStops* stops : {&trailing->buys, &trailing->sells}) {
+        found.expect(!stops->has_empty_cohort(), "an empty cohort", instrument.id);
+        found.expect(!stops->are_hit(instrument.last_price), "a trailing stop is through", instrument.id);
+      }
+    ++found.instrument;
+    found.levels = 0;
   }
-  findings.expect(orders == ledger_.size(), "the index and the history differ", "orders");
-  findings.expect(placed == listed, "orders in queues and active orders differ in number", "orders");
-  findings.expect(open == counts_.orders_open, "orders_open is wrong", "statistics");
-  findings.expect(partial == counts_.orders_partially_filled, "orders_partially_filled is wrong", "statistics");
+  return true;
+}
+
+bool Venue::check_totals(Validation& found) const {
+  const OrderHistory& orders = ledger_.orders();
+  if (found.stretch < found.last_order) {
+    if (const std::optional<bool> agree = orders.counts_agree(found.stretch)) {
+      found.expect(*agree, "a part of the history counts its orders wrongly", "statistics");
+      return false;
+    }
+  }
+  const auto count = [&](std::initializer_list<OrderStatus> statuses) { return orders.count(statuses); };
+  found.expect(orders.totals_agree(), "the history counts its orders wrongly", "statistics");
+  found.expect(orders.size() == ledger_.size(), "the index and the history differ", "orders");
+  const std::int64_t partial = count({OrderStatus::kPartiallyFilled});
+  found.expect(count({OrderStatus::kSubmitted}) + partial == counts_.orders_open, "orders_open is wrong", "statistics");
+  found.expect(partial == counts_.orders_partially_filled, "orders_partially_filled is wrong", "statistics");
   if (ledger_.youngest_forgotten() == kNoTime) {
-    findings.expect(orders == counts_.orders_submitted, "orders_submitted is wrong", "statistics");
-    findings.expect(rejected == counts_.orders_rejected, "orders_rejected is wrong", "statistics");
-    findings.expect(filled == counts_.orders_filled, "orders_filled is wrong", "statistics");
-    findings.expect(cancelled == counts_.orders_cancelled, "orders_cancelled is wrong", "statistics");
+    found.expect(orders.size() == counts_.orders_submitted, "orders_submitted is wrong", "statistics");
+    found.expect(count({OrderStatus::kRejected}) == counts_.orders_rejected, "orders_rejected is wrong", "statistics");
+    found.expect(count({OrderStatus::kFilled}) == counts_.orders_filled, "orders_filled is wrong", "statistics");
+    found.expect(count({OrderStatus::kCancelled}) == counts_.orders_cancelled, "orders_cancelled is wrong",
+                 "statistics");
   }
-  return findings.take();
+  return true;
 }
 
 }  // namespace alphaforge::execution

@@ -33,6 +33,7 @@
 namespace alphaforge::execution {
 
 class Checkpoint;
+struct Validation;
 
 // One tick, from a single call or a batch.
 struct Print {
@@ -156,6 +157,8 @@ class Venue {
 
   // Descriptions of violated invariants; none unless there is a bug.
   std::vector<std::string> validate() const;
+  // A part of it; true when that was all. Each part is about what holds after any call, so calls may come in between.
+  bool validate(Validation& validation) const;
   // A 64-bit hash of the state, without wall clock times; equal histories have equal hashes.
   std::uint64_t state_hash() const;
   // The whole state, versioned and with a checksum; and an empty venue of the same settings brought into it, or into
@@ -165,16 +168,26 @@ class Venue {
 
   // A checkpoint of the state as it is now, written piece by piece while calls go on (CheckpointPieces): its number,
   // with which the others are called. The one before ends.
-  std::uint32_t begin_checkpoint(const CheckpointLimits& limits);
+  // With `is_hash`, for write_state_hash() instead of write_checkpoint().
+  std::uint32_t begin_checkpoint(const CheckpointLimits& limits, bool is_hash = false);
   // Some more of it; whether that was all. None where it was overtaken: by another one, or by more changes than can be
   // kept in memory.
   std::optional<bool> write_checkpoint(std::uint32_t checkpoint, std::vector<Frame>& frames);
+  // The same of the state's hash, which is complete when that was all; it is overtaken by another one only.
+  std::optional<bool> write_state_hash(std::uint32_t checkpoint, std::uint64_t& hash);
   void end_checkpoint(std::uint32_t checkpoint);
 
  private:
+  // validate.cpp
+  bool check_orders(Validation& validation) const;
+  bool check_instruments(Validation& validation) const;
+  bool check_totals(Validation& validation) const;
+  bool is_in_its_queue(const OrderRecord& order) const;
+
   // state.cpp
+  void describe(SnapshotWriter& sink) const;
   template <class Sink>
-  void describe(Sink& sink) const;
+  void describe_head(Sink& sink) const;
   template <class Sink>
   void describe_engine(Sink& sink) const;
   // A piece is about to change.

@@ -25,10 +25,11 @@ class DuplicateWindow {
   std::size_t memory_bytes() const { return (ring_.size() + table_.size()) * sizeof(std::uint64_t); }
   // How many have gone so far.
   std::uint64_t popped() const { return popped_; }
-  // Of all that were ever pushed, those that a checkpoint has still to write: [next, end).
+  // Of all that were ever pushed, those that a checkpoint has still to write: [next, end), of those from `begin` on.
   struct Pending {
     std::uint64_t next = 0;
     std::uint64_t end = 0;
+    std::uint64_t begin = 0;
   };
   Pending pending;
   // The i-th oldest.

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/numbers.hpp"
+
+namespace alphaforge::execution {
+
+// How far a venue is validated, and what was found.
+struct Validation {
+  static constexpr std::size_t kViolationsMax = 1'000;
+
+  void expect(bool holds, const char* what, std::string_view subject) {
+    if (!holds && violations.size() < kViolationsMax)
+      violations.push_back(std::string(what) + ": " + std::string(subject));
+  }
+
+  int items_max = 256;  // orders, instruments or levels of one part, which takes some 100 us
+  std::vector<std::string> violations;
+  std::int64_t last_order = 0;  // the number of the last order to be looked at
+  std::int64_t order = 0;       // of the last that was
+  std::int64_t stretch = -1;    // the first number of the last stretch of the history
+  std::size_t instrument = 0;   // the next one
+  std::size_t levels = 0;       // which of its levels are next
+  std::optional<Price> price;   // of the last of these; none before the first
+};
+
+}  // namespace alphaforge::execution
