@@ -136,6 +136,13 @@ class ServiceEngine(alphaforge_core.execution.ExecutionEngine):
         About `piece_bytes` are written with the engine locked at a time; at most about `waiting_bytes` of what was changed since, as it was before, wait to be read.
         """
 
+    def check(self, *, items: int = 256) -> tuple[int, list[str]] | None:
+        """
+        What state_hash() and validate() return, found out while other calls go on: the engine is locked for about `items` orders at a time. The hash is of one moment.
+
+        None where a checkpoint began meanwhile.
+        """
+
     def set_market_data_stale(self, is_stale: bool) -> None:
         """
         Sets whether market data are stale, for market_orders_while_stale (rule 3.20).
