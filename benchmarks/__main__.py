@@ -22,6 +22,7 @@ from benchmarks import (
     relay,
     scale,
     shards,
+    spread,
     startup,
     state,
     subscribers,
@@ -61,6 +62,7 @@ PARTS = {
     "overload": overload.run,
     "relay": relay.run,
     "shards": shards.run,
+    "spread": spread.run,
     "cluster": cluster.run,
 }
 

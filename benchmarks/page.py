@@ -42,6 +42,7 @@ HEADINGS = {
     "overload": "Overload",
     "relay": "Relay",
     "shards": "Shards",
+    "spread": "Sixteen services",
     "cluster": "Journals in PostgreSQL",
 }
 

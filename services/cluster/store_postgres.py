@@ -127,7 +127,7 @@ class PostgresStore:
         self._begun: dict[int, int] = {}  # generations being written, and the id of their stream
         self._prunable: dict[int, int] = {}
         self._is_settled = False
-        self._is_writing = False
+        self._writing = asyncio.Lock()
         self.held_bytes = 0
         self.unknown_outcomes = 0
 
@@ -226,24 +226,25 @@ class PostgresStore:
         self._thread.begin(self._write(batch), [], done)
 
     async def _write(self, batch: Sequence[Entry]) -> list[int]:
-        if not self._is_settled:
-            raise WriteRefused("the term has ended, or is not settled")
-        self._is_writing = True
-        try:
-            first = batch[0]
-            if isinstance(first, Append):
-                return await self._append([entry for entry in batch if isinstance(entry, Append)])
-            if isinstance(first, Commit):
-                await self._commit(first)
-            else:
-                await (self._move(first) if isinstance(first, Move) else self._drop(first))
-            return [0]
-        except SessionLost as error:
-            self.unknown_outcomes += 1
-            self._trouble()
-            raise OutcomeUnknown(str(error)) from None
-        finally:
-            self._is_writing = False
+        async with self._writing:
+            if not self._is_settled:
+                raise WriteRefused("the term has ended, or is not settled")
+            try:
+                return await self._written(batch)
+            except SessionLost as error:
+                self.unknown_outcomes += 1
+                self._trouble()
+                raise OutcomeUnknown(str(error)) from None
+
+    async def _written(self, batch: Sequence[Entry]) -> list[int]:
+        first = batch[0]
+        if isinstance(first, Append):
+            return await self._append([entry for entry in batch if isinstance(entry, Append)])
+        if isinstance(first, Commit):
+            await self._commit(first)
+        else:
+            await (self._move(first) if isinstance(first, Move) else self._drop(first))
+        return [0]
 
     async def _append(self, batch: list[Append]) -> list[int]:
         following: dict[str, tuple[int, int]] = {}
@@ -337,10 +338,9 @@ class PostgresStore:
         if reader is None:
             raise SessionLost("there is no session")
         last = (await reader.fetch(_LAST_BATCH, place.id))[0]["batch"]
-        while self._is_writing:
-            await asyncio.sleep(0.001)
-        self._batch = self._shard.confirmed_batch = max(self._batch, last)
-        self._streams[name] = _Stream(place)
+        async with self._writing:
+            self._batch = self._shard.confirmed_batch = max(self._batch, last)
+            self._streams[name] = _Stream(place)
         self.held_bytes += place.manifest.size
         if place.sequence:
             self._prunable[place.id] = place.sequence

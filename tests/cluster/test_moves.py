@@ -8,20 +8,18 @@ from collections.abc import Iterator
 from contextlib import closing
 from itertools import count
 from pathlib import Path
-from time import monotonic
 
 import pytest
 from alphaforge_client.data import DataEngine, DataEngineConfig, Gap
-from alphaforge_client.errors import AlphaForgeError
 from alphaforge_client.execution import ExecutionEngine, Order, OrderSide, OrderStatus, TimeInForce
 from alphaforge_client.model import TradeTick
 
 from tests.support.cluster import cluster_command, running_cluster
+from tests.support.cluster_load import START_NS, Writer
 from tests.support.cluster_shards import Shards, running_cluster_shards
 from tests.support.postgres import Pair
 from tests.support.waiting import until
 
-START_NS = 1_700_000_000_000_000_000
 MOVES = 6
 
 
@@ -29,41 +27,6 @@ MOVES = 6
 def shards(postgres: Pair, tmp_path: Path) -> Iterator[Shards]:
     with running_cluster_shards(postgres.database(), tmp_path, "data", (1, 2)) as shards:
         yield shards
-
-
-class Writer:
-    """Trades, one after the other and each acknowledged; notes the longest time that one took."""
-
-    def __init__(self, engine: DataEngine) -> None:
-        self.count = 0
-        self.longest = 0.0
-        self.failed: list[AlphaForgeError] = []
-        self._engine = engine
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _run(self) -> None:
-        for number in count(1):
-            if self._ended.is_set():
-                return
-            began = monotonic()
-            try:
-                self._engine.process_trade_tick(TradeTick("BTC", 100, 1, "BUY", str(number), START_NS + number))
-            except AlphaForgeError as error:
-                self.failed.append(error)
-                return
-            self.longest = max(self.longest, monotonic() - began)
-            self.count = number
-
-    def await_more(self, more: int = 20) -> None:
-        wanted = self.count + more
-        until(lambda: self.count >= wanted or self.failed, lambda: f"trades go on; {self.count}", seconds=60)
-        assert not self.failed
-
-    def end(self) -> None:
-        self._ended.set()
-        self._thread.join(60)
 
 
 def test_moves_under_load_lose_and_double_nothing(shards: Shards) -> None:
@@ -88,7 +51,6 @@ def test_moves_under_load_lose_and_double_nothing(shards: Shards) -> None:
                 epochs.add(reader.list_engines()[0].epoch)
         finally:
             writer.end()
-        print(f"the longest call took {writer.longest:.2f} s")
         assert not writer.failed
         assert len(epochs) == 1
         # A move back leads home; an odd number of moves leads away.

@@ -7,13 +7,17 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+from alphaforge_client.data import DataEngine
 from alphaforge_client.errors import AlphaForgeError
 from alphaforge_client.execution import ExecutionEngine, Order, OrderSide, TimeInForce
+from alphaforge_client.model import TradeTick
 
 from tests.support.cluster import Cluster
 from tests.support.waiting import until
 
-__all__ = ["Load", "an_order", "assert_all_there"]
+__all__ = ["START_NS", "Load", "Writer", "an_order", "assert_all_there"]
+
+START_NS = 1_700_000_000_000_000_000
 
 
 def an_order(number: int) -> Order:
@@ -62,6 +66,49 @@ class Load:
         self.await_more(2)
         around = [each for each in self.times if each > since - 1.0]
         return max(after - before for before, after in itertools.pairwise(around))
+
+
+class Writer:
+    """Trades, one after the other and each acknowledged; notes when."""
+
+    def __init__(self, engine: DataEngine, *, pauses_from: float = 0.05) -> None:
+        self.count = 0
+        self.pauses: list[tuple[float, float]] = []
+        """When a call began, and how long it took, of those that took longer than `pauses_from`."""
+        self.failed: list[AlphaForgeError] = []
+        self._engine = engine
+        self._pauses_from = pauses_from
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        for number in itertools.count(1):
+            if self._ended.is_set():
+                return
+            began = time.monotonic()
+            try:
+                self._engine.process_trade_tick(TradeTick("BTC", 100, 1, "BUY", str(number), START_NS + number))
+            except AlphaForgeError as error:
+                self.failed.append(error)
+                return
+            took = time.monotonic() - began
+            if took > self._pauses_from:
+                self.pauses.append((began, took))
+            self.count = number
+
+    def longest_since(self, since: float) -> float:
+        """The longest call that ended after `since`."""
+        return max((took for began, took in self.pauses if began + took > since), default=0.0)
+
+    def await_more(self, more: int = 20) -> None:
+        wanted = self.count + more
+        until(lambda: self.count >= wanted or self.failed, lambda: f"trades go on; {self.count}", seconds=60)
+        assert not self.failed
+
+    def end(self) -> None:
+        self._ended.set()
+        self._thread.join(60)
 
 
 def assert_all_there(cluster: Cluster, load: Load) -> None:
