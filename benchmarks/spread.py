@@ -84,7 +84,7 @@ def run(bench: Bench) -> None:
                 }
                 readers.stdin.write("end\n")
                 readers.stdin.flush()
-    title = f"{SERVICES} services, {size.instruments:,} instruments, {size.subscribers:,} subscribers to {INSTRUMENTS_EACH}"
+    title = f"{SERVICES} services, {size.instruments:,} instruments, {size.subscribers:,} subscribers"
     made = table(title, (), tuple(figures))
     made.add_row(*figures.values())
     bench.show(made)
@@ -93,7 +93,7 @@ def run(bench: Bench) -> None:
 
 
 def _engine(targets: Sequence[str]) -> DataEngine:
-    config = DataEngineConfig(bar_types=BAR_TYPES, durability="os")
+    config = DataEngineConfig(bar_types=BAR_TYPES, durability="os", max_replay_bars=100_000)
     return DataEngine(config, name=NAME, targets=targets, partitions=SERVICES, timeout=120.0)
 
 
@@ -115,7 +115,8 @@ def _batches(size: Size) -> Iterator[TradeTickBatch]:
 
 def _due(size: Size) -> dict[str, list[Bar]]:
     """The bars of each instrument, as an engine in process has them."""
-    engine, due = Core(DataEngineConfig(bar_types=BAR_TYPES)), {name: [] for name in _names(size)}
+    engine = Core(DataEngineConfig(bar_types=BAR_TYPES))
+    due: dict[str, list[Bar]] = {name: [] for name in _names(size)}
     for batch in _batches(size):
         for bar in engine.process_batch(batch):
             due[bar.instrument_id].append(bar)
@@ -145,7 +146,7 @@ class _Reader:
 async def _subscribe(targets: Sequence[str], size: Size) -> None:
     due, dice = _due(size), random.Random(5)
     readers = [_Reader(due, dice.sample(_names(size), INSTRUMENTS_EACH)) for _ in range(size.subscribers)]
-    config = DataEngineConfig(bar_types=BAR_TYPES, durability="os")
+    config = DataEngineConfig(bar_types=BAR_TYPES, durability="os", max_replay_bars=100_000)
     async with AioDataEngine(config, name=NAME, targets=targets, partitions=SERVICES, timeout=120.0) as engine:
         await engine.wait_ready(60.0)
         tasks = [asyncio.ensure_future(reader.read(engine)) for reader in readers]

@@ -22,7 +22,7 @@ from services.access.gate import require
 from services.access.roles import Role
 from services.base.messages import fill, with_message
 from services.base.messages import given as plain
-from services.data.wire import bars_response, columns_of, trades_response
+from services.data.wire import bars_response, columns_of, instrument_of, trades_response
 from services.engines.engine import DAY_NS, NamedEngine, check_durability, epoch_changed
 from services.engines.producers import Producers
 from services.engines.rows import Table
@@ -74,13 +74,20 @@ class NamedDataEngine(NamedEngine):
     def _make_streams(self, bars_sent: int = 0, trades_sent: int = 0) -> None:
         self._bars: Ring[Bar] = Ring(self.settings["max_replay_bars"], bars_sent)
         self._trades: Ring[TradeTick] = Ring(self.settings["max_replay_trades"], trades_sent)
-        self.bars = Feed(self._bars, epoch=self.epoch, subscribers=self._subscribers, encode=bars_response)
+        self.bars = Feed(
+            self._bars,
+            epoch=self.epoch,
+            subscribers=self._subscribers,
+            encode=bars_response,
+            group_of=instrument_of,
+        )
         self.trades = Feed(
             self._trades,
             epoch=self.epoch,
             subscribers=self._subscribers,
             encode=trades_response,
             events_per_response=TRADES_PER_RESPONSE,
+            group_of=instrument_of,
         )
 
     def check_settings(self) -> None:

@@ -20,6 +20,7 @@ __all__ = [
     "bar_filter",
     "bars_response",
     "columns_of",
+    "instrument_of",
     "snapshot_responses",
     "trade_filter",
     "trades_response",
@@ -57,16 +58,18 @@ def bar_filter(message: SubscribeBarsRequest) -> Filter[Bar] | None:
     types = frozenset(BarType(name) for name in message.bar_types)
     if not instruments and not types:
         return None
-    return Filter(
-        (instruments, types),
-        lambda bar: (not instruments or bar.instrument_id in instruments) and (not types or bar.bar_type in types),
-    )
+    return Filter((instruments, types), (lambda bar: bar.bar_type in types) if types else None, instruments)
+
+
+def instrument_of(event: Bar | TradeTick) -> str:
+    """What filters of bars and trades choose by first."""
+    return event.instrument_id
 
 
 def trade_filter(message: SubscribeTradesRequest) -> Filter[TradeTick] | None:
     """The filter of a subscription to trades; None for all."""
     instruments = frozenset(message.instrument_ids)
-    return Filter(instruments, lambda tick: tick.instrument_id in instruments) if instruments else None
+    return Filter(instruments, groups=instruments) if instruments else None
 
 
 def trades_response(delivery: Delivery[TradeTick]) -> bytes:

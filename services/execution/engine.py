@@ -150,6 +150,7 @@ class NamedExecutionEngine(NamedEngine):
             subscribers=self._subscribers,
             encode=events_response,
             ends_when_behind=self._event_backlog,
+            group_of=lambda event: event.strategy_id,
         )
 
     def differing(self, given: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

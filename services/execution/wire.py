@@ -76,8 +76,7 @@ def event_filter(message: SubscribeOrderEventsRequest) -> Filter[OrderEvent] | N
     """The filter of a subscription to events; None for all."""
     if not message.HasField("strategy_id"):
         return None
-    strategy_id = message.strategy_id
-    return Filter(strategy_id, lambda event: event.strategy_id == strategy_id)
+    return Filter(message.strategy_id, groups=frozenset((message.strategy_id,)))
 
 
 def side_or_none(number: int) -> OrderSide | None:

@@ -20,7 +20,7 @@ from alphaforge_core.model import Bar, TradeTick
 
 from services.base.errors import reason_of
 from services.data.engine import TRADES_PER_RESPONSE
-from services.data.wire import bars_response, trades_response
+from services.data.wire import bars_response, instrument_of, trades_response
 from services.relay.upstream import Upstream
 from services.rpc.peer import DATA_SERVICE
 from services.streams.feed import EVENTS_PER_RESPONSE, Delivery, Feed, Subscribers
@@ -59,6 +59,7 @@ class Kind(Generic[T]):
     decode: Callable[[bytes], Message[T]]
     encode: Callable[[Delivery[T]], bytes]
     events_per_response: int
+    group_of: Callable[[T], str]
 
 
 def _bars(encoded: bytes) -> Message[Bar]:
@@ -75,8 +76,8 @@ def _trades(encoded: bytes) -> Message[TradeTick]:
     return Message(message.epoch, message.sequence, message.previous_sequence, ticks, gap)
 
 
-BARS = Kind("SubscribeBars", SubscribeBarsRequest, _bars, bars_response, EVENTS_PER_RESPONSE)
-TRADES = Kind("SubscribeTrades", SubscribeTradesRequest, _trades, trades_response, TRADES_PER_RESPONSE)
+BARS = Kind("SubscribeBars", SubscribeBarsRequest, _bars, bars_response, EVENTS_PER_RESPONSE, instrument_of)
+TRADES = Kind("SubscribeTrades", SubscribeTradesRequest, _trades, trades_response, TRADES_PER_RESPONSE, instrument_of)
 
 
 @dataclass
@@ -131,6 +132,7 @@ class Link(Generic[T]):
             subscribers=self._subscribers,
             encode=self._kind.encode,
             events_per_response=self._kind.events_per_response,
+            group_of=self._kind.group_of,
         )
 
     @property

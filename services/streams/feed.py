@@ -18,6 +18,7 @@ from alphaforge.type.v1.stream_pb2 import Gap, GapReason
 from alphaforge_core.errors import AlphaForgeError, ResourceExhausted
 
 from services.base.errors import with_metadata
+from services.streams.windows import Windows
 
 __all__ = ["EVENTS_PER_RESPONSE", "Delivery", "Feed", "Filter", "Log", "Subscribers"]
 
@@ -65,10 +66,14 @@ class Delivery(NamedTuple, Generic[T]):
 
 @dataclass(frozen=True)
 class Filter(Generic[T]):
-    """The filter of a subscription. Subscriptions with equal keys share encoded responses."""
+    """The filter of a subscription. Subscriptions with equal keys share encoded responses.
+
+    `groups`: events of other groups (the feed's `group_of`) are not accepted, and `accepts` isn't asked about them.
+    """
 
     key: Hashable
-    accepts: Callable[[T], bool]
+    accepts: Callable[[T], bool] | None = None
+    groups: frozenset[Hashable] = frozenset()
 
 
 @dataclass
@@ -99,6 +104,7 @@ class Feed(Generic[T]):
 
     `ends_when_behind`: a subscriber that had caught up and falls that many events behind is disconnected with
     SUBSCRIBER_TOO_SLOW. None: it gets a gap message once the log no longer has its next event.
+    `group_of` is what filters may have groups of, such as an event's instrument.
     """
 
     def __init__(
@@ -110,6 +116,7 @@ class Feed(Generic[T]):
         encode: Callable[[Delivery[T]], bytes],
         events_per_response: int = EVENTS_PER_RESPONSE,
         ends_when_behind: int | None = None,
+        group_of: Callable[[T], Hashable] | None = None,
     ) -> None:
         self.open = 0
         self._log = log
@@ -125,6 +132,7 @@ class Feed(Generic[T]):
         self._beats = 0
         self._beat: asyncio.TimerHandle | None = None
         self._shared: dict[Hashable, tuple[bytes | None, int]] = {}
+        self._windows: Windows[T] = Windows(group_of)
         self._ended: AlphaForgeError | None = None
         self._lost: Gap | None = None
 
@@ -221,12 +229,20 @@ class Feed(Generic[T]):
         key = (position, sent, wanted and wanted.key, self._log.last)
         if (shared := self._shared.get(key)) is not None:
             return shared
-        events = self._log.read(position, self._events_per_response)
-        end = position + len(events)
-        sequences: Sequence[int] = range(position + 1, end + 1)
-        if wanted is not None:
-            sequences = [sequence for sequence in sequences if wanted.accepts(events[sequence - position - 1])]
-            events = [events[sequence - position - 1] for sequence in sequences]
+        if wanted is None:
+            events = self._log.read(position, self._events_per_response)
+            end = position + len(events)
+            sequences: Sequence[int] = range(position + 1, end + 1)
+        else:
+            window = self._windows.get(
+                position, self._log.last, lambda: self._log.read(position, self._events_per_response)
+            )
+            end = position + len(window.events)
+            found = [(index, window.events[index]) for index in window.of(wanted.groups)]
+            if wanted.accepts is not None:
+                found = [(index, event) for index, event in found if wanted.accepts(event)]
+            events = [event for _, event in found]
+            sequences = [position + 1 + index for index, _ in found]
         response = self._encode(Delivery(self._epoch, end, sent, events, sequences)) if events else None
         if len(self._shared) >= _SHARED_RESPONSES:
             self._shared.clear()
@@ -269,3 +285,4 @@ class Feed(Generic[T]):
             self.notify()
         else:
             self._shared.clear()
+            self._windows.clear()

@@ -79,6 +79,39 @@ def test_each_response_names_the_one_before_it() -> None:
     asyncio.run(run())
 
 
+def test_a_filter_of_groups_passes_their_events_and_each_event_is_looked_at_once() -> None:
+    async def run() -> None:
+        looked: list[int] = []
+
+        def last_digit(event: int) -> int:
+            looked.append(event)
+            return event % 10
+
+        ring: Ring[int] = Ring(1_000)
+        responses = Responses()
+        feed = Feed(ring, epoch=7, subscribers=Subscribers(100, 60), encode=responses, group_of=last_digit)
+        odd_too: Filter[int] = Filter("odd", lambda event: event % 20 > 9, frozenset(range(3, 7)))
+        wanted = [odd_too, *(Filter[int](digit, groups=frozenset((digit, digit + 3))) for digit in range(7))]
+        subscriptions = [feed.subscribe(wanted=each) for each in wanted]
+        for subscription in subscriptions:
+            await responses.next(subscription)
+        events = [number * 7919 % 1_009 for number in range(100)]
+        ring.append(events)
+        feed.notify()
+        for subscription, each in zip(subscriptions, wanted, strict=True):
+            got = await responses.next(subscription)
+            passing = [
+                (sequence, event)
+                for sequence, event in enumerate(events, start=1)
+                if event % 10 in each.groups and (each.accepts is None or each.accepts(event))
+            ]
+            assert list(zip(got.sequences, got.events, strict=True)) == passing
+            assert passing
+        assert looked == events
+
+    asyncio.run(run())
+
+
 def test_a_filter_hides_events_and_no_gap() -> None:
     async def run() -> None:
         bars = Stream()
