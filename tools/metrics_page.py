@@ -157,7 +157,12 @@ def page() -> str:
             service("journal", JOURNAL_COUNTERS, "Journals", "For the data and execution services."),
             service("checkpoint", CHECKPOINT_COUNTERS, "Checkpoints", "For the data and execution services."),
             service("recovery", RECOVERY_COUNTERS, "Recovery", "For the data and execution services, at their start."),
-            service("cluster", CLUSTER_COUNTERS, "Clusters", "For services whose journal is in PostgreSQL."),
+            service(
+                "cluster",
+                CLUSTER_COUNTERS,
+                "Clusters",
+                "For services whose journal is in PostgreSQL. Each has the label `shard`, such as `data-0`.",
+            ),
             service("relay", RELAY_COUNTERS, "Relays", "Totals over the upstream subscriptions of a relay."),
             access(),
             service("audit", AUDIT_COUNTERS, "Audit log", "For every service; zeros without an audit log."),

@@ -6,6 +6,7 @@ Each series is declared once, like the core's counters: name, kind, unit, help.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -140,8 +141,12 @@ class RecoveryCollector(Collector):
         return families("recovery", RECOVERY_COUNTERS, self._statistics())
 
 
-def families(group: str, counters: Counters, values: Iterable[float]) -> Iterator[Metric]:
-    """The series of a table of counters, without labels."""
+def families(
+    group: str, counters: Counters, values: Iterable[float], labels: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Metric]:
+    """The series of a table of counters, all with these labels."""
     for (name, kind, _unit, text), value in zip(counters, values, strict=True):
-        family = CounterMetricFamily if kind == "counter" else GaugeMetricFamily
-        yield family(f"alphaforge_{group}_{name}", text, value=value)
+        kind_of = CounterMetricFamily if kind == "counter" else GaugeMetricFamily
+        family = kind_of(f"alphaforge_{group}_{name}", text, labels=list(labels))
+        family.add_metric(list(labels.values()), value)
+        yield family

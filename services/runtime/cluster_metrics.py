@@ -61,4 +61,4 @@ class ClusterCollector(Collector):
             shard.clock_offset_seconds,
             shard.oldest_snapshot,
         )
-        return families("cluster", CLUSTER_COUNTERS, values)
+        return families("cluster", CLUSTER_COUNTERS, values, {"shard": str(shard.name)})

@@ -95,6 +95,8 @@ def test_a_write_without_an_epoch_creates_nothing_in_the_wrong_shard(data: Shard
     assert info.metadata["shard"] == "data-1"
     assert info.metadata["target"] == data.seeds(1)
     assert name not in data.table()
+    # Whose series have its name.
+    assert data.each[1].primary("data").series()["alphaforge_cluster_primary"] == 1.0
     with grpc.insecure_channel(info.metadata["target"]) as channel:
         DataServiceStub(channel).AdvanceTime(AdvanceTimeRequest(engine=name, now_ns=START_NS), timeout=10.0)
     assert data.table()[name] == 1

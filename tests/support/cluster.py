@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -155,10 +156,12 @@ class Candidate:
             return False
 
     def series(self) -> dict[str, float]:
-        """What it shows at /metrics."""
+        """What it shows at /metrics, without the label of its shard."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=10) as reply:
             lines = [line for line in reply.read().decode().splitlines() if not line.startswith("#")]
-        return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+        found = {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+        number = next((b for a, b in itertools.pairwise(self.arguments) if a == "--shard"), "0")
+        return {name.removesuffix(f'{{shard="{self.noun}-{number}"}}'): value for name, value in found.items()}
 
     def signal(self, number: int) -> None:
         assert self.process is not None

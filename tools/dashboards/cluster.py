@@ -9,7 +9,7 @@ __all__ = ["cluster"]
 
 
 def cluster() -> Dashboard:
-    candidate = "{{job}} {{instance}}"
+    candidate = "{{shard}} {{instance}}"
     return Dashboard(
         "alphaforge-cluster",
         "AlphaForge cluster",
@@ -21,8 +21,8 @@ def cluster() -> Dashboard:
                     *(
                         Stat(
                             f"{job} primary",
-                            f"Whether a candidate of the {job} service is the primary.",
-                            [("", f'max(alphaforge_cluster_primary{{job="{job}"}})')],
+                            f"Whether each shard of the {job} service has a primary.",
+                            [("{{shard}}", f'max by (shard) (alphaforge_cluster_primary{{job="{job}"}})')],
                             "none",
                             words={1: ("served", "green"), 0: ("NOBODY", "red")},
                         )
@@ -57,7 +57,7 @@ def cluster() -> Dashboard:
                     TimeSeries(
                         "Terms",
                         "The term of each shard: a step is a takeover, or a session that was lost.",
-                        [("{{job}}", "max by (job) (alphaforge_cluster_term)")],
+                        [("{{shard}}", "max by (shard) (alphaforge_cluster_term)")],
                         "short",
                     ),
                     TimeSeries(
@@ -76,8 +76,8 @@ def cluster() -> Dashboard:
                         "Lost sessions and unknown outcomes",
                         "Sessions with PostgreSQL that were lost, and commits that were in progress then.",
                         [
-                            ("{{job}} sessions", rate("alphaforge_cluster_lost_sessions_total", by="job")),
-                            ("{{job}} unknown", rate("alphaforge_cluster_unknown_outcomes_total", by="job")),
+                            ("{{shard}} sessions", rate("alphaforge_cluster_lost_sessions_total", by="shard")),
+                            ("{{shard}} unknown", rate("alphaforge_cluster_unknown_outcomes_total", by="shard")),
                         ],
                         "suffix:/s",
                     ),
