@@ -23,32 +23,46 @@ from benchmarks.stack import running_relay, running_services
 __all__ = ["run"]
 
 TICKS_PER_CALL = 10_000
+SPARSE = ["1min"]
 # After the last call, until what it set off is done too; the same for all.
 SETTLE_SECONDS = 0.5
 
 
 def run(bench: Bench) -> None:
-    """Processor time of the service and of the relay per tick: with nobody, many at a relay, many at the service."""
+    """Processor time of the service and of the relay per tick: with nobody, with one, with many at a relay, with many.
+
+    Once with a bar for every 32 ticks, which is more than markets have, and once with bars of a minute alone.
+    """
+    for bar_types in (BAR_TYPES, SPARSE):
+        _run(bench, bar_types)
+
+
+def _run(bench: Bench, bar_types: list[str]) -> None:
     count = 2 * max(bench.sizes.subscribers)
     trades = columns(bench.sizes.items)
     numbers = ("service ns/tick", "x of none", "relay ns/tick", "bars missed")
-    made = table(f"{count:,} subscribers to the bars of {bench.sizes.items:,} ticks", ("subscribers",), numbers)
+    title = f"{count:,} subscribers to the bars ({', '.join(bar_types)}) of {bench.sizes.items:,} ticks"
+    made = table(title, ("subscribers",), numbers)
     with ExitStack() as exits:
         limit = ("--max-streams-per-caller", str(count + 100))
         targets, services = exits.enter_context(running_services("data", 1, *limit))
         target = targets[0].partition("=")[2]
         relay, process = exits.enter_context(running_relay(target, *limit))
-        config = DataEngineConfig(bar_types=BAR_TYPES, durability="none", max_replay_bars=1_000_000)
+        config = DataEngineConfig(bar_types=bar_types, durability="none", max_replay_bars=1_000_000)
         nobody, some = (
             exits.enter_context(closing(DataEngine(config, name=name, target=target, timeout=120.0)))
             for name in ("nobody", subscribers.NAME)
         )
         some.wait_ready()
         turn = 0
-        for where, at in (("a relay", relay), ("the service", target)):
+        for where, at, readers in (
+            ("the service", target, 1),
+            ("a relay", relay, count),
+            ("the service", target, count),
+        ):
             quiet, found, bars = [], [], 0
             spent = precise_cpu_seconds([process])
-            with subscribers.reading(at, count) as wait_for:
+            with subscribers.reading(at, readers) as wait_for:
                 for _ in range(bench.sizes.repetitions):
                     turn += 1
                     # In turn, so that whatever else the machine does falls on both alike.
@@ -56,13 +70,13 @@ def run(bench: Bench) -> None:
                     cost, closed = _feed(some, trades, turn, services)
                     found.append(cost)
                     bars += closed
-                missed = count * bars - wait_for(bars)["bars"]
+                missed = readers * bars - wait_for(bars)["bars"]
             ticks = bench.sizes.repetitions * bench.sizes.items
             relayed = (precise_cpu_seconds([process]) - spent) / ticks
             none, cost = statistics.median(quiet), statistics.median(found)
             made.add_row("none", f"{none * 1e9:,.0f}", "", "", "")
             figures = (f"{cost * 1e9:,.0f}", f"{cost / none:.2f}", f"{relayed * 1e9:,.0f}", f"{missed:,}")
-            made.add_row(f"{count:,} at {where}", *figures)
+            made.add_row(f"{readers:,} at {where}", *figures)
     bench.show(made)
 
 
