@@ -7,17 +7,18 @@ A candidate is primary only by the confirmed response to its own take-over, neve
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from alphaforge_core.errors import AlphaForgeError, Unavailable
+from alphaforge_core.errors import AlphaForgeError, EngineError, Unavailable
 
 from services.base.errors import with_metadata
 from services.cluster import schema
-from services.cluster.database import Database, Session, problem
+from services.cluster.database import Database, Session, SessionLost, problem
 
 __all__ = ["BEAT_SECONDS", "LEASE_SECONDS", "LIVE", "Name", "Row", "Shard", "now"]
 
@@ -110,6 +111,8 @@ class Shard:
         """The last confirmed batch of this primary."""
         self.session: Session | None = None
         self.reader: Session | None = None
+        self._bulk: Session | None = None
+        self._bulk_opening = asyncio.Lock()
         self.is_unreplicated = False
         self.moves = False
         """Whether an engine is to come to this shard or to leave it."""
@@ -242,6 +245,16 @@ class Shard:
             else:
                 opened.terminate()
 
+    async def bulk(self) -> Session:
+        """The session for statements that take long, behind which small ones would wait. Raises SessionLost."""
+        async with self._bulk_opening:
+            if self._bulk is None or self._bulk.is_lost:
+                try:
+                    self._bulk = await self.database.connect(synchronous=False)
+                except EngineError as error:
+                    raise SessionLost(str(error)) from None
+            return self._bulk
+
     async def take(self, seen: Row) -> bool:
         """Takes the shard over, if the row is unchanged since `seen`. Raises SessionLost."""
         return await self._take(_TAKE, seen.term, seen.beat, self.owner, self.name.address)
@@ -307,7 +320,7 @@ class Shard:
     def lose_sessions(self) -> None:
         """Closes the sessions."""
         self.lost_sessions += 1
-        for session in (self.session, self.reader):
+        for session in (self.session, self.reader, self._bulk):
             if session is not None:
                 session.terminate()
-        self.session = self.reader = None
+        self.session = self.reader = self._bulk = None

@@ -401,11 +401,13 @@ class PostgresStore:
         return Part(len(payload), crc)
 
     async def _write_part(self, generation: int, part: int, crc: int, payload: bytes) -> None:
-        reader, stream = self._shard.reader, self._begun.get(generation)
-        if reader is None or stream is None:
+        stream = self._begun.get(generation)
+        if self._shard.reader is None or stream is None:
             raise SessionLost("the term has ended")
         arguments = (stream, generation, part, crc, payload)
-        await reader.execute("INSERT INTO checkpoint VALUES ($1, $2, $3, $4, $5)", *arguments, size=len(payload))
+        await (await self._shard.bulk()).execute(
+            "INSERT INTO checkpoint VALUES ($1, $2, $3, $4, $5)", *arguments, size=len(payload)
+        )
 
     def checkpoint_abandon(self, generation: int) -> None:
         """Forgets a checkpoint that is not committed; a later one removes its parts."""
@@ -429,15 +431,15 @@ class PostgresStore:
             self._prunable.clear()
 
     async def _prune(self) -> None:
-        reader = self._shard.reader
-        if reader is None:
+        if self._shard.reader is None:
             raise SessionLost("there is no session")
+        session = await self._shard.bulk()
         stream, sequence = next(iter(self._prunable.items()))
-        gone = (await reader.fetch(_PRUNE, stream, sequence, _PRUNED_RECORDS_MAX))[0]
+        gone = (await session.fetch(_PRUNE, stream, sequence, _PRUNED_RECORDS_MAX))[0]
         self.held_bytes -= gone["size"]
         if gone["records"]:
             return
-        await reader.execute(
+        await session.execute(
             "DELETE FROM checkpoint c WHERE stream = $1 "
             "AND generation < coalesce((SELECT generation FROM stream s WHERE s.stream = $1), $2)", stream, _ALL
         )  # fmt: skip

@@ -20,7 +20,7 @@ from services.cluster.records import read_all, read_places, read_records
 from services.cluster.shard import Shard, now
 from services.cluster.store_postgres import PostgresStore
 from services.cluster.thread import ClusterThread
-from services.journal.journal import Journal
+from services.journal.journal import Checkpoint, Journal, Record
 from services.runtime.memory import Memory
 from services.runtime.places import Places
 
@@ -176,16 +176,15 @@ class Moves:
             await self._execute(_READY, row.stream, row.wanted, self._shard.term)
 
     async def _load(self, row: _Row) -> Any:
-        reader = self._shard.reader
-        if reader is None:
-            raise SessionLost("there is no session")
-        reading = read_all(reader, row.engine, row.stream, row.confirmed_batch)
-        items, _ = await self._thread.run(reading)
+        items, _ = await self._thread.run(self._read_all(row))
         engine = None
         for begin in range(0, len(items), _RECORDS_AT_ONCE):
             engine = self._engines.built(self._journal, row.engine, engine, items[begin : begin + _RECORDS_AT_ONCE])
             await asyncio.sleep(0)
         return engine
+
+    async def _read_all(self, row: _Row) -> tuple[list[Checkpoint | Record], int | None]:
+        return await read_all(await self._shard.bulk(), row.engine, row.stream, row.confirmed_batch)
 
     async def _apply(self, name: str, coming: _Coming, batch_max: int) -> tuple[Any, int | None]:
         """Applies the next records: the engine, which a reset replaces and a drop ends, and the last checksum."""

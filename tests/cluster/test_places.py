@@ -19,6 +19,7 @@ from alphaforge_client.execution import ExecutionEngine
 from alphaforge_client.model import TradeTick
 
 from services.base.errors import info_of
+from services.journal.store import Append
 from tests.support.cluster import Held, cluster_command, running_cluster
 from tests.support.cluster_shards import Shards, running_cluster_shards
 from tests.support.postgres import Pair
@@ -155,3 +156,38 @@ def test_of_two_shards_that_create_an_engine_at_once_one_does(postgres: Pair) ->
     finally:
         for each in held:
             each.end()
+
+
+def test_small_statements_do_not_wait_for_those_of_checkpoints(postgres: Pair) -> None:
+    dsn = postgres.database()
+    assert cluster_command(dsn, "init").returncode == 0
+    held = Held(dsn)
+
+    async def lock() -> None:
+        assert held.shard.reader is not None
+        await held.shard.reader.fetch("SELECT pg_advisory_lock(7)")
+
+    async def wait() -> None:
+        await (await held.shard.bulk()).fetch("SELECT pg_advisory_lock(7)")
+
+    async def unlock() -> None:
+        assert held.shard.reader is not None
+        await held.shard.reader.fetch("SELECT pg_advisory_unlock(7)")
+
+    try:
+        assert held.take()
+        held.beat_on()
+        assert held.store.write([Append("e", 1, 0, b"x")]) == [1]
+        generation = held.store.checkpoint_begin("e", 1)
+        held.thread.call(lock())
+        long = held.thread.start(wait())
+        with ThreadPoolExecutor(1) as threads:
+            part = threads.submit(held.store.checkpoint_part, generation, 0, [memoryview(b"state")])
+            assert held.thread.call(held.shard.read()).owner == held.shard.owner
+            assert held.store.write([Append("e", 1, 0, b"y")]) == [2]
+            assert not part.done()
+            held.thread.call(unlock())
+            long.result()
+            assert part.result().size == 5
+    finally:
+        held.end()
