@@ -84,6 +84,7 @@ check: build $(BUF) $(PYRIGHT)
 	python -m tools.dashboards --check
 	python -m tools.metrics_page --check
 	python -m tools.reference_pages --check
+	python -m benchmarks.page --check
 	$(MAKE) --no-print-directory docs
 	$(MAKE) --no-print-directory tidy
 

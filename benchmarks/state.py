@@ -121,7 +121,7 @@ def _execution(bench: Bench) -> None:
                     "submit_order, fsync": partial(_submit, full),
                 }
                 found[name] = _measured(service, bench.sizes.calls, calls, partial(_churn, full))
-        _show(bench, f"a venue with {bench.sizes.resting:,} resting orders that change", found)
+        _show(bench, "the venue", f"a venue with {bench.sizes.resting:,} resting orders that change", found)
 
 
 def _submit(engine: ExecutionEngine) -> None:
@@ -173,7 +173,12 @@ def _data(bench: Bench) -> None:
                     "statistics": engine.statistics,
                 }
                 found[name] = _measured(service, bench.sizes.calls, calls, partial(feed, 500))
-        _show(bench, f"a data engine with {bars:,} bars of {instruments:,} instruments, fed with ticks", found)
+        _show(
+            bench,
+            "the data engine",
+            f"a data engine with {bars:,} bars of {instruments:,} instruments, fed with ticks",
+            found,
+        )
 
 
 def _measured(
@@ -211,7 +216,7 @@ def _measured(
     return Under({name: sorted(each) for name, each in taken.items()}, peak[0], checkpoints, hold_ms)
 
 
-def _show(bench: Bench, title: str, found: Mapping[str, Under]) -> None:
+def _show(bench: Bench, what: str, title: str, found: Mapping[str, Under]) -> None:
     made = table(f"{title}: single calls, ms", ("call", ""), ("p50", "p99", "p99.9", "worst"))
     for call in next(iter(found.values())).calls:
         for name, under in found.items():
@@ -219,7 +224,9 @@ def _show(bench: Bench, title: str, found: Mapping[str, Under]) -> None:
             shares = (taken[int(len(taken) * share)] for share in (0.5, 0.99, 0.999))
             made.add_row(call, name, *(f"{value:.2f}" for value in (*shares, taken[-1])))
     bench.show(made)
-    made = table("the service", ("",), ("checkpoints", "longest hold ms", "peak memory MB", "x"))
+    made = table(
+        f"memory of {what}, and its checkpoints", ("",), ("checkpoints", "longest hold ms", "peak memory MB", "x")
+    )
     without = next(iter(found.values())).peak_bytes
     for name, under in found.items():
         made.add_row(

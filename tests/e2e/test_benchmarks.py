@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.growth_chart import growth_chart
-from benchmarks.page import HEADINGS, figures, page
+from benchmarks.page import HEADINGS, charts, page
+from benchmarks.report.aims import judged
+from benchmarks.report.figures import figures, with_a_million
 from benchmarks.results import Run
 
 WORK = "35ba9f38"
@@ -32,4 +33,9 @@ def test_the_benchmarks_run_small_do_the_same_work_and_give_a_page(tmp_path: Pat
     for part in run.parts:
         assert f"## {HEADINGS[part.name]}\n" in written
         assert all(f"**{found.title}**" in written for found in part.tables)
-    assert growth_chart(run.table("memory under")).count("<polyline") == 2
+    assert [drawn.count("<polyline") for drawn in charts(run).values()] == [2, 6]
+    # Every bound has its figure, except those of programs that this machine may not have, and of more subscribers than
+    # a short run has.
+    absent = {each.aim.what for each in judged(run) if each.measured is None}
+    assert all("Redis" in what or "the same, " in what or "subscribers" in what for what in absent), absent
+    assert len(list(with_a_million(run))) > 15
