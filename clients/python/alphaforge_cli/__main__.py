@@ -12,7 +12,11 @@ __all__ = ["main"]
 def main() -> None:
     """Runs the command; without its libraries, says in one line how to get them."""
     try:
-        from alphaforge_cli.main import main as run
+        if sys.argv[1:] == ["ping"]:
+            # Typer takes longer to import than the checks take.
+            from alphaforge_cli.checks import main as run
+        else:
+            from alphaforge_cli.main import main as run
     except ModuleNotFoundError as error:
         wanted = extra_wanted(error)
         if wanted is None:

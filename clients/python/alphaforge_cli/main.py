@@ -15,7 +15,7 @@ import typer
 from alphaforge_core.errors import AlphaForgeError
 from typer.core import TyperCommand, TyperGroup
 
-from alphaforge_cli.problems import extra_wanted, is_said_in_one_line
+from alphaforge_cli.problems import extra_wanted, is_said_in_one_line, said
 
 __all__ = ["app", "main"]
 
@@ -133,7 +133,7 @@ def main() -> None:
     try:
         app()
     except AlphaForgeError as error:
-        _fail(f"{error} ({error.reason})" if error.reason else str(error))
+        _fail(said(error))
     except OSError as error:
         _fail(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error))
     except MemoryError:

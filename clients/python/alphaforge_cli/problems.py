@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 
-__all__ = ["StrategyError", "extra_wanted", "is_said_in_one_line"]
+from alphaforge_core.errors import AlphaForgeError
+
+__all__ = ["StrategyError", "extra_wanted", "is_said_in_one_line", "said"]
 
 # The extra of alphaforge-client that brings a module. This file imports none of them.
 _EXTRAS = {
@@ -28,6 +30,11 @@ def extra_wanted(error: ImportError) -> str | None:
     if module not in _EXTRAS:
         return None
     return f"{module} is not installed; run: pip install 'alphaforge-client[{_EXTRAS[module]}]'"
+
+
+def said(error: AlphaForgeError) -> str:
+    """A failed call in one line."""
+    return f"{error} ({error.reason})" if error.reason else str(error)
 
 
 def is_said_in_one_line(error: Exception) -> bool:

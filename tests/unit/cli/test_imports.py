@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -37,6 +38,23 @@ print(*sorted({name.partition(".")[0] for name in sys.modules} & set(sys.argv[2:
 def test_a_verb_imports_only_what_it_may(verb: str) -> None:
     run = subprocess.run([sys.executable, "-c", PROGRAM, verb, *HEAVY], capture_output=True, text=True, check=True)
     assert set(run.stdout.split()) <= MAY_IMPORT[verb]
+
+
+def test_a_ping_needs_no_typer() -> None:
+    # Its import takes longer than the checks.
+    program = """
+import sys
+sys.argv = ["alphaforge", "ping"]
+from alphaforge_cli.__main__ import main
+try:
+    main()
+except SystemExit as end:
+    print(end.code, sorted({"pydantic", "rich", "typer"} & set(sys.modules)))
+"""
+    environment = {**os.environ, "ALPHAFORGE_DATA_TARGET": "nowhere"}
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
+    assert run.stdout.startswith("alphaforge: ")
+    assert run.stdout.endswith(" []\n")
 
 
 @pytest.mark.parametrize("noun", ["cache", "data", "execution"])
