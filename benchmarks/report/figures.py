@@ -32,7 +32,8 @@ def figures(run: Run) -> Iterator[tuple[str, str]]:
     """Five questions, and the answers of this run."""
     ticks = run.table("ticks to 1min")
     for question, where in (("trades to bars of three types, in process", "in process"), ("over gRPC", "remote")):
-        yield question, f"{cell(ticks, 'ticks/s', f'{where}, columns of int64')} a second"
+        rate = number(ticks, "ticks/s", f"{where}, columns of int64")
+        yield question, f"{rate / 1e6:.1f} million a second"
     order = run.table("submit_order, one call")
     times = cell(order, "p50 ratio", "sync")
     yield "a single order over gRPC", f"{cell(order, 'p50 us', 'sync')} us, {times} times a bare gRPC echo"

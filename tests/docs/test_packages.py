@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.stack import free_ports
+from tests.support.stack import consecutive_ports
 from tests.support.waiting import until
 from tools.set_version import FILES, version_of
 
@@ -105,7 +105,7 @@ def up(install: Install, tmp_path_factory: pytest.TempPathFactory) -> Iterator[d
     command = install(LINE[1].strip('"')) / "alphaforge"
     folder = tmp_path_factory.mktemp("up")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ALPHAFORGE_")}
-    base = next(port for port in free_ports(20) if port < 65_000)
+    base = consecutive_ports(6)
     log_file = folder / "up.log"
     with log_file.open("wb") as log:
         process = subprocess.Popen(

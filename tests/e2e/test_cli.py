@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -26,6 +26,7 @@ from alphaforge_client.errors import EngineError, InvalidArgument
 from alphaforge_client.execution import ExecutionEngine, Order, OrderSide, OrderStatus, TimeInForce
 from alphaforge_client.model import Price, Quantity, TradeTick
 
+from tests.support.stack import consecutive_ports
 from tests.support.tape import BTCUSDT, REAL_TRADES, SPY, real_trades
 from tests.support.waiting import until
 
@@ -34,25 +35,12 @@ BARS = "1min,100tick,50volume,1000000dollar"
 HEADER = "instrument_id,trade_id,ts_event,ts_init,price,quantity,aggressor_side"
 
 
-def consecutive_ports() -> int:
-    """A base such that the three ports after it are free."""
-    for base in range(20_000, 60_000, 7):
-        with ExitStack() as probes:
-            try:
-                for port in range(base + 1, base + 4):
-                    probes.enter_context(socket.socket()).bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return base
-    raise AssertionError("no three free ports in a row")
-
-
 class Up:
     """`alphaforge up` in a folder of its own."""
 
     def __init__(self, folder: Path, *options: str) -> None:
-        self.port_base = consecutive_ports()
-        self.metrics_base = consecutive_ports() + 3
+        self.port_base = consecutive_ports(6)
+        self.metrics_base = self.port_base + 3
         self.log = folder / "up.log"
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("ALPHAFORGE_")}
         self.options = ["--port-base", str(self.port_base), "--metrics-base", str(self.metrics_base), *options]

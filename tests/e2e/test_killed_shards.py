@@ -21,7 +21,7 @@ from alphaforge_core.data import DataEngine as CoreDataEngine
 from tests.support.native import plain_bar
 from tests.support.partitioned import NAMES, clients_of, real_ticks
 from tests.support.shards import Shards
-from tests.support.stack import NOUNS, free_ports
+from tests.support.stack import NOUNS, consecutive_ports
 from tests.support.waiting import until
 
 
@@ -97,20 +97,11 @@ def alphaforge(*words: str, environment: dict[str, str], folder: Path) -> subpro
     )  # fmt: skip
 
 
-def consecutive_ports(count: int) -> int:
-    """A port after which so many are free, too."""
-    for _ in range(100):
-        (port,) = free_ports(1)
-        if port + count < 65_000:
-            return port - 1
-    raise AssertionError("no free ports")
-
-
 def test_up_starts_shards_and_says_what_clients_need(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ALPHAFORGE_")}
     log = tmp_path / "up.log"
-    bases = [str(consecutive_ports(8)), str(consecutive_ports(8))]
-    command = ["up", "--shards", "2", "--port-base", bases[0], "--metrics-base", bases[1]]
+    base = consecutive_ports(20)
+    command = ["up", "--shards", "2", "--port-base", str(base), "--metrics-base", str(base + 10)]
     with log.open("wb") as file:
         process = subprocess.Popen(
             [sys.executable, "-m", "alphaforge_cli", *command], cwd=tmp_path, stdout=file, stderr=file, env=environment

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,6 +35,18 @@ def free_ports(count: int) -> list[int]:
     finally:
         for each in sockets:
             each.close()
+
+
+def consecutive_ports(count: int) -> int:
+    """A port after which so many were free a moment ago. Below those that the system gives to connections."""
+    chance = random.SystemRandom()
+    for _ in range(1_000):
+        port = chance.randrange(10_000, 32_000)
+        with ExitStack() as probes, suppress(OSError):
+            for each in range(port + 1, port + count + 1):
+                probes.enter_context(socket.socket()).bind(("127.0.0.1", each))
+            return port
+    raise AssertionError(f"no {count} free ports in a row")
 
 
 def serves(target: str, service: str = "") -> bool:
