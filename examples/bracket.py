@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 
 from alphaforge_client.data import DataEngine, DataEngineConfig
-from alphaforge_client.execution import ExecutionEngine, ExecutionEngineConfig, Order, OrderSide, OrderStatus
+from alphaforge_client.execution import ExecutionEngine, ExecutionEngineConfig, OrderSide, OrderStatus
 from alphaforge_client.strategy import LockStep, Strategy
 from alphaforge_core.backtest import run
 from alphaforge_core.execution import Fill
@@ -43,17 +43,15 @@ class Brackets(Strategy):
             return
         rises = price > start
         distance = price * Decimal("0.001") * (1 if rises else -1)
-        bracket = Order.bracket(
+        self.bracket(
             bar.instrument_id,
             OrderSide.Buy if rises else OrderSide.Sell,
             Decimal("0.05"),
-            self.strategy_id,
             take_profit=round(price + distance, 1),
             stop_loss=round(price - distance, 1),
             order_id=f"b{bar.sequence}",
             created_at=bar.ts_event,
         )
-        self.venue.submit_order_group(bracket)
 
 
 def backtest(trades: TradeTickBatch) -> list[Fill]:

@@ -18,7 +18,16 @@ CORE = ROOT / "core/python/alphaforge_core"
 UNASYNC = ROOT / "tools/unasync.py"
 
 # Modules of the core in plain Python, which have inline types.
-PLAIN_MODULES = {"_execution_tables", "_numpy", "_tables", "_time_zones", "__init__", "errors", "placement"}
+PLAIN_MODULES = {
+    "_execution_tables",
+    "_instruments",
+    "_numpy",
+    "_tables",
+    "_time_zones",
+    "__init__",
+    "errors",
+    "placement",
+}
 
 # Generated code needs the same release of grpcio and protobuf as its generator, or a later one.
 # An older generator lets the client coexist with packages that pin protobuf; it needs an older protobuf

@@ -52,7 +52,7 @@ from services.engines.rows import Table
 from services.engines.state import groups
 from services.engines.ticks import rejected_messages
 from services.execution.sessions import Sessions, session_begun, session_ended
-from services.execution.wire import ModifyRequest, events_response, side_or_none
+from services.execution.wire import ModifyRequest, RegisterRequest, events_response, side_or_none
 from services.streams.feed import Feed, Subscribers
 
 __all__ = ["NamedExecutionEngine", "Outcome"]
@@ -336,6 +336,11 @@ class NamedExecutionEngine(NamedEngine):
         return b""
 
     # --- The engine.
+
+    def register_instruments(self, request: RegisterRequest) -> bytes:
+        """Registers instruments."""
+        self.core.register_instruments(request.instruments)
+        return b""
 
     def halt(self, message: HaltRequest) -> bytes:
         """Rejects new orders."""

@@ -18,8 +18,8 @@ _SERIES: tuple[tuple[str, str, Callable[[Position], Decimal]], ...] = (
     ("quantity", "Net quantity; negative when short.", lambda position: position.net_quantity),
     (
         "exposure",
-        "Net quantity x price of the symbol's last trade; negative when short.",
-        lambda position: position.net_quantity * (position.last_price or 0),
+        "What it is worth at the symbol's last trade; negative when short.",
+        lambda position: position.exposure,
     ),
     ("realized_pnl", "Realized profit, before commission.", lambda position: position.realized_pnl),
     (

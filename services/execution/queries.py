@@ -18,6 +18,7 @@ from alphaforge.execution.v1.events_pb2 import (
     ListOrderEventsResponse,
     SubscribeOrderEventsRequest,
 )
+from alphaforge.execution.v1.instruments_pb2 import Instrument, ListInstrumentsRequest, ListInstrumentsResponse
 from alphaforge.execution.v1.market_data_pb2 import (
     GetProducerStateRequest,
     GetProducerStateResponse,
@@ -82,6 +83,17 @@ def list_positions(engine: NamedExecutionEngine, message: ListPositionsRequest) 
         limit_of(message.limit),
         message.page_token or None,
     )
+
+
+def list_instruments(engine: NamedExecutionEngine, message: ListInstrumentsRequest) -> bytes:
+    """A page of registered instruments."""
+    limit = limit_of(message.limit)
+    symbol = message.instrument_id if message.HasField("instrument_id") else None
+    found = engine.core.get_instruments(symbol=symbol, limit=limit + 1, after=message.page_token or None)
+    return ListInstrumentsResponse(
+        instruments=[fill(Instrument(), each.as_dict()) for each in found[:limit]],
+        next_page_token=found[limit - 1].instrument_id if len(found) > limit else "",
+    ).SerializeToString()
 
 
 def list_order_events(engine: NamedExecutionEngine, message: ListOrderEventsRequest) -> bytes:

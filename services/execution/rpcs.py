@@ -19,6 +19,7 @@ from alphaforge.execution.v1.engines_pb2 import (
     ValidateEngineRequest,
 )
 from alphaforge.execution.v1.events_pb2 import ListOrderEventsRequest, SubscribeOrderEventsRequest
+from alphaforge.execution.v1.instruments_pb2 import ListInstrumentsRequest
 from alphaforge.execution.v1.market_data_pb2 import AdvanceTimeRequest, GetProducerStateRequest
 from alphaforge.execution.v1.orders_pb2 import (
     CancelAllOrdersRequest,
@@ -48,7 +49,7 @@ from services.execution.market_data import MarketDataLinks
 from services.execution.position_metrics import PositionCollector
 from services.execution.sessions import SessionWatch, Watched
 from services.execution.settings import ExecutionServiceSettings
-from services.execution.wire import ModifyRequest, OrderGroupRequest, OrderRequest, OrdersRequest
+from services.execution.wire import ModifyRequest, OrderGroupRequest, OrderRequest, OrdersRequest, RegisterRequest
 from services.runtime.server import Health
 from services.runtime.service import JournalledService
 
@@ -175,6 +176,15 @@ ExecutionService.table = Table(
         _session("CloseSession", CloseSessionRequest, _Engine.close_session),
         Row("KeepSession", KeepSessionRequest, _Engine.keep_session, role=_WRITE, runs=Runs.LOOP),
         # The engine.
+        _command(
+            "RegisterInstruments",
+            RegisterRequest,
+            _Engine.register_instruments,
+            number=34,
+            once=True,
+            bytes_max=BATCH_BYTES_MAX,
+            items_max={"instruments": 100_000},
+        ),
         _command("Halt", HaltRequest, _Engine.halt, number=24, once=True),
         _command("Resume", ResumeRequest, _Engine.resume, number=25, once=True),
         Row("ValidateEngine", ValidateEngineRequest, queries.validate, role=_ADMIN, runs=Runs.TASK, audited=True),
@@ -183,6 +193,7 @@ ExecutionService.table = Table(
         lists("ListOrders", ListOrdersRequest, queries.list_orders, items_max={"statuses": 100}),
         lists("ListFills", ListFillsRequest, queries.list_fills),
         lists("ListPositions", ListPositionsRequest, queries.list_positions),
+        lists("ListInstruments", ListInstrumentsRequest, queries.list_instruments),
         lists("ListOrderEvents", ListOrderEventsRequest, queries.list_order_events),
         query("GetProducerState", GetProducerStateRequest, queries.producer_state),
         query("GetStatistics", GetStatisticsRequest, queries.statistics),

@@ -5,14 +5,15 @@ from __future__ import annotations
 from functools import partial
 
 from alphaforge.execution.v1.events_pb2 import SubscribeOrderEventsRequest, SubscribeOrderEventsResponse
+from alphaforge.execution.v1.instruments_pb2 import RegisterInstrumentsRequest
 from alphaforge.execution.v1.orders_pb2 import ModifyOrdersRequest
 from alphaforge_core import execution_wire
 from alphaforge_core.errors import InvalidArgument
-from alphaforge_core.execution import OrderEvent, OrderSide
+from alphaforge_core.execution import Instrument, OrderEvent, OrderSide
 from alphaforge_core.execution_wire import SubmitRequest
 from alphaforge_core.rpc_wire import read_head
 
-from services.base.messages import with_messages
+from services.base.messages import given, with_messages
 from services.streams.feed import Delivery, Filter
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "OrderGroupRequest",
     "OrderRequest",
     "OrdersRequest",
+    "RegisterRequest",
     "event_filter",
     "events_response",
     "side_or_none",
@@ -58,6 +60,23 @@ class OrderGroupRequest:
     """The request of SubmitOrderGroup."""
 
     FromString = staticmethod(SubmitRequest.group_from_wire)
+
+
+class RegisterRequest:
+    """The request of RegisterInstruments, with its instruments as the core has them."""
+
+    DESCRIPTOR = RegisterInstrumentsRequest.DESCRIPTOR
+
+    def __init__(self, request_id: str, instruments: list[Instrument]) -> None:
+        self.request_id = request_id
+        self.instruments = instruments
+
+    @classmethod
+    def FromString(cls, request: bytes) -> RegisterRequest:  # noqa: N802
+        """Raises InvalidArgument for a malformed instrument."""
+        message = RegisterInstrumentsRequest.FromString(request)
+        instruments = [Instrument(**{"instrument_id": "", **given(each)}) for each in message.instruments]
+        return cls(message.request_id, instruments)
 
 
 def events_response(delivery: Delivery[OrderEvent]) -> bytes:

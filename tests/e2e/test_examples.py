@@ -161,6 +161,20 @@ def test_brackets_fill_the_same_in_a_backtest_and_in_lock_step_on_the_services(
     assert {leg for _, leg, _ in fills} == {"", "-tp", "-sl"}
 
 
+def test_instruments_count_the_same_in_process_and_on_the_service(programs: Programs) -> None:
+    said = programs.output("examples/instruments.py")
+    assert programs.output("examples/instruments.py", "--remote") == said
+    lines = [" ".join(line.split()) for line in said.splitlines()]
+    assert "off-grid 1 @ 4000.1 Rejected PRICE_OFF_GRID" in lines
+    assert "rounded 1000 @ 50000.5 Filled" in lines
+    assert "exit 1000 @ 62500.5 Filled" in lines
+    assert "future worth 200012.5 commission 2 (per_contract+minimum)" in lines
+    assert "ESZ5 realized 0 unrealized 525" in lines
+    # 1000 / 50000.5 - 1000 / 62500.5, and a rebate.
+    assert "XBTUSD realized 0.003999928000975988 unrealized 0" in lines
+    assert any("(maker_rate)" in line and "commission -" in line for line in lines)
+
+
 def test_a_trailing_stop_fills_alike_in_a_backtest_and_in_lock_step(
     programs: Programs, real_file: str, tmp_path: Path
 ) -> None:

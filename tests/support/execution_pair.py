@@ -11,6 +11,7 @@ from tests.support.native import native_tick, plain, tick_columns
 from tests.support.strategies import MIDNIGHT, Operation
 from tests.support.tape import decimal_text
 from tests.support.twins import execution as twins
+from tests.support.twins.instruments import Instrument
 
 COUNTS = (
     "orders_submitted", "orders_filled", "orders_cancelled", "orders_rejected", "orders_open",
@@ -55,6 +56,15 @@ def native_group(kind: str, orders: list[twins.Order]) -> execution.OrderGroup:
     return execution.OrderGroup(execution.OrderGroupType[kind], [native_order(order) for order in orders])
 
 
+def native_instrument(instrument: Instrument) -> execution.Instrument:
+    numbers = {
+        name: None if value is None else decimal_text(value)
+        for name, value in vars(instrument).items()
+        if name not in ("instrument_id", "inverse", "off_grid")
+    }
+    return execution.Instrument(**{**vars(instrument), **numbers})
+
+
 def native_settings(settings: dict[str, Any]) -> dict[str, Any]:
     """The twin's settings as keywords of `ExecutionEngineConfig`."""
     return {name: decimal_text(value) if name in TEXT_SETTINGS else value for name, value in settings.items()}
@@ -62,7 +72,12 @@ def native_settings(settings: dict[str, Any]) -> dict[str, Any]:
 
 def plain_fill(fill: execution.Fill) -> twins.Fill:
     return twins.Fill(
-        plain(fill.price), plain(fill.quantity), plain(fill.commission), fill.liquidity_side.name, fill.ts_event
+        plain(fill.price),
+        plain(fill.quantity),
+        plain(fill.commission),
+        fill.liquidity_side.name,
+        fill.ts_event,
+        fill.commission_rule,
     )
 
 
@@ -123,7 +138,7 @@ class ExecutionPair:
         for call in (self.ask_twin, self.ask_engine):
             try:
                 answers.append(call(*operation))
-            except ValueError:
+            except (ValueError, RuntimeError):
                 answers.append(ValueError)
         assert answers[1] == answers[0], operation
         new = [plain_event(event) for event in self.engine.events(from_sequence=len(self.events) + 1)]
@@ -140,6 +155,8 @@ class ExecutionPair:
                     twin.process_trade_tick(tick)
             case "advance":
                 twin.advance_time(given)
+            case "register":
+                twin.register_instruments(given)
             case "submit":
                 return twin.submit_order(given)
             case "group":
@@ -163,6 +180,8 @@ class ExecutionPair:
                 engine.process_trade_ticks(**tick_columns(given))
             case "advance":
                 engine.advance_time(given)
+            case "register":
+                engine.register_instruments(map(native_instrument, given))
             case "submit":
                 return engine.submit_order(native_order(given))
             case "group":
@@ -186,14 +205,15 @@ class ExecutionPair:
         positions = {
             (position.strategy_id, position.symbol): (
                 plain(position.net_quantity), plain(position.average_price), plain(position.realized_pnl),
-                plain(position.unrealized_pnl), plain(position.commission),
+                plain(position.unrealized_pnl), plain(position.commission), plain(position.exposure),
             )
             for position in engine.get_positions()
         }  # fmt: skip
         assert positions == {
             (strategy, symbol): (
-                position.net, position.average_price, position.realized,
-                position.unrealized(twin.markets[symbol].last.price), position.commission,
+                position.net, position.average_price(twin.instrument(symbol)), position.realized,
+                position.unrealized(twin.instrument(symbol), twin.markets[symbol].last.price), position.commission,
+                position.exposure(twin.instrument(symbol), twin.markets[symbol].last.price),
             )
             for (strategy, symbol), position in twin.positions.items()
         }  # fmt: skip

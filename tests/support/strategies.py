@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.support.tape import DAY, MINUTE, SECOND, Tick
 from tests.support.twins.execution import HAS_PRICE, HAS_STOP, TRAILS, Order
+from tests.support.twins.instruments import Instrument
 
 MIDNIGHT = 19_000 * DAY  # some day, far from the ends of time
 
@@ -294,6 +295,31 @@ def groups(first: int) -> st.SearchStrategy[tuple[str, list[Order]]]:
     )
 
 
+def instrument_table() -> tuple[Instrument, ...]:
+    """Definitions whose grids fit some of the orders: linear, inverse, of one unit or others."""
+    choose = Random(4).choice
+    return tuple(
+        Instrument(
+            instrument_id=choose(INSTRUMENTS),
+            tick_size=choose((None, *map(Fraction, ("0.5", "0.5", "1", "0.7")))),
+            lot_size=choose((None, *map(Fraction, ("0.5", "1", "0.000000001", "3")))),
+            multiplier=choose(tuple(map(Fraction, ("1", "1", "50", "0.333333333")))),
+            inverse=choose((False, False, True)),
+            off_grid=choose(("reject", "round", "round")),
+            maker_commission_rate=choose((None, *map(Fraction, ("-0.0001", "0.000333333")))),
+            taker_commission_rate=choose((None, None, Fraction("0.000777777"))),
+            commission_per_contract=choose(tuple(map(Fraction, ("0", "0", "0.65", "-0.000000001")))),
+            commission_per_order=choose(tuple(map(Fraction, ("0", "1")))),
+            min_commission=choose((None, None, Fraction("0.5"))),
+            max_commission=choose((None, None, Fraction(2))),
+        )
+        for _ in range(400)
+    )
+
+
+DEFINITIONS = instrument_table()
+
+
 @st.composite
 def execution_settings(draw: st.DrawFn) -> dict[str, Any]:
     """Keywords of the execution twin's Config; every option, mostly at its default."""
@@ -308,6 +334,7 @@ def execution_settings(draw: st.DrawFn) -> dict[str, Any]:
         "max_order_notional": st.just(Fraction(200)),
         "max_open_orders": st.sampled_from((2, 4)),
         "duplicate_window": st.sampled_from((0, 1, 2)),
+        "require_instruments": st.just(True),
     }
     names = draw(st.sets(st.sampled_from(sorted(options)), max_size=3))
     return {name: draw(options[name]) for name in sorted(names)}
@@ -322,7 +349,7 @@ def execution_histories(draw: st.DrawFn, max_size: int = 40) -> list[Operation]:
     names = (
         ("submit",) * 6 + ("group",) * 3 + ("tick",) * 8 + ("again", "repeat", "cancel", "modify", "modify", "advance")
     )
-    rare = ("halt", "resume", "resume", "cancel_all", "batch", "batch", "group_again")
+    rare = ("halt", "resume", "resume", "cancel_all", "batch", "batch", "group_again", "register", "register")
     for name in draw(long_lists(st.sampled_from(names * 3 + rare), max_size)):
         if name in ("tick", "batch"):
             fresh = []
@@ -344,6 +371,8 @@ def execution_histories(draw: st.DrawFn, max_size: int = 40) -> list[Operation]:
             history.append(Operation(name, group_list[-1]))
         elif name == "group_again" and group_list:
             history.append(Operation("group", draw(st.sampled_from(group_list))))
+        elif name == "register":
+            history.append(Operation(name, draw(st.lists(entries_of(DEFINITIONS), min_size=1, max_size=2))))
         elif name == "cancel" and submitted:
             history.append(Operation(name, draw(st.sampled_from(submitted)).order_id))
         elif name == "modify" and submitted:

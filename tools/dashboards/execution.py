@@ -106,7 +106,7 @@ def execution() -> Dashboard:
                         "Net quantity; below zero: short. Never summed: symbols have units of their own.",
                         "quantity",
                     ),
-                    position("Exposure", "Net quantity x last price; below zero: short.", "exposure"),
+                    position("Exposure", "What a position is worth at the last price; below zero: short.", "exposure"),
                     position("Realized profit", "Of closed quantities, before commission.", "realized_pnl"),
                     position(
                         "Unrealized profit",

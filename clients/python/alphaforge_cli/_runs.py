@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from alphaforge_client.execution import ExecutionEngine, Gap, Order, OrderChange, OrderEvent, OrderGroup
+from alphaforge_client.execution import ExecutionEngine, Gap, Instrument, Order, OrderChange, OrderEvent, OrderGroup
 
 __all__ = ["DryRun", "Log", "opened_log"]
 
@@ -108,6 +108,11 @@ class DryRun:
             )
             for change in changes
         ]
+
+    def register_instruments(self, instruments: Iterable[Instrument], **_: Any) -> None:
+        """Notes the instruments."""
+        for each in instruments:
+            self._note("would register", **each.as_dict())
 
     def halt(self, **_: Any) -> None:
         """Notes the halt."""

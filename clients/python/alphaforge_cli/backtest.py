@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import typer
 from alphaforge_core.backtest import BacktestResult
 from alphaforge_core.errors import AlphaForgeError
-from alphaforge_core.execution import ExecutionEngineConfig
+from alphaforge_core.execution import ExecutionEngineConfig, read_instruments
 from alphaforge_core.files import TradeFileError
 
 from alphaforge_cli._backtest.grid import Run, grid_table, run_grid, run_once
@@ -51,6 +51,9 @@ def backtest(
     slippage_bps: Annotated[str, typer.Option(help="Slippage of taker fills, in basis points.")] = "0",
     maker: Annotated[str, typer.Option(help="Commission rate of maker fills, such as 0.0002.")] = "0",
     taker: Annotated[str, typer.Option(help="Commission rate of taker fills.")] = "0",
+    instruments: Annotated[
+        Path | None, typer.Option(help="A CSV or JSON file of instruments: grid, multiplier, commissions.")
+    ] = None,
     max_time_jump: Annotated[
         str, typer.Option(help="How far ahead of the clock trades may be; 0 for files dated in the future.")
     ] = "5min",
@@ -86,7 +89,7 @@ def backtest(
         raise typer.BadParameter(str(error)) from None
     run = Run(
         files.paths, files.with_options(late_steps_ns=time_steps(list(names))), strategy, class_name, names, venue,
-        _capital(capital),
+        () if instruments is None else tuple(read_instruments(instruments)), _capital(capital),
     )  # fmt: skip
     if len(grid) > 1:
         if picture is not None:

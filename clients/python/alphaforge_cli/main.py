@@ -34,6 +34,7 @@ _VERBS = {
     "demo": "demo",
     "orders": "orders",
     "positions": "orders",
+    "instruments": "instruments",
     "cancel": "orders",
     "halt": "orders",
     "resume": "orders",

@@ -16,6 +16,7 @@ from alphaforge_core.execution import (
     ExecutionEngineConfig,
     ExecutionStatistics,
     Fill,
+    Instrument,
     LiquiditySide,
     Order,
     OrderChange,
@@ -42,6 +43,7 @@ from alphaforge_core.execution import (
     positions_to_arrow,
     positions_to_pandas,
     positions_to_polars,
+    read_instruments,
 )
 from alphaforge_core.model import Price, Quantity, TradeTick, TradeTickBatch
 
@@ -83,6 +85,7 @@ __all__ = [
     "ExecutionStatistics",
     "Fill",
     "Gap",
+    "Instrument",
     "LiquiditySide",
     "Order",
     "OrderChange",
@@ -111,6 +114,7 @@ __all__ = [
     "positions_to_arrow",
     "positions_to_pandas",
     "positions_to_polars",
+    "read_instruments",
 ]
 
 T = TypeVar("T")
@@ -230,7 +234,7 @@ class ExecutionEngine(RemoteEngine):
             for order_id in group.order_ids:
                 self._submitted.note(order_id, part)
         answer = self._parts.connections[part].call("SubmitOrderGroup", request, timeout)
-        return messages.group_ids(answer)
+        return messages.group_ids(answer, len(group.orders))
 
     def cancel_order(self, order_id: str, *, timeout: float | None = None) -> bool:
         """Cancels an order; True if it was active or asleep and is now Cancelled, False if it is unknown or final."""
@@ -375,6 +379,41 @@ class ExecutionEngine(RemoteEngine):
             return read_pages(connection, "ListPositions", messages.position_pages(strategy_id, symbol), timeout)
 
         return self._listed(read, symbol, lambda position: (position.strategy_id, position.symbol))
+
+    def register_instruments(self, instruments: Iterable[Instrument], *, timeout: float | None = None) -> None:
+        """Registers instruments, or replaces their definitions; all or none. Orders that there are keep their terms.
+
+        Raises ResourceExhausted (INSTRUMENT_LIMIT) beyond max_instruments; EngineError (a RuntimeError,
+        INSTRUMENT_IN_USE) for an instrument that was traded with another multiplier, kind or currency. If a partition
+        fails, others may have registered theirs: repeat the call.
+
+        >>> engine.register_instruments([Instrument("BTCUSD", tick_size="0.5", lot_size="0.001")])
+        """
+        shares: dict[int, list[Instrument]] = {}
+        for each in messages.checked_instruments(instruments):
+            shares.setdefault(self._parts.index_of(each.instrument_id), []).append(each)
+        together(
+            [
+                partial(self._parts.connections[part].call, "RegisterInstruments", messages.register(share), timeout)
+                for part, share in sorted(shares.items())
+            ]
+        )
+
+    def get_instruments(
+        self,
+        *,
+        symbol: str | None = None,
+        limit: int | None = None,
+        after: str | None = None,
+        timeout: float | None = None,
+    ) -> list[Instrument]:
+        """The registered instruments by id, at most `limit`; `after` is the last id of the previous page."""
+
+        def read(connection: Connection) -> list[Instrument]:
+            pages = messages.instrument_pages(symbol, limit, after)
+            return read_pages(connection, "ListInstruments", pages, timeout)
+
+        return self._listed(read, symbol, lambda each: each.instrument_id, limit)
 
     def process_trade_tick(self, tick: TradeTick, *, timeout: float | None = None) -> None:
         """Applies one tick to the orders of its symbol. Refused and duplicate ticks change nothing and are counted."""

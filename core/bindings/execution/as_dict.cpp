@@ -72,10 +72,11 @@ constexpr const char* kOrder[] = {"order_id",
                                   "group_id",
                                   "parent_id",
                                   "fills"};
-constexpr const char* kFill[] = {"fill_id",  "order_id",   "symbol",         "strategy_id", "side",     "price",
-                                 "quantity", "commission", "liquidity_side", "ts_event",    "trade_id", "sequence"};
+constexpr const char* kFill[] = {"fill_id",        "order_id", "symbol",   "strategy_id", "side",
+                                 "price",          "quantity", "value",    "commission",  "commission_rule",
+                                 "liquidity_side", "ts_event", "trade_id", "sequence"};
 constexpr const char* kPosition[] = {"strategy_id",  "symbol",         "net_quantity", "average_price", "cost",
-                                     "realized_pnl", "unrealized_pnl", "commission",   "last_price"};
+                                     "realized_pnl", "unrealized_pnl", "commission",   "last_price",    "exposure"};
 constexpr const char* kEvent[] = {"sequence",        "type",          "order_id", "symbol",
                                   "strategy_id",     "ts_event",      "status",   "filled_quantity",
                                   "leaves_quantity", "quantity",      "price",    "stop_price",

@@ -157,6 +157,9 @@ constexpr Setting kSettings[] = {
     OPTIONAL_COUNT(max_orders_per_second,
                    "Maximum number of orders per strategy and second of market time; "
                    "None: no limit."),
+    {"require_instruments", "bool", "Reject orders for instruments that are not registered.",
+     [](GivenExecutionConfig& c, nb::handle v) { c.config.require_instruments = bool_of(v, "require_instruments"); },
+     [](const GivenExecutionConfig& c) -> nb::object { return nb::bool_(c.config.require_instruments); }},
     {"market_orders_while_stale", "str",
      "'wait' or 'reject': how to handle a market order while market data are stale.",
      [](GivenExecutionConfig& c, nb::handle v) { c.config.reject_market_orders_while_stale = stale_of(v); },

@@ -442,6 +442,7 @@ void bind_execution_engine(nb::module_ m) {
       .def_prop_ro("config", [](const BoundExecutionEngine& self) { return self.config; }, "The engine's settings.");
   bind_submission(type);
   bind_changes(type);
+  bind_registry(type);
   bind_market(type);
   bind_queries(type);
 }

@@ -24,6 +24,7 @@ void bind_execution_config(nb::module_ m);
 void bind_execution_engine(nb::module_ m);
 void bind_execution_wire(nb::module_ m);
 void bind_order_change(nb::module_ m);
+void bind_instrument(nb::module_ m);
 
 // The common part of all factories of orders.
 Order make_order(OrderType type, nb::handle symbol, OrderSide side, nb::handle quantity, TimeInForce time_in_force,
@@ -80,6 +81,9 @@ struct ServiceExecutionEngine : BoundExecutionEngine {
 // cancel_orders() and modify_orders(); and the latter as messages.
 void bind_changes(nb::class_<BoundExecutionEngine>& type);
 void bind_changes_wire(nb::module_ m, nb::class_<ServiceExecutionEngine, BoundExecutionEngine>& type);
+
+// register_instruments() and get_instruments().
+void bind_registry(nb::class_<BoundExecutionEngine>& type);
 
 // Another name of a value of an enumeration.
 inline void add_alias(nb::handle type, const char* alias, const char* name) {

@@ -15,6 +15,7 @@
 #include "bindings/model/model.hpp"
 #include "bindings/numbers.hpp"
 #include "bindings/wall_clock.hpp"
+#include "model/commission.hpp"
 #include "model/numbers.hpp"
 #include "model/order_group.hpp"
 #include "model/order_id.hpp"
@@ -400,6 +401,18 @@ void bind_fill(nb::module_ m) {
       .def_prop_ro(
           "commission", [](const Fill& self) { return to_decimal(self.commission.mantissa, kValuePlaces); },
           nb::sig("def commission(self) -> decimal.Decimal"), "Rate x value, rounded half to even at 18 places.")
+      .def_prop_ro(
+          "value", [](const Fill& self) { return to_decimal(self.value.mantissa, kValuePlaces); },
+          nb::sig("def value(self) -> decimal.Decimal"),
+          "Price x quantity; of a registered instrument, what so many contracts are worth.")
+      .def_prop_ro(
+          "commission_rule",
+          [](const Fill& self) {
+            return to_str(commission_rule_text(self.commission_rules, self.liquidity_side == LiquiditySide::kMaker));
+          },
+          "What its commission consists of: maker_rate, taker_rate, per_contract, per_order, minimum, maximum, joined "
+          "by "
+          "a plus.")
       .def_ro("liquidity_side", &Fill::liquidity_side, "Maker or Taker.")
       .def_ro("ts_event", &Fill::ts_event,
               "ts_event of the tick it filled against, nanoseconds since the Unix "

@@ -43,11 +43,12 @@ _ORDER: _Columns = {
 }  # fmt: skip
 _FILL: _Columns = {
     "ts_event": _TIME, "fill_id": _ID, "order_id": _ID, "symbol": _NAME, "strategy_id": _NAME, "side": _NAME,
-    "price": 9, "quantity": 9, "commission": 18, "liquidity_side": _NAME, "trade_id": _ID, "sequence": _COUNT,
+    "price": 9, "quantity": 9, "value": 18, "commission": 18, "commission_rule": _NAME, "liquidity_side": _NAME,
+    "trade_id": _ID, "sequence": _COUNT,
 }  # fmt: skip
 _POSITION: _Columns = {
     "strategy_id": _NAME, "symbol": _NAME, "net_quantity": 9, "average_price": 9, "cost": 18, "realized_pnl": 18,
-    "unrealized_pnl": 18, "commission": 18, "last_price": 9,
+    "unrealized_pnl": 18, "commission": 18, "last_price": 9, "exposure": 18,
 }  # fmt: skip
 _EVENT: _Columns = {
     "sequence": _COUNT, "ts_event": _TIME, "type": _NAME, "order_id": _ID, "symbol": _NAME, "strategy_id": _NAME,

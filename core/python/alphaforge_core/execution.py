@@ -14,12 +14,14 @@ from alphaforge_core._execution_tables import (
     positions_to_pandas,
     positions_to_polars,
 )
+from alphaforge_core._instruments import read_instruments
 from alphaforge_core._native.execution import (
     COUNTERS,
     ExecutionEngine,
     ExecutionEngineConfig,
     ExecutionStatistics,
     Fill,
+    Instrument,
     LiquiditySide,
     Order,
     OrderChange,
@@ -42,6 +44,7 @@ __all__ = [
     "ExecutionEngineConfig",
     "ExecutionStatistics",
     "Fill",
+    "Instrument",
     "LiquiditySide",
     "Order",
     "OrderChange",
@@ -68,6 +71,7 @@ __all__ = [
     "positions_to_arrow",
     "positions_to_pandas",
     "positions_to_polars",
+    "read_instruments",
 ]
 
 # So that help and tracebacks show the public module.
@@ -84,5 +88,6 @@ for _function in (
     positions_to_arrow,
     positions_to_pandas,
     positions_to_polars,
+    read_instruments,
 ):
     _function.__module__ = __name__

@@ -5,6 +5,7 @@ Orders on a simulated venue, which fills them only against trades, by price and 
 from collections.abc import Iterable
 import decimal
 import enum
+import os
 from typing import Any, Self
 
 import pandas
@@ -80,6 +81,13 @@ def positions_to_polars(positions: Iterable[Position], *, exact: bool = False) -
     A polars DataFrame with the columns of positions_to_arrow(). Needs polars and pyarrow.
     """
 
+def read_instruments(path: str | os.PathLike[str]) -> list[Instrument]:
+    """
+    The instruments in a CSV file, whose header names attributes of Instrument, or in a JSON file, a list of objects.
+
+        Empty fields are not set. Raises OSError; InvalidArgument (a ValueError) that names the file and the line or item.
+    """
+
 COUNTERS: tuple[tuple[str, str, str, str], ...]
 
 class ExecutionEngine:
@@ -150,6 +158,18 @@ class ExecutionEngine:
         Changes the orders in turn; for each, in the same order, what modify_order() would return. Runs without the GIL.
 
         If a change is malformed, makes the others and raises BatchError (a ValueError) with `.results`.
+        """
+
+    def register_instruments(self, instruments: Iterable[Instrument]) -> None:
+        """
+        Registers instruments, or replaces their definitions; all or none. Orders that there are keep their terms.
+
+        Raises ResourceExhausted (INSTRUMENT_LIMIT) beyond max_instruments; EngineError (a RuntimeError, INSTRUMENT_IN_USE) for an instrument that was traded with another multiplier, kind or currency.
+        """
+
+    def get_instruments(self, *, symbol: str | None = None, limit: int | None = None, after: str | None = None) -> list[Instrument]:
+        """
+        The registered instruments by id, at most `limit`; `after` is the last id of the previous page.
         """
 
     def process_trade_tick(self, tick: alphaforge_core.model.TradeTick) -> None:
@@ -254,7 +274,7 @@ class ExecutionEngineConfig:
     Decimal('0.0005')
     """
 
-    def __init__(self, *, liquidity: str = ..., fill_on: str = ..., max_price_age_ns: int | None = ..., max_time_jump_ns: int = ..., maker_commission_rate: int | str | float | decimal.Decimal = ..., taker_commission_rate: int | str | float | decimal.Decimal = ..., slippage_bps: int | str | float | decimal.Decimal = ..., max_order_quantity: int | str | float | decimal.Decimal | None = ..., max_order_notional: int | str | float | decimal.Decimal | None = ..., max_open_orders: int | None = ..., max_orders_per_second: int | None = ..., market_orders_while_stale: str = ..., order_retention_ns: int = ..., max_final_orders: int = ..., max_events: int = ..., max_instruments: int = ..., max_strategies: int = ..., duplicate_window: int = ..., max_duplicate_entries: int = ..., durability: str = ..., subscribe_market_data: bool = ..., stale_after_ns: int = ..., live_clock: bool = ..., close_grace_ns: int = ...) -> None:
+    def __init__(self, *, liquidity: str = ..., fill_on: str = ..., max_price_age_ns: int | None = ..., max_time_jump_ns: int = ..., maker_commission_rate: int | str | float | decimal.Decimal = ..., taker_commission_rate: int | str | float | decimal.Decimal = ..., slippage_bps: int | str | float | decimal.Decimal = ..., max_order_quantity: int | str | float | decimal.Decimal | None = ..., max_order_notional: int | str | float | decimal.Decimal | None = ..., max_open_orders: int | None = ..., max_orders_per_second: int | None = ..., require_instruments: bool = ..., market_orders_while_stale: str = ..., order_retention_ns: int = ..., max_final_orders: int = ..., max_events: int = ..., max_instruments: int = ..., max_strategies: int = ..., duplicate_window: int = ..., max_duplicate_entries: int = ..., durability: str = ..., subscribe_market_data: bool = ..., stale_after_ns: int = ..., live_clock: bool = ..., close_grace_ns: int = ...) -> None:
         """
         Raises InvalidArgument (a ValueError, SETTING_INVALID) for an invalid value; UnsupportedValue (a TypeError) for an unknown setting or a wrong type.
         """
@@ -314,6 +334,10 @@ class ExecutionEngineConfig:
         """
         Maximum number of orders per strategy and second of market time; None: no limit.
         """
+
+    @property
+    def require_instruments(self) -> object:
+        """Reject orders for instruments that are not registered."""
 
     @property
     def market_orders_while_stale(self) -> object:
@@ -524,6 +548,18 @@ class Fill:
         """Rate x value, rounded half to even at 18 places."""
 
     @property
+    def value(self) -> decimal.Decimal:
+        """
+        Price x quantity; of a registered instrument, what so many contracts are worth.
+        """
+
+    @property
+    def commission_rule(self) -> str:
+        """
+        What its commission consists of: maker_rate, taker_rate, per_contract, per_order, minimum, maximum, joined by a plus.
+        """
+
+    @property
     def liquidity_side(self) -> LiquiditySide:
         """Maker or Taker."""
 
@@ -568,6 +604,85 @@ class Fill:
     def __getstate__(self) -> bytes: ...
 
     def __setstate__(self, message: bytes, /) -> None: ...
+
+class Instrument:
+    """
+    What an engine is told of an instrument with register_instruments() (rule 3.27). Immutable.
+    """
+
+    def __init__(self, instrument_id: str, *, tick_size: int | str | float | decimal.Decimal | None = None, lot_size: int | str | float | decimal.Decimal | None = None, multiplier: int | str | float | decimal.Decimal = 1, currency: str = '', inverse: bool = False, off_grid: str = 'reject', maker_commission_rate: int | str | float | decimal.Decimal | None = None, taker_commission_rate: int | str | float | decimal.Decimal | None = None, commission_per_contract: int | str | float | decimal.Decimal = 0, commission_per_order: int | str | float | decimal.Decimal = 0, min_commission: int | str | float | decimal.Decimal | None = None, max_commission: int | str | float | decimal.Decimal | None = None) -> None:
+        """
+        Raises InvalidArgument (a ValueError): NAME_INVALID; NUMBER_OUT_OF_RANGE for a number that is not above 0, a rate that is not between -1 and 1, a minimum above the maximum; ENUM_UNKNOWN. UnsupportedValue (a TypeError) for an unknown attribute or a wrong type.
+        """
+
+    @property
+    def instrument_id(self) -> str:
+        """The instrument, as on ticks; the symbol of its orders."""
+
+    @property
+    def tick_size(self) -> decimal.Decimal | None:
+        """Prices are multiples of it; None: any price."""
+
+    @property
+    def lot_size(self) -> decimal.Decimal | None:
+        """Quantities are multiples of it; None: any quantity."""
+
+    @property
+    def multiplier(self) -> decimal.Decimal:
+        """What one contract is of: 50 for 50 x the price."""
+
+    @property
+    def currency(self) -> str:
+        """The currency of values, profits and commissions; may be empty."""
+
+    @property
+    def inverse(self) -> bool:
+        """A contract is worth multiplier / price instead of multiplier x price."""
+
+    @property
+    def off_grid(self) -> str:
+        """'reject' or 'round': what becomes of an order off the grid."""
+
+    @property
+    def maker_commission_rate(self) -> decimal.Decimal | None:
+        """
+        Commission rate of makers, between -1 (a rebate) and 1; None: the engine's.
+        """
+
+    @property
+    def taker_commission_rate(self) -> decimal.Decimal | None:
+        """Commission rate of takers; None: the engine's."""
+
+    @property
+    def commission_per_contract(self) -> decimal.Decimal:
+        """Commission by quantity; negative is a rebate."""
+
+    @property
+    def commission_per_order(self) -> decimal.Decimal:
+        """Commission of an order, with its first fill."""
+
+    @property
+    def min_commission(self) -> decimal.Decimal | None:
+        """The least commission of an order that has filled; None: none."""
+
+    @property
+    def max_commission(self) -> decimal.Decimal | None:
+        """The greatest commission of an order; None: none."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """
+        All attributes by name, numbers as exact Decimals: Instrument(**instrument.as_dict()) is equal.
+        """
+
+    def __eq__(self, other: object, /) -> bool: ...
+
+    def __hash__(self) -> int: ...
+
+    def __repr__(self) -> str: ...
+
+    def __getstate__(self) -> dict[str, Any]: ...
+
+    def __setstate__(self, state: dict[str, Any], /) -> None: ...
 
 class LiquiditySide(enum.Enum):
     """Whether a fill added or removed liquidity."""
@@ -1176,6 +1291,10 @@ class Position:
     @property
     def last_price(self) -> decimal.Decimal | None:
         """Price of the symbol's last tick."""
+
+    @property
+    def exposure(self) -> decimal.Decimal:
+        """What it is worth at the last tick; negative when short."""
 
     def as_dict(self) -> dict[str, Any]:
         """

@@ -79,6 +79,7 @@ namespace alphaforge {
   X(ORDER_FIELD_MISSING, 151, "a field required by the order's type is missing")     \
   X(ORDER_FIELD_SURPLUS, 152, "a field that the order's type lacks was given")       \
   X(SESSION_LAPSED, 153, "the session has ended and its orders were cancelled")      \
+  X(INSTRUMENT_IN_USE, 154, "an instrument that was traded keeps what its value is") \
   /* engines, services and calls, from 20 to 49 continued: 200 to 219 */             \
   X(ENGINE_MOVED, 200, "another shard has the engine")
 

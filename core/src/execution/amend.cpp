@@ -3,11 +3,13 @@
 #include <string_view>
 
 #include "base/reason.hpp"
+#include "execution/grid.hpp"
 #include "execution/group_record.hpp"
 #include "execution/limits.hpp"
 #include "execution/order_record.hpp"
 #include "execution/trailing.hpp"
 #include "execution/venue.hpp"
+#include "model/instrument_definition.hpp"
 #include "model/numbers.hpp"
 #include "model/order.hpp"
 
@@ -44,12 +46,17 @@ bool Venue::modify(std::string_view order_id, const Change& change, std::int64_t
   if (order == nullptr) return false;
   check_fields(change, *order);
   if (is_final(order->status)) return false;
+  const InstrumentDefinition* const definition = order->instrument->definition.get();
+  const auto fitted = definition == nullptr ? std::optional(change) : fit_to_grid(*definition, order->side, change);
   const Terms old = order->terms;
-  const Terms terms{change.quantity.value_or(old.quantity), change.price.value_or(old.price),
-                    change.stop_price.value_or(old.stop_price)};
+  // What is given and changes nothing need not be on a grid that came later.
+  const Change& given = fitted ? *fitted : change;
+  const Terms terms{given.quantity.value_or(old.quantity), given.price.value_or(old.price),
+                    given.stop_price.value_or(old.stop_price)};
   // A trailing stop-limit gets its limit when it triggers.
   if (change.price && order->is_trailing() && !order->is_triggered()) return false;
   if (terms == old) return true;
+  if (!fitted) return false;
   if (terms.quantity <= order->filled_quantity) return false;
   if (terms.stop_price != old.stop_price && order->is_triggered()) return false;
   if (order->group != nullptr && terms.quantity > old.quantity) {

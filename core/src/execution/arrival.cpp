@@ -6,9 +6,12 @@
 #include "base/decimal.hpp"
 #include "base/int128.hpp"
 #include "execution/config.hpp"
+#include "execution/grid.hpp"
+#include "execution/money.hpp"
 #include "execution/order_record.hpp"
 #include "execution/positions.hpp"
 #include "execution/venue.hpp"
+#include "model/instrument_definition.hpp"
 #include "model/numbers.hpp"
 #include "model/order.hpp"
 
@@ -77,14 +80,15 @@ int128 Venue::takes(bool is_buy, std::optional<Price> limit, const Instrument& i
 
 // The last price, worsened by the slippage, never past the order's limit.
 Price Venue::taker_price(const OrderRecord& order) const {
+  if (config_.slippage_bps == 0) return order.instrument->last_price;
   const int128 last = order.instrument->last_price.mantissa;
   const int128 slippage = divide_half_even(last * config_.slippage_bps, static_cast<int128>(kUnit) * 10'000);
-  int128 price = order.is_buy() ? last + slippage : last - slippage;
-  if (order.has_limit()) {
-    const int128 limit = order.terms.price.mantissa;
-    price = order.is_buy() ? std::min(price, limit) : std::max(price, limit);
-  }
-  return {static_cast<std::int64_t>(std::clamp<int128>(price, 1, std::numeric_limits<std::int64_t>::max()))};
+  const int128 slipped = order.is_buy() ? last + slippage : last - slippage;
+  Price price{static_cast<std::int64_t>(std::clamp<int128>(slipped, 1, std::numeric_limits<std::int64_t>::max()))};
+  if (order.instrument->definition != nullptr)
+    price = slipped_on_grid(*order.instrument->definition, order.side, price);
+  if (!order.has_limit()) return price;
+  return order.is_buy() ? std::min(price, order.terms.price) : std::max(price, order.terms.price);
 }
 
 // A stop is submitted or changed: it triggers at once if the last price is through.
@@ -138,10 +142,13 @@ void Venue::fill(OrderRecord& order, Price price, int128 quantity, LiquiditySide
   Quantity volume;
   auto& positions = order.strategy->positions;
   const auto held = positions.find(order.instrument);
-  const bool fits = multiply(price, {quantity}, value);
-  const Value commission{fits && rate != 0 ? multiply_divide_half_even(value.mantissa, rate, kUnit) : 0};
-  const auto after = fits ? after_fill(held == positions.end() ? PositionRecord{} : held->second, order.side, price,
-                                       {quantity}, commission)
+  const InstrumentDefinition* const definition = order.instrument->definition.get();
+  Charge charge;
+  const bool fits = value_at(definition, price, quantity, value) &&
+                    charge_fill(definition, rate, liquidity_side, order, value, quantity, charge);
+  const Value commission = charge.commission;
+  const auto after = fits ? after_fill(held == positions.end() ? PositionRecord{} : held->second, definition,
+                                       order.side, price, {quantity}, commission)
                           : std::nullopt;
   if (!after || __builtin_add_overflow(order.filled_value.mantissa, value.mantissa, &order_value.mantissa) ||
       __builtin_add_overflow(order.commission.mantissa, commission.mantissa, &order_commission.mantissa) ||
@@ -170,6 +177,8 @@ void Venue::fill(OrderRecord& order, Price price, int128 quantity, LiquiditySide
   record_of_fill.price = price;
   record_of_fill.quantity = {quantity};
   record_of_fill.commission = commission;
+  record_of_fill.commission_rules = charge.rules;
+  record_of_fill.accrued = charge.accrued;
   record_of_fill.ts_event = order.instrument->last_ts_event;
   record_of_fill.trade_id = order.instrument->last_trade_id;
   if (order.leaves() == 0) {

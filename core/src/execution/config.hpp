@@ -27,6 +27,8 @@ struct ExecutionConfig {
   // Basis points against takers at nine places, 0 to below 10,000.
   std::int64_t slippage_bps = 0;
 
+  bool require_instruments = false;  // rule 3.27: reject orders for instruments that are not registered
+
   // How to handle a market order while market data are stale: let it wait, or reject it.
   bool reject_market_orders_while_stale = false;
 

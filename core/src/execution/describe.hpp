@@ -12,6 +12,8 @@
 #include "execution/order_record.hpp"
 #include "execution/positions.hpp"
 #include "execution/trailing.hpp"
+#include "model/commission.hpp"
+#include "model/instrument_definition.hpp"
 
 // What decides of each piece of a venue what happens next, for state hashes and snapshots. Fingerprints, which an
 // instrument may have many of, are left to the caller.
@@ -35,6 +37,35 @@ void describe_beginnings(Sink& sink, const TrailingStops::Beginnings& beginnings
 }
 
 template <class Sink>
+void describe_definition(Sink& sink, const InstrumentDefinition& definition) {
+  sink.text(definition.currency);
+  sink.number(definition.tick_size.mantissa);
+  sink.number(definition.lot_size.mantissa);
+  sink.number(definition.multiplier);
+  sink.number(std::int64_t{definition.is_inverse});
+  sink.number(static_cast<std::int64_t>(definition.off_grid));
+  const CommissionTerms& commission = definition.commission;
+  for (const auto& rate : {commission.maker_rate, commission.taker_rate}) {
+    sink.number(std::int64_t{rate.has_value()});
+    sink.number(rate.value_or(0));
+  }
+  sink.number(commission.per_contract.mantissa);
+  sink.number(commission.per_order.mantissa);
+  for (const auto& amount : {commission.least, commission.most}) {
+    sink.number(std::int64_t{amount.has_value()});
+    sink.number(amount.value_or(Price{}).mantissa);
+  }
+}
+
+template <class Sink>
+void describe_trail_terms(Sink& sink, const TrailTerms& terms) {
+  sink.number(static_cast<std::int64_t>(terms.type));
+  sink.number(terms.offset.mantissa);
+  sink.number(terms.limit_offset.mantissa);
+  sink.number(terms.activation_price.mantissa);
+}
+
+template <class Sink>
 void describe_instrument(Sink& sink, const Instrument& instrument) {
   sink.text(instrument.id);
   sink.number(instrument.market_time);
@@ -48,6 +79,8 @@ void describe_instrument(Sink& sink, const Instrument& instrument) {
   const bool trails = instrument.trailing != nullptr;
   describe_beginnings(sink, trails ? instrument.trailing->buys.beginnings() : TrailingStops::Beginnings{});
   describe_beginnings(sink, trails ? instrument.trailing->sells.beginnings() : TrailingStops::Beginnings{});
+  sink.number(std::int64_t{instrument.definition != nullptr});
+  if (instrument.definition != nullptr) describe_definition(sink, *instrument.definition);
 }
 
 // One of an instrument's fingerprints, with its place from the oldest on.
@@ -116,11 +149,9 @@ void describe_order(Sink& sink, const OrderRecord& order) {
   sink.number(order.last_event);
   sink.number(std::int64_t{order.reduce_only});
   if (order.is_trailing()) {
-    sink.number(static_cast<std::int64_t>(order.trail->terms.type));
-    sink.number(order.trail->terms.offset.mantissa);
-    sink.number(order.trail->terms.limit_offset.mantissa);
-    sink.number(order.trail->terms.activation_price.mantissa);
+    describe_trail_terms(sink, order.trail->terms);
     sink.number(order.trail->since);
+    describe_trail_terms(sink, order.trail->submitted_terms);
   }
   if (order.group != nullptr) describe_group(sink, *order.group);
 }
@@ -135,6 +166,8 @@ void describe_fill(Sink& sink, const FillRecord& fill) {
   sink.number(fill.ts_event);
   sink.number(fill.sequence);
   sink.text(fill.trade_id);
+  sink.number(std::int64_t{fill.commission_rules});
+  sink.number(fill.accrued.mantissa);
 }
 
 template <class Sink>

@@ -5,6 +5,7 @@
 
 #include "base/int128.hpp"
 #include "base/time.hpp"
+#include "execution/grid.hpp"
 #include "execution/instrument.hpp"
 #include "execution/order_record.hpp"
 #include "execution/trailing.hpp"
@@ -91,7 +92,10 @@ void Venue::fix_stop(OrderRecord& order) {
   const auto stop = stop_price_of(order);
   if (!stop) return;
   order.terms.stop_price = *stop;
-  if (order.has_limit()) order.terms.price = trailing_limit(order.side, *stop, order.trail->terms);
+  if (!order.has_limit()) return;
+  order.terms.price = trailing_limit(order.side, *stop, order.trail->terms);
+  if (const auto& definition = order.instrument->definition)
+    order.terms.price = limit_on_grid(*definition, order.side, order.terms.price);
 }
 
 // Whether there is a cohort for the order.

@@ -8,8 +8,10 @@
 #include "base/error.hpp"
 #include "base/int128.hpp"
 #include "base/reason.hpp"
+#include "execution/grid.hpp"
 #include "execution/group_record.hpp"
 #include "execution/instrument.hpp"
+#include "execution/ledger.hpp"
 #include "execution/limits.hpp"
 #include "execution/order_record.hpp"
 #include "execution/venue.hpp"
@@ -73,8 +75,12 @@ std::vector<Submission> Venue::submit_group(const OrderGroup& group, std::int64_
   Instrument& instrument = instrument_for_order(first.symbol);
   begin(instrument, now_ns);
   touch(strategy);
-  const RejectReason reason = group_refusal(group, instrument, strategy);
-  GroupRecord& placed = ledger_.add_group(group, instrument, strategy, now_ns);
+  std::optional<OrderGroup> rounded;
+  if (instrument.definition != nullptr) rounded = round_to_grid(*instrument.definition, group);
+  const OrderGroup& fitted = rounded ? *rounded : group;
+  const RejectReason reason = group_refusal(fitted, instrument, strategy);
+  GroupRecord& placed = ledger_.add_group(fitted, instrument, strategy, now_ns);
+  for (std::size_t i = 0; rounded && i != placed.size; ++i) set_submitted(*placed.orders[i], group.orders[i]);
   for (OrderRecord* order : std::span(placed.orders).first(placed.size)) {
     ++counts_.orders_submitted;
     if (reason != RejectReason::kNone) {

@@ -16,6 +16,7 @@
 #include "execution/positions.hpp"
 #include "execution/trailing.hpp"
 #include "model/duplicate_window.hpp"
+#include "model/instrument_definition.hpp"
 #include "model/numbers.hpp"
 
 namespace alphaforge::execution {
@@ -30,6 +31,7 @@ struct Instrument {
   bool is_listed = true;               // false: it is there only for the rejected orders that name it
   std::int64_t order_count = 0;        // orders remembered
   std::int64_t market_time = kNoTime;  // greatest ts_event accepted; the engine's own time may be later
+  std::unique_ptr<const InstrumentDefinition> definition;  // null: not registered
   bool has_price = false;
   bool is_due = false;  // there are groups whose parents have filled
   Price last_price;

@@ -18,9 +18,18 @@
 
 namespace alphaforge::execution {
 
+Terms terms_of(const Order& order) {
+  return {order.quantity, order.price.value_or(Price{}), order.stop_price.value_or(Price{})};
+}
+
 TrailTerms trail_terms(const Order& order) {
   return {order.trailing_offset_type, order.trailing_offset.value_or(Price{}), order.limit_offset.value_or(Price{}),
           order.activation_price.value_or(Price{})};
+}
+
+void set_submitted(OrderRecord& record, const Order& order) {
+  record.submitted_terms = terms_of(order);
+  if (record.is_trailing()) record.trail->submitted_terms = trail_terms(order);
 }
 
 OrderRecord& Ledger::add(const Order& order, Instrument& instrument, Strategy& strategy, std::int64_t now_ns) {
@@ -31,11 +40,11 @@ OrderRecord& Ledger::add(const Order& order, Instrument& instrument, Strategy& s
   record.post_only = order.post_only;
   record.reduce_only = order.reduce_only;
   record.expires_at = order.expire_time.value_or(kNoTime);
-  record.terms = {order.quantity, order.price.value_or(Price{}), order.stop_price.value_or(Price{})};
+  record.terms = terms_of(order);
   record.submitted_terms = record.terms;
   if (order.trailing_offset) {
     add_trail(record);
-    record.trail->terms = trail_terms(order);
+    record.trail->terms = record.trail->submitted_terms = trail_terms(order);
   }
   record.created_at = order.created_at;
   record.submitted_at = now_ns;

@@ -22,7 +22,10 @@ namespace alphaforge::execution {
 
 class Checkpoint;
 
+Terms terms_of(const Order& order);
 TrailTerms trail_terms(const Order& order);
+// What `order` was submitted with, where the record has it rounded.
+void set_submitted(OrderRecord& record, const Order& order);
 
 // The orders that the engine remembers, with their fills. Final orders are forgotten, oldest first, when there are too
 // many or they are too old. A forgotten order can't be placed again, because an order created no later than the

@@ -4,6 +4,7 @@
 
 #include "execution/config.hpp"
 #include "execution/instrument.hpp"
+#include "execution/money.hpp"
 #include "execution/order_record.hpp"
 #include "model/numbers.hpp"
 #include "model/order.hpp"
@@ -24,7 +25,8 @@ RejectReason size_refusal(const ExecutionConfig& config, const Instrument& instr
                          (type == OrderType::kTrailingStopLimit && terms.price.mantissa != 0);
   if (!has_limit && !instrument.has_price) return RejectReason::kNone;
   Value notional;
-  if (!multiply(has_limit ? terms.price : instrument.last_price, terms.quantity, notional))
+  if (!value_at(instrument.definition.get(), has_limit ? terms.price : instrument.last_price, terms.quantity.mantissa,
+                notional))
     return RejectReason::kValueOverflow;
   const bool too_much = config.max_order_notional && notional > *config.max_order_notional;
   return too_much ? RejectReason::kOrderNotionalLimit : RejectReason::kNone;

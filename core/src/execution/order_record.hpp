@@ -68,6 +68,7 @@ struct TrailTerms {
 // What only a trailing stop has (rule 3.25).
 struct Trail {
   TrailTerms terms;
+  TrailTerms submitted_terms;    // before they were rounded: what a repeated submission is compared with
   std::int64_t since = kNoTime;  // the number of ticks of the engine when it began to trail; kNoTime: not yet
   // In the heap of its cohort (trailing.hpp).
   OrderRecord* left = nullptr;
@@ -134,9 +135,11 @@ struct FillRecord {
   OrderRecord* order = nullptr;
   std::uint32_t number = 0;
   LiquiditySide liquidity_side = LiquiditySide::kTaker;
+  std::uint8_t commission_rules = 0;
   Price price;
   Quantity quantity;
   Value commission;
+  Value accrued;  // the order's commission with this fill, before its minimum and maximum; known of its last fill
   std::int64_t ts_event = 0;
   std::int64_t sequence = 0;
   std::string trade_id;

@@ -5,6 +5,8 @@
 
 #include "base/decimal.hpp"
 #include "base/int128.hpp"
+#include "execution/money.hpp"
+#include "model/instrument_definition.hpp"
 #include "model/numbers.hpp"
 #include "model/order.hpp"
 
@@ -16,10 +18,18 @@ int128 magnitude(int128 number) { return number < 0 ? -number : number; }
 
 [[nodiscard]] bool add(int128& sum, int128 term) { return !__builtin_add_overflow(sum, term, &sum); }
 
+// What a position gains that cost `cost` and is worth `worth`: a long one what it is worth more, a short one what it is
+// worth less; an inverse one the other way, since its contracts are worth less at a higher price.
+[[nodiscard]] bool gain_of(const InstrumentDefinition* definition, bool is_long, int128 cost, int128 worth,
+                           int128& gain) {
+  const bool rises = is_long != (definition != nullptr && definition->is_inverse);
+  return !__builtin_sub_overflow(rises ? worth : cost, rises ? cost : worth, &gain);
+}
+
 }  // namespace
 
-std::optional<PositionRecord> after_fill(const PositionRecord& position, OrderSide side, Price price, Quantity quantity,
-                                         Value commission) {
+std::optional<PositionRecord> after_fill(const PositionRecord& position, const InstrumentDefinition* definition,
+                                         OrderSide side, Price price, Quantity quantity, Value commission) {
   PositionRecord after = position;
   const bool buy = side == OrderSide::kBuy;
   const bool was_long = position.net_quantity > 0;
@@ -29,29 +39,32 @@ std::optional<PositionRecord> after_fill(const PositionRecord& position, OrderSi
     const int128 cost = multiply_divide_half_even(position.cost.mantissa, closing, held);
     Value proceeds;
     int128 gain = 0;
-    if (!multiply(price, {closing}, proceeds)) return std::nullopt;
-    if (__builtin_sub_overflow(was_long ? proceeds.mantissa : cost, was_long ? cost : proceeds.mantissa, &gain))
-      return std::nullopt;
+    if (!value_at(definition, price, closing, proceeds)) return std::nullopt;
+    if (!gain_of(definition, was_long, cost, proceeds.mantissa, gain)) return std::nullopt;
     if (!add(after.realized_pnl.mantissa, gain)) return std::nullopt;
     after.cost.mantissa -= cost;
   }
   Value opened;
-  if (!multiply(price, {quantity.mantissa - closing}, opened)) return std::nullopt;
+  if (!value_at(definition, price, quantity.mantissa - closing, opened)) return std::nullopt;
   if (!add(after.cost.mantissa, opened.mantissa)) return std::nullopt;
   if (!add(after.net_quantity, buy ? quantity.mantissa : -quantity.mantissa)) return std::nullopt;
   if (!add(after.commission.mantissa, commission.mantissa)) return std::nullopt;
   return after;
 }
 
-std::optional<Value> unrealized_pnl(const PositionRecord& position, Price price) {
+std::optional<Value> exposure(const PositionRecord& position, const InstrumentDefinition* definition, Price price) {
   Value worth;
-  if (!multiply(price, {magnitude(position.net_quantity)}, worth)) return std::nullopt;
-  int128 gain = 0;
-  const bool is_long = position.net_quantity > 0;
-  if (__builtin_sub_overflow(is_long ? worth.mantissa : position.cost.mantissa,
-                             is_long ? position.cost.mantissa : worth.mantissa, &gain))
+  if (!value_at(definition, price, magnitude(position.net_quantity), worth)) return std::nullopt;
+  return position.net_quantity < 0 ? Value{-worth.mantissa} : worth;
+}
+
+std::optional<Value> unrealized_pnl(const PositionRecord& position, const InstrumentDefinition* definition,
+                                    Price price) {
+  Value worth, gain;
+  if (!value_at(definition, price, magnitude(position.net_quantity), worth)) return std::nullopt;
+  if (!gain_of(definition, position.net_quantity > 0, position.cost.mantissa, worth.mantissa, gain.mantissa))
     return std::nullopt;
-  return Value{gain};
+  return gain;
 }
 
 }  // namespace alphaforge::execution

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "base/int128.hpp"
+#include "model/instrument_definition.hpp"
 #include "model/numbers.hpp"
 #include "model/order.hpp"
 
@@ -18,11 +19,14 @@ struct PositionRecord {
 };
 
 // The position after one more fill: closing q of Q takes cost x q/Q (half to even at eighteen places) out of the cost;
-// a flip closes, then opens. None where an amount does not fit.
-std::optional<PositionRecord> after_fill(const PositionRecord& position, OrderSide side, Price price, Quantity quantity,
-                                         Value commission);
+// a flip closes, then opens. None where an amount does not fit. `definition` may be null.
+std::optional<PositionRecord> after_fill(const PositionRecord& position, const InstrumentDefinition* definition,
+                                         OrderSide side, Price price, Quantity quantity, Value commission);
 
+// What the position is worth at `price`, negative when short; none where it does not fit.
+std::optional<Value> exposure(const PositionRecord& position, const InstrumentDefinition* definition, Price price);
 // What closing the whole position at `price` would realise; none where it does not fit.
-std::optional<Value> unrealized_pnl(const PositionRecord& position, Price price);
+std::optional<Value> unrealized_pnl(const PositionRecord& position, const InstrumentDefinition* definition,
+                                    Price price);
 
 }  // namespace alphaforge::execution

@@ -14,11 +14,13 @@
 #include "execution/event_log.hpp"
 #include "execution/group_record.hpp"
 #include "execution/instrument.hpp"
+#include "execution/money.hpp"
 #include "execution/order_record.hpp"
 #include "execution/position_key.hpp"
 #include "execution/positions.hpp"
 #include "execution/trailing.hpp"
 #include "execution/venue.hpp"
+#include "model/instrument_definition.hpp"
 #include "model/numbers.hpp"
 #include "model/order.hpp"
 
@@ -27,10 +29,6 @@
 namespace alphaforge::execution {
 
 namespace {
-
-std::optional<Price> quotient(int128 value, int128 quantity) {
-  return quantity == 0 ? std::nullopt : std::optional<Price>(price_of(divide_half_even(value, quantity)));
-}
 
 std::optional<Price> price_of_terms(bool has_one, Price price) {
   return has_one ? std::optional<Price>(price) : std::nullopt;
@@ -53,6 +51,8 @@ void show_trail(Order& order, const TrailTerms& terms) {
 
 Fill show(const FillRecord& record) {
   const OrderRecord& order = *record.order;
+  Value value;  // it fitted when the order filled
+  if (!value_at(order.instrument->definition.get(), record.price, record.quantity.mantissa, value)) value = {};
   return {std::string(order.id.view()),
           order.instrument->id,
           order.strategy->id,
@@ -60,15 +60,17 @@ Fill show(const FillRecord& record) {
           record.number,
           record.price,
           record.quantity,
+          value,
           record.commission,
           record.liquidity_side,
+          record.commission_rules,
           record.trade_id,
           record.ts_event,
           record.sequence};
 }
 
-// The order with `terms`, without its state.
-Order show_as_submitted(const OrderRecord& record, const Terms& terms) {
+// The order with those terms, without its state.
+Order show_terms(const OrderRecord& record, const Terms& terms, const TrailTerms& trail) {
   Order order;
   order.order_id = record.id.view();
   order.symbol = record.instrument->id;
@@ -80,7 +82,7 @@ Order show_as_submitted(const OrderRecord& record, const Terms& terms) {
   order.quantity = terms.quantity;
   order.price = price_of_terms(has_limit_price(record, terms), terms.price);
   order.stop_price = price_of_terms(has_stop_price(record, terms), terms.stop_price);
-  if (record.is_trailing()) show_trail(order, record.trail->terms);
+  if (record.is_trailing()) show_trail(order, trail);
   order.created_at = record.created_at;
   order.expire_time = record.expire_time();
   order.reduce_only = record.reduce_only;
@@ -92,13 +94,14 @@ Order show_as_submitted(const OrderRecord& record, const Terms& terms) {
 }
 
 Order show(const OrderRecord& record, bool with_fills) {
-  Order order = show_as_submitted(record, record.terms);
+  Order order = show_terms(record, record.terms, record.is_trailing() ? record.trail->terms : TrailTerms{});
   if (record.place == Place::kTrailing) order.stop_price = stop_price_of(record);
   order.status = record.status;
   order.reject_reason = record.reject_reason;
   order.cancel_reason = record.cancel_reason;
   order.filled_quantity = record.filled_quantity;
-  order.avg_fill_price = quotient(record.filled_value.mantissa, record.filled_quantity.mantissa);
+  order.avg_fill_price =
+      average_price(record.instrument->definition.get(), record.filled_value.mantissa, record.filled_quantity.mantissa);
   order.commission = record.commission;
   order.submitted_at = record.submitted_at;
   order.updated_at = record.updated_at;
@@ -122,34 +125,36 @@ OrderEvent show(const EventRecord& record, std::int64_t sequence) {
   event.status = record.status;
   event.filled_quantity = record.filled_quantity;
   event.leaves_quantity = {record.terms.quantity.mantissa - record.filled_quantity.mantissa};
-  if (record.type == OrderEventType::kModified) {
-    event.quantity = record.terms.quantity;
-  }
-  if (record.type == OrderEventType::kModified || (record.type == OrderEventType::kTriggered && order.is_trailing())) {
+  const bool is_rounded = record.type == OrderEventType::kSubmitted && record.terms != order.submitted_terms;
+  if (record.type == OrderEventType::kModified || is_rounded) event.quantity = record.terms.quantity;
+  if (event.quantity || (record.type == OrderEventType::kTriggered && order.is_trailing())) {
     event.price = price_of_terms(has_limit_price(order, record.terms), record.terms.price);
     event.stop_price = price_of_terms(has_stop_price(order, record.terms), record.terms.stop_price);
   }
   if (record.type == OrderEventType::kRejected) event.reject_reason = order.reject_reason;
   if (record.type == OrderEventType::kCancelled) event.cancel_reason = order.cancel_reason;
   if (record.type == OrderEventType::kSubmitted || record.type == OrderEventType::kRejected)
-    event.order = show_as_submitted(order, order.submitted_terms);
+    event.order =
+        show_terms(order, order.submitted_terms, order.is_trailing() ? order.trail->submitted_terms : TrailTerms{});
   if (record.fill != nullptr) event.fill = show(*record.fill);
   return event;
 }
 
 Position show(const Strategy& strategy, const Instrument& instrument, const PositionRecord& record) {
   // A position is made by a fill, so its instrument has a last price. What does not fit shows as 0.
-  const Value unrealized = unrealized_pnl(record, instrument.last_price).value_or(Value{});
+  const InstrumentDefinition* const definition = instrument.definition.get();
+  const Value unrealized = unrealized_pnl(record, definition, instrument.last_price).value_or(Value{});
   const int128 cost = record.net_quantity < 0 ? -record.cost.mantissa : record.cost.mantissa;
   return {strategy.id,
           instrument.id,
           record.net_quantity,
-          quotient(cost, record.net_quantity),
+          average_price(definition, cost, record.net_quantity),
           {cost},
           record.realized_pnl,
           unrealized,
           record.commission,
-          instrument.last_price};
+          instrument.last_price,
+          exposure(record, definition, instrument.last_price).value_or(Value{})};
 }
 
 [[noreturn]] void unknown_page(const std::string& after) {

@@ -27,6 +27,8 @@
 #include "execution/snapshot_format.hpp"
 #include "execution/trailing.hpp"
 #include "execution/venue.hpp"
+#include "model/commission.hpp"
+#include "model/instrument_definition.hpp"
 #include "model/names.hpp"
 #include "model/numbers.hpp"
 #include "model/order.hpp"
@@ -98,6 +100,43 @@ void read_beginnings(SnapshotReader& in, TrailingStops& stops, OrderSide side) {
   }
 }
 
+void read_trailing(SnapshotReader& in, Instrument& instrument) {
+  instrument.trailing = std::make_unique<Trailing>();
+  read_beginnings(in, instrument.trailing->buys, OrderSide::kBuy);
+  read_beginnings(in, instrument.trailing->sells, OrderSide::kSell);
+  if (instrument.trailing->buys.beginnings().empty() && instrument.trailing->sells.beginnings().empty())
+    instrument.trailing.reset();
+}
+
+std::unique_ptr<const InstrumentDefinition> read_definition(SnapshotReader& in, const std::string& instrument_id) {
+  auto definition = std::make_unique<InstrumentDefinition>();
+  definition->instrument_id = instrument_id;
+  definition->currency = in.text(kCurrencyBytesMax);
+  definition->tick_size.mantissa = read_price(in);
+  definition->lot_size.mantissa = read_quantity(in);
+  definition->multiplier = in.number();
+  definition->is_inverse = in.flag();
+  definition->off_grid = in.member<OffGrid>(1, 2);
+  demand(definition->multiplier > 0, "a multiplier is out of range");
+  CommissionTerms& commission = definition->commission;
+  for (auto* const rate : {&commission.maker_rate, &commission.taker_rate}) {
+    const bool has_one = in.flag();
+    const std::int64_t number = in.number();
+    demand(number > -kUnit && number < kUnit, "a rate is out of range");
+    if (has_one) *rate = number;
+  }
+  commission.per_contract.mantissa = in.number();
+  commission.per_order.mantissa = in.number();
+  for (auto* const amount : {&commission.least, &commission.most}) {
+    const bool has_one = in.flag();
+    const Price price{in.number()};
+    if (has_one) *amount = price;
+  }
+  demand(!commission.least || !commission.most || *commission.least <= *commission.most,
+         "a commission's bounds are wrong");
+  return definition;
+}
+
 void read_instrument(SnapshotReader& in, Instrument& instrument, std::int64_t version) {
   instrument.market_time = read_market_time(in);
   instrument.has_price = in.flag();
@@ -109,11 +148,8 @@ void read_instrument(SnapshotReader& in, Instrument& instrument, std::int64_t ve
   instrument.last_id_at = read_count(in);
   demand(!instrument.has_price || instrument.last_price.mantissa > 0, "a last price is missing");
   if (version < kOptionsVersion) return;
-  instrument.trailing = std::make_unique<Trailing>();
-  read_beginnings(in, instrument.trailing->buys, OrderSide::kBuy);
-  read_beginnings(in, instrument.trailing->sells, OrderSide::kSell);
-  if (instrument.trailing->buys.beginnings().empty() && instrument.trailing->sells.beginnings().empty())
-    instrument.trailing.reset();
+  read_trailing(in, instrument);
+  if (version >= kDefinitionsVersion && in.flag()) instrument.definition = read_definition(in, instrument.id);
 }
 
 void read_window(SnapshotReader& in, Instrument& instrument) {
@@ -125,8 +161,9 @@ void read_window(SnapshotReader& in, Instrument& instrument) {
 }
 
 // Whether cost and quantity give a valid average price; a quantity of 0 must cost 0.
-bool is_price(Value cost, int128 quantity) {
+bool is_price(const InstrumentDefinition* definition, Value cost, int128 quantity) {
   int128 most = 0;
+  if (definition != nullptr && !definition->is_plain()) return quantity != 0 || cost.mantissa == 0;
   return __builtin_mul_overflow(quantity < 0 ? -quantity : quantity, int128{INT64_MAX}, &most) || cost.mantissa <= most;
 }
 
@@ -154,16 +191,22 @@ bool may_be_at(const OrderRecord& order, Place place) {
   return false;
 }
 
-void read_trail(SnapshotReader& in, OrderRecord& order) {
-  Trail& trail = *order.trail;
-  trail.terms.type = in.member<TrailingOffsetType>(1, 2);
-  trail.terms.offset.mantissa = read_price(in);
-  trail.terms.limit_offset.mantissa = read_price(in);
-  trail.terms.activation_price.mantissa = read_price(in);
+TrailTerms read_trail_terms(SnapshotReader& in) {
+  TrailTerms terms;
+  terms.type = in.member<TrailingOffsetType>(1, 2);
+  terms.offset.mantissa = read_price(in);
+  terms.limit_offset.mantissa = read_price(in);
+  terms.activation_price.mantissa = read_price(in);
+  const std::int64_t most = terms.type == TrailingOffsetType::kBasisPoints ? 10'000 * kUnit - 1 : INT64_MAX;
+  demand(terms.offset.mantissa > 0 && terms.offset.mantissa <= most, "a trailing offset is out of range");
+  demand(terms.limit_offset.mantissa <= most, "a limit's offset is out of range");
+  return terms;
+}
+
+void read_trail(SnapshotReader& in, Trail& trail, std::int64_t version) {
+  trail.terms = read_trail_terms(in);
   trail.since = in.number();
-  const std::int64_t most = trail.terms.type == TrailingOffsetType::kBasisPoints ? 10'000 * kUnit - 1 : INT64_MAX;
-  demand(trail.terms.offset.mantissa > 0 && trail.terms.offset.mantissa <= most, "a trailing offset is out of range");
-  demand(trail.terms.limit_offset.mantissa <= most, "a limit's offset is out of range");
+  trail.submitted_terms = version >= kDefinitionsVersion ? read_trail_terms(in) : trail.terms;
   demand(trail.since == kNoTime || trail.since >= 0, "a trailing stop's beginning is out of range");
 }
 
@@ -183,7 +226,7 @@ bool read_order(SnapshotReader& in, OrderRecord& order, std::int64_t version, Ad
   order.type = in.member<OrderType>(1, 6);
   order.time_in_force = in.member<TimeInForce>(1, 5);
   order.status = in.member<OrderStatus>(1, 6);
-  order.reject_reason = in.member<RejectReason>(0, 12);
+  order.reject_reason = in.member<RejectReason>(0, 15);
   order.cancel_reason = in.member<CancelReason>(0, 31);
   demand(order.cancel_reason == CancelReason::kNone || !name_of(order.cancel_reason).empty(), "a reason is unknown");
   order.place = in.member<Place>(0, 7);
@@ -206,7 +249,7 @@ bool read_order(SnapshotReader& in, OrderRecord& order, std::int64_t version, Ad
   if (is_trailing(order.type)) {
     demand(version >= kOptionsVersion, "an enumeration has no such member");
     add_trail(order);
-    read_trail(in, order);
+    read_trail(in, *order.trail, version);
   }
   demand(!order.expire_time() || is_time(*order.expire_time()), "an order's date is out of range");
   demand(is_final(order.status) ? order.place == Place::kNowhere : may_be_at(order, order.place),
@@ -278,7 +321,7 @@ void Venue::restore_snapshot(std::string_view snapshot, std::int64_t version) {
   }
   std::int64_t last_fill = 0;
   for (std::int64_t rest = in.count(); rest > 0; --rest) {
-    FillRecord& fill = restore_fill(in);
+    FillRecord& fill = restore_fill(in, version);
     demand(fill.sequence > last_fill, "fills are out of order");
     last_fill = fill.sequence;
     ledger_.list(fill);
@@ -332,7 +375,7 @@ void Venue::restore_checkpoint(std::string_view checkpoint, std::int64_t version
                     [](const OrderRecord* order) { return std::pair(order->last_event, order->number); });
   for (OrderRecord* order : final_orders) ledger_.finish(*order);
   std::vector<FillRecord*> fills;
-  each(CheckpointRecord::kFill, [&](SnapshotReader& in) { fills.push_back(&restore_fill(in)); });
+  each(CheckpointRecord::kFill, [&](SnapshotReader& in) { fills.push_back(&restore_fill(in, version)); });
   std::ranges::sort(fills, {}, &FillRecord::sequence);
   const auto same_sequence = [](const auto* one, const auto* other) { return one->sequence == other->sequence; };
   demand(std::ranges::adjacent_find(fills, same_sequence) == fills.end(), "a fill occurs twice");
@@ -391,7 +434,8 @@ void Venue::restore_strategy(SnapshotReader& in) {
     PositionRecord& position = strategy.positions[instrument];
     position.net_quantity = read_amount(in);
     position.cost.mantissa = read_quantity(in);
-    demand(is_price(position.cost, position.net_quantity), "a position's cost is out of range");
+    demand(is_price(instrument->definition.get(), position.cost, position.net_quantity),
+           "a position's cost is out of range");
     position.realized_pnl.mantissa = read_amount(in);
     position.commission.mantissa = read_amount(in);
   }
@@ -450,9 +494,10 @@ void Venue::list_orders() {
     ledger_.list(*order);
 }
 
-FillRecord& Venue::restore_fill(SnapshotReader& in) {
+FillRecord& Venue::restore_fill(SnapshotReader& in, std::int64_t version) {
   OrderRecord* order = ledger_.orders().find(in.number());
   demand(order != nullptr, "an order is unknown");
+  const FillRecord* const previous = order->last_fill;
   FillRecord& fill = ledger_.restore_fill(*order);
   fill.liquidity_side = in.member<LiquiditySide>(1, 2);
   fill.price.mantissa = read_price(in);
@@ -461,6 +506,15 @@ FillRecord& Venue::restore_fill(SnapshotReader& in) {
   fill.ts_event = read_market_time(in);
   fill.sequence = read_count(in);
   fill.trade_id = in.text(kTradeIdBytesMax);
+  if (version >= kDefinitionsVersion) {
+    fill.commission_rules = in.member<std::uint8_t>(0, kCommissionRulesMax);
+    fill.accrued.mantissa = read_amount(in);
+  } else {
+    fill.commission_rules = fill.commission.mantissa == 0 ? 0 : kRate;
+    const int128 before = previous == nullptr ? 0 : previous->accrued.mantissa;
+    demand(!__builtin_add_overflow(before, fill.commission.mantissa, &fill.accrued.mantissa),
+           "an order's commission is out of range");
+  }
   return fill;
 }
 

@@ -8,11 +8,13 @@ namespace alphaforge::execution {
 inline constexpr std::string_view kSnapshotMagic = "AlphaForge venue";
 // Of a snapshot taken at once, which is odd, and of one written beside calls, which is even. Increase both by two with
 // every change of the format; restore.cpp reads the earlier ones.
-inline constexpr std::int64_t kSnapshotVersion = 5;
-inline constexpr std::int64_t kPiecesVersion = 6;
+inline constexpr std::int64_t kSnapshotVersion = 7;
+inline constexpr std::int64_t kPiecesVersion = 8;
 // The first that has reduce-only and trailing stops.
 inline constexpr std::int64_t kOptionsVersion = 3;
 // The first that has groups of orders.
 inline constexpr std::int64_t kGroupsVersion = 5;
+// The first that has registered instruments.
+inline constexpr std::int64_t kDefinitionsVersion = 7;
 
 }  // namespace alphaforge::execution

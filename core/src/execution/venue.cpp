@@ -14,6 +14,7 @@
 #include "execution/checkpoint.hpp"
 #include "execution/config.hpp"
 #include "execution/event_log.hpp"
+#include "execution/grid.hpp"
 #include "execution/instrument.hpp"
 #include "execution/ledger.hpp"
 #include "execution/limits.hpp"
@@ -73,10 +74,12 @@ Instrument& Venue::add_instrument(std::string_view id) {
   return added;
 }
 
-// An order for an instrument beyond the limit is rejected, but keeps its symbol while it is remembered.
+// An order for an instrument beyond the limit, or for one that would have to be registered, is rejected, but keeps its
+// symbol while it is remembered.
 Instrument& Venue::instrument_for_order(std::string_view id) {
   if (Instrument* listed = find_instrument(id)) return *listed;
-  if (static_cast<std::int64_t>(instruments_.size()) < config_.max_instruments) return add_instrument(id);
+  if (!config_.require_instruments && static_cast<std::int64_t>(instruments_.size()) < config_.max_instruments)
+    return add_instrument(id);
   if (const auto found = unlisted_.find(id); found != unlisted_.end()) return *found->second;
   return add_unlisted_instrument(id);
 }
@@ -145,12 +148,11 @@ std::int64_t Venue::append(const EventRecord& event) {
 }
 
 bool is_same(const Order& order, const OrderRecord& record) {
-  const Terms terms{order.quantity, order.price.value_or(Price{}), order.stop_price.value_or(Price{})};
   return order.symbol == record.instrument->id && order.strategy_id == record.strategy->id &&
          order.side == record.side && order.type == record.type && order.time_in_force == record.time_in_force &&
          order.post_only == record.post_only && order.reduce_only == record.reduce_only &&
-         order.expire_time == record.expire_time() && terms == record.submitted_terms &&
-         trail_terms(order) == (record.is_trailing() ? record.trail->terms : TrailTerms{});
+         order.expire_time == record.expire_time() && terms_of(order) == record.submitted_terms &&
+         trail_terms(order) == (record.is_trailing() ? record.trail->submitted_terms : TrailTerms{});
 }
 
 Submission Venue::submit(const Order& order, std::int64_t now_ns) {
@@ -166,12 +168,17 @@ Submission Venue::submit(const Order& order, std::int64_t now_ns) {
   Instrument& instrument = instrument_for_order(order.symbol);
   begin(instrument, now_ns);
   touch(strategy);
-  RejectReason reason = refusal(order, instrument);
+  std::optional<Order> rounded;
+  if (instrument.definition != nullptr) [[unlikely]]
+    rounded = round_to_grid(*instrument.definition, order);
+  const Order& fitted = rounded ? *rounded : order;
+  RejectReason reason = refusal(fitted, instrument);
   if (reason == RejectReason::kNone) reason = count_refusal(config_, strategy, market_time_, 1);
   if (reason == RejectReason::kNone && order.reduce_only && reducible(strategy, instrument, order.side) == 0)
     reason = RejectReason::kNothingToReduce;
-  if (reason == RejectReason::kNone && would_take(order, instrument)) reason = RejectReason::kPostOnlyWouldTake;
-  OrderRecord& placed = ledger_.add(order, instrument, strategy, now_ns);
+  if (reason == RejectReason::kNone && would_take(fitted, instrument)) reason = RejectReason::kPostOnlyWouldTake;
+  OrderRecord& placed = ledger_.add(fitted, instrument, strategy, now_ns);
+  if (rounded) set_submitted(placed, order);
   ++counts_.orders_submitted;
   if (reason != RejectReason::kNone) {
     reject(placed, reason);
@@ -194,13 +201,17 @@ void Venue::reject(OrderRecord& order, RejectReason reason) {
 RejectReason Venue::refusal(const Order& order, const Instrument& instrument) const {
   if (ledger_.is_too_old(order.created_at)) return RejectReason::kOrderTooOld;
   if (halted_) return RejectReason::kHalted;
+  if (config_.require_instruments && instrument.definition == nullptr) return RejectReason::kInstrumentUnknown;
   if (!instrument.is_listed) return RejectReason::kInstrumentLimit;
+  if (instrument.definition != nullptr) [[unlikely]] {
+    const RejectReason off_grid = grid_refusal(*instrument.definition, order);
+    if (off_grid != RejectReason::kNone) return off_grid;
+  }
   if (market_data_stale_ && config_.reject_market_orders_while_stale && order.type == OrderType::kMarket &&
       parent_id(order).empty())
     return RejectReason::kMarketDataStale;
   if (order.expire_time && *order.expire_time <= market_time(instrument)) return RejectReason::kExpireTimePassed;
-  const Terms terms{order.quantity, order.price.value_or(Price{}), order.stop_price.value_or(Price{})};
-  return size_refusal(config_, instrument, order.type, terms);
+  return size_refusal(config_, instrument, order.type, terms_of(order));
 }
 
 // Whether a post-only order would take liquidity now. An arrival deferred to the next tick is decided there; a stop is

@@ -24,6 +24,7 @@
 #include "execution/order_record.hpp"
 #include "execution/trailing.hpp"
 #include "model/duplicate_budget.hpp"
+#include "model/instrument_definition.hpp"
 #include "model/numbers.hpp"
 #include "model/order.hpp"
 #include "model/order_group.hpp"
@@ -131,6 +132,10 @@ class Venue {
                std::int64_t now_ns);
   // Moves market time of all instruments; never back. Throws InvalidArgument TIME_OUT_OF_RANGE, TIME_AHEAD.
   void advance_time(std::int64_t market_time, std::int64_t now_ns);
+  // Registers instruments, all or none; orders that there are keep their terms (rule 3.27). Throws InvalidArgument for
+  // a malformed definition; ResourceExhausted INSTRUMENT_LIMIT; EngineError INSTRUMENT_IN_USE for one that was traded
+  // and whose contracts would be worth something else.
+  void register_instruments(const std::vector<InstrumentDefinition>& definitions);
   // Changes settings; existing orders are unchanged, even beyond a limit. Throws like the constructor.
   void reconfigure(const ExecutionConfig& config);
   // While halted, it rejects new orders; open orders can still fill, be reduced and be cancelled.
@@ -148,6 +153,9 @@ class Venue {
   std::vector<Fill> fills(const Filter& filter) const;
   // By strategy, then symbol, including flat ones.
   std::vector<Position> positions(const Filter& filter) const;
+  // The registered instruments by id, at most `limit`, after the id `after`; of `symbol` alone if it is given.
+  std::vector<InstrumentDefinition> definitions(const std::optional<std::string>& symbol, const std::string& after,
+                                                std::size_t limit) const;
   // Those of `strategy_id` (if given) from `from_sequence` on that are kept, at most `limit`.
   std::vector<OrderEvent> events(std::int64_t from_sequence, std::size_t limit,
                                  std::optional<std::string_view> strategy_id) const;
@@ -210,7 +218,7 @@ class Venue {
   OrderRecord& restore_order(SnapshotReader& in, bool adds_instrument, std::int64_t version);
   void restore_membership(SnapshotReader& in, OrderRecord& order);
   void restore_due_groups();
-  FillRecord& restore_fill(SnapshotReader& in);
+  FillRecord& restore_fill(SnapshotReader& in, std::int64_t version);
   void restore_event(SnapshotReader& in);
   void list_orders();
   void check_numbers(std::int64_t last_event);
@@ -238,6 +246,11 @@ class Venue {
   bool would_take(const Order& order, const Instrument& instrument) const;
   void reject(OrderRecord& order, RejectReason reason);
   void open(OrderRecord& order);
+
+  // registry.cpp: registered instruments
+  void check_registration(const InstrumentDefinition& definition, std::size_t& added) const;
+
+  // venue.cpp: the end of an order
   void close(OrderRecord& order, OrderStatus status);
   void cancel(OrderRecord& order, CancelReason reason);
   void unlink(OrderRecord& order);

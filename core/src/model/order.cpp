@@ -222,6 +222,12 @@ std::string_view name_of(RejectReason reason) {
       return "EXPIRE_TIME_PASSED";
     case RejectReason::kNothingToReduce:
       return "NOTHING_TO_REDUCE";
+    case RejectReason::kInstrumentUnknown:
+      return "INSTRUMENT_UNKNOWN";
+    case RejectReason::kPriceOffGrid:
+      return "PRICE_OFF_GRID";
+    case RejectReason::kQuantityOffGrid:
+      return "QUANTITY_OFF_GRID";
   }
   return "";
 }

@@ -70,6 +70,9 @@ enum class RejectReason : std::uint8_t {
   kValueOverflow = 10,
   kExpireTimePassed = 11,
   kNothingToReduce = 12,
+  kInstrumentUnknown = 13,
+  kPriceOffGrid = 14,
+  kQuantityOffGrid = 15,
 };
 
 // Why an order ended Cancelled.
@@ -107,11 +110,13 @@ struct Fill {
   std::uint32_t number = 0;
   Price price;
   Quantity quantity;
+  Value value;  // rule 3.28
   Value commission;
   LiquiditySide liquidity_side = LiquiditySide::kTaker;
-  std::string trade_id;       // of the tick behind the fill; may be empty
-  std::int64_t ts_event = 0;  // of the tick behind the fill
-  std::int64_t sequence = 0;  // of its event
+  std::uint8_t commission_rules = 0;  // a sum of CommissionRules
+  std::string trade_id;               // of the tick behind the fill; may be empty
+  std::int64_t ts_event = 0;          // of the tick behind the fill
+  std::int64_t sequence = 0;          // of its event
 
   std::string fill_id() const { return order_id + "-" + std::to_string(number); }
   bool operator==(const Fill&) const = default;
@@ -178,7 +183,8 @@ struct OrderEvent {
   CancelReason cancel_reason = CancelReason::kNone;  // for kCancelled
   std::optional<Order> order;                        // as submitted, for kSubmitted and kRejected
   std::optional<Fill> fill;                          // for kFilled
-  std::optional<Quantity> quantity;  // the new terms, for kModified; prices for kTriggered, if it trailed
+  // The new terms, for kModified; prices for kTriggered, if it trailed; for kSubmitted, if they were rounded.
+  std::optional<Quantity> quantity;
   std::optional<Price> price;
   std::optional<Price> stop_price;
 
@@ -195,7 +201,8 @@ struct Position {
   Value realized_pnl;
   Value unrealized_pnl;
   Value commission;
-  std::optional<Price> last_price;  // of the last tick, at which unrealized_pnl counts
+  std::optional<Price> last_price;  // of the last tick, at which unrealized_pnl and exposure count
+  Value exposure;                   // what it is worth, negative when short
   bool operator==(const Position&) const = default;
 };
 

@@ -11,6 +11,7 @@
 #include "base/reason.hpp"
 #include "encoding/fields.hpp"
 #include "encoding/reader.hpp"
+#include "model/commission.hpp"
 #include "model/numbers.hpp"
 #include "model/order.hpp"
 
@@ -136,6 +137,10 @@ void write_fill(FieldWriter& out, const Fill& fill) {
   out.integer(10, fill.ts_event);
   out.text(11, fill.trade_id);
   out.integer(12, fill.sequence);
+  if (fill.commission_rules != 0)
+    out.text(13, commission_rule_text(fill.commission_rules, fill.liquidity_side == LiquiditySide::kMaker));
+  Value plain;
+  if (!multiply(fill.price, fill.quantity, plain) || plain != fill.value) out.optional_text(14, to_string(fill.value));
 }
 
 std::uint32_t number_of_fill(std::string_view fill_id) {
@@ -241,6 +246,7 @@ std::string encode_fill(const Fill& fill) {
 
 Fill decode_fill(std::string_view message) {
   Fill fill;
+  bool has_value = false;
   Reader in(message);
   while (in.next()) switch (in.field()) {
       case 1:
@@ -279,9 +285,17 @@ Fill decode_fill(std::string_view message) {
       case 12:
         fill.sequence = integer_of(in);
         break;
+      case 13:
+        fill.commission_rules = commission_rules_of(text_of(in));
+        break;
+      case 14:
+        fill.value = value_of(in, "value");
+        has_value = true;
+        break;
       default:
         in.skip();
     }
+  if (!has_value && !multiply(fill.price, fill.quantity, fill.value)) fill.value = {};
   return fill;
 }
 
@@ -297,6 +311,7 @@ std::string encode_position(const Position& position) {
   out.text(7, to_string(position.unrealized_pnl));
   out.text(8, to_string(position.commission));
   out.price(9, position.last_price);
+  out.text(10, to_string(position.exposure));
   return message;
 }
 
@@ -330,6 +345,9 @@ Position decode_position(std::string_view message) {
         break;
       case 9:
         position.last_price = price_of(in, "last_price");
+        break;
+      case 10:
+        position.exposure = value_of(in, "exposure");
         break;
       default:
         in.skip();

@@ -40,6 +40,7 @@ OTHER: dict[str, Any] = {
     "live_clock": True,
     "close_grace_ns": 13,
     "max_time_jump_ns": 14,
+    "require_instruments": True,
 }
 
 

@@ -7,8 +7,8 @@ fractions. Sides, types, states and times in force go by the names of their docu
 Readings (where the rules leave a choice, this twin takes the one named here):
 
 - The fields compared when an order is submitted again are what the strategy asked for; `created_at` informs only.
-- A refusal by rule names the first that applies of: halt, a date that has passed, quantity, notional, open orders,
-  nothing to reduce, post-only.
+- A refusal by rule names the first that applies of: halt, an unknown instrument, off the grid, a date that has
+  passed, quantity, notional, open orders, nothing to reduce, post-only.
 - Post-only "would take" means that some quantity would fill at once: at a marketable price with an empty pool the
   order rests. Where that shows only after acceptance (`fill_on="next"`, a new price), the order ends Cancelled.
 - A stale last tick (`max_price_age`) has no pool left but still triggers stops. The age is market time of the
@@ -41,13 +41,13 @@ from typing import NamedTuple
 
 from tests.support.tape import DAY, NANO, Tick, half_even
 from tests.support.twins.data import LARGEST_VALUE, LAST_TIME, same_trade
+from tests.support.twins.instruments import LARGEST_PRICE, PLAIN, Bill, Instrument
 from tests.support.twins.order_groups import Group, check_group
 
 ACTIVE = ("Submitted", "PartiallyFilled")
 HAS_PRICE = ("Limit", "StopLimit")
 HAS_STOP = ("Stop", "StopLimit")
 TRAILS = ("TrailingStop", "TrailingStopLimit")
-LARGEST_PRICE = Fraction(2**63 - 1, 10**9)
 AT_ONCE = ("ImmediateOrCancel", "FillOrKill")
 
 
@@ -57,6 +57,7 @@ class Fill(NamedTuple):
     commission: Fraction
     liquidity_side: str  # "Maker" or "Taker"
     ts_event: int  # of the tick behind it
+    commission_rule: str = ""
 
 
 class Event(NamedTuple):
@@ -96,6 +97,8 @@ class Order:
     arriving: bool = False  # waits for the next tick to be handled (fill_on="next")
     asleep: bool = False  # a child whose parent has not filled, or that has filled all its parent did
     group: Group | None = None
+    instrument: Instrument = PLAIN  # as its fills counted it
+    bill: Bill = field(default_factory=Bill)
     asked: tuple[object, ...] = ()  # the fields as first submitted
 
     @property
@@ -131,7 +134,7 @@ class Order:
 
     @property
     def value(self) -> Fraction:
-        return sum((fill.price * fill.quantity for fill in self.fills), Fraction(0))
+        return sum((self.instrument.value(fill.price, fill.quantity) for fill in self.fills), Fraction(0))
 
     @property
     def commission(self) -> Fraction:
@@ -139,7 +142,7 @@ class Order:
 
     @property
     def average_price(self) -> Fraction | None:
-        return half_even(self.value / self.filled, 9) if self.fills else None
+        return self.instrument.average(self.value, self.filled)
 
     @property
     def stop_waits(self) -> bool:
@@ -196,13 +199,13 @@ class Order:
         ):
             self.extreme = price
 
-    def fix_stop(self) -> None:
-        """A trailing stop triggers or ends: its stop stays, and its limit follows from it."""
+    def fix_stop(self, instrument: Instrument) -> None:
+        """A trailing stop triggers or ends: its stop stays, and its limit follows from it, on the instrument's grid."""
         if self.order_type in TRAILS and not self.triggered and (stop := self.stop_now) is not None:
             self.stop_price = stop
             if self.limit_offset is not None:
                 limit = stop + self.away(stop, self.limit_offset) * (1 if self.buys else -1)
-                self.price = min(max(limit, NANO), LARGEST_PRICE)
+                self.price = instrument.round(min(max(limit, NANO), LARGEST_PRICE), up=not self.buys)
 
     def reached_by(self, tick: Tick) -> bool:
         """Whether a print reaches the resting limit: through it, or at it unless our own side is the aggressor."""
@@ -218,23 +221,25 @@ class Position:
     realized: Fraction = Fraction(0)
     commission: Fraction = Fraction(0)
 
-    def add(self, side: str, fill: Fill) -> None:
+    def add(self, instrument: Instrument, side: str, fill: Fill) -> None:
         sign = 1 if side == "Buy" else -1
         closing = min(fill.quantity, abs(self.net)) if self.net * sign < 0 else Fraction(0)
         if closing:
             taken = half_even(self.cost * closing / abs(self.net), 18)
-            self.realized += (taken - fill.price * closing) * sign
+            self.realized += instrument.gain(self.net > 0, taken, instrument.value(fill.price, closing))
             self.cost -= taken
-        self.cost += fill.price * (fill.quantity - closing)
+        self.cost += instrument.value(fill.price, fill.quantity - closing)
         self.net += sign * fill.quantity
         self.commission += fill.commission
 
-    @property
-    def average_price(self) -> Fraction | None:
-        return half_even(self.cost / abs(self.net), 9) if self.net else None
+    def average_price(self, instrument: Instrument) -> Fraction | None:
+        return instrument.average(self.cost, abs(self.net))
 
-    def unrealized(self, last: Fraction) -> Fraction:
-        return self.net * last - (self.cost if self.net > 0 else -self.cost)
+    def exposure(self, instrument: Instrument, last: Fraction) -> Fraction:
+        return instrument.value(last, abs(self.net)) * (1 if self.net >= 0 else -1)
+
+    def unrealized(self, instrument: Instrument, last: Fraction) -> Fraction:
+        return instrument.gain(self.net > 0, self.cost, instrument.value(last, abs(self.net)))
 
 
 @dataclass
@@ -262,6 +267,7 @@ class Config:
     max_order_quantity: Fraction | None = None
     max_order_notional: Fraction | None = None
     max_open_orders: int | None = None
+    require_instruments: bool = False
 
 
 class ExecutionEngine:
@@ -269,6 +275,7 @@ class ExecutionEngine:
         self.config = config or Config()
         self.received: int | None = None  # when the calls that follow are received; None: after every time they carry
         self.orders: dict[str, Order] = {}
+        self.instruments: dict[str, Instrument] = {}
         self.markets: dict[str, Market] = {}
         self.positions: dict[tuple[str, str], Position] = {}
         self.events: list[Event] = []
@@ -279,6 +286,14 @@ class ExecutionEngine:
 
     # What a strategy calls
 
+    def register_instruments(self, instruments: list[Instrument]) -> None:
+        for one in instruments:
+            old = self.instrument(one.instrument_id)
+            is_same = (old.multiplier, old.inverse) == (one.multiplier, one.inverse)
+            if not is_same and any(symbol == one.instrument_id for _, symbol in self.positions):
+                raise RuntimeError("INSTRUMENT_IN_USE")
+        self.instruments.update({one.instrument_id: one for one in instruments})
+
     def submit_order(self, order: Order) -> str:
         self.check(order)
         known = self.orders.get(order.order_id)
@@ -286,7 +301,7 @@ class ExecutionEngine:
             if known.asked != order.fields() or known.group:
                 raise ValueError(f"order {order.order_id} was submitted with other fields")
             return order.order_id
-        order = replace(order, fills=[], asked=order.fields())
+        order = self.fitted(order)
         self.orders[order.order_id] = order
         reason = self.refusal(order) or self.count_refusal(order, 1) or self.arrival_refusal(order)
         if reason:
@@ -307,7 +322,7 @@ class ExecutionEngine:
             if not group or group.asked != (kind, [order.fields() for order in orders]) or group.ids != ids:
                 raise ValueError(f"orders {ids} were submitted with other fields")
             return ids
-        group = Group(kind, [replace(order, fills=[], asked=order.fields()) for order in orders])
+        group = Group(kind, [self.fitted(order) for order in orders])
         for order in group.orders:
             order.group = group
             self.orders[order.order_id] = order
@@ -327,6 +342,16 @@ class ExecutionEngine:
                     order.priority = self.next_priority()
                 self.place(order)
         return ids
+
+    def instrument(self, symbol: str) -> Instrument:
+        return self.instruments.get(symbol, PLAIN)
+
+    def fitted(self, order: Order) -> Order:
+        """The order as it is kept: on its instrument's grid, if it is rounded."""
+        fitted: Order = self.instrument(order.symbol).fit_order(
+            replace(order, fills=[], bill=Bill(), asked=order.fields())
+        )
+        return fitted
 
     def reject(self, order: Order, reason: str) -> None:
         order.status, order.reason = "Rejected", reason
@@ -374,12 +399,17 @@ class ExecutionEngine:
             raise ValueError(f"a {order.order_type} order has no such field")
         if order.active and price and order.order_type in TRAILS and not order.triggered:
             return False
-        quantity, price = quantity or order.quantity, price or order.price
-        stop_price = stop_price or order.stop_price
+        given = {"quantity": quantity, "price": price, "stop_price": stop_price}
+        fitted, off_grid = self.instrument(order.symbol).fit(order.buys, given)
+        new = given if off_grid else fitted
+        quantity, price = new["quantity"] or order.quantity, new["price"] or order.price
+        stop_price = new["stop_price"] or order.stop_price
         if not order.alive or quantity <= order.filled or (order.triggered and stop_price != order.stop_price):
             return False
         if (quantity, price, stop_price) == (order.quantity, order.price, order.stop_price):
             return True
+        if off_grid:
+            return False
         if order.group and quantity > max(order.quantity, order.group.most(order)):
             return False
         shrinks = quantity <= order.quantity and (price, stop_price) == (order.price, order.stop_price)
@@ -519,7 +549,7 @@ class ExecutionEngine:
             self.trigger(order)
 
     def trigger(self, order: Order, *, fresh: bool = False) -> None:
-        order.fix_stop()
+        order.fix_stop(self.instrument(order.symbol))
         order.triggered = True
         order.priority = self.next_priority()
         self.emit(order, "Triggered")
@@ -577,6 +607,8 @@ class ExecutionEngine:
     def slipped(self, order: Order, price: Fraction) -> Fraction:
         shift = price * self.config.slippage_bps / 10_000
         price = max(NANO, half_even(price + shift if order.buys else price - shift, 9))
+        if shift:
+            price = self.instrument(order.symbol).round(price, up=order.buys)
         if order.price is not None and not order.accepts(price):
             return order.price
         return price
@@ -585,13 +617,15 @@ class ExecutionEngine:
         market, config = self.market(order.symbol), self.config
         assert market.last
         rate = config.maker_commission_rate if liquidity_side == "Maker" else config.taker_commission_rate
-        commission = half_even(rate * price * quantity, 18)
-        fill = Fill(price, quantity, commission, liquidity_side, market.last.ts_event)
+        order.instrument = self.instrument(order.symbol)
+        value = order.instrument.value(price, quantity)
+        commission, rule = order.instrument.charge(rate, liquidity_side, value, quantity, order.bill)
+        fill = Fill(price, quantity, commission, liquidity_side, market.last.ts_event, rule)
         if config.liquidity != "unlimited":
             market.pool[order.side] -= quantity
         order.fills.append(fill)
         order.status = "PartiallyFilled" if order.leaves else "Filled"
-        self.positions.setdefault((order.strategy_id, order.symbol), Position()).add(order.side, fill)
+        self.positions.setdefault((order.strategy_id, order.symbol), Position()).add(order.instrument, order.side, fill)
         self.emit(order, "Filled", fill=fill)
         if order.group and order is order.group.parent:
             if order.group not in market.due:
@@ -630,7 +664,7 @@ class ExecutionEngine:
                 self.emit(child, "Modified")
 
     def cancel(self, order: Order, reason: str) -> None:
-        order.fix_stop()
+        order.fix_stop(self.instrument(order.symbol))
         order.status, order.reason, order.arriving, order.asleep = "Cancelled", reason, False, False
         self.emit(order, "Cancelled", reason)
         group = order.group
@@ -663,6 +697,10 @@ class ExecutionEngine:
         now = self.market_time(order.symbol)
         if self.halted:
             return "HALTED"
+        if self.config.require_instruments and order.symbol not in self.instruments:
+            return "INSTRUMENT_UNKNOWN"
+        if off_grid := self.instrument(order.symbol).order_refusal(order):
+            return off_grid
         if order.expire_time is not None and now is not None and order.expire_time <= now:
             return "EXPIRE_TIME_PASSED"
         return self.too_large(order)
@@ -684,8 +722,9 @@ class ExecutionEngine:
         price = order.price or (last.price if last else Fraction(0))
         if config.max_order_quantity is not None and order.quantity > config.max_order_quantity:
             return "ORDER_QUANTITY_LIMIT"
-        if config.max_order_notional is not None and order.quantity * price > config.max_order_notional:
-            return "ORDER_NOTIONAL_LIMIT"
+        if config.max_order_notional is not None and price:
+            value = self.instrument(order.symbol).value(price, order.quantity)
+            return "ORDER_NOTIONAL_LIMIT" if value > config.max_order_notional else ""
         return ""
 
     # Bookkeeping

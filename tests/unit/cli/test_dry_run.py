@@ -17,8 +17,8 @@ def test_a_group_is_noted_order_by_order_and_not_placed() -> None:
 
 
 def test_no_call_that_changes_orders_passes_through() -> None:
-    changing = {name for name in vars(remote.ExecutionEngine) if name.startswith(("submit_", "modify_", "cancel_"))} - {
-        "cancel_on_disconnect"
-    }
+    changing = {
+        name for name in vars(remote.ExecutionEngine) if name.startswith(("submit_", "modify_", "cancel_", "register_"))
+    } - {"cancel_on_disconnect"}
     assert changing >= {"submit_order", "submit_orders", "submit_order_group", "modify_order", "cancel_order"}
     assert changing <= vars(DryRun).keys()

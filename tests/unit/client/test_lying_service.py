@@ -13,7 +13,7 @@ import grpc
 import pytest
 from alphaforge.cache.v1 import caches_pb2, entries_pb2, leases_pb2
 from alphaforge.data.v1 import queries_pb2, subscriptions_pb2, ticks_pb2
-from alphaforge.execution.v1 import engines_pb2, events_pb2, market_data_pb2, orders_pb2
+from alphaforge.execution.v1 import engines_pb2, events_pb2, instruments_pb2, market_data_pb2, orders_pb2
 from alphaforge.type.v1 import market_pb2
 from alphaforge_client._grpc.endpoint import CHANNEL_OPTIONS
 from alphaforge_client._wire import pages
@@ -22,7 +22,7 @@ from alphaforge_client._wire import pages
 from alphaforge_client.cache import GenericCache, NearCache
 from alphaforge_client.data import DataEngine
 from alphaforge_client.errors import AlphaForgeError, EngineError, ResourceExhausted
-from alphaforge_client.execution import ExecutionEngine, Order, OrderChange, OrderSide, TimeInForce
+from alphaforge_client.execution import ExecutionEngine, Instrument, Order, OrderChange, OrderSide, TimeInForce
 from alphaforge_client.model import TradeTick, TradeTickBatch
 from google.protobuf.message import Message
 
@@ -131,6 +131,8 @@ CALLS: dict[type, dict[str, Callable[[Any], object]]] = {
         "get_orders": lambda it: it.get_orders(),
         "get_fills": lambda it: it.get_fills(),
         "get_positions": lambda it: it.get_positions(),
+        "register_instruments": lambda it: it.register_instruments([Instrument("BTCUSD")]),
+        "get_instruments": lambda it: it.get_instruments(),
         "process_trade_tick": lambda it: it.process_trade_tick(TICK),
         "process_batch": lambda it: it.process_batch(TradeTickBatch.from_ticks([TICK] * 3)),
         "process_trade_ticks": lambda it: it.process_trade_ticks([TICK] * 3),
@@ -153,6 +155,7 @@ EVERY_CALL = [pytest.param(kind, name, id=f"{kind.__name__}.{name}") for kind, c
 SILENT = {"put", "clear", "put_many", "warm_cache", "start", "stop", "halt", "resume"} | {
     "ExecutionEngine.process_trade_tick",
     "ExecutionEngine.advance_time",
+    "ExecutionEngine.register_instruments",
 }
 
 
@@ -238,6 +241,12 @@ LISTS: dict[str, tuple[type, str, str, Callable[[int], Message]]] = {
         "ListPositions",
         lambda place: orders_pb2.ListPositionsResponse(next_page_token=str(place)),
     ),
+    "registered instruments": (
+        ExecutionEngine,
+        "get_instruments",
+        "ListInstruments",
+        lambda place: instruments_pb2.ListInstrumentsResponse(next_page_token=str(place)),
+    ),
     "events": (
         ExecutionEngine,
         "events",
@@ -320,6 +329,15 @@ def test_too_few_results_for_orders_that_travel_together_reach_every_caller(liar
             with pytest.raises(EngineError) as caught:
                 call.result(10.0)
             assert caught.value.reason == "ANSWER_MALFORMED"
+
+
+def test_a_group_with_other_results_than_orders_is_an_error(liar: Liar) -> None:
+    results = [orders_pb2.SubmitResult(order_id=order_id) for order_id in GROUP.order_ids[:2]]
+    answer = orders_pb2.SubmitOrderGroupResponse(results=results).SerializeToString()
+    liar.answers["SubmitOrderGroup"] = lambda _: answer
+    with ExecutionEngine(target=liar.target) as engine, pytest.raises(EngineError, match="2 results") as caught:
+        engine.submit_order_group(GROUP)
+    assert caught.value.reason == "ANSWER_MALFORMED"
 
 
 def test_an_answer_longer_than_the_limit_is_refused(liar: Liar) -> None:

@@ -16,7 +16,7 @@ import typer
 from alphaforge_client.strategy import LockStep, Strategy
 from alphaforge_core.backtest import BacktestResult
 from alphaforge_core.backtest import run as run_backtest
-from alphaforge_core.execution import ExecutionEngineConfig
+from alphaforge_core.execution import ExecutionEngineConfig, Instrument
 from alphaforge_core.files import STDIN, ReadOptions, TradeReader
 from rich.table import Table
 
@@ -37,6 +37,7 @@ class Run(NamedTuple):
     class_name: str | None
     bar_types: tuple[str, ...]
     venue: ExecutionEngineConfig
+    instruments: tuple[Instrument, ...]
     capital: Decimal
 
 
@@ -57,6 +58,7 @@ def run_once(run: Run, parameters: Mapping[str, Any]) -> BacktestResult:
             parameters=parameters,
             bar_types=run.bar_types,
             venue=run.venue,
+            instruments=run.instruments,
             capital=run.capital,
             steps=LockStep if inspect.isclass(strategy) and issubclass(strategy, Strategy) else None,
         )

@@ -6,12 +6,21 @@ import operator
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
-from alphaforge.execution.v1 import engines_pb2, events_pb2, market_data_pb2, order_pb2, orders_pb2, sessions_pb2
+from alphaforge.execution.v1 import (
+    engines_pb2,
+    events_pb2,
+    instruments_pb2,
+    market_data_pb2,
+    order_pb2,
+    orders_pb2,
+    sessions_pb2,
+)
 from alphaforge.type.v1 import error_pb2
 from alphaforge_core.execution import (
     ExecutionEngineConfig,
     ExecutionStatistics,
     Fill,
+    Instrument,
     Order,
     OrderChange,
     OrderEvent,
@@ -38,7 +47,7 @@ from alphaforge_client._wire.gap import gap_of
 from alphaforge_client._wire.opening import Opening, Service
 from alphaforge_client._wire.pages import Pages
 from alphaforge_client._wire.request_id import new_request_id
-from alphaforge_client._wire.settings import fill_settings, given_options
+from alphaforge_client._wire.settings import fill_settings, given_options, read_settings
 from alphaforge_client._wire.stream_message import StreamMessage
 from alphaforge_client._wire.ticks import checked_nanos, reason_name
 from alphaforge_client.errors import AlphaForgeError, BatchError, InvalidArgument, UnsupportedValue
@@ -102,8 +111,13 @@ def new_group(group: OrderGroup) -> bytes:
     return encode_submit_order_group(group)
 
 
-def group_ids(answer: bytes) -> list[str]:
-    return [result.order_id for result in parsed(orders_pb2.SubmitOrderGroupResponse, answer).results]
+@reads_answer
+def group_ids(answer: bytes, count: int) -> list[str]:
+    """The ids of a group's `count` orders."""
+    results = orders_pb2.SubmitOrderGroupResponse.FromString(answer).results
+    if len(results) != count:
+        raise malformed(f"has {len(results):,} results for a group of {count:,} orders")
+    return [result.order_id for result in results]
 
 
 def submitted_id(answer: bytes) -> str:
@@ -239,6 +253,39 @@ def changed(results: Sequence[bool | InvalidArgument]) -> list[bool]:
 @reads_answer
 def order_or_none(answer: bytes) -> Order | None:
     return decode_order_response(answer)
+
+
+def checked_instruments(instruments: Iterable[Instrument]) -> list[Instrument]:
+    """The instruments as a list. Raises UnsupportedValue (a TypeError) if one isn't an Instrument."""
+    given = list(instruments)
+    for each in given:
+        if not isinstance(each, Instrument):
+            raise UnsupportedValue(
+                f"register_instruments takes Instruments, not {type(each).__name__}", reason="TYPE_UNSUPPORTED"
+            )
+    return given
+
+
+def register(instruments: Sequence[Instrument]) -> bytes:
+    request = instruments_pb2.RegisterInstrumentsRequest(request_id=new_request_id())
+    for each in instruments:
+        fill_settings(request.instruments.add(), each.as_dict())
+    return request.SerializeToString()
+
+
+def instrument_pages(symbol: str | None, limit: int | None, after: str | None) -> Pages[Instrument]:
+    request = instruments_pb2.ListInstrumentsRequest(instrument_id=symbol, page_token=after or "")
+    return Pages(request, "page_token", _instruments_page, limit=limit)
+
+
+def _instruments_page(answer: bytes) -> tuple[list[Instrument], str]:
+    message = instruments_pb2.ListInstrumentsResponse.FromString(answer)
+    return [_instrument(each) for each in message.instruments], message.next_page_token
+
+
+def _instrument(message: instruments_pb2.Instrument) -> Instrument:
+    fields = read_settings(message)
+    return Instrument(**{name: value for name, value in fields.items() if value is not None})
 
 
 def order_pages(

@@ -58,7 +58,7 @@ def read_settings(message: Message) -> dict[str, Any]:
         value = getattr(message, name)
         if field.is_repeated:
             settings[name] = list(value)
-        elif not message.HasField(name):
+        elif field.has_presence and not message.HasField(name):
             settings[name] = None
         elif field.enum_type is not None:
             prefix = field.enum_type.values[0].name.removesuffix("UNSPECIFIED")

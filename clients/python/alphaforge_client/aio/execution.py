@@ -15,6 +15,7 @@ from alphaforge_core.execution import (
     ExecutionEngineConfig,
     ExecutionStatistics,
     Fill,
+    Instrument,
     LiquiditySide,
     Order,
     OrderChange,
@@ -41,6 +42,7 @@ from alphaforge_core.execution import (
     positions_to_arrow,
     positions_to_pandas,
     positions_to_polars,
+    read_instruments,
 )
 from alphaforge_core.model import Price, Quantity, TradeTick, TradeTickBatch
 
@@ -82,6 +84,7 @@ __all__ = [
     "ExecutionStatistics",
     "Fill",
     "Gap",
+    "Instrument",
     "LiquiditySide",
     "Order",
     "OrderChange",
@@ -110,6 +113,7 @@ __all__ = [
     "positions_to_arrow",
     "positions_to_pandas",
     "positions_to_polars",
+    "read_instruments",
 ]
 
 T = TypeVar("T")
@@ -229,7 +233,7 @@ class ExecutionEngine(RemoteEngine):
             for order_id in group.order_ids:
                 self._submitted.note(order_id, part)
         answer = await self._parts.connections[part].call("SubmitOrderGroup", request, timeout)
-        return messages.group_ids(answer)
+        return messages.group_ids(answer, len(group.orders))
 
     async def cancel_order(self, order_id: str, *, timeout: float | None = None) -> bool:
         """Cancels an order; True if it was active or asleep and is now Cancelled, False if it is unknown or final."""
@@ -374,6 +378,41 @@ class ExecutionEngine(RemoteEngine):
             return await read_pages(connection, "ListPositions", messages.position_pages(strategy_id, symbol), timeout)
 
         return await self._listed(read, symbol, lambda position: (position.strategy_id, position.symbol))
+
+    async def register_instruments(self, instruments: Iterable[Instrument], *, timeout: float | None = None) -> None:
+        """Registers instruments, or replaces their definitions; all or none. Orders that there are keep their terms.
+
+        Raises ResourceExhausted (INSTRUMENT_LIMIT) beyond max_instruments; EngineError (a RuntimeError,
+        INSTRUMENT_IN_USE) for an instrument that was traded with another multiplier, kind or currency. If a partition
+        fails, others may have registered theirs: repeat the call.
+
+        >>> await engine.register_instruments([Instrument("BTCUSD", tick_size="0.5", lot_size="0.001")])
+        """
+        shares: dict[int, list[Instrument]] = {}
+        for each in messages.checked_instruments(instruments):
+            shares.setdefault(self._parts.index_of(each.instrument_id), []).append(each)
+        await together(
+            [
+                partial(self._parts.connections[part].call, "RegisterInstruments", messages.register(share), timeout)
+                for part, share in sorted(shares.items())
+            ]
+        )
+
+    async def get_instruments(
+        self,
+        *,
+        symbol: str | None = None,
+        limit: int | None = None,
+        after: str | None = None,
+        timeout: float | None = None,
+    ) -> list[Instrument]:
+        """The registered instruments by id, at most `limit`; `after` is the last id of the previous page."""
+
+        async def read(connection: Connection) -> list[Instrument]:
+            pages = messages.instrument_pages(symbol, limit, after)
+            return await read_pages(connection, "ListInstruments", pages, timeout)
+
+        return await self._listed(read, symbol, lambda each: each.instrument_id, limit)
 
     async def process_trade_tick(self, tick: TradeTick, *, timeout: float | None = None) -> None:
         """Applies one tick to the orders of its symbol. Refused and duplicate ticks change nothing and are counted."""

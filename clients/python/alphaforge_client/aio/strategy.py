@@ -17,7 +17,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
 
-from alphaforge_core.execution import Fill, Order, OrderEvent, OrderSide, TimeInForce
+from alphaforge_core.execution import Fill, Order, OrderEvent, OrderGroup, OrderSide, TimeInForce
 from alphaforge_core.model import Bar, Price, Quantity, TradeTick
 
 from alphaforge_client._wire.gap import Gap
@@ -34,6 +34,7 @@ class Venue(Protocol):
     """The methods of an ExecutionEngine that strategies and runners use, in process or on a service."""
 
     async def submit_order(self, order: Order) -> str: ...
+    async def submit_order_group(self, group: OrderGroup) -> list[str]: ...
     async def process_trade_tick(self, tick: TradeTick) -> None: ...
     async def events(
         self, from_sequence: int = 0, limit: int | None = None, *, strategy_id: str | None = None
@@ -114,6 +115,28 @@ class Strategy:
     ) -> str:
         """Sells at the market, or at `price` or better; returns the order's id."""
         return await self._submit(symbol, OrderSide.Sell, quantity, price, time_in_force)
+
+    async def bracket(
+        self,
+        symbol: str,
+        side: OrderSide,
+        quantity: Quantity | int | str | float | Decimal,
+        *,
+        take_profit: Price | int | str | float | Decimal,
+        stop_loss: Price | int | str | float | Decimal,
+        price: Price | int | str | float | Decimal | None = None,
+        **options: Any,
+    ) -> list[str]:
+        """Enters at the market, or at `price` or better, with a take profit and a stop loss that sleep until it fills.
+
+        options: others of Order.bracket. Returns the ids of the entry, the take profit and the stop loss.
+        """
+        group = Order.bracket(
+            symbol, side, quantity, self.strategy_id, take_profit=take_profit, stop_loss=stop_loss, price=price,
+            **{"order_id": self.order_id(), **options},
+        )  # fmt: skip
+        order_ids: list[str] = await self.venue.submit_order_group(group)
+        return order_ids
 
     def order_id(self) -> str:
         """The id for the next order; the same when a live run handles an event again after a crash.

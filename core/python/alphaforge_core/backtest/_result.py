@@ -78,7 +78,8 @@ class BacktestResult:
     @cached_property
     def round_trip_list(self) -> list[RoundTrip]:
         """Positions from flat to flat."""
-        return round_trips_of(self.fill_list)
+        inverse = {each.instrument_id for each in self.engine.get_instruments() if each.inverse}
+        return round_trips_of(self.fill_list, inverse)
 
     @cached_property
     def statistics(self) -> Statistics:

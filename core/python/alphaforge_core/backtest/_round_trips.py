@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -35,8 +35,11 @@ class RoundTrip:
         return self.pnl - self.commission
 
 
-def round_trips_of(fills: Iterable[Fill]) -> list[RoundTrip]:
-    """A fill that flips a position ends one round trip and begins the next, which share its commission."""
+def round_trips_of(fills: Iterable[Fill], inverse: Container[str] = ()) -> list[RoundTrip]:
+    """A fill that flips a position ends one round trip and begins the next, which share its value and commission.
+
+    inverse: the symbols whose contracts are worth less at a higher price (rule 3.28).
+    """
     trips: list[RoundTrip] = []
     open_trips: dict[tuple[str, str], RoundTrip] = {}
     # What the open part of a position cost, at its average price (rule 3.14).
@@ -56,9 +59,10 @@ def round_trips_of(fills: Iterable[Fill]) -> list[RoundTrip]:
                 trips.append(trip)
             is_entry = trip.held * sign >= 0
             taken = left if is_entry else min(left, abs(trip.held))
-            costs[key] += taken * fill.price.as_decimal() if is_entry else -costs[key] * taken / abs(trip.held)
+            value = fill.value if taken == whole else fill.value * taken / whole
+            costs[key] += value if is_entry else -costs[key] * taken / abs(trip.held)
             trip.held += sign * taken
-            trip.pnl -= sign * taken * fill.price.as_decimal()
+            trip.pnl -= sign * value
             trip.commission += fill.commission * taken / whole
             if is_entry:
                 trip.quantity += taken
@@ -68,4 +72,7 @@ def round_trips_of(fills: Iterable[Fill]) -> list[RoundTrip]:
                 del open_trips[key]
     for key, trip in open_trips.items():
         trip.pnl += costs[key] if trip.side == "Long" else -costs[key]
+    for trip in trips:
+        if trip.symbol in inverse:
+            trip.pnl = -trip.pnl
     return trips

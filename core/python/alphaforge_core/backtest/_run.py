@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from alphaforge_core.backtest._result import BacktestResult, Point
 from alphaforge_core.data import DataEngineConfig
 from alphaforge_core.data_wire import ProcessRequest, ProcessResponse, ServiceEngine
-from alphaforge_core.execution import ExecutionEngine, ExecutionEngineConfig
+from alphaforge_core.execution import ExecutionEngine, ExecutionEngineConfig, Instrument
 from alphaforge_core.files import ReadOptions, TradeReader
 from alphaforge_core.model import Bar, TradeTick, TradeTickBatch
 
@@ -46,6 +46,7 @@ def run(
     parameters: Mapping[str, Any] | None = None,
     bar_types: Iterable[str] | None = None,
     venue: ExecutionEngineConfig | None = None,
+    instruments: Iterable[Instrument] = (),
     capital: Decimal | int | str = 100_000,
     steps: Callable[[Any, Any, ExecutionEngine], Steps] | None = None,
     **options: Any,
@@ -57,6 +58,7 @@ def run(
     bar_types: bar types; default: the strategy's `bar_types`, else "1min".
     venue: the venue's settings. `fill_on` defaults to "next": orders fill no earlier than the trade after the one that
         closed the bar. Its `max_time_jump_ns` applies to the bars too; use 0 for trades dated in the future.
+    instruments: registered with the venue before the first trade.
     capital: the capital that returns are measured against. It does not limit orders.
     steps: the runner that feeds the strategy trade by trade, such as LockStep of alphaforge_client.strategy for all
         hooks of its Strategy. By default bars are made in batches, which is faster, and only `on_bar` is called.
@@ -87,6 +89,7 @@ def run(
     jump_ns = config.as_dict()["max_time_jump_ns"]
     data = ServiceEngine(DataEngineConfig(bar_types=names, enable_statistics=False, max_time_jump_ns=jump_ns))
     engine = ExecutionEngine(config)
+    engine.register_instruments(instruments)
     made = strategy(engine, **(parameters or {}))
     bars = _LockStepBars(data)
     feeding = None if steps is None else steps(made, bars, engine)

@@ -14,7 +14,7 @@ from alphaforge.data.v1 import engines_pb2 as data_engines
 from alphaforge.data.v1 import queries_pb2, subscriptions_pb2, ticks_pb2
 from alphaforge.data.v1.settings_pb2 import DataEngineSettings
 from alphaforge.execution.v1 import engines_pb2 as execution_engines
-from alphaforge.execution.v1 import events_pb2, market_data_pb2, order_pb2, orders_pb2
+from alphaforge.execution.v1 import events_pb2, instruments_pb2, market_data_pb2, order_pb2, orders_pb2
 from alphaforge.execution.v1.settings_pb2 import ExecutionEngineSettings
 from alphaforge_core.data import DataEngine, DataEngineConfig
 from alphaforge_core.data_wire import ProcessRequest
@@ -196,7 +196,7 @@ def order_of_any_kind(number: int, dice: random.Random) -> Order:
 
 async def random_input(service: Serving, dice: random.Random, number: int) -> None:
     kind = dice.choice(
-        ("submit", "submit", "group", "tick", "tick", "cancel", "modify", "batch", "halt", "time", "many")
+        ("submit", "submit", "group", "tick", "tick", "cancel", "modify", "batch", "halt", "time", "many", "register")
     )
     other = f"o{dice.randrange(number + 1)}"
     if kind in ("submit", "batch"):
@@ -226,6 +226,13 @@ async def random_input(service: Serving, dice: random.Random, number: int) -> No
         if dice.random() < 0.1:
             side = order_pb2.ORDER_SIDE_SELL
             await service.call("CancelMatchingOrders", orders_pb2.CancelMatchingOrdersRequest(side=side))
+    elif kind == "register":
+        registration = instruments_pb2.RegisterInstrumentsRequest(request_id=f"r{number}")
+        registration.instruments.add(
+            instrument_id="BTC", tick_size=dice.choice(("1", "2")), off_grid=instruments_pb2.OFF_GRID_ROUND,
+            taker_commission_rate="0.001", commission_per_order=str(dice.randint(0, 2)), max_commission="3",
+        )  # fmt: skip
+        await service.call("RegisterInstruments", registration)
     elif kind == "time":
         await service.call("AdvanceTime", market_data_pb2.AdvanceTimeRequest(now_ns=START_NS + number * 10**10))
     else:

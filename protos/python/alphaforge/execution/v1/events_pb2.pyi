@@ -106,11 +106,13 @@ class OrderEvent(_message.Message):
     cancel_reason: _order_pb2.OrderCancelReason.ValueType
     """The reason, for CANCELLED."""
     quantity: _builtins.str
-    """Its total quantity, for MODIFIED."""
+    """Its total quantity, for MODIFIED, and for SUBMITTED if it was rounded."""
     price: _builtins.str
-    """Its limit, for MODIFIED and for TRIGGERED of a trailing stop, if its type has one."""
+    """Its limit, if its type has one, for MODIFIED, for TRIGGERED of a trailing stop, and for SUBMITTED if it was rounded."""
     stop_price: _builtins.str
-    """Its stop price, for MODIFIED and for TRIGGERED of a trailing stop, if its type has one."""
+    """Its stop price, if its type has one, for MODIFIED, for TRIGGERED of a trailing stop, and for SUBMITTED if it was
+    rounded.
+    """
     @_builtins.property
     def fill(self) -> _order_pb2.Fill:
         """The fill, for FILLED."""

@@ -5,6 +5,7 @@ import warnings
 
 from alphaforge.execution.v1 import engines_pb2 as alphaforge_dot_execution_dot_v1_dot_engines__pb2
 from alphaforge.execution.v1 import events_pb2 as alphaforge_dot_execution_dot_v1_dot_events__pb2
+from alphaforge.execution.v1 import instruments_pb2 as alphaforge_dot_execution_dot_v1_dot_instruments__pb2
 from alphaforge.execution.v1 import market_data_pb2 as alphaforge_dot_execution_dot_v1_dot_market__data__pb2
 from alphaforge.execution.v1 import orders_pb2 as alphaforge_dot_execution_dot_v1_dot_orders__pb2
 from alphaforge.execution.v1 import sessions_pb2 as alphaforge_dot_execution_dot_v1_dot_sessions__pb2
@@ -58,6 +59,16 @@ class ExecutionServiceStub(object):
                 '/alphaforge.execution.v1.ExecutionService/DropEngine',
                 request_serializer=alphaforge_dot_execution_dot_v1_dot_engines__pb2.DropEngineRequest.SerializeToString,
                 response_deserializer=alphaforge_dot_execution_dot_v1_dot_engines__pb2.DropEngineResponse.FromString,
+                _registered_method=True)
+        self.RegisterInstruments = channel.unary_unary(
+                '/alphaforge.execution.v1.ExecutionService/RegisterInstruments',
+                request_serializer=alphaforge_dot_execution_dot_v1_dot_instruments__pb2.RegisterInstrumentsRequest.SerializeToString,
+                response_deserializer=alphaforge_dot_execution_dot_v1_dot_instruments__pb2.RegisterInstrumentsResponse.FromString,
+                _registered_method=True)
+        self.ListInstruments = channel.unary_unary(
+                '/alphaforge.execution.v1.ExecutionService/ListInstruments',
+                request_serializer=alphaforge_dot_execution_dot_v1_dot_instruments__pb2.ListInstrumentsRequest.SerializeToString,
+                response_deserializer=alphaforge_dot_execution_dot_v1_dot_instruments__pb2.ListInstrumentsResponse.FromString,
                 _registered_method=True)
         self.SubmitOrder = channel.unary_unary(
                 '/alphaforge.execution.v1.ExecutionService/SubmitOrder',
@@ -224,6 +235,21 @@ class ExecutionServiceServicer(object):
 
     def DropEngine(self, request, context):
         """Drops an engine.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RegisterInstruments(self, request, context):
+        """Registers instruments: the grid of their prices and quantities, and what a contract is worth. Refused with
+        INSTRUMENT_IN_USE for one that was traded and would be worth something else.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListInstruments(self, request, context):
+        """Registered instruments, page by page.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -441,6 +467,16 @@ def add_ExecutionServiceServicer_to_server(servicer, server):
                     servicer.DropEngine,
                     request_deserializer=alphaforge_dot_execution_dot_v1_dot_engines__pb2.DropEngineRequest.FromString,
                     response_serializer=alphaforge_dot_execution_dot_v1_dot_engines__pb2.DropEngineResponse.SerializeToString,
+            ),
+            'RegisterInstruments': grpc.unary_unary_rpc_method_handler(
+                    servicer.RegisterInstruments,
+                    request_deserializer=alphaforge_dot_execution_dot_v1_dot_instruments__pb2.RegisterInstrumentsRequest.FromString,
+                    response_serializer=alphaforge_dot_execution_dot_v1_dot_instruments__pb2.RegisterInstrumentsResponse.SerializeToString,
+            ),
+            'ListInstruments': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListInstruments,
+                    request_deserializer=alphaforge_dot_execution_dot_v1_dot_instruments__pb2.ListInstrumentsRequest.FromString,
+                    response_serializer=alphaforge_dot_execution_dot_v1_dot_instruments__pb2.ListInstrumentsResponse.SerializeToString,
             ),
             'SubmitOrder': grpc.unary_unary_rpc_method_handler(
                     servicer.SubmitOrder,
@@ -687,6 +723,60 @@ class ExecutionService(object):
             '/alphaforge.execution.v1.ExecutionService/DropEngine',
             alphaforge_dot_execution_dot_v1_dot_engines__pb2.DropEngineRequest.SerializeToString,
             alphaforge_dot_execution_dot_v1_dot_engines__pb2.DropEngineResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RegisterInstruments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/alphaforge.execution.v1.ExecutionService/RegisterInstruments',
+            alphaforge_dot_execution_dot_v1_dot_instruments__pb2.RegisterInstrumentsRequest.SerializeToString,
+            alphaforge_dot_execution_dot_v1_dot_instruments__pb2.RegisterInstrumentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListInstruments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/alphaforge.execution.v1.ExecutionService/ListInstruments',
+            alphaforge_dot_execution_dot_v1_dot_instruments__pb2.ListInstrumentsRequest.SerializeToString,
+            alphaforge_dot_execution_dot_v1_dot_instruments__pb2.ListInstrumentsResponse.FromString,
             options,
             channel_credentials,
             insecure,

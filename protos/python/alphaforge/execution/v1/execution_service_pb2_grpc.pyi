@@ -5,6 +5,7 @@ isort:skip_file
 
 from alphaforge.execution.v1 import engines_pb2 as _engines_pb2
 from alphaforge.execution.v1 import events_pb2 as _events_pb2
+from alphaforge.execution.v1 import instruments_pb2 as _instruments_pb2
 from alphaforge.execution.v1 import market_data_pb2 as _market_data_pb2
 from alphaforge.execution.v1 import orders_pb2 as _orders_pb2
 from alphaforge.execution.v1 import sessions_pb2 as _sessions_pb2
@@ -47,6 +48,12 @@ class ExecutionServiceStub:
     """Resets an engine and starts a new epoch."""
     DropEngine: _grpc.UnaryUnaryMultiCallable[_engines_pb2.DropEngineRequest, _engines_pb2.DropEngineResponse]
     """Drops an engine."""
+    RegisterInstruments: _grpc.UnaryUnaryMultiCallable[_instruments_pb2.RegisterInstrumentsRequest, _instruments_pb2.RegisterInstrumentsResponse]
+    """Registers instruments: the grid of their prices and quantities, and what a contract is worth. Refused with
+    INSTRUMENT_IN_USE for one that was traded and would be worth something else.
+    """
+    ListInstruments: _grpc.UnaryUnaryMultiCallable[_instruments_pb2.ListInstrumentsRequest, _instruments_pb2.ListInstrumentsResponse]
+    """Registered instruments, page by page."""
     SubmitOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.SubmitOrderRequest, _orders_pb2.SubmitOrderResponse]
     """Submits one order. If malformed, INVALID_ARGUMENT and no order; if refused by a rule, a REJECTED order."""
     SubmitOrders: _grpc.UnaryUnaryMultiCallable[_orders_pb2.SubmitOrdersRequest, _orders_pb2.SubmitOrdersResponse]
@@ -119,6 +126,12 @@ class ExecutionServiceAsyncStub(ExecutionServiceStub):
     """Resets an engine and starts a new epoch."""
     DropEngine: _aio.UnaryUnaryMultiCallable[_engines_pb2.DropEngineRequest, _engines_pb2.DropEngineResponse]  # type: ignore[assignment]
     """Drops an engine."""
+    RegisterInstruments: _aio.UnaryUnaryMultiCallable[_instruments_pb2.RegisterInstrumentsRequest, _instruments_pb2.RegisterInstrumentsResponse]  # type: ignore[assignment]
+    """Registers instruments: the grid of their prices and quantities, and what a contract is worth. Refused with
+    INSTRUMENT_IN_USE for one that was traded and would be worth something else.
+    """
+    ListInstruments: _aio.UnaryUnaryMultiCallable[_instruments_pb2.ListInstrumentsRequest, _instruments_pb2.ListInstrumentsResponse]  # type: ignore[assignment]
+    """Registered instruments, page by page."""
     SubmitOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.SubmitOrderRequest, _orders_pb2.SubmitOrderResponse]  # type: ignore[assignment]
     """Submits one order. If malformed, INVALID_ARGUMENT and no order; if refused by a rule, a REJECTED order."""
     SubmitOrders: _aio.UnaryUnaryMultiCallable[_orders_pb2.SubmitOrdersRequest, _orders_pb2.SubmitOrdersResponse]  # type: ignore[assignment]
@@ -212,6 +225,24 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_engines_pb2.DropEngineResponse, _abc.Awaitable[_engines_pb2.DropEngineResponse]]:
         """Drops an engine."""
+
+    @_abc_1.abstractmethod
+    def RegisterInstruments(
+        self,
+        request: _instruments_pb2.RegisterInstrumentsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_instruments_pb2.RegisterInstrumentsResponse, _abc.Awaitable[_instruments_pb2.RegisterInstrumentsResponse]]:
+        """Registers instruments: the grid of their prices and quantities, and what a contract is worth. Refused with
+        INSTRUMENT_IN_USE for one that was traded and would be worth something else.
+        """
+
+    @_abc_1.abstractmethod
+    def ListInstruments(
+        self,
+        request: _instruments_pb2.ListInstrumentsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_instruments_pb2.ListInstrumentsResponse, _abc.Awaitable[_instruments_pb2.ListInstrumentsResponse]]:
+        """Registered instruments, page by page."""
 
     @_abc_1.abstractmethod
     def SubmitOrder(

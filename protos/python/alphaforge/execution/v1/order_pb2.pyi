@@ -12,10 +12,10 @@ import builtins as _builtins
 import sys
 import typing as _typing
 
-if sys.version_info >= (3, 11):
-    from typing import TypeAlias as _TypeAlias, Never as _Never
+if sys.version_info >= (3, 10):
+    from typing import TypeAlias as _TypeAlias
 else:
-    from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
+    from typing_extensions import TypeAlias as _TypeAlias
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -277,6 +277,14 @@ class _OrderRejectReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Ord
     """
     ORDER_REJECT_REASON_NOTHING_TO_REDUCE: _OrderRejectReason.ValueType  # 12
     """A reduce-only order on whose other side its strategy has no position. Example: flat, reduce-only limit SELL 1 @ 100."""
+    ORDER_REJECT_REASON_INSTRUMENT_UNKNOWN: _OrderRejectReason.ValueType  # 13
+    """The engine has require_instruments, and its instrument is not registered. Example: a market order in BTCUSD when only
+    ETHUSD is registered.
+    """
+    ORDER_REJECT_REASON_PRICE_OFF_GRID: _OrderRejectReason.ValueType  # 14
+    """A price is no multiple of the instrument's tick size. Example: tick size 0.5, a limit BUY 1 @ 100.3."""
+    ORDER_REJECT_REASON_QUANTITY_OFF_GRID: _OrderRejectReason.ValueType  # 15
+    """The quantity is no multiple of the instrument's lot size. Example: lot size 10, a market BUY 15."""
 
 class OrderRejectReason(_OrderRejectReason, metaclass=_OrderRejectReasonEnumTypeWrapper):
     """Why a well-formed order was refused. The order is kept with status REJECTED, and its id can't be reused."""
@@ -317,6 +325,14 @@ was at 12:00, a limit BUY 1 @ 100 until 11:59.
 """
 ORDER_REJECT_REASON_NOTHING_TO_REDUCE: OrderRejectReason.ValueType  # 12
 """A reduce-only order on whose other side its strategy has no position. Example: flat, reduce-only limit SELL 1 @ 100."""
+ORDER_REJECT_REASON_INSTRUMENT_UNKNOWN: OrderRejectReason.ValueType  # 13
+"""The engine has require_instruments, and its instrument is not registered. Example: a market order in BTCUSD when only
+ETHUSD is registered.
+"""
+ORDER_REJECT_REASON_PRICE_OFF_GRID: OrderRejectReason.ValueType  # 14
+"""A price is no multiple of the instrument's tick size. Example: tick size 0.5, a limit BUY 1 @ 100.3."""
+ORDER_REJECT_REASON_QUANTITY_OFF_GRID: OrderRejectReason.ValueType  # 15
+"""The quantity is no multiple of the instrument's lot size. Example: lot size 10, a market BUY 15."""
 Global___OrderRejectReason: _TypeAlias = OrderRejectReason  # noqa: Y015
 
 class _OrderCancelReason:
@@ -727,6 +743,8 @@ class Fill(_message.Message):
     TS_EVENT_NS_FIELD_NUMBER: _builtins.int
     TRADE_ID_FIELD_NUMBER: _builtins.int
     SEQUENCE_FIELD_NUMBER: _builtins.int
+    COMMISSION_RULE_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
     fill_id: _builtins.str
     """Its id: the order's id, "-", and its number among the order's fills from 1."""
     order_id: _builtins.str
@@ -742,7 +760,7 @@ class Fill(_message.Message):
     quantity: _builtins.str
     """The quantity."""
     commission: _builtins.str
-    """Rate x value, rounded half to even at 18 places."""
+    """What its order is charged for it (rule 3.29): by a rate, rounded half to even at 18 places."""
     liquidity_side: Global___LiquiditySide.ValueType
     """Maker or taker."""
     ts_event_ns: _builtins.int
@@ -751,6 +769,12 @@ class Fill(_message.Message):
     """The venue's id of the trade it filled against; may be empty."""
     sequence: _builtins.int
     """The engine's sequence of its event."""
+    commission_rule: _builtins.str
+    """What its commission consists of: maker_rate, taker_rate, per_contract, per_order, minimum, maximum, joined by "+".
+    Empty if nothing is charged.
+    """
+    value: _builtins.str
+    """What so many contracts are worth (rule 3.28). Absent: price x quantity."""
     def __init__(
         self,
         *,
@@ -766,12 +790,16 @@ class Fill(_message.Message):
         ts_event_ns: _builtins.int = ...,
         trade_id: _builtins.str = ...,
         sequence: _builtins.int = ...,
+        commission_rule: _builtins.str = ...,
+        value: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_value", b"_value", "value", b"value"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["commission", b"commission", "fill_id", b"fill_id", "instrument_id", b"instrument_id", "liquidity_side", b"liquidity_side", "order_id", b"order_id", "price", b"price", "quantity", b"quantity", "sequence", b"sequence", "side", b"side", "strategy_id", b"strategy_id", "trade_id", b"trade_id", "ts_event_ns", b"ts_event_ns"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_value", b"_value", "commission", b"commission", "commission_rule", b"commission_rule", "fill_id", b"fill_id", "instrument_id", b"instrument_id", "liquidity_side", b"liquidity_side", "order_id", b"order_id", "price", b"price", "quantity", b"quantity", "sequence", b"sequence", "side", b"side", "strategy_id", b"strategy_id", "trade_id", b"trade_id", "ts_event_ns", b"ts_event_ns", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__value: _TypeAlias = _typing.Literal["value"]  # noqa: Y015
+    _WhichOneofArgType__value: _TypeAlias = _typing.Literal["_value", b"_value"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__value) -> _WhichOneofReturnType__value | None: ...
 
 Global___Fill: _TypeAlias = Fill  # noqa: Y015
 
@@ -790,6 +818,7 @@ class Position(_message.Message):
     UNREALIZED_PNL_FIELD_NUMBER: _builtins.int
     COMMISSION_FIELD_NUMBER: _builtins.int
     LAST_PRICE_FIELD_NUMBER: _builtins.int
+    EXPOSURE_FIELD_NUMBER: _builtins.int
     strategy_id: _builtins.str
     """The strategy."""
     instrument_id: _builtins.str
@@ -808,6 +837,8 @@ class Position(_message.Message):
     """The sum of commissions."""
     last_price: _builtins.str
     """Price of the instrument's last trade. Absent before any."""
+    exposure: _builtins.str
+    """What it is worth at the last trade; negative when short."""
     def __init__(
         self,
         *,
@@ -820,10 +851,11 @@ class Position(_message.Message):
         unrealized_pnl: _builtins.str = ...,
         commission: _builtins.str = ...,
         last_price: _builtins.str | None = ...,
+        exposure: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_average_price", b"_average_price", "_last_price", b"_last_price", "average_price", b"average_price", "last_price", b"last_price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_average_price", b"_average_price", "_last_price", b"_last_price", "average_price", b"average_price", "commission", b"commission", "cost", b"cost", "instrument_id", b"instrument_id", "last_price", b"last_price", "net_quantity", b"net_quantity", "realized_pnl", b"realized_pnl", "strategy_id", b"strategy_id", "unrealized_pnl", b"unrealized_pnl"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_average_price", b"_average_price", "_last_price", b"_last_price", "average_price", b"average_price", "commission", b"commission", "cost", b"cost", "exposure", b"exposure", "instrument_id", b"instrument_id", "last_price", b"last_price", "net_quantity", b"net_quantity", "realized_pnl", b"realized_pnl", "strategy_id", b"strategy_id", "unrealized_pnl", b"unrealized_pnl"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__average_price: _TypeAlias = _typing.Literal["average_price"]  # noqa: Y015
     _WhichOneofArgType__average_price: _TypeAlias = _typing.Literal["_average_price", b"_average_price"]  # noqa: Y015

@@ -63,7 +63,7 @@ class ExecutionStatistics(_message.Message):
     orders_partially_filled: _builtins.int
     """Active orders with a partial fill."""
     total_notional: _builtins.str
-    """Sum of price x quantity over all fills, a decimal."""
+    """Sum of the values of all fills, a decimal."""
     fills: _builtins.int
     """Fills."""
     ticks_processed: _builtins.int

@@ -218,6 +218,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The session has ended: it was not renewed within its grace period, and its orders were cancelled. Example: a
     strategy that was suspended for a minute with a grace period of 10 s. FAILED_PRECONDITION.
     """
+    ERROR_REASON_INSTRUMENT_IN_USE: _ErrorReason.ValueType  # 154
+    """An instrument that a strategy has traded keeps its multiplier, its kind and its currency. Example:
+    RegisterInstruments with multiplier 50 for one that has a position at multiplier 1. FAILED_PRECONDITION.
+    """
     ERROR_REASON_ENGINE_MOVED: _ErrorReason.ValueType  # 200
     """Another shard has the engine, or is to have it if it is new: nothing was done. Metadata "shard" and "target" have its
     name and the addresses of its candidates. Example: a call to the shard that had the engine before. UNAVAILABLE.
@@ -423,6 +427,10 @@ ERROR_REASON_ORDER_FIELD_SURPLUS: ErrorReason.ValueType  # 152
 ERROR_REASON_SESSION_LAPSED: ErrorReason.ValueType  # 153
 """The session has ended: it was not renewed within its grace period, and its orders were cancelled. Example: a
 strategy that was suspended for a minute with a grace period of 10 s. FAILED_PRECONDITION.
+"""
+ERROR_REASON_INSTRUMENT_IN_USE: ErrorReason.ValueType  # 154
+"""An instrument that a strategy has traded keeps its multiplier, its kind and its currency. Example:
+RegisterInstruments with multiplier 50 for one that has a position at multiplier 1. FAILED_PRECONDITION.
 """
 ERROR_REASON_ENGINE_MOVED: ErrorReason.ValueType  # 200
 """Another shard has the engine, or is to have it if it is new: nothing was done. Metadata "shard" and "target" have its

@@ -1,0 +1,62 @@
+"""Files of instruments."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alphaforge_core.errors import AlphaForgeError, InvalidArgument
+
+if TYPE_CHECKING:
+    from alphaforge_core.execution import Instrument
+
+__all__ = ["read_instruments"]
+
+_TRUTHS = {"true": True, "1": True, "false": False, "0": False}
+
+
+def read_instruments(path: str | os.PathLike[str]) -> list[Instrument]:
+    """The instruments in a CSV file, whose header names attributes of Instrument, or in a JSON file, a list of objects.
+
+    Empty fields are not set. Raises OSError; InvalidArgument (a ValueError) that names the file and the line or item.
+    """
+    path = Path(path)
+    rows = _json_rows(path) if path.suffix.lower() == ".json" else _csv_rows(path)
+    return [_instrument(f"{path}, {place}", row) for place, row in rows]
+
+
+def _csv_rows(path: Path) -> list[tuple[str, Mapping[str, Any]]]:
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        return [(f"line {reader.line_num}", row) for row in reader]
+
+
+def _json_rows(path: Path) -> list[tuple[str, Mapping[str, Any]]]:
+    try:
+        # Numbers stay as they are written.
+        items = json.loads(path.read_text(encoding="utf-8"), parse_float=str)
+    except ValueError as error:
+        raise InvalidArgument(f"{path}: no JSON: {error}", reason="ROW_INVALID") from None
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise InvalidArgument(f"{path}: expected a list of objects", reason="ROW_INVALID")
+    return [(f"item {number}", item) for number, item in enumerate(items, start=1)]
+
+
+def _instrument(place: str, row: Mapping[str, Any]) -> Instrument:
+    # This module is part of that one.
+    from alphaforge_core.execution import Instrument
+
+    given = {str(name).strip(): value for name, value in row.items() if value not in (None, "")}
+    inverse = given.get("inverse")
+    try:
+        if isinstance(inverse, str):
+            given["inverse"] = _TRUTHS[inverse.strip().lower()]
+        return Instrument(**{"instrument_id": "", **given})
+    except KeyError:
+        raise InvalidArgument(f"{place}: inverse must be true or false, not {inverse}", reason="ROW_INVALID") from None
+    except (AlphaForgeError, TypeError) as error:
+        raise InvalidArgument(f"{place}: {error}", reason="ROW_INVALID") from None

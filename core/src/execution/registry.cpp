@@ -1,0 +1,66 @@
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/reason.hpp"
+#include "execution/instrument.hpp"
+#include "execution/venue.hpp"
+#include "model/instrument_definition.hpp"
+
+// Registered instruments (rule 3.27).
+
+namespace alphaforge::execution {
+
+void Venue::register_instruments(const std::vector<InstrumentDefinition>& definitions) {
+  std::size_t added = 0;
+  for (const InstrumentDefinition& definition : definitions) check_registration(definition, added);
+  if (instruments_.size() + added > static_cast<std::size_t>(config_.max_instruments))
+    throw ResourceExhausted(Reason::INSTRUMENT_LIMIT, "the engine would have more than the " +
+                                                          std::to_string(config_.max_instruments) +
+                                                          " instruments that max_instruments allows");
+  for (const InstrumentDefinition& definition : definitions) {
+    Instrument* const known = find_instrument(definition.instrument_id);
+    Instrument& instrument = known == nullptr ? add_instrument(definition.instrument_id) : *known;
+    touch(instrument);
+    instrument.definition = std::make_unique<const InstrumentDefinition>(definition);
+  }
+}
+
+// What a position is worth does not change under it.
+void Venue::check_registration(const InstrumentDefinition& definition, std::size_t& added) const {
+  check_definition(definition);
+  const Instrument* const instrument = find_instrument(definition.instrument_id);
+  added += instrument == nullptr;
+  if (instrument == nullptr) return;
+  const InstrumentDefinition old = instrument->definition ? *instrument->definition : InstrumentDefinition{};
+  const bool is_same = old.multiplier == definition.multiplier && old.is_inverse == definition.is_inverse &&
+                       (old.currency.empty() || old.currency == definition.currency);
+  if (is_same) return;
+  const auto holds = [instrument](const Strategy* strategy) { return strategy->positions.contains(instrument); };
+  if (std::ranges::any_of(strategies_by_index_, holds))
+    throw EngineError(Reason::INSTRUMENT_IN_USE,
+                      "instrument " + definition.instrument_id +
+                          " was traded with another multiplier, kind or currency, which it keeps until a reset");
+}
+
+std::vector<InstrumentDefinition> Venue::definitions(const std::optional<std::string>& symbol, const std::string& after,
+                                                     std::size_t limit) const {
+  std::vector<const InstrumentDefinition*> asked;
+  for (const Instrument* instrument : instruments_by_index_) {
+    const InstrumentDefinition* const definition = instrument->definition.get();
+    if (definition != nullptr && (after.empty() || instrument->id > after) && (!symbol || instrument->id == *symbol))
+      asked.push_back(definition);
+  }
+  const auto end = asked.begin() + static_cast<std::ptrdiff_t>(std::min(limit, asked.size()));
+  std::ranges::partial_sort(asked, end, {}, [](const auto* one) -> const std::string& { return one->instrument_id; });
+  std::vector<InstrumentDefinition> found;
+  for (auto at = asked.begin(); at != end; ++at) found.push_back(**at);
+  return found;
+}
+
+}  // namespace alphaforge::execution

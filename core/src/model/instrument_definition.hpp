@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "base/decimal.hpp"
+#include "model/commission.hpp"
+#include "model/numbers.hpp"
+
+namespace alphaforge {
+
+inline constexpr std::size_t kCurrencyBytesMax = 16;
+
+// What becomes of an order whose price or quantity is off the grid of its instrument. The numbers are those of the
+// wire.
+enum class OffGrid : std::uint8_t { kReject = 1, kRound = 2 };
+
+// What is registered of an instrument (rule 3.27).
+struct InstrumentDefinition {
+  std::string instrument_id;
+  std::string currency;             // of values, profits and commissions; may be empty
+  Price tick_size;                  // 0: any price
+  Quantity lot_size;                // 0: any quantity
+  std::int64_t multiplier = kUnit;  // at nine places
+  bool is_inverse = false;          // a contract is worth multiplier / price instead of price x multiplier
+  OffGrid off_grid = OffGrid::kReject;
+  CommissionTerms commission;
+  bool operator==(const InstrumentDefinition&) const = default;
+
+  // A value is price x quantity, as of an instrument without definition.
+  bool is_plain() const { return multiplier == kUnit && !is_inverse; }
+};
+
+// Throws InvalidArgument NAME_INVALID, NUMBER_OUT_OF_RANGE that names what is wrong.
+void check_definition(const InstrumentDefinition& definition);
+
+}  // namespace alphaforge
