@@ -1,4 +1,4 @@
-"""`alphaforge instruments`: the instruments that an engine is told of."""
+"""`alphaforge instruments`: the instruments that are registered with an engine."""
 
 from __future__ import annotations
 

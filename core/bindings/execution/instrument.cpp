@@ -203,7 +203,7 @@ std::vector<InstrumentDefinition> get_instruments(BoundExecutionEngine& self, nb
 
 void bind_instrument(nb::module_ m) {
   nb::class_<InstrumentDefinition> type(m, "Instrument", nb::is_final(),
-                                        "What an engine is told of an instrument with register_instruments() (rule "
+                                        "An instrument, for register_instruments() (rule "
                                         "3.27). Immutable.");
   // The signatures live as long as the class, as nanobind wants it.
   static const std::string kSignature = signature();

@@ -606,9 +606,7 @@ class Fill:
     def __setstate__(self, message: bytes, /) -> None: ...
 
 class Instrument:
-    """
-    What an engine is told of an instrument with register_instruments() (rule 3.27). Immutable.
-    """
+    """An instrument, for register_instruments() (rule 3.27). Immutable."""
 
     def __init__(self, instrument_id: str, *, tick_size: int | str | float | decimal.Decimal | None = None, lot_size: int | str | float | decimal.Decimal | None = None, multiplier: int | str | float | decimal.Decimal = 1, currency: str = '', inverse: bool = False, off_grid: str = 'reject', maker_commission_rate: int | str | float | decimal.Decimal | None = None, taker_commission_rate: int | str | float | decimal.Decimal | None = None, commission_per_contract: int | str | float | decimal.Decimal = 0, commission_per_order: int | str | float | decimal.Decimal = 0, min_commission: int | str | float | decimal.Decimal | None = None, max_commission: int | str | float | decimal.Decimal | None = None) -> None:
         """

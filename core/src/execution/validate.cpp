@@ -11,11 +11,13 @@
 #include "base/time.hpp"
 #include "execution/group_record.hpp"
 #include "execution/instrument.hpp"
+#include "execution/money.hpp"
 #include "execution/order_history.hpp"
 #include "execution/order_record.hpp"
 #include "execution/trailing.hpp"
 #include "execution/validation.hpp"
 #include "execution/venue.hpp"
+#include "model/instrument_definition.hpp"
 #include "model/numbers.hpp"
 #include "model/order.hpp"
 #include "model/order_group.hpp"
@@ -35,8 +37,10 @@ void check_order_record(Validation& found, const OrderRecord& order) {
   bool fits = true;
   for (const FillRecord* fill = order.first_fill; fill != nullptr; fill = fill->next_of_order) {
     Value part;
-    fits = fits && multiply(fill->price, fill->quantity, part) && add(filled, fill->quantity.mantissa) &&
-           add(value, part.mantissa) && add(commission, fill->commission.mantissa);
+    const InstrumentDefinition* const definition = order.instrument->definition.get();
+    fits = fits && value_at(definition, fill->price, fill->quantity.mantissa, part) &&
+           add(filled, fill->quantity.mantissa) && add(value, part.mantissa) &&
+           add(commission, fill->commission.mantissa);
     const bool is_worse = order.is_buy() ? fill->price > order.terms.price : fill->price < order.terms.price;
     // A limit that was changed may have filled at a former one.
     found.expect(!order.has_limit() || order.terms.price != order.submitted_terms.price || !is_worse,

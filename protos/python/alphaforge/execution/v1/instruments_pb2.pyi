@@ -49,7 +49,7 @@ Global___OffGrid: _TypeAlias = OffGrid  # noqa: Y015
 
 @_typing.final
 class Instrument(_message.Message):
-    """What an engine is told of an instrument (rule 3.27). Numbers are decimals of at most 9 places."""
+    """An instrument as it is registered (rule 3.27). Numbers are decimals of at most 9 places."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
