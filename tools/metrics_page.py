@@ -15,6 +15,7 @@ from prometheus_client.core import Metric
 
 from services.access.gate import Gate
 from services.base.durations import BUCKETS_SECONDS
+from services.execution.account_metrics import AccountCollector
 from services.execution.market_data import MarketDataLinks
 from services.execution.position_metrics import PositionCollector
 from services.metrics.access_metrics import AUDIT_COUNTERS, AccessCollector
@@ -44,9 +45,10 @@ A counter has the same name everywhere. The table in the core (`core/src/<noun>/
 series. Following Prometheus' conventions, series have base units (seconds instead of ns or ms) and counters end with
 `_total` (`total_volume` is `..._volume_total`).
 
-Engines are read at each scrape; in between they only count. Every series but those of positions exists from the start,
-at 0. The number of labels is limited: `engine` is the name of one of at most 1,000 engines of a service; keys
-and orders are never labels; strategies and symbols only of positions, as many as `metrics_positions_max` allows.
+Engines are read at each scrape; in between they only count. Every series but those of positions and accounts exists
+from the start, at 0. The number of labels is limited: `engine` is the name of one of at most 1,000 engines of a
+service; keys and orders are never labels; strategies and symbols only of positions and accounts, as many as
+`metrics_positions_max` allows.
 """
 
 RPC_HEAD = f"""
@@ -123,6 +125,16 @@ def positions() -> str:
     return f"\n## Positions\n\n{words}\n\n" + table(rows, ("series", "kind", "description"))
 
 
+def accounts() -> str:
+    metrics = AccountCollector(0, list).collect()
+    rows = [(shown(metric.name, metric.type), metric.type, sentence(metric.documentation)) for metric in metrics]
+    words = (
+        "Labels: `engine`, `strategy`. Of engines with `starting_cash` or `max_loss`, as many accounts as the setting\n"
+        "`metrics_positions_max` allows."
+    )
+    return f"\n## Accounts\n\n{words}\n\n" + table(rows, ("series", "kind", "description"))
+
+
 def access() -> str:
     def name(metric: Metric) -> str:
         labels = sorted({label for sample in metric.samples for label in sample.labels})
@@ -151,6 +163,7 @@ def page() -> str:
             *(engine(module.__name__.rpartition(".")[2], module.COUNTERS) for module in (cache, data, execution)),
             market_data(),
             positions(),
+            accounts(),
             service(
                 "stream", STREAM_COUNTERS, "Streams", "For every service: subscriptions to ticks, bars, order events."
             ),

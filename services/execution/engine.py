@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+from alphaforge.execution.v1.accounts_pb2 import ResumeStrategyRequest, ResumeStrategyResponse
 from alphaforge.execution.v1.engines_pb2 import (
     HaltRequest,
     MarketDataState,
@@ -346,6 +347,10 @@ class NamedExecutionEngine(NamedEngine):
         """Rejects new orders."""
         self.core.halt()
         return b""
+
+    def resume_strategy(self, message: ResumeStrategyRequest) -> bytes:
+        """Accepts new orders of a strategy that max_loss halted."""
+        return ResumeStrategyResponse(resumed=self.core.resume_strategy(message.strategy_id)).SerializeToString()
 
     def resume(self, message: ResumeRequest) -> bytes:
         """Accepts new orders again."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 
+from alphaforge.execution.v1.accounts_pb2 import ListAccountsRequest, ListAccountsResponse
 from alphaforge.execution.v1.engines_pb2 import (
     GetEngineStatusRequest,
     GetEngineStatusResponse,
@@ -35,7 +36,7 @@ from alphaforge.type.v1.stream_pb2 import Gap, GapReason
 from alphaforge_core.errors import InvalidArgument
 from alphaforge_core.execution import OrderStatus
 
-from services.base.messages import fill, with_message
+from services.base.messages import fill, with_message, with_messages
 from services.base.pages import limit_of
 from services.execution.engine import NamedExecutionEngine
 from services.execution.wire import event_filter
@@ -94,6 +95,18 @@ def list_instruments(engine: NamedExecutionEngine, message: ListInstrumentsReque
         instruments=[fill(Instrument(), each.as_dict()) for each in found[:limit]],
         next_page_token=found[limit - 1].instrument_id if len(found) > limit else "",
     ).SerializeToString()
+
+
+def list_accounts(engine: NamedExecutionEngine, message: ListAccountsRequest) -> bytes:
+    """A page of accounts."""
+    limit = limit_of(message.limit)
+    strategy_id = message.strategy_id if message.HasField("strategy_id") else None
+    found = engine.core.get_accounts(strategy_id, limit=limit + 1, after=message.page_token or None)
+    token = found[limit - 1].strategy_id if len(found) > limit else ""
+    encoded = (each.to_wire() for each in found[:limit])
+    return with_messages(
+        ListAccountsResponse(next_page_token=token), ListAccountsResponse.ACCOUNTS_FIELD_NUMBER, encoded
+    )
 
 
 def list_order_events(engine: NamedExecutionEngine, message: ListOrderEventsRequest) -> bytes:

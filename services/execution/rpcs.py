@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from alphaforge.execution.v1 import engines_pb2, execution_service_pb2
+from alphaforge.execution.v1.accounts_pb2 import ListAccountsRequest, ResumeStrategyRequest
 from alphaforge.execution.v1.engines_pb2 import (
     DropEngineRequest,
     GetEngineStatusRequest,
@@ -36,6 +37,7 @@ from alphaforge.execution.v1.sessions_pb2 import CloseSessionRequest, KeepSessio
 from alphaforge.execution.v1.settings_pb2 import ExecutionEngineSettings
 from alphaforge.journal.v1.inputs_pb2 import MarketDataWatched, SessionBegun, SessionEnded
 from alphaforge_core.execution import COUNTERS
+from alphaforge_core.execution_wire import ServiceEngine
 from prometheus_client.registry import Collector
 
 from services.access.roles import Role
@@ -44,6 +46,7 @@ from services.engines.registry import DEFAULT_NAME
 from services.engines.rows import BATCH_BYTES_MAX, Row, Runs, Table, on_service, query, stream
 from services.engines.ticks import FollowedTrades, TickRequest, TicksRequest
 from services.execution import queries
+from services.execution.account_metrics import AccountCollector
 from services.execution.engine import NamedExecutionEngine
 from services.execution.market_data import MarketDataLinks
 from services.execution.position_metrics import PositionCollector
@@ -92,10 +95,12 @@ class ExecutionService(JournalledService[NamedExecutionEngine]):
     @property
     def collectors(self) -> Sequence[Collector]:
         """The metrics of engines, streams, journals, market data links and positions."""
-        positions = PositionCollector(
-            self._metrics_positions_max, lambda: ((each.name, each.core) for each in self._served())
-        )
-        return [*super().collectors, self._links, positions]
+        most = self._metrics_positions_max
+
+        def cores() -> Iterator[tuple[str, ServiceEngine]]:
+            return ((each.name, each.core) for each in self._served())
+
+        return [*super().collectors, self._links, PositionCollector(most, cores), AccountCollector(most, cores)]
 
     async def start(self, health: Health) -> None:
         """Recovers the engines; starts the links to the data service."""
@@ -187,12 +192,14 @@ ExecutionService.table = Table(
         ),
         _command("Halt", HaltRequest, _Engine.halt, number=24, once=True),
         _command("Resume", ResumeRequest, _Engine.resume, number=25, once=True),
+        _command("ResumeStrategy", ResumeStrategyRequest, _Engine.resume_strategy, number=35, once=True),
         Row("ValidateEngine", ValidateEngineRequest, queries.validate, role=_ADMIN, runs=Runs.TASK, audited=True),
         # Queries.
         query("GetOrder", GetOrderRequest, queries.get_order),
         lists("ListOrders", ListOrdersRequest, queries.list_orders, items_max={"statuses": 100}),
         lists("ListFills", ListFillsRequest, queries.list_fills),
         lists("ListPositions", ListPositionsRequest, queries.list_positions),
+        lists("ListAccounts", ListAccountsRequest, queries.list_accounts),
         lists("ListInstruments", ListInstrumentsRequest, queries.list_instruments),
         lists("ListOrderEvents", ListOrderEventsRequest, queries.list_order_events),
         query("GetProducerState", GetProducerStateRequest, queries.producer_state),

@@ -35,7 +35,8 @@ class ExecutionServiceSettings(PeerSettings, JournalSettings):
     event_backlog: int = Field(10_000, ge=256)
     """How many order events a subscriber may lag behind before it is disconnected."""
     metrics_positions_max: int = Field(200, ge=0, le=10_000)
-    """How many positions /metrics shows, with four series each: the first by engine, strategy and symbol. 0: none."""
+    """How many positions /metrics shows, with four series each: the first by engine, strategy and symbol. And how many
+    accounts, with four series each: the first by engine and strategy. 0: none."""
     live_clock: bool = False
     """Advance market time by the wall clock, for engines that don't set it."""
     max_time_jump_ns: int = Field(300_000_000_000, ge=0, le=366 * DAY_NS)

@@ -20,6 +20,7 @@ COUNTS = (
 SUMS = ("fill_ratio", "total_volume", "total_notional", "total_commission")
 TEXT_SETTINGS = (
     "maker_commission_rate", "taker_commission_rate", "slippage_bps", "max_order_quantity", "max_order_notional",
+    "starting_cash", "max_loss",
 )  # fmt: skip
 
 
@@ -167,6 +168,8 @@ class ExecutionPair:
                 return twin.cancel_all_orders(given)
             case "modify":
                 return twin.modify_order(given[0], **given[1])
+            case "resume_strategy":
+                return twin.resume_strategy(given)
             case "halt" | "resume":
                 twin.halted = name == "halt"
         return None
@@ -192,6 +195,8 @@ class ExecutionPair:
                 return engine.cancel_all_orders(given)
             case "modify":
                 return engine.modify_order(given[0], **{key: decimal_text(value) for key, value in given[1].items()})
+            case "resume_strategy":
+                return engine.resume_strategy(given)
             case "halt":
                 engine.halt()
             case "resume":
@@ -217,6 +222,13 @@ class ExecutionPair:
             )
             for (strategy, symbol), position in twin.positions.items()
         }  # fmt: skip
+        for account in engine.get_accounts():
+            strategy = account.strategy_id
+            assert plain(account.equity) == twin.equity(strategy)
+            if account.drawdown is not None:
+                kept = twin.account(strategy)
+                shown = plain(account.drawdown), plain(account.max_drawdown), account.is_halted
+                assert shown == (kept.peak - twin.equity(strategy), kept.max_drawdown, kept.halted)
         statistics, expected = engine.statistics(), twin.statistics()
         assert {name: getattr(statistics, name) for name in COUNTS} == {name: expected[name] for name in COUNTS}
         for name in SUMS:

@@ -335,6 +335,8 @@ def execution_settings(draw: st.DrawFn) -> dict[str, Any]:
         "max_open_orders": st.sampled_from((2, 4)),
         "duplicate_window": st.sampled_from((0, 1, 2)),
         "require_instruments": st.just(True),
+        "starting_cash": st.just(Fraction(100)),
+        "max_loss": st.sampled_from(tuple(map(Fraction, ("0.5", "3", "40")))),
     }
     names = draw(st.sets(st.sampled_from(sorted(options)), max_size=3))
     return {name: draw(options[name]) for name in sorted(names)}
@@ -349,7 +351,18 @@ def execution_histories(draw: st.DrawFn, max_size: int = 40) -> list[Operation]:
     names = (
         ("submit",) * 6 + ("group",) * 3 + ("tick",) * 8 + ("again", "repeat", "cancel", "modify", "modify", "advance")
     )
-    rare = ("halt", "resume", "resume", "cancel_all", "batch", "batch", "group_again", "register", "register")
+    rare = (
+        "halt",
+        "resume",
+        "resume",
+        "cancel_all",
+        "batch",
+        "batch",
+        "group_again",
+        "register",
+        "register",
+        "resume_strategy",
+    )
     for name in draw(long_lists(st.sampled_from(names * 3 + rare), max_size)):
         if name in ("tick", "batch"):
             fresh = []
@@ -371,6 +384,8 @@ def execution_histories(draw: st.DrawFn, max_size: int = 40) -> list[Operation]:
             history.append(Operation(name, group_list[-1]))
         elif name == "group_again" and group_list:
             history.append(Operation("group", draw(st.sampled_from(group_list))))
+        elif name == "resume_strategy":
+            history.append(Operation(name, draw(st.sampled_from(("s", "t")))))
         elif name == "register":
             history.append(Operation(name, draw(st.lists(entries_of(DEFINITIONS), min_size=1, max_size=2))))
         elif name == "cancel" and submitted:

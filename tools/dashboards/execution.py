@@ -24,6 +24,16 @@ def execution() -> Dashboard:
             minimum=None,
         )
 
+    def account(title: str, description: str, name: str) -> TimeSeries:
+        return TimeSeries(
+            title,
+            description,
+            [("{{strategy}}", f"alphaforge_execution_account_{name}{{{own}}}")],
+            "short",
+            width=12,
+            minimum=None,
+        )
+
     return Dashboard(
         "alphaforge-execution",
         "AlphaForge execution",
@@ -113,6 +123,15 @@ def execution() -> Dashboard:
                         "Of open quantities at the last price, before commission.",
                         "unrealized_pnl",
                     ),
+                ],
+            ),
+            Row(
+                "Accounts of strategies",
+                [
+                    account("Equity", "Cash and unrealized profit, where accounts are kept.", "equity"),
+                    account("Exposure", "What positions are worth, long and short added up.", "exposure"),
+                    account("Drawdown", "How far equity is below its greatest.", "drawdown"),
+                    account("Halted", "1 for a strategy that max_loss halted.", "halted"),
                 ],
             ),
             Row(

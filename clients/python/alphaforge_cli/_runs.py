@@ -114,6 +114,11 @@ class DryRun:
         for each in instruments:
             self._note("would register", **each.as_dict())
 
+    def resume_strategy(self, strategy_id: str, **_: Any) -> bool:
+        """Notes it; False, since nothing is resumed."""
+        self._note("would resume", strategy_id=strategy_id)
+        return False
+
     def halt(self, **_: Any) -> None:
         """Notes the halt."""
         self._note("would halt")

@@ -35,6 +35,7 @@ _VERBS = {
     "orders": "orders",
     "positions": "orders",
     "instruments": "instruments",
+    "accounts": "orders",
     "cancel": "orders",
     "halt": "orders",
     "resume": "orders",

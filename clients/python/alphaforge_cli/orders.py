@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 from alphaforge_client.execution import (
+    Account,
     ExecutionEngine,
     Gap,
     Order,
@@ -25,7 +26,7 @@ from rich.table import Table
 from alphaforge_cli.engines import existing
 from alphaforge_cli.tables import counted, exact, moment, money, output, table
 
-__all__ = ["cancel", "halt", "orders", "positions", "positions_table", "resume"]
+__all__ = ["accounts", "cancel", "halt", "orders", "positions", "positions_table", "resume"]
 
 EngineName = Annotated[str, typer.Option("--engine", help="Name of the execution engine.")]
 Strategy = Annotated[str | None, typer.Option("--strategy", help="Only this strategy.")]
@@ -78,6 +79,14 @@ def positions(
         output().print(positions_table(venue.get_positions(strategy), exact if all_digits else money))
 
 
+def accounts(
+    strategy: Strategy = None, engine: EngineName = "default", all_digits: Exact = False, timeout: Timeout = 5.0
+) -> None:
+    """Print the account of each strategy: cash, equity, exposure and drawdown."""
+    with _venue(engine, timeout) as venue:
+        output().print(_accounts_table(venue.get_accounts(strategy), exact if all_digits else money))
+
+
 def cancel(
     order_ids: Annotated[list[str] | None, typer.Argument(help="Order ids.")] = None,
     strategy: Strategy = None,
@@ -109,10 +118,14 @@ def halt(engine: EngineName = "default", timeout: Timeout = 5.0) -> None:
     print("halted: new orders are rejected until `alphaforge resume`")
 
 
-def resume(engine: EngineName = "default", timeout: Timeout = 5.0) -> None:
-    """Accept new orders again, after `halt`."""
+def resume(strategy: Strategy = None, engine: EngineName = "default", timeout: Timeout = 5.0) -> None:
+    """Accept new orders again, after `halt`; or those of a strategy that its loss halted."""
     with _venue(engine, timeout) as venue:
-        venue.resume()
+        if strategy is None:
+            venue.resume()
+        elif not venue.resume_strategy(strategy):
+            print(f"{strategy} is not halted")
+            return
     print("resumed: new orders are accepted")
 
 
@@ -161,6 +174,14 @@ def positions_table(shown: list[Position], amount: Callable[[Decimal | float | N
             amount(position.unrealized_pnl), amount(position.commission),
         )  # fmt: skip
         made.add_row(position.strategy_id, position.symbol, exact(position.net_quantity), *figures)
+    return made
+
+
+def _accounts_table(shown: list[Account], amount: Callable[[Decimal | float | None], str]) -> Table:
+    made = table("accounts", ("strategy", "halted"), ("cash", "equity", "exposure", "net", "drawdown", "at most"))
+    for each in shown:
+        figures = (each.cash, each.equity, each.exposure, each.net_exposure, each.drawdown, each.max_drawdown)
+        made.add_row(each.strategy_id, "yes" if each.is_halted else "", *map(amount, figures))
     return made
 
 

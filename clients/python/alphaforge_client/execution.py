@@ -9,10 +9,11 @@ from heapq import merge
 from itertools import islice
 from typing import Any, TypeVar
 
-from alphaforge.execution.v1 import engines_pb2, order_pb2, orders_pb2
+from alphaforge.execution.v1 import accounts_pb2, engines_pb2, order_pb2, orders_pb2
 from alphaforge_core._tables import TickTable
 from alphaforge_core.data_wire import encode_tick_request
 from alphaforge_core.execution import (
+    Account,
     ExecutionEngineConfig,
     ExecutionStatistics,
     Fill,
@@ -79,6 +80,7 @@ from alphaforge_client.credentials import Credentials
 from alphaforge_client.errors import AlphaForgeError, InvalidArgument
 
 __all__ = [
+    "Account",
     "EngineSummary",
     "ExecutionEngine",
     "ExecutionEngineConfig",
@@ -414,6 +416,32 @@ class ExecutionEngine(RemoteEngine):
             return read_pages(connection, "ListInstruments", pages, timeout)
 
         return self._listed(read, symbol, lambda each: each.instrument_id, limit)
+
+    def get_accounts(
+        self,
+        strategy_id: str | None = None,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        timeout: float | None = None,
+    ) -> list[Account]:
+        """The accounts of the strategies that have submitted orders, by id, at most `limit`; `after` is the last id of
+        the previous page.
+
+        Of an engine with partitions, a strategy has one in each in which it has submitted orders.
+        """
+
+        def read(connection: Connection) -> list[Account]:
+            return read_pages(connection, "ListAccounts", messages.account_pages(strategy_id, limit, after), timeout)
+
+        return self._listed(read, None, lambda account: account.strategy_id, limit)
+
+    def resume_strategy(self, strategy_id: str, *, timeout: float | None = None) -> bool:
+        """Accepts new orders of a strategy that max_loss halted; its losses count from now on. False if it was not
+        halted."""
+        request = with_id(accounts_pb2.ResumeStrategyRequest, strategy_id=strategy_id)
+        answers = self._parts.all("ResumeStrategy", request, timeout)
+        return any(parsed(accounts_pb2.ResumeStrategyResponse, answer).resumed for answer in answers)
 
     def process_trade_tick(self, tick: TradeTick, *, timeout: float | None = None) -> None:
         """Applies one tick to the orders of its symbol. Refused and duplicate ticks change nothing and are counted."""

@@ -61,6 +61,11 @@ bool stale_of(nb::handle value) {
   refuse("market_orders_while_stale", value, "'wait' or 'reject'");
 }
 
+std::optional<Value> optional_value(nb::handle value, const char* what) {
+  if (value.is_none()) return std::nullopt;
+  return Value{rescale(to_mantissa(value, what), kPlaces, kValuePlaces)};
+}
+
 std::string durability_of(nb::handle value) {
   const std::string_view name = to_text(value, "durability");
   if (name != "none" && name != "os" && name != "fsync") refuse("durability", value, "'fsync', 'os' or 'none'");
@@ -111,6 +116,15 @@ nb::object optional_decimal(bool given, int128 mantissa, int places) {
         [](const GivenExecutionConfig& c) -> nb::object { return to_decimal(c.config.name, kPlaces); }                \
   }
 
+#define VALUE(name, help)                                                                                             \
+  Setting {                                                                                                           \
+    #name, "decimal.Decimal | None", help,                                                                            \
+        [](GivenExecutionConfig& c, nb::handle v) { c.config.name = optional_value(v, #name); },                      \
+        [](const GivenExecutionConfig& c) {                                                                           \
+          return optional_decimal(c.config.name.has_value(), c.config.name.value_or(Value{}).mantissa, kValuePlaces); \
+        }                                                                                                             \
+  }
+
 constexpr Setting kSettings[] = {
     {"liquidity", "str",
      "'tick': a tick's quantity, once for all buys and once for all sells; 'unlimited': any quantity.",
@@ -142,17 +156,12 @@ constexpr Setting kSettings[] = {
        return optional_decimal(c.config.max_order_quantity.has_value(),
                                c.config.max_order_quantity.value_or(Quantity{}).mantissa, kPlaces);
      }},
-    {"max_order_notional", "decimal.Decimal | None", "Maximum price x quantity of an order; None: no limit.",
-     [](GivenExecutionConfig& c, nb::handle v) {
-       c.config.max_order_notional =
-           v.is_none()
-               ? std::nullopt
-               : std::optional<Value>(Value{rescale(to_mantissa(v, "max_order_notional"), kPlaces, kValuePlaces)});
-     },
-     [](const GivenExecutionConfig& c) {
-       return optional_decimal(c.config.max_order_notional.has_value(),
-                               c.config.max_order_notional.value_or(Value{}).mantissa, kValuePlaces);
-     }},
+    VALUE(max_order_notional, "Maximum price x quantity of an order; None: no limit."),
+    VALUE(starting_cash, "Cash with which each strategy's account begins; None: 0."),
+    VALUE(max_loss,
+          "How far the equity of a strategy may fall before the engine rejects its orders, except reduce-only ones; "
+          "None: "
+          "no limit."),
     OPTIONAL_COUNT(max_open_orders, "Maximum number of active orders per strategy; None: no limit."),
     OPTIONAL_COUNT(max_orders_per_second,
                    "Maximum number of orders per strategy and second of market time; "
@@ -200,6 +209,7 @@ constexpr Setting kSettings[] = {
 #undef COUNT
 #undef OPTIONAL_COUNT
 #undef RATE
+#undef VALUE
 
 const Setting& setting_of(std::string_view name) {
   for (const Setting& setting : kSettings)

@@ -443,6 +443,7 @@ void bind_execution_engine(nb::module_ m) {
   bind_submission(type);
   bind_changes(type);
   bind_registry(type);
+  bind_accounts(type);
   bind_market(type);
   bind_queries(type);
 }

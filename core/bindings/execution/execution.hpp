@@ -82,6 +82,9 @@ struct ServiceExecutionEngine : BoundExecutionEngine {
 void bind_changes(nb::class_<BoundExecutionEngine>& type);
 void bind_changes_wire(nb::module_ m, nb::class_<ServiceExecutionEngine, BoundExecutionEngine>& type);
 
+// get_accounts() and resume_strategy(); and Account.
+void bind_account(nb::module_ m);
+void bind_accounts(nb::class_<BoundExecutionEngine>& type);
 // register_instruments() and get_instruments().
 void bind_registry(nb::class_<BoundExecutionEngine>& type);
 

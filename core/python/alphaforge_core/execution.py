@@ -17,6 +17,7 @@ from alphaforge_core._execution_tables import (
 from alphaforge_core._instruments import read_instruments
 from alphaforge_core._native.execution import (
     COUNTERS,
+    Account,
     ExecutionEngine,
     ExecutionEngineConfig,
     ExecutionStatistics,
@@ -40,6 +41,7 @@ from alphaforge_core._native.execution import (
 
 __all__ = [
     "COUNTERS",
+    "Account",
     "ExecutionEngine",
     "ExecutionEngineConfig",
     "ExecutionStatistics",

@@ -90,6 +90,71 @@ def read_instruments(path: str | os.PathLike[str]) -> list[Instrument]:
 
 COUNTERS: tuple[tuple[str, str, str, str], ...]
 
+class Account:
+    """
+    What a strategy's trading has come to (rule 3.30). Immutable; numbers are exact Decimals.
+    """
+
+    @property
+    def strategy_id(self) -> str:
+        """The strategy."""
+
+    @property
+    def starting_cash(self) -> decimal.Decimal:
+        """The engine's setting; 0 without it."""
+
+    @property
+    def cash(self) -> decimal.Decimal:
+        """Starting cash and realized profit, less commissions."""
+
+    @property
+    def equity(self) -> decimal.Decimal:
+        """Cash and unrealized profit at the last ticks."""
+
+    @property
+    def exposure(self) -> decimal.Decimal:
+        """What its positions are worth, long and short added up."""
+
+    @property
+    def net_exposure(self) -> decimal.Decimal:
+        """What its positions are worth, short ones subtracted."""
+
+    @property
+    def drawdown(self) -> decimal.Decimal | None:
+        """
+        How far equity is below its greatest; None if the engine keeps no accounts.
+        """
+
+    @property
+    def max_drawdown(self) -> decimal.Decimal | None:
+        """The greatest drawdown; None if the engine keeps no accounts."""
+
+    @property
+    def is_halted(self) -> bool:
+        """True if max_loss halted the strategy."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """All attributes by name, numbers as exact Decimals."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+
+    def __hash__(self) -> int: ...
+
+    def __repr__(self) -> str: ...
+
+    def to_wire(self) -> bytes:
+        """The value as a protobuf message."""
+
+    @staticmethod
+    def from_wire(message: bytes, /) -> Account:
+        """
+        The value of a protobuf message. Raises InvalidArgument (MESSAGE_MALFORMED).
+        """
+
+    def __getstate__(self) -> bytes: ...
+
+    def __setstate__(self, message: bytes, /) -> None: ...
+
 class ExecutionEngine:
     """
     Orders on a simulated venue, which fills them only against trades, by price and time priority. Thread-safe.
@@ -170,6 +235,16 @@ class ExecutionEngine:
     def get_instruments(self, *, symbol: str | None = None, limit: int | None = None, after: str | None = None) -> list[Instrument]:
         """
         The registered instruments by id, at most `limit`; `after` is the last id of the previous page.
+        """
+
+    def get_accounts(self, strategy_id: str | None = None, *, limit: int | None = None, after: str | None = None) -> list[Account]:
+        """
+        The accounts of the strategies that have submitted orders, by id, at most `limit`; `after` is the last id of the previous page.
+        """
+
+    def resume_strategy(self, strategy_id: str) -> bool:
+        """
+        Accepts new orders of a strategy that max_loss halted; its losses count from now on. False if it was not halted.
         """
 
     def process_trade_tick(self, tick: alphaforge_core.model.TradeTick) -> None:
@@ -274,7 +349,7 @@ class ExecutionEngineConfig:
     Decimal('0.0005')
     """
 
-    def __init__(self, *, liquidity: str = ..., fill_on: str = ..., max_price_age_ns: int | None = ..., max_time_jump_ns: int = ..., maker_commission_rate: int | str | float | decimal.Decimal = ..., taker_commission_rate: int | str | float | decimal.Decimal = ..., slippage_bps: int | str | float | decimal.Decimal = ..., max_order_quantity: int | str | float | decimal.Decimal | None = ..., max_order_notional: int | str | float | decimal.Decimal | None = ..., max_open_orders: int | None = ..., max_orders_per_second: int | None = ..., require_instruments: bool = ..., market_orders_while_stale: str = ..., order_retention_ns: int = ..., max_final_orders: int = ..., max_events: int = ..., max_instruments: int = ..., max_strategies: int = ..., duplicate_window: int = ..., max_duplicate_entries: int = ..., durability: str = ..., subscribe_market_data: bool = ..., stale_after_ns: int = ..., live_clock: bool = ..., close_grace_ns: int = ...) -> None:
+    def __init__(self, *, liquidity: str = ..., fill_on: str = ..., max_price_age_ns: int | None = ..., max_time_jump_ns: int = ..., maker_commission_rate: int | str | float | decimal.Decimal = ..., taker_commission_rate: int | str | float | decimal.Decimal = ..., slippage_bps: int | str | float | decimal.Decimal = ..., max_order_quantity: int | str | float | decimal.Decimal | None = ..., max_order_notional: int | str | float | decimal.Decimal | None = ..., starting_cash: int | str | float | decimal.Decimal | None = ..., max_loss: int | str | float | decimal.Decimal | None = ..., max_open_orders: int | None = ..., max_orders_per_second: int | None = ..., require_instruments: bool = ..., market_orders_while_stale: str = ..., order_retention_ns: int = ..., max_final_orders: int = ..., max_events: int = ..., max_instruments: int = ..., max_strategies: int = ..., duplicate_window: int = ..., max_duplicate_entries: int = ..., durability: str = ..., subscribe_market_data: bool = ..., stale_after_ns: int = ..., live_clock: bool = ..., close_grace_ns: int = ...) -> None:
         """
         Raises InvalidArgument (a ValueError, SETTING_INVALID) for an invalid value; UnsupportedValue (a TypeError) for an unknown setting or a wrong type.
         """
@@ -324,6 +399,16 @@ class ExecutionEngineConfig:
     @property
     def max_order_notional(self) -> object:
         """Maximum price x quantity of an order; None: no limit."""
+
+    @property
+    def starting_cash(self) -> object:
+        """Cash with which each strategy's account begins; None: 0."""
+
+    @property
+    def max_loss(self) -> object:
+        """
+        How far the equity of a strategy may fall before the engine rejects its orders, except reduce-only ones; None: no limit.
+        """
 
     @property
     def max_open_orders(self) -> object:

@@ -66,8 +66,8 @@ bool Venue::modify(std::string_view order_id, const Change& change, std::int64_t
   const bool only_shrinks =
       terms.quantity <= old.quantity && terms.price == old.price && terms.stop_price == old.stop_price;
   // Changing an order does not bypass a halt or a limit.
-  if (!only_shrinks &&
-      (halted_ || size_refusal(config_, *order->instrument, order->type, terms) != RejectReason::kNone))
+  if (!only_shrinks && (halted_ || (order->strategy->account.is_halted && !order->reduce_only) ||
+                        size_refusal(config_, *order->instrument, order->type, terms) != RejectReason::kNone))
     return false;
   begin(*order->instrument, now_ns);
   touch(*order);

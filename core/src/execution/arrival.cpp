@@ -162,7 +162,10 @@ void Venue::fill(OrderRecord& order, Price price, int128 quantity, LiquiditySide
     touch_group(*order.group);
   touch(*order.instrument);
   touch(*order.strategy);
+  const PositionRecord before = held == positions.end() ? PositionRecord{} : held->second;
   positions.insert_or_assign(order.instrument, *after);
+  if (config_.has_accounts()) [[unlikely]]
+    settle_account(*order.strategy, *order.instrument, before);
   total_notional_ = notional;
   total_commission_ = commissions;
   total_volume_ = volume;

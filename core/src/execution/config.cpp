@@ -29,6 +29,8 @@ void check_config(const ExecutionConfig& config) {
          "slippage_bps must be at least 0 and below 10000");
   demand(!config.max_order_quantity || config.max_order_quantity->mantissa > 0, "max_order_quantity must be above 0");
   demand(!config.max_order_notional || config.max_order_notional->mantissa > 0, "max_order_notional must be above 0");
+  demand(!config.starting_cash || config.starting_cash->mantissa >= 0, "starting_cash must not be negative");
+  demand(!config.max_loss || config.max_loss->mantissa > 0, "max_loss must be above 0");
   demand(!config.max_open_orders || *config.max_open_orders > 0, "max_open_orders must be above 0");
   demand(!config.max_orders_per_second || *config.max_orders_per_second > 0, "max_orders_per_second must be above 0");
   demand(config.max_instruments > 0, "max_instruments must be above 0");

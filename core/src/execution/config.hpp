@@ -32,6 +32,11 @@ struct ExecutionConfig {
   // How to handle a market order while market data are stale: let it wait, or reject it.
   bool reject_market_orders_while_stale = false;
 
+  // The account of each strategy (rule 3.30); it is kept if one of them is set.
+  std::optional<Value> starting_cash;
+  std::optional<Value> max_loss;
+  bool has_accounts() const { return starting_cash.has_value() || max_loss.has_value(); }
+
   // Limits on each strategy.
   std::optional<Quantity> max_order_quantity;
   std::optional<Value> max_order_notional;

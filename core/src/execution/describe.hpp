@@ -107,6 +107,10 @@ void describe_strategy(Sink& sink, const Strategy& strategy) {
     sink.number(position.realized_pnl.mantissa);
     sink.number(position.commission.mantissa);
   }
+  sink.number(strategy.account.peak.mantissa);
+  sink.number(strategy.account.max_drawdown.mantissa);
+  sink.number(strategy.account.base.mantissa);
+  sink.number(std::int64_t{strategy.account.is_halted});
 }
 
 // Each order of a group has it, so that no order of it is described without its group.

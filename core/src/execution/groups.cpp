@@ -107,6 +107,7 @@ std::vector<Submission> Venue::submit_group(const OrderGroup& group, std::int64_
 RejectReason Venue::group_refusal(const OrderGroup& group, const Instrument& instrument, Strategy& strategy) const {
   for (const Order& order : group.orders)
     if (const RejectReason reason = refusal(order, instrument); reason != RejectReason::kNone) return reason;
+  if (strategy.account.is_halted) return RejectReason::kLossLimit;
   const auto count = static_cast<std::int64_t>(group.orders.size());
   if (const RejectReason reason = count_refusal(config_, strategy, market_time_, count); reason != RejectReason::kNone)
     return reason;

@@ -22,6 +22,8 @@
 namespace alphaforge::execution {
 
 // One symbol: its last tick and its orders.
+struct Strategy;
+
 struct Instrument {
   explicit Instrument(std::string name) : id(std::move(name)) {}
 
@@ -56,8 +58,19 @@ struct Instrument {
   DayQueue day_orders;      // by midnight: market time never goes back
   DayQueue undated_orders;  // DAY orders from before any market time: theirs is the day of the first print
   std::map<std::int64_t, DayQueue> dated_orders;  // GTD orders by their time
-  std::vector<GroupRecord*> due;  // whose parents have filled since the last tick, by their first such fill
-  std::size_t releasing = 0;      // during a tick: how many of them are from before it
+  std::vector<GroupRecord*> due;   // whose parents have filled since the last tick, by their first such fill
+  std::size_t releasing = 0;       // during a tick: how many of them are from before it
+  std::vector<Strategy*> holders;  // that have a position, where accounts are kept
+};
+
+// The account of a strategy, where it is kept.
+struct AccountRecord {
+  Value realized;    // of all positions, less commissions
+  Value unrealized;  // of all positions, at the last prices
+  Value peak;        // the greatest equity
+  Value max_drawdown;
+  Value base;  // the equity from which losses count
+  bool is_halted = false;
 };
 
 // Where a strategy's events are in the log: its last one, from which each leads to the one before, and every 256th.
@@ -82,6 +95,7 @@ struct Strategy {
   EventChain events;
   OpenQueue open;
   std::int64_t open_count = 0;
+  AccountRecord account;
   std::deque<std::int64_t> recent;  // market times of the orders accepted in the last second, when that is limited
   std::unordered_map<const Instrument*, PositionRecord> positions;
   // Active reduce-only orders by number; those of an instrument are all on the side that closes.

@@ -15,6 +15,7 @@ struct PositionRecord {
   Value cost;               // of the open quantity, never negative
   Value realized_pnl;
   Value commission;
+  Value marked;  // its unrealised profit as the strategy's account has it
   bool operator==(const PositionRecord&) const = default;
 };
 

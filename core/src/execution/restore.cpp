@@ -226,7 +226,7 @@ bool read_order(SnapshotReader& in, OrderRecord& order, std::int64_t version, Ad
   order.type = in.member<OrderType>(1, 6);
   order.time_in_force = in.member<TimeInForce>(1, 5);
   order.status = in.member<OrderStatus>(1, 6);
-  order.reject_reason = in.member<RejectReason>(0, 15);
+  order.reject_reason = in.member<RejectReason>(0, 16);
   order.cancel_reason = in.member<CancelReason>(0, 31);
   demand(order.cancel_reason == CancelReason::kNone || !name_of(order.cancel_reason).empty(), "a reason is unknown");
   order.place = in.member<Place>(0, 7);
@@ -305,7 +305,7 @@ void Venue::restore_snapshot(std::string_view snapshot, std::int64_t version) {
   SnapshotReader in(unseal_snapshot(kSnapshotMagic, version, snapshot));
   restore_engine(in);
   restore_instruments(in, version);
-  for (std::int64_t rest = in.count(); rest > 0; --rest) restore_strategy(in);
+  for (std::int64_t rest = in.count(); rest > 0; --rest) restore_strategy(in, version);
   ledger_.set_youngest_forgotten(in.number());
   std::int64_t final_orders = 0;
   for (std::int64_t rest = in.count(); rest > 0; --rest)
@@ -363,7 +363,7 @@ void Venue::restore_checkpoint(std::string_view checkpoint, std::int64_t version
     read_window(in, *instrument->second);
   });
   count_duplicates();
-  each(CheckpointRecord::kStrategy, [&](SnapshotReader& in) { restore_strategy(in); });
+  each(CheckpointRecord::kStrategy, [&](SnapshotReader& in) { restore_strategy(in, version); });
   std::vector<OrderRecord*> final_orders;
   each(CheckpointRecord::kOrder, [&](SnapshotReader& in) {
     OrderRecord& order = restore_order(in, true, version);
@@ -422,7 +422,7 @@ void Venue::restore_instruments(SnapshotReader& in, std::int64_t version) {
   count_duplicates();
 }
 
-void Venue::restore_strategy(SnapshotReader& in) {
+void Venue::restore_strategy(SnapshotReader& in, std::int64_t version) {
   const std::string_view id = in.text(kStrategyIdBytesMax);
   demand(!strategies_.contains(id), "a strategy occurs twice");
   Strategy& strategy = add_strategy(id);
@@ -439,6 +439,14 @@ void Venue::restore_strategy(SnapshotReader& in) {
     position.realized_pnl.mantissa = read_amount(in);
     position.commission.mantissa = read_amount(in);
   }
+  if (config_.has_accounts()) count_account(strategy);
+  AccountRecord& account = strategy.account;
+  account.peak = account.base = equity_of(strategy);
+  if (version < kAccountsVersion) return;
+  account.peak.mantissa = read_amount(in);
+  account.max_drawdown.mantissa = read_quantity(in);
+  account.base.mantissa = read_amount(in);
+  account.is_halted = in.flag();
 }
 
 // `adds_instrument`: what is not listed is an instrument of rejected orders.

@@ -8,13 +8,15 @@ namespace alphaforge::execution {
 inline constexpr std::string_view kSnapshotMagic = "AlphaForge venue";
 // Of a snapshot taken at once, which is odd, and of one written beside calls, which is even. Increase both by two with
 // every change of the format; restore.cpp reads the earlier ones.
-inline constexpr std::int64_t kSnapshotVersion = 7;
-inline constexpr std::int64_t kPiecesVersion = 8;
+inline constexpr std::int64_t kSnapshotVersion = 9;
+inline constexpr std::int64_t kPiecesVersion = 10;
 // The first that has reduce-only and trailing stops.
 inline constexpr std::int64_t kOptionsVersion = 3;
 // The first that has groups of orders.
 inline constexpr std::int64_t kGroupsVersion = 5;
 // The first that has registered instruments.
 inline constexpr std::int64_t kDefinitionsVersion = 7;
+// The first that has accounts.
+inline constexpr std::int64_t kAccountsVersion = 9;
 
 }  // namespace alphaforge::execution

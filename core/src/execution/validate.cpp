@@ -262,6 +262,8 @@ bool Venue::check_totals(Validation& found) const {
   const std::int64_t partial = count({OrderStatus::kPartiallyFilled});
   found.expect(count({OrderStatus::kSubmitted}) + partial == counts_.orders_open, "orders_open is wrong", "statistics");
   found.expect(partial == counts_.orders_partially_filled, "orders_partially_filled is wrong", "statistics");
+  for (const Strategy* strategy : strategies_by_index_)
+    found.expect(account_adds_up(*strategy), "an account is not what its positions say", strategy->id);
   if (ledger_.youngest_forgotten() == kNoTime) {
     found.expect(orders.size() == counts_.orders_submitted, "orders_submitted is wrong", "statistics");
     found.expect(count({OrderStatus::kRejected}) == counts_.orders_rejected, "orders_rejected is wrong", "statistics");

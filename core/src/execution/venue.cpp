@@ -42,7 +42,9 @@ void Venue::tell_checkpoint(OrderRecord& order) { checkpoint_->before_change(ord
 
 void Venue::reconfigure(const ExecutionConfig& config) {
   check_config(config);
+  const bool is_same = config.starting_cash == config_.starting_cash && config.max_loss == config_.max_loss;
   config_ = config;
+  if (!is_same) begin_accounts();
   ledger_.reconfigure(config);
   events_.reconfigure(config.max_events);
   count_duplicates();
@@ -109,6 +111,7 @@ Strategy& Venue::add_strategy(std::string_view id) {
   auto strategy = std::make_unique<Strategy>(std::string(id));
   Strategy& added = *strategy;
   added.index = strategies_by_index_.size();
+  added.account.peak = added.account.base = config_.starting_cash.value_or(Value{});
   strategies_by_index_.push_back(&added);
   strategies_.emplace(added.id, std::move(strategy));
   return added;
@@ -173,6 +176,8 @@ Submission Venue::submit(const Order& order, std::int64_t now_ns) {
     rounded = round_to_grid(*instrument.definition, order);
   const Order& fitted = rounded ? *rounded : order;
   RejectReason reason = refusal(fitted, instrument);
+  if (reason == RejectReason::kNone && strategy.account.is_halted && !order.reduce_only)
+    reason = RejectReason::kLossLimit;
   if (reason == RejectReason::kNone) reason = count_refusal(config_, strategy, market_time_, 1);
   if (reason == RejectReason::kNone && order.reduce_only && reducible(strategy, instrument, order.side) == 0)
     reason = RejectReason::kNothingToReduce;

@@ -22,7 +22,9 @@
 #include "execution/instrument.hpp"
 #include "execution/ledger.hpp"
 #include "execution/order_record.hpp"
+#include "execution/positions.hpp"
 #include "execution/trailing.hpp"
+#include "model/account.hpp"
 #include "model/duplicate_budget.hpp"
 #include "model/instrument_definition.hpp"
 #include "model/numbers.hpp"
@@ -141,6 +143,8 @@ class Venue {
   // While halted, it rejects new orders; open orders can still fill, be reduced and be cancelled.
   void set_halted(bool halted) { halted_ = halted; }
   bool is_halted() const { return halted_; }
+  // Accepts orders of a strategy that max_loss halted; its losses count from now on. False if it was not halted.
+  bool resume_strategy(std::string_view strategy_id);
   // Whether market data are stale.
   void set_market_data_stale(bool stale) { market_data_stale_ = stale; }
 
@@ -153,6 +157,9 @@ class Venue {
   std::vector<Fill> fills(const Filter& filter) const;
   // By strategy, then symbol, including flat ones.
   std::vector<Position> positions(const Filter& filter) const;
+  // The accounts of all strategies by id, at most `limit`, after the id `after`; of one alone if it is given.
+  std::vector<Account> accounts(const std::optional<std::string>& strategy_id, const std::string& after,
+                                std::size_t limit) const;
   // The registered instruments by id, at most `limit`, after the id `after`; of `symbol` alone if it is given.
   std::vector<InstrumentDefinition> definitions(const std::optional<std::string>& symbol, const std::string& after,
                                                 std::size_t limit) const;
@@ -214,7 +221,7 @@ class Venue {
   void restore_checkpoint(std::string_view checkpoint, std::int64_t version);
   void restore_engine(SnapshotReader& in);
   void restore_instruments(SnapshotReader& in, std::int64_t version);
-  void restore_strategy(SnapshotReader& in);
+  void restore_strategy(SnapshotReader& in, std::int64_t version);
   OrderRecord& restore_order(SnapshotReader& in, bool adds_instrument, std::int64_t version);
   void restore_membership(SnapshotReader& in, OrderRecord& order);
   void restore_due_groups();
@@ -246,6 +253,16 @@ class Venue {
   bool would_take(const Order& order, const Instrument& instrument) const;
   void reject(OrderRecord& order, RejectReason reason);
   void open(OrderRecord& order);
+
+  // accounts.cpp: the accounts of strategies (rule 3.30)
+  Value equity_of(const Strategy& strategy) const;
+  void begin_accounts();
+  void count_account(Strategy& strategy);
+  void settle_account(Strategy& strategy, Instrument& instrument, const PositionRecord& before);
+  void mark_position(Strategy& strategy, const Instrument& instrument, PositionRecord& position);
+  void mark_holders(Instrument& instrument);
+  Account show_account(const Strategy& strategy) const;
+  bool account_adds_up(const Strategy& strategy) const;
 
   // registry.cpp: registered instruments
   void check_registration(const InstrumentDefinition& definition, std::size_t& added) const;

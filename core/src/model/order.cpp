@@ -228,6 +228,8 @@ std::string_view name_of(RejectReason reason) {
       return "PRICE_OFF_GRID";
     case RejectReason::kQuantityOffGrid:
       return "QUANTITY_OFF_GRID";
+    case RejectReason::kLossLimit:
+      return "LOSS_LIMIT";
   }
   return "";
 }

@@ -73,6 +73,7 @@ enum class RejectReason : std::uint8_t {
   kInstrumentUnknown = 13,
   kPriceOffGrid = 14,
   kQuantityOffGrid = 15,
+  kLossLimit = 16,
 };
 
 // Why an order ended Cancelled.

@@ -41,6 +41,8 @@ OTHER: dict[str, Any] = {
     "close_grace_ns": 13,
     "max_time_jump_ns": 14,
     "require_instruments": True,
+    "starting_cash": "1000",
+    "max_loss": "100.5",
 }
 
 

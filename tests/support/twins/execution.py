@@ -8,7 +8,7 @@ Readings (where the rules leave a choice, this twin takes the one named here):
 
 - The fields compared when an order is submitted again are what the strategy asked for; `created_at` informs only.
 - A refusal by rule names the first that applies of: halt, an unknown instrument, off the grid, a date that has
-  passed, quantity, notional, open orders, nothing to reduce, post-only.
+  passed, quantity, notional, the loss, open orders, nothing to reduce, post-only.
 - Post-only "would take" means that some quantity would fill at once: at a marketable price with an empty pool the
   order rests. Where that shows only after acceptance (`fill_on="next"`, a new price), the order ends Cancelled.
 - A stale last tick (`max_price_age`) has no pool left but still triggers stops. The age is market time of the
@@ -268,6 +268,18 @@ class Config:
     max_order_notional: Fraction | None = None
     max_open_orders: int | None = None
     require_instruments: bool = False
+    starting_cash: Fraction | None = None
+    max_loss: Fraction | None = None
+
+
+@dataclass
+class Account:
+    """A strategy's, where accounts are kept."""
+
+    peak: Fraction
+    base: Fraction
+    max_drawdown: Fraction = Fraction(0)
+    halted: bool = False
 
 
 class ExecutionEngine:
@@ -276,6 +288,7 @@ class ExecutionEngine:
         self.received: int | None = None  # when the calls that follow are received; None: after every time they carry
         self.orders: dict[str, Order] = {}
         self.instruments: dict[str, Instrument] = {}
+        self.accounts: dict[str, Account] = {}
         self.markets: dict[str, Market] = {}
         self.positions: dict[tuple[str, str], Position] = {}
         self.events: list[Event] = []
@@ -414,7 +427,7 @@ class ExecutionEngine:
             return False
         shrinks = quantity <= order.quantity and (price, stop_price) == (order.price, order.stop_price)
         changed = replace(order, quantity=quantity, price=price, stop_price=stop_price)
-        if not shrinks and (self.halted or self.too_large(changed)):
+        if not shrinks and (self.halted or self.is_lost(order) or self.too_large(changed)):
             return False
         order.quantity, order.price, order.stop_price = quantity, price, stop_price
         self.emit(order, "Modified")
@@ -468,6 +481,9 @@ class ExecutionEngine:
         market.time = max(market.time or 0, tick.ts_event)
         market.pool = {"Buy": tick.quantity, "Sell": tick.quantity}
         self.work(tick)
+        for (strategy_id, symbol), position in self.positions.items():
+            if symbol == tick.instrument_id and position.net:
+                self.measure(strategy_id)
 
     def work(self, tick: Tick) -> None:
         """What a tick does to the orders of its symbol, in four steps."""
@@ -518,6 +534,41 @@ class ExecutionEngine:
                 self.arrive(child, fresh=True)
             elif child.hit_by(self.market(child.symbol).last.price):
                 self.trigger(child, fresh=True)
+
+    def equity(self, strategy_id: str) -> Fraction:
+        total = self.config.starting_cash or Fraction(0)
+        for (owner, symbol), position in self.positions.items():
+            if owner == strategy_id:
+                last = self.markets[symbol].last
+                assert last
+                total += position.realized - position.commission
+                total += position.unrealized(self.instrument(symbol), last.price)
+        return total
+
+    def account(self, strategy_id: str) -> Account:
+        start = self.config.starting_cash or Fraction(0)
+        return self.accounts.setdefault(strategy_id, Account(peak=start, base=start))
+
+    def measure(self, strategy_id: str) -> None:
+        """A fill, or a tick of a symbol that it holds, has changed a strategy's equity."""
+        if self.config.starting_cash is None and self.config.max_loss is None:
+            return
+        account, equity = self.account(strategy_id), self.equity(strategy_id)
+        account.peak = max(account.peak, equity)
+        account.max_drawdown = max(account.max_drawdown, account.peak - equity)
+        if self.config.max_loss is not None and account.base - equity >= self.config.max_loss:
+            account.halted = True
+
+    def resume_strategy(self, strategy_id: str) -> bool:
+        account = self.accounts.get(strategy_id)
+        if not account or not account.halted:
+            return False
+        account.halted, account.base = False, self.equity(strategy_id)
+        return True
+
+    def is_lost(self, order: Order) -> bool:
+        account = self.accounts.get(order.strategy_id)
+        return bool(account and account.halted and not order.reduce_only)
 
     def is_ahead(self, time: int) -> bool:
         jump = self.config.max_time_jump_ns
@@ -626,6 +677,7 @@ class ExecutionEngine:
         order.fills.append(fill)
         order.status = "PartiallyFilled" if order.leaves else "Filled"
         self.positions.setdefault((order.strategy_id, order.symbol), Position()).add(order.instrument, order.side, fill)
+        self.measure(order.strategy_id)
         self.emit(order, "Filled", fill=fill)
         if order.group and order is order.group.parent:
             if order.group not in market.due:
@@ -707,6 +759,8 @@ class ExecutionEngine:
 
     def count_refusal(self, order: Order, count: int) -> str:
         """Whether a strategy may have so many more orders."""
+        if self.is_lost(order):
+            return "LOSS_LIMIT"
         most = self.config.max_open_orders
         opened = len(self.alive(lambda other: other.strategy_id == order.strategy_id))
         return "OPEN_ORDERS_LIMIT" if most is not None and opened + count > most else ""

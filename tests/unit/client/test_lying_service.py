@@ -13,7 +13,7 @@ import grpc
 import pytest
 from alphaforge.cache.v1 import caches_pb2, entries_pb2, leases_pb2
 from alphaforge.data.v1 import queries_pb2, subscriptions_pb2, ticks_pb2
-from alphaforge.execution.v1 import engines_pb2, events_pb2, instruments_pb2, market_data_pb2, orders_pb2
+from alphaforge.execution.v1 import accounts_pb2, engines_pb2, events_pb2, instruments_pb2, market_data_pb2, orders_pb2
 from alphaforge.type.v1 import market_pb2
 from alphaforge_client._grpc.endpoint import CHANNEL_OPTIONS
 from alphaforge_client._wire import pages
@@ -133,6 +133,8 @@ CALLS: dict[type, dict[str, Callable[[Any], object]]] = {
         "get_positions": lambda it: it.get_positions(),
         "register_instruments": lambda it: it.register_instruments([Instrument("BTCUSD")]),
         "get_instruments": lambda it: it.get_instruments(),
+        "get_accounts": lambda it: it.get_accounts(),
+        "resume_strategy": lambda it: it.resume_strategy("s"),
         "process_trade_tick": lambda it: it.process_trade_tick(TICK),
         "process_batch": lambda it: it.process_batch(TradeTickBatch.from_ticks([TICK] * 3)),
         "process_trade_ticks": lambda it: it.process_trade_ticks([TICK] * 3),
@@ -246,6 +248,12 @@ LISTS: dict[str, tuple[type, str, str, Callable[[int], Message]]] = {
         "get_instruments",
         "ListInstruments",
         lambda place: instruments_pb2.ListInstrumentsResponse(next_page_token=str(place)),
+    ),
+    "accounts": (
+        ExecutionEngine,
+        "get_accounts",
+        "ListAccounts",
+        lambda place: accounts_pb2.ListAccountsResponse(next_page_token=str(place)),
     ),
     "events": (
         ExecutionEngine,

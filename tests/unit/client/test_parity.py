@@ -34,6 +34,7 @@ PUBLIC = {
         "combine_bars",
     ],
     "execution": [
+        "Account",
         "EngineSummary",
         "ExecutionEngine",
         "ExecutionEngineConfig",

@@ -16,6 +16,7 @@ from alphaforge.execution.v1.statistics_pb2 import ExecutionStatistics
 from alphaforge_core import cache, data, execution
 
 from services.access.gate import Gate
+from services.execution.account_metrics import AccountCollector
 from services.execution.market_data import MarketDataLinks
 from services.execution.position_metrics import PositionCollector
 from services.metrics.access_metrics import AUDIT_COUNTERS, AccessCollector
@@ -83,7 +84,8 @@ def all_series() -> set[str]:
         metric.name + ("_total" if metric.type == "counter" else "")
         for metric in MarketDataLinks((), PeerFiles(), enabled=False).collect()
     }
-    positions = {metric.name for metric in PositionCollector(0, list).collect()}
+    collectors = PositionCollector(0, list), AccountCollector(0, list)
+    positions = {metric.name for each in collectors for metric in each.collect()}
     access = {
         metric.name + ("_total" if metric.type == "counter" else "")
         for metric in AccessCollector(Gate(None, 1)).collect()

@@ -35,7 +35,7 @@ REPEATS_MATTER = {
     "ExecutionService": {
         *("ResetEngine", "DropEngine", "CancelOrder", "CancelAllOrders", "ModifyOrder"),
         *("CancelOrders", "CancelMatchingOrders", "ModifyOrders"),
-        *("OpenSession", "CloseSession", "Halt", "Resume", "RegisterInstruments"),
+        *("OpenSession", "CloseSession", "Halt", "Resume", "RegisterInstruments", "ResumeStrategy"),
     },
 }
 

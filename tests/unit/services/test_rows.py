@@ -33,7 +33,7 @@ JOURNAL_NUMBERS = {
         "TradesFollowed": 26, "MarketDataWatched": 27, "SessionBegun": 28, "SessionEnded": 29,
         "SubmitOrderGroup": 30,
         "CancelOrders": 31, "CancelMatchingOrders": 32, "ModifyOrders": 33,
-        "RegisterInstruments": 34,
+        "RegisterInstruments": 34, "ResumeStrategy": 35,
     },
 }  # fmt: skip
 
@@ -95,5 +95,5 @@ def test_everything_about_orders_is_audited() -> None:
             "OpenSession",
             "CloseSession",
         ),
-        *("ResetEngine", "DropEngine", "Halt", "Resume", "ValidateEngine", "RegisterInstruments"),
+        *("ResetEngine", "DropEngine", "Halt", "Resume", "ValidateEngine", "RegisterInstruments", "ResumeStrategy"),
     }

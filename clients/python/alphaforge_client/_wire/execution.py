@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from alphaforge.execution.v1 import (
+    accounts_pb2,
     engines_pb2,
     events_pb2,
     instruments_pb2,
@@ -17,6 +18,7 @@ from alphaforge.execution.v1 import (
 )
 from alphaforge.type.v1 import error_pb2
 from alphaforge_core.execution import (
+    Account,
     ExecutionEngineConfig,
     ExecutionStatistics,
     Fill,
@@ -62,7 +64,7 @@ SERVICE = Service(
 )
 
 # Settings that count what a strategy does in all symbols.
-_LIMITS_OVER_SYMBOLS = ("max_open_orders", "max_orders_per_second")
+_LIMITS_OVER_SYMBOLS = ("max_open_orders", "max_orders_per_second", "starting_cash", "max_loss")
 
 # A larger batch of orders is split into chunks, each one input of the journal.
 CHUNK_ORDERS_MAX = 8_192
@@ -286,6 +288,16 @@ def _instruments_page(answer: bytes) -> tuple[list[Instrument], str]:
 def _instrument(message: instruments_pb2.Instrument) -> Instrument:
     fields = read_settings(message)
     return Instrument(**{name: value for name, value in fields.items() if value is not None})
+
+
+def account_pages(strategy_id: str | None, limit: int | None, after: str | None) -> Pages[Account]:
+    request = accounts_pb2.ListAccountsRequest(strategy_id=strategy_id, page_token=after or "")
+    return Pages(request, "page_token", _accounts_page, limit=limit)
+
+
+def _accounts_page(answer: bytes) -> tuple[list[Account], str]:
+    message = accounts_pb2.ListAccountsResponse.FromString(answer)
+    return [Account.from_wire(each.SerializeToString()) for each in message.accounts], message.next_page_token
 
 
 def order_pages(

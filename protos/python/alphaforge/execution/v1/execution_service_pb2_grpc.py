@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from alphaforge.execution.v1 import accounts_pb2 as alphaforge_dot_execution_dot_v1_dot_accounts__pb2
 from alphaforge.execution.v1 import engines_pb2 as alphaforge_dot_execution_dot_v1_dot_engines__pb2
 from alphaforge.execution.v1 import events_pb2 as alphaforge_dot_execution_dot_v1_dot_events__pb2
 from alphaforge.execution.v1 import instruments_pb2 as alphaforge_dot_execution_dot_v1_dot_instruments__pb2
@@ -134,6 +135,16 @@ class ExecutionServiceStub(object):
                 '/alphaforge.execution.v1.ExecutionService/ListPositions',
                 request_serializer=alphaforge_dot_execution_dot_v1_dot_orders__pb2.ListPositionsRequest.SerializeToString,
                 response_deserializer=alphaforge_dot_execution_dot_v1_dot_orders__pb2.ListPositionsResponse.FromString,
+                _registered_method=True)
+        self.ListAccounts = channel.unary_unary(
+                '/alphaforge.execution.v1.ExecutionService/ListAccounts',
+                request_serializer=alphaforge_dot_execution_dot_v1_dot_accounts__pb2.ListAccountsRequest.SerializeToString,
+                response_deserializer=alphaforge_dot_execution_dot_v1_dot_accounts__pb2.ListAccountsResponse.FromString,
+                _registered_method=True)
+        self.ResumeStrategy = channel.unary_unary(
+                '/alphaforge.execution.v1.ExecutionService/ResumeStrategy',
+                request_serializer=alphaforge_dot_execution_dot_v1_dot_accounts__pb2.ResumeStrategyRequest.SerializeToString,
+                response_deserializer=alphaforge_dot_execution_dot_v1_dot_accounts__pb2.ResumeStrategyResponse.FromString,
                 _registered_method=True)
         self.ListOrderEvents = channel.unary_unary(
                 '/alphaforge.execution.v1.ExecutionService/ListOrderEvents',
@@ -347,6 +358,20 @@ class ExecutionServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListAccounts(self, request, context):
+        """The accounts of strategies, page by page.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeStrategy(self, request, context):
+        """Accepts orders of a strategy that max_loss halted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListOrderEvents(self, request, context):
         """Kept events, page by page.
         """
@@ -542,6 +567,16 @@ def add_ExecutionServiceServicer_to_server(servicer, server):
                     servicer.ListPositions,
                     request_deserializer=alphaforge_dot_execution_dot_v1_dot_orders__pb2.ListPositionsRequest.FromString,
                     response_serializer=alphaforge_dot_execution_dot_v1_dot_orders__pb2.ListPositionsResponse.SerializeToString,
+            ),
+            'ListAccounts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAccounts,
+                    request_deserializer=alphaforge_dot_execution_dot_v1_dot_accounts__pb2.ListAccountsRequest.FromString,
+                    response_serializer=alphaforge_dot_execution_dot_v1_dot_accounts__pb2.ListAccountsResponse.SerializeToString,
+            ),
+            'ResumeStrategy': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeStrategy,
+                    request_deserializer=alphaforge_dot_execution_dot_v1_dot_accounts__pb2.ResumeStrategyRequest.FromString,
+                    response_serializer=alphaforge_dot_execution_dot_v1_dot_accounts__pb2.ResumeStrategyResponse.SerializeToString,
             ),
             'ListOrderEvents': grpc.unary_unary_rpc_method_handler(
                     servicer.ListOrderEvents,
@@ -1128,6 +1163,60 @@ class ExecutionService(object):
             '/alphaforge.execution.v1.ExecutionService/ListPositions',
             alphaforge_dot_execution_dot_v1_dot_orders__pb2.ListPositionsRequest.SerializeToString,
             alphaforge_dot_execution_dot_v1_dot_orders__pb2.ListPositionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAccounts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/alphaforge.execution.v1.ExecutionService/ListAccounts',
+            alphaforge_dot_execution_dot_v1_dot_accounts__pb2.ListAccountsRequest.SerializeToString,
+            alphaforge_dot_execution_dot_v1_dot_accounts__pb2.ListAccountsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeStrategy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/alphaforge.execution.v1.ExecutionService/ResumeStrategy',
+            alphaforge_dot_execution_dot_v1_dot_accounts__pb2.ResumeStrategyRequest.SerializeToString,
+            alphaforge_dot_execution_dot_v1_dot_accounts__pb2.ResumeStrategyResponse.FromString,
             options,
             channel_credentials,
             insecure,

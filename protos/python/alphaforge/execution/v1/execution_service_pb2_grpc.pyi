@@ -3,6 +3,7 @@
 isort:skip_file
 """
 
+from alphaforge.execution.v1 import accounts_pb2 as _accounts_pb2
 from alphaforge.execution.v1 import engines_pb2 as _engines_pb2
 from alphaforge.execution.v1 import events_pb2 as _events_pb2
 from alphaforge.execution.v1 import instruments_pb2 as _instruments_pb2
@@ -82,6 +83,10 @@ class ExecutionServiceStub:
     """Fills by strategy, order and instrument, page by page."""
     ListPositions: _grpc.UnaryUnaryMultiCallable[_orders_pb2.ListPositionsRequest, _orders_pb2.ListPositionsResponse]
     """Positions by strategy and instrument, page by page."""
+    ListAccounts: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.ListAccountsRequest, _accounts_pb2.ListAccountsResponse]
+    """The accounts of strategies, page by page."""
+    ResumeStrategy: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.ResumeStrategyRequest, _accounts_pb2.ResumeStrategyResponse]
+    """Accepts orders of a strategy that max_loss halted."""
     ListOrderEvents: _grpc.UnaryUnaryMultiCallable[_events_pb2.ListOrderEventsRequest, _events_pb2.ListOrderEventsResponse]
     """Kept events, page by page."""
     SubscribeOrderEvents: _grpc.UnaryStreamMultiCallable[_events_pb2.SubscribeOrderEventsRequest, _events_pb2.SubscribeOrderEventsResponse]
@@ -160,6 +165,10 @@ class ExecutionServiceAsyncStub(ExecutionServiceStub):
     """Fills by strategy, order and instrument, page by page."""
     ListPositions: _aio.UnaryUnaryMultiCallable[_orders_pb2.ListPositionsRequest, _orders_pb2.ListPositionsResponse]  # type: ignore[assignment]
     """Positions by strategy and instrument, page by page."""
+    ListAccounts: _aio.UnaryUnaryMultiCallable[_accounts_pb2.ListAccountsRequest, _accounts_pb2.ListAccountsResponse]  # type: ignore[assignment]
+    """The accounts of strategies, page by page."""
+    ResumeStrategy: _aio.UnaryUnaryMultiCallable[_accounts_pb2.ResumeStrategyRequest, _accounts_pb2.ResumeStrategyResponse]  # type: ignore[assignment]
+    """Accepts orders of a strategy that max_loss halted."""
     ListOrderEvents: _aio.UnaryUnaryMultiCallable[_events_pb2.ListOrderEventsRequest, _events_pb2.ListOrderEventsResponse]  # type: ignore[assignment]
     """Kept events, page by page."""
     SubscribeOrderEvents: _aio.UnaryStreamMultiCallable[_events_pb2.SubscribeOrderEventsRequest, _events_pb2.SubscribeOrderEventsResponse]  # type: ignore[assignment]
@@ -349,6 +358,22 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_orders_pb2.ListPositionsResponse, _abc.Awaitable[_orders_pb2.ListPositionsResponse]]:
         """Positions by strategy and instrument, page by page."""
+
+    @_abc_1.abstractmethod
+    def ListAccounts(
+        self,
+        request: _accounts_pb2.ListAccountsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_accounts_pb2.ListAccountsResponse, _abc.Awaitable[_accounts_pb2.ListAccountsResponse]]:
+        """The accounts of strategies, page by page."""
+
+    @_abc_1.abstractmethod
+    def ResumeStrategy(
+        self,
+        request: _accounts_pb2.ResumeStrategyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_accounts_pb2.ResumeStrategyResponse, _abc.Awaitable[_accounts_pb2.ResumeStrategyResponse]]:
+        """Accepts orders of a strategy that max_loss halted."""
 
     @_abc_1.abstractmethod
     def ListOrderEvents(

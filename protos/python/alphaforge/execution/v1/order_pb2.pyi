@@ -285,6 +285,10 @@ class _OrderRejectReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Ord
     """A price is no multiple of the instrument's tick size. Example: tick size 0.5, a limit BUY 1 @ 100.3."""
     ORDER_REJECT_REASON_QUANTITY_OFF_GRID: _OrderRejectReason.ValueType  # 15
     """The quantity is no multiple of the instrument's lot size. Example: lot size 10, a market BUY 15."""
+    ORDER_REJECT_REASON_LOSS_LIMIT: _OrderRejectReason.ValueType  # 16
+    """Its strategy has lost max_loss, and the order is not reduce-only. Example: max_loss 1000, and an equity that has
+    fallen by 1,020.
+    """
 
 class OrderRejectReason(_OrderRejectReason, metaclass=_OrderRejectReasonEnumTypeWrapper):
     """Why a well-formed order was refused. The order is kept with status REJECTED, and its id can't be reused."""
@@ -333,6 +337,10 @@ ORDER_REJECT_REASON_PRICE_OFF_GRID: OrderRejectReason.ValueType  # 14
 """A price is no multiple of the instrument's tick size. Example: tick size 0.5, a limit BUY 1 @ 100.3."""
 ORDER_REJECT_REASON_QUANTITY_OFF_GRID: OrderRejectReason.ValueType  # 15
 """The quantity is no multiple of the instrument's lot size. Example: lot size 10, a market BUY 15."""
+ORDER_REJECT_REASON_LOSS_LIMIT: OrderRejectReason.ValueType  # 16
+"""Its strategy has lost max_loss, and the order is not reduce-only. Example: max_loss 1000, and an equity that has
+fallen by 1,020.
+"""
 Global___OrderRejectReason: _TypeAlias = OrderRejectReason  # noqa: Y015
 
 class _OrderCancelReason:

@@ -124,6 +124,8 @@ class ExecutionEngineSettings(_message.Message):
     MAX_TIME_JUMP_NS_FIELD_NUMBER: _builtins.int
     PARTITIONS_FIELD_NUMBER: _builtins.int
     REQUIRE_INSTRUMENTS_FIELD_NUMBER: _builtins.int
+    STARTING_CASH_FIELD_NUMBER: _builtins.int
+    MAX_LOSS_FIELD_NUMBER: _builtins.int
     liquidity: Global___LiquidityMode.ValueType
     """How much of a trade orders may fill. Default TICK."""
     max_price_age_ns: _builtins.int
@@ -184,6 +186,12 @@ class ExecutionEngineSettings(_message.Message):
     """
     require_instruments: _builtins.bool
     """Reject orders for instruments that are not registered, with INSTRUMENT_UNKNOWN. Default false."""
+    starting_cash: _builtins.str
+    """Cash with which each strategy's account begins, a decimal. Default 0."""
+    max_loss: _builtins.str
+    """How far the equity of a strategy may fall before its orders are rejected with LOSS_LIMIT, a decimal. Default: no
+    limit.
+    """
     def __init__(
         self,
         *,
@@ -213,10 +221,12 @@ class ExecutionEngineSettings(_message.Message):
         max_time_jump_ns: _builtins.int | None = ...,
         partitions: _builtins.int | None = ...,
         require_instruments: _builtins.bool | None = ...,
+        starting_cash: _builtins.str | None = ...,
+        max_loss: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_close_grace_ns", b"_close_grace_ns", "_duplicate_window", b"_duplicate_window", "_durability", b"_durability", "_fill_on", b"_fill_on", "_liquidity", b"_liquidity", "_live_clock", b"_live_clock", "_maker_commission_rate", b"_maker_commission_rate", "_market_orders_while_stale", b"_market_orders_while_stale", "_max_duplicate_entries", b"_max_duplicate_entries", "_max_events", b"_max_events", "_max_final_orders", b"_max_final_orders", "_max_instruments", b"_max_instruments", "_max_open_orders", b"_max_open_orders", "_max_order_notional", b"_max_order_notional", "_max_order_quantity", b"_max_order_quantity", "_max_orders_per_second", b"_max_orders_per_second", "_max_price_age_ns", b"_max_price_age_ns", "_max_strategies", b"_max_strategies", "_max_time_jump_ns", b"_max_time_jump_ns", "_order_retention_ns", b"_order_retention_ns", "_partitions", b"_partitions", "_require_instruments", b"_require_instruments", "_slippage_bps", b"_slippage_bps", "_stale_after_ns", b"_stale_after_ns", "_subscribe_market_data", b"_subscribe_market_data", "_taker_commission_rate", b"_taker_commission_rate", "close_grace_ns", b"close_grace_ns", "duplicate_window", b"duplicate_window", "durability", b"durability", "fill_on", b"fill_on", "liquidity", b"liquidity", "live_clock", b"live_clock", "maker_commission_rate", b"maker_commission_rate", "market_orders_while_stale", b"market_orders_while_stale", "max_duplicate_entries", b"max_duplicate_entries", "max_events", b"max_events", "max_final_orders", b"max_final_orders", "max_instruments", b"max_instruments", "max_open_orders", b"max_open_orders", "max_order_notional", b"max_order_notional", "max_order_quantity", b"max_order_quantity", "max_orders_per_second", b"max_orders_per_second", "max_price_age_ns", b"max_price_age_ns", "max_strategies", b"max_strategies", "max_time_jump_ns", b"max_time_jump_ns", "order_retention_ns", b"order_retention_ns", "partitions", b"partitions", "require_instruments", b"require_instruments", "slippage_bps", b"slippage_bps", "stale_after_ns", b"stale_after_ns", "subscribe_market_data", b"subscribe_market_data", "taker_commission_rate", b"taker_commission_rate"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_close_grace_ns", b"_close_grace_ns", "_duplicate_window", b"_duplicate_window", "_durability", b"_durability", "_fill_on", b"_fill_on", "_liquidity", b"_liquidity", "_live_clock", b"_live_clock", "_maker_commission_rate", b"_maker_commission_rate", "_market_orders_while_stale", b"_market_orders_while_stale", "_max_duplicate_entries", b"_max_duplicate_entries", "_max_events", b"_max_events", "_max_final_orders", b"_max_final_orders", "_max_instruments", b"_max_instruments", "_max_loss", b"_max_loss", "_max_open_orders", b"_max_open_orders", "_max_order_notional", b"_max_order_notional", "_max_order_quantity", b"_max_order_quantity", "_max_orders_per_second", b"_max_orders_per_second", "_max_price_age_ns", b"_max_price_age_ns", "_max_strategies", b"_max_strategies", "_max_time_jump_ns", b"_max_time_jump_ns", "_order_retention_ns", b"_order_retention_ns", "_partitions", b"_partitions", "_require_instruments", b"_require_instruments", "_slippage_bps", b"_slippage_bps", "_stale_after_ns", b"_stale_after_ns", "_starting_cash", b"_starting_cash", "_subscribe_market_data", b"_subscribe_market_data", "_taker_commission_rate", b"_taker_commission_rate", "close_grace_ns", b"close_grace_ns", "duplicate_window", b"duplicate_window", "durability", b"durability", "fill_on", b"fill_on", "liquidity", b"liquidity", "live_clock", b"live_clock", "maker_commission_rate", b"maker_commission_rate", "market_orders_while_stale", b"market_orders_while_stale", "max_duplicate_entries", b"max_duplicate_entries", "max_events", b"max_events", "max_final_orders", b"max_final_orders", "max_instruments", b"max_instruments", "max_loss", b"max_loss", "max_open_orders", b"max_open_orders", "max_order_notional", b"max_order_notional", "max_order_quantity", b"max_order_quantity", "max_orders_per_second", b"max_orders_per_second", "max_price_age_ns", b"max_price_age_ns", "max_strategies", b"max_strategies", "max_time_jump_ns", b"max_time_jump_ns", "order_retention_ns", b"order_retention_ns", "partitions", b"partitions", "require_instruments", b"require_instruments", "slippage_bps", b"slippage_bps", "stale_after_ns", b"stale_after_ns", "starting_cash", b"starting_cash", "subscribe_market_data", b"subscribe_market_data", "taker_commission_rate", b"taker_commission_rate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_close_grace_ns", b"_close_grace_ns", "_duplicate_window", b"_duplicate_window", "_durability", b"_durability", "_fill_on", b"_fill_on", "_liquidity", b"_liquidity", "_live_clock", b"_live_clock", "_maker_commission_rate", b"_maker_commission_rate", "_market_orders_while_stale", b"_market_orders_while_stale", "_max_duplicate_entries", b"_max_duplicate_entries", "_max_events", b"_max_events", "_max_final_orders", b"_max_final_orders", "_max_instruments", b"_max_instruments", "_max_open_orders", b"_max_open_orders", "_max_order_notional", b"_max_order_notional", "_max_order_quantity", b"_max_order_quantity", "_max_orders_per_second", b"_max_orders_per_second", "_max_price_age_ns", b"_max_price_age_ns", "_max_strategies", b"_max_strategies", "_max_time_jump_ns", b"_max_time_jump_ns", "_order_retention_ns", b"_order_retention_ns", "_partitions", b"_partitions", "_require_instruments", b"_require_instruments", "_slippage_bps", b"_slippage_bps", "_stale_after_ns", b"_stale_after_ns", "_subscribe_market_data", b"_subscribe_market_data", "_taker_commission_rate", b"_taker_commission_rate", "close_grace_ns", b"close_grace_ns", "duplicate_window", b"duplicate_window", "durability", b"durability", "fill_on", b"fill_on", "liquidity", b"liquidity", "live_clock", b"live_clock", "maker_commission_rate", b"maker_commission_rate", "market_orders_while_stale", b"market_orders_while_stale", "max_duplicate_entries", b"max_duplicate_entries", "max_events", b"max_events", "max_final_orders", b"max_final_orders", "max_instruments", b"max_instruments", "max_open_orders", b"max_open_orders", "max_order_notional", b"max_order_notional", "max_order_quantity", b"max_order_quantity", "max_orders_per_second", b"max_orders_per_second", "max_price_age_ns", b"max_price_age_ns", "max_strategies", b"max_strategies", "max_time_jump_ns", b"max_time_jump_ns", "order_retention_ns", b"order_retention_ns", "partitions", b"partitions", "require_instruments", b"require_instruments", "slippage_bps", b"slippage_bps", "stale_after_ns", b"stale_after_ns", "subscribe_market_data", b"subscribe_market_data", "taker_commission_rate", b"taker_commission_rate"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_close_grace_ns", b"_close_grace_ns", "_duplicate_window", b"_duplicate_window", "_durability", b"_durability", "_fill_on", b"_fill_on", "_liquidity", b"_liquidity", "_live_clock", b"_live_clock", "_maker_commission_rate", b"_maker_commission_rate", "_market_orders_while_stale", b"_market_orders_while_stale", "_max_duplicate_entries", b"_max_duplicate_entries", "_max_events", b"_max_events", "_max_final_orders", b"_max_final_orders", "_max_instruments", b"_max_instruments", "_max_loss", b"_max_loss", "_max_open_orders", b"_max_open_orders", "_max_order_notional", b"_max_order_notional", "_max_order_quantity", b"_max_order_quantity", "_max_orders_per_second", b"_max_orders_per_second", "_max_price_age_ns", b"_max_price_age_ns", "_max_strategies", b"_max_strategies", "_max_time_jump_ns", b"_max_time_jump_ns", "_order_retention_ns", b"_order_retention_ns", "_partitions", b"_partitions", "_require_instruments", b"_require_instruments", "_slippage_bps", b"_slippage_bps", "_stale_after_ns", b"_stale_after_ns", "_starting_cash", b"_starting_cash", "_subscribe_market_data", b"_subscribe_market_data", "_taker_commission_rate", b"_taker_commission_rate", "close_grace_ns", b"close_grace_ns", "duplicate_window", b"duplicate_window", "durability", b"durability", "fill_on", b"fill_on", "liquidity", b"liquidity", "live_clock", b"live_clock", "maker_commission_rate", b"maker_commission_rate", "market_orders_while_stale", b"market_orders_while_stale", "max_duplicate_entries", b"max_duplicate_entries", "max_events", b"max_events", "max_final_orders", b"max_final_orders", "max_instruments", b"max_instruments", "max_loss", b"max_loss", "max_open_orders", b"max_open_orders", "max_order_notional", b"max_order_notional", "max_order_quantity", b"max_order_quantity", "max_orders_per_second", b"max_orders_per_second", "max_price_age_ns", b"max_price_age_ns", "max_strategies", b"max_strategies", "max_time_jump_ns", b"max_time_jump_ns", "order_retention_ns", b"order_retention_ns", "partitions", b"partitions", "require_instruments", b"require_instruments", "slippage_bps", b"slippage_bps", "stale_after_ns", b"stale_after_ns", "starting_cash", b"starting_cash", "subscribe_market_data", b"subscribe_market_data", "taker_commission_rate", b"taker_commission_rate"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__close_grace_ns: _TypeAlias = _typing.Literal["close_grace_ns"]  # noqa: Y015
     _WhichOneofArgType__close_grace_ns: _TypeAlias = _typing.Literal["_close_grace_ns", b"_close_grace_ns"]  # noqa: Y015
@@ -242,6 +252,8 @@ class ExecutionEngineSettings(_message.Message):
     _WhichOneofArgType__max_final_orders: _TypeAlias = _typing.Literal["_max_final_orders", b"_max_final_orders"]  # noqa: Y015
     _WhichOneofReturnType__max_instruments: _TypeAlias = _typing.Literal["max_instruments"]  # noqa: Y015
     _WhichOneofArgType__max_instruments: _TypeAlias = _typing.Literal["_max_instruments", b"_max_instruments"]  # noqa: Y015
+    _WhichOneofReturnType__max_loss: _TypeAlias = _typing.Literal["max_loss"]  # noqa: Y015
+    _WhichOneofArgType__max_loss: _TypeAlias = _typing.Literal["_max_loss", b"_max_loss"]  # noqa: Y015
     _WhichOneofReturnType__max_open_orders: _TypeAlias = _typing.Literal["max_open_orders"]  # noqa: Y015
     _WhichOneofArgType__max_open_orders: _TypeAlias = _typing.Literal["_max_open_orders", b"_max_open_orders"]  # noqa: Y015
     _WhichOneofReturnType__max_order_notional: _TypeAlias = _typing.Literal["max_order_notional"]  # noqa: Y015
@@ -266,6 +278,8 @@ class ExecutionEngineSettings(_message.Message):
     _WhichOneofArgType__slippage_bps: _TypeAlias = _typing.Literal["_slippage_bps", b"_slippage_bps"]  # noqa: Y015
     _WhichOneofReturnType__stale_after_ns: _TypeAlias = _typing.Literal["stale_after_ns"]  # noqa: Y015
     _WhichOneofArgType__stale_after_ns: _TypeAlias = _typing.Literal["_stale_after_ns", b"_stale_after_ns"]  # noqa: Y015
+    _WhichOneofReturnType__starting_cash: _TypeAlias = _typing.Literal["starting_cash"]  # noqa: Y015
+    _WhichOneofArgType__starting_cash: _TypeAlias = _typing.Literal["_starting_cash", b"_starting_cash"]  # noqa: Y015
     _WhichOneofReturnType__subscribe_market_data: _TypeAlias = _typing.Literal["subscribe_market_data"]  # noqa: Y015
     _WhichOneofArgType__subscribe_market_data: _TypeAlias = _typing.Literal["_subscribe_market_data", b"_subscribe_market_data"]  # noqa: Y015
     _WhichOneofReturnType__taker_commission_rate: _TypeAlias = _typing.Literal["taker_commission_rate"]  # noqa: Y015
@@ -295,6 +309,8 @@ class ExecutionEngineSettings(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_instruments) -> _WhichOneofReturnType__max_instruments | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_loss) -> _WhichOneofReturnType__max_loss | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_open_orders) -> _WhichOneofReturnType__max_open_orders | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_order_notional) -> _WhichOneofReturnType__max_order_notional | None: ...
@@ -318,6 +334,8 @@ class ExecutionEngineSettings(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__slippage_bps) -> _WhichOneofReturnType__slippage_bps | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__stale_after_ns) -> _WhichOneofReturnType__stale_after_ns | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__starting_cash) -> _WhichOneofReturnType__starting_cash | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__subscribe_market_data) -> _WhichOneofReturnType__subscribe_market_data | None: ...
     @_typing.overload

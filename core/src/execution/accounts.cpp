@@ -1,0 +1,158 @@
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/int128.hpp"
+#include "execution/instrument.hpp"
+#include "execution/positions.hpp"
+#include "execution/venue.hpp"
+#include "model/account.hpp"
+#include "model/instrument_definition.hpp"
+#include "model/numbers.hpp"
+
+// The accounts of strategies (rule 3.30).
+
+namespace alphaforge::execution {
+
+namespace {
+
+// Adds an amount; one with which the sum would not fit is left out.
+void add(Value& sum, int128 term) {
+  Value result;
+  if (!__builtin_add_overflow(sum.mantissa, term, &result.mantissa)) sum = result;
+}
+
+int128 difference(Value one, Value other) {
+  Value sum = one;
+  add(sum, -other.mantissa);
+  return sum.mantissa;
+}
+
+Value unrealized_of(const Instrument& instrument, const PositionRecord& position) {
+  return unrealized_pnl(position, instrument.definition.get(), instrument.last_price).value_or(Value{});
+}
+
+}  // namespace
+
+Value Venue::equity_of(const Strategy& strategy) const {
+  Value equity = config_.starting_cash.value_or(Value{});
+  add(equity, strategy.account.realized.mantissa);
+  add(equity, strategy.account.unrealized.mantissa);
+  return equity;
+}
+
+// Accounts begin, with the positions that there are, or end.
+void Venue::begin_accounts() {
+  for (Instrument* instrument : instruments_by_index_) instrument->holders.clear();
+  for (Strategy* strategy : strategies_by_index_) {
+    touch(*strategy);
+    strategy->account = {};
+    if (!config_.has_accounts()) continue;
+    count_account(*strategy);
+    strategy->account.peak = strategy->account.base = equity_of(*strategy);
+  }
+}
+
+// What follows from the positions.
+void Venue::count_account(Strategy& strategy) {
+  AccountRecord& account = strategy.account;
+  account.realized = account.unrealized = {};
+  for (auto& [instrument, position] : strategy.positions) {
+    add(account.realized, difference(position.realized_pnl, position.commission));
+    position.marked = unrealized_of(*instrument, position);
+    add(account.unrealized, position.marked.mantissa);
+    if (position.net_quantity != 0) instruments_by_index_[instrument->index]->holders.push_back(&strategy);
+  }
+}
+
+// A fill has changed a position.
+void Venue::settle_account(Strategy& strategy, Instrument& instrument, const PositionRecord& before) {
+  PositionRecord& after = strategy.positions.find(&instrument)->second;
+  add(strategy.account.realized, difference(after.realized_pnl, before.realized_pnl));
+  add(strategy.account.realized, -difference(after.commission, before.commission));
+  if (before.net_quantity == 0 && after.net_quantity != 0) instrument.holders.push_back(&strategy);
+  if (before.net_quantity != 0 && after.net_quantity == 0) std::erase(instrument.holders, &strategy);
+  mark_position(strategy, instrument, after);
+}
+
+void Venue::mark_position(Strategy& strategy, const Instrument& instrument, PositionRecord& position) {
+  AccountRecord& account = strategy.account;
+  const Value marked = unrealized_of(instrument, position);
+  add(account.unrealized, difference(marked, position.marked));
+  position.marked = marked;
+  const Value equity = equity_of(strategy);
+  account.peak = std::max(account.peak, equity);
+  account.max_drawdown.mantissa = std::max(account.max_drawdown.mantissa, difference(account.peak, equity));
+  if (config_.max_loss && difference(account.base, equity) >= config_.max_loss->mantissa) account.is_halted = true;
+}
+
+// The last price has changed.
+void Venue::mark_holders(Instrument& instrument) {
+  for (Strategy* strategy : instrument.holders) {
+    touch(*strategy);
+    mark_position(*strategy, instrument, strategy->positions.find(&instrument)->second);
+  }
+}
+
+// Whether the account is what the positions say.
+bool Venue::account_adds_up(const Strategy& strategy) const {
+  if (!config_.has_accounts()) return true;
+  Value realized, unrealized;
+  for (const auto& [instrument, position] : strategy.positions) {
+    add(realized, difference(position.realized_pnl, position.commission));
+    add(unrealized, position.marked.mantissa);
+    const bool is_listed = std::ranges::find(instrument->holders, &strategy) != instrument->holders.end();
+    if (position.marked != unrealized_of(*instrument, position) || is_listed != (position.net_quantity != 0))
+      return false;
+  }
+  return realized == strategy.account.realized && unrealized == strategy.account.unrealized;
+}
+
+bool Venue::resume_strategy(std::string_view strategy_id) {
+  const auto found = strategies_.find(strategy_id);
+  if (found == strategies_.end() || !found->second->account.is_halted) return false;
+  Strategy& strategy = *found->second;
+  touch(strategy);
+  strategy.account.is_halted = false;
+  strategy.account.base = equity_of(strategy);
+  return true;
+}
+
+Account Venue::show_account(const Strategy& strategy) const {
+  Account account;
+  account.strategy_id = strategy.id;
+  account.cash = account.starting_cash = config_.starting_cash.value_or(Value{});
+  Value unrealized;
+  for (const auto& [instrument, position] : strategy.positions) {
+    add(account.cash, difference(position.realized_pnl, position.commission));
+    add(unrealized, unrealized_of(*instrument, position).mantissa);
+    const Value worth = exposure(position, instrument->definition.get(), instrument->last_price).value_or(Value{});
+    add(account.net_exposure, worth.mantissa);
+    add(account.exposure, worth.mantissa < 0 ? -worth.mantissa : worth.mantissa);
+  }
+  account.equity = account.cash;
+  add(account.equity, unrealized.mantissa);
+  account.is_halted = strategy.account.is_halted;
+  if (!config_.has_accounts()) return account;
+  account.drawdown = Value{difference(strategy.account.peak, account.equity)};
+  account.max_drawdown = strategy.account.max_drawdown;
+  return account;
+}
+
+std::vector<Account> Venue::accounts(const std::optional<std::string>& strategy_id, const std::string& after,
+                                     std::size_t limit) const {
+  std::vector<const Strategy*> asked;
+  for (const Strategy* strategy : strategies_of(strategy_id))
+    if (after.empty() || strategy->id > after) asked.push_back(strategy);
+  const auto end = asked.begin() + static_cast<std::ptrdiff_t>(std::min(limit, asked.size()));
+  std::ranges::partial_sort(asked, end, {}, &Strategy::id);
+  std::vector<Account> found;
+  for (auto at = asked.begin(); at != end; ++at) found.push_back(show_account(**at));
+  return found;
+}
+
+}  // namespace alphaforge::execution
