@@ -171,10 +171,14 @@ Submission Venue::submit(const Order& order, std::int64_t now_ns) {
   Instrument& instrument = instrument_for_order(order.symbol);
   begin(instrument, now_ns);
   touch(strategy);
-  std::optional<Order> rounded;
   if (instrument.definition != nullptr) [[unlikely]]
-    rounded = round_to_grid(*instrument.definition, order);
-  const Order& fitted = rounded ? *rounded : order;
+    if (const auto rounded = round_to_grid(*instrument.definition, order))
+      return place(*rounded, order, instrument, strategy);
+  return place(order, order, instrument, strategy);
+}
+
+// `fitted` is the order as its instrument's grid has it.
+Submission Venue::place(const Order& fitted, const Order& order, Instrument& instrument, Strategy& strategy) {
   RejectReason reason = refusal(fitted, instrument);
   if (reason == RejectReason::kNone && strategy.account.is_halted && !order.reduce_only)
     reason = RejectReason::kLossLimit;
@@ -182,8 +186,9 @@ Submission Venue::submit(const Order& order, std::int64_t now_ns) {
   if (reason == RejectReason::kNone && order.reduce_only && reducible(strategy, instrument, order.side) == 0)
     reason = RejectReason::kNothingToReduce;
   if (reason == RejectReason::kNone && would_take(fitted, instrument)) reason = RejectReason::kPostOnlyWouldTake;
-  OrderRecord& placed = ledger_.add(fitted, instrument, strategy, now_ns);
-  if (rounded) set_submitted(placed, order);
+  OrderRecord& placed = ledger_.add(fitted, instrument, strategy, now_ns_);
+  if (&fitted != &order) [[unlikely]]
+    set_submitted(placed, order);
   ++counts_.orders_submitted;
   if (reason != RejectReason::kNone) {
     reject(placed, reason);

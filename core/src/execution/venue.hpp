@@ -249,6 +249,7 @@ class Venue {
   struct Owners;
   std::optional<Owners> owners(const Filter& filter) const;
   std::vector<std::int64_t> events_of(const Strategy& strategy, std::int64_t first, std::size_t limit) const;
+  Submission place(const Order& fitted, const Order& order, Instrument& instrument, Strategy& strategy);
   RejectReason refusal(const Order& order, const Instrument& instrument) const;
   bool would_take(const Order& order, const Instrument& instrument) const;
   void reject(OrderRecord& order, RejectReason reason);
