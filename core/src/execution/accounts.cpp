@@ -47,7 +47,10 @@ Value Venue::equity_of(const Strategy& strategy) const {
 
 // Accounts begin, with the positions that there are, or end.
 void Venue::begin_accounts() {
-  for (Instrument* instrument : instruments_by_index_) instrument->holders.clear();
+  for (Instrument* instrument : instruments_by_index_) {
+    instrument->holders.clear();
+    instrument->is_held = false;
+  }
   for (Strategy* strategy : strategies_by_index_) {
     touch(*strategy);
     strategy->account = {};
@@ -65,7 +68,9 @@ void Venue::count_account(Strategy& strategy) {
     add(account.realized, difference(position.realized_pnl, position.commission));
     position.marked = unrealized_of(*instrument, position);
     add(account.unrealized, position.marked.mantissa);
-    if (position.net_quantity != 0) instruments_by_index_[instrument->index]->holders.push_back(&strategy);
+    if (position.net_quantity == 0) continue;
+    instruments_by_index_[instrument->index]->holders.push_back(&strategy);
+    instruments_by_index_[instrument->index]->is_held = true;
   }
 }
 
@@ -76,6 +81,7 @@ void Venue::settle_account(Strategy& strategy, Instrument& instrument, const Pos
   add(strategy.account.realized, -difference(after.commission, before.commission));
   if (before.net_quantity == 0 && after.net_quantity != 0) instrument.holders.push_back(&strategy);
   if (before.net_quantity != 0 && after.net_quantity == 0) std::erase(instrument.holders, &strategy);
+  instrument.is_held = !instrument.holders.empty();
   mark_position(strategy, instrument, after);
 }
 
@@ -105,6 +111,7 @@ bool Venue::account_adds_up(const Strategy& strategy) const {
   for (const auto& [instrument, position] : strategy.positions) {
     add(realized, difference(position.realized_pnl, position.commission));
     add(unrealized, position.marked.mantissa);
+    if (instrument->is_held == instrument->holders.empty()) return false;
     const bool is_listed = std::ranges::find(instrument->holders, &strategy) != instrument->holders.end();
     if (position.marked != unrealized_of(*instrument, position) || is_listed != (position.net_quantity != 0))
       return false;

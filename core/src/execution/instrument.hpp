@@ -35,7 +35,8 @@ struct Instrument {
   std::int64_t market_time = kNoTime;  // greatest ts_event accepted; the engine's own time may be later
   std::unique_ptr<const InstrumentDefinition> definition;  // null: not registered
   bool has_price = false;
-  bool is_due = false;  // there are groups whose parents have filled
+  bool is_due = false;   // there are groups whose parents have filled
+  bool is_held = false;  // there are holders
   Price last_price;
   std::int64_t last_ts_event = 0;
   std::string last_trade_id;

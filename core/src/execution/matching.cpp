@@ -97,7 +97,7 @@ PrintResult Venue::process(Instrument*& instrument, const Print& print, std::int
   in_print_ = true;
   match(*instrument, print.aggressor_side);
   in_print_ = false;
-  if (!instrument->holders.empty()) [[unlikely]]
+  if (instrument->is_held) [[unlikely]]
     mark_holders(*instrument);
   return {};
 }

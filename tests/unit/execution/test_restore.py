@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from alphaforge_core.errors import EngineError, ResourceExhausted
-from alphaforge_core.execution import ExecutionEngine, ExecutionEngineConfig, OrderStatus
+from alphaforge_core.execution import ExecutionEngine, ExecutionEngineConfig, Instrument, OrderStatus
 from alphaforge_core.model import TradeTick
 from hypothesis import given
 from hypothesis import strategies as st
@@ -145,9 +145,16 @@ def varint(value: int) -> bytes:
 EXTREMES = [0, 1, -1, 2**62, -(2**62), 2**63 - 1, -(2**63), 2**127 - 1, -(2**127)]
 
 
+def accounts(seed: int) -> dict[str, int]:
+    return {"starting_cash": 100, "max_loss": 1_000} if seed % 3 == 0 else {}
+
+
 def crafted(seed: int) -> bytes:
     """A snapshot with one number replaced, or a piece repeated or left out, under the right checksum."""
-    venue = Venue(max_instruments=1, max_final_orders=3)
+    venue = Venue(max_instruments=1, max_final_orders=3, **accounts(seed))
+    if seed % 2:
+        terms = {"multiplier": 50, "tick_size": 1, "commission_per_order": 1, "max_commission": 2, "off_grid": "round"}
+        venue.engine.register_instruments([Instrument("X", inverse=seed % 4 == 1, **terms)])
     venue.play(HISTORY + GROUPS)
     venue.submit("x1: limit BUY 1 @ 9 GTC", "x2: limit BUY 1 @ 9 GTC", symbol="Y")
     snapshot = venue.engine.snapshot()
@@ -170,7 +177,7 @@ def crafted(seed: int) -> bytes:
 def test_a_crafted_snapshot_is_refused_or_makes_a_sound_engine(block: int) -> None:
     refused = 0
     for seed in range(block * 250, block * 250 + 250):
-        venue = Venue()
+        venue = Venue(**accounts(seed))
         try:
             venue.engine.restore(crafted(seed))
         except EngineError as error:
@@ -185,6 +192,8 @@ def test_a_crafted_snapshot_is_refused_or_makes_a_sound_engine(block: int) -> No
         venue.engine.get_orders()
         venue.engine.get_fills()
         venue.engine.get_positions()
+        venue.engine.get_accounts()
+        venue.engine.get_instruments()
         venue.engine.events()
         assert venue.engine.validate() == []
     assert refused > 125
