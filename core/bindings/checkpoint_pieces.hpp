@@ -55,7 +55,7 @@ class CheckpointPieces {
     return size;
   }
   void end() {
-    engine_.with([&](auto& value) { value.end_checkpoint(generation_); });
+    engine_.with([&](auto& value) { value.checkpoint().end(generation_); });
   }
   std::int64_t longest_hold_ns() const { return longest_hold_ns_; }
 
@@ -70,7 +70,11 @@ class CheckpointPieces {
       frames_.clear();
       next_ = 0;
       std::optional<bool> is_done;
-      engine_.with([&](auto& value) { timed([&] { is_done = value.write_checkpoint(generation_, frames_); }); });
+      engine_.with([&](auto& value) {
+        timed([&] {
+          is_done = value.checkpoint().write(generation_, [&](auto& checkpoint) { frames_ = checkpoint.take(); });
+        });
+      });
       if (!is_done) return false;
       is_done_ = *is_done;
       if (is_done_) frames_.emplace_back();

@@ -21,6 +21,7 @@
 #include "bindings/numbers.hpp"
 #include "bindings/wall_clock.hpp"
 #include "data/aggregator.hpp"
+#include "data/checkpoint.hpp"  // IWYU pragma: keep
 #include "data/engine.hpp"
 #include "data/rejection.hpp"
 #include "data/snapshot_format.hpp"

@@ -19,6 +19,7 @@
 #include "bindings/gil.hpp"
 #include "bindings/numbers.hpp"
 #include "encoding/writer.hpp"
+#include "execution/checkpoint.hpp"  // IWYU pragma: keep
 #include "execution/position_key.hpp"
 #include "execution/snapshot_format.hpp"
 #include "execution/venue.hpp"

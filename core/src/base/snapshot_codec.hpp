@@ -115,6 +115,14 @@ class SnapshotReader {
     rest_.remove_prefix(size);
     return value;
   }
+  // A counter. No engine counts as far as 2^62, so that what is below can be counted on.
+  template <class Integer = std::int64_t>
+  Integer counter() {
+    const std::int64_t value = number();
+    if (value < 0 || value > kCountMax) damaged("a counter is out of range");
+    return static_cast<Integer>(value);
+  }
+  static constexpr std::int64_t kCountMax = std::int64_t{1} << 62;
   std::string_view rest() const { return rest_; }
   void expect_end() const {
     if (!rest_.empty()) damaged("it has bytes after its end");
@@ -126,6 +134,11 @@ class SnapshotReader {
  private:
   std::string_view rest_;
 };
+
+// Throws EngineError JOURNAL_DAMAGED unless `holds`.
+inline void demand(bool holds, const char* otherwise) {
+  if (!holds) SnapshotReader::damaged(otherwise);
+}
 
 // A snapshot begins with its kind and version, and ends with a checksum.
 std::string seal_snapshot(std::string_view magic, std::int64_t version, std::string_view state);

@@ -37,14 +37,14 @@ DataEngineConfig validated(DataEngineConfig config) {
 Aggregator::Aggregator(DataEngineConfig config)
     : config_(validated(std::move(config))),
       duplicates_(static_cast<std::uint64_t>(config_.max_duplicate_entries)),
-      builder_(config_, [this](std::uint64_t index) { return book_.at(index); }) {}
+      builder_(config_, [this](std::uint64_t index) { return book_.at(index); }, checkpoint_) {}
 
 Aggregator::~Aggregator() = default;
 
-void Aggregator::tell_checkpoint(Instrument& instrument) { checkpoint_->before_change(instrument); }
+void Aggregator::tell_checkpoint(Instrument& instrument) { checkpoint_.get()->before_change(instrument); }
 
 void Aggregator::pop_oldest_id(Instrument& instrument) {
-  if (checkpoint_ != nullptr) checkpoint_->before_pop_id(instrument);
+  if (checkpoint_.get() != nullptr) checkpoint_.get()->before_pop_id(instrument);
   instrument.seen.pop_oldest();
 }
 
@@ -68,7 +68,7 @@ void Aggregator::add_bar_types(const std::vector<std::string>& names, const std:
   const TimeZones zones = joined(builder_.time_zones(), parse_time_zones(time_zones));
   for (const auto& type : types) Grid(*type, config_.origin_offset_ns, zones);  // the same
   builder_.set_time_zones(zones);
-  end_checkpoint(last_checkpoint_);
+  checkpoint_.end();
   for (const auto& type : types)
     if (builder_.index_of(*type) < 0) builder_.add_type(type);
   book_.each([this](Instrument& instrument) {
@@ -161,8 +161,8 @@ Instrument* Aggregator::find_or_add(std::string_view instrument_id) {
   if (!reason) touch(*instrument);
   if (!reason && !instrument->run.join(print, builder_.clock())) {
     instrument->flush_pending();
-    if (builder_.fits(*instrument, print))
-      late_ticks_ += builder_.apply(*instrument, print, result.bars);
+    if (const auto is_late = builder_.apply(*instrument, print, result.bars))
+      late_ticks_ += *is_late;
     else
       reason = Reason::VALUE_OVERFLOW;
   }
@@ -290,7 +290,7 @@ void Aggregator::reset() {
 }
 
 void Aggregator::reset(std::string_view instrument_id) {
-  end_checkpoint(last_checkpoint_);
+  checkpoint_.end();
   ++epoch_;
   const Instrument* instrument = book_.find(instrument_id);
   if (instrument == nullptr) return;
@@ -300,7 +300,7 @@ void Aggregator::reset(std::string_view instrument_id) {
 }
 
 void Aggregator::clear() {
-  end_checkpoint(last_checkpoint_);
+  checkpoint_.end();
   book_.clear();
   duplicates_.clear();
   builder_.clear();

@@ -2,12 +2,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/checkpoint_slot.hpp"
 #include "base/frames.hpp"
 #include "base/reason.hpp"
 #include "base/time.hpp"
@@ -128,12 +128,9 @@ class Aggregator {
   void restore(std::string_view snapshot);
 
   // A checkpoint of the state as it is now, written piece by piece while calls go on (CheckpointPieces): its number,
-  // with which the others are called. The one before ends.
+  // with which checkpoint() is called. The one before ends; other settings and a reset end it, too.
   std::uint32_t begin_checkpoint(const CheckpointLimits& limits);
-  // Some more of it; whether that was all. None where it was overtaken: by another one, by other settings or a reset,
-  // or by more changes than can be kept in memory.
-  std::optional<bool> write_checkpoint(std::uint32_t checkpoint, std::vector<Frame>& frames);
-  void end_checkpoint(std::uint32_t checkpoint);
+  CheckpointSlot<Checkpoint>& checkpoint() { return checkpoint_; }
 
  private:
   void process_row(Instrument*& instrument, std::string_view instrument_id, const Print& print, bool value_fits,
@@ -149,7 +146,7 @@ class Aggregator {
   template <class Sink>
   void describe_engine(Sink& sink) const;
   void touch(Instrument& instrument) {
-    if (checkpoint_ != nullptr) [[unlikely]]
+    if (checkpoint_.get() != nullptr) [[unlikely]]
       tell_checkpoint(instrument);
   }
   void tell_checkpoint(Instrument& instrument);
@@ -164,6 +161,7 @@ class Aggregator {
   void clear();
 
   DataEngineConfig config_;
+  CheckpointSlot<Checkpoint> checkpoint_;
   InstrumentBook book_;
   DuplicateBudget duplicates_;
   BarBuilder builder_;
@@ -178,8 +176,6 @@ class Aggregator {
   std::uint64_t ticks_rejected_ = 0;
   std::uint64_t duplicate_ticks_ = 0;
   std::uint64_t late_ticks_ = 0;
-  std::unique_ptr<Checkpoint> checkpoint_;
-  std::uint32_t last_checkpoint_ = 0;
 };
 
 }  // namespace alphaforge::data

@@ -1,60 +1,90 @@
 #pragma once
 
-#include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "base/int128.hpp"
+#include "data/closed_bars.hpp"
+#include "data/config.hpp"
+#include "data/instrument.hpp"
 #include "data/open_bar.hpp"
+#include "data/tick_run.hpp"
+#include "model/bar.hpp"
 #include "model/bar_type.hpp"
+
+namespace alphaforge {
+class SnapshotReader;
+}
 
 namespace alphaforge::data {
 
-// Tick, volume and dollar bars close by count, independent of time. A part of a tick, and the progress of its bar after
-// it; at `step` or beyond, the bar closes.
-struct Part {
-  int128 quantity;
-  uint128 progress;
-};
+// The bars of all tick, volume, dollar and range types: ticks close them in order of arrival, independent of time.
+// Types are numbered from 0 in the order in which they were added.
+class ArrivalBars {
+ public:
+  ArrivalBars(const DataEngineConfig& config, ClosedBars& closed) : config_(config), closed_(closed) {}
 
-// A tick bar closes with the N-th tick.
-inline Part tick_part(uint128 progress, int128 left) { return {left, progress + 1}; }
-
-// A volume bar closes at exactly its step.
-inline Part volume_part(uint128 progress, int128 left, int128 step) {
-  const int128 part = std::min(left, step - static_cast<int128>(progress));
-  return {part, progress + static_cast<uint128>(part)};
-}
-
-// A dollar bar takes the smallest quantity, at least 1e-9, that brings its progress to the step.
-inline Part dollar_part(uint128 progress, int128 left, int128 step, std::int64_t price) {
-  // Values have eighteen places and prices nine, so that the quotient has the nine of a quantity.
-  const bool is_full = progress >= static_cast<uint128>(step);
-  const int128 needed = is_full ? 1 : (step - static_cast<int128>(progress) - 1) / price + 1;
-  const int128 part = std::min(left, needed);
-  return {part, progress + static_cast<uint128>(part * price)};
-}
-
-inline Part next_part(BarKind kind, uint128 progress, int128 left, int128 step, std::int64_t price) {
-  switch (kind) {
-    case BarKind::kVolume:
-      return volume_part(progress, left, step);
-    case BarKind::kDollar:
-      return dollar_part(progress, left, step, price);
-    default:
-      return tick_part(progress, left);
+  // `index` is the type's place in configured order.
+  void add_type(std::uint32_t index, const BarType& type) {
+    types_.push_back({index, type.kind, type.step});
+    has_range_type_ = has_range_type_ || type.kind == BarKind::kRange;
   }
-}
+  void clear_types() {
+    types_.clear();
+    has_range_type_ = false;
+  }
+  std::uint32_t size() const { return static_cast<std::uint32_t>(types_.size()); }
+  // Gives a new instrument its state; also called after a type was added to the first `known` of all types.
+  void prepare(Instrument& instrument, std::size_t known) const;
 
-// Whether a tick would close more than `bars_max` bars of a type.
-inline bool ends_too_many(BarKind kind, uint128 progress, const Print& print, int128 step, std::int64_t bars_max) {
-  if (kind == BarKind::kTick) return false;
-  // Each dollar bar that closes uses up one step of value and at least 1e-9: there are min(units, total / step) of
-  // them.
-  if (kind == BarKind::kDollar && print.quantity <= bars_max) return false;
-  const uint128 total = progress + static_cast<uint128>(kind == BarKind::kVolume ? print.quantity : print.value);
-  uint128 limit;
-  return !__builtin_mul_overflow(static_cast<uint128>(step), static_cast<uint128>(bars_max) + 1, &limit) &&
-         total >= limit;
-}
+  // Whether every sum stays within 128 bits with this print.
+  bool fits(const Instrument& instrument, const Print& print) const;
+  // Applies the print to every type and closes bars. The caller adds it to the instrument's sums.
+  void apply(Instrument& instrument, const Print& print, std::vector<Bar>& out);
+  // Whether any print may close a bar: each takes the slow path, so that prints without range types need not look for
+  // it.
+  bool has_range_type() const { return has_range_type_; }
+  // Reduces `room` to prints that close no bar.
+  void limit(const Instrument& instrument, Room& room) const;
+
+  BarFigures open_bar(const Instrument& instrument, std::uint32_t number) const;
+  // Closes an open bar as partial.
+  void flush(Instrument& instrument, std::uint32_t number, std::vector<Bar>& out);
+
+  // state.cpp and restore_bars.cpp
+  template <class Sink>
+  void describe_progress(Sink& sink, const Instrument& instrument) const;
+  void restore_progress(SnapshotReader& in, Instrument& instrument) const;
+
+ private:
+  // A configured type, laid out for the hot loops.
+  struct Type {
+    std::uint32_t index;  // in configured order
+    BarKind kind;
+    int128 step;
+  };
+  // What a type's open bar takes of a print that may close it.
+  struct Share {
+    int128 quantity;
+    uint128 progress;  // of the bar with it
+    bool is_oversize;  // the print would close too many bars, so that this one takes all of it
+  };
+
+  Share share_of(const Instrument& instrument, const Type& type, const Print& print) const;
+  void close(Instrument& instrument, const Type& type, const Print& print, std::vector<Bar>& out);
+  void emit(Instrument& instrument, const Type& type, const Sums& sums, bool is_oversize, std::vector<Bar>& out);
+  // What a type counts of its open bar.
+  static uint128 progress_of(const Instrument& instrument, const Type& type) {
+    const OpenBar& bar = instrument.bars[type.index];
+    if (type.kind != BarKind::kRange) return instrument.sums.amount[amount_of(type.kind)] - bar.progress_base;
+    return bar.empty() ? 0 : static_cast<uint128>(int128{bar.high} - bar.low);
+  }
+
+  const DataEngineConfig& config_;
+  ClosedBars& closed_;
+  std::vector<Type> types_;
+  bool has_range_type_ = false;
+};
 
 }  // namespace alphaforge::data

@@ -8,10 +8,10 @@
 
 #include "base/time.hpp"
 #include "data/bar_history.hpp"
+#include "data/interval.hpp"
 #include "data/lazy_heap.hpp"
 #include "data/open_bar.hpp"
 #include "data/tick_run.hpp"
-#include "data/time_bars.hpp"
 #include "model/duplicate_window.hpp"
 
 namespace alphaforge::data {

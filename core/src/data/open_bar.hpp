@@ -46,6 +46,12 @@ inline Print print_of(const TradeTickBatch::Columns& ticks, std::size_t row) {
   return print;
 }
 
+// Whether a sum of 128 bits holds another part.
+inline bool sum_fits(int128 sum, int128 part) {
+  int128 whole = 0;
+  return !__builtin_add_overflow(sum, part, &whole);
+}
+
 // What tick, volume and dollar bars count, as an index into Sums::amount.
 inline std::size_t amount_of(BarKind kind) {
   return static_cast<std::size_t>(kind) - static_cast<std::size_t>(BarKind::kTick);
@@ -67,13 +73,6 @@ struct Sums {
     quantity_by_side[static_cast<std::size_t>(print.side) - 1] += static_cast<uint128>(quantity);
   }
   void add(const Print& print) { add(print, print.quantity, print.value, print.quantity != 0); }
-  // The state before add(print).
-  void remove(const Print& print) {
-    amount[kTrades] -= print.quantity != 0;
-    amount[kVolume] -= static_cast<uint128>(print.quantity);
-    amount[kValue] -= static_cast<uint128>(print.value);
-    quantity_by_side[static_cast<std::size_t>(print.side) - 1] -= static_cast<uint128>(print.quantity);
-  }
 
   Sums& operator+=(const Sums& other) {
     for (std::size_t i = 0; i < 3; ++i) {

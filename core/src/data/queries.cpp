@@ -14,9 +14,9 @@
 #include "data/bar_history.hpp"
 #include "data/counters.hpp"
 #include "data/instrument.hpp"
+#include "data/interval.hpp"
 #include "data/open_bar.hpp"
 #include "data/tick_run.hpp"
-#include "data/time_bars.hpp"
 #include "model/bar.hpp"
 #include "model/bar_type.hpp"
 

@@ -1,21 +1,21 @@
 // The engine's state, in one canonical order: for its hash and its snapshot. restore.cpp reads the same back.
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <optional>
 #include <string>
-#include <vector>
 
 #include "base/frames.hpp"
 #include "base/int128.hpp"
 #include "base/snapshot_codec.hpp"
 #include "base/state_hash.hpp"
 #include "data/aggregator.hpp"
+#include "data/arrival_bars.hpp"
+#include "data/bar_builder.hpp"
 #include "data/bar_history.hpp"
 #include "data/checkpoint.hpp"
 #include "data/describe.hpp"
 #include "data/grid.hpp"
 #include "data/instrument.hpp"
+#include "data/interval.hpp"
 #include "data/open_bar.hpp"
 #include "data/snapshot_format.hpp"
 #include "data/time_bars.hpp"
@@ -51,14 +51,27 @@ void describe_interval(Sink& sink, const Interval& interval) {
 }  // namespace
 
 template <class Sink>
+void TimeBars::describe(Sink& sink) const {
+  for (const Type& type : types_) sink.number(type.observed_since);
+  sink.number(clock_);
+}
+
+template <class Sink>
+void ArrivalBars::describe_progress(Sink& sink, const Instrument& instrument) const {
+  for (const Type& type : types_) {
+    if (type.kind == BarKind::kRange) continue;  // the bar says it
+    sink.number(static_cast<int128>(progress_of(instrument, type)));
+  }
+}
+
+template <class Sink>
 void BarBuilder::describe(Sink& sink) const {
   sink.number(static_cast<std::int64_t>(types_.size()));
   for (const auto& type : types_) sink.text(type->name);
   for (const std::string& zone : named_zones()) sink.text(find_zone(zone, time_zones_)->rules());
-  for (const TimeType& type : time_types_) sink.number(type.observed_since);
-  sink.number(clock_);
-  sink.number(static_cast<std::int64_t>(bars_generated_));
-  sink.number(static_cast<std::int64_t>(bars_revised_));
+  time_bars_.describe(sink);
+  sink.number(static_cast<std::int64_t>(bars_generated()));
+  sink.number(static_cast<std::int64_t>(bars_revised()));
 }
 
 template <class Sink>
@@ -67,11 +80,7 @@ void BarBuilder::describe_open(Sink& sink, const Instrument& instrument) const {
   sink.number(std::int64_t{instrument.value_wrapped});
   describe_sums(sink, instrument.sums);
   for (const OpenBar& bar : instrument.bars) describe_bar(sink, instrument.sums, bar);
-  for (const ArrivalType& type : arrival_types_) {
-    if (type.kind == BarKind::kRange) continue;  // the bar says it
-    sink.number(
-        static_cast<int128>(instrument.sums.amount[amount_of(type.kind)] - instrument.bars[type.index].progress_base));
-  }
+  arrival_bars_.describe_progress(sink, instrument);
   for (const Interval& interval : instrument.intervals) describe_interval(sink, interval);
 }
 
@@ -125,33 +134,12 @@ std::string Aggregator::snapshot() const {
 template void BarBuilder::describe_open(SnapshotWriter& sink, const Instrument& instrument) const;
 
 std::uint32_t Aggregator::begin_checkpoint(const CheckpointLimits& limits) {
-  end_checkpoint(last_checkpoint_);
-  checkpoint_ = std::make_unique<Checkpoint>(++last_checkpoint_, limits, book_, builder_);
-  SnapshotWriter& head = checkpoint_->head();
+  SnapshotWriter& head = checkpoint_.begin(limits, book_, builder_).head();
   describe_engine(head);
   // Whose entries go first, by number.
   duplicates_.each([&](std::uint64_t instrument) { head.number(static_cast<std::int64_t>(instrument)); });
   head.number(std::int64_t{-1});
-  builder_.watch(checkpoint_.get());
-  return last_checkpoint_;
-}
-
-std::optional<bool> Aggregator::write_checkpoint(std::uint32_t checkpoint, std::vector<Frame>& frames) {
-  if (checkpoint_ == nullptr || checkpoint != last_checkpoint_) return std::nullopt;
-  const bool is_done = checkpoint_->write();
-  if (checkpoint_->is_overtaken()) {
-    end_checkpoint(checkpoint);
-    return std::nullopt;
-  }
-  frames = checkpoint_->take();
-  if (is_done) end_checkpoint(checkpoint);
-  return is_done;
-}
-
-void Aggregator::end_checkpoint(std::uint32_t checkpoint) {
-  if (checkpoint != last_checkpoint_) return;
-  builder_.watch(nullptr);
-  checkpoint_.reset();
+  return checkpoint_.last_number();
 }
 
 }  // namespace alphaforge::data

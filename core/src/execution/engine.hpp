@@ -12,6 +12,7 @@
 #include "base/frames.hpp"
 #include "base/guarded.hpp"
 #include "base/latency_meter.hpp"
+#include "execution/checkpoint.hpp"
 #include "execution/config.hpp"
 #include "execution/counters.hpp"
 #include "execution/validation.hpp"
@@ -73,7 +74,10 @@ class ExecutionEngine {
     std::optional<bool> is_done = false;
     std::uint64_t hash = 0;
     const std::uint32_t number = with([&](Venue& venue) { return venue.begin_checkpoint(limits, true); });
-    while (is_done == false) is_done = with([&](Venue& venue) { return venue.write_state_hash(number, hash); });
+    while (is_done == false)
+      is_done = with([&](Venue& venue) {
+        return venue.checkpoint().write(number, [&](const Checkpoint& checkpoint) { hash = checkpoint.state_hash(); });
+      });
     if (!is_done) return std::nullopt;
     return Check{std::move(validation.violations), hash};
   }

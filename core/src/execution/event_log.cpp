@@ -8,7 +8,7 @@
 namespace alphaforge::execution {
 
 void EventLog::tell_checkpoint(std::int64_t sequence) const {
-  checkpoint_->before_drop(std::min(sequence, last_sequence()));
+  checkpoint_.get()->before_drop(std::min(sequence, last_sequence()));
 }
 
 }  // namespace alphaforge::execution

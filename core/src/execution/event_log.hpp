@@ -8,11 +8,14 @@
 #include <memory>
 #include <utility>
 
+#include "base/checkpoint_slot.hpp"
 #include "execution/order_record.hpp"
 #include "model/numbers.hpp"
 #include "model/order.hpp"
 
 namespace alphaforge::execution {
+
+class Checkpoint;
 
 // One change of one order, with what of the order may change later.
 struct EventRecord {
@@ -26,13 +29,13 @@ struct EventRecord {
   std::int64_t previous_of_strategy = 0;  // the sequence of its strategy's event before; 0 for none
 };
 
-class Checkpoint;
-
 // The last events of an engine, numbered from 1 without gaps, in reused blocks, so that an event allocates and moves
 // nothing.
 class EventLog {
  public:
-  explicit EventLog(std::int64_t events_max) : events_max_(events_max) {}
+  // A checkpoint is told before events go.
+  EventLog(std::int64_t events_max, const CheckpointSlot<Checkpoint>& checkpoint)
+      : events_max_(events_max), checkpoint_(checkpoint) {}
 
   std::int64_t first_sequence() const { return first_; }    // of those kept
   std::int64_t last_sequence() const { return next_ - 1; }  // 0 before the first
@@ -55,7 +58,7 @@ class EventLog {
   }
   // Drops all events up to `sequence`.
   void drop_through(std::int64_t sequence) {
-    if (checkpoint_ != nullptr && sequence >= first_) [[unlikely]]
+    if (sequence >= first_ && checkpoint_.get() != nullptr) [[unlikely]]
       tell_checkpoint(sequence);
     first_ = std::clamp(sequence + 1, first_, next_);
     for (; first_ - base_ >= static_cast<std::int64_t>(kBlock); base_ += kBlock) {
@@ -67,8 +70,6 @@ class EventLog {
     events_max_ = events_max;
     drop_through(last_sequence() - events_max);
   }
-  // A checkpoint is told before events go, until there is another one or none.
-  void watch(Checkpoint* checkpoint) { checkpoint_ = checkpoint; }
   // For a restored log, still empty: the next event is the one after `sequence`.
   void start_after(std::int64_t sequence) { first_ = next_ = base_ = sequence + 1; }
 
@@ -79,7 +80,7 @@ class EventLog {
   void tell_checkpoint(std::int64_t sequence) const;
 
   std::int64_t events_max_;
-  Checkpoint* checkpoint_ = nullptr;
+  const CheckpointSlot<Checkpoint>& checkpoint_;
   std::int64_t first_ = 1;
   std::int64_t next_ = 1;
   std::int64_t base_ = 1;  // sequence of the first event of the first block

@@ -37,7 +37,7 @@ bool ends_with_its_group(CancelReason reason) {
 }  // namespace
 
 void Venue::touch_group(GroupRecord& group) {
-  if (checkpoint_ == nullptr) return;
+  if (checkpoint_.get() == nullptr) return;
   for (OrderRecord* order : group.orders)
     if (order != nullptr) touch(*order);
 }

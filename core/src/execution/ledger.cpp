@@ -150,7 +150,7 @@ void Ledger::forget(EventLog& events, std::int64_t now_ns) {
 }
 
 void Ledger::release(OrderRecord& order) {
-  if (checkpoint_ != nullptr) checkpoint_->before_release(order);
+  if (checkpoint_.get() != nullptr) checkpoint_.get()->before_release(order);
   for (FillRecord* fill = order.first_fill; fill != nullptr;) {
     FillRecord* next = fill->next_of_order;
     fills_.remove(fill);

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/checkpoint_slot.hpp"
 #include "base/time.hpp"
 #include "execution/config.hpp"
 #include "execution/event_log.hpp"
@@ -32,8 +33,9 @@ void set_submitted(OrderRecord& record, const Order& order);
 // youngest forgotten one is refused (rule 3.1).
 class Ledger {
  public:
-  explicit Ledger(const ExecutionConfig& config)
-      : final_orders_max_(config.max_final_orders), retention_ns_(config.order_retention_ns) {}
+  // A checkpoint is told before orders go.
+  Ledger(const ExecutionConfig& config, const CheckpointSlot<Checkpoint>& checkpoint)
+      : checkpoint_(checkpoint), final_orders_max_(config.max_final_orders), retention_ns_(config.order_retention_ns) {}
 
   // Applies from the next forget() on.
   void reconfigure(const ExecutionConfig& config) {
@@ -83,8 +85,6 @@ class Ledger {
   std::int64_t size() const { return static_cast<std::int64_t>(index_.size()); }
   std::int64_t fill_count() const { return fill_count_; }
   std::int64_t youngest_forgotten() const { return youngest_forgotten_; }
-  // A checkpoint is told before orders go, until there is another one or none.
-  void watch(Checkpoint* checkpoint) { checkpoint_ = checkpoint; }
   std::int64_t last_number() const { return last_number_; }
   // For a restored ledger: the next order is the one after `number`.
   void set_last_number(std::int64_t number) { last_number_ = number; }
@@ -98,7 +98,7 @@ class Ledger {
   void release(OrderRecord& order);
   void leave_group(OrderRecord& order);
 
-  Checkpoint* checkpoint_ = nullptr;
+  const CheckpointSlot<Checkpoint>& checkpoint_;
   std::int64_t final_orders_max_;
   std::int64_t retention_ns_;
   std::int64_t final_count_ = 0;

@@ -124,7 +124,7 @@ bool Venue::is_duplicate(Instrument& instrument, const Print& print) {
 }
 
 void Venue::pop_oldest(Instrument& instrument) {
-  if (checkpoint_ != nullptr) checkpoint_->before_pop(instrument);
+  if (checkpoint_.get() != nullptr) checkpoint_.get()->before_pop(instrument);
   instrument.seen.pop_oldest();
 }
 

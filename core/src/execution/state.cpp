@@ -1,8 +1,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -121,41 +119,9 @@ std::string Venue::snapshot() const {
 }
 
 std::uint32_t Venue::begin_checkpoint(const CheckpointLimits& limits, bool is_hash) {
-  end_checkpoint(last_checkpoint_);
-  checkpoint_ = std::make_unique<Checkpoint>(
-      ++last_checkpoint_, limits, Checkpoint::Pieces{ledger_, events_, instruments_by_index_, strategies_by_index_},
-      is_hash);
-  checkpoint_->describe_head([&](auto& out) { describe_head(out); });
-  ledger_.watch(checkpoint_.get());
-  events_.watch(checkpoint_.get());
-  return last_checkpoint_;
-}
-
-std::optional<bool> Venue::write_checkpoint(std::uint32_t checkpoint, std::vector<Frame>& frames) {
-  if (checkpoint_ == nullptr || checkpoint != last_checkpoint_) return std::nullopt;
-  const bool is_done = checkpoint_->write();
-  if (checkpoint_->is_overtaken()) {
-    end_checkpoint(checkpoint);
-    return std::nullopt;
-  }
-  frames = checkpoint_->take();
-  if (is_done) end_checkpoint(checkpoint);
-  return is_done;
-}
-
-std::optional<bool> Venue::write_state_hash(std::uint32_t checkpoint, std::uint64_t& hash) {
-  if (checkpoint_ == nullptr || checkpoint != last_checkpoint_) return std::nullopt;
-  const bool is_done = checkpoint_->write();
-  hash = checkpoint_->state_hash();
-  if (is_done) end_checkpoint(checkpoint);
-  return is_done;
-}
-
-void Venue::end_checkpoint(std::uint32_t checkpoint) {
-  if (checkpoint != last_checkpoint_) return;
-  ledger_.watch(nullptr);
-  events_.watch(nullptr);
-  checkpoint_.reset();
+  const Checkpoint::Pieces pieces{ledger_, events_, instruments_by_index_, strategies_by_index_};
+  checkpoint_.begin(limits, pieces, is_hash).describe_head([&](auto& out) { describe_head(out); });
+  return checkpoint_.last_number();
 }
 
 }  // namespace alphaforge::execution

@@ -28,17 +28,17 @@ namespace alphaforge::execution {
 
 Venue::Venue(const ExecutionConfig& config)
     : config_(config),
-      ledger_(config),
-      events_(config.max_events),
+      ledger_(config, checkpoint_),
+      events_(config.max_events, checkpoint_),
       duplicates_(static_cast<std::uint64_t>(config.max_duplicate_entries)) {
   check_config(config);
 }
 
 Venue::~Venue() = default;
 
-void Venue::tell_checkpoint(Instrument& instrument) { checkpoint_->before_change(instrument); }
-void Venue::tell_checkpoint(Strategy& strategy) { checkpoint_->before_change(strategy); }
-void Venue::tell_checkpoint(OrderRecord& order) { checkpoint_->before_change(order); }
+void Venue::tell_checkpoint(Instrument& instrument) { checkpoint_.get()->before_change(instrument); }
+void Venue::tell_checkpoint(Strategy& strategy) { checkpoint_.get()->before_change(strategy); }
+void Venue::tell_checkpoint(OrderRecord& order) { checkpoint_.get()->before_change(order); }
 
 void Venue::reconfigure(const ExecutionConfig& config) {
   check_config(config);

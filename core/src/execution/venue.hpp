@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/checkpoint_slot.hpp"
 #include "base/frames.hpp"
 #include "base/int128.hpp"
 #include "base/reason.hpp"
@@ -182,15 +183,10 @@ class Venue {
   void restore(std::string_view snapshot);
 
   // A checkpoint of the state as it is now, written piece by piece while calls go on (CheckpointPieces): its number,
-  // with which the others are called. The one before ends.
-  // With `is_hash`, for write_state_hash() instead of write_checkpoint().
+  // with which checkpoint() is called. The one before ends. With `is_hash`, it is the state's hash alone, which is
+  // complete when all is written.
   std::uint32_t begin_checkpoint(const CheckpointLimits& limits, bool is_hash = false);
-  // Some more of it; whether that was all. None where it was overtaken: by another one, or by more changes than can be
-  // kept in memory.
-  std::optional<bool> write_checkpoint(std::uint32_t checkpoint, std::vector<Frame>& frames);
-  // The same of the state's hash, which is complete when that was all; it is overtaken by another one only.
-  std::optional<bool> write_state_hash(std::uint32_t checkpoint, std::uint64_t& hash);
-  void end_checkpoint(std::uint32_t checkpoint);
+  CheckpointSlot<Checkpoint>& checkpoint() { return checkpoint_; }
 
  private:
   // validate.cpp
@@ -208,7 +204,7 @@ class Venue {
   // A piece is about to change.
   template <class Piece>
   void touch(Piece& piece) {
-    if (checkpoint_ != nullptr) [[unlikely]]
+    if (checkpoint_.get() != nullptr) [[unlikely]]
       tell_checkpoint(piece);
   }
   void tell_checkpoint(Instrument& instrument);
@@ -338,6 +334,7 @@ class Venue {
   void expire(std::vector<OrderRecord*>& expired);
 
   ExecutionConfig config_;
+  CheckpointSlot<Checkpoint> checkpoint_;
   bool halted_ = false;
   bool market_data_stale_ = false;
   std::int64_t advanced_to_ = kNoTime;  // by advance_time
@@ -360,8 +357,6 @@ class Venue {
   std::vector<Strategy*> strategies_by_index_;
   DuplicateBudget duplicates_;
   std::int64_t ids_seen_ = 0;  // prints that were remembered for it
-  std::unique_ptr<Checkpoint> checkpoint_;
-  std::uint32_t last_checkpoint_ = 0;
 };
 
 }  // namespace alphaforge::execution
