@@ -1,4 +1,4 @@
-"""Runs clang-tidy over the C++ code: `python -m tools.tidy`. With `--fix`, fixes includes.
+"""Runs clang-tidy over the C++ code, that of the tests too: `python -m tools.tidy`. With `--fix`, fixes includes.
 
 Files that passed are recorded under build/tidy/passed by a hash of everything the result depends on: the file, the
 project's headers it includes, the compile command, the settings, and the versions of clang-tidy, compiler and nanobind.
@@ -25,7 +25,9 @@ CORE = ROOT / "core"
 BUILD = ROOT / "build/tidy"
 PASSED = BUILD / "passed"
 HEADERS = (CORE / "src", CORE / "bindings")
-INCLUDE_ROOTS = (CORE / "src", CORE)
+FUZZ = ROOT / "tests/fuzz"
+NATIVE = ROOT / "tests/native"
+INCLUDE_ROOTS = (CORE / "src", CORE, FUZZ)
 
 _INCLUDE = re.compile(rb'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 
@@ -34,7 +36,7 @@ def compile_commands() -> dict[Path, str]:
     """The command of every source and header of the core, from a configuration without precompiled headers.
 
     Headers get the flags of a binding, which find every folder of headers; left to itself, clang-tidy takes those of a
-    source whose name is similar.
+    source whose name is similar. The tests' own programs, which other build files compile, get those of an engine.
     """
     configure = ["cmake", "-S", str(CORE), "-B", str(BUILD), "-G", "Ninja", "-Wno-dev"]
     configure += ["-DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON", f"-DPython_EXECUTABLE={sys.executable}"]
@@ -43,16 +45,19 @@ def compile_commands() -> dict[Path, str]:
         raise SystemExit(run.stdout + run.stderr)
     database = BUILD / "compile_commands.json"
     entries = json.loads(database.read_text())
-    binding = next(entry for entry in entries if entry["file"] == str(CORE / "bindings/errors.cpp"))
-    flags = binding["command"].partition(" -o ")[0]
+    flags = {entry["file"]: entry["command"].partition(" -o ")[0] for entry in entries}
+    binding = f"{flags[str(CORE / 'bindings/errors.cpp')]} -x c++-header"
+    engine = f"{flags[str(CORE / 'src/base/decimal.cpp')]} -I{FUZZ}"
+    others = {header: binding for root in HEADERS for header in root.rglob("*.hpp")}
+    others |= {source: engine for folder in (FUZZ, NATIVE) for source in folder.rglob("*.cpp")}
+    others |= dict.fromkeys(FUZZ.glob("*.hpp"), f"{engine} -x c++-header")
     entries += [
-        {"directory": binding["directory"], "file": str(header), "command": f"{flags} -x c++-header -c {header}"}
-        for root in HEADERS
-        for header in sorted(root.rglob("*.hpp"))
+        {"directory": str(BUILD), "file": str(file), "command": f"{command} -c {file}"}
+        for file, command in sorted(others.items())
     ]
     database.write_text(json.dumps(entries))
     commands = {Path(entry["file"]): entry["command"] for entry in entries}
-    return {file: command for file, command in commands.items() if file.is_relative_to(CORE)}
+    return {file: command for file, command in commands.items() if file in others or file.is_relative_to(CORE)}
 
 
 @cache

@@ -32,10 +32,12 @@ bool accepts(Call&& call) {
     call();
     return true;
   } catch (const InvalidArgument&) {
+    return false;
   } catch (const UnsupportedValue&) {
+    return false;
   } catch (const EngineError&) {
+    return false;
   }
-  return false;
 }
 
 }  // namespace alphaforge::fuzz

@@ -1,7 +1,9 @@
 // Runs a target over files and directories, once each, to check a corpus without libFuzzer.
+#include <cstdint>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <ios>
 #include <iterator>
 #include <string>
 

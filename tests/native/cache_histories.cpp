@@ -9,26 +9,36 @@
 // Prints "agreed" at the end; the first difference ends the program with its message and a failure.
 
 #include <fcntl.h>
+#include <stdlib.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <iterator>
 #include <list>
 #include <memory>
 #include <random>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <tuple>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/error.hpp"
 #include "base/time.hpp"
+#include "cache/block.hpp"
 #include "cache/cache.hpp"
+#include "cache/journal.hpp"
 #include "cache/replay.hpp"
 #include "cache/rewrite.hpp"
+#include "cache/slots.hpp"
+#include "cache/table.hpp"
 #include "encoding/value.hpp"
 #include "encoding/value_sum.hpp"
 #include "wire/cache.hpp"
@@ -262,10 +272,12 @@ bool is_taken(Read&& read) {
     read();
     return true;
   } catch (const InvalidArgument&) {
+    return false;
   } catch (const UnsupportedValue&) {
+    return false;
   } catch (const EngineError&) {
+    return false;
   }
-  return false;
 }
 
 // A block of a file whose checksum is right, and whose records are not.
@@ -367,6 +379,7 @@ void run_threads(std::uint64_t seed, std::uint64_t operations) {
     }
   };
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (std::uint64_t number = 0; number < 4; ++number) threads.emplace_back(work, number);
   for (std::thread& thread : threads) thread.join();
   is_over = true;

@@ -10,6 +10,8 @@
 
 #include "base/decimal.hpp"
 #include "base/error.hpp"
+#include "base/int128.hpp"
+#include "base/reason.hpp"
 
 namespace {
 

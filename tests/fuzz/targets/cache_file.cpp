@@ -1,10 +1,15 @@
 // The file of a cache, of blocks with right checksums: damaged, or a cache that goes on.
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
+#include <string>
+#include <string_view>
 
+#include "base/time.hpp"
 #include "cache/block.hpp"
 #include "cache/cache.hpp"
 #include "cache/replay.hpp"
+#include "cache/table.hpp"
 #include "fuzz.hpp"
 
 using namespace alphaforge;
@@ -20,7 +25,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::size_t at = 0;
   const auto source = [&](char* buffer, std::size_t wanted) {
     const std::size_t taken = std::min(wanted, file.size() - at);
-    std::memcpy(buffer, file.data() + at, taken);
+    std::copy_n(file.data() + at, taken, buffer);
     at += taken;
     return taken;
   };

@@ -1,4 +1,8 @@
 // The hot messages of the cache service, requests and answers.
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
 #include "fuzz.hpp"
 #include "wire/cache.hpp"
 

@@ -1,9 +1,17 @@
 // The state of a data engine under the right checksum: refused, or an engine that goes on.
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
 #include "base/decimal.hpp"
 #include "base/snapshot_codec.hpp"
 #include "data/aggregator.hpp"
+#include "data/config.hpp"
 #include "data/snapshot_format.hpp"
 #include "fuzz.hpp"
+#include "model/bar.hpp"
+#include "model/trade_tick.hpp"
 
 using namespace alphaforge;
 

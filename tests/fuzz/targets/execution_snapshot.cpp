@@ -1,9 +1,18 @@
 // The state of a venue under the right checksum: refused, or a venue that goes on.
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
 #include "base/decimal.hpp"
 #include "base/snapshot_codec.hpp"
+#include "execution/config.hpp"
 #include "execution/snapshot_format.hpp"
 #include "execution/venue.hpp"
 #include "fuzz.hpp"
+#include "model/numbers.hpp"
+#include "model/order.hpp"
+#include "model/trade_tick.hpp"
 
 using namespace alphaforge;
 
@@ -36,8 +45,10 @@ void go_on(execution::Venue& venue) {
       for (const TimeInForce tif : {TimeInForce::kDay, TimeInForce::kGoodTillCancel, TimeInForce::kImmediateOrCancel})
         fuzz::accepts([&] { venue.submit(order(id += 'x', symbol, type, tif), ++now); });
     }
-    for (const std::int64_t price : {8, 10, 12, 9, 21, 6})
-      venue.process({symbol, {price * kUnit}, {kUnit / 2}, AggressorSide::kNone, "", ++now}, now);
+    for (const std::int64_t price : {8, 10, 12, 9, 21, 6}) {
+      ++now;
+      venue.process({symbol, {price * kUnit}, {kUnit / 2}, AggressorSide::kNone, "", now}, now);
+    }
   }
   for (const Order& known : venue.orders({})) {
     fuzz::accepts(

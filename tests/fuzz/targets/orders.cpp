@@ -1,9 +1,17 @@
 // The messages of the execution service; and orders that were accepted go through a venue.
 #include "wire/orders.hpp"
 
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
 #include "base/decimal.hpp"
+#include "execution/config.hpp"
 #include "execution/venue.hpp"
 #include "fuzz.hpp"
+#include "model/numbers.hpp"
+#include "model/trade_tick.hpp"
 
 using namespace alphaforge;
 

@@ -1,9 +1,14 @@
 // Decimals and bar types as people write them.
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
 #include "base/decimal.hpp"
+#include "base/int128.hpp"
 #include "fuzz.hpp"
 #include "model/bar_type.hpp"
 #include "model/names.hpp"
-#include "model/numbers.hpp"
 
 using namespace alphaforge;
 

@@ -1,7 +1,14 @@
 // ProcessTradeTick(s)Request and its answer: decoded, written, read again; and what was accepted goes through an
 // engine.
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
 #include "data/aggregator.hpp"
+#include "data/config.hpp"
 #include "fuzz.hpp"
+#include "model/bar.hpp"
 #include "wire/bars.hpp"
 #include "wire/data.hpp"
 

@@ -1,4 +1,9 @@
 // Values of the cache: checked through all levels; those that are numbers are added to others.
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
 #include "encoding/value.hpp"
 #include "encoding/value_sum.hpp"
 #include "fuzz.hpp"
