@@ -19,7 +19,6 @@ only the limits refuse calls.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import inf
 from time import monotonic
 
@@ -72,9 +71,10 @@ class Usual:
         self.seconds = 0.0
 
 
-@dataclass(slots=True)
 class Ticket:
-    """A call in progress, with the `size` that it counts for."""
+    """A call in progress, with the `size` that it counts for. Made for every call, hence without an initializer."""
+
+    __slots__ = ("began", "seconds", "size", "usual")
 
     usual: Usual
     size: int
@@ -134,7 +134,8 @@ class Admission:
             raise self._refusal()
         if self.calls >= ALWAYS_ADMITTED and self.bytes / self.pace > _SHARE * seconds:
             raise self._refusal()
-        ticket = Ticket(usual, cost, now, seconds)
+        ticket = Ticket()
+        ticket.usual, ticket.size, ticket.began, ticket.seconds = usual, cost, now, seconds
         self.calls += 1
         self.bytes += cost
         self._arriving[id(ticket)] = ticket

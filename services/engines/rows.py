@@ -112,24 +112,33 @@ class Row:
     """Maximum number of items per repeated field. Native requests have the core's limits."""
     is_long: Callable[[Any], bool] | None = None
     """Of BY_SIZE: whether a short request may take long anyway, and runs in a thread."""
+    decode: Callable[[bytes], Any] = field(init=False, repr=False, compare=False)
+    """Decodes a request. Raises InvalidArgument: MESSAGE_MALFORMED, or LIMIT_EXCEEDED beyond `items_max`."""
 
     @property
     def creates(self) -> bool:
         """Whether a call creates the engine that it names if it doesn't exist."""
         return self.number is not None or self.role is Role.WRITE
 
-    def decode(self, request: bytes) -> Any:
-        """Decodes a request. Raises InvalidArgument: MESSAGE_MALFORMED, or LIMIT_EXCEEDED beyond a limit."""
-        if len(request) > self.bytes_max:
-            raise InvalidArgument(
-                f"the request has {len(request):,} bytes; {self.name} takes at most {self.bytes_max:,}",
-                reason="LIMIT_EXCEEDED",
-            )
-        message = self.request.FromString(request)
-        for name, most in self.items_max.items():
-            if (count := len(getattr(message, name))) > most:
-                raise InvalidArgument(f"{name} has {count:,} items; at most {most:,}", reason="LIMIT_EXCEEDED")
-        return message
+    def __post_init__(self) -> None:
+        # On the path of every call, hence the class's own function where that is all.
+        items_max, decode = self.items_max, self.request.FromString
+        object.__setattr__(self, "decode", partial(_decode_bounded, decode, items_max) if items_max else decode)
+
+    def too_large(self, request: bytes) -> InvalidArgument:
+        """The error for a request beyond `bytes_max`."""
+        return InvalidArgument(
+            f"the request has {len(request):,} bytes; {self.name} takes at most {self.bytes_max:,}",
+            reason="LIMIT_EXCEEDED",
+        )
+
+
+def _decode_bounded(decode: Callable[[bytes], Any], items_max: Mapping[str, int], request: bytes) -> Any:
+    message = decode(request)
+    for name, most in items_max.items():
+        if (count := len(getattr(message, name))) > most:
+            raise InvalidArgument(f"{name} has {count:,} items; at most {most:,}", reason="LIMIT_EXCEEDED")
+    return message
 
 
 class Table(Mapping[str, Row]):

@@ -13,7 +13,7 @@ import logging
 import random
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from functools import partial
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ from alphaforge.execution.v1.engines_pb2 import MarketDataState
 from alphaforge.journal.v1.inputs_pb2 import MarketDataWatched
 from alphaforge.type.v1.stream_pb2 import Gap
 from alphaforge_core.data_wire import TradesResponse
-from alphaforge_core.errors import AlphaForgeError, InvalidArgument
+from alphaforge_core.errors import AlphaForgeError
 from alphaforge_core.placement import Shard, placed, split_name
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -33,15 +33,14 @@ from prometheus_client.registry import Collector
 from services.base.errors import info_of
 from services.base.periodic import Periodic
 from services.execution.engine import NamedExecutionEngine
-from services.rpc.peer import DATA_SERVICE, SILENCE_SECONDS_MAX, Peer, PeerFiles
+from services.rpc.follower import PAUSE_SECONDS_FIRST, PAUSE_SECONDS_MAX, Follower
+from services.rpc.peer import SILENCE_SECONDS_MAX, Peer, PeerFiles
 from services.runtime.server import Health
 
 __all__ = ["MarketDataLinks"]
 
 HEALTH_NAME = "market_data"
 
-_PAUSE_SECONDS_FIRST = 0.05
-_PAUSE_SECONDS_MAX = 1.0
 _WATCH_SECONDS = 0.5
 _ASK_SECONDS = 0.25
 # How long an engine is sought by that request, before the link subscribes again.
@@ -49,15 +48,16 @@ _ABSENT_SECONDS = 5.0
 # Failures at a service to which the data engine has moved before it is sought at home again.
 _FAILURES_AWAY_MAX = 3
 
-_SUBSCRIBE_TRADES = f"/{DATA_SERVICE}/SubscribeTrades"
-
 _logger = logging.getLogger("services.market_data")
 
 
-class _Link:
+class _Link(Follower):
     """One engine's subscription."""
 
+    SOURCE = "market data"
+
     def __init__(self, engine: NamedExecutionEngine, home: str, source: Callable[[str], _Source]) -> None:
+        super().__init__(engine.name, _logger)
         self.engine = engine
         # Where the list of targets places the data engine; `source` gives the service at an address.
         self._home = home
@@ -66,15 +66,15 @@ class _Link:
         self._failures = 0
         # In a new epoch of the data engine, asks for all trades; the epoch is not known yet.
         self._begins_anew = False
-        self._heard = float("-inf")
+        self.heard = float("-inf")
         self._began = time.monotonic()
         self._is_silent: bool | None = None
-        self.task = asyncio.ensure_future(self._run())
+        self.task = asyncio.ensure_future(self.run())
 
     @property
     def is_stale(self) -> bool:
         """Whether nothing, not even a heartbeat, has arrived for the engine's `stale_after_ns`, or ever."""
-        return time.monotonic() - self._heard > self._stale_after_seconds
+        return time.monotonic() - self.heard > self._stale_after_seconds
 
     @property
     def _stale_after_seconds(self) -> float:
@@ -82,109 +82,81 @@ class _Link:
 
     async def watch(self) -> None:
         """Tells the engine when its market data become stale, and when they resume."""
-        is_silent = time.monotonic() - max(self._heard, self._began) > self._stale_after_seconds
+        is_silent = time.monotonic() - max(self.heard, self._began) > self._stale_after_seconds
         is_told = is_silent == self._is_silent
         # A new link knows neither; an engine that never followed any trades is not stale (rule 3.20).
-        knows = is_silent or self._heard > self._began
+        knows = is_silent or self.heard > self._began
         if knows and not is_told and self.engine.market_data.epoch:
             with suppress(AlphaForgeError):
                 # The disk refuses writes; retried at the next look.
                 await self.engine.take("MarketDataWatched", MarketDataWatched(stale=is_silent))
                 self._is_silent = is_silent
 
-    async def _run(self) -> None:
-        pause = _PAUSE_SECONDS_FIRST
-        while True:
-            before = self._heard
-            try:
-                await self._follow()
-            except grpc.aio.AioRpcError as error:
-                await self._explain(error)
-            except InvalidArgument as error:
-                _logger.warning(
-                    "unreadable message from the data service",
-                    extra={"engine": self.engine.name, "reason": str(error)},
-                )
-            except AlphaForgeError:
-                # The engine was reset or dropped.
-                return
-            except TimeoutError:
-                _logger.warning("no market data", extra={"engine": self.engine.name})
-            # A stream that ended may have ended with the primary of the data service.
-            await self._peer.find_primary()
-            pause = _PAUSE_SECONDS_FIRST if self._heard > before else min(2 * pause, _PAUSE_SECONDS_MAX)
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+    # --- Following the data engine.
 
-    async def _follow(self) -> None:
+    @property
+    def peer(self) -> Peer:
+        """The data service that has the data engine."""
+        return self._peer
+
+    async def follow(self) -> None:
+        """Applies the trades that follow. The core decodes the messages, and the journal keeps their bytes."""
         request = SubscribeTradesRequest(engine=self.engine.name)
         if self._begins_anew:
             request.from_sequence = 1
         elif self.engine.market_data.epoch:
             request.epoch = self.engine.market_data.epoch
             request.from_sequence = self.engine.market_data.sequence + 1
-        channel, metadata = self._peer.access()
-        # The core decodes the messages, and the journal keeps their bytes.
-        subscribe: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(_SUBSCRIBE_TRADES)
-        call = subscribe(request.SerializeToString(), metadata=metadata)
-        try:
-            while True:
-                # Python 3.11's wait_for loses a cancellation that arrives together with a message.
-                async with asyncio.timeout(self._peer.silence_seconds_max):
-                    message = await call.read()
-                if not isinstance(message, bytes):
-                    return
-                self._heard = time.monotonic()
+        async with aclosing(self._peer.subscribe("SubscribeTrades", request)) as messages:
+            async for message in messages:
+                self.heard = time.monotonic()
                 await self._apply(message)
-        finally:
-            call.cancel()
 
     async def _apply(self, encoded: bytes) -> None:
         message = TradesResponse.from_wire(encoded)
         self._begins_anew = False
         if message.gap is not None:
-            gap = str(Gap.FromString(message.gap))
-            _logger.warning("trades were lost", extra={"engine": self.engine.name, "gap": gap})
+            self.warn("trades were lost", gap=str(Gap.FromString(message.gap)))
         if self.engine.market_data.is_behind(message):
             await self._take(encoded, message)
 
     async def _take(self, encoded: bytes, message: TradesResponse) -> None:
         """The position moves with the trades: trades that the engine can't accept now are sent again later."""
-        pause = _PAUSE_SECONDS_FIRST
+        pause = PAUSE_SECONDS_FIRST
         while True:
             try:
                 await self.engine.take_encoded("TradesFollowed", encoded, message)
                 return
             except AlphaForgeError as error:
                 if self.engine.retired is not None:
+                    self.is_over = True
                     raise
-                _logger.warning("trades wait", extra={"engine": self.engine.name, "reason": str(error)})
+                self.warn("trades wait", reason=str(error))
             await asyncio.sleep(pause)
-            pause = min(2 * pause, _PAUSE_SECONDS_MAX)
+            pause = min(2 * pause, PAUSE_SECONDS_MAX)
 
     def _go(self, target: str | None) -> None:
         """Follows the data engine to another service, or back home."""
         self._failures = 0
         self._peer, self._absent = self._source(target or self._home)
 
-    async def _explain(self, error: grpc.aio.AioRpcError) -> None:
+    async def explain(self, error: grpc.aio.AioRpcError) -> None:
+        """Waits for a missing data engine; follows one that has moved."""
         info = info_of(error)
         reason = "" if info is None else info.reason
         if reason in ("ENGINE_UNKNOWN", "EPOCH_CHANGED"):
-            self._heard = time.monotonic()
+            self.heard = time.monotonic()
             self._begins_anew = True
         if reason == "ENGINE_UNKNOWN":
             async for _ in self._absent.until_there(self.engine.name):
-                self._heard = time.monotonic()
+                self.heard = time.monotonic()
         elif reason == "ENGINE_MOVED":
             self._go(info.metadata.get("target") if info else None)
         elif reason != "EPOCH_CHANGED":
             self._failures += 1
             if self._failures >= _FAILURES_AWAY_MAX:
                 self._go(self._home)
-            _logger.warning(
-                "market data can't be subscribed to",
-                extra={"engine": self.engine.name, "status": error.code().name, "reason": reason or error.details()},
-            )
+            self.warn_refused(error, reason)
 
 
 class _Absent:

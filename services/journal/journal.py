@@ -20,7 +20,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from functools import partial
 from itertools import repeat
 from operator import itemgetter
@@ -107,12 +106,15 @@ class Journal:
         self._failure: str | None = None
         self._store = store
         self._limits = store.limits
-        self._begin_write = store.begin_write if isinstance(store, ThreadedStore) else None
         self._impatience: asyncio.TimerHandle | None = None
         self._is_late = False
         self._marked_at = time.monotonic()
         self._idle_seconds = 0.0  # after which the writer prunes
         self._batches: SimpleQueue[list[_Work] | None] = SimpleQueue()
+        # Has a batch written: by the writer thread, or by the store's own if it has one.
+        self._begin: Callable[[list[_Work]], object] = self._batches.put
+        if isinstance(store, ThreadedStore):
+            self._begin = partial(self._begin_write, store)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._writer = threading.Thread(target=self._write_batches, name="journal", daemon=True)
         self._writer.start()
@@ -288,12 +290,8 @@ class Journal:
             self._be_patient(self._limits)
         self._begin(batch)
 
-    def _begin(self, batch: list[_Work]) -> None:
-        """Has a batch written: by the writer thread, or by the store's own if it has one."""
-        if self._begin_write is None:
-            self._batches.put(batch)
-        else:
-            self._begin_write(list(map(_ENTRY, batch)), partial(self._finish, batch))
+    def _begin_write(self, store: ThreadedStore, batch: list[_Work]) -> None:
+        store.begin_write(list(map(_ENTRY, batch)), partial(self._finish, batch))
 
     def _limited(self, waiting: list[_Work], limits: Limits) -> list[_Work]:
         """The next batch: appends within the limits, or one other entry. What comes after it goes on waiting."""
@@ -349,10 +347,25 @@ class Journal:
         until = time.perf_counter() + _APPLY_SECONDS
         while self._written:
             work, outcome = self._written[0]
-            if isinstance(outcome, int):
-                self._apply(work, outcome)
-            elif not work.done.cancelled():
-                work.done.set_exception(outcome)
+            entry, apply, done = work
+            if not isinstance(outcome, int):
+                if not done.cancelled():
+                    done.set_exception(outcome)
+            else:
+                if isinstance(entry, Append):
+                    self._records += 1
+                    self._record_bytes += len(entry.payload)
+                elif isinstance(entry, Commit):
+                    self._checkpoints += 1
+                # Applied even if its caller is gone: it is in the journal, and a restart would apply it too.
+                try:
+                    answer = apply(outcome)
+                except Exception as failure:
+                    if not done.cancelled():
+                        done.set_exception(failure)
+                else:
+                    if not done.cancelled():
+                        done.set_result(answer)
             # Only now, so that the journal is not idle before.
             self._written.popleft()
             if time.perf_counter() >= until and self._written:
@@ -366,48 +379,39 @@ class Journal:
             else:
                 self._writing = False
 
-    def _apply(self, work: _Work, sequence: int) -> None:
-        if isinstance(work.entry, Append):
-            self._records += 1
-            self._record_bytes += len(work.entry.payload)
-        elif isinstance(work.entry, Commit):
-            self._checkpoints += 1
-        # Applied even if its caller is gone: it is in the journal, and a restart would apply it too.
-        try:
-            answer = work.apply(sequence)
-        except Exception as failure:
-            if not work.done.cancelled():
-                work.done.set_exception(failure)
-        else:
-            if not work.done.cancelled():
-                work.done.set_result(answer)
-
     # --- Writing: the writer thread's side.
 
-    def _write_batches(self) -> None:
+    def _write_batches(self, *, while_copying: bool = False) -> None:
+        """Writes batches until the journal is closed; while it is being copied, those that wait."""
         while True:
             try:
-                batch = self._batches.get(timeout=self._idle_seconds)
+                batch = self._batches.get(timeout=0.0 if while_copying else self._idle_seconds)
             except Empty:
+                if while_copying:
+                    return
                 self._store.prune()
                 self._idle_seconds = 0.0 if self._store.has_superfluous else _MARK_SECONDS
             else:
                 if batch is None:
+                    if while_copying:
+                        # Closing waits until the copy is complete.
+                        self._batches.put(None)
                     return
-                self._write_batch(batch)
-            if time.monotonic() >= self._marked_at + _MARK_SECONDS:
+                try:
+                    sequences = self._store.write(list(map(_ENTRY, batch)))
+                except Exception as failure:
+                    # For any error, callers are answered, and the thread continues.
+                    self._finish(batch, [], failure)
+                else:
+                    # As _finish(), without another function on the path of every call.
+                    if not isinstance(batch[-1].entry, Append):
+                        self._idle_seconds = 0.0
+                    assert self._loop is not None
+                    self._loop.call_soon_threadsafe(self._on_written, batch, sequences, None)
+            if not while_copying and time.monotonic() >= self._marked_at + _MARK_SECONDS:
                 self._store.note_progress()
-                self._store.answer_backup_request(self._write_waiting)
+                self._store.answer_backup_request(partial(self._write_batches, while_copying=True))
                 self._marked_at = time.monotonic()
-
-    def _write_batch(self, batch: list[_Work]) -> None:
-        try:
-            sequences = self._store.write(list(map(_ENTRY, batch)))
-        except Exception as failure:
-            # For any error, callers are answered, and the thread continues.
-            self._finish(batch, [], failure)
-        else:
-            self._finish(batch, sequences, None)
 
     def _finish(self, batch: list[_Work], sequences: list[int], failure: Exception | None) -> None:
         """Tells the event loop the result of a batch, from the thread that wrote it."""
@@ -421,16 +425,6 @@ class Journal:
             self._idle_seconds = 0.0
         assert self._loop is not None
         self._loop.call_soon_threadsafe(self._on_written, batch, sequences, error)
-
-    def _write_waiting(self) -> None:
-        """Writes inputs that arrived while the journal is being copied."""
-        with suppress(Empty):
-            batch = self._batches.get_nowait()
-            if batch is not None:
-                self._write_batch(batch)
-            else:
-                # Closing waits until the copy is complete.
-                self._batches.put(None)
 
     def _settled(self, failure: OutcomeUnknown) -> AlphaForgeError:
         """The error for callers of a batch whose outcome is unknown."""

@@ -31,6 +31,7 @@ __all__ = [
     "damaged",
     "format_of",
     "other_release",
+    "pack_record",
     "read_records",
     "read_streams",
     "record_row",
@@ -39,7 +40,10 @@ __all__ = [
 ]
 
 FORMAT = 2
-_COLUMNS = struct.Struct("<5q")
+
+pack_record = struct.Struct("<5q").pack
+"""The bytes of a record's columns but `crc` and `payload`; the checksum covers them, then the payload."""
+
 _APPLICATION_ID = 0x41464A4C  # "AFJL"
 
 # Maximum size of SQLite's write-ahead log after its pages are in the file.
@@ -214,8 +218,8 @@ def _other_rules(path: Path, name: str, sequence: int, semantics: int) -> Engine
 
 def record_row(stream: int, sequence: int, kind: int, time_ns: int, payload: bytes) -> tuple[Any, ...]:
     """The row of an input, as INSERT_RECORD takes it."""
-    crc = zlib.crc32(payload, zlib.crc32(_COLUMNS.pack(stream, sequence, SEMANTICS, kind, time_ns)))
-    return stream, sequence, SEMANTICS, kind, time_ns, crc, payload
+    columns = stream, sequence, SEMANTICS, kind, time_ns
+    return *columns, _record_crc(*columns, payload), payload
 
 
 def read_records(connection: sqlite3.Connection, path: Path, row: StreamRow) -> Iterator[Record]:
@@ -244,7 +248,7 @@ def read_records(connection: sqlite3.Connection, path: Path, row: StreamRow) -> 
 
 def _record_crc(stream: Any, sequence: Any, semantics: Any, kind: Any, time_ns: Any, payload: Any) -> int:
     try:
-        return zlib.crc32(payload, zlib.crc32(_COLUMNS.pack(stream, sequence, semantics, kind, time_ns)))
+        return zlib.crc32(payload, zlib.crc32(pack_record(stream, sequence, semantics, kind, time_ns)))
     except (TypeError, struct.error):
         # Damage may change the type of a column.
         return -1

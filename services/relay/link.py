@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
@@ -22,7 +21,8 @@ from services.base.errors import reason_of
 from services.data.engine import TRADES_PER_RESPONSE
 from services.data.wire import bars_response, instrument_of, trades_response
 from services.relay.upstream import Upstream
-from services.rpc.peer import DATA_SERVICE
+from services.rpc.follower import Follower
+from services.rpc.peer import Peer
 from services.streams.feed import EVENTS_PER_RESPONSE, Delivery, Feed, Subscribers
 from services.streams.ring import Ring
 
@@ -30,8 +30,6 @@ __all__ = ["BARS", "TRADES", "Counts", "Kind", "Link", "Message"]
 
 # Below the clients' own deadline, so that they hear why.
 READY_SECONDS_MAX = 4.0
-_PAUSE_SECONDS_FIRST = 0.05
-_PAUSE_SECONDS_MAX = 1.0
 # The engine is another one, or none; no other error ends a link.
 _ENDS = ("EPOCH_CHANGED", "ENGINE_UNKNOWN")
 
@@ -89,7 +87,7 @@ class Counts:
     reconnects: int = 0
 
 
-class Link(Generic[T]):
+class Link(Follower, Generic[T]):
     """One subscription upstream. It keeps the last events, for subscribers that lag or resume.
 
     It begins with all events that upstream still has, and resumes after the last one that it got. Upstream's gaps are
@@ -98,6 +96,8 @@ class Link(Generic[T]):
     streams end with UNAVAILABLE, and new ones are refused, so that a client finds another relay or learns that it is
     behind. `ended` is called when the engine has another epoch or is gone.
     """
+
+    SOURCE = "upstream"
 
     def __init__(
         self,
@@ -110,6 +110,7 @@ class Link(Generic[T]):
         counts: Counts,
         ended: Callable[[], None],
     ) -> None:
+        super().__init__(engine, _logger)
         self._kind = kind
         self._engine = engine
         self._epoch = epoch
@@ -119,11 +120,11 @@ class Link(Generic[T]):
         self._ended = ended
         self._ring: Ring[T] = Ring(capacity)
         self._began = False
-        self._heard = self._used = time.monotonic()
+        self._used = time.monotonic()
         self.feed = self._new_feed()
         self._ready = asyncio.Event()
         self._behind = 0
-        self._task = asyncio.ensure_future(self._run())
+        self._task = asyncio.ensure_future(self.run())
 
     def _new_feed(self) -> Feed[T]:
         return Feed(
@@ -138,7 +139,7 @@ class Link(Generic[T]):
     @property
     def silence_seconds(self) -> float:
         """How long nothing, not even a heartbeat, has arrived."""
-        return time.monotonic() - self._heard
+        return time.monotonic() - self.heard
 
     @property
     def is_silent(self) -> bool:
@@ -176,55 +177,42 @@ class Link(Generic[T]):
         self._task.cancel()
         self.feed.end(error)
 
-    async def _run(self) -> None:
-        pause = _PAUSE_SECONDS_FIRST
-        while True:
-            before = self._heard
-            try:
-                await self._follow()
-            except grpc.aio.AioRpcError as error:
-                if reason_of(error) in _ENDS:
-                    self._ended()
-                    return
-                extra = {"engine": self._engine, "status": error.code().name, "reason": error.details()}
-                _logger.warning("upstream can't be subscribed to", extra=extra)
-            except InvalidArgument as error:
-                extra = {"engine": self._engine, "reason": str(error)}
-                _logger.warning("unreadable message from upstream", extra=extra)
-            except TimeoutError:
-                _logger.warning("upstream is silent", extra={"engine": self._engine})
-            self._counts.reconnects += 1
-            # A stream that ended may have ended with the primary of the data service.
-            await self._upstream.peer.find_primary()
-            pause = _PAUSE_SECONDS_FIRST if self._heard > before else min(2 * pause, _PAUSE_SECONDS_MAX)
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+    # --- Following upstream.
 
-    async def _follow(self) -> None:
+    @property
+    def peer(self) -> Peer:
+        """The data service upstream."""
+        return self._upstream.peer
+
+    def begin_again(self) -> None:
+        """Counts it."""
+        self._counts.reconnects += 1
+
+    async def explain(self, error: grpc.aio.AioRpcError) -> None:
+        """Ends the link if the engine is another one, or none."""
+        reason = reason_of(error)
+        if reason in _ENDS:
+            self.is_over = True
+            self._ended()
+        else:
+            self.warn_refused(error, reason)
+
+    async def follow(self) -> None:
+        """Takes the messages that follow."""
         if not self._began:
             async with aclosing(self._messages(None)) as messages:
-                self._behind = (await anext(messages)).sequence
+                first = await anext(messages, None)
+            if first is None:
+                return
+            self._behind = self._kind.decode(first).sequence
         async with aclosing(self._messages(self._ring.last + 1)) as messages:
-            async for message in messages:
-                self._take(message)
-                self._heard = time.monotonic()
+            async for encoded in messages:
+                self._take(self._kind.decode(encoded))
+                self.heard = time.monotonic()
 
-    async def _messages(self, from_sequence: int | None) -> AsyncGenerator[Message[T]]:
+    def _messages(self, from_sequence: int | None) -> AsyncGenerator[bytes]:
         request = self._kind.request(engine=self._engine, epoch=self._epoch, from_sequence=from_sequence)
-        channel, metadata = self._upstream.peer.access()
-        subscribe: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(
-            f"/{DATA_SERVICE}/{self._kind.method}"
-        )
-        call = subscribe(request.SerializeToString(), metadata=metadata)
-        try:
-            while True:
-                # Python 3.11's wait_for loses a cancellation that arrives together with a message.
-                async with asyncio.timeout(self._upstream.silence_seconds_max):
-                    encoded = await call.read()
-                if not isinstance(encoded, bytes):
-                    return
-                yield self._kind.decode(encoded)
-        finally:
-            call.cancel()
+        return self.peer.subscribe(self._kind.method, request)
 
     def _take(self, message: Message[T]) -> None:
         """Adds a message's events to those kept. Raises InvalidArgument MESSAGE_MALFORMED if they don't join."""
@@ -253,7 +241,7 @@ class Link(Generic[T]):
         self._ring.skip(gap.last_sequence)
         if self._began:
             self._counts.lost_events += lost
-            _logger.warning("events were lost upstream", extra={"engine": self._engine, "events": lost})
+            self.warn("events were lost upstream", events=lost)
             self.feed.lose(gap)
 
     def _catch_up(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 import grpc
 from alphaforge.data.v1.data_service_pb2_grpc import DataServiceStub
@@ -19,7 +20,7 @@ from alphaforge_core.errors import (
 )
 
 from services.base.errors import STATUSES, reason_of
-from services.rpc.peer import DATA_SERVICE, Peer, PeerFiles, silence_seconds_max
+from services.rpc.peer import Peer, PeerFiles, silence_seconds_max
 
 __all__ = ["Upstream"]
 
@@ -79,18 +80,9 @@ class Upstream:
 
         Raises Unavailable, and the errors by which the data service refuses the snapshot.
         """
-        channel, metadata = self.peer.access()
-        subscribe: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(
-            f"/{DATA_SERVICE}/SubscribeBars"
-        )
-        async with self._snapshots:
-            call = subscribe(request.SerializeToString(), metadata=metadata)
+        async with self._snapshots, aclosing(self.peer.subscribe("SubscribeBars", request)) as messages:
             try:
-                while True:
-                    async with asyncio.timeout(self.silence_seconds_max):
-                        message = await call.read()
-                    if not isinstance(message, bytes):
-                        raise self.unreachable("it ended the snapshot")
+                async for message in messages:
                     response = BarsResponse.from_wire(message)
                     if not response.is_snapshot:
                         yield b"", response.sequence
@@ -100,8 +92,7 @@ class Upstream:
                 raise self._explained(error) from None
             except TimeoutError:
                 raise self.unreachable("it does not answer") from None
-            finally:
-                call.cancel()
+            raise self.unreachable("it ended the snapshot")
 
     async def serves(self) -> bool:
         """Whether it says that it serves."""

@@ -21,7 +21,7 @@ from services.access.audit import Audit, MethodAudit
 from services.access.gate import Gate, caller_name
 from services.access.roles import Role
 from services.base.errors import failure_of
-from services.engines.rows import Row, Runs, ServedBy
+from services.engines.rows import Row, Runs, ServedBy, settled
 from services.metrics.rpc_metrics import MethodMetrics
 from services.rpc.pipeline import Service, StreamHandler, UnaryHandler, handler_of
 
@@ -101,11 +101,15 @@ class Methods(grpc.GenericRpcHandler):
                     held: Any = (_read_stream if streaming else _read)(handler, replica)
                     lag = replica.lag_seconds
                     reader = (
-                        _stream(held, metrics, gate, lag) if streaming else _unary(held, metrics, log, gate, lane, lag)
+                        _stream(row, held, metrics, gate, lag)
+                        if streaming
+                        else _unary(row, held, metrics, log, gate, lane, lag)
                     )
                 # What writes is answered by what is confirmed; only what merely reads depends on the time.
                 handler = _held_stream(handler, replica.refusal) if streaming else _held(handler, replica.refusal, row)
-            served = _stream(handler, metrics, gate) if streaming else _unary(handler, metrics, log, gate, lane)
+            served = (
+                _stream(row, handler, metrics, gate) if streaming else _unary(row, handler, metrics, log, gate, lane)
+            )
             self._methods[f"/{descriptor.full_name}/{row.name}"] = _Method(served, reader, metrics, log, row.role)
             self.metrics.append(metrics)
 
@@ -134,7 +138,7 @@ def _held(handler: UnaryHandler, refusal: Callable[[], AlphaForgeError | None], 
     """The handler of a candidate: what it has read counts only if it is the primary still."""
 
     async def call(request: bytes) -> bytes:
-        answer = await handler(request)
+        answer = await settled(await handler(request))
         if row.number is None and (error := refusal()) is not None:
             if row.role is not Role.READ:
                 raise Unavailable("the service stopped being the primary during the call", reason="OUTCOME_UNKNOWN")
@@ -160,7 +164,7 @@ def _read(handler: UnaryHandler, replica: Replica) -> UnaryHandler:
 
     async def call(request: bytes) -> bytes:
         try:
-            answer = await handler(request)
+            answer = await settled(await handler(request))
         except AlphaForgeError as error:
             raise _of_follower(error, replica) from None
         if (refusal := replica.refusal()) is not None and replica.read_refusal() is not None:
@@ -232,6 +236,7 @@ def _refuse(
 
 
 def _unary(
+    row: Row,
     handler: UnaryHandler,
     metrics: MethodMetrics,
     audit: MethodAudit | None,
@@ -261,7 +266,12 @@ def _unary(
             started = perf_counter()
             if lane is not None and ticket is not None:
                 lane.received(ticket, len(request))
+            if len(request) > row.bytes_max:
+                raise row.too_large(request)
             answer = await handler(request)
+            # As settled(), without another coroutine on the path of every call.
+            while not isinstance(answer, bytes):
+                answer = await asyncio.shield(answer)
             if lag is not None:
                 await _tell_lag(context, lag())
             if audit is not None:
@@ -299,13 +309,19 @@ async def _tell_lag(context: Context, seconds: float) -> None:
 
 
 def _stream(
-    handler: StreamHandler, metrics: MethodMetrics, gate: Gate, lag: Callable[[], float] | None = None
+    row: Row,
+    handler: StreamHandler,
+    metrics: MethodMetrics,
+    gate: Gate,
+    lag: Callable[[], float] | None = None,
 ) -> grpc.RpcMethodHandler[bytes, bytes]:
     async def call(request: bytes, context: Context) -> None:
         started = perf_counter()
         metrics.started += 1
         code = grpc.StatusCode.OK
         try:
+            if len(request) > row.bytes_max:
+                raise row.too_large(request)
             if lag is not None:
                 await _tell_lag(context, lag())
             with gate.stream(caller_name(context)):

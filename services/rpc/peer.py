@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import NamedTuple
 
 import grpc
 from alphaforge_core.errors import EngineError
+from google.protobuf.message import Message
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
 from services.base.files import Reloaded
@@ -122,6 +125,22 @@ class Peer:
     def access(self) -> _Access:
         """The channel for a new call, and the metadata that it has to carry."""
         return self._seeds[self._at].access
+
+    async def subscribe(self, method: str, request: Message) -> AsyncGenerator[bytes]:
+        """The messages of a stream. Raises TimeoutError if it is silent for too long, and grpc's errors."""
+        channel, metadata = self.access()
+        stream: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(f"/{DATA_SERVICE}/{method}")
+        call = stream(request.SerializeToString(), metadata=metadata)
+        try:
+            while True:
+                # Python 3.11's wait_for loses a cancellation that arrives together with a message.
+                async with asyncio.timeout(self.silence_seconds_max):
+                    message = await call.read()
+                if not isinstance(message, bytes):
+                    return
+                yield message
+        finally:
+            call.cancel()
 
     async def serves(self) -> bool:
         """Whether the address that is called says that it serves."""

@@ -1,10 +1,10 @@
 """The stages of every call, from the request's bytes to the response's.
 
-1  gate        may the caller do this?                   rpc/methods.py, before the message is read
+1  gate        may the caller do this, and is the request short enough?    rpc/methods.py
 2  head        fields 1 to 3: engine, epoch, request id
 3  find        the engine; a write creates a missing one
 4  first       the first answer, for a repeated request
-5  decode      check limits, decode the message once
+5  decode      once
 6  journal     write the input, or refuse the call    engines/inputs.py, and the two after it
 7  apply       in the engine's order
 8  publish     streams, producers, the response
@@ -22,11 +22,11 @@ from alphaforge_core.rpc_wire import read_head
 
 from services.engines.answers import Answers
 from services.engines.inputs import LONG_BYTES
-from services.engines.rows import Finds, Row, Runs, settled
+from services.engines.rows import Answer, Finds, Row, Runs
 
 __all__ = ["Engines", "Handler", "Service", "StreamHandler", "UnaryHandler", "handler_of"]
 
-UnaryHandler: TypeAlias = Callable[[bytes], Awaitable[bytes]]
+UnaryHandler: TypeAlias = Callable[[bytes], Awaitable[Answer]]
 StreamHandler: TypeAlias = Callable[[bytes], AsyncGenerator[bytes]]
 Handler: TypeAlias = UnaryHandler | StreamHandler
 
@@ -53,7 +53,7 @@ class Service(Protocol):
 
 
 def handler_of(row: Row, service: Service) -> Handler:
-    """The handler of one RPC: takes a request's bytes; returns the response's, or yields those of a stream."""
+    """The handler of one RPC: takes a request's bytes; returns the answer, or yields the responses of a stream."""
     if row.finds is Finds.SERVICE:
         return partial(_on_service, row, service)
     if row.runs is Runs.STREAM:
@@ -61,33 +61,30 @@ def handler_of(row: Row, service: Service) -> Handler:
     return partial(_on_engine, row, service.engines)
 
 
-async def _on_engine(row: Row, engines: Engines, request: bytes) -> bytes:
+async def _on_engine(row: Row, engines: Engines, request: bytes) -> Answer:
     name, epoch, request_id = read_head(request, row.once)
     engine = engines.find(name, epoch) or await engines.get(name, epoch, creates=row.creates)
-    if request_id and (first := engine.answers.first(row, request_id, request)) is not None:
-        return await asyncio.shield(first)
+    first: Answer | None = engine.answers.first(row, request_id, request) if request_id else None
+    if first is not None:
+        return first
     if len(request) < LONG_BYTES or request_id:
         message = row.decode(request)
     else:
         message = await asyncio.get_running_loop().run_in_executor(None, row.decode, request)
     if row.runs is Runs.WAIT and not request_id:
         return bytes(await row.call(engine, message))
-    answer = engine.submit(row, request, message)
-    if request_id:
-        answer = engine.answers.keep(row, request_id, request, answer)
-    while not isinstance(answer, bytes):
-        answer = await asyncio.shield(answer)
-    return answer
+    answer: Answer = engine.submit(row, request, message)
+    return engine.answers.keep(row, request_id, request, answer) if request_id else answer
 
 
-async def _on_service(row: Row, service: Service, request: bytes) -> bytes:
+async def _on_service(row: Row, service: Service, request: bytes) -> Answer:
     message = row.decode(request)
     request_id = message.request_id if row.once else ""
     if request_id and (first := service.answers.first(row, request_id, request)) is not None:
-        return await asyncio.shield(first)
+        return first
     # Continues if the caller cancels: otherwise an engine could be left half dropped.
     answer = asyncio.ensure_future(row.call(service, message))
-    return await settled(service.answers.keep(row, request_id, request, answer) if request_id else answer)
+    return service.answers.keep(row, request_id, request, answer) if request_id else answer
 
 
 async def _stream(row: Row, engines: Engines, request: bytes) -> AsyncGenerator[bytes]:

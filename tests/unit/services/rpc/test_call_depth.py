@@ -50,12 +50,12 @@ def order(number: int) -> bytes:
     return encode_submit_orders([each])
 
 
-@pytest.mark.parametrize(("durability", "handler", "whole"), [("none", 10, 17), ("os", 21, 28)])
+@pytest.mark.parametrize(("durability", "most"), [("none", 16), ("os", 20)])
 @pytest.mark.parametrize(
     ("noun", "method", "request_of"), [("data", "ProcessTradeTick", tick), ("execution", "SubmitOrder", order)]
 )
 def test_a_lone_call_goes_through_few_functions(
-    noun: str, method: str, request_of: Any, durability: str, handler: int, whole: int, tmp_path: Path
+    noun: str, method: str, request_of: Any, durability: str, most: int, tmp_path: Path
 ) -> None:
     calls = Calls()
     each: list[list[str]] = []
@@ -73,7 +73,7 @@ def test_a_lone_call_goes_through_few_functions(
                 await call(request_of(number))
                 made = calls.made[calls.made.index("_unary.<locals>.call") :]
                 each.append([name for name in made if not name.startswith(BESIDE)])
-                if len(each[-1]) <= whole:
+                if len(each[-1]) <= most:
                     break
             calls.counts = False
 
@@ -86,6 +86,4 @@ def test_a_lone_call_goes_through_few_functions(
         sys.setprofile(None)
         threading.setprofile(None)
     made = min(each, key=len)
-    # The whole has admission and metrics too, and goes on once more when the request has been read.
-    assert len(made) <= whole, "\n".join(made)
-    assert len(made[made.index("_on_engine") : made.index("Admission.leave")]) <= handler, "\n".join(made)
+    assert len(made) <= most, "\n".join(made)
