@@ -7,7 +7,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/checkpoint_slot.hpp"
 #include "base/frames.hpp"
 #include "base/reason.hpp"
 #include "base/time.hpp"

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/checkpoint_slot.hpp"
+#include "base/frames.hpp"
 #include "base/int128.hpp"
 #include "base/time.hpp"
 #include "data/closed_bars.hpp"

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/checkpoint_slot.hpp"
+#include "base/frames.hpp"
 #include "data/arrival_bars.hpp"
 #include "data/bar_history.hpp"
 #include "data/closed_bars.hpp"

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/checkpoint_slot.hpp"
+#include "base/frames.hpp"
 #include "data/bar_history.hpp"
 #include "data/config.hpp"
 #include "data/instrument.hpp"

@@ -8,7 +8,7 @@
 #include <memory>
 #include <utility>
 
-#include "base/checkpoint_slot.hpp"
+#include "base/frames.hpp"
 #include "execution/order_record.hpp"
 #include "model/numbers.hpp"
 #include "model/order.hpp"

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/checkpoint_slot.hpp"
+#include "base/frames.hpp"
 #include "base/time.hpp"
 #include "execution/config.hpp"
 #include "execution/event_log.hpp"

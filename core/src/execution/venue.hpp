@@ -10,7 +10,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/checkpoint_slot.hpp"
 #include "base/frames.hpp"
 #include "base/int128.hpp"
 #include "base/reason.hpp"

@@ -27,6 +27,12 @@ class Engine(NamedEngine):
         return answer
 
 
+class Raw:
+    """A request that is its bytes."""
+
+    FromString = bytes
+
+
 def row(
     call: Callable[[bytes], bytes], runs: Runs = Runs.BY_SIZE, is_long: Callable[[bytes], bool] | None = None
 ) -> Row:
@@ -35,7 +41,7 @@ def row(
     def made(_engine: Any, message: bytes) -> bytes:
         return call(message)
 
-    return Row("Call", bytes, made, Engine.publish, runs=runs, is_long=is_long)
+    return Row("Call", Raw, made, Engine.publish, runs=runs, is_long=is_long)
 
 
 def echo(request: bytes) -> bytes:
