@@ -213,6 +213,12 @@ void Aggregator::process(const TradeTickBatch& batch, std::int64_t now_ns, Proce
   // Each name of the batch's dictionary is looked up once.
   std::vector<Instrument*> instruments(batch.instrument_ids.size(), nullptr);
   std::vector<TickRun*> runs(batch.instrument_ids.size(), &no_run_);
+  if (joins && instruments.size() > 1 && instruments.size() <= columns.size) {
+    book_.find(batch.instrument_ids, instruments);
+    // A checkpoint has to be told before the first tick of each.
+    for (std::size_t i = 0; i < runs.size() && checkpoint_ == nullptr; ++i)
+      if (instruments[i] != nullptr) runs[i] = &instruments[i]->run;
+  }
   std::size_t row = 0;
   std::size_t end = 0;  // of the consecutive rows of one instrument
   while (row < columns.size && result.bars.size() < bars_max) {

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -14,6 +15,24 @@ void BarSeries::push_back(const KeptBar& kept) {
   if (size_ == capacity_) grow();
   ++size_;
   (*this)[size_ - 1] = kept;
+  note_order(kept);
+}
+
+std::size_t BarSeries::first_since(std::int64_t ts_open) const {
+  std::size_t low = 0;
+  std::size_t high = size_;
+  while (low != high) {
+    const std::size_t middle = low + (high - low) / 2;
+    if ((*this)[middle].bar.ts_open < ts_open)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
+void BarSeries::restored() {
+  for (std::size_t i = 0; i < size_; ++i) note_order((*this)[i]);
 }
 
 void BarSeries::grow() {
@@ -52,6 +71,8 @@ void BarSeries::pop_front() {
   if (--size_ == 0) {
     blocks_ = decltype(blocks_)();
     capacity_ = first_ = 0;
+    is_ordered_ = true;
+    latest_open_ = std::numeric_limits<std::int64_t>::min();
   }
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -41,8 +42,14 @@ class BarSeries {
   // Of its bars, by their sequences.
   std::int64_t first_sequence() const { return size_ == 0 ? sequence + 1 : front().bar.sequence; }
   KeptBar& at(std::int64_t number) { return (*this)[static_cast<std::size_t>(number - first_sequence())]; }
+  // The first of its bars, if each began no earlier than the one before it, that began at a time or later. Ticks out of
+  // order can close bars of ticks, volume or value that did not.
+  bool is_ordered() const { return is_ordered_; }
+  std::size_t first_since(std::int64_t ts_open) const;
   // For a restored series, still empty: room for its bars, which at() gives; each has a number once it is there.
   void restore(std::int64_t last_sequence, std::size_t size);
+  // A restored series has its bars.
+  void restored();
 
   // The sequences that a checkpoint has still to write: [next, end).
   struct Pending {
@@ -64,12 +71,18 @@ class BarSeries {
     return blocks_[place / kBlock][place % kBlock];
   }
   void grow();
+  void note_order(const KeptBar& newest) {
+    is_ordered_ = is_ordered_ && newest.bar.ts_open >= latest_open_;
+    latest_open_ = std::max(latest_open_, newest.bar.ts_open);
+  }
 
   // Each of kBlock bars; a first one that is alone may be smaller.
   std::vector<std::unique_ptr<KeptBar[]>> blocks_;
   std::size_t capacity_ = 0;
   std::size_t first_ = 0;
   std::size_t size_ = 0;
+  bool is_ordered_ = true;
+  std::int64_t latest_open_ = std::numeric_limits<std::int64_t>::min();
 };
 
 // Limits the total size of all series: beyond it, the engine's oldest bar is dropped first. The caller numbers series
@@ -98,6 +111,7 @@ class HistoryBudget {
   }
   // A restored series is counted.
   void adopt(std::uint64_t series_number, BarSeries& series) {
+    series.restored();
     bars_ += series.size();
     if (series.size() != 0) oldest_.expect(series_number, series.front().number, series.ticket);
   }

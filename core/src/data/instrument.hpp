@@ -39,6 +39,11 @@ struct Instrument {
   std::shared_ptr<const std::string> id;
   std::uint64_t index = 0;  // in order of first sight; its number in heaps and lists
 
+  // Prefetches what a search by name, and then a tick, needs first.
+  void prefetch_name() const {
+    __builtin_prefetch(&run);
+    __builtin_prefetch(&id);
+  }
   // Applies the run's ticks to market time, sums and bars, and closes the run.
   void flush_pending() {
     if (!run.empty()) {

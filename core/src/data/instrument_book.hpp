@@ -1,25 +1,26 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "data/instrument.hpp"
 #include "data/tick_run.hpp"
+#include "model/name_index.hpp"
 
 namespace alphaforge::data {
 
 // The instruments by name, and by number in order of first sight. A removed one leaves its number unused.
 class InstrumentBook {
  public:
-  Instrument* find(std::string_view id) const {
-    const auto found = by_id_.find(id);
-    return found == by_id_.end() ? nullptr : found->second;
-  }
+  Instrument* find(std::string_view id) const { return by_id_.find(id); }
+  // Those of many names, null where there is none; memory is waited for by many at a time.
+  void find(const std::vector<std::string>& ids, std::vector<Instrument*>& found) const;
   Instrument* at(std::uint64_t index) const {
     return index < instruments_.size() ? instruments_[index].get() : nullptr;
   }
@@ -31,11 +32,11 @@ class InstrumentBook {
     Instrument& instrument = *instruments_.back();
     instrument.id = std::make_shared<const std::string>(id);
     instrument.index = instruments_.size() - 1;
-    by_id_.emplace(*instrument.id, &instrument);
+    by_id_.insert(&instrument);
     return instrument;
   }
   void remove(const Instrument& instrument) {
-    by_id_.erase(*instrument.id);
+    by_id_.erase(&instrument);
     instruments_[instrument.index].reset();
   }
   void clear() {
@@ -61,7 +62,33 @@ class InstrumentBook {
   // instruments, and the TLB all.
   std::vector<std::unique_ptr<TickRun[]>> runs_;
   std::vector<std::unique_ptr<Instrument>> instruments_;
-  std::unordered_map<std::string_view, Instrument*> by_id_;  // the keys live in the instruments
+  struct IdOf {
+    std::string_view operator()(const Instrument& instrument) const { return *instrument.id; }
+  };
+  NameIndex<Instrument, IdOf> by_id_;
 };
+
+inline void InstrumentBook::find(const std::vector<std::string>& ids, std::vector<Instrument*>& found) const {
+  constexpr std::size_t kAtOnce = 32;
+  std::array<std::uint64_t, kAtOnce> hashes;
+  for (std::size_t first = 0; first < ids.size(); first += kAtOnce) {
+    const std::size_t count = std::min(kAtOnce, ids.size() - first);
+    Instrument** const some = found.data() + first;
+    for (std::size_t i = 0; i < count; ++i) {
+      hashes[i] = by_id_.hash_of(ids[first + i]);
+      by_id_.prefetch(hashes[i]);
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      some[i] = by_id_.probable(hashes[i]);
+      if (some[i] != nullptr) some[i]->prefetch_name();
+    }
+    for (std::size_t i = 0; i < count; ++i)
+      if (some[i] != nullptr) __builtin_prefetch(some[i]->id.get());
+    for (std::size_t i = 0; i < count; ++i)
+      if (some[i] != nullptr) __builtin_prefetch(some[i]->id->data());
+    for (std::size_t i = 0; i < count; ++i)
+      if (some[i] != nullptr && *some[i]->id != ids[first + i]) some[i] = by_id_.find(ids[first + i]);
+  }
+}
 
 }  // namespace alphaforge::data

@@ -32,8 +32,15 @@ std::vector<Bar> Aggregator::get_bars(std::string_view instrument_id, std::strin
   std::vector<Bar> bars;
   if (instrument == nullptr) return bars;
   const BarSeries& series = instrument->series[static_cast<std::size_t>(index)];
+  std::size_t begin = 0;
+  std::size_t end = series.size_before(filter.before_sequence);
+  if (series.is_ordered()) {
+    if (filter.start) begin = series.first_since(*filter.start);
+    if (filter.end) end = std::min(end, series.first_since(*filter.end));
+  }
   // From the newest, so that a limit costs what it returns.
-  for (std::size_t i = series.size_before(filter.before_sequence); i-- != 0 && bars.size() < filter.limit;) {
+  for (std::size_t i = end; i > begin && bars.size() < filter.limit;) {
+    --i;
     const BarFigures& bar = series[i].bar;
     if ((!filter.start || bar.ts_open >= *filter.start) && (!filter.end || bar.ts_open < *filter.end))
       bars.push_back(builder_.named(*instrument, static_cast<std::size_t>(index), bar));

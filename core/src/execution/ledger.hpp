@@ -13,9 +13,9 @@
 #include "execution/event_log.hpp"
 #include "execution/group_record.hpp"
 #include "execution/order_history.hpp"
-#include "execution/order_index.hpp"
 #include "execution/order_record.hpp"
 #include "execution/pool.hpp"
+#include "model/name_index.hpp"
 #include "model/order.hpp"
 #include "model/order_group.hpp"
 
@@ -45,7 +45,7 @@ class Ledger {
 
   OrderRecord* find(std::string_view order_id) const { return index_.find(order_id); }
   // A find() of that id follows soon.
-  void prefetch(std::string_view order_id) const { index_.prefetch(order_id); }
+  void prefetch(std::string_view order_id) const { index_.prefetch(index_.hash_of(order_id)); }
   // The order's id must be unknown.
   OrderRecord& add(const Order& order, Instrument& instrument, Strategy& strategy, std::int64_t now_ns);
   // The same for all orders of a group.
@@ -105,7 +105,10 @@ class Ledger {
   std::int64_t last_number_ = 0;
   std::int64_t fill_count_ = 0;
   std::int64_t youngest_forgotten_ = kNoTime;
-  OrderIndex index_;
+  struct IdOf {
+    std::string_view operator()(const OrderRecord& order) const { return order.id.view(); }
+  };
+  NameIndex<OrderRecord, IdOf> index_;
   OrderHistory orders_;
   FillHistory fills_;
   Queue final_;

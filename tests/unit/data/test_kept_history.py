@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+
+import pytest
 from alphaforge_core.data import DataEngine, DataEngineConfig
 from alphaforge_core.model import Price, Quantity, TradeTick
 
@@ -58,6 +61,29 @@ def test_bars_keep_their_order_as_more_are_kept_from_any_place_in_the_ring() -> 
             assert restored.get_bars("A", "1tick") == engine.get_bars("A", "1tick")
         assert engine.get_bars("A", "1tick")[-1].sequence == number - first + 1
         engine.validate()
+
+
+@pytest.mark.parametrize("jitter", [0, 30])
+def test_bars_between_times_are_those_of_all_bars(jitter: int) -> None:
+    # With a jitter, some bars of ticks begin before the one before them.
+    chance = random.Random(jitter)
+    engine = DataEngine(DataEngineConfig(bar_types=["2tick", "10ns"], max_bars_per_instrument=150))
+    for number in range(1, 1_000):
+        engine.process_trade_tick(tick("A", 10 * number + chance.randint(0, jitter)))
+    restored = DataEngine(DataEngineConfig(bar_types=["2tick", "10ns"], max_bars_per_instrument=150))
+    restored.restore(engine.snapshot())
+    for bar_type in ("2tick", "10ns"):
+        bars = engine.get_bars("A", bar_type)
+        times = [bar.ts_open for bar in bars]
+        assert (times == sorted(times)) == (jitter == 0 or bar_type == "10ns")
+        for _ in range(200):
+            start, end = (chance.choice((None, chance.choice(times) + chance.randint(-1, 1))) for _ in "ab")
+            wanted = [
+                bar for bar in bars if (start is None or bar.ts_open >= start) and (end is None or bar.ts_open < end)
+            ]
+            for each in (engine, restored):
+                assert each.get_bars("A", bar_type, start=start, end=end) == wanted
+                assert each.get_bars("A", bar_type, limit=3, start=start, end=end) == wanted[-3:]
 
 
 def test_the_window_holds_the_last_ticks_with_an_id() -> None:
