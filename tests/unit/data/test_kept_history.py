@@ -67,15 +67,15 @@ def test_bars_keep_their_order_as_more_are_kept_from_any_place_in_the_ring() -> 
 def test_bars_between_times_are_those_of_all_bars(jitter: int) -> None:
     # With a jitter, some bars of ticks begin before the one before them.
     chance = random.Random(jitter)
-    engine = DataEngine(DataEngineConfig(bar_types=["2tick", "10ns"], max_bars_per_instrument=150))
+    engine = DataEngine(DataEngineConfig(bar_types=["2tick", "10ms"], max_bars_per_instrument=150))
     for number in range(1, 1_000):
-        engine.process_trade_tick(tick("A", 10 * number + chance.randint(0, jitter)))
-    restored = DataEngine(DataEngineConfig(bar_types=["2tick", "10ns"], max_bars_per_instrument=150))
+        engine.process_trade_tick(tick("A", 10**6 * (10 * number + chance.randint(0, jitter))))
+    restored = DataEngine(DataEngineConfig(bar_types=["2tick", "10ms"], max_bars_per_instrument=150))
     restored.restore(engine.snapshot())
-    for bar_type in ("2tick", "10ns"):
+    for bar_type in ("2tick", "10ms"):
         bars = engine.get_bars("A", bar_type)
         times = [bar.ts_open for bar in bars]
-        assert (times == sorted(times)) == (jitter == 0 or bar_type == "10ns")
+        assert (times == sorted(times)) == (jitter == 0 or bar_type == "10ms")
         for _ in range(200):
             start, end = (chance.choice((None, chance.choice(times) + chance.randint(-1, 1))) for _ in "ab")
             wanted = [
