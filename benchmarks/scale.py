@@ -29,6 +29,7 @@ __all__ = ["ENTRIES", "INSTRUMENTS", "ORDERS", "run"]
 ENTRIES = "cache by its entries"
 INSTRUMENTS = "ticks in columns by instruments"
 ORDERS = "venue by its resting orders"
+COUNTS = (1, 100, 10_000, 100_000)
 SHARES = (0.001, 0.1, 1)
 MILLIONS = 5
 KEYS_A_CALL = 1_000
@@ -101,13 +102,13 @@ def _rate(bench: Bench, items: int, operation: Callable[[], object]) -> float:
 
 def _instruments(bench: Bench) -> None:
     trades = columns(bench.sizes.items)
-    config = DataEngineConfig(bar_types=BAR_TYPES, durability="none")
+    config = DataEngineConfig(bar_types=BAR_TYPES, durability="none", max_instruments=COUNTS[-1])
     made = table(
         f"{INSTRUMENTS}: {', '.join(BAR_TYPES)}", (),
         ("instruments", "core ticks/s", "core, x of one", "remote ticks/s", "remote, x of one"),
     )  # fmt: skip
     ones: list[float] = []
-    for instruments in (1, 100, 10_000, 100_000):
+    for instruments in COUNTS:
         spread = min(instruments, len(trades.prices))
         target = bench.stack.targets["data"]
         with DataEngine(config, name=f"scale-{spread}", target=target, timeout=60.0) as remote:
@@ -131,7 +132,12 @@ def _spread(
     }
     paced = ts[0] + (ts - ts[0]) // instruments
     span = int(paced[-1] - paced[0]) + 1
-    return lambda: engine.process_trade_ticks(**given | {"ts_event": paced + next(passed) * span})
+
+    def process() -> None:
+        result = engine.process_trade_ticks(**given | {"ts_event": paced + next(passed) * span})
+        assert not result.rejected
+
+    return process
 
 
 def _orders(bench: Bench) -> None:
