@@ -215,8 +215,8 @@ void Aggregator::process(const TradeTickBatch& batch, std::int64_t now_ns, Proce
   std::vector<TickRun*> runs(batch.instrument_ids.size(), &no_run_);
   if (joins && instruments.size() > 1 && instruments.size() <= columns.size) {
     book_.find(batch.instrument_ids, instruments);
-    // A checkpoint has to be told before the first tick of each.
-    for (std::size_t i = 0; i < runs.size() && checkpoint_ == nullptr; ++i)
+    // A checkpoint is notified before the first tick of each.
+    for (std::size_t i = 0; i < runs.size() && checkpoint_.get() == nullptr; ++i)
       if (instruments[i] != nullptr) runs[i] = &instruments[i]->run;
   }
   std::size_t row = 0;
