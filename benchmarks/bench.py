@@ -23,7 +23,7 @@ __all__ = ["Bench", "Sizes", "Way"]
 
 
 class Sizes(NamedTuple):
-    """How much each measurement does."""
+    """The size of each measurement."""
 
     repetitions: int
     items: int  # of batches and of engines in process

@@ -1,4 +1,4 @@
-"""Journals in PostgreSQL with a synchronous standby, beside journals in files: what an acknowledgement costs more.
+"""Journals in PostgreSQL with a synchronous standby, compared with journals in files: the added cost of a call.
 
 Both servers of PostgreSQL, the services and the client share this machine, and every commit goes through four more
 processes than one to a file. A bare synchronous INSERT of one row shows what of it is PostgreSQL's.

@@ -166,7 +166,7 @@ def _each(engine: Engines, objects: list[TradeTick]) -> int:
 def _many_instruments(bench: Bench, one: dict[str, Any]) -> None:
     """As many trades a minute of each of many instruments as of the one, so that as many bars close.
 
-    The instruments are there once the first, untimed repetition is over; time goes on from one to the next.
+    The first, untimed repetition creates the instruments; market time continues from one repetition to the next.
     """
     count = len(one["prices"])
     names = [f"INSTRUMENT-{number}" for number in range(INSTRUMENTS)]

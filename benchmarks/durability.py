@@ -1,4 +1,4 @@
-"""What it costs to write before acknowledging, and how long a restart takes to read it again."""
+"""The cost of each durability, and the time a restart takes to read the journal."""
 
 from __future__ import annotations
 

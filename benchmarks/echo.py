@@ -1,4 +1,4 @@
-"""A bare grpcio echo in a process of its own: what a call costs before anybody does anything in it."""
+"""A bare grpcio echo in a separate process: the cost of a call that does nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The execution engine: orders in, and ticks that meet none of them."""
+"""The execution engine: orders, and ticks that fill none of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Growth: what ten million random ticks over ten thousand instruments leave in memory, with bounds that they reach.
+"""Growth: memory after ten million random ticks over ten thousand instruments, with limits that they reach.
 
 The curve is flat: 0.96 of the last value after the first million ticks, 1.00 from the second on.
 """

@@ -1,4 +1,4 @@
-"""Timing: rates over repetitions, latencies by percentile, and the CPU an operation cost, servers and all."""
+"""Timing: rates over repetitions, latencies by percentile, and the CPU per operation, servers included."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A relay with many subscribers: what it costs the data service, beside an engine without subscribers.
+"""A relay with many subscribers: its cost for the data service, compared with an engine without subscribers.
 
 The service's only subscriber is the relay, however many the relay has. Readers and services share the processors, so
 with thousands of readers on a small machine the times of all rise, and subscribers that are too slow miss bars.

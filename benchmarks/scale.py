@@ -124,7 +124,7 @@ def _instruments(bench: Bench) -> None:
 def _spread(
     engine: alphaforge_core.data.DataEngine | DataEngine, trades: Columns, instruments: int
 ) -> Callable[[], object]:
-    """Processes the trades over so many instruments in turn, at the pace of the one for each, later each time."""
+    """Processes the trades over `instruments` in turn, each later than the last."""
     ts, passed = trades.ts_event, count()
     given = trades.keywords() | {
         "instrument_id": [f"INSTRUMENT-{number}" for number in range(instruments)],

@@ -1,4 +1,4 @@
-"""One engine over 1, 2, 4 and 8 services: what a tick and an order cost them and the client, and how many a second.
+"""One engine over 1, 2, 4 and 8 services: rates of ticks and orders, and their CPU on services and client.
 
 With the client's cost c and the services' cost s, one service and its client do at most 1 / max(c, s) a second on two
 processors, and two services 2 / (c + s): two can be at most 2 max(c, s) / (c + s) times as fast.
@@ -30,7 +30,7 @@ TICKS_A_PARTITION = 32_768
 ORDERS_A_PARTITION = 2_000
 ROUNDS = 12
 
-# Does one call on an engine with so many partitions, and returns the number of its items.
+# Does one call on an engine with that number of partitions, and returns the number of its items.
 Call = Callable[[int], int]
 
 

@@ -47,7 +47,7 @@ def running_stack(options: dict[str, Sequence[str]] | None = None) -> Iterator[S
 
 @contextmanager
 def running_services(noun: str, count: int, *options: str) -> Iterator[tuple[list[str], list[int]]]:
-    """Starts so many services of one noun, each with the further options; their list of targets and process ids."""
+    """Starts services of one noun, each with the further options; yields their targets and process ids."""
     with ExitStack() as exits:
         folder = exits.enter_context(tempfile.TemporaryDirectory())
         ports = free_ports(2 * count)
@@ -83,7 +83,7 @@ def running_relay(of: str, *options: str) -> Iterator[tuple[str, int]]:
 
 
 def free_ports(count: int) -> list[int]:
-    """So many ports of loopback that nobody listens on."""
+    """Free ports of loopback."""
     with ExitStack() as exits:
         probes = [exits.enter_context(socket.socket()) for _ in range(count)]
         for probe in probes:

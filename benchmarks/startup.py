@@ -1,4 +1,4 @@
-"""Starting: commands of the client against Python with gRPC alone, and a service from its start until it serves."""
+"""Starting: commands of the client compared with Python and gRPC alone, and the time until a service serves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Latency under state: single calls beside a million orders or bars, without checkpoints and with one after another."""
+"""Latency with much state: single calls on an engine with a million orders or bars, with and without checkpoints."""
 
 from __future__ import annotations
 

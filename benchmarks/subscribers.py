@@ -1,4 +1,4 @@
-"""Subscribers: what they cost the engine, and how many bars reach them.
+"""Subscribers: their cost for the engine, and the rate at which they receive bars.
 
 The engine's own time per tick is the same with none, with 100 and with 1,000, within 5 %. What they do take is the
 processor, as long as readers and service share one.
@@ -75,16 +75,17 @@ def _measure(bench: Bench, trades: dict[str, Any], count: int) -> tuple[float, f
 
 
 def piece(trades: dict[str, Any], start: int, count: int) -> dict[str, Any]:
-    """So many of the trades, as the arguments of `process_trade_ticks`."""
+    """The first trades, as the arguments of `process_trade_ticks`."""
     end = start + count
     return {name: column[start:end] if hasattr(column, "shape") else column for name, column in trades.items()}
 
 
 @contextmanager
 def reading(target: str, count: int) -> Iterator[Callable[[int], dict[str, Any]]]:
-    """So many subscribers at `target` in a process of their own, which have begun.
+    """Starts `count` subscribers at `target` in a process of their own.
 
-    What is yielded waits until each has so many bars, and returns their sum, `bars`, and the time of the last, `until`.
+    Yields a function that waits until each has the given number of bars; it returns their sum, `bars`, and the time of
+    the last, `until`.
     """
     readers = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.subscribers", target, str(count)],

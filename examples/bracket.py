@@ -80,7 +80,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path)
     parser.add_argument("--remote", action="store_true", help="on the services instead of in process")
-    parser.add_argument("--limit", type=int, help="so many trades")
+    parser.add_argument("--limit", type=int, help="number of trades to read")
     arguments = parser.parse_args()
     batches = (block.batch for block in TradeReader([arguments.file]).blocks())
     ticks = list(islice((batch[row] for batch in batches for row in range(len(batch))), arguments.limit))

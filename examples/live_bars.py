@@ -1,12 +1,11 @@
-"""Bars as they close, for as long as the services trade.
+"""Prints bars as they close, until it is stopped.
 
 Start the stack (`make run`), then this program, then give it a market in a third terminal:
 
     python examples/live_bars.py --bar-types 1min,100tick
     alphaforge replay trades.csv.gz --engine default --bars 1min,100tick --speed 10x
 
-Should the service restart meanwhile, the subscription goes on where it stopped; what could not be kept for it comes as
-a Gap, so that nothing is missed unnoticed.
+If the service restarts, the subscription continues where it stopped; events that are lost are reported as a Gap.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ def main() -> None:
     parser.add_argument("--instrument", action="append", default=[], help="may be repeated; all if none is named")
     parser.add_argument("--bar-types", default="1min", help="comma separated")
     parser.add_argument("--engine", default="default")
-    parser.add_argument("--count", type=int, help="end after so many bars")
+    parser.add_argument("--count", type=int, help="number of bars to receive")
     arguments = parser.parse_args()
     bar_types = arguments.bar_types.split(",")
     with DataEngine(DataEngineConfig(bar_types=bar_types), name=arguments.engine) as engine:

@@ -1,4 +1,4 @@
-"""What the engines count, every few seconds, with a warning where something is out of line.
+"""Prints the engines' counters every few seconds, with a warning for unusual values.
 
     python examples/monitoring.py --interval 5
 
@@ -46,7 +46,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--engine", default="default", help="the name of the three engines")
     parser.add_argument("--interval", type=float, default=5.0, help="seconds")
-    parser.add_argument("--rounds", type=int, help="end after so many; otherwise it goes on")
+    parser.add_argument("--rounds", type=int, help="number of rounds; without it, it runs until stopped")
     arguments = parser.parse_args()
     name = arguments.engine
     cache, data, execution = GenericCache(name=name), DataEngine(name=name), ExecutionEngine(name=name)

@@ -1,4 +1,4 @@
-"""A strategy that lets profits run: it buys strength, and leaves by a trailing stop that can only close its position.
+"""A strategy that lets profits run: it buys rising prices and exits by a reduce-only trailing stop.
 
 It is one file for a backtest and for the services, with the same fills:
 

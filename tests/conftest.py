@@ -1,4 +1,4 @@
-"""What several kinds of tests need once per session."""
+"""Fixtures of the whole session."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ CheckpointPieces<Engine>* begin_checkpoint(Engine& engine, std::string_view magi
   return pieces.release();
 }
 
-// The next part, at most so many bytes, written without the GIL into a new bytes object.
+// The next part, at most `bytes_max` bytes, written without the GIL into a new bytes object.
 template <class Engine>
 nb::object read_piece(CheckpointPieces<Engine>& self, std::size_t bytes_max) {
   PyObject* bytes = PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(bytes_max));

@@ -64,7 +64,7 @@ _RETRY_LESS, _RETRY_MORE = 0.95, 2.0
 
 
 class Usual:
-    """What the calls of one method usually come to."""
+    """The usual size and duration of the calls of one method."""
 
     def __init__(self) -> None:
         self.bytes = 0.0

@@ -82,7 +82,7 @@ class _Output(logging.Handler):
             self.dropped += 1
 
     def drain(self, seconds: float) -> None:
-        """Waits until every line is written, or for so many seconds."""
+        """Waits until every line is written, for at most `seconds`."""
         with self._lines.all_tasks_done:
             self._lines.all_tasks_done.wait_for(lambda: not self._lines.unfinished_tasks, seconds)
 

@@ -13,7 +13,7 @@ _logger = logging.getLogger("services.periodic")
 
 
 class Periodic:
-    """Calls `look` immediately and then every so many seconds, between `start` and `stop`.
+    """Calls `look` immediately and then every `seconds`, between `start` and `stop`.
 
     Errors are logged and don't stop it.
     """

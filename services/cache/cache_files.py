@@ -45,7 +45,7 @@ _SUFFIX = ".cache"
 _BEGUN, _REWRITTEN = ".begun", ".rewritten"
 _SET_ASIDE = ".set-aside"
 
-# A file is rewritten when it is larger than this and than so many times its size after the last rewrite.
+# A file is rewritten when it is larger than this and has grown by this factor since the last rewrite.
 _FILE_BYTES_MIN = 128 << 20
 _GROWTH = 3
 
@@ -154,7 +154,7 @@ class CacheFiles:
     def _end(self, cache: NamedCache) -> None:
         """Detaches the cache: neither changes nor a rewrite reach its file any more."""
         self._ended = _sums((self._ended, _written(cache)))
-        # Were its file ended in order, it would be taken for the present after a cut of the power that undoes its
+        # If its file were ended cleanly, it would be taken for the current one after a power cut that undoes its
         # removal.
         cache.core.leave_file()
 

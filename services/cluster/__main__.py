@@ -93,9 +93,7 @@ async def _with_database(work: Callable[[Database], Awaitable[None]]) -> None:
         async with asyncio.timeout(_SECONDS_MAX):
             await work(Database(dsn, "cluster"))
     except TimeoutError:
-        raise problem(
-            f"PostgreSQL did not confirm within {_SECONDS_MAX:g} s: is its synchronous standby there?"
-        ) from None
+        raise problem(f"PostgreSQL did not confirm within {_SECONDS_MAX:g} s: check its synchronous standby") from None
 
 
 async def _init(database: Database, name: str) -> None:

@@ -193,7 +193,9 @@ class Shard:
         )
         names = (await self.session.fetch(_ROW, self.name.noun, self.name.id))[0]["standbys"]
         if "*" in names:
-            raise problem("synchronous_standby_names is *: any receiver of the log would count as the standby; name it")
+            raise problem(
+                "synchronous_standby_names is *: any receiver of the log would count as the standby; name the standby"
+            )
         self._note_standbys(names)
         if self._is_refused:
             raise problem(

@@ -37,7 +37,7 @@ from services.data.wire import bar_filter, snapshot_responses, trade_filter
 # Maximum number of bars in the snapshot of a subscription.
 SNAPSHOT_BARS_MAX = 100_000
 
-# So many bars are read and encoded in about the time of a hand-over to a thread.
+# Reading and encoding this many bars takes about as long as a hand-over to a thread.
 SHORT_PAGE_BARS = 256
 
 # Of how many instruments a subscription looks up whether they have had a trade, and how many it names that have not.

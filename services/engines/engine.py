@@ -222,7 +222,7 @@ class NamedEngine:
         return {name: (self.settings[name], value) for name, value in given.items() if self.settings[name] != value}
 
     def arrived(self) -> None:
-        """It has come from another shard, whose clients it goes on to serve."""
+        """It has come from another shard and continues to serve that shard's clients."""
 
     async def add(self, given: Mapping[str, Any]) -> None:
         """Adds settings that may be added to an existing engine, such as bar types."""

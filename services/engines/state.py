@@ -1,4 +1,4 @@
-"""The bytes of an engine's checkpoint, made piece by piece while the engine goes on.
+"""The bytes of an engine's checkpoint, made piece by piece while the engine keeps running.
 
 They are the input that opens such an engine and what the service keeps, each part after its size, then a mark and the
 pieces of the core's checkpoint. Earlier releases wrote three parts after their sizes, the last one the core's snapshot.

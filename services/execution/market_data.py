@@ -232,7 +232,7 @@ class MarketDataLinks(Collector):
         engine.market_data.state = MarketDataState.MARKET_DATA_STATE_STALE
 
     def _target_of(self, engine: NamedExecutionEngine) -> str:
-        """Where the list of targets has the data engine of its name: partition follows partition."""
+        """The target of the data engine of its name, by the list of targets: partition follows partition."""
         name, index = split_name(engine.name) if engine.partitions > 1 else (engine.name, 0)
         return placed(name, engine.partitions, self._shards)[index].target
 

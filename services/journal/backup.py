@@ -118,7 +118,7 @@ def _ask_for_copy(path: Path, to: Path, seconds: float) -> None:
     while request.exists():
         if time.monotonic() > deadline:
             request.unlink(missing_ok=True)
-            raise OSError(f"the service that uses {path} made no copy within {seconds:g} s")
+            raise OSError(f"the service that uses {path} did not make a copy within {seconds:g} s")
         time.sleep(_PAUSE_SECONDS)
     if failed.exists():
         why = failed.read_text()
@@ -180,7 +180,7 @@ def _looked_at(
     sequence = row.sequence
     try:
         if not is_intact:
-            raise sqlite_file.damaged(path, f"what it says of {row.name!r} is damaged")
+            raise sqlite_file.damaged(path, f"its entry for {row.name!r} is damaged")
         if row.generation:
             Parts(path.with_suffix(".checkpoints")).read(row.generation, row.manifest)
         for record in sqlite_file.read_records(connection, path, row):

@@ -46,7 +46,7 @@ def move(path: Path, parts: Parts, mark_path: Path) -> None:
         if len(waiting) != len(opened):
             raise sqlite_file.other_release(
                 path,
-                f"an earlier release wrote it (journal format 1) and was not stopped in order: {len(waiting):,} inputs "
+                f"an earlier release wrote it (journal format 1) and was not stopped cleanly: {len(waiting):,} inputs "
                 "are not in a checkpoint",
                 "start that release once and stop it, then start this one",
             )

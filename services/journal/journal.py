@@ -294,7 +294,7 @@ class Journal:
         store.begin_write(list(map(_ENTRY, batch)), partial(self._finish, batch))
 
     def _limited(self, waiting: list[_Work], limits: Limits) -> list[_Work]:
-        """The next batch: appends within the limits, or one other entry. What comes after it goes on waiting."""
+        """The next batch: appends within the limits, or one other entry. The rest keeps waiting."""
         count = size = 0
         for work in waiting:
             size += _size(work)
@@ -448,9 +448,7 @@ def _size(work: _Work) -> int:
 
 
 def _late() -> Unavailable:
-    return Unavailable(
-        "nothing was done: the journal is being waited for; send again in a moment", reason="UNAVAILABLE"
-    )
+    return Unavailable("nothing was done: the journal is slow to write; retry in a moment", reason="UNAVAILABLE")
 
 
 def _refused(why: str) -> EngineError:

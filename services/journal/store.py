@@ -121,7 +121,7 @@ Entry: TypeAlias = Append | Commit | Drop | Move
 
 
 class Limits(NamedTuple):
-    """What a store takes at once. A batch is appends within the limits, or one other entry.
+    """Limits of one batch: appends within them, or one other entry.
 
     Behind a batch that takes longer than `patience_seconds` nothing waits: it would be written long after its callers
     have given up.

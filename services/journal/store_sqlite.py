@@ -174,7 +174,7 @@ class SqliteStore:
                 self._streams[row.name] = _Stream(row, is_live=False)
             else:
                 name = str(names.get(row.id, row.name))
-                self._missing[name] = sqlite_file.damaged(self._path, f"what it says of {name!r} is damaged")
+                self._missing[name] = sqlite_file.damaged(self._path, f"its entry for {name!r} is damaged")
         for name in places.keys() - self._streams.keys() - self._missing.keys():
             self._missing[name] = sqlite_file.damaged(self._path, f"{name!r} is missing")
         # Before anything is written that the earlier release could not read.
@@ -338,7 +338,7 @@ class SqliteStore:
             change.then.append(partial(self._begin_counting, stream.row))
 
     def _discard(self, row: StreamRow, through: int) -> None:
-        """What another checkpoint replaces, or a dropped stream leaves."""
+        """Marks what a newer checkpoint replaces, or a dropped stream leaves, for deletion."""
         self.held_bytes -= row.manifest.size
         self._superfluous.records[row.id] = through
         if row.generation:
@@ -351,7 +351,7 @@ class SqliteStore:
     def _prepare(self, dropped: Sequence[str] = ()) -> None:
         """Writes what must be on the disk before a commit. Raises WriteRefused."""
         if not self._is_clean and not self.settle():
-            raise WriteRefused("an earlier write has failed, and its remains can't be removed yet")
+            raise WriteRefused("an earlier write failed and can't be undone yet")
         mark = self._mark
         if mark is None or not (mark.is_closed or dropped):
             return
@@ -459,7 +459,7 @@ class SqliteStore:
             is_settled = self.settle()
             self._connection.close()
             if not is_settled:
-                raise OSError("what is committed can't be synced")
+                raise OSError("the commit can't be synced to the disk")
             if self._mark is not None and not self._may_have_lost_all:
                 write_mark(self._mark_path, Mark(self._boot, is_closed=True, places=self._places()))
         except sqlite3.Error as error:

@@ -122,7 +122,7 @@ class JournalCollector(Collector):
 
 
 class CheckpointCollector(Collector):
-    """What the checkpoints of a service came to, beside their number, which its journals count."""
+    """The sizes and durations of a service's checkpoints; its journals count them."""
 
     def __init__(self, statistics: Callable[[], CheckpointStatistics]) -> None:
         self._statistics = statistics

@@ -91,7 +91,7 @@ class RelayedEngine:
         if differing:
             raise EngineError(
                 f"{called('data', self.name)} has other settings than those given ({', '.join(differing)}), and a "
-                f"relay changes none; open it without settings, or at {self._engines.upstream.target}",
+                f"relay can't change them; open it without settings, or at {self._engines.upstream.target}",
                 reason="SETTINGS_DIFFER",
             )
 
@@ -145,7 +145,7 @@ class RelayedEngines:
             raise epoch_changed("data", name or DEFAULT_NAME)
         if engine is None:
             raise EngineError(
-                f"no {called('data', name or DEFAULT_NAME)} at {self.upstream.target}, and a relay creates none",
+                f"no {called('data', name or DEFAULT_NAME)} at {self.upstream.target}, and a relay can't create one",
                 reason="ENGINE_UNKNOWN",
             )
         return engine

@@ -218,7 +218,9 @@ class Link(Follower, Generic[T]):
         """Adds a message's events to those kept. Raises InvalidArgument MESSAGE_MALFORMED if they don't join."""
         first = message.sequence - len(message.events) + 1
         if message.epoch != self._epoch or first > self._next_after(message):
-            raise InvalidArgument("a message of upstream does not join the one before", reason="MESSAGE_MALFORMED")
+            raise InvalidArgument(
+                "a message from upstream does not follow the previous one", reason="MESSAGE_MALFORMED"
+            )
         if first + len(message.events) <= self._ring.last + 1:
             # A heartbeat, or what is here already.
             self._catch_up()

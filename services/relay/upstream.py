@@ -111,7 +111,7 @@ class Upstream:
         await self.peer.close()
 
     def _explained(self, error: grpc.aio.AioRpcError) -> AlphaForgeError:
-        """The same error, of ours: as upstream said it, or that it can't be reached."""
+        """The error as an AlphaForgeError: that of upstream, or that it can't be reached."""
         reason = reason_of(error)
         if reason == "ENGINE_UNKNOWN":
             return EngineError(error.details() or "", reason=reason)

@@ -53,7 +53,7 @@ class Replica(Protocol):
         """Why a follower answers no reads either; None if it does."""
 
     def lag_seconds(self) -> float:
-        """How old a follower's answers may be."""
+        """The maximum age of a follower's answers, in seconds."""
 
 
 class _Method(NamedTuple):

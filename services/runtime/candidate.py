@@ -304,7 +304,7 @@ class Candidate:
         return None if is_follower and self.memory.is_kept else self.shard.refusal()
 
     def lag_seconds(self) -> float:
-        """How long ago a follower saw the beat whose inputs it has applied; 0 for the primary."""
+        """The age, in seconds, of the last heartbeat whose inputs a follower has applied; 0 for the primary."""
         return 0.0 if self.shard.term else now() - self._fresh_at
 
     async def _catch_up(self, row: Row) -> None:
@@ -378,7 +378,7 @@ class Candidate:
             try:
                 await self.thread.run(self._disconnect())
                 await self.thread.run(self.shard.connect())
-                # Until then reads go on, as long as the lease does; the memory may be another one afterwards.
+                # Until then reads are served, as long as the lease lasts; the memory may be another one afterwards.
                 self.shard.fall_silent()
                 if not await self.thread.run(self.shard.take_again()):
                     self.shard.step_down()

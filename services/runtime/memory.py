@@ -105,7 +105,7 @@ class Memory:
         return place.restored and name not in self._restored
 
     def note(self, known: dict[str, tuple[int, int | None]]) -> None:
-        """What this process has written itself: of each engine its stream, and its last record's checksum."""
+        """Remembers the streams that this process has written itself, with the checksum of each one's last record."""
         self._known |= known
 
     def lose(self, name: str) -> None:
@@ -120,7 +120,7 @@ class Memory:
         self._refused.clear()
 
     def elsewhere(self) -> AlphaForgeError:
-        """What ends the streams and calls of engines that are not here any more."""
+        """The error for streams and calls of engines that are no longer here."""
         gone = Unavailable("the engine is not here any more; call again", reason="NOT_PRIMARY")
         return self._shard.refusal() or gone
 

@@ -79,7 +79,7 @@ class Ring(Generic[T]):
         return events
 
     def copy(self) -> Ring[T]:
-        """The same events, which stay while this ring goes on."""
+        """A copy of its events, unaffected by later changes."""
         other: Ring[T] = Ring(self._capacity)
         other.first, other.last = self.first, self.last
         other._chunks, other._ends, other._oldest = self._chunks[:], self._ends[:], self._oldest

@@ -1,4 +1,4 @@
-"""The fixture of the chaos tests, and one table of what they did; see `tests.support.chaos` for the settings."""
+"""The fixture of the chaos tests, and a table of their results; `tests.support.chaos` has the settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever is damaged, a start serves what was acknowledged, refuses that engine by name, or begins a new epoch.
+"""After any damage, a start serves all acknowledged changes, refuses the engine by name, or begins a new epoch.
 
 A hundred damages by seed, a thousand in a full run. What each may lead to is computed before the journal is
 opened, from what was acknowledged and which file was damaged.

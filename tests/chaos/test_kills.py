@@ -1,4 +1,4 @@
-"""Services killed with -9 at random moments under load: nothing acknowledged is lost, nothing is done twice."""
+"""Services killed with -9 at random moments under load lose nothing acknowledged and do nothing twice."""
 
 from __future__ import annotations
 

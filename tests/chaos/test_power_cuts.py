@@ -1,4 +1,4 @@
-"""After a cut of the power a start serves what was acknowledged, or begins a new epoch where the durability is `os`.
+"""After a power cut, a start serves all acknowledged changes, or begins a new epoch if the durability is `os`.
 
 What the services do to their files is recorded; what a cut may leave of them at any moment is made of it, and started.
 Forty cuts by seed, six hundred in a full run, each of engines of both durabilities.

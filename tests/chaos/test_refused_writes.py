@@ -1,4 +1,4 @@
-"""What was refused because the disk failed never comes back; where that can't be promised, the outcome is unknown.
+"""Writes refused because the disk failed never reappear; if that can't be promised, the outcome is unknown.
 
 Some fifty failures by seed, more than five hundred in a full run.
 """

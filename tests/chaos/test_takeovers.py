@@ -1,4 +1,4 @@
-"""Primaries are killed, frozen and switched, PostgreSQL's sessions and servers end, by chance and under load."""
+"""Primaries are killed, frozen and switched, and PostgreSQL's sessions and servers end, at random under load."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Troubles under load: whatever happens, nothing acknowledged is lost, nothing is done twice, and all is counted.
+"""Random faults under load: nothing acknowledged is lost, nothing is done twice, and counters are exact.
 
 Clients of the three services work through connections that can be cut, on machines that pause, with clocks that are
 set, beside consumers that do not read and callers that overload; the soak mixes all of these.

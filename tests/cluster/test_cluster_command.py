@@ -1,4 +1,4 @@
-"""`alphaforge cluster`, and what a service says of a PostgreSQL that it can't use: one clear line, nothing done."""
+"""`alphaforge cluster`, and services with an unusable PostgreSQL: one clear line, and nothing is changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An input that ends each process of a cluster that applies it: its engine is refused until an operator skips it."""
+"""An input that kills every process that applies it: its engine is refused until an operator skips the input."""
 
 from __future__ import annotations
 

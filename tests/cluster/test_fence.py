@@ -1,4 +1,4 @@
-"""The fence: nothing of an older term gets into the log, whatever froze, was cancelled or came too late."""
+"""The fence: no write of an older term gets into the log, after freezes, cancellations and delays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A follower answers reads where its caller asks for it, says how old they may be, and never what it can't know."""
+"""A follower answers reads if the caller asks for it, gives their maximum age, and refuses what it can't know."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A follower has the primary's state, byte for byte, whatever inputs, checkpoints and resets come between its looks."""
+"""A follower has the primary's state, byte for byte, after any inputs, checkpoints and resets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Callers without our client: Node with several addresses, and anybody through HAProxy, over the death of a primary."""
+"""Callers without the Python client survive the death of a primary: Node with several addresses, and HAProxy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Engines move between shards under load: nothing is lost or doubled, and clients follow with what they have."""
+"""Engines move between shards under load: nothing is lost or done twice, and clients follow."""
 
 from __future__ import annotations
 

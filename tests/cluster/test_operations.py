@@ -1,4 +1,4 @@
-"""What operators do: engines move, PostgreSQL is restored or keeps its copies itself, traffic is encrypted."""
+"""Operations: moving engines, restoring PostgreSQL, replicated storage, and TLS."""
 
 from __future__ import annotations
 

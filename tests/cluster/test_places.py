@@ -1,4 +1,4 @@
-"""A new engine goes where rendezvous hashing over the live shards says, whichever shard is asked, and stays there."""
+"""Rendezvous hashing over the live shards places a new engine, whichever shard is asked; it stays there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Subscribers, and an execution service that follows a data service, over take-overs: each event once, in order."""
+"""During takeovers, subscribers and a following execution service receive each event once, in order."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Prints:
 
     def await_more(self, count: int = 20) -> None:
         wanted = self.count + count
-        until(lambda: self.count >= wanted or self.failed, lambda: f"trades go on; {self.count}", seconds=60)
+        until(lambda: self.count >= wanted or self.failed, lambda: f"trades continue; {self.count}", seconds=60)
         assert not self.failed
 
     def end(self) -> None:

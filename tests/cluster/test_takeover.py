@@ -1,4 +1,4 @@
-"""Real services over a real PostgreSQL pair: a primary dies, freezes, is told to go; nothing acknowledged is lost."""
+"""Real services over a real PostgreSQL pair: a primary dies, freezes or is switched; nothing acknowledged is lost."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The commands of the documentation, run as they stand: blocks that a comment `<!-- run -->` precedes, page by page.
+"""Runs the commands of the documentation: the blocks after a comment `<!-- run -->`, page by page.
 
-`<!-- by hand: WHY -->` precedes those that no test runs. `<!-- run: stays -->` is a terminal of its own, whose command
-goes on until the page's end. `<!-- writes: NAME -->` precedes the text of a file. `<!-- prints -->` precedes lines that
-the block before it must print, in that order. A page runs in a folder of links to the built clone, and in a network of
+`<!-- by hand: WHY -->` precedes those that no test runs. `<!-- run: stays -->` is a separate terminal, whose command
+runs to the end of the page. `<!-- writes: NAME -->` precedes the text of a file. `<!-- prints -->` precedes lines that
+the previous block must print, in that order. A page runs in a folder of links to the built clone, and in a network of
 its own, so that the documented ports are free.
 """
 

@@ -1,4 +1,4 @@
-"""Links between the pages lead somewhere, also where the repository is read instead of the site."""
+"""Links between pages work, on the site and in the repository."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The packages that a user installs: what `make dist` makes, and the line of the README that installs it."""
+"""The packages that `make dist` builds, installed as the README says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The unit of systemd in the documentation is one that systemd takes, and starts what there is."""
+"""systemd accepts the documented unit file, which starts an existing command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The documented interface runs as it is written: every block of the reference, in its order, in one namespace.
+"""Runs every block of the API reference, in order, in one namespace.
 
 The blocks share names as a reader's session would: `engine` is whichever engine was made last, and the names that the
 reference uses without making them (`orders`, `data`, `data_engine`, `execution_engine`) are seeded with what a reader

@@ -1,4 +1,4 @@
-"""Nothing gets in that shouldn't: attempts on a deployed service, and what each is answered.
+"""Attacks on a deployed service, and the answer to each.
 
 The table of the documentation is this one: a test compares them.
 """

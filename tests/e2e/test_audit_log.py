@@ -1,4 +1,4 @@
-"""A disk that is full under the audit log: no command goes unaudited unless a setting says so, and nothing hangs."""
+"""A full disk under the audit log: no command goes unaudited unless a setting allows it, and nothing hangs."""
 
 from __future__ import annotations
 

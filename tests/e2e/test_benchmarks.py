@@ -1,4 +1,4 @@
-"""The benchmarks run, small, and do the work they always did."""
+"""The benchmarks run in a small size and do the same work each time."""
 
 from __future__ import annotations
 

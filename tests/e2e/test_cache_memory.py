@@ -1,4 +1,4 @@
-"""The bound on what all caches of a service take: eviction, or a clear refusal."""
+"""The limit on the memory of all caches of a service: eviction, or a clear refusal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cache service is stopped, killed and started: its caches go on, and nothing old comes back as current."""
+"""The cache service is stopped, killed and started: its caches survive, and no stale value comes back as current."""
 
 from __future__ import annotations
 

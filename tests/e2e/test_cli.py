@@ -1,4 +1,4 @@
-"""The `alphaforge` command as a user types it: processes, exit statuses, what stands on stdout and what on stderr."""
+"""The `alphaforge` command as a user types it: exit statuses, stdout and stderr."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A program whose services are killed and restarted under it sees typed errors within its deadlines, and goes on."""
+"""A program whose services are killed and restarted under it sees typed errors within its deadlines, and continues."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo trades on while a service is away that it can do without."""
+"""The demo keeps trading while an optional service is down."""
 
 from __future__ import annotations
 

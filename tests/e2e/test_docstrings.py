@@ -1,4 +1,4 @@
-"""The examples in docstrings run, in process and against the services; what people start from has one."""
+"""The examples in docstrings run in process and remote; every public starting point has one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CORE = ("backtest", "cache", "data", "errors", "execution", "files", "model", "t
 IN_PROCESS = [f"alphaforge_core.{name}" for name in CORE]
 PACKAGES = ("alphaforge_client", "alphaforge_client.aio")
 REMOTE = [f"{package}.{name}" for package in PACKAGES for name in ("cache", "data", "execution")]
-# What the example of a method goes on from: an engine of its own, and what to feed it with.
+# What the example of a method starts from: an engine of its own, and what to feed it with.
 BEGIN = {
     "data": """
 >>> from alphaforge_client.model import TradeTick

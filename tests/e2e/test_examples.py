@@ -1,4 +1,4 @@
-"""The examples do what they say, each as a process of its own."""
+"""Each example does what it says, in a separate process."""
 
 from __future__ import annotations
 

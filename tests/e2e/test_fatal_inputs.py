@@ -1,4 +1,4 @@
-"""An input that ends the process while it is applied keeps its own engine from being served, and no other."""
+"""An input that kills the process while it is applied blocks its own engine only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A client that knows nothing of us but the address: values and orders typed by hand, through reflection."""
+"""A client that knows only the address: values and orders typed by hand, through reflection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docker-compose.ha.yml for real: one container of each service is killed, and its other candidate goes on.
+"""docker-compose.ha.yml for real: one container of each service is killed, and its other candidate takes over.
 
 Asked for as the plain stack is (test_stack.py). PostgreSQL comes from the package of the base image's Debian.
 """

@@ -71,7 +71,7 @@ def test_a_stream_goes_on(proxy: Proxy, target: str) -> None:
         until(lambda: first in found, "the stream works")
         proxy.swallow()
         second = elsewhere.submit_order(order())
-        until(lambda: second in found, "the stream goes on", PROMISED_SECONDS + SLACK_SECONDS)
+        until(lambda: second in found, "the stream continues", PROMISED_SECONDS + SLACK_SECONDS)
 
 
 def test_calls_and_a_stream_of_an_asyncio_client_go_on(proxy: Proxy, target: str) -> None:

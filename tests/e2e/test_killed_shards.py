@@ -1,4 +1,4 @@
-"""Shards of one machine: one is killed and comes back, and nothing is lost; `alphaforge up --shards` starts them."""
+"""Shards on one machine, started by `alphaforge up --shards`: one is killed and restarted, and nothing is lost."""
 
 from __future__ import annotations
 

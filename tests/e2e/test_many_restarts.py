@@ -1,4 +1,4 @@
-"""A service that is killed again and again under threads and tasks: what it has acknowledged is there, once."""
+"""A service killed repeatedly while threads and tasks call it has every acknowledged change exactly once."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ CASES = {
 
 
 class Side:
-    """The threads, or the tasks, of one client: what they sent, what they were told, what went wrong."""
+    """The threads, or the tasks, of one client: the sent calls, the answers and the errors."""
 
     def __init__(self, case: Case) -> None:
         self.case = case

@@ -1,4 +1,4 @@
-"""An engine meets each trade it follows once: no refusal of the data service makes old prints fill orders."""
+"""An engine applies each followed trade once: no refusal of the data service makes old prints fill orders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A near cache behind a network that delays, is cut and is reset, and services that restart, keeps its promises."""
+"""A near cache keeps its guarantees while the network delays, drops and resets, and services restart."""
 
 from __future__ import annotations
 

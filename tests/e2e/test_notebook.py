@@ -1,4 +1,4 @@
-"""The notebook's cells run in their order, and what it says of the services holds there."""
+"""The notebook's cells run in order, and its statements about the services are true."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every series that a dashboard or a rule names is there, and every panel has data, while the demo runs."""
+"""While the demo runs, every series that a dashboard or rule names exists, and every panel has data."""
 
 from __future__ import annotations
 

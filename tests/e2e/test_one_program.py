@@ -1,4 +1,4 @@
-"""A program that was written in process runs unchanged against the services, and with `await` on asyncio."""
+"""A program written for the engines in process runs unchanged against the services, and on asyncio with `await`."""
 
 from __future__ import annotations
 

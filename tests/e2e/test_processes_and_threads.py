@@ -1,4 +1,4 @@
-"""Workers of every kind and a thousand threads do no harm."""
+"""Every kind of worker process and a thousand threads work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Streams between real processes: nothing is lost in silence, and everything is found again."""
+"""Streams between real processes resume, and never lose events silently."""
 
 from __future__ import annotations
 

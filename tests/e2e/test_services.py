@@ -1,4 +1,4 @@
-"""The life of a service process, and what all three services have in common."""
+"""The start and stop of service processes, and features of all three services."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A strategy's session: its orders are cancelled when its process falls silent, and never otherwise."""
+"""A strategy's session: its orders are cancelled if its process stops renewing, and never otherwise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The compose stack, brought up for real from images built here: healthy, watched, and nothing lost when it is killed.
+"""The compose stack from images built here: healthy, monitored, and nothing is lost when it is killed.
 
 Builds images and starts containers, which takes minutes: TEST_STACK=1 asks for it. The core in the images
 is then the one that `make build` has compiled; TEST_STACK=source compiles it in the image, as users do.

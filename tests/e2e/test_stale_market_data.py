@@ -1,4 +1,4 @@
-"""While the trades that an engine follows are silent, its market orders wait or are refused, as a setting says."""
+"""While an engine's market data are stale, its market orders wait or are refused, as a setting says."""
 
 from __future__ import annotations
 

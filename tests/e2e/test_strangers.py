@@ -1,4 +1,4 @@
-"""What callers without a token, slow ones and vanished ones can't do to a service: fill it, hold it, or stop it."""
+"""Callers without a token, slow ones and vanished ones can't exhaust, block or stop a service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TLS and mutual TLS of real services: who gets in, who does not, and certificates that change meanwhile."""
+"""TLS and mutual TLS of real services: accepted and refused callers, and certificates that change."""
 
 from __future__ import annotations
 

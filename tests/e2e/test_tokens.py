@@ -1,4 +1,4 @@
-"""Tokens as the client and the services among themselves use them, and the log of what was commanded with them."""
+"""Tokens of clients and of services that call each other, and the audit log of their commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A call's trace goes from the client to the service, where both are told to trace; otherwise nothing is imported."""
+"""A trace spans client and service if both enable tracing; otherwise nothing is imported."""
 
 from __future__ import annotations
 

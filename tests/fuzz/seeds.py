@@ -1,4 +1,4 @@
-"""Writes the seeds of the corpora: valid messages, states and files, and the crafted ones that once did harm.
+"""Writes the seeds of the corpora: valid messages, states and files, and inputs that once caused bugs.
 
 python -m tests.fuzz.seeds
 """

@@ -1,4 +1,4 @@
-"""The corpora of the fuzz targets run through the core as these tests have it, under a sanitizer where it has one."""
+"""Runs the corpora of the fuzz targets through the core, under a sanitizer if it was built with one."""
 
 from __future__ import annotations
 

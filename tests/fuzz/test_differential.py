@@ -1,4 +1,4 @@
-"""The core reads a message as google's parser does, or refuses it: never does it accept what means something else.
+"""The core decodes a message as Google's parser does, or refuses it; it never decodes it differently.
 
 Messages are mutated by seed: flipped, cut and doubled bytes, changed wire types, messages put behind each other.
 DIFFERENTIAL_MESSAGES says how many of each kind; docs/reference/wire.md says what is refused though protobuf reads it.

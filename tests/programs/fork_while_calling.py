@@ -1,4 +1,4 @@
-"""Forks while other threads call and follow a stream; exits 0 when each child could do both on its own."""
+"""Forks while other threads call and follow a stream; exits 0 if each child could do both."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def work(number: int, bars: DataEngineConfig, venue: ExecutionEngineConfig) -> N
 
 
 def with_threads(method: str) -> None:
-    """Starts workers while threads of the parent call, and goes on."""
+    """Starts workers while threads of the parent call, and continues."""
     stop = threading.Event()
     failed: list[BaseException] = []
     with GenericCache(name="workers") as cache:
@@ -78,7 +78,7 @@ def try_both() -> None:
 
 
 async def with_tasks() -> None:
-    """Forks workers while tasks of the parent call, and goes on."""
+    """Forks workers while tasks of the parent call, and continues."""
     stop = False
     calls = 0
     called = asyncio.Event()

@@ -1,4 +1,4 @@
-"""A user's program as type checkers see it: what is wrong is marked, and a mark that marks nothing is an error too."""
+"""A user's program as type checkers see it: errors are marked, and a mark without an error is an error too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many examples the histories take: 100 in every run, times HYPOTHESIS_FACTOR for a long search, a tenth for 0.1.
+"""The number of examples per property: 100, times HYPOTHESIS_FACTOR (more for a long search, 0.1 for a tenth).
 
 Each run looks for new ones. Where CI is set, a change is judged by the same examples each time.
 """

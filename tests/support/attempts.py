@@ -1,4 +1,4 @@
-"""A service as it would be deployed, TLS with client certificates, tokens and limits, and ways to knock at it."""
+"""A service as it would be deployed, TLS with client certificates, tokens and limits, and ways to attack it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs of faults under load: how long and with which seeds, and one table of what they did.
+"""Runs of faults under load: their length, their seeds, and a table of the results.
 
 CHAOS_FULL is set by `make chaos`: the counts of a night, such as a thousand kills, of which CI runs a cut.
 CHAOS_FACTOR multiplies the rounds of every test: 1 by default, less than 1 for a quick look.

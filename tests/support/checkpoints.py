@@ -1,4 +1,4 @@
-"""Checkpoints that are read piece by piece, and what seals them, so that what is inside can be damaged too."""
+"""Reads checkpoints piece by piece, and seals them again, so that tests can damage their content."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MASK = 2**64 - 1
 
 
 def written_beside(engine: Any, calls: list[Callable[[], Any]], piece: int, **limits: int) -> tuple[bytes, int]:
-    """A checkpoint of the engine, with a call after each piece of so many bytes; then the calls that are left.
+    """A checkpoint of the engine, with a call after each piece of that size; then the remaining calls.
 
     Returns it and the number of calls before it began: 0, or more where it was overtaken and began again.
     """

@@ -1,4 +1,4 @@
-"""Orders under way while a cluster is disturbed, and whether all of them are there afterwards."""
+"""Submits orders while a cluster is disturbed, and checks that all acknowledged ones exist afterwards."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ class Load:
                     self.failed.append(error)
 
     def await_more(self, count: int = 20) -> None:
-        """Returns when so many more are acknowledged."""
+        """Returns when that number of further orders is acknowledged."""
         wanted = len(self.acknowledged) + count
-        until(lambda: len(self.acknowledged) >= wanted, lambda: f"orders go on; {self.failed[-1:]}", seconds=60)
+        until(lambda: len(self.acknowledged) >= wanted, lambda: f"orders continue; {self.failed[-1:]}", seconds=60)
 
     def await_pause(self, since: float) -> float:
-        """Waits until orders go on after a fault at `since`; returns how long none was acknowledged, in seconds."""
+        """Waits until orders continue after a fault at `since`; returns how long none was acknowledged, in seconds."""
         # What was under way may have been acknowledged a moment after the fault.
         self.await_more(2)
         around = [each for each in self.times if each > since - 1.0]

@@ -60,7 +60,7 @@ class Shards:
 
 @contextmanager
 def running_cluster_shards(dsn: str, folder: Path, noun: str, candidates: Sequence[int]) -> Iterator[Shards]:
-    """Shards 0, 1, ... with so many candidates each, once each has a primary."""
+    """Shards 0, 1, ... with the given number of candidates each, once each has a primary."""
     with ExitStack() as exits:
         made = []
         for number, count in enumerate(candidates):

@@ -1,4 +1,4 @@
-"""A server between the execution service and the data service that refuses subscriptions when a test says so."""
+"""A server between the execution service and the data service that refuses subscriptions on request."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class Serving:
 
 @asynccontextmanager
 async def serving(noun: str, folder: Path, **settings: Any) -> AsyncIterator[Serving]:
-    """A service over the journals in `folder`, stopped in order at the end."""
+    """A service over the journals in `folder`, stopped cleanly at the end."""
     kind, model = SERVICES[noun]
     if noun == "execution":
         settings = {"market_data": "off", **settings}

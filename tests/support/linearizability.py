@@ -1,4 +1,4 @@
-"""Is there an order of overlapping calls in which each of them answers as it did? The search of Wing and Gong."""
+"""Checks linearizability by the search of Wing and Gong: is there an order of the calls that explains all answers?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The load under which faults are injected: callers that work until they are ended, and what they were answered."""
+"""The load under which faults are injected: callers that work until they are stopped, and their answers."""
 
 from __future__ import annotations
 

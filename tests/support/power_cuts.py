@@ -1,4 +1,4 @@
-"""What a cut of the power may leave of a folder, from a trace that tests/native/recording_disk.c has made.
+"""The possible contents of a folder after a power cut, from a trace of tests/native/recording_disk.c.
 
 A write is on the disk for sure once its file is synced; a name, its removal or its change once its folder is. Until
 then a cut may take it: of a file's writes any of them, in any order, a write in part, sector by sector; of a folder's

@@ -1,4 +1,4 @@
-"""Where the programs are that tests start."""
+"""The paths of the programs that tests start."""
 
 from __future__ import annotations
 

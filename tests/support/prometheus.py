@@ -1,4 +1,4 @@
-"""What tests ask of a running Prometheus, over its HTTP API."""
+"""Queries of a running Prometheus, over its HTTP API."""
 
 from __future__ import annotations
 

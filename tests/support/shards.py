@@ -32,7 +32,7 @@ class Shards:
 
 @contextmanager
 def running_shards(folder: Path, count: int) -> Iterator[Shards]:
-    """Places for so many shards; each service starts when a test first needs it."""
+    """Places for `count` shards; each service starts when a test first needs it."""
     with ExitStack() as exits:
         stacks = []
         for index in range(count):

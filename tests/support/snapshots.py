@@ -1,4 +1,4 @@
-"""What seals a snapshot, so that what is inside can be damaged too."""
+"""Seals snapshots, so that tests can damage their content."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class Chooser:
         self.rare = 0
 
     def often(self, common: Sequence[Any], rare: Sequence[Any], odds: int) -> Any:
-        """One of `rare` about once in so many choices."""
+        """One of `rare` about once in `every` choices."""
         if self.random.randrange(odds):
             return self.random.choice(common)
         self.rare += 1

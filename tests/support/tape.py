@@ -50,7 +50,7 @@ class Tick(NamedTuple):
 
 
 def half_even(number: Fraction, places: int) -> Fraction:
-    """Round to so many decimal places, ties to the even digit (as Python rounds a fraction to an integer)."""
+    """Round to `places` decimal places, ties to the even digit (as Python rounds a fraction to an integer)."""
     return Fraction(round(number * 10**places), 10**places)
 
 

@@ -169,7 +169,7 @@ def certs(
     if reserved := {"ca", "server"} & set(clients):
         raise typer.BadParameter(f"{reserved.pop()} is a file name of this command; choose another client name")
     if wrong := [name for name in clients if not name or "/" in name or name.startswith(".")]:
-        raise typer.BadParameter(f"a client's name is a file's name too, which {wrong[0]!r} can't be")
+        raise typer.BadParameter(f"{wrong[0]!r} can't be a client's name: it is also the name of a file")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if (folder / "ca.key").exists():
         authority = Authority.load(folder)

@@ -37,7 +37,7 @@ def existing(kind: type[E], name: str, timeout: float = 5.0, **options: Any) -> 
 def opened(
     kind: type[E], *arguments: Any, name: str, partitions: int | None = None, timeout: float = 5.0, **options: Any
 ) -> E:
-    """A client of the engine of that name, which its first call creates, with so many partitions, if it does not exist.
+    """A client of the engine of that name; its first call creates a missing engine, with `partitions` partitions.
 
     partitions: another number than the engine has is refused by the first call; None: the engine's, or 1.
     """
@@ -53,7 +53,7 @@ def _found(kind: type[E], arguments: Any, name: str, timeout: float, options: di
         if found is not None and found.target != client.target and not _has_moved(client, found):
             raise EngineError(
                 f"{name} is on the service at {found.target}, but the list of targets places it on {client.target}: "
-                "give the list with which it was created, in which a shard keeps its name (rule 5.8)",
+                "use the list with which it was created; shards keep their names (rule 5.8)",
                 reason="SETTINGS_DIFFER",
             )
     except BaseException:

@@ -44,7 +44,7 @@ def skip(
 ) -> None:
     """Skip an input that ends the process whenever it is applied. The engine of a stopped service starts a new epoch.
 
-    With ALPHAFORGE_JOURNAL or ALPHAFORGE_JOURNAL_FILE: in the PostgreSQL of a cluster, whose services go on.
+    With ALPHAFORGE_JOURNAL or ALPHAFORGE_JOURNAL_FILE: in the PostgreSQL of a cluster, whose services keep running.
     """
     arguments = (engine, str(sequence), "--because", because, "--to", str(to))
     if os.environ.get("ALPHAFORGE_JOURNAL_FILE") or os.environ.get("ALPHAFORGE_JOURNAL", "sqlite") != "sqlite":

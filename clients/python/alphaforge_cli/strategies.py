@@ -53,7 +53,7 @@ def strategy_class(
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """What the strategy's own code raises becomes one line with its place in the file."""
+    """Turns an exception of the strategy's code into one line with its place in the file."""
     try:
         yield
     except (typer.BadParameter, OSError, MemoryError):

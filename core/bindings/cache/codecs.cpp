@@ -202,19 +202,19 @@ void bind_cache_codecs(nb::module_ m) {
   m.def("encode_put_many", &encode_put_many, "items"_a, "ttl"_a, "keys_max"_a = 8192, "bytes_max"_a = 1024 * 1024,
         nb::sig("def encode_put_many(items: collections.abc.Mapping[str, object], ttl: float, keys_max: int = 8192, "
                 "bytes_max: int = 1048576) -> list[bytes]"),
-        "PutManyRequests without fields 1 and 2, in order, each with at most so many keys and bytes "
+        "PutManyRequests without fields 1 and 2, in order, each within the limits of keys and bytes "
         "(but at least one item).");
   m.def("encode_get_many", &encode_get_many, "keys"_a, "with_details"_a = false, "keys_max"_a = 8192,
         nb::sig("def encode_get_many(keys: collections.abc.Iterable[str], with_details: bool = False, keys_max: int = "
                 "8192) -> "
                 "list[tuple[bytes, list[str]]]"),
-        "GetManyRequests without fields 1 and 2, each with at most so many keys, and those keys.");
+        "GetManyRequests without fields 1 and 2, each with at most `keys_max` keys, and those keys.");
   m.def("decode_get_many", &decode_get_many, "response"_a, "keys"_a, "into"_a,
         nb::sig("def decode_get_many(response: bytes, keys: list[str], into: dict[str, typing.Any]) -> None"),
         "Adds the values of a GetManyResponse to the request's keys to a dict.");
   m.def("decode_get_each", &decode_get_each, "response"_a, "keys"_a,
         nb::sig("def decode_get_each(response: bytes, keys: int) -> list[typing.Any]"),
-        "The values of a GetManyResponse to a request with so many keys, one for each; None where it has none.");
+        "The values of a GetManyResponse, one for each key of the request; None where it has none.");
   m.def("decode_get_batches", &decode_get_batches, "response"_a, "batches"_a,
         nb::sig("def decode_get_batches(response: bytes, batches: list[list[str]]) -> list[dict[str, typing.Any]]"),
         "The values of a GetManyResponse to a request with the keys of several batches, one after the other, by "

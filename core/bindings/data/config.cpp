@@ -180,7 +180,7 @@ void bind_data_config(nb::module_ m) {
       "check.\n"
       "max_duplicate_entries: trade ids remembered over all instruments; the longest idle instrument "
       "loses its ids first.\n"
-      "fill_gaps, max_gap_bars: emit flat bars for intervals without trades, at most so many per "
+      "fill_gaps, max_gap_bars: emit flat bars for intervals without trades, at most max_gap_bars per "
       "gap.\n"
       "skip_first_partial: skip an instrument's first time bar if it is partial.\n"
       "origin_offset_ns: offset of the time bar grid from 00:00 UTC, 0 to a day.\n"

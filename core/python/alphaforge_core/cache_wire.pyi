@@ -282,7 +282,7 @@ def decode_get_batches(response: bytes, batches: list[list[str]]) -> list[dict[s
 
 def decode_get_each(response: bytes, keys: int) -> list[Any]:
     """
-    The values of a GetManyResponse to a request with so many keys, one for each; None where it has none.
+    The values of a GetManyResponse, one for each key of the request; None where it has none.
     """
 
 def decode_get_entry(response: bytes) -> tuple[Any, int, float, int] | None:
@@ -303,7 +303,7 @@ def encode_get(key: str, with_details: bool = False) -> bytes:
 
 def encode_get_many(keys: Iterable[str], with_details: bool = False, keys_max: int = 8192) -> list[tuple[bytes, list[str]]]:
     """
-    GetManyRequests without fields 1 and 2, each with at most so many keys, and those keys.
+    GetManyRequests without fields 1 and 2, each with at most `keys_max` keys, and those keys.
     """
 
 def encode_put(key: str, value: object, ttl: float) -> bytes:
@@ -313,7 +313,7 @@ def encode_put(key: str, value: object, ttl: float) -> bytes:
 
 def encode_put_many(items: Mapping[str, object], ttl: float, keys_max: int = 8192, bytes_max: int = 1048576) -> list[bytes]:
     """
-    PutManyRequests without fields 1 and 2, in order, each with at most so many keys and bytes (but at least one item).
+    PutManyRequests without fields 1 and 2, in order, each within the limits of keys and bytes (but at least one item).
     """
 
 def encode_value(value: object) -> bytes:

@@ -165,7 +165,7 @@ class DataEngineConfig:
         max_bars_per_tick: maximum number of bars of a type that one tick closes; a larger tick becomes one oversize bar.
         duplicate_window: trade ids remembered per instrument to find duplicates; 0 disables the check.
         max_duplicate_entries: trade ids remembered over all instruments; the longest idle instrument loses its ids first.
-        fill_gaps, max_gap_bars: emit flat bars for intervals without trades, at most so many per gap.
+        fill_gaps, max_gap_bars: emit flat bars for intervals without trades, at most max_gap_bars per gap.
         skip_first_partial: skip an instrument's first time bar if it is partial.
         origin_offset_ns: offset of the time bar grid from 00:00 UTC, 0 to a day.
         allowed_lateness_ns: how long late trades still correct a closed time bar, in market time after its end.

@@ -138,7 +138,7 @@ class ServiceEngine(alphaforge_core.execution.ExecutionEngine):
 
     def check(self, *, items: int = 256) -> tuple[int, list[str]] | None:
         """
-        What state_hash() and validate() return, found out while other calls go on: the engine is locked for about `items` orders at a time. The hash is of one moment.
+        What state_hash() and validate() return, computed while other calls continue: the engine is locked for about `items` orders at a time. The hash is of one moment.
 
         None where a checkpoint began meanwhile.
         """

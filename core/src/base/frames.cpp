@@ -84,7 +84,7 @@ std::vector<std::vector<std::string_view>> read_frames(std::string_view magic, s
     if (kind >= kinds) SnapshotReader::damaged("a kind of record is unknown");
     frames[kind].push_back(content);
   }
-  if (!rest.empty()) SnapshotReader::damaged("it goes on after its end");
+  if (!rest.empty()) SnapshotReader::damaged("it continues after its end");
   return frames;
 }
 

@@ -22,7 +22,7 @@ struct Change {
 // The result for a reader: changes from its position, and whether older ones are no longer kept.
 struct Changes {
   std::vector<Change> changes;
-  std::uint64_t next_sequence = 0;  // where to go on reading
+  std::uint64_t next_sequence = 0;  // where to continue reading
   bool has_gap = false;
 };
 

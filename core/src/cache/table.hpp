@@ -82,7 +82,7 @@ class Table {
   std::optional<Found> peek(const HashedKey& key, std::int64_t now_ns);
   bool contains(const HashedKey& key, std::int64_t now_ns);
 
-  // Throws InvalidArgument LIMIT_EXCEEDED if an entry of so many bytes can't fit `bytes_max`.
+  // Throws InvalidArgument LIMIT_EXCEEDED if a key and value of `data_size` bytes can't fit `bytes_max`.
   void check_fits(std::size_t data_size) const;
   // Stores a value and returns its version; a counted operation. Throws as check_fits.
   std::uint64_t put(const HashedKey& key, std::string_view value, std::int64_t expires_at_ns, std::int64_t now_ns);

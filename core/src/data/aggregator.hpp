@@ -83,7 +83,7 @@ class Aggregator {
 
   // `result` is empty when it is given.
   void process(const TradeTick& tick, std::int64_t now_ns, ProcessResult& result);
-  // Stops before a tick once so many bars have closed. The result is that of the first ticks alone.
+  // Stops before a tick once `bars_max` bars have closed; the result is then that of the ticks before it.
   void process(const TradeTickBatch& batch, std::int64_t now_ns, ProcessResult& result,
                std::size_t bars_max = kAllBars);
 
@@ -126,7 +126,7 @@ class Aggregator {
   // engine is then unusable.
   void restore(std::string_view snapshot);
 
-  // A checkpoint of the state as it is now, written piece by piece while calls go on (CheckpointPieces): its number,
+  // A checkpoint of the state as it is now, written piece by piece while calls continue (CheckpointPieces): its number,
   // with which checkpoint() is called. The one before ends; other settings and a reset end it, too.
   std::uint32_t begin_checkpoint(const CheckpointLimits& limits);
   CheckpointSlot<Checkpoint>& checkpoint() { return checkpoint_; }

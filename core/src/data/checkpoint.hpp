@@ -18,8 +18,8 @@ class BarBuilder;
 enum class CheckpointRecord : std::uint32_t {
   kEngine = 1,  // one; then the numbers of the instruments whose fingerprints go first, and -1
   kInstrument,  // its number; as one text: its id, its open bars, then per series the last sequence and the bars kept
-  kWindow,      // an instrument's number, a count, and so many of its fingerprints, from the oldest on
-  kBars,        // an instrument's and a type's number, the first bar's sequence, a count, and so many bars
+  kWindow,      // an instrument's number, a count, and that many of its fingerprints, from the oldest on
+  kBars,        // an instrument's and a type's number, the first bar's sequence, a count, and that many bars
 };
 inline constexpr std::size_t kCheckpointKinds = 5;
 
@@ -38,7 +38,7 @@ class Checkpoint {
   bool write();
   // What was written since the last call.
   std::vector<Frame> take() { return records_.take(); }
-  // More has changed than is kept in memory: what is written is of no use.
+  // More has changed than is kept in memory: what is written is discarded.
   bool is_overtaken() const { return is_overtaken_; }
 
   // The instrument is about to change, even if only by a tick that is added to its run.

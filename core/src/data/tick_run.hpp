@@ -14,7 +14,7 @@ namespace alphaforge::data {
 
 // The limits within which an instrument's ticks close no bar.
 struct Room {
-  std::int64_t ticks = 0;     // so many may join
+  std::int64_t ticks = 0;     // the number that may join
   std::int64_t quantity = 0;  // their sum stays below it
   uint128 value = 0;          // the same
 };

@@ -48,7 +48,7 @@ int128 TimeBars::value_joined(Instrument& instrument, std::uint32_t number, std:
   if (!bar.empty() && interval.holds(ts_event)) {
     const BarFigures figures = open_bar(instrument, number);
     if (market_time < interval.end) return figures.value.mantissa;
-    // It closes first, which advance() has put off.
+    // The bar closes first: advance() stopped before it.
     const bool is_joined = !is_skipped(interval, figures) && may_correct(figures, ts_event, market_time);
     return is_joined ? figures.value.mantissa : 0;
   }

@@ -51,7 +51,7 @@ class TimeBars {
   bool apply(Instrument& instrument, const Print& print, std::vector<Bar>& out);
   // BarBuilder::advance().
   bool advance(std::int64_t now, std::vector<Bar>& out, std::size_t bars_max);
-  // Makes sure that advance() comes by when the instrument's next bar closes.
+  // Makes sure that advance() looks at the instrument when its next bar closes.
   void expect_close(Instrument& instrument);
 
   BarFigures open_bar(const Instrument& instrument, std::uint32_t number) const;

@@ -19,7 +19,7 @@ namespace alphaforge::execution {
 enum class CheckpointRecord : std::uint32_t {
   kEngine = 1,  // one
   kInstrument,  // its number, then what describe_instrument() says
-  kWindow,      // an instrument's number, a count, and so many of its fingerprints, from the oldest on
+  kWindow,      // an instrument's number, a count, and that many of its fingerprints, from the oldest on
   kStrategy,
   kOrder,  // in no order
   kFill,   // those of an order in their order
@@ -55,7 +55,7 @@ class Checkpoint {
   std::uint64_t state_hash() const { return sum_ ? sum_->value() : 0; }
   // What was written since the last call.
   std::vector<Frame> take() { return records_.take(); }
-  // More has changed than is kept in memory: what is written is of no use.
+  // More has changed than is kept in memory: what is written is discarded.
   bool is_overtaken() const { return is_overtaken_; }
 
   // These are about to change.

@@ -177,11 +177,11 @@ class Venue {
   // A 64-bit hash of the state, without wall clock times; equal histories have equal hashes.
   std::uint64_t state_hash() const;
   // The whole state, versioned and with a checksum; and an empty venue of the same settings brought into it, or into
-  // that of a checkpoint. Throws EngineError JOURNAL_DAMAGED, after which the venue is of no use.
+  // that of a checkpoint. Throws EngineError JOURNAL_DAMAGED, after which the venue is unusable.
   std::string snapshot() const;
   void restore(std::string_view snapshot);
 
-  // A checkpoint of the state as it is now, written piece by piece while calls go on (CheckpointPieces): its number,
+  // A checkpoint of the state as it is now, written piece by piece while calls continue (CheckpointPieces): its number,
   // with which checkpoint() is called. The one before ends. With `is_hash`, it is the state's hash alone, which is
   // complete when all is written.
   std::uint32_t begin_checkpoint(const CheckpointLimits& limits, bool is_hash = false);

@@ -100,7 +100,7 @@ std::string encode_cache_put_response(std::uint64_t version);
 std::string encode_cache_put_many_response(std::uint64_t last_version);
 std::string encode_cache_get_response(const CacheGetResponse& response);
 CacheGetResponse decode_cache_get_response(std::string_view message);
-// Throws InvalidArgument MESSAGE_MALFORMED also for indexes that don't match a request with so many keys.
+// Throws InvalidArgument MESSAGE_MALFORMED also for indexes that don't match a request with that number of keys.
 CacheGetManyResult decode_cache_get_many_response(std::string_view message, std::size_t keys);
 
 // Appends the fields of requests after the head, which the client prepends, to `out`.

@@ -1,4 +1,4 @@
-"""Several clients of one cache: what each is told fits one order of all calls, and the model to the last counter."""
+"""Several clients of one cache: their answers fit one order of all calls, and the model, counters included."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a cache keeps, forgets and counts: in process and remote alike."""
+"""Entries, eviction, expiry and counters of caches, in process and remote."""
 
 from __future__ import annotations
 

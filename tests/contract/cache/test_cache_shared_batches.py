@@ -1,4 +1,4 @@
-"""Small batches of one client that are under way at once share requests, and each has its own outcome."""
+"""Concurrent small batches of one client share requests; each has its own outcome."""
 
 from __future__ import annotations
 

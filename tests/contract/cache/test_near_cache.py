@@ -1,4 +1,4 @@
-"""Near caches: hits without a call, own writes at once, the writes of others soon, nothing old after a cut."""
+"""Near caches: hits without a call, own writes immediately, others' writes soon, no stale value after a disconnect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What trades come to: the rules of bars, one test each, in process and remote alike."""
+"""The rules of bars, one test each, in process and remote."""
 
 from __future__ import annotations
 

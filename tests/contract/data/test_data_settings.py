@@ -1,4 +1,4 @@
-"""Every option of a data engine: one name everywhere, refused where it is out of range, and what it does."""
+"""Every option of a data engine: its name, its range and its effect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the core writes as messages of the data service is what protobuf reads, and the other way round."""
+"""The core and protobuf read each other's messages of the data service."""
 
 from __future__ import annotations
 

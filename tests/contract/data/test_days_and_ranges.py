@@ -1,4 +1,4 @@
-"""Days by time zone and range bars, in process and remote alike (rules 2.15 and 2.16)."""
+"""Days by time zone and range bars, in process and remote (rules 2.15 and 2.16)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables of ticks make the bars that their rows do one by one; bars make tables that say what they say."""
+"""A table of ticks gives the same bars as its rows one by one; tables of bars have the bars' values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rule 1.8: one print with a wrong clock changes nothing; what is close enough, or allowed, does."""
+"""Rule 1.8: a print with a wrong clock changes nothing; times within the limit are accepted."""
 
 from __future__ import annotations
 

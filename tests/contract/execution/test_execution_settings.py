@@ -1,4 +1,4 @@
-"""Every setting of an execution engine: one name in the core, on the wire and in the service, and it gets there."""
+"""Every setting of an execution engine has one name in the core, on the wire and in the service, and arrives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the core writes as messages of the execution service is what protobuf reads, and the other way round."""
+"""The core and protobuf read each other's messages of the execution service."""
 
 from __future__ import annotations
 

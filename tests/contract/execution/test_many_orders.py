@@ -1,4 +1,4 @@
-"""Many orders cancelled or changed in one call, in process and remote alike."""
+"""Many orders cancelled or changed in one call, in process and remote."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Orders as values, their ids, and what can be asked about them: in process and remote alike."""
+"""Orders as values, their ids and queries, in process and remote."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Groups of orders when trades print, in process and remote alike: rules 3.21 to 3.23.
+"""Groups of orders when trades print, in process and remote: rules 3.21 to 3.23.
 
 Each row of the rules' table is in tests/unit/execution/test_order_groups.py.
 """

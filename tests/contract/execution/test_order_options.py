@@ -1,4 +1,4 @@
-"""Orders beyond the documented API: good till date, reduce-only, trailing stops, in process and remote alike."""
+"""Orders beyond the documented API: good till date, reduce-only, trailing stops, in process and remote."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of orders when trades print: scenarios, one rule each, in process and remote alike.
+"""Orders when trades print: one scenario for each rule, in process and remote.
 
 The language of the scenarios is described in `tests.support.scenarios`.
 """

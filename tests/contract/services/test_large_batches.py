@@ -1,4 +1,4 @@
-"""Batches that travel in pieces: the answer is that of one call, whatever is cut where."""
+"""Batches sent in several requests have the answer of one call, wherever they are cut."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What only services have: engines by name, settings that may differ, targets, deadlines and errors of the network."""
+"""Features of services alone: engine names, differing settings, targets, deadlines and network errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An engine with partitions gives what one engine gives, instrument by instrument; what differs is refused or said."""
+"""An engine with partitions gives the results of one engine per instrument; other calls are refused."""
 
 from __future__ import annotations
 

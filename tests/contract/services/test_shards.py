@@ -1,4 +1,4 @@
-"""A list of targets is the placement: the same engine for every client, wherever the list comes from."""
+"""A list of targets determines the placement: every client finds the same engine."""
 
 from __future__ import annotations
 

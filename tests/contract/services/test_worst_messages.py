@@ -1,4 +1,4 @@
-"""Each RPC gets its worst message under the limits: the service refuses it or serves it, and grows in proportion.
+"""The worst message of each RPC within the limits is refused or served; memory stays proportional.
 
 What a service may grow by is ten times the message and 64 MiB. Each repeated field of each request is filled with
 elements of no bytes, each text is one text; and there are calls whose answers were too large for what they asked.

@@ -1,4 +1,4 @@
-// The file of a cache, of blocks with right checksums: damaged, or a cache that goes on.
+// The file of a cache, of blocks with right checksums: refused as damaged, or a cache that works.
 #include <algorithm>
 #include <cstdint>
 #include <cstring>

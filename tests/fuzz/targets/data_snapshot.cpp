@@ -1,4 +1,4 @@
-// The state of a data engine under the right checksum: refused, or an engine that goes on.
+// The state of a data engine under the right checksum: refused, or an engine that works.
 #include <cstddef>
 #include <cstdint>
 #include <string>

@@ -1,4 +1,4 @@
-// The state of a venue under the right checksum: refused, or a venue that goes on.
+// The state of a venue under the right checksum: refused, or a venue that works.
 #include <cstddef>
 #include <cstdint>
 #include <optional>

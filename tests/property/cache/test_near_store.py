@@ -1,4 +1,4 @@
-"""The copies of a near cache, however requests, answers and news of changes overtake each other.
+"""The copies of a near cache, with requests, answers and notifications of changes in any order.
 
 The service, the network and the clock are modelled: a load is begun, read at the service and finished in three steps,
 and the news of a change arrives whenever the history says. What callers get must never break the promises.

@@ -1,4 +1,4 @@
-"""A checkpoint that is written beside calls is the state in which it began, whatever the calls change meanwhile."""
+"""A checkpoint written while calls continue has the state at its beginning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An engine that is checked piece by piece is found well, and in one of its states, whatever calls come in between."""
+"""An engine checked piece by piece while calls continue is valid, and its hash is that of one of its states."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random histories give the same events on the execution engine and on its twin; and laws that need no twin."""
+"""Random histories give the same events on the execution engine and on its twin; and invariants that need no twin."""
 
 from __future__ import annotations
 

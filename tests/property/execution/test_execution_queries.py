@@ -1,4 +1,4 @@
-"""What a query finds, page by page, is what a look at everything finds, whichever list it reads."""
+"""A query finds, page by page, what a scan of everything finds, whichever index it uses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules, a second time: each engine in plain Python, written from the rules alone and meant to be read beside
+"""The rules, implemented a second time: each engine in plain Python, written from the rules alone, to be read beside
 them.
 
 A twin is naive: it keeps everything, sorts when it needs an order, and computes in fractions. Random histories must

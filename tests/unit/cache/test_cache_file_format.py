@@ -1,4 +1,4 @@
-"""The file of a cache says what the cache is, at every moment and after every end of its process."""
+"""A cache's file has the cache's state at every moment, however its process ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules of "Cache", one by one, on the cache in process under a clock that the test moves."""
+"""The rules of "Cache", one by one, on the cache in process with a simulated clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a cache says that it takes is what the process grows by."""
+"""A cache's reported memory is the growth of the process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The copies of a near cache: bounded, in the order of their use, gone in time, and nobody else's."""
+"""The copies of a near cache: bounded, evicted in order of use, expired in time, and independent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which class of a file is the strategy, and what the backtest makes of it."""
+"""How a backtest finds the strategy class in a file, and creates it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`alphaforge certs` makes what TLS takes, and keeps what must be kept."""
+"""`alphaforge certs` creates valid files for TLS and keeps existing ones."""
 
 from __future__ import annotations
 

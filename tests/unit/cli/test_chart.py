@@ -1,4 +1,4 @@
-"""Candlesticks: what is drawn is what the bars say, in characters, on a page and as a picture."""
+"""Candlestick charts match the bars: in characters, on a page and as a picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo's market is drawn from its seed, and has the flaws that it says it has."""
+"""The demo's market follows from its seed, and has the documented flaws."""
 
 from __future__ import annotations
 

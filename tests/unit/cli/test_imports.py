@@ -1,4 +1,4 @@
-"""What each verb of the command imports: libraries that take longer to import than the verb takes to run stay out."""
+"""What each verb of the command imports: no verb imports slow libraries that it does not need."""
 
 from __future__ import annotations
 

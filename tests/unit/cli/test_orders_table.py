@@ -1,4 +1,4 @@
-"""The table of orders shows what an order that is not active waits for, or why it ended."""
+"""The table of orders shows what an inactive order waits for, or why it ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recorded files: complete ones bear their name, and what is read back is what was written."""
+"""Recorded files: only complete ones have the final name, and they read back unchanged."""
 
 from __future__ import annotations
 

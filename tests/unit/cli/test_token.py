@@ -1,4 +1,4 @@
-"""A tokens file is its owner's, is never reached through a link, and has each name once."""
+"""A tokens file is private to its owner, is never a link, and has each name once."""
 
 from __future__ import annotations
 

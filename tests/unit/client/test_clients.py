@@ -1,4 +1,4 @@
-"""What a client is before it has sent anything."""
+"""A client before its first call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Concurrent single calls share batches: a lone one does not wait, none is lost, errors reach those they concern."""
+"""Concurrent single calls share batches: a single call does not wait, none is lost, each error reaches its caller."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One line to one engine: when it is opened, what is repeated, how long it takes, what its errors are."""
+"""A connection to one engine: opening, repetition, deadlines and errors."""
 
 from __future__ import annotations
 

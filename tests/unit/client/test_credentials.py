@@ -1,4 +1,4 @@
-"""What a client shows and to whom: nothing secret in its text, nothing secret in clear text."""
+"""A client's secrets never appear in its repr and are never sent in clear text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Subscriptions with a callback: each event once and in order, beside the caller; ends and errors are told."""
+"""Subscriptions with a callback: each event once, in order, in the background; ends and errors are reported."""
 
 from __future__ import annotations
 

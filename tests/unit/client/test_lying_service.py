@@ -1,4 +1,4 @@
-"""A client against a service that lies or is broken: every call ends, with an answer or an error of the one tree."""
+"""A client of a broken or lying service: every call ends with an answer or an AlphaForgeError."""
 
 from __future__ import annotations
 

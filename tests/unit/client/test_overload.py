@@ -1,4 +1,4 @@
-"""An overloaded service says how long to wait; the client waits no shorter, or gives up at once."""
+"""An overloaded service suggests a delay; the client waits at least that long, or gives up immediately."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbered calls: each is applied once and in order, whatever becomes of the connection or of the engine between."""
+"""Numbered calls are applied once and in order, over reconnects and changes of the engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Proxies of the environment: never for targets on this machine, and named where they are in the way."""
+"""Proxy variables never apply to local targets, and errors name a proxy that interferes."""
 
 from __future__ import annotations
 

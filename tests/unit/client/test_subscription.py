@@ -1,4 +1,4 @@
-"""Subscriptions: every event once and in order, whatever becomes of the connection; what is lost is said."""
+"""Subscriptions deliver every event once, in order, over reconnects; lost events are reported."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Log:
         self.epoch = 7
         self.length = length
         self.subscriptions: list[int | None] = []
-        # Ends a stream after so many messages with events, by silence, refusal or a plain end.
+        # Ends a stream after a few messages with events, by silence, refusal or a plain end.
         self.faults: list[tuple[int, str]] = []
         server.calls = {"Open": lambda *_: b"%d" % self.epoch}
         server.streams = {"Follow": self.follow}

@@ -1,4 +1,4 @@
-"""The type checkers accept what users may write and find what they may not."""
+"""Type checkers accept valid programs and find errors in invalid ones."""
 
 from __future__ import annotations
 

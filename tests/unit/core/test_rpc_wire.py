@@ -1,4 +1,4 @@
-"""What is read of every request natively is what protobuf reads of it."""
+"""The native reader of request heads agrees with protobuf."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Columns of any kind become the same ticks; what is no tick names its column and row, and applies nothing."""
+"""Columns of every kind give the same ticks; an invalid value is reported by column and row, and nothing is applied."""
 
 from __future__ import annotations
 

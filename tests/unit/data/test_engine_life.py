@@ -1,4 +1,4 @@
-"""The engine beside its rules: options, added types, rate and latency, threads."""
+"""The engine apart from its rules: options, added types, rate and latency, threads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the engine keeps is bounded: bars by number and bytes, duplicates by windows; the oldest go first."""
+"""The engine's memory is bounded: bars by number and bytes, duplicates by windows; the oldest go first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A snapshot is the whole state: an engine restored from it goes on as if nothing had happened."""
+"""A snapshot is the whole state: an engine restored from it continues as if nothing had happened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The id is the idempotency key: what is recognised, what is a conflict, what is forgotten."""
+"""The order id is the idempotency key: repeats, conflicts and forgotten orders."""
 
 from __future__ import annotations
 

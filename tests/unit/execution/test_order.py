@@ -1,4 +1,4 @@
-"""Orders as values: how they are made, what is malformed, what they show."""
+"""Orders as values: creation, malformed orders, representation."""
 
 from __future__ import annotations
 

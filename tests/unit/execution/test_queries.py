@@ -1,4 +1,4 @@
-"""What the engine shows: orders and fills page by page, active orders, events, snapshots."""
+"""Queries: pages of orders and fills, active orders, events, snapshots."""
 
 from __future__ import annotations
 

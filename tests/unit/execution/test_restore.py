@@ -1,4 +1,4 @@
-"""What can be reached can be restored; and what can't be reached is refused, whatever the checksum says."""
+"""Every reachable state can be restored; unreachable states are refused even with a valid checksum."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a rule refuses: limits per strategy, halt, the bounds of the engine."""
+"""Refusals by rules: limits per strategy, halt, the engine's limits."""
 
 from __future__ import annotations
 

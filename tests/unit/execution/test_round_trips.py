@@ -1,4 +1,4 @@
-"""Round trips of a backtest: what is closed counts, what is still held does not."""
+"""Round trips of a backtest count closed positions only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever a file holds, reading it gives trades or one TradeFileError: no other exception leaves the reader."""
+"""Reading any file gives trades or a TradeFileError, and no other exception."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers as people, Python's Decimal and pandas write them: one table for the API, columns, the wire and files."""
+"""The accepted forms of numbers: one table for the API, columns, the wire and files."""
 
 from __future__ import annotations
 

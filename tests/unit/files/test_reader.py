@@ -1,4 +1,4 @@
-"""What a file of trades becomes: exact ticks, and every bad row by its line."""
+"""Files of trades give exact ticks, and report every bad row by its line."""
 
 from __future__ import annotations
 

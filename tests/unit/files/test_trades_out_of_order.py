@@ -1,4 +1,4 @@
-"""Trades out of order, wrong clocks and units: nothing is lost in silence."""
+"""Trades out of order, wrong clocks and units are reported, never dropped silently."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every vendor's format is read whole and by itself: rows made up as the vendor documents them."""
+"""Every vendor's format is detected and read completely; the rows follow the vendor's documentation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bar types have a canonical name; whatever else could be typed is refused."""
+"""Bar types have a canonical name; invalid names are refused."""
 
 from __future__ import annotations
 

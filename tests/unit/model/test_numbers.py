@@ -1,4 +1,4 @@
-"""What makes a price or a quantity, what it shows, and what is refused."""
+"""Prices and quantities: construction, representation, refusals."""
 
 from __future__ import annotations
 

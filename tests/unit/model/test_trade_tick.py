@@ -1,4 +1,4 @@
-"""A tick is what the venue printed; what is no tick at all is refused where it is made."""
+"""Ticks: valid ones keep what the venue printed; malformed ones are refused on construction."""
 
 from __future__ import annotations
 

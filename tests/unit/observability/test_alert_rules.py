@@ -1,4 +1,4 @@
-"""Rules, configuration and dashboards say what Prometheus and Grafana understand."""
+"""Prometheus and Grafana accept the rules, the configuration and the dashboards."""
 
 from __future__ import annotations
 

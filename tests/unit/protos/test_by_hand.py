@@ -1,4 +1,4 @@
-"""What a person types into a foreign client's JSON is understood."""
+"""JSON typed by hand in a generic gRPC client is understood."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Under ten times the load that a service can carry, it still carries most of what it can, by a simulated clock.
+"""Under ten times its capacity, a service still delivers most of its capacity; with a simulated clock.
 
-The simulated service works off requests one after the other, and goes on with what nobody waits for any more, as a
+The simulated service handles requests one after the other, including those whose callers have given up, as a
 journal does. Without admission nearly everything it does then comes too late.
 """
 

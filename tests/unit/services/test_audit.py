@@ -1,4 +1,4 @@
-"""The audit log has each line once, in whole lines and bounded files, and its disk stops nothing else."""
+"""The audit log has each line once, complete, in files of limited size; its disk holds up nothing else."""
 
 from __future__ import annotations
 

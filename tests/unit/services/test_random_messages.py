@@ -1,4 +1,4 @@
-"""Random messages of every RPC: each is answered or refused with an error of ours, and a restart changes nothing."""
+"""Random messages of every RPC: each is answered or refused with a documented error, and a restart changes nothing."""
 
 from __future__ import annotations
 

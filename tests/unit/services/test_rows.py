@@ -1,4 +1,4 @@
-"""One row for each RPC, and what holds for all of them."""
+"""Each RPC has one row; properties of all rows."""
 
 from __future__ import annotations
 

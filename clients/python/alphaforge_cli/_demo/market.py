@@ -26,7 +26,7 @@ TREND_SECONDS = 90.0
 
 
 class Instrument(NamedTuple):
-    """What is traded: its price at the start in hundredths, its usual quantity, and its share of the trades."""
+    """An instrument: its first price in hundredths, its usual quantity, and its share of the trades."""
 
     name: str
     price: int

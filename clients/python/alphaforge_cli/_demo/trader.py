@@ -22,7 +22,7 @@ SPREADS = (0.0003, 0.0004, 0.0005)
 FAST, SLOW = 0.4, 0.1
 QUOTES_KEPT = 4
 
-# How often the trader does what it should not: one bar in so many.
+# The trader makes each of its mistakes about once in this number of bars.
 TOO_LARGE_EVERY = 40
 MISTAKE_EVERY = 60
 
@@ -33,7 +33,8 @@ SPREAD_EVERY = 21
 class Parameters:
     """Averages and spreads by instrument.
 
-    `share` exchanges them with the cache beside the trading, which goes on with what it knows while the cache is down.
+    `share` exchanges them with the cache in the background; while the cache is down, trading continues with the last
+    known values.
     """
 
     def __init__(self, cache: GenericCache, seed: int) -> None:
@@ -70,7 +71,7 @@ class Parameters:
             await self._share_spread(name)
 
     async def _share_averages(self, name: str) -> None:
-        """The cache has them for the next process, which goes on with them."""
+        """The cache keeps them for the next process, which continues with them."""
         keys = f"average:{name}:fast", f"average:{name}:slow"
         known = await self._cache.get_many(keys)
         if name not in self._shared and len(known) == len(keys):

@@ -25,7 +25,7 @@ _ENGINE = {
 
 
 def print_reading(report: ReadReport) -> None:
-    """What was recognised or assumed, what is probably a mistake, and the rows that were left out."""
+    """Prints what was recognised or assumed, likely mistakes, and skipped rows."""
     for note in report.notes:
         ERRORS.print(note, style="dim", markup=False)
     for warning in report.warnings:

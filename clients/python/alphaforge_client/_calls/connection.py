@@ -241,7 +241,7 @@ class Connection:
         return False
 
     def silence(self, seconds: float) -> float:
-        """How long a stream may be silent that is left alone for `seconds` where there is one candidate."""
+        """How long a stream may be silent: `seconds` if there is one candidate, less with several."""
         return min(seconds, SILENCE_SECONDS_MAX) if self._has_seeds else seconds
 
     def close(self) -> None:

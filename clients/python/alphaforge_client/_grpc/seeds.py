@@ -71,7 +71,7 @@ def checked_read_from(value: object) -> bool:
 
 
 def lag_of(metadata: Iterable[tuple[str, str | bytes]] | None) -> float:
-    """How old a follower's answer may be, in seconds; 0 for the primary's."""
+    """The maximum age of a follower's answer, in seconds; 0 for the primary's."""
     value = next((value for key, value in metadata or () if key == _LAG), "0")
     return int(value) / 1000
 

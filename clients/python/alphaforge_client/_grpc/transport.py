@@ -57,7 +57,7 @@ T = TypeVar("T")
 # Exceptions of a call. grpc raises ValueError on a closed channel.
 CALL_FAILED = (grpc.RpcError, ValueError)
 
-# Sends a request and returns the response within so many seconds.
+# Sends a request and returns the response; the second argument is the timeout in seconds.
 UnaryCall: TypeAlias = Callable[[bytes, float], bytes]
 
 # The scope of a channel and its locks: this process. A forked child is another one.
@@ -91,7 +91,7 @@ def report(error: Exception, where: str) -> None:
 
 
 def outcomes(calls: Sequence[Callable[[], T]]) -> list[T | Exception]:
-    """What several calls made at once return or raise. All but the first run in threads."""
+    """The results or exceptions of several concurrent calls. All but the first run in threads."""
     found: dict[int, T | Exception] = {}
 
     def run(index: int) -> None:
@@ -114,7 +114,7 @@ def outcomes(calls: Sequence[Callable[[], T]]) -> list[T | Exception]:
 
 
 def together(calls: Sequence[Callable[[], T]]) -> list[T]:
-    """What several calls made at once return. Waits for all of them, then raises the first one's error, if any."""
+    """The results of several concurrent calls. Waits for all of them, then raises the first one's error, if any."""
     if len(calls) == 1:
         return [calls[0]()]
     results = outcomes(calls)
@@ -132,7 +132,7 @@ class Background:
         self._thread.start()
 
     def wait(self, timeout: float | None) -> bool:
-        """Waits until it has ended; False after so many seconds."""
+        """Waits until it has ended; False if it has not within `timeout` seconds."""
         if self._thread is threading.current_thread():
             raise RuntimeError("a callback can't wait for the end of its own subscription")
         self._thread.join(timeout)

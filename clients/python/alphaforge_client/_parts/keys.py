@@ -83,7 +83,7 @@ class KeyListing:
             self.part = int(part)
 
     def next_pages(self) -> Pages[str] | None:
-        """What to read next from `part`; None after the last key, or with `limit` of them."""
+        """The next request to `part`; None after the last key, or after `limit` keys."""
         if self._pages is not None:
             self._found += self._pages.found
             self._cursor = str(self._pages.next_place or "")

@@ -61,7 +61,7 @@ def subscription(
 
 
 class _Taken(NamedTuple):
-    """What one partition has sent: events, each with the sequence after it, and the place after all of them."""
+    """A message of one partition: events, each with the sequence after it, and the position after all of them."""
 
     part: int
     events: Sequence[tuple[int, Any]]

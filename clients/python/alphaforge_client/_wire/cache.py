@@ -41,7 +41,7 @@ SERVICE = Service(
 # Maximum number of single calls that share a request.
 CHUNK_KEYS_MAX = 8_192
 
-# Batches of at most so many keys and bytes share requests too, so many at a time.
+# Batches within these limits of keys and bytes share requests too, up to this many at a time.
 SHARED_KEYS_MAX = 512
 SHARED_BYTES_MAX = 65_536
 SHARED_BATCHES_MAX = CHUNK_KEYS_MAX // SHARED_KEYS_MAX

@@ -41,7 +41,7 @@ class Service:
     """A request without required fields; fields 1 and 2 are the same in every request of the service."""
 
     def opening(self, engine: str, request: Message, partitions: int = 1) -> Opening:
-        """Opens the engine of that name, one of so many partitions, with `request`."""
+        """Opens the engine of that name, one of `partitions`, with `request`."""
         return Opening(
             self.name,
             self.open_method,

@@ -123,7 +123,7 @@ class _Utf8:
         self._is_plain = encoding.lower().replace("_", "-") in ("utf-8", "utf8", "ascii")
 
     def read(self, size: int = -1) -> bytes:
-        """Reads about so many bytes; empty only at the end."""
+        """Reads about `size` bytes; empty only at the end."""
         while data := bytes(self._stream.read(size)):
             if self._is_plain and data.isascii() and self._decoder.getstate()[0] == b"":
                 return data

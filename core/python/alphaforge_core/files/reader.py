@@ -134,7 +134,7 @@ class TradeReader:
         if late is not None and self.options.strict:
             where = f"{block.path}:{int(block.lines[late])}" if len(block.lines) else block.path
             raise TradeFileError(
-                f"{where}: this trade, of {moment(int(block.ts[late]))}, comes too late for its bar; --sort puts the "
+                f"{where}: the trade of {moment(int(block.ts[late]))} comes after its bar has closed; --sort puts the "
                 "trades in order"
             )
         low, high = int(block.ts.min()), int(block.ts.max())

@@ -1,4 +1,4 @@
-"""Who gets in, and how often: tokens, roles, rates and streams, by a clock of the test's own."""
+"""Tokens, roles, rates and limits of streams, under a simulated clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is read from files follows them, and never becomes worse than it was."""
+"""Values read from files are reloaded when the files change; invalid files leave the previous values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is done again and again is done at once first, and goes on after an error."""
+"""Periodic work starts immediately and continues after an error."""
 
 from __future__ import annotations
 

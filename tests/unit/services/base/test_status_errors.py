@@ -1,4 +1,4 @@
-"""One table from exceptions to what a caller sees, and nothing internal in it."""
+"""One table maps exceptions to statuses, and reveals nothing internal."""
 
 from __future__ import annotations
 

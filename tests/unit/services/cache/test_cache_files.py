@@ -1,4 +1,4 @@
-"""The files of the caches of a service: rewritten, taken over, forgotten, and read after the machine went down."""
+"""The files of a service's caches: rewritten, restored, deleted, and read after a power loss."""
 
 from __future__ import annotations
 

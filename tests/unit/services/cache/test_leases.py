@@ -1,4 +1,4 @@
-"""Who computes, who waits, and what is left of them."""
+"""Leases: who computes, who waits, and when they end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A service that is killed at any step of a checkpoint comes back as it was."""
+"""A service killed at any step of a checkpoint recovers its state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A checkpoint's bytes: made while the engine goes on, and those of earlier releases still read."""
+"""A checkpoint's bytes: made while the engine keeps running; those of earlier releases are still read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls on one engine: in the order in which they came, short ones on the event loop, long ones in a thread."""
+"""Calls on one engine run in order of arrival: short ones on the event loop, long ones in a thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""After a restart at any moment, engines are what they were: state, streams, producers, first answers, settings."""
+"""After a restart at any moment, engines have their state, streams, producers, first answers and settings."""
 
 from __future__ import annotations
 
@@ -266,7 +266,7 @@ def test_orders_fills_and_events_are_the_same_byte_for_byte_after_restarts_at_ra
                         await service.engine().checkpoint()
                 state, events = service.engine().core.state_hash(), await events_of(service)
                 killed = as_killed(folder, tmp_path / str(restart))
-            # Killed, or stopped in order.
+            # Killed, or stopped cleanly.
             folder = dice.choice((killed, folder))
         assert len(events) > 100
 

@@ -1,4 +1,4 @@
-"""Engines by name: made on first use, attached to by equal settings, refused by others."""
+"""Engines by name: created on first use, opened by equal settings, refused for others."""
 
 from __future__ import annotations
 

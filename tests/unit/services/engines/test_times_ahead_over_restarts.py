@@ -1,4 +1,4 @@
-"""Rule 1.8 over restarts: a call is judged by when its record says it came, and older journals know no limit."""
+"""Rule 1.8 over restarts: a call is judged by the time in its record; older journals have no limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sessions lapse by the clock, and one that ended meanwhile does not keep the others from it."""
+"""Sessions lapse by the clock, also if another one ended meanwhile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an execution engine takes of the trades it follows: each trade of an epoch once, and gaps are counted."""
+"""An execution engine applies each followed trade of an epoch once, and counts gaps."""
 
 from __future__ import annotations
 

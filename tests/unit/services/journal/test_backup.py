@@ -1,4 +1,4 @@
-"""A copy of a running service's journals is consistent, and a service restored from it goes on under new epochs."""
+"""A copy of a running service's journals is consistent, and a service restored from it continues under new epochs."""
 
 from __future__ import annotations
 

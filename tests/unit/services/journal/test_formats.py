@@ -1,4 +1,4 @@
-"""What a release reads of journals of another one: it goes on from them exactly, or refuses the start in one line."""
+"""Journals of other releases: this one continues from them exactly, or refuses to start with one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The journal keeps what it acknowledged, applies nothing it did not write, and shares its commits."""
+"""The journal keeps acknowledged inputs, applies only written ones, and groups commits."""
 
 from __future__ import annotations
 

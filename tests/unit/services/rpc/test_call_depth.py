@@ -27,7 +27,7 @@ START_NS = 1_700_000_000_000_000_000
 
 
 class Calls:
-    """Counts calls of functions in `services`, and each time a coroutine goes on, in the threads that it is set in."""
+    """Counts calls of functions in `services`, and resumptions of coroutines, in the threads in which it is set."""
 
     def __init__(self) -> None:
         self.made: list[str] = []

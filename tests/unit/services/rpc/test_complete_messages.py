@@ -1,4 +1,4 @@
-"""What services send says all that the engines know: each message is walked field by field."""
+"""Messages of services are complete: each is checked field by field against the engines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls that are refused because of load, over a real connection: what their callers get, and what is counted."""
+"""Calls refused under load, over a real connection: the error, and the counters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings come from flags, then the environment, then `.env`; what nothing knows is an error."""
+"""Settings come from flags, then the environment, then `.env`; unknown ones are errors."""
 
 from __future__ import annotations
 

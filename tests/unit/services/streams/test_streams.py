@@ -1,4 +1,4 @@
-"""What subscribers of an engine receive: everything in order, or word of what they missed."""
+"""Subscribers of an engine receive all events in order, or are told what they missed."""
 
 from __future__ import annotations
 

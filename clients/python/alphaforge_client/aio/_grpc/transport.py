@@ -52,7 +52,7 @@ T = TypeVar("T")
 # Exceptions of a call. On a closed channel grpc raises UsageError, and CancelledError in calls in progress.
 CALL_FAILED = (grpc.RpcError, aio.UsageError, asyncio.CancelledError)
 
-# Sends a request and returns the response within so many seconds.
+# Sends a request and returns the response; the second argument is the timeout in seconds.
 UnaryCall: TypeAlias = Callable[[bytes, float], Awaitable[bytes]]
 
 
@@ -91,7 +91,7 @@ def report(error: Exception, where: str) -> None:
 
 
 async def outcomes(calls: Sequence[Callable[[], Awaitable[T]]]) -> list[T | Exception]:
-    """What several calls made at once return or raise."""
+    """The results or exceptions of several concurrent calls."""
     results = await asyncio.gather(*(call() for call in calls), return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException) and not isinstance(result, Exception):
@@ -100,7 +100,7 @@ async def outcomes(calls: Sequence[Callable[[], Awaitable[T]]]) -> list[T | Exce
 
 
 async def together(calls: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
-    """What several calls made at once return. Waits for all of them, then raises the first one's error, if any."""
+    """The results of several concurrent calls. Waits for all of them, then raises the first one's error, if any."""
     if len(calls) == 1:
         return [await calls[0]()]
     results = await outcomes(calls)
@@ -118,7 +118,7 @@ class Background:
         self._task = asyncio.create_task(work(), name=name)
 
     async def wait(self, timeout: float | None) -> bool:
-        """Waits until it has ended; False after so many seconds."""
+        """Waits until it has ended; False if it has not within `timeout` seconds."""
         if self._task is asyncio.current_task():
             raise RuntimeError("a callback can't wait for the end of its own subscription")
         done, _ = await asyncio.wait([self._task], timeout=timeout)
@@ -221,7 +221,7 @@ class Channel:
         return ResponseStream(call(request, metadata=metadata), self)
 
     async def await_connection(self, seconds: float) -> None:
-        """Waits until it is connected, for at most so many seconds."""
+        """Waits until it is connected, for at most `seconds`."""
         try:
             async with asyncio.timeout(seconds):
                 await self._channel.channel_ready()
