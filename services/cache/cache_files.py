@@ -34,7 +34,7 @@ from services.cache.engine import NamedCache
 from services.cache.settings import CacheDurability
 from services.engines.answers import ANSWER_SECONDS
 from services.engines.engine import new_epoch
-from services.engines.registry import RecoveryStatistics
+from services.engines.recovery import RecoveryStatistics
 from services.journal.boot import boot_id
 from services.journal.journal import JournalStatistics
 from services.journal.mark import Mark, Place, read_mark, write_mark

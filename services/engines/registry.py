@@ -1,109 +1,37 @@
-"""The engines of a service by name: opened with settings, found by each call, listed, reset, dropped, recovered."""
+"""The engines of a service by name: opened with settings, found by each call, reset and dropped."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from alphaforge.journal.v1.checkpoints_pb2 import FirstAnswer
-from alphaforge.journal.v1.inputs_pb2 import EngineOpened, EpochBegun
 from alphaforge_core.errors import AlphaForgeError, EngineError, InvalidArgument, ResourceExhausted
-from alphaforge_core.placement import checked_partitions, partition_name, split_name
+from alphaforge_core.placement import split_name
 
 from services.access.gate import require
 from services.access.roles import Role
-from services.base.messages import given as plain
-from services.engines.drops import Drops
-from services.engines.engine import (
-    BEFORE,
-    DROPPED_NUMBER,
-    OPENED_NUMBER,
-    NamedEngine,
-    called,
-    epoch_changed,
-    new_epoch,
-)
-from services.engines.inputs import replay
-from services.engines.state import sections
-from services.journal.journal import Checkpoint, Journal, Record
+from services.engines.engine import OPENED_NUMBER, NamedEngine, called, epoch_changed, new_epoch
+from services.engines.places import HERE, Files, Places
+from services.engines.recovery import RecoveredEngines, apart
 from services.journal.journals import Journals
 
-__all__ = ["DEFAULT_NAME", "ENGINES_MAX", "RecoveryStatistics", "Registry"]
+__all__ = ["DEFAULT_NAME", "ENGINES_MAX", "Registry"]
 
 DEFAULT_NAME = "default"
 ENGINES_MAX = 1_000
 # Maximum number of names in an error.
 _NAMES_SHOWN = 20
 
-
-_logger = logging.getLogger("services.registry")
-
 N = TypeVar("N", bound=NamedEngine)
-M_contra = TypeVar("M_contra", bound=NamedEngine, contravariant=True)
 
 
 def _no_answer(_epoch: int) -> bytes:
     return b""
 
 
-class RecoveryStatistics(NamedTuple):
-    """Duration of the last recovery, engines recovered, and engines still damaged."""
-
-    seconds: float
-    engines: int
-    damaged_engines: int
-
-
-class Files(Protocol[M_contra]):
-    """Storage with one file per engine. All calls raise EngineError JOURNAL_FAILED."""
-
-    def begin(self, engine: M_contra, before: M_contra | None, /) -> None:
-        """Creates the file of a new engine, replacing that of the engine it replaces."""
-
-    def drop(self, engine: M_contra, /) -> None:
-        """Deletes an engine's file."""
-
-    def forget(self, name: str, /) -> None:
-        """Deletes the file of an engine that could not be read."""
-
-
-class Places(Protocol):
-    """The places of engines in a cluster, in which other services of this noun have engines too."""
-
-    async def elsewhere(self, name: str, partitions: int | None = None) -> AlphaForgeError | None:
-        """Why an engine that is missing here is not here; None if it does not exist.
-
-        With the number of its partitions, the engine is about to be created: None only if that should be here.
-        """
-
-    async def claim(self, name: str) -> None:
-        """Places an engine here that is about to be created. Raises Unavailable if it was created elsewhere."""
-
-    async def give_up(self, name: str) -> None:
-        """Forgets the place of an engine without a journal that was dropped. Raises Unavailable."""
-
-
-class _Here:
-    """The places of a service on its own."""
-
-    async def elsewhere(self, _name: str, _partitions: int | None = None) -> AlphaForgeError | None:
-        return None
-
-    async def claim(self, _name: str) -> None:
-        return None
-
-    async def give_up(self, _name: str) -> None:
-        return None
-
-
-_HERE = _Here()
-
-
-class Registry(Generic[N]):
+class Registry(RecoveredEngines[N]):
     """The named engines of one service.
 
     `build` creates an engine from a name, an epoch and the given settings; it raises InvalidArgument for invalid
@@ -120,22 +48,9 @@ class Registry(Generic[N]):
         files: Files[N] | None = None,
         placed: Callable[[N], None] = lambda _engine: None,
     ) -> None:
-        self.noun = noun
-        self._build = build
-        self._journals = journals
+        super().__init__(noun, build, journals, placed)
         self._files = files
-        self._placed = placed
-        self._engines: dict[str, N] = {}
-        self._damaged: dict[str, tuple[Journal | None, AlphaForgeError]] = {}
-        self._leaving: dict[str, AlphaForgeError] = {}
-        self.places: Places = _HERE
-        self.left: Callable[[str], object] = lambda _name: None
-        """Called with the name of an engine that has moved to another shard."""
-        self._recovery_seconds = 0.0
-        self._recovered_engines = 0
-        # Engines are created, reset and dropped one at a time: each waits for the disk.
-        self._changing = asyncio.Lock()
-        self._drops = Drops(self._changing, lambda name: name not in self._engines and name not in self._damaged)
+        self.places: Places = HERE
 
     # --- Finding.
 
@@ -169,7 +84,7 @@ class Registry(Generic[N]):
             raise self._damaged[name][1]
         if name in self._leaving:
             raise self._leaving[name]
-        if epoch is not None and (engine is not None or self.places is _HERE):
+        if epoch is not None and (engine is not None or self.places is HERE):
             raise epoch_changed(self.noun, name)
         return None
 
@@ -181,10 +96,6 @@ class Registry(Generic[N]):
             f"no {called(self.noun, name or DEFAULT_NAME)}; there are: {there or 'none'}", reason="ENGINE_UNKNOWN"
         )
 
-    def engines(self) -> list[N]:
-        """All engines, in order of creation."""
-        return list(self._engines.values())
-
     # --- Opening, resetting, dropping.
 
     async def open(self, name: str, given: Mapping[str, Any], *, reconfigure: bool = False) -> tuple[N, bool]:
@@ -195,7 +106,7 @@ class Registry(Generic[N]):
         (rule 5.8).
         """
         name = _checked(name or DEFAULT_NAME)
-        given, partitions = _apart(name, given)
+        given, partitions = apart(name, given)
         async with self._changing:
             engine = self.find(name, None)
             if engine is None:
@@ -220,14 +131,6 @@ class Registry(Generic[N]):
             if await engine.reconfigure(given):
                 return engine, False
             return await self._begin(name, {**engine.settings, **given}, partitions), True
-
-    def restore(self, engines: Iterable[N], refused: Mapping[str, AlphaForgeError]) -> None:
-        """Adds engines from before a restart, with their epochs, and the errors of those that can't be read."""
-        for engine in engines:
-            self._engines[engine.name] = engine
-            self._placed(engine)
-        for name, error in refused.items():
-            self._damaged[name] = (None, error)
 
     async def reset(self, name: str, epoch: int | None, first_answer: Callable[[int], bytes] = _no_answer) -> N:
         """Resets an engine: an empty one with the same settings and a new epoch takes its place.
@@ -346,234 +249,6 @@ class Registry(Generic[N]):
             f"it with partitions={engine.partitions}, use another one with name=, or drop it and create it again",
             reason="SETTINGS_DIFFER",
         )
-
-    # --- Recovery.
-
-    async def recover(self) -> None:
-        """Recovers every engine in the journals. A damaged one is logged and refuses its calls.
-
-        Raises EngineError JOURNAL_VERSION.
-        """
-        began = time.monotonic()
-        if self._journals is not None:
-            for name, error in self._journals.refused().items():
-                self._set_damaged(name, None, error)
-            if (suspects := self._journals.suspects) is not None and self._journals.all():
-                suspects.begin()
-            for journal in self._journals.all():
-                await self._recover_from(journal)
-            if suspects is not None:
-                suspects.end(set(self._damaged))
-        self._recovery_seconds, self._recovered_engines = time.monotonic() - began, len(self._engines)
-
-    async def _recover_from(self, journal: Journal) -> None:
-        have_begun = True
-        for name in journal.streams():
-            started = time.monotonic()
-            try:
-                with _guarded(name):
-                    engine = self._recovered(journal, name)
-                if engine is None:
-                    continue
-                if journal.may_have_lost(name):
-                    have_begun &= await self._begin_epoch(engine)
-                self._engines[name] = engine
-                with _guarded(name):
-                    self._placed(engine)
-            except AlphaForgeError as error:
-                if error.reason == "JOURNAL_VERSION":
-                    raise
-                self._engines.pop(name, None)
-                self._set_damaged(name, journal, error)
-                continue
-            seconds = round(time.monotonic() - started, 3)
-            _logger.info("recovered", extra={"engine": name, "epoch": engine.epoch, "seconds": seconds})
-        if have_begun:
-            journal.ready()
-
-    async def _begin_epoch(self, engine: N) -> bool:
-        """Starts a new epoch, since clients may have seen more than was recovered. False if that can't be written."""
-        begun = EpochBegun(epoch=new_epoch())
-        try:
-            await engine.take("EpochBegun", begun)
-        except AlphaForgeError as error:
-            # It can still be read; the next start begins another epoch.
-            _logger.error("a new epoch can't be written", extra={"engine": engine.name, "reason": str(error)})
-            engine.begin_epoch(begun)
-            return False
-        return True
-
-    def _set_damaged(self, name: str, journal: Journal | None, error: AlphaForgeError) -> None:
-        self._damaged[name] = (journal, error)
-        _logger.error("an engine can't be recovered", extra={"engine": name, "reason": str(error)})
-
-    def recovery(self) -> RecoveryStatistics:
-        """The result of `recover`."""
-        return RecoveryStatistics(self._recovery_seconds, self._recovered_engines, len(self._damaged))
-
-    def _recovered(self, journal: Journal, name: str) -> N | None:
-        engine: N | None = None
-        suspects = None if self._journals is None else self._journals.suspects
-        for item in journal.replay(name):
-            if suspects is not None:
-                suspects.about_to_apply(name, item.sequence)
-            engine = self._applied(journal, name, engine, item)
-        return self._whole(journal, name, engine)
-
-    def _applied(self, journal: Journal, name: str, engine: N | None, item: Checkpoint | Record) -> N | None:
-        """The engine after one more item of its journal; None after it was dropped."""
-        if isinstance(item, Checkpoint):
-            opened, kept, snapshot = sections(item.payload)
-            engine = self._reopened(name, opened)
-            engine.restore(kept, snapshot)
-            engine.resume_after(item.sequence)
-        elif item.kind == OPENED_NUMBER:
-            engine = self._reopened(name, item.payload)
-            engine.resume_after(item.sequence)
-            engine.keep_answer(EngineOpened.FromString(item.payload).first_answer)
-            engine.bytes_since_checkpoint = len(item.payload)
-            self._drops.hand_over(engine)
-        elif item.kind == DROPPED_NUMBER:
-            self._drops.read(journal, name, item.payload)
-            engine = None
-        elif engine is not None:
-            replay(engine, item)
-        return engine
-
-    def _whole(self, journal: Journal, name: str, engine: N | None) -> N | None:
-        if engine is None:
-            if name in self._drops:
-                return None
-            raise EngineError(f"the journal of {name!r} has no first input; drop it", reason="JOURNAL_DAMAGED")
-        engine.journal = journal
-        return engine
-
-    # --- Following a journal that another process writes.
-
-    def follow(self, journal: Journal, name: str, items: Iterable[Checkpoint | Record], *, from_start: bool) -> None:
-        """Applies the next records in the journal of an engine; `from_start`: these are the first.
-
-        Raises EngineError as recovery does.
-        """
-        before = self._engines.get(name)
-        engine = None if from_start else before
-        with _guarded(name):
-            for item in items:
-                engine = self._applied(journal, name, engine, item)
-            engine = self._whole(journal, name, engine)
-            self._damaged.pop(name, None)
-            if engine is None:
-                self.forget(name, epoch_changed(self.noun, name))
-            elif engine is not before:
-                if before is not None:
-                    before.close(epoch_changed(self.noun, name))
-                self._engines[name] = engine
-                self._placed(engine)
-
-    # --- Moving from one shard to another.
-
-    async def hold(self, name: str, error: AlphaForgeError) -> N | None:
-        """Refuses all calls of an engine that is about to leave, with `error`; None if it is not here."""
-        async with self._changing:
-            engine = self._engines.pop(name, None)
-            if engine is not None:
-                engine.retired = self._leaving[name] = error
-            return engine
-
-    def release(self, engine: N) -> None:
-        """Serves an engine that was held again."""
-        engine.retired = None
-        del self._leaving[engine.name]
-        self._engines[engine.name] = engine
-        self._placed(engine)
-
-    def let_go(self, engine: N) -> None:
-        """Ends the streams of an engine that was held and has left."""
-        engine.close(self._leaving.pop(engine.name))
-        self.left(engine.name)
-
-    def built(self, journal: Journal, name: str, engine: N | None, items: Iterable[Checkpoint | Record]) -> N | None:
-        """An engine that is about to come, after some more of its journal; None after it was dropped."""
-        with _guarded(name):
-            for item in items:
-                engine = self._applied(journal, name, engine, item)
-            return self._whole(journal, name, engine)
-
-    def adopt(self, engine: N) -> None:
-        """Serves an engine that has come."""
-        self._damaged.pop(engine.name, None)
-        self._engines[engine.name] = engine
-        engine.arrived()
-        self._placed(engine)
-
-    def refuse(self, journal: Journal, name: str, error: AlphaForgeError) -> None:
-        """Refuses the calls of an engine that can't be brought back."""
-        self.forget(name, error)
-        self._set_damaged(name, journal, error)
-
-    def forget(self, name: str, error: AlphaForgeError) -> None:
-        """Forgets an engine that is not this process's any more; its streams, and calls on it, end with `error`."""
-        self._damaged.pop(name, None)
-        engine = self._engines.pop(name, None)
-        if engine is not None:
-            engine.retired = error
-            engine.close(error)
-
-    def forget_all(self, error: AlphaForgeError) -> None:
-        """Forgets every engine."""
-        self._leaving.clear()
-        for name in (*self._engines, *self._damaged):
-            self.forget(name, error)
-
-    async def begin_epoch(self, name: str) -> bool:
-        """Begins a new epoch of an engine whose clients may have been told more than its journal has.
-
-        False where it can't be written.
-        """
-        engine = self._engines.get(name)
-        return engine is None or await self._begin_epoch(engine)
-
-    @property
-    def damaged(self) -> list[str]:
-        """Names of the engines that are refused."""
-        return list(self._damaged)
-
-    def _reopened(self, name: str, opened: bytes) -> N:
-        message = EngineOpened.FromString(opened)
-        settings, partitions = _apart(name, {**BEFORE, **plain(getattr(message, self.noun))})
-        engine = self._build(name, message.epoch, settings)
-        engine.partitions = partitions
-        return engine
-
-
-@contextmanager
-def _guarded(name: str) -> Iterator[None]:
-    """Turns what no engine should raise into the refusal of that engine: others are served."""
-    try:
-        yield
-    except AlphaForgeError:
-        raise
-    except Exception as error:
-        _logger.exception("failed", extra={"work": "recovery", "engine": name})
-        raise EngineError(
-            f"{name!r} can't be recovered ({type(error).__name__}); the service's log has the traceback. Start a "
-            "release that can recover it, or drop the engine",
-            reason="JOURNAL_DAMAGED",
-        ) from error
-
-
-def _apart(name: str, given: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
-    """The settings of an engine itself, and the number of its partitions."""
-    settings = dict(given)
-    engine, index = split_name(name)
-    partitions = checked_partitions(engine, settings.pop("partitions", 1))
-    if partitions > 1 and not (index < partitions and name == partition_name(engine, index)):
-        raise InvalidArgument(
-            f"{engine!r} with {partitions} partitions has none named {name!r}: they are {engine}, {engine}~1 to "
-            f"{engine}~{partitions - 1}",
-            reason="NAME_INVALID",
-        )
-    return settings, partitions
 
 
 def _checked(name: str) -> str:

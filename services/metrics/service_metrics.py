@@ -12,7 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from services.engines.checkpoints import CheckpointStatistics
-from services.engines.registry import RecoveryStatistics
+from services.engines.recovery import RecoveryStatistics
 from services.journal.journal import JournalStatistics
 from services.streams.feed import Subscribers
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.registry import Collector
 
-from services.engines.registry import RecoveryStatistics
+from services.engines.recovery import RecoveryStatistics
 from services.journal.journal import JournalStatistics
 from services.metrics.service_metrics import JournalCollector, RecoveryCollector, StreamCollector
 from services.streams.feed import Subscribers
