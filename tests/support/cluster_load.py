@@ -103,7 +103,7 @@ class Writer:
 
     def await_more(self, more: int = 20) -> None:
         wanted = self.count + more
-        until(lambda: self.count >= wanted or self.failed, lambda: f"trades go on; {self.count}", seconds=60)
+        until(lambda: self.count >= wanted or self.failed, lambda: f"trades continue; {self.count}", seconds=60)
         assert not self.failed
 
     def end(self) -> None:

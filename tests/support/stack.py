@@ -38,7 +38,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def consecutive_ports(count: int) -> int:
-    """A port after which so many were free a moment ago. Below those that the system gives to connections."""
+    """The first of `count` ports in a row that were free a moment ago, below those that the system gives to connections."""
     chance = random.SystemRandom()
     for _ in range(1_000):
         port = chance.randrange(10_000, 32_000)

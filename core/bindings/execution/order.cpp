@@ -404,7 +404,7 @@ void bind_fill(nb::module_ m) {
       .def_prop_ro(
           "value", [](const Fill& self) { return to_decimal(self.value.mantissa, kValuePlaces); },
           nb::sig("def value(self) -> decimal.Decimal"),
-          "Price x quantity; of a registered instrument, what so many contracts are worth.")
+          "Price x quantity; of a registered instrument, the value of its contracts.")
       .def_prop_ro(
           "commission_rule",
           [](const Fill& self) {

@@ -635,7 +635,7 @@ class Fill:
     @property
     def value(self) -> decimal.Decimal:
         """
-        Price x quantity; of a registered instrument, what so many contracts are worth.
+        Price x quantity; of a registered instrument, the value of its contracts.
         """
 
     @property

@@ -1,4 +1,4 @@
-"""Accounts of strategies: cash, equity, exposure, drawdown, and the loss that halts, in process and remote alike."""
+"""Accounts of strategies: cash, equity, exposure, drawdown, and the loss that halts, in process and remote."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Registered instruments: the grid of orders, the worth of contracts, and commissions, in process and remote alike."""
+"""Registered instruments: the grid of orders, the value of contracts, and commissions, in process and remote."""
 
 from __future__ import annotations
 

@@ -758,7 +758,7 @@ class ExecutionEngine:
         return self.too_large(order)
 
     def count_refusal(self, order: Order, count: int) -> str:
-        """Whether a strategy may have so many more orders."""
+        """Whether a strategy may have `count` more orders."""
         if self.is_lost(order):
             return "LOSS_LIMIT"
         most = self.config.max_open_orders

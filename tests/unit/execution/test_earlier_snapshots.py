@@ -1,4 +1,4 @@
-"""Snapshots of earlier releases are read, and their engines go on: their orders have none of the later options."""
+"""Snapshots of earlier releases are read, and their engines work: their orders have none of the later options."""
 
 from __future__ import annotations
 

@@ -782,7 +782,7 @@ class Fill(_message.Message):
     Empty if nothing is charged.
     """
     value: _builtins.str
-    """What so many contracts are worth (rule 3.28). Absent: price x quantity."""
+    """The value of the contracts (rule 3.28). Absent: price x quantity."""
     def __init__(
         self,
         *,
