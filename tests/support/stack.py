@@ -38,7 +38,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def consecutive_ports(count: int) -> int:
-    """The first of `count` ports in a row that were free a moment ago, below those that the system gives to connections."""
+    """The first of `count` free ports in a row, below those that the system gives to connections."""
     chance = random.SystemRandom()
     for _ in range(1_000):
         port = chance.randrange(10_000, 32_000)

@@ -350,7 +350,8 @@ void bind_service_engine(nb::module_ m) {
           },
           nb::kw_only(), "items"_a = 256,
           nb::sig("def check(self, *, items: int = 256) -> tuple[int, list[str]] | None"),
-          "What state_hash() and validate() return, computed while other calls continue: the engine is locked for about "
+          "What state_hash() and validate() return, computed while other calls continue: the engine is locked for "
+          "about "
           "`items` orders at a time. The hash is of one moment.\n\nNone where a checkpoint began meanwhile.")
       .def(
           "set_market_data_stale",

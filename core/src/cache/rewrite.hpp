@@ -29,8 +29,8 @@ std::uint64_t write_entries(Cache& cache, int file, const Notes& notes, std::int
 
 // Replaces a cache's file with an equivalent shorter one: the current entries, then the changes made while they were
 // written. `file` is open for reading and writing, empty, and named `temporary`; in the end it is named `path`, and the
-// cache's journal continues in it. Throws FileFailure, and then the cache keeps the old file; ECANCELED if the cache has
-// no file, or its file is ended meanwhile.
+// cache's journal continues in it. Throws FileFailure, and then the cache keeps the old file; ECANCELED if the cache
+// has no file, or its file is ended meanwhile.
 void rewrite(Cache& cache, int file, const char* temporary, const char* path, const Notes& notes, std::int64_t now_ns,
              Journal::WallClock wall_clock);
 
