@@ -70,7 +70,11 @@ void bind_checkpoint(nb::module_ m) {
           "The engine keeps nothing more for it. Does nothing once it is read to its end.")
       .def_prop_ro(
           "longest_hold_ns", [](const Pieces& self) { return self.longest_hold_ns(); },
-          "The longest time that the engine was locked for it, in nanoseconds.");
+          "The longest time that the engine was locked for it, in nanoseconds.")
+      .def_prop_ro(
+          "checksum", [](const Pieces& self) { return self.checksum(); },
+          "Once it is read to its end: a checksum of the state. Equal states have equal ones, in every process, "
+          "whatever calls came in between.");
 }
 
 }  // namespace alphaforge::bindings

@@ -58,6 +58,8 @@ class CheckpointPieces {
     engine_.with([&](auto& value) { value.checkpoint().end(generation_); });
   }
   std::int64_t longest_hold_ns() const { return longest_hold_ns_; }
+  // Once it is read to its end.
+  std::uint64_t checksum() const { return checksum_; }
 
  private:
   std::string_view unread() const { return std::string_view(ready_).substr(read_); }
@@ -72,7 +74,10 @@ class CheckpointPieces {
       std::optional<bool> is_done;
       engine_.with([&](auto& value) {
         timed([&] {
-          is_done = value.checkpoint().write(generation_, [&](auto& checkpoint) { frames_ = checkpoint.take(); });
+          is_done = value.checkpoint().write(generation_, [&](auto& checkpoint) {
+            frames_ = checkpoint.take();
+            checksum_ = checkpoint.state_hash();
+          });
         });
       });
       if (!is_done) return false;
@@ -98,6 +103,7 @@ class CheckpointPieces {
   Engine& engine_;
   std::uint32_t generation_ = 0;
   std::int64_t longest_hold_ns_ = 0;
+  std::uint64_t checksum_ = 0;
   FrameSeals seals_;
   std::vector<Frame> frames_;
   std::size_t next_ = 0;

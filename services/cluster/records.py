@@ -12,12 +12,13 @@ from alphaforge_core.journal import SEMANTICS
 from services.cluster.database import Session
 from services.journal.store import Checkpoint, Manifest, Part, Record
 
-__all__ = ["Place", "crc_of", "read_all", "read_places", "read_records"]
+__all__ = ["Place", "are_gone", "crc_of", "read_all", "read_places", "read_records"]
 
 _COLUMNS = struct.Struct("<qqiiq")
 
 _PLACES = """
-SELECT s.stream, s.engine, s.generation, s.sequence, s.parts, s.size, s.checksum, s.restored, r.sequence AS last, r.crc
+SELECT s.stream, s.engine, s.generation, s.sequence, s.parts, s.size, s.checksum, s.restored, s.checking, s.state,
+       r.sequence AS last, r.crc
 FROM stream s LEFT JOIN LATERAL (
     SELECT sequence, crc FROM record WHERE record.stream = s.stream ORDER BY sequence DESC LIMIT 1
 ) r ON true WHERE s.noun = $1 AND s.shard = $2 ORDER BY s.engine
@@ -26,6 +27,7 @@ _RECORDS = """
 SELECT sequence, semantics, kind, time_ns, crc, payload FROM record
 WHERE stream = $1 AND sequence > $2 AND batch <= $3 ORDER BY sequence LIMIT $4
 """
+_NEXT = "SELECT min(sequence) AS sequence FROM record WHERE stream = $1 AND sequence > $2"
 _PARTS = "SELECT part, crc, payload FROM checkpoint WHERE stream = $1 AND generation = $2 ORDER BY part"
 
 _ALL = 2**62
@@ -41,6 +43,10 @@ class Place(NamedTuple):
     restored: bool
     last: int
     crc: int | None
+    checking: int = 0
+    """The input after which the primary has begun its last checkpoint."""
+    state: int = 0
+    """The checksum of the state in its checkpoint; 0 if it is not known."""
 
     def differs(self, crc: int | None) -> bool:
         """Whether the last record differs. An unknown checksum is not compared."""
@@ -63,6 +69,8 @@ async def read_places(session: Session, noun: str, shard: int) -> dict[str, Plac
             row["restored"],
             max(row["sequence"], row["last"] or 0),
             row["crc"] if (row["last"] or 0) >= row["sequence"] else None,
+            row["checking"],
+            row["state"],
         )
         for row in await session.fetch(_PLACES, noun, shard)
     }
@@ -77,6 +85,11 @@ async def read_records(
     """
     rows = await session.fetch(_RECORDS, stream, after, batch_max, limit)
     return _checked(engine, stream, after, rows)
+
+
+async def are_gone(session: Session, stream: int, after: int) -> bool:
+    """Whether the record after this one, which a checkpoint has replaced, is not there any more. Raises SessionLost."""
+    return bool((await session.fetch(_NEXT, stream, after))[0]["sequence"] != after + 1)
 
 
 async def read_all(

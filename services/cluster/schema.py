@@ -25,6 +25,7 @@ CREATE TABLE stream (
     stream int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, noun text NOT NULL, engine text NOT NULL, shard int NOT NULL,
     generation bigint NOT NULL DEFAULT 0, sequence bigint NOT NULL DEFAULT 0, parts int NOT NULL DEFAULT 0,
     size bigint NOT NULL DEFAULT 0, checksum bigint NOT NULL DEFAULT 0, restored boolean NOT NULL DEFAULT false,
+    checking bigint NOT NULL DEFAULT 0, state bigint NOT NULL DEFAULT 0,
     wanted int, ready bigint NOT NULL DEFAULT 0, UNIQUE (noun, engine)
 );
 CREATE SEQUENCE generation;

@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, NamedTuple
 
 from alphaforge_core.errors import AlphaForgeError, Unavailable
 from alphaforge_core.journal import SEMANTICS
 
 from services.cluster.database import SessionLost
 from services.cluster.records import Place, crc_of, read_all, read_places
-from services.cluster.shard import Shard
+from services.cluster.shard import Shard, now
 from services.cluster.thread import ClusterThread
 from services.journal.store import (
     Append,
@@ -33,12 +34,15 @@ from services.journal.store import (
     WriteRefused,
 )
 
-__all__ = ["PostgresStore"]
+__all__ = ["KEPT_SECONDS", "PostgresStore"]
 
 LIMITS = Limits(batch_bytes=8 << 20, batch_records=20_000, record_bytes=16 << 20, patience_seconds=1.5)
 
 _ALL = 2**62
 _PRUNED_RECORDS_MAX = 2_000
+# How long records stay that a checkpoint has replaced: followers are some beats behind, and apply them instead of
+# loading the checkpoint.
+KEPT_SECONDS = 5.0
 _GENERATIONS = 16
 
 _FENCE = "fence AS MATERIALIZED (SELECT 1 FROM shard WHERE noun = $1 AND id = $2 AND term = $3 FOR SHARE)"
@@ -65,9 +69,12 @@ SELECT s.stream, $7, $5, $6, $8, $9, $10, $11 FROM fence, stream s WHERE s.strea
 """
 _FLIP = f"""
 WITH {_FENCE}
-UPDATE stream s SET generation = $5, sequence = $6, parts = $7, size = $8, checksum = $9 FROM fence
+UPDATE stream s SET generation = $5, sequence = $6, parts = $7, size = $8, checksum = $9, state = $10 FROM fence
 WHERE s.stream = $4 AND s.noun = $1 AND s.shard = $2 AND s.generation < $5 AND s.sequence <= $6
 AND (SELECT count(*) FROM checkpoint c WHERE c.stream = $4 AND c.generation = $5) = $7
+"""
+_CHECKING = f"""
+WITH {_FENCE} UPDATE stream s SET checking = $5 FROM fence WHERE s.stream = $4 AND s.noun = $1 AND s.shard = $2
 """
 _DROP = f"WITH {_FENCE} DELETE FROM stream s USING fence WHERE s.stream = $4 AND s.noun = $1 AND s.shard = $2"
 _MOVE = f"""
@@ -111,6 +118,13 @@ class _Stream:
         self.restored = place.restored
 
 
+class _Prunable(NamedTuple):
+    """The last record of a stream that may go, and from when on."""
+
+    sequence: int
+    at: float = float("-inf")
+
+
 class PostgresStore:
     """The streams of one shard. The primary writes; candidates read with `services.cluster.records`."""
 
@@ -125,7 +139,7 @@ class PostgresStore:
         self._batch = 0
         self._generations: list[int] = []
         self._begun: dict[int, int] = {}  # generations being written, and the id of their stream
-        self._prunable: dict[int, int] = {}
+        self._prunable: dict[int, _Prunable] = {}
         self._is_settled = False
         self._writing = asyncio.Lock()
         self.held_bytes = 0
@@ -160,8 +174,8 @@ class PostgresStore:
         # The term's own confirmation covers all that is visible now.
         self._batch = self._shard.confirmed_batch = max(self._shard.confirmed_batch, last[0]["batch"])
         self._streams = {name: _Stream(place) for name, place in places.items()}
-        self._prunable = {place.id: place.sequence for place in places.values() if place.sequence}
-        self._prunable |= {row["stream"]: _ALL for row in await reader.fetch(_ORPHANS)}
+        self._prunable = {place.id: _Prunable(place.sequence) for place in places.values() if place.sequence}
+        self._prunable |= {row["stream"]: _Prunable(_ALL) for row in await reader.fetch(_ORPHANS)}
         self._begun.clear()
         self._generations.clear()
         await self._refill()
@@ -302,12 +316,12 @@ class PostgresStore:
         stream = self._streams.get(entry.stream)
         if stream is None or self._begun.pop(entry.generation, None) != stream.id:
             return
-        arguments = (stream.id, entry.generation, entry.sequence, *entry.manifest)
+        arguments = (stream.id, entry.generation, entry.sequence, *entry.manifest, entry.state)
         if not await self._fenced(_FLIP, *arguments):
             raise await self._refused()
         self.held_bytes += entry.manifest.size - stream.manifest.size
         stream.manifest, stream.checkpoint = entry.manifest, entry.sequence
-        self._prunable[stream.id] = entry.sequence
+        self._prunable[stream.id] = _Prunable(entry.sequence, now() + KEPT_SECONDS)
 
     async def _drop(self, entry: Drop) -> None:
         stream = self._streams.get(entry.stream)
@@ -317,7 +331,7 @@ class PostgresStore:
             raise await self._refused()
         del self._streams[entry.stream]
         self.held_bytes -= stream.manifest.size
-        self._prunable[stream.id] = _ALL
+        self._prunable[stream.id] = _Prunable(_ALL)
 
     async def _move(self, entry: Move) -> None:
         stream = self._streams.get(entry.stream)
@@ -343,7 +357,7 @@ class PostgresStore:
             self._streams[name] = _Stream(place)
         self.held_bytes += place.manifest.size
         if place.sequence:
-            self._prunable[place.id] = place.sequence
+            self._prunable[place.id] = _Prunable(place.sequence)
 
     async def _fenced(self, query: str, *arguments: Any, size: int = 0) -> int:
         import asyncpg
@@ -388,7 +402,13 @@ class PostgresStore:
             raise OSError("PostgreSQL is busy")
         generation = self._generations.pop(0)
         self._begun[generation] = found.id
+        self._thread.start(self._announce(found.id, sequence))
         return generation
+
+    async def _announce(self, stream: int, sequence: int) -> None:
+        """Tells followers after which input they will be compared; those who are past it already are not."""
+        with suppress(SessionLost, WriteRefused):
+            await self._fenced(_CHECKING, stream, sequence)
 
     def checkpoint_part(self, generation: int, part: int, pieces: Sequence[memoryview]) -> Part:
         """Writes a part, which is confirmed together with the checkpoint's commit. Thread-safe. Raises OSError."""
@@ -418,7 +438,7 @@ class PostgresStore:
     @property
     def has_superfluous(self) -> bool:
         """Whether there is something that `prune` would remove."""
-        return bool(self._prunable) and self._is_settled
+        return self._is_settled and any(each.at <= now() for each in list(self._prunable.values()))
 
     def prune(self) -> None:
         """Removes some records and parts that a checkpoint has replaced."""
@@ -434,8 +454,8 @@ class PostgresStore:
         if self._shard.reader is None:
             raise SessionLost("there is no session")
         session = await self._shard.bulk()
-        stream, sequence = next(iter(self._prunable.items()))
-        gone = (await session.fetch(_PRUNE, stream, sequence, _PRUNED_RECORDS_MAX))[0]
+        stream, prunable = next(each for each in self._prunable.items() if each[1].at <= now())
+        gone = (await session.fetch(_PRUNE, stream, prunable.sequence, _PRUNED_RECORDS_MAX))[0]
         self.held_bytes -= gone["size"]
         if gone["records"]:
             return
@@ -443,7 +463,7 @@ class PostgresStore:
             "DELETE FROM checkpoint c WHERE stream = $1 "
             "AND generation < coalesce((SELECT generation FROM stream s WHERE s.stream = $1), $2)", stream, _ALL
         )  # fmt: skip
-        if self._prunable.get(stream) == sequence:
+        if self._prunable.get(stream) is prunable:
             del self._prunable[stream]
 
     def note_progress(self) -> bool:

@@ -26,7 +26,7 @@ from services.data.wire import bars_response, columns_of, instrument_of, trades_
 from services.engines.engine import DAY_NS, NamedEngine, check_durability, epoch_changed
 from services.engines.producers import Producers
 from services.engines.rows import Table
-from services.engines.state import groups
+from services.engines.state import Kept, groups
 from services.streams.feed import Feed, Subscribers
 from services.streams.ring import Ring
 
@@ -154,10 +154,11 @@ class NamedDataEngine(NamedEngine):
         self._make_streams()
         return b""
 
-    def kept(self) -> Iterator[bytes]:
+    def kept(self) -> Kept:
         """The service's part of a checkpoint: producers, answers and the last events."""
-        head = DataCheckpoint(refused=self.refused)
-        return _kept(head, self.producers.marks(), self.answers.saved(), self._bars.copy(), self._trades.copy())
+        head = DataCheckpoint(refused=self.refused, bar_sequence=self._bars.last, trade_sequence=self._trades.last)
+        others = _not_compared(self.answers.saved(), self._bars.copy(), self._trades.copy())
+        return Kept(_compared(head, self.producers.marks()), others)
 
     def restore(self, kept: bytes, snapshot: bytes) -> None:
         """Restores the state of a checkpoint."""
@@ -217,17 +218,13 @@ class NamedDataEngine(NamedEngine):
         return Outcome(b"", self.core.stop_and_flush())
 
 
-def _kept(
-    head: DataCheckpoint,
-    producers: Iterable[ProducerMark],
-    answers: Iterable[FirstAnswer],
-    bars: Ring[Bar],
-    trades: Ring[TradeTick],
-) -> Iterator[bytes]:
-    yield head.SerializeToString()
-    yield DataCheckpoint(bar_sequence=bars.last, trade_sequence=trades.last).SerializeToString()
+def _compared(head: DataCheckpoint, producers: Iterable[ProducerMark]) -> Iterator[bytes]:
+    yield head.SerializeToString(deterministic=True)
     for some in groups(producers):
         yield DataCheckpoint(producers=some).SerializeToString()
+
+
+def _not_compared(answers: Iterable[FirstAnswer], bars: Ring[Bar], trades: Ring[TradeTick]) -> Iterator[bytes]:
     for saved in groups(answers):
         yield DataCheckpoint(answers=saved).SerializeToString()
     for ticks in trades.pieces(TRADES_PER_RESPONSE):

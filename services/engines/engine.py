@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar, NamedTuple
 
@@ -18,7 +18,7 @@ from services.base.messages import fill
 from services.engines.answers import Answers
 from services.engines.inputs import Turn, submit
 from services.engines.rows import Row, Table, settled
-from services.engines.state import CorePieces, Overtaken, encoded
+from services.engines.state import Kept, Overtaken, State
 from services.journal import store
 from services.journal.journal import Journal
 
@@ -154,11 +154,11 @@ class NamedEngine:
 
     async def _write_checkpoint(self) -> tuple[int, int]:
         assert self.journal is not None
-        taken: list[tuple[int, bytes, Iterable[bytes], CorePieces]] = []
+        taken: list[tuple[int, State]] = []
         before = self.bytes_since_checkpoint
 
         def take() -> None:
-            taken.append((self.sequence, self.opened().SerializeToString(), self.kept(), self.core.begin_checkpoint()))
+            taken.append((self.sequence, self.state()))
             self.bytes_since_checkpoint = 0
 
         def finish(result: Callable[[], None]) -> bytes:
@@ -166,15 +166,20 @@ class NamedEngine:
             return b""
 
         await settled(self.turn.wait(take, finish, in_thread=False))
-        sequence, opened, kept, core = taken[0]
+        sequence, state = taken[0]
         try:
-            size = await self.journal.checkpoint(self.name, sequence, encoded(opened, kept, core))
+            size = await self.journal.checkpoint(self.name, sequence, state, lambda: state.checksum)
         except Overtaken:
             self.bytes_since_checkpoint += before
             raise
         finally:
-            await asyncio.to_thread(core.end)
-        return size, core.longest_hold_ns
+            await asyncio.to_thread(state.end)
+        return size, state.longest_hold_ns
+
+    def state(self) -> State:
+        """The state as it is now, to be read while calls continue. Ends the reading of the one before."""
+        opened = self.opened().SerializeToString(deterministic=True)
+        return State(opened, self.kept(), self.core.begin_checkpoint())
 
     def opened(self) -> EngineOpened:
         """The input that opens an empty engine with these settings."""
@@ -191,7 +196,7 @@ class NamedEngine:
 
     # --- Implemented by each service's engine.
 
-    def kept(self) -> Iterable[bytes]:
+    def kept(self) -> Kept:
         """The service's current state besides the core's, as the bytes of one message, in parts.
 
         They are encoded while they are read, in any thread, while calls continue.

@@ -7,12 +7,13 @@ pieces of the core's checkpoint. Earlier releases wrote three parts after their 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from hashlib import blake2b
 from itertools import islice
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from alphaforge_core.errors import EngineError
 
-__all__ = ["CorePieces", "Overtaken", "encoded", "groups", "sections"]
+__all__ = ["CorePieces", "Kept", "Overtaken", "State", "groups", "sections"]
 
 T = TypeVar("T")
 
@@ -27,6 +28,8 @@ class CorePieces(Protocol):
     """A checkpoint of the core."""
 
     longest_hold_ns: int
+    checksum: int
+    """That of the state, once it is read to its end."""
 
     def read(self, bytes_max: int) -> bytes | None:
         """The next piece, empty after the last one; None where the checkpoint was overtaken."""
@@ -42,16 +45,50 @@ class Overtaken(EngineError):
         super().__init__("the engine changes faster than its state can be written", reason="JOURNAL_FAILED")
 
 
-def encoded(opened: bytes, kept: Iterable[bytes], core: CorePieces) -> Iterator[bytes]:
-    """The checkpoint in pieces. Raises Overtaken."""
-    for part in (opened, *kept):
-        yield len(part).to_bytes(_SIZE_BYTES, "little")
-        yield part
-    yield _PIECES_FOLLOW
-    while piece := core.read(_PIECE_BYTES):
-        yield piece
-    if piece is None:
-        raise Overtaken
+class Kept(NamedTuple):
+    """What the service keeps of an engine, in parts of one encoded message.
+
+    `compared` is the same wherever the same inputs were applied; `others` expires by a clock, or follows from the rest.
+    """
+
+    compared: Iterable[bytes]
+    others: Iterable[bytes] = ()
+
+
+class State:
+    """An engine's state at one moment, read once, in any thread, while the engine goes on."""
+
+    def __init__(self, opened: bytes, kept: Kept, core: CorePieces) -> None:
+        self._opened = opened
+        self._kept = kept
+        self._core = core
+        self.checksum = 0
+        """Once it is read to its end: the same wherever the same inputs were applied; 63 bits, never 0."""
+
+    @property
+    def longest_hold_ns(self) -> int:
+        """The longest time that the engine was locked for it, in nanoseconds."""
+        return self._core.longest_hold_ns
+
+    def __iter__(self) -> Iterator[bytes]:
+        """The checkpoint in pieces. Raises Overtaken."""
+        compared = blake2b(digest_size=_SIZE_BYTES)
+        for is_compared, parts in ((True, (self._opened, *self._kept.compared)), (False, self._kept.others)):
+            for part in parts:
+                if is_compared:
+                    compared.update(part)
+                yield len(part).to_bytes(_SIZE_BYTES, "little")
+                yield part
+        yield _PIECES_FOLLOW
+        while piece := self._core.read(_PIECE_BYTES):
+            yield piece
+        if piece is None:
+            raise Overtaken
+        self.checksum = (int.from_bytes(compared.digest(), "little") ^ self._core.checksum) >> 1 or 1
+
+    def end(self) -> None:
+        """Nobody reads on."""
+        self._core.end()
 
 
 def groups(items: Iterable[T]) -> Iterator[list[T]]:

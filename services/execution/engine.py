@@ -50,7 +50,7 @@ from services.base.messages import given as plain
 from services.engines.engine import BEFORE, NamedEngine, check_durability, epoch_changed
 from services.engines.producers import Producers
 from services.engines.rows import Table
-from services.engines.state import groups
+from services.engines.state import Kept, groups
 from services.engines.ticks import rejected_messages
 from services.execution.sessions import Sessions, session_begun, session_ended
 from services.execution.wire import ModifyRequest, RegisterRequest, events_response, side_or_none
@@ -186,7 +186,7 @@ class NamedExecutionEngine(NamedEngine):
         self.events = self._make_stream()
         return b""
 
-    def kept(self) -> Iterator[bytes]:
+    def kept(self) -> Kept:
         """The service's part of a checkpoint: producers, answers, sessions and the position in the market data."""
         head = ExecutionCheckpoint(
             market_data_epoch=self.market_data.epoch,
@@ -195,7 +195,7 @@ class NamedExecutionEngine(NamedEngine):
             sessions=self.sessions.all(),
             refused=self.refused,
         )
-        return _kept(head, self.producers.marks(), self.answers.saved())
+        return Kept(_compared(head, self.producers.marks()), _not_compared(self.answers.saved()))
 
     def restore(self, kept: bytes, snapshot: bytes) -> None:
         """Restores the state of a checkpoint."""
@@ -358,12 +358,13 @@ class NamedExecutionEngine(NamedEngine):
         return b""
 
 
-def _kept(
-    head: ExecutionCheckpoint, producers: Iterable[ProducerMark], answers: Iterable[FirstAnswer]
-) -> Iterator[bytes]:
-    yield head.SerializeToString()
+def _compared(head: ExecutionCheckpoint, producers: Iterable[ProducerMark]) -> Iterator[bytes]:
+    yield head.SerializeToString(deterministic=True)
     for some in groups(producers):
         yield ExecutionCheckpoint(producers=some).SerializeToString()
+
+
+def _not_compared(answers: Iterable[FirstAnswer]) -> Iterator[bytes]:
     for saved in groups(answers):
         yield ExecutionCheckpoint(answers=saved).SerializeToString()
 

@@ -211,14 +211,17 @@ class Journal:
                 reason="LIMIT_EXCEEDED",
             )
 
-    async def checkpoint(self, stream: str, sequence: int, state: Iterable[bytes]) -> int:
+    async def checkpoint(
+        self, stream: str, sequence: int, state: Iterable[bytes], checksum: Callable[[], int] = lambda: 0
+    ) -> int:
         """Stores the engine's state after the input `sequence`, given in parts; returns its size in bytes.
 
-        `state` is read in a thread; what it raises ends the checkpoint, and nothing has changed. The parts are written
+        `state` is read in a thread; what it raises ends the checkpoint, and nothing has changed. `checksum` is then
+        asked for that of the state, with which followers compare theirs; 0 where it is not known. The parts are written
         in the background; the journal's writer only does one ordinary commit. The inputs up to `sequence` are removed
         some time later. Continues if its caller is cancelled.
         """
-        work = asyncio.ensure_future(self._checkpoint(stream, sequence, state))
+        work = asyncio.ensure_future(self._checkpoint(stream, sequence, state, checksum))
         self._checkpointing.add(work)
         work.add_done_callback(self._on_checkpoint)
         return await asyncio.shield(work)
@@ -229,14 +232,14 @@ class Journal:
             # The caller may be gone; the error is ignored.
             work.exception()
 
-    async def _checkpoint(self, stream: str, sequence: int, state: Iterable[bytes]) -> int:
+    async def _checkpoint(self, stream: str, sequence: int, state: Iterable[bytes], checksum: Callable[[], int]) -> int:
         try:
             generation = self._store.checkpoint_begin(stream, sequence)
         except OSError as error:
             raise _refused(str(error)) from None
         try:
             manifest = await asyncio.to_thread(self._write_parts, generation, state)
-            await self._enqueue(Commit(stream, generation, sequence, manifest))
+            await self._enqueue(Commit(stream, generation, sequence, manifest, checksum()))
         except OSError as error:
             self._store.checkpoint_abandon(generation)
             raise _refused(str(error)) from None

@@ -97,12 +97,16 @@ class Manifest(NamedTuple):
 
 
 class Commit(NamedTuple):
-    """The small record that commits a checkpoint: the inputs it covers, and a summary of its parts."""
+    """The small record that commits a checkpoint: the inputs it covers, and a summary of its parts.
+
+    `state` is the state's checksum, however its parts were written; 0 if it is not known.
+    """
 
     stream: str
     generation: int
     sequence: int
     manifest: Manifest
+    state: int = 0
 
 
 class Drop(NamedTuple):

@@ -37,7 +37,8 @@ PRIMARY = "primary"
 SILENCE_SECONDS = 2.0
 # Maximum age of what a follower answers reads with.
 _READ_SECONDS_MAX = 2.0
-# How much longer a candidate that can't recover every engine, or whose clock is off, waits before taking over.
+# How much longer a candidate waits before taking over that can't recover every engine, or had another state than the
+# primary when they were last compared, or whose clock is off.
 _UNFIT_FACTOR = 3.0
 _POLL_SECONDS, _POLL_SECONDS_CLOSE = 0.2, 0.02
 # Maximum age of its own last confirmed write for the primary's silence to count.
@@ -262,7 +263,8 @@ class Candidate:
     @property
     def _is_unfit(self) -> bool:
         """Whether another candidate had better take over."""
-        return bool(self.memory.engines.damaged) or abs(self.shard.clock_offset_seconds) > _CLOCK_SECONDS_MAX
+        is_whole = not self.memory.engines.damaged and not self.memory.comparisons.differing
+        return not is_whole or abs(self.shard.clock_offset_seconds) > _CLOCK_SECONDS_MAX
 
     async def _watch_snapshots(self) -> None:
         while True:
@@ -286,6 +288,12 @@ class Candidate:
         """The engines, once the candidate is started."""
         assert self._memory is not None
         return self._memory
+
+    @property
+    def compared_states(self) -> tuple[int, int]:
+        """How many checkpoints of the primary's its state was compared with, and how many differed."""
+        comparisons = None if self._memory is None else self._memory.comparisons
+        return (0, 0) if comparisons is None else (comparisons.compared, comparisons.differed)
 
     @property
     def lag(self) -> int:

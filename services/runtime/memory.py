@@ -9,13 +9,14 @@ from typing import Any
 
 from alphaforge_core.errors import AlphaForgeError, Unavailable
 
-from services.cluster.records import Place, read_all, read_places, read_records
+from services.cluster.records import Place, are_gone, read_all, read_places, read_records
 from services.cluster.shard import Shard
 from services.cluster.thread import ClusterThread
 from services.engines.registry import Registry
 from services.journal.journal import Checkpoint, Journal, Record
 from services.journal.store import EPOCH_BEGUN
 from services.journal.suspects import Suspects
+from services.runtime.comparisons import Comparisons
 
 __all__ = ["Memory"]
 
@@ -54,6 +55,7 @@ class Memory:
         """Engines that were read after an operator changed their log, and before a primary began their new epoch."""
         self._absent: dict[str, tuple[int, int]] = {}
         """Streams, as far as they were read, that end with the drop of their engine."""
+        self.comparisons = Comparisons()
 
     async def catch_up(self, batch_max: int) -> None:
         """Applies what is confirmed, up to a batch. Raises SessionLost."""
@@ -91,10 +93,10 @@ class Memory:
             if engine is not None and stream == place.id and not self._is_changed(name, place):
                 if engine.sequence > place.last or (engine.sequence == place.last and place.differs(crc)):
                     ahead.add(name)
-                elif engine.sequence >= place.sequence:
-                    if engine.sequence < place.last:
-                        await self._apply(name, place, engine.sequence, batch_max)
-                    continue
+                elif not self.comparisons.differs(name, place):
+                    self._compare_at(name, place, engine.sequence)
+                    if engine.sequence == place.last or await self._apply(name, place, engine.sequence, batch_max):
+                        continue
             await self._load(name, place, batch_max)
         return ahead
 
@@ -118,6 +120,7 @@ class Memory:
         self._known.clear()
         self._absent.clear()
         self._refused.clear()
+        self.comparisons.forget()
 
     def elsewhere(self) -> AlphaForgeError:
         """The error for streams and calls of engines that are no longer here."""
@@ -156,22 +159,35 @@ class Memory:
         if all(engine.name != name for engine in self.engines.engines()):
             self._absent[name] = (place.id, place.last)
 
-    async def _apply(self, name: str, place: Place, after: int, batch_max: int) -> None:
+    def _compare_at(self, name: str, place: Place, sequence: int) -> None:
+        if sequence in (place.checking, place.sequence):
+            for engine in self.engines.engines():
+                if engine.name == name:
+                    self.comparisons.begin(name, place, engine)
+
+    async def _apply(self, name: str, place: Place, after: int, batch_max: int) -> bool:
+        """Applies the next records; False if they are gone, since a checkpoint has replaced them."""
         reader = self._shard.reader
         assert reader is not None
         try:
             while True:
-                reading = read_records(reader, name, place.id, after, batch_max, _RECORDS_AT_ONCE)
+                # The state is compared where the primary makes a checkpoint.
+                stops = [stop - after for stop in (place.sequence, place.checking) if stop > after]
+                reading = read_records(reader, name, place.id, after, batch_max, min([_RECORDS_AT_ONCE, *stops]))
                 records, crc = await self._thread.run(reading)
                 if not records:
                     self._note_absent(name, place)
-                    return
+                    return after >= place.sequence or not await self._thread.run(are_gone(reader, place.id, after))
                 self._follow(name, place, records, from_start=False)
                 self._known[name] = (place.id, crc)
                 after = records[-1].sequence
+                self._compare_at(name, place, after)
                 await asyncio.sleep(0)
         except AlphaForgeError as error:
+            if after < place.sequence:
+                return False
             self._refuse(name, place, error)
+            return True
 
     def _follow(self, name: str, place: Place, items: Sequence[Checkpoint | Record], *, from_start: bool) -> None:
         self._suspects.begin()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from services.cluster import store_postgres
 from services.cluster.database import Database
 from services.cluster.records import read_all, read_places
 from services.journal.store import PART_BYTES_MAX, Append, Commit, Manifest, OutcomeUnknown, WriteRefused
@@ -113,7 +114,10 @@ def test_an_engine_of_another_shard_is_refused_and_says_where_it_is(hold: Callab
         b.store.write([an_input(b"1")])
 
 
-def test_a_frozen_checkpoint_never_mixes_with_its_successors(hold: Callable[..., Held]) -> None:
+def test_a_frozen_checkpoint_never_mixes_with_its_successors(
+    hold: Callable[..., Held], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_postgres, "KEPT_SECONDS", 0.0)
     a, b = hold("a:1"), hold("b:1")
     assert a.take()
     a.store.write([an_input(b"1"), an_input(b"2")])

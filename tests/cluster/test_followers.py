@@ -14,16 +14,10 @@ from alphaforge_core.data_wire import encode_ticks_request
 from alphaforge_core.model import TradeTick, TradeTickBatch
 
 from services.data.engine import NamedDataEngine
-from services.data.rpcs import DataService
-from services.data.settings import DataServiceSettings
+from services.engines.engine import NamedEngine
 from services.engines.registry import Registry
 from services.engines.ticks import TicksRequest
-from services.journal.journal import Journal
-from services.journal.journals import SharedJournal
-from services.journal.suspects import Suspects
-from services.runtime.memory import Memory
-from services.runtime.settings import load
-from tests.support.cluster import Held, cluster_command
+from tests.support.followed import followed
 from tests.support.postgres import Pair
 
 START_NS = 1_700_000_000_000_000_000
@@ -64,45 +58,31 @@ async def one_input(dice: random.Random, engines: Registry[NamedDataEngine], nam
         await engine.take_encoded("ProcessTradeTicks", request, TicksRequest.FromString(request))
 
 
+def kept_of(engine: NamedEngine) -> bytes:
+    compared, others = engine.kept()
+    return b"".join((*compared, *others))
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_follower_has_the_primarys_state(postgres: Pair, tmp_path: Path, seed: int) -> None:
-    dsn = postgres.database()
-    assert cluster_command(dsn, "init").returncode == 0
-    asyncio.run(follow(dsn, tmp_path, random.Random(seed)))
+    asyncio.run(follow(postgres, tmp_path, random.Random(seed)))
 
 
-async def follow(dsn: str, folder: Path, dice: random.Random) -> None:
-    service = DataService(load(DataServiceSettings, ["--data-dir", str(folder)]))
-    held = Held(dsn, "a:1")
-    assert await asyncio.to_thread(held.take)
-    held.beat_on()
-    journal = Journal(held.store)
-    engines: Registry[NamedDataEngine] = Registry("data", service.build, SharedJournal(journal))
-    follower = Held(dsn, "b:1")
-    await follower.thread.run(follower.shard.connect())
-    its_journal = Journal(follower.store)
-    followed: Registry[NamedDataEngine] = Registry("data", service.build, SharedJournal(its_journal))
-    memory = Memory(followed, its_journal, follower.shard, follower.thread, Suspects(folder / "suspects"))
-    names = ["e", "f"]
-    for name in names:
-        await engines.open(name, {"bar_types": ["1s", "10tick"]})
-    for number in range(150):
-        await one_input(dice, engines, dice.choice(names), START_NS + number * 500_000_000)
-        if dice.random() < 0.2:
-            await held.thread.run(held.shard.beat())
-            await memory.catch_up((await follower.thread.run(follower.shard.read())).confirmed_batch)
-            for name in names:
-                a, b = engines.find(name, None), followed.find(name, None)
-                assert a is not None
-                assert b is not None
-                assert (b.epoch, b.sequence, b.settings) == (a.epoch, a.sequence, a.settings)
-                assert b"".join(b.kept()) == b"".join(a.kept())
-                assert b.core.snapshot() == a.core.snapshot()
-    await engines.drop("f", None)
-    await held.thread.run(held.shard.beat())
-    await memory.catch_up((await follower.thread.run(follower.shard.read())).confirmed_batch)
-    assert [engine.name for engine in followed.engines()] == ["e"]
-    held.end()
-    follower.end()
-    await journal.close()
-    await its_journal.close()
+async def follow(postgres: Pair, folder: Path, dice: random.Random) -> None:
+    async with followed(postgres, folder) as both:
+        names = ["e", "f"]
+        for name in names:
+            await both.engines.open(name, {"bar_types": ["1s", "10tick"]})
+        for number in range(150):
+            await one_input(dice, both.engines, dice.choice(names), START_NS + number * 500_000_000)
+            if dice.random() < 0.2:
+                await both.catch_up()
+                for name in names:
+                    a, b = both.engine(name), both.followed_engine(name)
+                    assert (b.epoch, b.sequence, b.settings) == (a.epoch, a.sequence, a.settings)
+                    assert kept_of(b) == kept_of(a)
+                    assert b.core.snapshot() == a.core.snapshot()
+        await both.engines.drop("f", None)
+        await both.catch_up()
+        assert [engine.name for engine in both.memory.engines.engines()] == ["e"]
+        assert both.memory.comparisons.differed == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,53 +12,13 @@ from alphaforge.execution.v1.execution_service_pb2_grpc import ExecutionServiceS
 from alphaforge_client._wire.gap import Gap
 from alphaforge_client.cache import GenericCache
 from alphaforge_client.data import DataEngine, DataEngineConfig
-from alphaforge_client.errors import AlphaForgeError
 from alphaforge_client.execution import ExecutionEngine, Order, OrderSide, TimeInForce
 from alphaforge_client.model import TradeTick
 
 from tests.support.cluster import Cluster, cluster_command, running_cluster
+from tests.support.cluster_prints import START_NS, Prints
 from tests.support.postgres import Pair
 from tests.support.waiting import until
-
-START_NS = 1_700_000_000_000_000_000
-
-
-class Prints:
-    """Trades, one after the other and each acknowledged, at prices far above the market's first."""
-
-    def __init__(self, target: str) -> None:
-        self.count = 0
-        self.failed: list[AlphaForgeError] = []
-        self._ended = threading.Event()
-        self._engine = DataEngine(DataEngineConfig(bar_types=["1tick"]), name="e", target=target, timeout=15.0)
-        self._thread = threading.Thread(target=self._run)
-
-    def print_at(self, price: float) -> None:
-        """One acknowledged trade."""
-        number = self.count + 1
-        self._engine.process_trade_tick(TradeTick("BTC", price, 5, "SELL", "", START_NS + number))
-        self.count = number
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def _run(self) -> None:
-        while not self._ended.is_set():
-            try:
-                self.print_at(200 + self.count % 50)
-            except AlphaForgeError as error:
-                self.failed.append(error)
-                return
-
-    def await_more(self, count: int = 20) -> None:
-        wanted = self.count + count
-        until(lambda: self.count >= wanted or self.failed, lambda: f"trades continue; {self.count}", seconds=60)
-        assert not self.failed
-
-    def end(self) -> None:
-        self._ended.set()
-        self._thread.join()
-        self._engine.close()
 
 
 @pytest.fixture

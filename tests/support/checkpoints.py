@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["frames_of", "resealed_frames", "written_beside"]
+__all__ = ["Written", "checksum_of", "frames_of", "resealed_frames", "written_beside"]
 
 _SEAL = struct.Struct("<IIQ")
 _MASK = 2**64 - 1
 
 
-def written_beside(engine: Any, calls: list[Callable[[], Any]], piece: int, **limits: int) -> tuple[bytes, int]:
-    """A checkpoint of the engine, with a call after each piece of that size; then the remaining calls.
+class Written(NamedTuple):
+    """A checkpoint, the checksum of its state, and the number of calls before it began."""
 
-    Returns it and the number of calls before it began: 0, or more where it was overtaken and began again.
+    checkpoint: bytes
+    checksum: int
+    begun: int
+
+
+def written_beside(engine: Any, calls: list[Callable[[], Any]], piece: int, **limits: int) -> Written:
+    """A checkpoint of the engine, with a call after each piece of so many bytes; then the calls that are left.
+
+    No call comes before it begins, unless it was overtaken and began again.
     """
     begun, made = 0, 0
     checkpoint, pieces = engine.begin_checkpoint(**limits), []
@@ -25,11 +33,16 @@ def written_beside(engine: Any, calls: list[Callable[[], Any]], piece: int, **li
             calls[made]()
             made += 1
     if part is None:
-        later, begun_later = written_beside(engine, calls[made:], piece, **limits)
-        return later, made + begun_later
+        later = written_beside(engine, calls[made:], piece, **limits)
+        return later._replace(begun=made + later.begun)
     for call in calls[made:]:
         call()
-    return b"".join(pieces), begun
+    return Written(b"".join(pieces), checkpoint.checksum, begun)
+
+
+def checksum_of(engine: Any) -> int:
+    """The checksum of the engine's state."""
+    return written_beside(engine, [], 2**20).checksum
 
 
 def frames_of(checkpoint: bytes) -> tuple[bytes, list[tuple[int, bytes]]]:

@@ -108,6 +108,8 @@ class Candidate:
     arguments: tuple[str, ...]
     module: str = ""
     """What is run in the place of the service."""
+    reached_at: str = ""
+    """Where clients reach it, if not at its own address."""
     port: int = field(default_factory=free_port)
     metrics_port: int = field(default_factory=free_port)
     process: subprocess.Popen[str] | None = None
@@ -145,6 +147,16 @@ class Candidate:
             line = self.process.stdout.readline()
         assert line, self.log.read_text()[-3000:]
         assert json.loads(line)["address"] == self.address
+
+    def end(self) -> None:
+        """Ends it, however it is."""
+        if self.is_running:
+            self.thaw()
+            self.kill()
+
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
 
     @property
     def is_primary(self) -> bool:
@@ -195,7 +207,7 @@ class Cluster:
 
     def target(self, noun: str) -> str:
         """The seeds of a client."""
-        return ",".join(candidate.address for candidate in self.candidates[noun])
+        return ",".join(candidate.reached_at or candidate.address for candidate in self.candidates[noun])
 
     def primary(self, noun: str, *, but: Candidate | None = None) -> Candidate:
         """The primary, once there is one."""
@@ -239,6 +251,4 @@ def running_cluster(
     finally:
         for candidates in cluster.candidates.values():
             for candidate in candidates:
-                if candidate.process is not None and candidate.process.poll() is None:
-                    candidate.thaw()
-                    candidate.kill()
+                candidate.end()

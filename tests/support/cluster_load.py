@@ -46,24 +46,24 @@ class Load:
 
     def _run(self) -> None:
         with ExecutionEngine(target=self.target, timeout=10.0) as engine:
-            number = 0
-            while not self._ended.is_set():
-                number += 1
+            for number in itertools.count(1):
+                if self._ended.is_set():
+                    return
                 try:
                     self.acknowledged.append(engine.submit_order(an_order(number)))
                     self.times.append(time.monotonic())
                 except AlphaForgeError as error:
                     self.failed.append(error)
 
-    def await_more(self, count: int = 20) -> None:
-        """Returns when that number of further orders is acknowledged."""
+    def await_more(self, count: int = 20, seconds: float = 60.0) -> None:
+        """Returns when so many more are acknowledged."""
         wanted = len(self.acknowledged) + count
-        until(lambda: len(self.acknowledged) >= wanted, lambda: f"orders continue; {self.failed[-1:]}", seconds=60)
+        until(lambda: len(self.acknowledged) >= wanted, lambda: f"orders go on; {self.failed[-1:]}", seconds)
 
-    def await_pause(self, since: float) -> float:
-        """Waits until orders continue after a fault at `since`; returns how long none was acknowledged, in seconds."""
+    def await_pause(self, since: float, seconds: float = 60.0) -> float:
+        """Waits until orders go on after a fault at `since`; returns how long none was acknowledged, in seconds."""
         # What was under way may have been acknowledged a moment after the fault.
-        self.await_more(2)
+        self.await_more(2, seconds)
         around = [each for each in self.times if each > since - 1.0]
         return max(after - before for before, after in itertools.pairwise(around))
 
@@ -112,7 +112,10 @@ class Writer:
 
 
 def assert_all_there(cluster: Cluster, load: Load) -> None:
-    """What was acknowledged is there, each order once, with gapless events."""
+    """What was acknowledged is there, each order once, with gapless events; and no follower had another state."""
+    for candidate in cluster.candidates["execution"]:
+        if candidate.is_running:
+            assert candidate.series()["alphaforge_cluster_differing_states_total"] == 0.0
     with ExecutionEngine(target=cluster.target("execution"), timeout=10.0) as engine:
         found = [order.order_id for order in engine.get_active_orders("load")]
         assert set(load.acknowledged) <= set(found)

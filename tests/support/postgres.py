@@ -20,7 +20,7 @@ import pytest
 
 from tests.support.waiting import until
 
-__all__ = ["Pair", "Server", "free_port", "is_installed", "running_pair"]
+__all__ = ["Pair", "Server", "as_its_user", "free_port", "is_installed", "programs", "running_pair"]
 
 _CONFIGURATION = """
 listen_addresses = '127.0.0.1'
@@ -46,7 +46,8 @@ def is_installed() -> bool:
     return programs() is not None
 
 
-def _as_its_user() -> list[str]:
+def as_its_user() -> list[str]:
+    """What a command begins with that runs as PostgreSQL's user."""
     return ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
 
 
@@ -72,7 +73,7 @@ class Server:
         bin_folder = programs()
         assert bin_folder is not None
         log = str(self.folder.with_suffix(".log"))
-        command = [*_as_its_user(), str(bin_folder / "pg_ctl"), "-D", str(self.folder), "-w", "-t", "60"]
+        command = [*as_its_user(), str(bin_folder / "pg_ctl"), "-D", str(self.folder), "-w", "-t", "60"]
         subprocess.run([*command, "-l", log, *arguments], check=True, stdout=subprocess.DEVNULL)
 
     def sql(self, statement: str) -> str:
@@ -170,12 +171,12 @@ def _running_pair(folder: Path) -> Iterator[Pair]:
     bin_folder = programs()
     assert bin_folder is not None
     a, b = Server(folder / "a", free_port()), Server(folder / "b", free_port())
-    run = [*_as_its_user(), str(bin_folder / "initdb"), "-D", str(a.folder), "-A", "trust", "-U", "postgres"]
+    run = [*as_its_user(), str(bin_folder / "initdb"), "-D", str(a.folder), "-A", "trust", "-U", "postgres"]
     subprocess.run([*run, "-E", "UTF8", "--locale=C", "-N"], check=True, stdout=subprocess.DEVNULL)
     _configure(a, "")
     try:
         a.control("start")
-        base = [*_as_its_user(), str(bin_folder / "pg_basebackup"), "-d", a.dsn, "-D", str(b.folder)]
+        base = [*as_its_user(), str(bin_folder / "pg_basebackup"), "-d", a.dsn, "-D", str(b.folder)]
         subprocess.run([*base, "-X", "stream", "-c", "fast"], check=True, stdout=subprocess.DEVNULL)
         (b.folder / "standby.signal").touch()
         if os.geteuid() == 0:
@@ -192,7 +193,7 @@ def _running_pair(folder: Path) -> Iterator[Pair]:
             if (server.folder / "postmaster.pid").exists():
                 server.thaw()
                 subprocess.run(
-                    [*_as_its_user(), str(bin_folder / "pg_ctl"), "-D", str(server.folder), "-m", "immediate", "stop"],
+                    [*as_its_user(), str(bin_folder / "pg_ctl"), "-D", str(server.folder), "-m", "immediate", "stop"],
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
                     check=False,

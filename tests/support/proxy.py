@@ -25,8 +25,10 @@ class Proxy:
         self._port = int(port)
         self._random = random.Random(seed)
         self._loop = asyncio.new_event_loop()
-        self._open = asyncio.Event()
-        self._open.set()
+        # To the target and back.
+        self._ways = asyncio.Event(), asyncio.Event()
+        for way in self._ways:
+            way.set()
         self._writers: set[asyncio.StreamWriter] = set()
         # Bytes pass on a connection while it is of this generation.
         self._generation = 0
@@ -35,13 +37,16 @@ class Proxy:
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
 
-    def cut(self) -> None:
-        """Nothing passes any more, and nobody is told."""
-        self._loop.call_soon_threadsafe(self._open.clear)
+    def cut(self, *, there: bool = True, back: bool = True) -> None:
+        """Nothing passes any more to the target, or back, or both, and nobody is told."""
+        for way, is_cut in zip(self._ways, (there, back), strict=True):
+            if is_cut:
+                self._loop.call_soon_threadsafe(way.clear)
 
     def mend(self) -> None:
         """What was held up passes, and all that follows."""
-        self._loop.call_soon_threadsafe(self._open.set)
+        for way in self._ways:
+            self._loop.call_soon_threadsafe(way.set)
 
     def swallow(self) -> None:
         """What comes on the connections that there are vanishes, and nobody is told; new ones work."""
@@ -79,7 +84,8 @@ class Proxy:
             both = {writer, far_writer}
             self._writers |= both
             try:
-                await asyncio.gather(self._pass(reader, far_writer), self._pass(far_reader, writer))
+                there, back = self._ways
+                await asyncio.gather(self._pass(reader, far_writer, there), self._pass(far_reader, writer, back))
             finally:
                 self._writers -= both
                 for each in both:
@@ -87,17 +93,18 @@ class Proxy:
             return
         writer.transport.abort()
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way: asyncio.Event) -> None:
         generation = self._generation
         while piece := await reader.read(BYTES_AT_ONCE):
             if generation != self._generation:
                 continue
             if self.delay_seconds:
                 await let_pass_async(self._random.uniform(0, self.delay_seconds))
-            await self._open.wait()
+            await way.wait()
             writer.write(piece)
             await writer.drain()
-        # One direction has ended: so does the other.
+        # One direction has ended: so does the other, once the network is mended.
+        await way.wait()
         writer.transport.abort()
 
 

@@ -43,6 +43,13 @@ def cluster() -> Dashboard:
                         thresholds={0.1: "yellow", 0.25: "red"},
                     ),
                     Stat(
+                        "differing states",
+                        "Checkpoints of the primary at which a follower had another state.",
+                        [("", "sum(alphaforge_cluster_differing_states_total)")],
+                        "short",
+                        thresholds={1: "red"},
+                    ),
+                    Stat(
                         "oldest snapshot",
                         "Transactions since PostgreSQL's oldest snapshot, which keeps vacuum from removing rows.",
                         [("", "max(alphaforge_cluster_oldest_snapshot_transactions)")],

@@ -31,6 +31,12 @@ class CheckpointPieces:
     def longest_hold_ns(self) -> int:
         """The longest time that the engine was locked for it, in nanoseconds."""
 
+    @property
+    def checksum(self) -> int:
+        """
+        Once it is read to its end: a checksum of the state. Equal states have equal ones, in every process, whatever calls came in between.
+        """
+
 class EventsResponse:
     """A message of SubscribeOrderEvents."""
 

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "base/int128.hpp"
@@ -41,14 +42,18 @@ class StateHash {
   std::uint64_t hash_ = 0x243f6a8885a308d3ULL;
 };
 
+// Whether a state is hashed rather than written.
+template <class Sink>
+inline constexpr bool kIsHash = std::is_same_v<Sink, StateHash>;
+
 // The hash of a state from those of its parts, in any order: each says which part it is.
 class StateSum {
  public:
   // `describe(sink)` for a part of that kind.
-  template <class Describe>
-  void add(std::uint32_t kind, Describe describe) {
+  template <class Kind, class Describe>
+  void add(Kind kind, Describe describe) {
     StateHash hash;
-    hash.number(std::int64_t{kind});
+    hash.number(static_cast<std::int64_t>(kind));
     describe(hash);
     sum_ += hash.value();
   }

@@ -7,6 +7,7 @@
 #include "base/frames.hpp"
 #include "base/int128.hpp"
 #include "base/snapshot_codec.hpp"
+#include "base/state_hash.hpp"
 #include "data/bar_builder.hpp"
 #include "data/bar_history.hpp"
 #include "data/config.hpp"
@@ -59,8 +60,11 @@ bool Checkpoint::write_window(Instrument& instrument, std::size_t until) {
     const std::uint64_t end = std::min(seen.pending.end, seen.pending.next + kWindowPiece);
     out.number(static_cast<std::int64_t>(instrument.index));
     out.number(static_cast<std::int64_t>(end - seen.pending.next));
-    for (; seen.pending.next != end; ++seen.pending.next)
-      out.number(static_cast<int128>(seen[seen.pending.next - seen.popped()]));
+    for (; seen.pending.next != end; ++seen.pending.next) {
+      const std::uint64_t fingerprint = seen[seen.pending.next - seen.popped()];
+      out.number(static_cast<int128>(fingerprint));
+      check_id(instrument, fingerprint);
+    }
   }
   return true;
 }
@@ -88,7 +92,28 @@ void Checkpoint::describe_bars(Instrument& instrument, std::uint32_t type, std::
   out.number(std::int64_t{type});
   out.number(series.pending.next);
   out.number(end - series.pending.next);
-  for (; series.pending.next != end; ++series.pending.next) describe_kept(out, series.at(series.pending.next));
+  for (; series.pending.next != end; ++series.pending.next) {
+    const KeptBar& kept = series.at(series.pending.next);
+    describe_kept(out, kept);
+    check_bar(instrument, type, series.pending.next, kept);
+  }
+}
+
+void Checkpoint::check_bar(const Instrument& instrument, std::uint32_t type, std::int64_t sequence,
+                           const KeptBar& kept) {
+  sum_.add(CheckpointRecord::kBars, [&](StateHash& hash) {
+    hash.text(*instrument.id);
+    hash.number(std::int64_t{type});
+    hash.number(sequence);
+    describe_kept(hash, kept);
+  });
+}
+
+void Checkpoint::check_id(const Instrument& instrument, std::uint64_t fingerprint) {
+  sum_.add(CheckpointRecord::kWindow, [&](StateHash& hash) {
+    hash.text(*instrument.id);
+    hash.number(static_cast<int128>(fingerprint));
+  });
 }
 
 void Checkpoint::describe(Instrument& instrument) {
@@ -105,6 +130,7 @@ void Checkpoint::describe(Instrument& instrument) {
   SnapshotWriter& out = of(CheckpointRecord::kInstrument);
   out.number(static_cast<std::int64_t>(instrument.index));
   out.text(scratch_.view());
+  sum_.add(CheckpointRecord::kInstrument, [&](StateHash& hash) { hash.text(scratch_.view()); });
   instrument.seen.pending = {instrument.seen.popped(), instrument.seen.popped() + instrument.seen.size()};
 }
 
@@ -126,6 +152,7 @@ void Checkpoint::before_pop_id(Instrument& instrument) {
   out.number(static_cast<std::int64_t>(instrument.index));
   out.number(std::int64_t{1});
   out.number(static_cast<int128>(seen[0]));
+  check_id(instrument, seen[0]);
   ++seen.pending.next;
   check_memory();
 }
@@ -158,6 +185,7 @@ void Checkpoint::before_correction(Instrument& instrument, std::uint32_t type, K
        {static_cast<std::int64_t>(instrument.index), std::int64_t{type}, sequence, std::int64_t{1}})
     out.number(number);
   describe_kept(out, kept);
+  check_bar(instrument, type, sequence, kept);
   check_memory();
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/frames.hpp"
 #include "base/snapshot_codec.hpp"
+#include "base/state_hash.hpp"
 #include "data/bar_history.hpp"
 #include "data/instrument.hpp"
 #include "data/instrument_book.hpp"
@@ -32,14 +33,20 @@ class Checkpoint {
   Checkpoint(std::uint32_t number, const CheckpointLimits& limits, const InstrumentBook& book,
              const BarBuilder& builder);
 
-  // Where the engine is described, once.
+  // Where the engine is described, once, and checked.
   SnapshotWriter& head() { return of(CheckpointRecord::kEngine); }
+  template <class Describe>
+  void check_head(Describe describe) {
+    sum_.add(CheckpointRecord::kEngine, describe);
+  }
   // Writes some of what is not written yet; true when that was all.
   bool write();
   // What was written since the last call.
   std::vector<Frame> take() { return records_.take(); }
   // More has changed than is kept in memory: what is written is discarded.
   bool is_overtaken() const { return is_overtaken_; }
+  // Of the state, once all is written: equal states have equal hashes, whatever changed meanwhile.
+  std::uint64_t state_hash() const { return sum_.value(); }
 
   // The instrument is about to change, even if only by a tick that is added to its run.
   void before_change(Instrument& instrument);
@@ -55,6 +62,8 @@ class Checkpoint {
   void check_memory();
   void describe(Instrument& instrument);
   void describe_bars(Instrument& instrument, std::uint32_t type, std::int64_t end);
+  void check_bar(const Instrument& instrument, std::uint32_t type, std::int64_t sequence, const KeptBar& kept);
+  void check_id(const Instrument& instrument, std::uint64_t fingerprint);
   bool write_window(Instrument& instrument, std::size_t until);
   bool write_series(Instrument& instrument, std::uint32_t type, std::size_t until);
   bool write_instrument(Instrument& instrument, std::size_t until);
@@ -65,6 +74,7 @@ class Checkpoint {
   const BarBuilder& builder_;
   Records records_;
   SnapshotWriter scratch_;
+  StateSum sum_;
   bool is_overtaken_ = false;
   std::uint64_t instruments_end_;
   std::uint64_t next_instrument_ = 0;

@@ -134,11 +134,16 @@ std::string Aggregator::snapshot() const {
 template void BarBuilder::describe_open(SnapshotWriter& sink, const Instrument& instrument) const;
 
 std::uint32_t Aggregator::begin_checkpoint(const CheckpointLimits& limits) {
-  SnapshotWriter& head = checkpoint_.begin(limits, book_, builder_).head();
+  Checkpoint& checkpoint = checkpoint_.begin(limits, book_, builder_);
+  SnapshotWriter& head = checkpoint.head();
   describe_engine(head);
   // Whose entries go first, by number.
   duplicates_.each([&](std::uint64_t instrument) { head.number(static_cast<std::int64_t>(instrument)); });
   head.number(std::int64_t{-1});
+  checkpoint.check_head([&](StateHash& hash) {
+    describe_engine(hash);
+    duplicates_.each([&](std::uint64_t instrument) { hash.text(*book_.at(instrument)->id); });
+  });
   return checkpoint_.last_number();
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/frames.hpp"
 #include "base/snapshot_codec.hpp"
+#include "base/state_hash.hpp"
 #include "execution/describe.hpp"
 #include "execution/instrument.hpp"
 #include "execution/order_record.hpp"
@@ -24,14 +25,13 @@ Checkpoint::Checkpoint(std::uint32_t number, const CheckpointLimits& limits, con
       limits_(limits),
       pieces_(pieces),
       records_(kCheckpointKinds),
+      is_hash_(is_hash),
       instruments_end_(pieces.instruments.size()),
       strategies_end_(pieces.strategies.size()),
       last_event_(pieces.events.last_sequence()),
       last_order_(pieces.ledger.last_number()),
       next_event_(pieces.events.first_sequence()),
-      next_fill_(pieces.ledger.fills().front()) {
-  if (is_hash) sum_.emplace();
-}
+      next_fill_(pieces.ledger.fills().front()) {}
 
 bool Checkpoint::write() {
   const std::size_t until = bytes() + limits_.piece_bytes;
@@ -41,23 +41,26 @@ bool Checkpoint::write() {
 
 // What is hashed takes none.
 void Checkpoint::check_memory() {
-  is_overtaken_ = is_overtaken_ || (!sum_ && records_.bytes() > limits_.waiting_bytes);
+  is_overtaken_ = is_overtaken_ || (!is_hash_ && records_.bytes() > limits_.waiting_bytes);
 }
 
 // Fingerprints of the instrument's window that are not written yet, up to `end`.
 void Checkpoint::put_window(Instrument& instrument, std::uint64_t end) {
   DuplicateWindow::Pending& pending = instrument.seen.pending;
   const auto next = [&] { return instrument.seen[pending.next - instrument.seen.popped()]; };
-  if (sum_) {
-    for (; pending.next != end; ++pending.next)
-      put(CheckpointRecord::kWindow,
-          [&](auto& out) { describe_fingerprint(out, instrument, pending.next - pending.begin, next()); });
-    return;
+  SnapshotWriter* out = is_hash_ ? nullptr : &of(CheckpointRecord::kWindow);
+  if (out != nullptr) {
+    out->number(static_cast<std::int64_t>(instrument.index));
+    out->number(static_cast<std::int64_t>(end - pending.next));
   }
-  SnapshotWriter& out = of(CheckpointRecord::kWindow);
-  out.number(static_cast<std::int64_t>(instrument.index));
-  out.number(static_cast<std::int64_t>(end - pending.next));
-  for (; pending.next != end; ++pending.next) out.number(static_cast<std::int64_t>(next()));
+  for (; pending.next != end; ++pending.next) {
+    sum_.add(CheckpointRecord::kWindow,
+             [&](auto& hash) { describe_fingerprint(hash, instrument, pending.next - pending.begin, next()); });
+    if (out != nullptr)
+      out->number(static_cast<std::int64_t>(next()));
+    else
+      hashed_bytes_ += kHashedBytes;
+  }
 }
 
 // --- What is about to change.
@@ -111,9 +114,9 @@ void Checkpoint::before_drop(std::int64_t sequence) {
 // --- What has not changed yet, in turn: what goes soonest comes first.
 
 void Checkpoint::put_event() {
-  put(CheckpointRecord::kEvent, [&](auto& out) {
+  put(CheckpointRecord::kEvent, [&]<class Sink>(Sink& out) {
     // Written, it is known by its place.
-    if (sum_) out.number(next_event_);
+    if constexpr (kIsHash<Sink>) out.number(next_event_);
     describe_event(out, pieces_.events[next_event_]);
   });
 }
@@ -128,9 +131,9 @@ bool Checkpoint::write_events(std::size_t until) {
 
 void Checkpoint::describe(Instrument& instrument) {
   instrument.checkpoint = number_;
-  put(CheckpointRecord::kInstrument, [&](auto& out) {
+  put(CheckpointRecord::kInstrument, [&]<class Sink>(Sink& out) {
     // A hash knows it by its name.
-    if (!sum_) out.number(static_cast<std::int64_t>(instrument.index));
+    if constexpr (!kIsHash<Sink>) out.number(static_cast<std::int64_t>(instrument.index));
     describe_instrument(out, instrument);
   });
   const std::uint64_t first = instrument.seen.popped();

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "base/frames.hpp"
@@ -31,7 +30,7 @@ inline constexpr std::size_t kCheckpointKinds = 8;
 // about to change something unwritten reports it, so that it is written first. Queues and indexes are derived from the
 // records.
 //
-// Or only the hash of that state: then the parts are hashed instead of being written.
+// The parts are hashed too; or only that, for the hash alone.
 class Checkpoint {
  public:
   struct Pieces {
@@ -51,8 +50,8 @@ class Checkpoint {
   }
   // Writes some of what is not written yet; true when that was all.
   bool write();
-  // Of the state, once that was all; for a checkpoint that is a hash.
-  std::uint64_t state_hash() const { return sum_ ? sum_->value() : 0; }
+  // Of the state, once that was all.
+  std::uint64_t state_hash() const { return sum_.value(); }
   // What was written since the last call.
   std::vector<Frame> take() { return records_.take(); }
   // More has changed than is kept in memory: what is written is discarded.
@@ -73,11 +72,13 @@ class Checkpoint {
   SnapshotWriter& of(CheckpointRecord kind) { return records_.of(static_cast<std::uint32_t>(kind)); }
   template <class Describe>
   void put(CheckpointRecord kind, Describe describe) {
-    if (!sum_) return describe(of(kind));
-    sum_->add(static_cast<std::uint32_t>(kind), describe);
-    hashed_bytes_ += kHashedBytes;
+    sum_.add(kind, describe);
+    if (is_hash_)
+      hashed_bytes_ += kHashedBytes;
+    else
+      describe(of(kind));
   }
-  std::size_t bytes() const { return sum_ ? hashed_bytes_ : records_.bytes(); }
+  std::size_t bytes() const { return is_hash_ ? hashed_bytes_ : records_.bytes(); }
   void put_window(Instrument& instrument, std::uint64_t end);
   void check_memory();
   void describe(Instrument& instrument);
@@ -94,7 +95,8 @@ class Checkpoint {
   CheckpointLimits limits_;
   Pieces pieces_;
   Records records_;
-  std::optional<StateSum> sum_;
+  StateSum sum_;
+  bool is_hash_;
   std::size_t hashed_bytes_ = 0;
   bool is_overtaken_ = false;
   // How far each kind goes, and how far it is written.

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support import strategies
-from tests.support.checkpoints import written_beside
+from tests.support.checkpoints import checksum_of, written_beside
 from tests.support.strategies import Operation
 from tests.unit.data.test_snapshot import do
 
@@ -37,12 +37,16 @@ def test_it_is_the_state_in_which_it_began(
     for operation in history[:cut]:
         do(engine, operation)
     later = history[cut:]
-    checkpoint, begun = written_beside(engine, [partial(do, engine, each) for each in later], piece, piece_bytes=1)
+    calls = [partial(do, engine, each) for each in later]
+    checkpoint, checksum, begun = written_beside(engine, calls, piece, piece_bytes=1)
     for operation in history[:cut] + later[:begun]:
         do(twin, operation)
     other.restore(checkpoint)
     other.validate()
     assert other.state_hash() == twin.state_hash()
+    # However its pieces fell.
+    assert checksum == checksum_of(twin) == checksum_of(other)
     for operation in later[begun:]:
         assert do(other, operation) == do(twin, operation)
     assert other.state_hash() == twin.state_hash() == engine.state_hash()
+    assert checksum_of(other) == checksum_of(twin) == checksum_of(engine)

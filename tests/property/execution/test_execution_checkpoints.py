@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support import strategies
-from tests.support.checkpoints import written_beside
+from tests.support.checkpoints import checksum_of, written_beside
 from tests.support.execution_pair import ExecutionPair, native_settings
 from tests.support.strategies import Operation
 from tests.unit.execution.test_restore import LIMITS
@@ -39,13 +39,15 @@ def test_it_is_the_state_in_which_it_began(
         ask(pair, operation)
     later = history[cut:]
     calls = [partial(ask, pair, each) for each in later]
-    checkpoint, begun = written_beside(pair.engine, calls, piece, piece_bytes=1)
+    checkpoint, checksum, begun = written_beside(pair.engine, calls, piece, piece_bytes=1)
     for operation in history[:cut] + later[:begun]:
         ask(twin, operation)
     other.engine.restore(checkpoint)
     assert other.engine.state_hash() == twin.engine.state_hash()
+    assert checksum == checksum_of(twin.engine) == checksum_of(other.engine)
     assert other.engine.events() == twin.engine.events()
     for operation in later[begun:]:
         ask(other, operation)
     assert other.engine.validate() == []
     assert other.engine.state_hash() == pair.engine.state_hash()
+    assert checksum_of(other.engine) == checksum_of(pair.engine)

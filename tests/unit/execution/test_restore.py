@@ -108,7 +108,7 @@ def test_a_snapshot_of_a_later_release_is_refused() -> None:
     venue = Venue()
     venue.play(HISTORY)
     snapshot = venue.engine.snapshot()
-    checkpoint, _ = written_beside(venue.engine, [], 10_000)
+    checkpoint = written_beside(venue.engine, [], 10_000).checkpoint
     # The version is the last number of the head.
     head, _ = frames_of(checkpoint)
     with pytest.raises(EngineError, match="version 63"):

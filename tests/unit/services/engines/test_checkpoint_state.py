@@ -15,10 +15,10 @@ from alphaforge_core.execution import ExecutionEngineConfig, Order, OrderSide, T
 from alphaforge_core.model import TradeTick
 
 from services.engines.engine import OPENED_NUMBER
-from services.engines.state import Overtaken, encoded, sections
+from services.engines.state import Kept, Overtaken, State, sections
 from services.journal.journal import Durability, Journal
 from services.journal.store_sqlite import SqliteStore
-from tests.support.checkpoints import frames_of, resealed_frames
+from tests.support.checkpoints import checksum_of, frames_of, resealed_frames
 from tests.support.in_process import serving
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -29,7 +29,16 @@ def filled_execution(orders: int) -> execution_wire.ServiceEngine:
     engine = execution_wire.ServiceEngine(ExecutionEngineConfig())
     engine.submit_orders(
         [
-            Order.limit("X", OrderSide.Buy, 1, 1 + number % 7, TimeInForce.GoodTillCancel, "s", order_id=f"o{number}")
+            Order.limit(
+                "X",
+                OrderSide.Buy,
+                1,
+                1 + number % 7,
+                TimeInForce.GoodTillCancel,
+                "s",
+                order_id=f"o{number}",
+                created_at=number + 1,
+            )
             for number in range(orders)
         ]
     )
@@ -73,6 +82,14 @@ def test_pieces_have_the_length_that_was_asked_for_and_end(noun: str) -> None:
     other.restore(b"".join(pieces))
     assert other.state_hash() == engine.state_hash()
     assert whole(other) == whole(engine)
+
+
+@pytest.mark.parametrize("noun", ENGINES)
+def test_another_state_has_another_checksum(noun: str) -> None:
+    engine, other = ENGINES[noun](50), ENGINES[noun](50)
+    assert checksum_of(engine) == checksum_of(other) == checksum_of(engine)
+    other.process_trade_tick(TradeTick("X", 5, 3, "SELL", "another", 10**12))
+    assert checksum_of(engine) != checksum_of(other)
 
 
 @pytest.mark.parametrize("noun", ENGINES)
@@ -163,6 +180,7 @@ class Core:
     """A checkpoint of the core that gives these pieces."""
 
     longest_hold_ns = 1
+    checksum = 7
 
     def __init__(self, *pieces: bytes | None) -> None:
         self._pieces = list(pieces)
@@ -175,10 +193,20 @@ class Core:
 
 
 def test_what_the_service_keeps_and_the_core_s_pieces_come_back() -> None:
-    checkpoint = b"".join(encoded(b"opened", (b"k1", b"", b"k2"), Core(b"core", b"-", b"end", b"")))
-    assert sections(checkpoint) == (b"opened", b"k1k2", b"core-end")
+    state = State(b"opened", Kept((b"k1", b""), (b"k2",)), Core(b"core", b"-", b"end", b""))
+    assert sections(b"".join(state)) == (b"opened", b"k1k2", b"core-end")
     with pytest.raises(Overtaken):
-        list(encoded(b"opened", (), Core(b"core", None)))
+        list(State(b"opened", Kept(()), Core(b"core", None)))
+
+
+def test_the_checksum_is_of_what_is_compared() -> None:
+    def checksum(opened: bytes, compared: bytes, other: bytes) -> int:
+        state = State(opened, Kept((compared,), (other,)), Core(b"core", b""))
+        list(state)
+        return state.checksum
+
+    assert checksum(b"o", b"k", b"1") == checksum(b"o", b"k", b"2") > 0
+    assert len({checksum(b"o", b"k", b"1"), checksum(b"o", b"l", b"1"), checksum(b"p", b"k", b"1")}) == 3
 
 
 def test_anything_else_is_damage() -> None:
