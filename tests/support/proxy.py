@@ -103,7 +103,7 @@ class Proxy:
             await way.wait()
             writer.write(piece)
             await writer.drain()
-        # One direction has ended: so does the other, once the network is mended.
+        # One direction has ended: so does the other, once the network is back.
         await way.wait()
         writer.transport.abort()
 
