@@ -56,7 +56,7 @@ class Kept(NamedTuple):
 
 
 class State:
-    """An engine's state at one moment, read once, in any thread, while the engine goes on."""
+    """An engine's state at one moment, read once, in any thread, while the engine continues."""
 
     def __init__(self, opened: bytes, kept: Kept, core: CorePieces) -> None:
         self._opened = opened

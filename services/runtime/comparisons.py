@@ -1,7 +1,7 @@
 """Compares the state of a follower's engines with the primary's, where the primary makes a checkpoint.
 
 The primary notes after which input it has begun a checkpoint, and, with the checkpoint, a checksum of its state there.
-A follower makes the checksum of its own state after the same input, while it goes on. They differ if a release, a
+A follower makes the checksum of its own state after the same input, while it continues. They differ if a release, a
 machine or its memory computes something else from the same inputs.
 """
 

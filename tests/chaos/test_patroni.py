@@ -11,7 +11,7 @@ from tests.support.cluster_load import Load, assert_all_there
 from tests.support.patroni import running_patroni
 from tests.support.waiting import until
 
-# Patroni goes on with one copy, and takes the other server back as soon as it is there.
+# Patroni continues with one copy, and takes the other server back as soon as it is there.
 ARGUMENTS = ("--market-data", "off", "--journal-checkpoint-bytes", "65536", "--unreplicated", "serve")
 # The time that Patroni takes, and as long again for a loaded machine.
 PATIENCE_SECONDS = 120.0

@@ -86,7 +86,7 @@ def test_a_state_is_compared_where_the_primary_has_made_its_checkpoint(postgres:
             await checkpoint_beside(both, later=range(400, 420))
             assert (comparisons.compared, comparisons.differed) == (4, 1)
             assert comparisons.differing == {"e"}
-            # It has the primary's state now, and goes on from there.
+            # It has the primary's state now, and continues from there.
             assert both.followed_engine("e") is not follower
             await feed(both.engine("e"), range(500, 520))
             await both.catch_up()

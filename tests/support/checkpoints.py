@@ -21,7 +21,7 @@ class Written(NamedTuple):
 
 
 def written_beside(engine: Any, calls: list[Callable[[], Any]], piece: int, **limits: int) -> Written:
-    """A checkpoint of the engine, with a call after each piece of so many bytes; then the calls that are left.
+    """A checkpoint of the engine, with a call after each piece of that size; then the remaining calls.
 
     No call comes before it begins, unless it was overtaken and began again.
     """

@@ -20,7 +20,7 @@ from tests.support.waiting import until
 __all__ = ["UNKNOWN", "Callers", "agrees"]
 
 CALLERS = 4
-# Callers meet at this many orders at a time, and go on to the next after so many calls.
+# Callers meet at this many orders at a time, and proceed to the next after this many calls.
 ORDERS, CALLS = 3, 24
 
 
@@ -84,7 +84,9 @@ class Callers:
 
     def await_more(self, calls: int) -> None:
         wanted = self.made + calls
-        until(lambda: self.made >= wanted, lambda: f"calls go on; {self.made} made, {self.failed} failed", seconds=120)
+        until(
+            lambda: self.made >= wanted, lambda: f"calls continue; {self.made} made, {self.failed} failed", seconds=120
+        )
 
     def _run(self, dice: random.Random) -> None:
         with ExecutionEngine(name=self._engine, target=self._target) as engine:

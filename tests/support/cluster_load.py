@@ -56,12 +56,12 @@ class Load:
                     self.failed.append(error)
 
     def await_more(self, count: int = 20, seconds: float = 60.0) -> None:
-        """Returns when so many more are acknowledged."""
+        """Returns when that number of further orders is acknowledged."""
         wanted = len(self.acknowledged) + count
-        until(lambda: len(self.acknowledged) >= wanted, lambda: f"orders go on; {self.failed[-1:]}", seconds)
+        until(lambda: len(self.acknowledged) >= wanted, lambda: f"orders continue; {self.failed[-1:]}", seconds)
 
     def await_pause(self, since: float, seconds: float = 60.0) -> float:
-        """Waits until orders go on after a fault at `since`; returns how long none was acknowledged, in seconds."""
+        """Waits until orders continue after a fault at `since`; returns how long none was acknowledged, in seconds."""
         # What was under way may have been acknowledged a moment after the fault.
         self.await_more(2, seconds)
         around = [each for each in self.times if each > since - 1.0]

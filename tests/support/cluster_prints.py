@@ -44,7 +44,7 @@ class Prints:
 
     def await_more(self, count: int = 20) -> None:
         wanted = self.count + count
-        until(lambda: self.count >= wanted or self.failed, lambda: f"trades go on; {self.count}", seconds=60)
+        until(lambda: self.count >= wanted or self.failed, lambda: f"trades continue; {self.count}", seconds=60)
         assert not self.failed
 
     def end(self) -> None:

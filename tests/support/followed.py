@@ -61,7 +61,7 @@ class Followed:
         await self.catch_up()
 
     async def compared(self, count: int) -> None:
-        """Returns when the follower has compared so many states."""
+        """Returns when the follower has compared `count` states."""
         async with asyncio.timeout(30):
             while self.memory.comparisons.compared < count:
                 await let_pass_async(0.001)
