@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
 from alphaforge_core.errors import EngineError
 
-__all__ = ["SCHEMA", "Database", "Session", "SessionLost", "problem"]
+__all__ = ["SCHEMA", "Database", "Session", "SessionLost", "check_facts", "problem"]
 
 SCHEMA = "alphaforge"
 
@@ -192,7 +192,7 @@ class Database:
                             f"a session has {name} = {found} instead of {settings[name]}: a pooler ignores session "
                             "settings; use PostgreSQL's own address"
                         )
-            _check(facts)
+            check_facts(facts)
         except BaseException:
             connection.terminate()
             raise
@@ -216,7 +216,8 @@ class Database:
         return None
 
 
-def _check(facts: Any) -> None:
+def check_facts(facts: Mapping[str, Any]) -> None:
+    """Raises EngineError SETTING_INVALID for a release or a clock that can't be relied on."""
     major, minor = divmod(facts["version"], 10_000)
     if major < 14:
         raise problem(f"this is PostgreSQL {major}; a cluster needs 14 or later")

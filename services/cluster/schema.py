@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 from services.cluster.database import SCHEMA, Session, SessionLost, problem
@@ -11,7 +12,7 @@ __all__ = ["VERSION", "check", "make"]
 VERSION = 2
 
 _TABLES = """
-CREATE TABLE cluster (name text NOT NULL, version int NOT NULL);
+CREATE TABLE cluster (name text NOT NULL, version int NOT NULL, id text NOT NULL);
 CREATE TABLE shard (
     noun text, id int, term bigint NOT NULL DEFAULT 0, beat bigint NOT NULL DEFAULT 0,
     confirmed_batch bigint NOT NULL DEFAULT 0, owner text NOT NULL DEFAULT '', address text NOT NULL DEFAULT '',
@@ -69,17 +70,18 @@ async def _make(connection: Any, name: str) -> None:
         await connection.execute(f"CREATE SCHEMA {SCHEMA}")
         await connection.execute(f"SET LOCAL search_path = {SCHEMA}")
         await connection.execute(_TABLES.format(compression=compression))
-        await connection.execute("INSERT INTO cluster VALUES ($1, $2)", name, VERSION)
+        await connection.execute("INSERT INTO cluster VALUES ($1, $2, $3)", name, VERSION, secrets.token_hex(8))
 
 
-async def check(session: Session, name: str | None) -> None:
-    """Raises EngineError SETTING_INVALID unless the schema exists, with this version and for the cluster `name`.
+async def check(session: Session, name: str | None) -> str:
+    """The cluster's id, which no other cluster has, whatever its name.
 
-    Without a name any cluster will do.
+    Raises EngineError SETTING_INVALID unless the schema exists, with this version and for the cluster `name`. Without a
+    name any cluster will do.
     """
     try:
         there = (await session.fetch("SELECT to_regclass($1) IS NOT NULL AS it", f"{SCHEMA}.cluster"))[0]["it"]
-        rows = await session.fetch("SELECT name, version FROM cluster") if there else []
+        rows = await session.fetch("SELECT * FROM cluster") if there else []
         lacking = (await session.fetch(_LACKING))[0] if rows and rows[0]["version"] == VERSION else None
     except SessionLost as error:
         raise problem(f"the tables of the cluster can't be read ({error}); the role needs the rights on them") from None
@@ -94,3 +96,4 @@ async def check(session: Session, name: str | None) -> None:
         )
     if name is not None and rows[0]["name"] != name:
         raise problem(f"this database belongs to the cluster {rows[0]['name']!r}, and this service to {name!r}")
+    return str(rows[0]["id"])

@@ -103,6 +103,8 @@ class Shard:
         self.owner = secrets.token_hex(8)
         self.database = database
         self._cluster = cluster
+        self.cluster_id = ""
+        """The cluster to which this candidate belongs, once it is known."""
         self._unreplicated = unreplicated
         self.term = 0
         """The term of this primary; 0 otherwise."""
@@ -180,7 +182,14 @@ class Shard:
         """Opens the sessions and checks the database. Raises EngineError or SessionLost."""
         if self.session is None or self.session.is_lost:
             session = await self.database.connect()
-            await schema.check(session, self._cluster)
+            found = await schema.check(session, self._cluster)
+            if self.cluster_id not in ("", found):
+                session.terminate()
+                raise problem(
+                    f"this database has another cluster named {self._cluster!r} than the one that this data_dir was "
+                    "used with; use the DSN of that one, or another data_dir"
+                )
+            self.cluster_id = found
             self.session = session
         if self.reader is None or self.reader.is_lost:
             self.reader = await self.database.connect(synchronous=False)

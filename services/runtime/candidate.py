@@ -97,6 +97,9 @@ class Candidate:
         self.store = PostgresStore(self.shard, self.thread, self._hear_trouble)
         self.journal = Journal(self.store, size_bytes_max=journal_size_bytes_max)
         self._suspects = Suspects(folder / f"{name}.suspects")
+        self._id_file = folder / "cluster.id"
+        with suppress(OSError):
+            self.shard.cluster_id = self._id_file.read_text().strip()
         self._memory: Memory | None = None
         self._moves: Moves | None = None
         self._moving: asyncio.Future[None] | None = None
@@ -148,6 +151,10 @@ class Candidate:
     async def _connect(self) -> None:
         await self.shard.connect()
         await self.shard.check_standbys()
+        if not self._id_file.exists():
+            with suppress(OSError):
+                self._id_file.parent.mkdir(parents=True, exist_ok=True)
+                self._id_file.write_text(f"{self.shard.cluster_id}\n")
 
     async def leave(self) -> None:
         """Releases the shard, if this is the primary; returns when another candidate may take it over."""

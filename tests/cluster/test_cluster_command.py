@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+from alphaforge_core.errors import EngineError
 
+from services.cluster.database import check_facts
 from tests.support.cluster import cluster_command, running_cluster
+from tests.support.cluster_load import Load
 from tests.support.postgres import Pair
 from tests.support.service import environment
 
@@ -76,6 +81,71 @@ def test_a_service_that_can_not_use_its_postgresql_says_why_and_ends(postgres: P
         "data", tmp_path, poor, "--cluster", "live"
     )
     assert "permission denied" in cluster_command(postgres.database().replace("postgres@", "nobody@"), "init").stderr
+
+
+def test_a_service_of_a_cluster_is_no_candidate_of_another_one_of_the_same_name(postgres: Pair, tmp_path: Path) -> None:
+    with running_cluster(tmp_path, postgres.database(), "data", count=1) as cluster:
+        candidate = cluster.candidates["data"][0]
+        assert candidate.stop() == 0
+        other = postgres.database()
+        assert cluster_command(other, "init").returncode == 0
+        folder = tmp_path / str(candidate.port)
+        assert "another cluster named 'alphaforge' than the one that this data_dir was used with" in refused(
+            "data", folder, other
+        )
+        assert postgres.a.sql_in(other.rpartition("/")[2], "SELECT count(*) FROM alphaforge.shard") == "0"
+        candidate.start()
+
+
+def test_every_setting_of_a_role_that_would_break_an_assumption_is_overridden(postgres: Pair, tmp_path: Path) -> None:
+    dsn = postgres.database()
+    assert cluster_command(dsn, "init").returncode == 0
+    postgres.a.sql("DROP ROLE IF EXISTS odd")
+    postgres.a.sql("CREATE ROLE odd SUPERUSER LOGIN")
+    for setting in (
+        "client_min_messages = error",
+        "synchronous_commit = local",
+        "default_transaction_isolation = 'serializable'",
+        "default_transaction_read_only = on",
+        "statement_timeout = '1ms'",
+        "lock_timeout = '1ms'",
+        "idle_session_timeout = '1ms'",
+        "idle_in_transaction_session_timeout = '1ms'",
+        "search_path = nowhere",
+    ):
+        postgres.a.sql(f"ALTER ROLE odd SET {setting}")
+    odd = dsn.replace("postgres@", "odd@")
+    with (
+        running_cluster(tmp_path, odd, "execution", is_made=True, execution=("--market-data", "off")) as cluster,
+        Load(cluster.target("execution")) as load,
+    ):
+        load.await_more()
+        cluster.primary("execution").kill()
+        load.await_more()
+    assert not load.failed
+
+
+def test_a_service_that_can_not_reach_its_postgresql_says_so(tmp_path: Path) -> None:
+    said = refused("data", tmp_path, "postgresql://me:secret@127.0.0.1:1/d")
+    assert "PostgreSQL can't be reached: 127.0.0.1:1" in said
+    assert "secret" not in said
+
+
+@pytest.mark.parametrize(
+    ("facts", "why"),
+    [
+        ({"version": 130_020}, "PostgreSQL 13; a cluster needs 14 or later"),
+        ({"version": 150_012}, "15.12 may confirm commits without its standby just after a start; update it to 15.13"),
+        ({"version": 170_004}, "update it to 17.5"),
+        ({"time": time.time() + 7_200}, "s off PostgreSQL's; synchronize both"),
+    ],
+)
+def test_an_old_release_and_a_clock_that_is_hours_off_are_refused(facts: dict[str, float], why: str) -> None:
+    # What no server here is can only be told by what it would say of itself.
+    fine = {"version": 170_005, "time": time.time()}
+    check_facts(fine)
+    with pytest.raises(EngineError, match=re.escape(why)):
+        check_facts(fine | facts)
 
 
 def test_a_postgresql_without_a_standby_is_refused_unless_one_copy_is_wanted(
