@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,6 +37,10 @@ SHAPES = ((100, 1), (100, 4), (100, 16), (1_000, 1), (1_000, 4), (10_000, 1), (1
 THREADS, TASKS = 64, 256
 
 
+class PeerEnded(Exception):
+    """A peer's program has ended before it answered."""
+
+
 class _Way(NamedTuple):
     """One thing to do: our name of it, the peer's, and ours, which does it and returns how often."""
 
@@ -54,8 +58,15 @@ def run(bench: Bench) -> None:
     if shutil.which("redis-server") is None:
         print("Redis: left out, redis-server is not installed")
     else:
-        _redis(bench, uv)
-    _nautilus(bench, uv)
+        _unless_it_ends("Redis", _redis, bench, uv)
+    _unless_it_ends("NautilusTrader", _nautilus, bench, uv)
+
+
+def _unless_it_ends(peer: str, measure: Callable[[Bench, str], None], bench: Bench, uv: str) -> None:
+    try:
+        measure(bench, uv)
+    except PeerEnded as error:
+        print(f"{peer}: left out, its program ended: {error}")
 
 
 def _redis(bench: Bench, uv: str) -> None:
@@ -180,23 +191,29 @@ def _spread(rates: list[float]) -> tuple[str, str, str]:
 @contextmanager
 def _peer(command: list[str]) -> Iterator[Callable[[str], list[float]] | None]:
     """A program that does what each line of its input says and answers with a list; None if it does not start."""
-    process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    stdin, stdout = process.stdin, process.stdout
+    with tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        stdin, stdout = process.stdin, process.stdout
 
-    def ask(what: str) -> list[float]:
-        stdin.write(f"{what}\n")
-        stdin.flush()
-        return list(json.loads(stdout.readline()))
+        def ask(what: str) -> list[float]:
+            with suppress(BrokenPipeError):
+                stdin.write(f"{what}\n")
+                stdin.flush()
+            answer = stdout.readline()
+            if not answer:
+                errors.seek(0)
+                raise PeerEnded((errors.read().strip().splitlines() or ["it said nothing"])[-1])
+            return list(json.loads(answer))
 
-    with stdin, stdout:
-        yield ask if stdout.readline() == "ready\n" else None
-        if process.poll() is None:
-            stdin.close()
+        try:
+            yield ask if stdout.readline() == "ready\n" else None
+        finally:
+            with suppress(BrokenPipeError):
+                stdin.close()
             process.wait(60)
+            stdout.close()
 
 
 @contextmanager
