@@ -15,7 +15,7 @@ from services.cache.rpcs import CacheService
 from services.cache.settings import CacheServiceSettings
 from services.data.rpcs import DataService
 from services.data.settings import DataServiceSettings
-from services.engines.rows import settled
+from services.engines.rows import Runs, settled
 from services.execution.rpcs import ExecutionService
 from services.execution.settings import ExecutionServiceSettings
 from services.rpc.methods import Methods
@@ -39,12 +39,18 @@ class Serving:
         self.service = service
 
     def handler(self, method: str) -> Any:
-        """The handler of an RPC, from the request's bytes to the answer."""
-        return handler_of(self.service.table[method], self.service)
+        """The handler of an RPC, from bytes to bytes."""
+        row = self.service.table[method]
+        handler: Any = handler_of(row, self.service)
+
+        async def settling(request: bytes) -> bytes:
+            return await settled(await handler(request))
+
+        return handler if row.runs is Runs.STREAM else settling
 
     async def call(self, method: str, request: Any, answer: Any = None) -> Any:
         """Calls a handler; `answer` is the message that its bytes are."""
-        response = await settled(await self.handler(method)(request.SerializeToString()))
+        response = await self.handler(method)(request.SerializeToString())
         return response if answer is None else answer.FromString(response)
 
     def engine(self, name: str = "default") -> Any:

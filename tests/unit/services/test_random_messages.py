@@ -14,7 +14,7 @@ from google.protobuf.descriptor import FieldDescriptor as Field
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from services.engines.rows import Row, Runs, settled
+from services.engines.rows import Row, Runs
 from tests.support.in_process import Serving, serving
 
 CALLS, STARTS = 60, 3
@@ -80,7 +80,7 @@ async def call(service: Serving, row: Row, request: bytes) -> None:
     answer = service.handler(row.name)(request)
     if row.runs is not Runs.STREAM:
         async with asyncio.timeout(WAIT_SECONDS if row.runs is Runs.WAIT else None):
-            await settled(await answer)
+            await answer
         return
     async with asyncio.timeout(WAIT_SECONDS), aclosing(answer) as responses:
         async for _ in responses:
