@@ -35,7 +35,7 @@ from alphaforge_core.cache_wire import CacheEngine
 from alphaforge_core.data import DataEngine
 from alphaforge_core.data_wire import ProcessRequest, encode_bars
 from alphaforge_core.errors import InvalidArgument
-from alphaforge_core.execution import ExecutionEngine, ExecutionEngineConfig, Order, OrderSide, TimeInForce
+from alphaforge_core.execution import ExecutionEngine, ExecutionEngineConfig, Instrument, Order, OrderSide, TimeInForce
 from alphaforge_core.execution_wire import ServiceEngine
 from alphaforge_core.model import Bar, BarType, Price, Quantity, TradeTick, TradeTickBatch
 from google.protobuf.descriptor import FieldDescriptor
@@ -160,6 +160,15 @@ def executed() -> ServiceEngine:
     return engine
 
 
+def fills_of_contracts() -> list[FillMessage]:
+    """Fills of an instrument with a multiplier: only those have a value of their own."""
+    engine = ServiceEngine(ExecutionEngineConfig())
+    engine.register_instruments([Instrument("FUT", multiplier=10)])
+    engine.process_trade_tick(TradeTick("FUT", 100, 1, "BUY", "1", 1_000, 1_000))
+    engine.submit_order(Order.market("FUT", OrderSide.Buy, 1, "s"))
+    return [FillMessage.FromString(fill.to_wire()) for fill in engine.get_fills()]
+
+
 def union(messages: Iterable[Message]) -> set[str]:
     return {name for message in messages for name in set_fields(message)}
 
@@ -169,7 +178,7 @@ def test_every_field_of_an_order_and_of_its_fills_is_sent() -> None:
     orders = [OrderMessage.FromString(order.to_wire()) for order in engine.get_orders()]
     assert union(orders) == names(orders[0])
     fills = [fill for order in orders for fill in order.fills]
-    assert union(fills) == names(fills[0])
+    assert union([*fills, *fills_of_contracts()]) == names(fills[0])
     assert [FillMessage.FromString(fill.to_wire()) for fill in engine.get_fills()] == fills
     whole, bare = (
         ListOrdersResponse.FromString(engine.list_orders_wire(None, None, None, 10_000, None, with_fills)).orders
@@ -243,7 +252,7 @@ def test_statistics_have_a_value_for_every_field() -> None:
 
 # What is absent where it has no bound, and where no bar type names a time zone.
 ABSENT = {"max_bytes", "max_price_age_ns", "max_order_quantity", "max_order_notional", "max_open_orders"}
-ABSENT |= {"max_orders_per_second", "time_zones"}
+ABSENT |= {"max_orders_per_second", "max_loss", "starting_cash", "time_zones"}
 
 
 def test_settings_in_force_are_all_of_them() -> None:
