@@ -43,6 +43,8 @@ class Up:
         self.metrics_base = self.port_base + 3
         self.log = folder / "up.log"
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("ALPHAFORGE_")}
+        self.audit = folder / "audit.jsonl"
+        self.environment["ALPHAFORGE_EXECUTION_AUDIT_FILE"] = str(self.audit)
         self.options = ["--port-base", str(self.port_base), "--metrics-base", str(self.metrics_base), *options]
         self.start_again(folder)
 
@@ -68,6 +70,11 @@ class Up:
             words = Path(f"/proc/{child}/cmdline").read_text().split("\0")
             found |= {word.removeprefix("services."): int(child) for word in words if word.startswith("services.")}
         return found
+
+    def audited(self, command: str) -> set[str]:
+        """The engines on which the audit log has that command."""
+        lines = map(json.loads, self.audit.read_text().splitlines())
+        return {line["request"].get("engine") for line in lines if line["command"] == command}
 
     def stop(self, number: signal.Signals) -> int:
         self.process.send_signal(number)
@@ -419,6 +426,23 @@ def test_a_halt_rejects_orders_until_it_is_lifted(up: Up) -> None:
             order = venue.get_order(venue.submit_order(Order.market("X", OrderSide.Buy, 1, "s")))
             assert order is not None
             assert order.status is status
+
+
+def test_one_halt_is_for_every_engine_and_in_the_audit_log(up: Up) -> None:
+    target = f"127.0.0.1:{up.port_base + 3}"
+    with ExecutionEngine(name="one", target=target) as one, ExecutionEngine(name="two", target=target) as two:
+        for venue in (one, two):
+            venue.wait_ready()
+        for verb, status in (("halt", OrderStatus.Rejected), ("resume", OrderStatus.Submitted)):
+            said = up.run(verb, "--all").stdout.splitlines()
+            assert {"one", "two"} <= set(said[:-1])
+            for venue in (one, two):
+                order = venue.get_order(venue.submit_order(Order.market("X", OrderSide.Buy, 1, "s")))
+                assert order is not None
+                assert order.status is status
+        # Lines are written after the answers.
+        until(lambda: {"one", "two"} <= up.audited("Halt"))
+    assert "--all" in up.run("halt", "--all", "--engine", "one", status=2).stderr
 
 
 def test_entries_of_the_cache_by_hand(up: Up) -> None:

@@ -15,6 +15,7 @@ from tools.dashboards.cluster import cluster
 from tools.dashboards.data import data
 from tools.dashboards.execution import execution
 from tools.dashboards.overview import overview
+from tools.dashboards.parts import STORY
 
 FOLDER = Path(__file__).resolve().parents[2] / "observability/grafana/dashboards"
 
@@ -23,7 +24,7 @@ def main(arguments: list[str]) -> int:
     stale = []
     for board in (overview(), cache(), data(), execution(), cluster()):
         path = FOLDER / f"{board.uid.removeprefix('alphaforge-')}.json"
-        text = json.dumps(board.json(), indent=1) + "\n"
+        text = json.dumps(board.json(STORY), indent=1) + "\n"
         if "--check" not in arguments:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)

@@ -64,6 +64,7 @@ def cache() -> Dashboard:
                         [("{{engine}}", f"engine:alphaforge_cache_hits:ratio_rate1m{{{own}}}")],
                         "percentunit",
                         maximum=1,
+                        thresholds={0.2: "yellow"},
                     ),
                     TimeSeries(
                         "Evictions and expirations",

@@ -72,12 +72,14 @@ def cluster() -> Dashboard:
                         "How long a candidate's last heartbeat took until PostgreSQL and its standby had it.",
                         [(candidate, "alphaforge_cluster_confirm_seconds")],
                         "s",
+                        thresholds={0.25: "red"},
                     ),
                     TimeSeries(
                         "Followers behind",
                         "Confirmed commits that a follower has not applied yet.",
                         [(candidate, "alphaforge_cluster_lag_batches")],
                         "short",
+                        thresholds={1_000: "red"},
                     ),
                     TimeSeries(
                         "Lost sessions and unknown outcomes",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Dashboard", "Panel", "Row", "Stat", "TimeSeries"]
+__all__ = ["Annotation", "Dashboard", "Panel", "Row", "Stat", "TimeSeries"]
 
 DATASOURCE = {"type": "prometheus", "uid": "alphaforge-prometheus"}
 COLUMNS = 24
@@ -150,6 +150,30 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Annotation:
+    """A mark over all panels for as long as `query` has a sample above 0; `title` is shown at the mark."""
+
+    name: str
+    query: str
+    title: str
+    color: str
+    text: str = ""
+
+    def json(self) -> dict[str, Any]:
+        """The mark as Grafana reads it."""
+        return {
+            "name": self.name,
+            "datasource": DATASOURCE,
+            "enable": True,
+            "iconColor": self.color,
+            "expr": self.query,
+            "step": "5s",
+            "titleFormat": self.title,
+            "textFormat": self.text,
+        }
+
+
+@dataclass(frozen=True)
 class Dashboard:
     """A dashboard; `engines_of` is a series whose label `engine` fills the menu of engines."""
 
@@ -159,7 +183,7 @@ class Dashboard:
     rows: Sequence[Row]
     engines_of: str | None = None
 
-    def json(self) -> dict[str, Any]:
+    def json(self, annotations: Sequence[Annotation]) -> dict[str, Any]:
         """The JSON that Grafana reads."""
         return {
             "uid": self.uid,
@@ -173,6 +197,7 @@ class Dashboard:
             "time": {"from": "now-15m", "to": "now"},
             "timezone": "utc",
             "links": [{"type": "dashboards", "title": "AlphaForge", "tags": ["alphaforge"], "asDropdown": False}],
+            "annotations": {"list": [each.json() for each in annotations]},
             "templating": {"list": list(self._variables())},
             "panels": list(self._panels()),
         }

@@ -72,6 +72,7 @@ def overview() -> Dashboard:
                             ("{{job}} p50", "job:grpc_server_handling_seconds:p50_1m"),
                         ],
                         "s",
+                        thresholds={0.1: "red"},
                     ),
                 ],
             ),
@@ -108,6 +109,7 @@ def overview() -> Dashboard:
                         [("{{engine}}", "engine:alphaforge_cache_hits:ratio_rate1m")],
                         "percentunit",
                         maximum=1,
+                        thresholds={0.2: "yellow"},
                     ),
                     TimeSeries(
                         "Refused and late ticks",
@@ -117,6 +119,7 @@ def overview() -> Dashboard:
                             ("{{engine}} late", "engine:alphaforge_data_late_ticks:ratio_rate1m"),
                         ],
                         "percentunit",
+                        thresholds={0.05: "red"},
                     ),
                     TimeSeries(
                         "Open orders",

@@ -2,12 +2,41 @@
 
 from __future__ import annotations
 
-from tools.dashboards.grafana import Panel, Row, Stat, TimeSeries
+from tools.dashboards.grafana import Annotation, Panel, Row, Stat, TimeSeries
 
-__all__ = ["SERVICES", "access", "calls", "journal", "p99", "process", "rate", "streams", "up"]
+__all__ = ["SERVICES", "STORY", "access", "calls", "journal", "p99", "process", "rate", "streams", "up"]
 
 SERVICES = ("cache", "data", "execution")
 RATE = "$__rate_interval"
+
+_JOBS = f'job=~"{"|".join(SERVICES)}"'
+_TICKS = "sum by (engine) (rate(alphaforge_data_ticks_processed_total[30s]))"
+# What happened, marked on each dashboard.
+STORY = (
+    Annotation("down", f"(1 - up{{{_JOBS}}}) == 1", "{{job}} is down", "red"),
+    Annotation(
+        "restarts", f"changes(process_start_time_seconds{{{_JOBS}}}[30s]) > 0", "{{job}} has started again", "blue"
+    ),
+    Annotation(
+        "alerts",
+        'ALERTS{alertstate="firing", severity!~"none|info"}',
+        "{{alertname}}",
+        "orange",
+        "{{severity}} {{job}} {{engine}}",
+    ),
+    Annotation(
+        "feeds begin",
+        f"({_TICKS} > 0) unless ({_TICKS.replace('[30s]', '[30s] offset 30s')} > 0)",
+        "trades begin on {{engine}}",
+        "green",
+    ),
+    Annotation(
+        "feeds end",
+        f"({_TICKS.replace('[30s]', '[30s] offset 30s')} > 0) unless ({_TICKS} > 0)",
+        "no more trades on {{engine}}",
+        "purple",
+    ),
+)
 
 
 def rate(series: str, *, by: str = "", where: str = "") -> str:
@@ -66,6 +95,7 @@ def calls(job: str) -> Row:
                 "99th percentile of the time in the service, without the network.",
                 [("{{grpc_method}}", f'job_method:grpc_server_handling_seconds:p99_1m{{job="{job}"}} >= 0')],
                 "s",
+                thresholds={0.1: "red"},
             ),
         ],
     )
@@ -119,6 +149,7 @@ def journal(job: str) -> Row:
                     ("failures", f"increase(alphaforge_journal_failures_total{{{own}}}[{RATE}])"),
                 ],
                 "short",
+                thresholds={10_000: "red"},
             ),
             TimeSeries(
                 "Journal size",
@@ -172,6 +203,7 @@ def access(job: str) -> Row:
                 "99th percentile of the time to refuse a call, over the last five minutes.",
                 [("", f"({refusals} >= 0) or 0 * sum by (job) (up{{{own}}} == 1)")],
                 "s",
+                thresholds={0.05: "red"},
             ),
             TimeSeries(
                 "Load",

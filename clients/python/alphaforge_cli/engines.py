@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any, TypeVar
 
 from alphaforge_client.cache import EngineSummary, GenericCache
@@ -10,7 +11,7 @@ from alphaforge_client.execution import ExecutionEngine
 from alphaforge_core.errors import EngineError
 from alphaforge_core.placement import split_name
 
-__all__ = ["existing", "opened"]
+__all__ = ["existing", "names_of", "opened"]
 
 _NAMES_SHOWN = 20
 
@@ -25,13 +26,17 @@ def existing(kind: type[E], name: str, timeout: float = 5.0, **options: Any) -> 
     client, is_there = _found(kind, (), name, timeout, options)
     if is_there:
         return client
-    try:
-        names = sorted({split_name(each.name)[0] for each in _listed(client)})
-    finally:
-        client.close()
+    with closing(client):
+        names = _names(client)
     noun = "cache" if issubclass(kind, GenericCache) else "engine"
     shown = ", ".join(names[:_NAMES_SHOWN]) + (", ..." if len(names) > _NAMES_SHOWN else "")
     raise EngineError(f"no {noun} {name}; there are: {shown or 'none'}", reason="ENGINE_UNKNOWN")
+
+
+def names_of(kind: type[E], timeout: float = 5.0) -> list[str]:
+    """The names of the engines that there are, of all shards; an engine with partitions once."""
+    with closing(kind(timeout=timeout)) as client:
+        return _names(client)
 
 
 def opened(
@@ -75,6 +80,10 @@ def _has_moved(client: GenericCache | DataEngine | ExecutionEngine, found: Engin
     except EngineError:
         return False
     return not {*client.target.split(",")}.isdisjoint(found.target.split(","))
+
+
+def _names(client: GenericCache | DataEngine | ExecutionEngine) -> list[str]:
+    return sorted({split_name(each.name)[0] for each in _listed(client)})
 
 
 def _listed(client: GenericCache | DataEngine | ExecutionEngine) -> list[EngineSummary]:

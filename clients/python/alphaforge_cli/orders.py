@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -21,15 +22,17 @@ from alphaforge_client.execution import (
     Position,
     TrailingOffsetType,
 )
+from alphaforge_core.errors import AlphaForgeError
 from rich.table import Table
 
-from alphaforge_cli.engines import existing
+from alphaforge_cli.engines import existing, names_of
 from alphaforge_cli.tables import counted, exact, moment, money, output, table
 
 __all__ = ["accounts", "cancel", "halt", "orders", "positions", "positions_table", "resume"]
 
 EngineName = Annotated[str, typer.Option("--engine", help="Name of the execution engine.")]
 Strategy = Annotated[str | None, typer.Option("--strategy", help="Only this strategy.")]
+EveryEngine = Annotated[bool, typer.Option("--all", help="Every execution engine that there is, on all shards.")]
 Exact = Annotated[bool, typer.Option("--exact", help="Print amounts with all digits instead of rounding them.")]
 Timeout = Annotated[float, typer.Option(help="Timeout of a call, in seconds.", min=0.001)]
 
@@ -111,22 +114,51 @@ def cancel(
     raise typer.Exit(0 if all(done for _, done in results) else 1)
 
 
-def halt(engine: EngineName = "default", timeout: Timeout = 5.0) -> None:
-    """Reject new orders. Open orders can still fill, be reduced and be cancelled. Survives a restart."""
-    with _venue(engine, timeout) as venue:
-        venue.halt()
-    print("halted: new orders are rejected until `alphaforge resume`")
+def halt(engine: EngineName = "default", every: EveryEngine = False, timeout: Timeout = 5.0) -> None:
+    """Reject new orders. Open orders can still fill, be reduced and be cancelled. Survives a restart.
+
+    With --all, an engine that can't be halted doesn't keep the others from being halted; the exit status is then 1.
+    """
+    _on_each(engine, every, timeout, ExecutionEngine.halt)
+    print(f"halted: new orders are rejected until `alphaforge resume{' --all' if every else ''}`")
 
 
-def resume(strategy: Strategy = None, engine: EngineName = "default", timeout: Timeout = 5.0) -> None:
+def resume(
+    strategy: Strategy = None, engine: EngineName = "default", every: EveryEngine = False, timeout: Timeout = 5.0
+) -> None:
     """Accept new orders again, after `halt`; or those of a strategy that its loss halted."""
-    with _venue(engine, timeout) as venue:
-        if strategy is None:
-            venue.resume()
-        elif not venue.resume_strategy(strategy):
-            print(f"{strategy} is not halted")
-            return
+    if strategy is None:
+        _on_each(engine, every, timeout, ExecutionEngine.resume)
+    elif every:
+        raise typer.BadParameter("give --strategy or --all")
+    else:
+        with _venue(engine, timeout) as venue:
+            if not venue.resume_strategy(strategy):
+                print(f"{strategy} is not halted")
+                return
     print("resumed: new orders are accepted")
+
+
+def _on_each(engine: str, every: bool, timeout: float, act: Callable[[ExecutionEngine], None]) -> None:
+    """Acts on one engine, or on every engine that there is, and prints their names. Exits with 1 after failures."""
+    if not every:
+        with _venue(engine, timeout) as venue:
+            act(venue)
+        return
+    if engine != "default":
+        raise typer.BadParameter("give --engine or --all")
+    failures = 0
+    for name in names_of(ExecutionEngine, timeout):
+        try:
+            with _venue(name, timeout) as venue:
+                act(venue)
+        except AlphaForgeError as error:
+            failures += 1
+            print(f"{name}: {error}", file=sys.stderr)
+        else:
+            print(name)
+    if failures:
+        raise typer.Exit(1)
 
 
 @contextmanager

@@ -98,6 +98,24 @@ def test_dashboards_name_the_provisioned_data_source_and_explain_each_panel(path
             assert target["datasource"]["uid"] == uid[1]
 
 
+def test_panels_draw_the_line_at_which_their_alert_fires() -> None:
+    alert = re.compile(
+        r"expr: (?:min_over_time\(|max by \(job\) \(|abs\()?([\w:]+)(?:\[1m\])?\)? [<>] ([\d.e+]+)$", re.M
+    )
+    limits = {series: float(number) for series, number in alert.findall((RULES / "alerts.yml").read_text())}
+    drawn = set()
+    for path in DASHBOARDS:
+        for panel in json.loads(path.read_text())["panels"]:
+            if panel["type"] == "row":
+                continue
+            steps = {step["value"] for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"]}
+            for series in re.findall(r"[\w:]+", " ".join(target["expr"] for target in panel["targets"])):
+                if limits.get(series):
+                    assert limits[series] in steps, f"{path.stem}, {panel['title']}: {limits[series]}"
+                    drawn.add(series)
+    assert len(drawn) >= 10
+
+
 def test_the_home_dashboard_is_the_overview() -> None:
     compose = (ROOT / "docker-compose.yml").read_text()
     assert "/etc/alphaforge/dashboards/overview.json" in compose
