@@ -85,6 +85,7 @@ check: build $(BUF) $(PYRIGHT)
 	python -m tools.metrics_page --check
 	python -m tools.reference_pages --check
 	python -m benchmarks.page --check
+	zizmor --offline --quiet .github/workflows
 	$(MAKE) --no-print-directory docs
 	$(MAKE) --no-print-directory tidy
 

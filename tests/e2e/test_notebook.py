@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import uuid
@@ -32,7 +33,12 @@ def test_the_notebook_runs_and_comes_to_the_same_on_the_services(stack: Stack, m
     program = program.replace('"notebook-', f'"notebook-{uuid.uuid4()}-')
     # The program closes its clients at the end of its blocks; its fills are read before that.
     program += '        fills = venue.get_fills("vwap")\n'
-    exec(program, namespace)
+
+    # A notebook's cells run inside a loop.
+    async def in_a_loop() -> None:
+        exec(program, namespace)
+
+    asyncio.run(in_a_loop())
     assert [(fill.price, fill.quantity) for fill in namespace["fills"]] == [
         (fill.price, fill.quantity) for fill in in_process
     ]

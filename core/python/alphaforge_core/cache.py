@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from alphaforge_core._native.cache import COUNTERS, CacheBase, GenericCacheStatistics, TypedCache, store, use
+from alphaforge_core._notebook import fields_html, show
 
 __all__ = ["COUNTERS", "CacheBase", "GenericCache", "GenericCacheStatistics", "KeyList", "TypedCache"]
 
@@ -90,3 +91,6 @@ class GenericCache(TypedCache):
             with self._computing_lock:
                 del self._computing[key]
             mine.set()
+
+
+show(GenericCacheStatistics, fields_html)

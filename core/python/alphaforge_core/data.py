@@ -12,6 +12,7 @@ from alphaforge_core._native.data import (
     DataEngineStatistics,
     combine_bars,
 )
+from alphaforge_core._notebook import bars_html, fields_html, show
 from alphaforge_core._tables import bars_to_arrow, bars_to_pandas, bars_to_polars
 from alphaforge_core.model import Bar
 
@@ -49,6 +50,12 @@ class BarList(list[Bar]):
         super().__init__(bars)
         self.rejected: list[tuple[int, str]] = []
         self.duplicates: list[int] = []
+
+    def _repr_html_(self) -> str:
+        return bars_html(self)
+
+
+show(DataEngineStatistics, fields_html)
 
 
 def _rebuild_config(given: dict[str, Any]) -> DataEngineConfig:

@@ -38,6 +38,7 @@ from alphaforge_core._native.execution import (
     TimeInForce,
     TrailingOffsetType,
 )
+from alphaforge_core._notebook import fields_html, show
 
 __all__ = [
     "COUNTERS",
@@ -93,3 +94,6 @@ for _function in (
     read_instruments,
 ):
     _function.__module__ = __name__
+
+for _kind in (ExecutionStatistics, Fill, Order, OrderEvent, Position):
+    show(_kind, fields_html)

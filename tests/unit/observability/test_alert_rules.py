@@ -100,7 +100,7 @@ def test_dashboards_name_the_provisioned_data_source_and_explain_each_panel(path
 
 def test_panels_draw_the_line_at_which_their_alert_fires() -> None:
     alert = re.compile(
-        r"expr: (?:min_over_time\(|max by \(job\) \(|abs\()?([\w:]+)(?:\[1m\])?\)? [<>] ([\d.e+]+)$", re.M
+        r"expr: (?:min_over_time\(|max by \(job\) \(|abs\()?([\w:]+)(?:\[1m\])?\)? [<>] ([\d.e+]+)$", re.MULTILINE
     )
     limits = {series: float(number) for series, number in alert.findall((RULES / "alerts.yml").read_text())}
     drawn = set()

@@ -48,7 +48,7 @@ class GridRow(NamedTuple):
     losses: dict[str, int]
 
 
-def run_once(run: Run, parameters: Mapping[str, Any]) -> BacktestResult:
+def run_once(run: Run, parameters: Mapping[str, Any], progress: bool | None = None) -> BacktestResult:
     """One run; what the strategy raises is explained by its place in the file."""
     strategy = strategy_class(run.strategy, run.class_name, parameters)
     with explained(run.strategy):
@@ -61,11 +61,13 @@ def run_once(run: Run, parameters: Mapping[str, Any]) -> BacktestResult:
             instruments=run.instruments,
             capital=run.capital,
             steps=LockStep if inspect.isclass(strategy) and issubclass(strategy, Strategy) else None,
+            progress=progress,
         )
 
 
 def _row(run: Run, parameters: dict[str, Any]) -> GridRow:
-    result = run_once(run, parameters)
+    # Runs beside others would write over their lines.
+    result = run_once(run, parameters, progress=False)
     statistics = result.statistics.as_dict()
     return GridRow({**parameters, **{name: statistics[name] for name in _FIGURES}}, result.losses)
 

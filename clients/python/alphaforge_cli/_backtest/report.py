@@ -5,12 +5,11 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import typer
-from alphaforge_core.backtest import CONVENTIONS, BacktestResult
+from alphaforge_core.backtest import CONVENTIONS, BacktestResult, equity_svg
 
 from alphaforge_cli._backtest.summary import summary_rows
 from alphaforge_cli.problems import extra_wanted
@@ -18,7 +17,6 @@ from alphaforge_cli.tables import counted
 
 __all__ = ["write_report"]
 
-_WIDTH, _HEIGHT, _MARGIN = 960, 320, 72
 # More candles than pixels show nothing more, and make the page slow.
 CANDLES_MAX = 20_000
 ROWS_MAX = 1_000
@@ -32,7 +30,7 @@ _STYLE = (
 
 def write_report(path: Path, result: BacktestResult, title: str) -> None:
     """Writes `path`, in one step: a page for `.html`, a picture for `.svg`."""
-    page = _svg(result) if path.suffix.lower() == ".svg" else _page(result, title)
+    page = equity_svg(result.curve) if path.suffix.lower() == ".svg" else _page(result, title)
     part = path.with_name(f".{path.name}.part")
     part.write_text(page, encoding="utf-8")
     part.replace(path)
@@ -89,44 +87,3 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 def _moment(ts_ns: int) -> str:
     return f"{datetime.fromtimestamp(ts_ns // 10**9, UTC):%Y-%m-%d %H:%M:%S}"
-
-
-def _svg(result: BacktestResult) -> str:
-    """The equity curve over market time, with axes, their figures and the line of zero."""
-    curve = result.curve
-    first, last = (curve[0].ts_event, curve[-1].ts_event) if curve else (0, 0)
-    values = [Decimal(0), *(point.equity for point in curve)]
-    least, greatest = min(values), max(values)
-
-    def down(equity: Decimal) -> float:
-        share = float((equity - least) / (greatest - least)) if greatest > least else 0.5
-        return _HEIGHT - _MARGIN / 2 - share * (_HEIGHT - _MARGIN)
-
-    def across(ts_event: int) -> float:
-        return _MARGIN + (ts_event - first) / max(1, last - first) * (_WIDTH - 1.5 * _MARGIN)
-
-    def text(x: float, y: float, anchor: str, words: str) -> str:
-        return f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}">{words}</text>'
-
-    left, right = across(first), across(max(last, first + 1))
-    marks = sorted({least, (least + greatest) / 2, greatest, Decimal(0)})
-    grid = "".join(
-        f'<line x1="{left:.0f}" x2="{right:.0f}" y1="{down(mark):.1f}" y2="{down(mark):.1f}" '
-        f'stroke="{"#888" if mark == 0 else "#ddd"}"/>' + text(left - 6, down(mark) + 4, "end", f"{mark:,.2f}")
-        for mark in marks
-    )
-    points = " ".join(f"{across(point.ts_event):.1f},{down(point.equity):.1f}" for point in curve)
-    return "\n".join(
-        [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" font-family="sans-serif" '
-            'font-size="12" fill="#444">',
-            "<title>Equity: realized and unrealized profit after commission</title>",
-            '<rect width="100%" height="100%" fill="white"/>',
-            grid,
-            text(left, _HEIGHT - 8, "start", f"{_moment(first)} UTC"),
-            text(right, _HEIGHT - 8, "end", f"{_moment(last)} UTC"),
-            f'<polyline fill="none" stroke="#1f6feb" stroke-width="1.5" points="{points}"/>',
-            "</svg>",
-            "",
-        ]
-    )

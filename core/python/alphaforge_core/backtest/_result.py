@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +14,8 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from alphaforge_core._notebook import fields_html
+from alphaforge_core.backtest._picture import equity_svg
 from alphaforge_core.backtest._round_trips import RoundTrip, round_trips_of
 from alphaforge_core.backtest._statistics import Statistics, statistics_of
 from alphaforge_core.data import bars_to_arrow
@@ -123,6 +126,11 @@ class BacktestResult:
             ("pnl", _VALUE, [trip.pnl for trip in trips]),
             ("commission", _VALUE, [trip.commission for trip in trips]),
         )
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the equity curve and the statistics."""
+        given = ", ".join(f"{name}={value}" for name, value in self.parameters.items())
+        return equity_svg(self.curve) + fields_html(self.statistics) + (f"<p>{escape(given)}</p>" if given else "")
 
     def write(self, folder: str | Path, file_format: str = "parquet") -> list[Path]:
         """Writes bars, orders, fills, round_trips and equity to a directory, as Parquet or CSV; returns the files."""

@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
 
+from alphaforge_core.backtest._progress import Progress
 from alphaforge_core.backtest._result import BacktestResult, Point
 from alphaforge_core.data import DataEngineConfig
 from alphaforge_core.data_wire import ProcessRequest, ProcessResponse, ServiceEngine
@@ -49,6 +50,7 @@ def run(
     instruments: Iterable[Instrument] = (),
     capital: Decimal | int | str = 100_000,
     steps: Callable[[Any, Any, ExecutionEngine], Steps] | None = None,
+    progress: bool | None = None,
     **options: Any,
 ) -> BacktestResult:
     """Runs a strategy on trades and returns the result.
@@ -62,6 +64,7 @@ def run(
     capital: the capital that returns are measured against. It does not limit orders.
     steps: the runner that feeds the strategy trade by trade, such as LockStep of alphaforge_client.strategy for all
         hooks of its Strategy. By default bars are made in batches, which is faster, and only `on_bar` is called.
+    progress: whether to show on stderr how far a long run is; None: if stderr is a terminal or a notebook's.
     options: options of ReadOptions, if `trades` are paths.
 
     Raises TradeFileError for files that can't be read, and exceptions of the strategy.
@@ -95,15 +98,19 @@ def run(
     feeding = None if steps is None else steps(made, bars, engine)
     if feeding is not None:
         feeding.start()
-    runner = _Runner(data, engine, made, feeding, bars.refused)
+    shown = Progress(progress)
+    runner = _Runner(data, engine, made, feeding, bars.refused, shown)
     reader = _reader(trades, options)
-    if reader is None:
-        for batch in _batches(trades):
-            runner.take(batch)
-    else:
-        with closing(reader.blocks()) as blocks:
-            for block in blocks:
-                runner.take(block.batch)
+    try:
+        if reader is None:
+            for batch in _batches(trades):
+                runner.take(batch)
+        else:
+            with closing(reader.blocks()) as blocks:
+                for block in blocks:
+                    runner.take(block.batch)
+    finally:
+        shown.end()
     return runner.result(Decimal(capital), dict(parameters or {}), None if reader is None else reader.report)
 
 
@@ -147,6 +154,7 @@ class _Runner:
         strategy: Strategy,
         steps: Steps | None,
         refused: Counter[str],
+        progress: Progress,
     ) -> None:
         self._steps = steps
         self._data = data
@@ -155,6 +163,7 @@ class _Runner:
         self._bars: list[Bar] = []
         self._curve: list[Point] = []
         self._refused = refused
+        self._progress = progress
         self._last_ts: int | None = None
 
     def take(self, batch: TradeTickBatch) -> None:
@@ -176,6 +185,7 @@ class _Runner:
                 self._bars.append(bar)
                 self._curve.append(Point(tick.ts_event, self._equity()))
             self._last_ts = tick.ts_event
+            self._progress.add(1, tick.ts_event)
 
     def _take_piece(self, piece: TradeTickBatch) -> int:
         """Bars depend only on trades, so they can be computed before the venue gets the trades that close them."""
@@ -196,6 +206,7 @@ class _Runner:
         if met < taken:
             self._venue.process_batch(piece[met:taken])
         self._last_ts = piece[taken - 1].ts_event
+        self._progress.add(taken, self._last_ts)
         return taken
 
     def result(self, capital: Decimal, parameters: dict[str, Any], report: Any) -> BacktestResult:
