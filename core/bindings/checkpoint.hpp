@@ -6,6 +6,7 @@
 #include <optional>
 #include <string_view>
 
+#include "bindings/abi.hpp"
 #include "bindings/bindings.hpp"
 #include "bindings/checkpoint_pieces.hpp"
 #include "bindings/gil.hpp"
@@ -28,7 +29,7 @@ template <class Engine>
 nb::object read_piece(CheckpointPieces<Engine>& self, std::size_t bytes_max) {
   PyObject* bytes = PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(bytes_max));
   if (bytes == nullptr) throw nb::python_error();
-  char* const out = PyBytes_AS_STRING(bytes);
+  char* const out = bytes_data(bytes);
   std::optional<std::size_t> size;
   try {
     size = without_gil([&] { return self.read({out, bytes_max}); });

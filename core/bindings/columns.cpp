@@ -16,6 +16,7 @@
 #include "base/error.hpp"
 #include "base/int128.hpp"
 #include "base/reason.hpp"
+#include "bindings/abi.hpp"
 #include "bindings/numbers.hpp"
 #include "model/numbers.hpp"
 
@@ -148,7 +149,7 @@ void Column::each_object(Visit visit) const {
     // A conversion may run Python code that changes a list.
     if (row >= nb::len(values_))
       throw InvalidArgument(Reason::COLUMNS_UNEQUAL, std::string(name_) + " changed its length while it was read");
-    const nb::object value = nb::borrow(PySequence_Fast_GET_ITEM(values_.ptr(), static_cast<Py_ssize_t>(row)));
+    const nb::object value = nb::borrow(fast_item(values_, row));
     at_row(name_, row, [&] { visit(nb::handle(value), row); });
   }
 }

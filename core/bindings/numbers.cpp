@@ -156,10 +156,12 @@ std::int64_t to_count(nb::handle value, const char* what) { return to_int64(valu
 
 std::string_view to_text(nb::handle value, const char* what) {
   if (!PyUnicode_Check(value.ptr())) unsupported(value, what, "a str");
+#ifndef Py_LIMITED_API
   if (PyUnicode_IS_COMPACT_ASCII(value.ptr())) {
     return {static_cast<const char*>(PyUnicode_DATA(value.ptr())),
             static_cast<std::size_t>(PyUnicode_GET_LENGTH(value.ptr()))};
   }
+#endif
   Py_ssize_t size = 0;
   const char* const text = PyUnicode_AsUTF8AndSize(value.ptr(), &size);
   if (text == nullptr) {
@@ -191,6 +193,10 @@ nb::object exact_decimal(nb::handle value) {
 nb::object as_decimal(std::string_view text) { return decimal_type()(to_str(text)); }
 
 nb::object to_decimal(int128 mantissa, int places) { return as_decimal(format_decimal(mantissa, places, 0)); }
+
+nb::object to_decimal(const std::optional<Price>& price) {
+  return price ? to_decimal(price->mantissa, kPlaces) : nb::none();
+}
 
 int128 from_decimal(nb::handle value, int places, const char* what) {
   PyObject* const object = value.ptr();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "base/int128.hpp"
@@ -32,6 +33,9 @@ std::string_view to_text(nb::handle value, const char* what);
 
 // mantissa x 10^-places as a decimal.Decimal, with the places that are needed.
 nb::object to_decimal(int128 mantissa, int places);
+
+// The same for nine places; None without a price.
+nb::object to_decimal(const std::optional<Price>& price);
 
 // A decimal.Decimal (or int, str) as an integer of 10^-places; for values, `places` is kValuePlaces.
 int128 from_decimal(nb::handle value, int places, const char* what);

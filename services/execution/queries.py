@@ -62,6 +62,7 @@ def list_orders(engine: NamedExecutionEngine, message: ListOrdersRequest) -> byt
         limit_of(message.limit),
         message.page_token or None,
         message.with_fills,
+        message.newest,
     )
 
 
@@ -73,6 +74,7 @@ def list_fills(engine: NamedExecutionEngine, message: ListFillsRequest) -> bytes
         message.instrument_id if message.HasField("instrument_id") else None,
         limit_of(message.limit),
         message.page_token or None,
+        message.newest,
     )
 
 

@@ -1,4 +1,4 @@
-"""The site in a real browser, at the sizes of a desk and of a phone: nothing clipped, readable in the dark, found by search.
+"""The site in a real browser, as on a desk and on a phone: nothing clipped, readable in the dark, found by search.
 
 The pictures that it takes are in build/pictures, for people to look at.
 """
@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 
 from tests.support.browser import CHROMIUM, Browser, browser
-from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "build/site"
@@ -31,7 +30,7 @@ pytestmark = [
     pytest.mark.timeout(600),
 ]
 
-# What a reader can't get at: text beyond the window, or cut off by a box that does not scroll; and pictures that are missing.
+# What a reader can't get at: text beyond the window, or cut off by a box that does not scroll; missing pictures.
 CLIPPED = """
 (() => {
   const found = [];
@@ -135,8 +134,8 @@ def test_python_is_highlighted_and_complete_on_a_desk(site: str, page: Browser) 
     for each in PAGES:
         page.open(f"{site}/{each}")
         blocks += page.run(
-            "[...document.querySelectorAll('.language-python pre')].map((box) => [document.title, box.textContent.trim(), "
-            "box.scrollWidth - box.clientWidth, box.querySelectorAll('.k, .kn, .n, .nn').length])"
+            "[...document.querySelectorAll('.language-python pre')].map((box) => [document.title, "
+            "box.textContent.trim(), box.scrollWidth - box.clientWidth, box.querySelectorAll('.k, .n, .nn').length])"
         )
     assert len(blocks) > 20
     assert [(title, text) for title, text, beyond, _ in blocks if beyond > 0] == []

@@ -1,4 +1,4 @@
-"""A headless Chromium, driven over the pipe of its DevTools protocol: pages at a given size, what they say, and pictures."""
+"""A headless Chromium, driven over the pipe of its DevTools protocol."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ _VERBS = {
 
 
 def _command(verb: Callable[..., None], **settings: Any) -> TyperCommand | TyperGroup:
-    one = typer.Typer()
+    one = typer.Typer(add_completion=False)
     one.command(**settings)(verb)
     command: Any = typer.main.get_command(one)
     return command  # type: ignore[no-any-return]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from decimal import Decimal
@@ -64,7 +63,7 @@ def orders(
         if follow:
             # Before the orders are listed: a change after that is in the list or follows it.
             exits.enter_context(events)
-        newest = deque(venue.get_orders(strategy, None if every else OPEN), maxlen=limit)
+        newest = venue.get_orders(strategy, None if every else OPEN, limit=limit)
         console.print(_orders_table(newest, exact if all_digits else money))
         if follow:
             console.file.flush()
@@ -167,7 +166,7 @@ def _venue(engine: str, timeout: float) -> Iterator[ExecutionEngine]:
         yield venue
 
 
-def _orders_table(shown: deque[Order], amount: Callable[[Decimal | float | None], str]) -> Table:
+def _orders_table(shown: list[Order], amount: Callable[[Decimal | float | None], str]) -> Table:
     words = ("order", "strategy", "symbol", "side", "type", "in force", "status")
     made = table("orders", words, ("quantity", "filled", "price", "stop", "average"))
     for order in shown:

@@ -10,7 +10,7 @@ __all__ = ["StrategyError", "extra_wanted", "is_said_in_one_line", "said"]
 
 # The extra of alphaforge-client that brings a module. This file imports none of them.
 _EXTRAS = {
-    "cryptography": "cli",
+    "cryptography": "certs",
     "matplotlib": "chart",
     "numpy": "cli",
     "plotly": "chart",

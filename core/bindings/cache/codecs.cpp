@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "bindings/abi.hpp"
 #include "bindings/cache/cache.hpp"
 #include "bindings/cache/value.hpp"
 #include "encoding/key.hpp"
@@ -135,7 +136,7 @@ void decode_get_many(const nb::bytes& response, const nb::list& keys, nb::dict i
   const wire::CacheGetManyResult decoded = wire::decode_cache_get_many_response(view(response), keys.size());
   for (std::size_t i = 0; i < decoded.values.size(); ++i) {
     const nb::object value = decode_value(decoded.values[i]);
-    if (PyDict_SetItem(into.ptr(), PyList_GET_ITEM(keys.ptr(), decoded.indexes[i]), value.ptr()) != 0)
+    if (PyDict_SetItem(into.ptr(), list_item(keys, decoded.indexes[i]).ptr(), value.ptr()) != 0)
       throw nb::python_error();
   }
 }

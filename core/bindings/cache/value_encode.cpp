@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/reason.hpp"
+#include "bindings/abi.hpp"
 #include "bindings/cache/value.hpp"
 #include "bindings/cache/value_types.hpp"
 #include "encoding/value.hpp"
@@ -42,10 +43,6 @@ std::string_view utf8_of(nb::handle text) {
                         "instead");
 }
 
-std::string_view view(nb::handle bytes) {
-  return {PyBytes_AS_STRING(bytes.ptr()), static_cast<std::size_t>(PyBytes_GET_SIZE(bytes.ptr()))};
-}
-
 class Encoder {
  public:
   explicit Encoder(std::string& out) : out_(out), writer_(out), start_(out.size()) {}
@@ -73,7 +70,7 @@ class Encoder {
     } else if (object == Py_None) {
       writer_.bytes(field(ValueKind::kNull), {});
     } else if (type == &PyBytes_Type) {
-      writer_.bytes(field(ValueKind::kBytes), view(value));
+      writer_.bytes(field(ValueKind::kBytes), bytes_view(value));
     } else if (type == &PyDict_Type) {
       dict(value, depth);
     } else if (type == &PyList_Type) {
@@ -95,7 +92,7 @@ class Encoder {
     const auto bits = nb::cast<std::size_t>(value.attr("bit_length")());
     const nb::object bytes = value.attr("to_bytes")(bits / 8 + 1, "big", nb::arg("signed") = true);
     // -2^(8k-1) is the one number whose bits leave room for the sign in the byte that is added.
-    std::string_view digits = view(bytes);
+    std::string_view digits = bytes_view(bytes);
     if (digits.size() > 1 && digits[0] == '\xff' && (digits[1] & '\x80') != 0) digits.remove_prefix(1);
     writer_.bytes(field(ValueKind::kBigInt), digits);
   }
@@ -116,14 +113,14 @@ class Encoder {
     if (depth == wire::kValueDepthMax) wire::refuse_depth();
     const std::size_t message = writer_.begin(field(ValueKind::kMap));
     for (const nb::handle pair : nb::iter(container.attr("items")())) {
-      const nb::handle key = PyTuple_GET_ITEM(pair.ptr(), 0);
+      const nb::handle key = tuple_item(pair, 0);
       if (PyTuple_CheckExact(key.ptr())) unsupported("a dict with a tuple as key");
       const std::size_t entry = writer_.begin(1);
       std::size_t start = writer_.begin(1);
       value(key, depth + 1);
       writer_.end(start);
       start = writer_.begin(2);
-      value(PyTuple_GET_ITEM(pair.ptr(), 1), depth + 1);
+      value(tuple_item(pair, 1), depth + 1);
       writer_.end(start);
       writer_.end(entry);
     }
@@ -214,7 +211,7 @@ class Encoder {
     const std::size_t message = writer_.begin(field(ValueKind::kNumpyScalar));
     dtype(value);
     // NumPy writes an empty text as one zero.
-    writer_.bytes(2, view(bytes).substr(0, nb::cast<std::size_t>(type.attr("itemsize"))));
+    writer_.bytes(2, bytes_view(bytes).substr(0, nb::cast<std::size_t>(type.attr("itemsize"))));
     writer_.end(message);
   }
 
@@ -225,7 +222,7 @@ class Encoder {
     std::vector<std::uint64_t> shape;
     for (const nb::handle length : value.attr("shape")) shape.push_back(nb::cast<std::uint64_t>(length));
     writer_.packed_varint<std::uint64_t>(2, shape);
-    writer_.bytes(3, view(value.attr("tobytes")()));
+    writer_.bytes(3, bytes_view(value.attr("tobytes")()));
     writer_.end(message);
   }
 

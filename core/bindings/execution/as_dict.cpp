@@ -13,10 +13,6 @@ namespace alphaforge::bindings {
 
 namespace {
 
-nb::object optional_price(const std::optional<Price>& price) {
-  return price ? to_decimal(price->mantissa, kPlaces) : nb::none();
-}
-
 // An enumeration by its name, numbers as Decimals, and what is inside another value as a dict too.
 nb::object plain(nb::object value) {
   if (value.is_none() || nb::isinstance<nb::str>(value) || nb::isinstance<nb::int_>(value)) return value;
@@ -91,12 +87,12 @@ nb::dict order_as_dict(nb::handle self) {
   out["quantity"] = to_decimal(order.quantity.mantissa, kPlaces);
   out["filled_quantity"] = to_decimal(order.filled_quantity.mantissa, kPlaces);
   out["leaves_quantity"] = to_decimal(order.leaves_quantity().mantissa, kPlaces);
-  out["price"] = optional_price(order.price);
-  out["stop_price"] = optional_price(order.stop_price);
-  out["trailing_offset"] = optional_price(order.trailing_offset);
-  out["activation_price"] = optional_price(order.activation_price);
-  out["limit_offset"] = optional_price(order.limit_offset);
-  out["avg_fill_price"] = optional_price(order.avg_fill_price);
+  out["price"] = to_decimal(order.price);
+  out["stop_price"] = to_decimal(order.stop_price);
+  out["trailing_offset"] = to_decimal(order.trailing_offset);
+  out["activation_price"] = to_decimal(order.activation_price);
+  out["limit_offset"] = to_decimal(order.limit_offset);
+  out["avg_fill_price"] = to_decimal(order.avg_fill_price);
   out["commission"] = to_decimal(order.commission.mantissa, kValuePlaces);
   return out;
 }

@@ -176,13 +176,15 @@ bool modify_order(BoundExecutionEngine& self, nb::handle order_id, nb::handle qu
 
 std::vector<Order> get_orders(BoundExecutionEngine& self, nb::handle strategy_id, nb::handle status, nb::handle symbol,
                               nb::handle limit, nb::handle after) {
-  const Filter filter = to_filter(strategy_id, symbol, nb::none(), status, limit, after);
+  Filter filter = to_filter(strategy_id, symbol, nb::none(), status, limit, after);
+  filter.newest = !limit.is_none() && after.is_none();
   return without_gil(self.engine, [&](const Venue& venue) { return venue.orders(filter); });
 }
 
 std::vector<Fill> get_fills(BoundExecutionEngine& self, nb::handle strategy_id, nb::handle order_id, nb::handle symbol,
                             nb::handle limit, nb::handle after) {
-  const Filter filter = to_filter(strategy_id, symbol, order_id, nb::none(), limit, after);
+  Filter filter = to_filter(strategy_id, symbol, order_id, nb::none(), limit, after);
+  filter.newest = !limit.is_none() && after.is_none();
   return without_gil(self.engine, [&](const Venue& venue) { return venue.fills(filter); });
 }
 
@@ -321,17 +323,17 @@ void bind_queries(nb::class_<BoundExecutionEngine>& type) {
                    "collections.abc.Iterable[OrderStatus] | None = None, *, symbol: str | None = None, limit: int | "
                    "None = None, "
                    "after: str | None = None) -> list[Order]"),
-           "The orders that match all given filters, in order of submission, at most `limit`; "
-           "`after` is the last order_id of the previous page.\n\n"
-           "Raises InvalidArgument (PAGE_TOKEN_INVALID) if it is unknown.")
+           "The orders that match all given filters, in order of submission; the newest `limit`.\n\n"
+           "after: for pages from the first order on: \"\", then the last order_id of the previous page. Raises "
+           "InvalidArgument (PAGE_TOKEN_INVALID) if it is unknown.")
       .def("get_fills", &get_fills, "strategy_id"_a = nb::none(), nb::kw_only(), "order_id"_a = nb::none(),
            "symbol"_a = nb::none(), "limit"_a = nb::none(), "after"_a = nb::none(),
            nb::sig("def get_fills(self, strategy_id: str | None = None, *, order_id: str | None = None, symbol: str | "
                    "None = None, "
                    "limit: int | None = None, after: str | None = None) -> list[Fill]"),
-           "The fills that match all given filters, in order of execution, at most `limit`; `after` "
-           "is the last fill_id of the previous page.\n\n"
-           "Raises InvalidArgument (PAGE_TOKEN_INVALID) if it is unknown.")
+           "The fills that match all given filters, in order of execution; the newest `limit`.\n\n"
+           "after: for pages from the first fill on: \"\", then the last fill_id of the previous page. Raises "
+           "InvalidArgument (PAGE_TOKEN_INVALID) if it is unknown.")
       .def("get_positions", &get_positions, "strategy_id"_a = nb::none(), nb::kw_only(), "symbol"_a = nb::none(),
            nb::sig("def get_positions(self, strategy_id: str | None = None, *, symbol: str | None = None) -> "
                    "list[Position]"),

@@ -384,6 +384,27 @@ void bind_outcome(nb::class_<Order>& type) {
           "Why it was cancelled, e.g. 'DAY_EXPIRED'; None unless Cancelled.");
 }
 
+#define ALPHAFORGE_EXACT(name, kind, expression)                                                                   \
+  def_prop_ro(                                                                                                     \
+      "exact_" #name, [](const Order& self) { return expression; }, nb::sig("def exact_" #name "(self) -> " kind), \
+      "`" #name "` as an exact Decimal.")
+
+// The numbers that are floats above, as positions and events have them.
+void bind_exact(nb::class_<Order>& type) {
+  type.ALPHAFORGE_EXACT(quantity, "decimal.Decimal", to_decimal(self.quantity.mantissa, kPlaces))
+      .ALPHAFORGE_EXACT(filled_quantity, "decimal.Decimal", to_decimal(self.filled_quantity.mantissa, kPlaces))
+      .ALPHAFORGE_EXACT(leaves_quantity, "decimal.Decimal", to_decimal(self.leaves_quantity().mantissa, kPlaces))
+      .ALPHAFORGE_EXACT(price, "decimal.Decimal | None", to_decimal(self.price))
+      .ALPHAFORGE_EXACT(stop_price, "decimal.Decimal | None", to_decimal(self.stop_price))
+      .ALPHAFORGE_EXACT(avg_fill_price, "decimal.Decimal | None", to_decimal(self.avg_fill_price))
+      .ALPHAFORGE_EXACT(trailing_offset, "decimal.Decimal | None", to_decimal(self.trailing_offset))
+      .ALPHAFORGE_EXACT(activation_price, "decimal.Decimal | None", to_decimal(self.activation_price))
+      .ALPHAFORGE_EXACT(limit_offset, "decimal.Decimal | None", to_decimal(self.limit_offset))
+      .ALPHAFORGE_EXACT(commission, "decimal.Decimal", to_decimal(self.commission.mantissa, kValuePlaces));
+}
+
+#undef ALPHAFORGE_EXACT
+
 void bind_fill(nb::module_ m) {
   nb::class_<Fill> type(m, "Fill", nb::is_final(), "One execution of an order against one trade. Immutable and exact.");
   type.def_prop_ro(
@@ -455,6 +476,7 @@ void bind_order(nb::module_ m) {
   bind_trailing_factories(type);
   bind_terms(type);
   bind_outcome(type);
+  bind_exact(type);
   type.def("as_dict", &order_as_dict, nb::sig("def as_dict(self) -> dict[str, typing.Any]"),
            "All attributes by name: enumerations as names, numbers as exact Decimals, nested values "
            "as dicts.")

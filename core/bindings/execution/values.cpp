@@ -26,9 +26,6 @@ using execution::ExecutionStatistics;
 namespace {
 
 nb::object decimal_of_value(Value value) { return to_decimal(value.mantissa, kValuePlaces); }
-nb::object decimal_of_price(const std::optional<Price>& price) {
-  return price ? to_decimal(price->mantissa, kPlaces) : nb::none();
-}
 nb::object name_or_none(std::string_view name) { return name.empty() ? nb::none() : nb::object(to_str(name)); }
 
 void bind_position(nb::module_ m) {
@@ -43,7 +40,7 @@ void bind_position(nb::module_ m) {
           "net_quantity", [](const Position& self) { return to_decimal(self.net_quantity, kPlaces); },
           nb::sig("def net_quantity(self) -> decimal.Decimal"), "Bought minus sold; negative when short.")
       .def_prop_ro(
-          "average_price", [](const Position& self) { return decimal_of_price(self.average_price); },
+          "average_price", [](const Position& self) { return to_decimal(self.average_price); },
           nb::sig("def average_price(self) -> decimal.Decimal | None"),
           "Cost over quantity, rounded half to even at 9 places; None when flat.")
       .def_prop_ro(
@@ -60,7 +57,7 @@ void bind_position(nb::module_ m) {
           "commission", [](const Position& self) { return decimal_of_value(self.commission); },
           nb::sig("def commission(self) -> decimal.Decimal"), "The sum of commissions.")
       .def_prop_ro(
-          "last_price", [](const Position& self) { return decimal_of_price(self.last_price); },
+          "last_price", [](const Position& self) { return to_decimal(self.last_price); },
           nb::sig("def last_price(self) -> decimal.Decimal | None"), "Price of the symbol's last tick.")
       .def_prop_ro(
           "exposure", [](const Position& self) { return decimal_of_value(self.exposure); },
@@ -122,11 +119,11 @@ void bind_event(nb::module_ m) {
           },
           nb::sig("def quantity(self) -> decimal.Decimal | None"), "Its new total quantity, for Modified; else None.")
       .def_prop_ro(
-          "price", [](const OrderEvent& self) { return decimal_of_price(self.price); },
+          "price", [](const OrderEvent& self) { return to_decimal(self.price); },
           nb::sig("def price(self) -> decimal.Decimal | None"),
           "Its limit, for Modified and for Triggered of a trailing stop, if its type has one; else None.")
       .def_prop_ro(
-          "stop_price", [](const OrderEvent& self) { return decimal_of_price(self.stop_price); },
+          "stop_price", [](const OrderEvent& self) { return to_decimal(self.stop_price); },
           nb::sig("def stop_price(self) -> decimal.Decimal | None"),
           "Its stop price, for Modified and for Triggered of a trailing stop, if its type has one; else None.")
       .def_prop_ro(

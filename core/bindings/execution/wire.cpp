@@ -144,38 +144,50 @@ nb::list process_trades(ServiceExecutionEngine& self, const wire::TradesResponse
   return reasons;
 }
 
-// The first `limit` items that `read(venue)` gives as field 1 of a response, and, where there are more, the token of
-// the next page as field 2. Without the GIL, as far as the items' destruction.
+// The item of a full page beside the next page: its last, or its first where that one is the page before it.
+template <class T>
+const T& edge_of(const std::vector<T>& items, const Filter& filter) {
+  return filter.newest ? items[1] : items[filter.limit - 2];
+}
+
+// The first `limit` items that `read(venue)` gives, or the last, as field 1 of a response, and, where there are more,
+// the token of the next page as field 2. Without the GIL, as far as the items' destruction.
 template <class Read, class T, class Token>
 nb::bytes encode_page(ServiceExecutionEngine& self, std::size_t limit, Read read, std::string (*encode)(const T&),
-                      Token token) {
+                      Token token, bool newest = false) {
   return to_bytes(without_gil([&] {
     const std::vector<T> items = self.engine.with(read);
     std::string response;
     wire::Writer out(response);
-    for (std::size_t i = 0; i < std::min(items.size(), limit); ++i) out.bytes(1, encode(items[i]));
+    const std::size_t count = std::min(items.size(), limit);
+    const std::size_t first = newest ? items.size() - count : 0;
+    for (std::size_t i = first; i < first + count; ++i) out.bytes(1, encode(items[i]));
     if (items.size() > limit) token(out, items);
     return response;
   }));
 }
 
 nb::bytes list_orders_wire(ServiceExecutionEngine& self, nb::handle strategy_id, nb::handle status, nb::handle symbol,
-                           std::size_t limit, nb::handle after, bool with_fills) {
+                           std::size_t limit, nb::handle after, bool with_fills, bool newest) {
   Filter filter = to_filter(strategy_id, symbol, nb::none(), status, nb::none(), after);
   filter.limit = limit + 1;  // one more shows that there are more
   filter.with_fills = with_fills;
+  filter.newest = newest;
   return encode_page(
       self, limit, [&](const Venue& venue) { return venue.orders(filter); }, &wire::encode_order,
-      [&](wire::Writer& out, const std::vector<Order>& orders) { out.bytes(2, orders[limit - 1].order_id); });
+      [&](wire::Writer& out, const std::vector<Order>& orders) { out.bytes(2, edge_of(orders, filter).order_id); },
+      newest);
 }
 
 nb::bytes list_fills_wire(ServiceExecutionEngine& self, nb::handle strategy_id, nb::handle order_id, nb::handle symbol,
-                          std::size_t limit, nb::handle after) {
+                          std::size_t limit, nb::handle after, bool newest) {
   Filter filter = to_filter(strategy_id, symbol, order_id, nb::none(), nb::none(), after);
   filter.limit = limit + 1;
+  filter.newest = newest;
   return encode_page(
       self, limit, [&](const Venue& venue) { return venue.fills(filter); }, &wire::encode_fill,
-      [&](wire::Writer& out, const std::vector<Fill>& fills) { out.bytes(2, fills[limit - 1].fill_id()); });
+      [&](wire::Writer& out, const std::vector<Fill>& fills) { out.bytes(2, edge_of(fills, filter).fill_id()); },
+      newest);
 }
 
 nb::bytes list_positions_wire(ServiceExecutionEngine& self, nb::handle strategy_id, nb::handle symbol,
@@ -313,16 +325,16 @@ void bind_service_engine(nb::module_ m) {
            nb::sig("def lapse_session(self, strategy_id: str) -> int"),
            "Cancels the strategy's active orders because its session lapsed (SESSION_LAPSED). Returns how many.")
       .def("list_orders_wire", &list_orders_wire, "strategy_id"_a.none(), "status"_a.none(), "symbol"_a.none(),
-           "limit"_a, "after"_a.none(), "with_fills"_a,
+           "limit"_a, "after"_a.none(), "with_fills"_a, "newest"_a,
            nb::sig("def list_orders_wire(self, strategy_id: str | None, status: "
                    "collections.abc.Iterable[alphaforge_core.execution.OrderStatus] | None, symbol: str | None, limit: "
-                   "int, after: str | None, with_fills: bool) -> bytes"),
+                   "int, after: str | None, with_fills: bool, newest: bool) -> bytes"),
            "What get_orders() would return, as a ListOrdersResponse.")
       .def(
           "list_fills_wire", &list_fills_wire, "strategy_id"_a.none(), "order_id"_a.none(), "symbol"_a.none(),
-          "limit"_a, "after"_a.none(),
+          "limit"_a, "after"_a.none(), "newest"_a,
           nb::sig("def list_fills_wire(self, strategy_id: str | None, order_id: str | None, symbol: str | None, limit: "
-                  "int, after: str | None) -> bytes"),
+                  "int, after: str | None, newest: bool) -> bytes"),
           "What get_fills() would return, as a ListFillsResponse.")
       .def("list_positions_wire", &list_positions_wire, "strategy_id"_a.none(), "symbol"_a.none(), "limit"_a,
            "after"_a.none(),

@@ -14,6 +14,7 @@
 #include "base/error.hpp"
 #include "base/int128.hpp"
 #include "base/reason.hpp"
+#include "bindings/abi.hpp"
 #include "bindings/columns.hpp"
 #include "bindings/gil.hpp"
 #include "bindings/model/model.hpp"
@@ -183,7 +184,7 @@ TradeTickBatch batch_of_ticks(nb::handle ticks, const nb::kwargs& columns) {
   batch.instrument_index.reserve(size);
   batch.trade_id_ends.reserve(size);
   for (std::size_t row = 0; row < size; ++row) {
-    const nb::handle value = PySequence_Fast_GET_ITEM(sequence.ptr(), static_cast<Py_ssize_t>(row));
+    const nb::handle value = fast_item(sequence, row);
     if (!nb::isinstance<TradeTick>(value))
       throw UnsupportedValue(Reason::TYPE_UNSUPPORTED, "ticks[" + std::to_string(row) + "] must be a TradeTick, not " +
                                                            nb::type_name(value.type()).c_str());

@@ -21,13 +21,23 @@ constexpr std::int64_t kStretch = kBlock * 64;
 std::size_t block_of(std::int64_t number) { return static_cast<std::size_t>(number % kStretch / kBlock); }
 std::size_t place_of(std::int64_t number) { return static_cast<std::size_t>(number % kBlock); }
 
+// An order with one of these statuses; null where it is none.
+OrderRecord* with_one(OrderRecord* order, std::span<const OrderStatus> statuses) {
+  if (order == nullptr || statuses.empty()) return order;
+  return std::ranges::find(statuses, order->status) != statuses.end() ? order : nullptr;
+}
+
 // The first order of a block from a place on with one of these statuses.
 OrderRecord* first_of(const OrderBlock& block, std::size_t place, std::span<const OrderStatus> statuses) {
-  for (; place != block.orders.size(); ++place) {
-    OrderRecord* order = block.orders[place];
-    if (order != nullptr && (statuses.empty() || std::ranges::find(statuses, order->status) != statuses.end()))
-      return order;
-  }
+  for (; place != block.orders.size(); ++place)
+    if (OrderRecord* order = with_one(block.orders[place], statuses)) return order;
+  return nullptr;
+}
+
+// The last one up to a place.
+OrderRecord* last_of(const OrderBlock& block, std::size_t place, std::span<const OrderStatus> statuses) {
+  for (std::size_t end = place + 1; end != 0; --end)
+    if (OrderRecord* order = with_one(block.orders[end - 1], statuses)) return order;
   return nullptr;
 }
 
@@ -39,6 +49,18 @@ OrderRecord* first_of(const OrderStretch& stretch, std::int64_t number, std::spa
     const OrderBlock* block = stretch.blocks[at].get();
     if (block == nullptr || !block->counts.has(statuses)) continue;
     if (OrderRecord* order = first_of(*block, place, statuses)) return order;
+  }
+  return nullptr;
+}
+
+// The last one of a stretch up to a number.
+OrderRecord* last_of(const OrderStretch& stretch, std::int64_t number, std::span<const OrderStatus> statuses) {
+  const std::int64_t to = std::min(number, stretch.first + kStretch - 1);
+  std::size_t place = place_of(to);
+  for (std::size_t end = block_of(to) + 1; end != 0; --end, place = kBlock - 1) {
+    const OrderBlock* block = stretch.blocks[end - 1].get();
+    if (block == nullptr || !block->counts.has(statuses)) continue;
+    if (OrderRecord* order = last_of(*block, place, statuses)) return order;
   }
   return nullptr;
 }
@@ -107,6 +129,16 @@ OrderRecord* OrderHistory::next(std::int64_t number, std::span<const OrderStatus
   for (auto stretch = stretches_.lower_bound(from - from % kStretch); stretch != stretches_.end(); ++stretch) {
     if (!stretch->second.counts.has(statuses)) continue;
     if (OrderRecord* order = first_of(stretch->second, from, statuses)) return order;
+  }
+  return nullptr;
+}
+
+OrderRecord* OrderHistory::previous(std::int64_t number, std::span<const OrderStatus> statuses) const {
+  const std::int64_t to = number - 1;
+  for (auto stretch = stretches_.upper_bound(to); stretch != stretches_.begin();) {
+    --stretch;
+    if (!stretch->second.counts.has(statuses)) continue;
+    if (OrderRecord* order = last_of(stretch->second, to, statuses)) return order;
   }
   return nullptr;
 }

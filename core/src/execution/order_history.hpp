@@ -54,6 +54,8 @@ class OrderHistory {
   OrderRecord* next(std::int64_t number) const { return next(number, {}); }
   // The same of those with one of these statuses; none stands for all.
   OrderRecord* next(std::int64_t number, std::span<const OrderStatus> statuses) const;
+  // The last order before a number with one of these statuses.
+  OrderRecord* previous(std::int64_t number, std::span<const OrderStatus> statuses) const;
   std::int64_t size() const { return size_; }
   // How many have one of these statuses.
   std::int64_t count(std::span<const OrderStatus> statuses) const;

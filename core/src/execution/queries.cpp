@@ -162,6 +162,14 @@ Position show(const Strategy& strategy, const Instrument& instrument, const Posi
                         "the page after " + after + " can't be returned: it is unknown, or no longer remembered");
 }
 
+// Visits a list from its front, or from its back, or from where the previous page ended, until `take` has enough.
+template <class List, class T, class Take>
+void walk(const List& list, const T* after, bool newest, const Take& take) {
+  const T* at = newest ? list.back() : list.front();
+  if (after != nullptr) at = newest ? List::previous(after) : List::next(after);
+  while (at != nullptr && !take(*at)) at = newest ? List::previous(at) : List::next(at);
+}
+
 }  // namespace
 
 std::optional<Order> Venue::order(std::string_view order_id) const {
@@ -219,23 +227,28 @@ std::vector<Order> Venue::orders(const Filter& filter) const {
                                    : only_active ? strategy->open_count
                                                  : strategy->order_count;
   const std::int64_t of_instrument = in_instrument ? instrument->order_count : INT64_MAX;
-  if (of_strategy <= std::min(all, of_instrument)) {
-    const OrderRecord* order = after == nullptr ? strategy->orders.front() : StrategyOrders::next(after);
-    if (!only_active) {
-      while (order != nullptr && !take(*order)) order = StrategyOrders::next(order);
-      return found;
-    }
+  if (of_strategy <= std::min(all, of_instrument) && only_active) {
+    const auto step = [&]<class List>(const List&, const OrderRecord* order) {
+      return filter.newest ? List::previous(order) : List::next(order);
+    };
+    const OrderRecord* order = filter.newest ? strategy->open.back() : strategy->open.front();
     // The last order of the previous page may no longer be active.
-    if (after == nullptr) order = strategy->open.front();
-    while (order != nullptr && !is_active(order->status)) order = StrategyOrders::next(order);
-    while (order != nullptr && !take(*order)) order = OpenQueue::next(order);
+    if (after != nullptr) order = step(strategy->orders, after);
+    while (order != nullptr && !is_active(order->status)) order = step(strategy->orders, order);
+    while (order != nullptr && !take(*order)) order = step(strategy->open, order);
+  } else if (of_strategy <= std::min(all, of_instrument)) {
+    walk(strategy->orders, after, filter.newest, take);
   } else if (of_instrument <= all) {
-    const OrderRecord* order = after == nullptr ? instrument->orders.front() : InstrumentOrders::next(after);
-    while (order != nullptr && !take(*order)) order = InstrumentOrders::next(order);
+    walk(instrument->orders, after, filter.newest, take);
   } else {
-    const OrderRecord* order = ledger_.orders().next(after == nullptr ? 0 : after->number, statuses);
-    while (order != nullptr && !take(*order)) order = ledger_.orders().next(order->number, statuses);
+    const OrderHistory& orders = ledger_.orders();
+    const auto step = [&](std::int64_t number) {
+      return filter.newest ? orders.previous(number, statuses) : orders.next(number, statuses);
+    };
+    const OrderRecord* order = step(after != nullptr ? after->number : filter.newest ? INT64_MAX : 0);
+    while (order != nullptr && !take(*order)) order = step(order->number);
   }
+  if (filter.newest) std::ranges::reverse(found);
   return found;
 }
 
@@ -273,8 +286,13 @@ std::vector<Fill> Venue::fills(const Filter& filter) const {
   if (filter.order_id) {
     const OrderRecord* order = ledger_.find(*filter.order_id);
     if (order == nullptr) return found;
-    const FillRecord* fill = after == nullptr ? order->first_fill : after->next_of_order;
-    while (fill != nullptr && !take(*fill)) fill = fill->next_of_order;
+    // They are linked forwards alone.
+    const FillRecord* fill = after == nullptr || filter.newest ? order->first_fill : after->next_of_order;
+    const FillRecord* const end = filter.newest ? after : nullptr;
+    for (; fill != end && (filter.newest || found.size() != filter.limit); fill = fill->next_of_order)
+      if (asked->own(*order)) found.push_back(show(*fill));
+    if (found.size() > filter.limit)
+      found.erase(found.begin(), found.end() - static_cast<std::ptrdiff_t>(filter.limit));
     return found;
   }
   const bool in_strategy = strategy != nullptr && (after == nullptr || after->order->strategy == strategy);
@@ -282,15 +300,13 @@ std::vector<Fill> Venue::fills(const Filter& filter) const {
   const std::int64_t of_strategy = in_strategy ? strategy->fill_count : INT64_MAX;
   const std::int64_t of_instrument = in_instrument ? instrument->fill_count : INT64_MAX;
   if (in_strategy && of_strategy <= of_instrument) {
-    const FillRecord* fill = after == nullptr ? strategy->fills.front() : StrategyFills::next(after);
-    while (fill != nullptr && !take(*fill)) fill = StrategyFills::next(fill);
+    walk(strategy->fills, after, filter.newest, take);
   } else if (in_instrument) {
-    const FillRecord* fill = after == nullptr ? instrument->fills.front() : InstrumentFills::next(after);
-    while (fill != nullptr && !take(*fill)) fill = InstrumentFills::next(fill);
+    walk(instrument->fills, after, filter.newest, take);
   } else {
-    const FillRecord* fill = after == nullptr ? ledger_.fills().front() : FillHistory::next(after);
-    while (fill != nullptr && !take(*fill)) fill = FillHistory::next(fill);
+    walk(ledger_.fills(), after, filter.newest, take);
   }
+  if (filter.newest) std::ranges::reverse(found);
   return found;
 }
 

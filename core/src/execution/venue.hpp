@@ -97,6 +97,7 @@ struct Filter {
   std::optional<std::string> order_id;  // fills
   std::vector<OrderStatus> statuses;    // orders; empty is any
   std::string after;                    // previous page's last order_id, fill_id or PositionKey; empty at first
+  bool newest = false;                  // orders, fills: the last ones; then `after` is the first of the page after it
   std::size_t limit = SIZE_MAX;
   bool with_fills = true;  // orders
 };

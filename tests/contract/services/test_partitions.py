@@ -80,7 +80,7 @@ def test_orders_on_real_trades_end_as_in_one_engine(clients: Clients) -> None:
     for order in orders:
         assert repr(many.get_order(order.order_id)) == repr(one.get_order(order.order_id))
     assert [each.order_id for each in many.get_orders()] == [order.order_id for order in orders]
-    assert [each.order_id for each in many.get_orders(limit=7)] == [order.order_id for order in orders[:7]]
+    assert [each.order_id for each in many.get_orders(limit=7)] == [order.order_id for order in orders[-7:]]
     for name in NAMES:
         found = many.get_fills(symbol=name)
         assert [(fill.order_id, fill.price, fill.quantity) for fill in found] == [

@@ -9,7 +9,7 @@ from typing import Any
 
 from alphaforge_core.errors import ResourceExhausted
 from alphaforge_core.execution import ExecutionEngineConfig, Order, OrderSide, OrderStatus
-from alphaforge_core.execution_wire import ServiceEngine
+from alphaforge_core.execution_wire import ServiceEngine, decode_fills_page, decode_orders_page
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,8 +24,18 @@ STATUSES = tuple(OrderStatus)
 
 def paged(read: Callable[..., Sequence[Any]], token: str) -> list[Any]:
     found: list[Any] = []
-    while page := read(after=getattr(found[-1], token) if found else None):
+    while page := read(after=getattr(found[-1], token) if found else ""):
         found += page
+    return found
+
+
+def paged_back(read: Callable[..., bytes], decode: Callable[[bytes], tuple[list[Any], str]]) -> list[Any]:
+    """All pages, the newest first, as a service sends them."""
+    found: list[Any] = []
+    token: str | None = None
+    while token != "":
+        items, token = decode(read(after=token, newest=True))
+        found[:0] = items
     return found
 
 
@@ -54,8 +64,14 @@ def test_a_query_finds_what_a_look_at_everything_finds(
         wanted = [order for order in found if not statuses or order.status in statuses]
         read_orders = partial(engine.get_orders, strategy, statuses or None, symbol=symbol)
         assert read_orders() == wanted == paged(partial(read_orders, limit=limit), "order_id")
+        assert read_orders(limit=limit) == wanted[-limit:]
         own = [fill for fill in fills if strategy in (None, fill.strategy_id) and symbol in (None, fill.symbol)]
         assert own == paged(partial(engine.get_fills, strategy, symbol=symbol, limit=limit), "fill_id")
+        assert own[-limit:] == engine.get_fills(strategy, symbol=symbol, limit=limit)
+        orders_back = partial(engine.list_orders_wire, strategy, statuses or None, symbol, limit, with_fills=True)
+        fills_back = partial(engine.list_fills_wire, strategy, None, symbol, limit)
+        assert wanted == paged_back(orders_back, decode_orders_page)
+        assert own == paged_back(fills_back, decode_fills_page)
         start = data.draw(st.integers(0, len(events) + 2))
         assert (
             engine.events(start, limit, strategy_id=strategy)

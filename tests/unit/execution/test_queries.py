@@ -37,7 +37,13 @@ def test_orders_are_found_by_all_that_is_given() -> None:
     assert ids("s", OrderStatus.PartiallyFilled) == "ad"
     assert ids(status=[OrderStatus.Cancelled, OrderStatus.Submitted]) == "bce"
     assert ids(symbol="Y") == "e"
-    assert ids(limit=2) == "ab"
+    assert ids(limit=2) == "de"
+    assert ids(limit=9) == "abcde"
+    assert ids("s", limit=3) == "cde"
+    assert ids("s", [OrderStatus.PartiallyFilled, OrderStatus.Submitted], limit=1) == "d"
+    assert ids(status=[OrderStatus.Cancelled, OrderStatus.Submitted], limit=2) == "ce"
+    assert ids(symbol="X", limit=1) == "d"
+    assert ids(limit=2, after="") == "ab"
     assert ids(limit=2, after="b") == "cd"
     assert ids("s", after="d") == "e"
     assert ids(after="e") == ""
@@ -55,6 +61,9 @@ def test_fills_are_found_by_all_that_is_given() -> None:
     assert [each.fill_id for each in engine.get_fills(order_id="d")] == ["d-1", "d-2"]
     assert [each.fill_id for each in engine.get_fills(order_id="d", after="d-1")] == ["d-2"]
     assert [each.fill_id for each in engine.get_fills(limit=1, after="a-1")] == ["d-1"]
+    assert [each.fill_id for each in engine.get_fills(limit=1, after="")] == ["a-1"]
+    assert [each.fill_id for each in engine.get_fills(limit=2)] == ["d-1", "d-2"]
+    assert [each.fill_id for each in engine.get_fills(order_id="d", limit=1)] == ["d-2"]
     assert [each.sequence for each in engine.get_fills()] == sorted(each.sequence for each in engine.get_fills())
     with pytest.raises(ValueError, match="unknown, or no longer remembered"):
         engine.get_fills(after="a-9")

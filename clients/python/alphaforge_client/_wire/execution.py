@@ -314,17 +314,22 @@ def order_pages(
         instrument_id=symbol,
         with_fills=True,
         page_token=after or "",
+        newest=limit is not None and after is None,
     )
-    return Pages(request, "page_token", decode_orders_page, limit=limit)
+    return Pages(request, "page_token", decode_orders_page, limit=limit, newest_first=request.newest)
 
 
 def fill_pages(
     strategy_id: str | None, order_id: str | None, symbol: str | None, limit: int | None, after: str | None
 ) -> Pages[Fill]:
     request = orders_pb2.ListFillsRequest(
-        strategy_id=strategy_id, order_id=order_id, instrument_id=symbol, page_token=after or ""
+        strategy_id=strategy_id,
+        order_id=order_id,
+        instrument_id=symbol,
+        page_token=after or "",
+        newest=limit is not None and after is None,
     )
-    return Pages(request, "page_token", decode_fills_page, limit=limit)
+    return Pages(request, "page_token", decode_fills_page, limit=limit, newest_first=request.newest)
 
 
 def position_pages(strategy_id: str | None, symbol: str | None) -> Pages[Position]:
