@@ -19,8 +19,7 @@ UNASYNC = ROOT / "tools/unasync.py"
 
 # Modules of the core in plain Python, which have inline types.
 PLAIN_MODULES = {
-    "_execution_tables",
-    "_instruments",
+PLAIN_MODULES = {"_execution_tables", "_instruments", "_notebook"}
     "_numpy",
     "_tables",
     "_time_zones",

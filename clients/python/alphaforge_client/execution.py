@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from heapq import merge
-from itertools import islice
 from typing import Any, TypeVar
 
 from alphaforge.execution.v1 import accounts_pb2, engines_pb2, order_pb2, orders_pb2
@@ -334,9 +333,10 @@ class ExecutionEngine(RemoteEngine):
         after: str | None = None,
         timeout: float | None = None,
     ) -> list[Order]:
-        """The orders that match all given filters, in order of submission, at most `limit`.
+        """The orders that match all given filters, in order of submission; the newest `limit`.
 
-        after: the last order_id of the previous page. Raises InvalidArgument (PAGE_TOKEN_INVALID) if it is unknown.
+        after: for pages from the first order on: "", then the last order_id of the previous page. Raises
+            InvalidArgument (PAGE_TOKEN_INVALID) if it is unknown.
 
         Of an engine with partitions, those of different partitions are merged by `created_at`, and `after` needs a
         symbol.
@@ -358,9 +358,10 @@ class ExecutionEngine(RemoteEngine):
         after: str | None = None,
         timeout: float | None = None,
     ) -> list[Fill]:
-        """The fills that match all given filters, in order of execution, at most `limit`.
+        """The fills that match all given filters, in order of execution; the newest `limit`.
 
-        after: the last fill_id of the previous page. Raises InvalidArgument (PAGE_TOKEN_INVALID) if it is unknown.
+        after: for pages from the first fill on: "", then the last fill_id of the previous page. Raises InvalidArgument
+            (PAGE_TOKEN_INVALID) if it is unknown.
 
         Of an engine with partitions, those of different partitions are merged by `ts_event`, and `after` needs a
         symbol.
@@ -649,12 +650,13 @@ class ExecutionEngine(RemoteEngine):
         limit: int | None = None,
         after: str | None = None,
     ) -> list[T]:
-        """A list of the symbol's partition, or of all, merged by `key`."""
+        """A list of the symbol's partition, or of all, merged by `key`; the last `limit`."""
         if symbol is not None or self._parts.count == 1:
             return read(self._parts.of(symbol or ""))
         if after is not None:
             self._parts.check_one("a page continues after an item of one partition; give a symbol, or no `after`")
-        return list(islice(merge(*self._parts.each(read), key=key), limit))
+        found = list(merge(*self._parts.each(read), key=key))
+        return found if limit is None else found[max(0, len(found) - limit) :]
 
 
 # Called by the coalescers, without a reference to the client, so that it can be freed.

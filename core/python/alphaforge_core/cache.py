@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from alphaforge_core._native.cache import COUNTERS, CacheBase, GenericCacheStatistics, TypedCache, store, use
-from alphaforge_core._notebook import fields_html, show
+from alphaforge_core._notebook import fields_html as _fields_html
+from alphaforge_core._notebook import show as _show
 
 __all__ = ["COUNTERS", "CacheBase", "GenericCache", "GenericCacheStatistics", "KeyList", "TypedCache"]
 
@@ -93,4 +94,4 @@ class GenericCache(TypedCache):
             mine.set()
 
 
-show(GenericCacheStatistics, fields_html)
+_show(GenericCacheStatistics, _fields_html)

@@ -12,7 +12,9 @@ from alphaforge_core._native.data import (
     DataEngineStatistics,
     combine_bars,
 )
-from alphaforge_core._notebook import bars_html, fields_html, show
+from alphaforge_core._notebook import bars_html as _bars_html
+from alphaforge_core._notebook import fields_html as _fields_html
+from alphaforge_core._notebook import show as _show
 from alphaforge_core._tables import bars_to_arrow, bars_to_pandas, bars_to_polars
 from alphaforge_core.model import Bar
 
@@ -52,10 +54,10 @@ class BarList(list[Bar]):
         self.duplicates: list[int] = []
 
     def _repr_html_(self) -> str:
-        return bars_html(self)
+        return _bars_html(self)
 
 
-show(DataEngineStatistics, fields_html)
+_show(DataEngineStatistics, _fields_html)
 
 
 def _rebuild_config(given: dict[str, Any]) -> DataEngineConfig:

@@ -38,7 +38,8 @@ from alphaforge_core._native.execution import (
     TimeInForce,
     TrailingOffsetType,
 )
-from alphaforge_core._notebook import fields_html, show
+from alphaforge_core._notebook import fields_html as _fields_html
+from alphaforge_core._notebook import show as _show
 
 __all__ = [
     "COUNTERS",
@@ -96,4 +97,4 @@ for _function in (
     _function.__module__ = __name__
 
 for _kind in (ExecutionStatistics, Fill, Order, OrderEvent, Position):
-    show(_kind, fields_html)
+    _show(_kind, _fields_html)

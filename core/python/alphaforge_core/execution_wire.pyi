@@ -121,10 +121,10 @@ class ServiceEngine(alphaforge_core.execution.ExecutionEngine):
         Cancels the strategy's active orders because its session lapsed (SESSION_LAPSED). Returns how many.
         """
 
-    def list_orders_wire(self, strategy_id: str | None, status: Iterable[alphaforge_core.execution.OrderStatus] | None, symbol: str | None, limit: int, after: str | None, with_fills: bool) -> bytes:
+    def list_orders_wire(self, strategy_id: str | None, status: Iterable[alphaforge_core.execution.OrderStatus] | None, symbol: str | None, limit: int, after: str | None, with_fills: bool, newest: bool) -> bytes:
         """What get_orders() would return, as a ListOrdersResponse."""
 
-    def list_fills_wire(self, strategy_id: str | None, order_id: str | None, symbol: str | None, limit: int, after: str | None) -> bytes:
+    def list_fills_wire(self, strategy_id: str | None, order_id: str | None, symbol: str | None, limit: int, after: str | None, newest: bool) -> bytes:
         """What get_fills() would return, as a ListFillsResponse."""
 
     def list_positions_wire(self, strategy_id: str | None, symbol: str | None, limit: int, after: str | None) -> bytes:

@@ -40,7 +40,7 @@ def test_orders_are_found_by_all_that_is_given() -> None:
     assert ids(limit=2) == "de"
     assert ids(limit=9) == "abcde"
     assert ids("s", limit=3) == "cde"
-    assert ids("s", [OrderStatus.PartiallyFilled, OrderStatus.Submitted], limit=1) == "d"
+    assert ids("s", [OrderStatus.PartiallyFilled, OrderStatus.Submitted], limit=1) == "e"
     assert ids(status=[OrderStatus.Cancelled, OrderStatus.Submitted], limit=2) == "ce"
     assert ids(symbol="X", limit=1) == "d"
     assert ids(limit=2, after="") == "ab"

@@ -1,4 +1,4 @@
-"""How far a long run is, for whoever watches."""
+"""How far a long run is."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SECONDS = 0.5
 
 
 class Progress:
-    """One line on stderr, written anew twice a second once a run takes more than a second.
+    """One line on stderr, rewritten twice a second once a run takes more than a second.
 
     shown: None: if stderr is a terminal or a notebook's.
     """

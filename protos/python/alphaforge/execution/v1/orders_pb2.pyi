@@ -826,6 +826,7 @@ class ListOrdersRequest(_message.Message):
     LIMIT_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     WITH_FILLS_FIELD_NUMBER: _builtins.int
+    NEWEST_FIELD_NUMBER: _builtins.int
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
@@ -842,6 +843,8 @@ class ListOrdersRequest(_message.Message):
     """next_page_token of the previous page. Empty: the first page."""
     with_fills: _builtins.bool
     """Return their fills too."""
+    newest: _builtins.bool
+    """Return the last orders instead of the first, in the same order. The next page is then the one before."""
     @_builtins.property
     def statuses(self) -> _containers.RepeatedScalarFieldContainer[_order_pb2.OrderStatus.ValueType]:
         """Only with one of these statuses. Empty: any. SUBMITTED and PARTIALLY_FILLED are the active ones."""
@@ -857,10 +860,11 @@ class ListOrdersRequest(_message.Message):
         limit: _builtins.int = ...,
         page_token: _builtins.str = ...,
         with_fills: _builtins.bool = ...,
+        newest: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "_instrument_id", b"_instrument_id", "_strategy_id", b"_strategy_id", "epoch", b"epoch", "instrument_id", b"instrument_id", "strategy_id", b"strategy_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "_instrument_id", b"_instrument_id", "_strategy_id", b"_strategy_id", "engine", b"engine", "epoch", b"epoch", "instrument_id", b"instrument_id", "limit", b"limit", "page_token", b"page_token", "statuses", b"statuses", "strategy_id", b"strategy_id", "with_fills", b"with_fills"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "_instrument_id", b"_instrument_id", "_strategy_id", b"_strategy_id", "engine", b"engine", "epoch", b"epoch", "instrument_id", b"instrument_id", "limit", b"limit", "newest", b"newest", "page_token", b"page_token", "statuses", b"statuses", "strategy_id", b"strategy_id", "with_fills", b"with_fills"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__epoch: _TypeAlias = _typing.Literal["epoch"]  # noqa: Y015
     _WhichOneofArgType__epoch: _TypeAlias = _typing.Literal["_epoch", b"_epoch"]  # noqa: Y015
@@ -918,6 +922,7 @@ class ListFillsRequest(_message.Message):
     INSTRUMENT_ID_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    NEWEST_FIELD_NUMBER: _builtins.int
     engine: _builtins.str
     """The engine's name; empty is "default"."""
     epoch: _builtins.int
@@ -934,6 +939,8 @@ class ListFillsRequest(_message.Message):
     """Maximum number of items. 0, or more than 10,000: 10,000."""
     page_token: _builtins.str
     """next_page_token of the previous page. Empty: the first page."""
+    newest: _builtins.bool
+    """Return the last fills instead of the first, in the same order. The next page is then the one before."""
     def __init__(
         self,
         *,
@@ -944,10 +951,11 @@ class ListFillsRequest(_message.Message):
         instrument_id: _builtins.str | None = ...,
         limit: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        newest: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "_instrument_id", b"_instrument_id", "_order_id", b"_order_id", "_strategy_id", b"_strategy_id", "epoch", b"epoch", "instrument_id", b"instrument_id", "order_id", b"order_id", "strategy_id", b"strategy_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "_instrument_id", b"_instrument_id", "_order_id", b"_order_id", "_strategy_id", b"_strategy_id", "engine", b"engine", "epoch", b"epoch", "instrument_id", b"instrument_id", "limit", b"limit", "order_id", b"order_id", "page_token", b"page_token", "strategy_id", b"strategy_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "_instrument_id", b"_instrument_id", "_order_id", b"_order_id", "_strategy_id", b"_strategy_id", "engine", b"engine", "epoch", b"epoch", "instrument_id", b"instrument_id", "limit", b"limit", "newest", b"newest", "order_id", b"order_id", "page_token", b"page_token", "strategy_id", b"strategy_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__epoch: _TypeAlias = _typing.Literal["epoch"]  # noqa: Y015
     _WhichOneofArgType__epoch: _TypeAlias = _typing.Literal["_epoch", b"_epoch"]  # noqa: Y015
