@@ -76,7 +76,7 @@ class Browser:
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
 
-    def picture(self, path: Path, height_max: int = 6_000) -> None:
+    def picture(self, path: Path, height_max: int = 2_000) -> None:
         """The whole page as PNG, down to `height_max`."""
         size = self.call("Page.getLayoutMetrics")["cssContentSize"]
         clip = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], height_max), "scale": 1}
