@@ -150,6 +150,15 @@ def test_the_tutorial_promises_the_same_in_process_and_on_the_services() -> None
     assert in_process == on_services
 
 
+def test_the_curve_on_the_home_page_is_what_the_command_beside_it_draws(tmp_path: Path) -> None:
+    home = (PAGES / "index.md").read_text()
+    (command,) = re.findall(r"`alphaforge (backtest [^`]*)`", home)
+    drawn = tmp_path / "equity.svg"
+    words = command.replace("equity.svg", str(drawn)).split()
+    subprocess.run((sys.executable, "-m", "alphaforge_cli", *words), cwd=ROOT, capture_output=True, check=True)
+    assert drawn.read_text() == (PAGES / "assets/equity.svg").read_text()
+
+
 def test_the_sample_of_trades_is_what_its_generator_writes() -> None:
     compressed = (ROOT / "examples/trades.csv.gz").read_bytes()
     assert gzip.decompress(compressed).decode().splitlines() == list(sample_trades.lines())
