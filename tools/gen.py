@@ -19,7 +19,9 @@ UNASYNC = ROOT / "tools/unasync.py"
 
 # Modules of the core in plain Python, which have inline types.
 PLAIN_MODULES = {
-PLAIN_MODULES = {"_execution_tables", "_instruments", "_notebook"}
+    "_execution_tables",
+    "_instruments",
+    "_notebook",
     "_numpy",
     "_tables",
     "_time_zones",

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import decimal
 import enum
 import os
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import pandas
 import polars
@@ -292,16 +292,16 @@ class ExecutionEngine:
 
     def get_orders(self, strategy_id: str | None = None, status: OrderStatus | Iterable[OrderStatus] | None = None, *, symbol: str | None = None, limit: int | None = None, after: str | None = None) -> list[Order]:
         """
-        The orders that match all given filters, in order of submission, at most `limit`; `after` is the last order_id of the previous page.
+        The orders that match all given filters, in order of submission; the newest `limit`.
 
-        Raises InvalidArgument (PAGE_TOKEN_INVALID) if it is unknown.
+        after: for pages from the first order on: "", then the last order_id of the previous page. Raises InvalidArgument (PAGE_TOKEN_INVALID) if it is unknown.
         """
 
     def get_fills(self, strategy_id: str | None = None, *, order_id: str | None = None, symbol: str | None = None, limit: int | None = None, after: str | None = None) -> list[Fill]:
         """
-        The fills that match all given filters, in order of execution, at most `limit`; `after` is the last fill_id of the previous page.
+        The fills that match all given filters, in order of execution; the newest `limit`.
 
-        Raises InvalidArgument (PAGE_TOKEN_INVALID) if it is unknown.
+        after: for pages from the first fill on: "", then the last fill_id of the previous page. Raises InvalidArgument (PAGE_TOKEN_INVALID) if it is unknown.
         """
 
     def get_positions(self, strategy_id: str | None = None, *, symbol: str | None = None) -> list[Position]:
@@ -1008,6 +1008,46 @@ class Order:
     def cancel_reason(self) -> str | None:
         """Why it was cancelled, e.g. 'DAY_EXPIRED'; None unless Cancelled."""
 
+    @property
+    def exact_quantity(self) -> decimal.Decimal:
+        """`quantity` as an exact Decimal."""
+
+    @property
+    def exact_filled_quantity(self) -> decimal.Decimal:
+        """`filled_quantity` as an exact Decimal."""
+
+    @property
+    def exact_leaves_quantity(self) -> decimal.Decimal:
+        """`leaves_quantity` as an exact Decimal."""
+
+    @property
+    def exact_price(self) -> decimal.Decimal | None:
+        """`price` as an exact Decimal."""
+
+    @property
+    def exact_stop_price(self) -> decimal.Decimal | None:
+        """`stop_price` as an exact Decimal."""
+
+    @property
+    def exact_avg_fill_price(self) -> decimal.Decimal | None:
+        """`avg_fill_price` as an exact Decimal."""
+
+    @property
+    def exact_trailing_offset(self) -> decimal.Decimal | None:
+        """`trailing_offset` as an exact Decimal."""
+
+    @property
+    def exact_activation_price(self) -> decimal.Decimal | None:
+        """`activation_price` as an exact Decimal."""
+
+    @property
+    def exact_limit_offset(self) -> decimal.Decimal | None:
+        """`limit_offset` as an exact Decimal."""
+
+    @property
+    def exact_commission(self) -> decimal.Decimal:
+        """`commission` as an exact Decimal."""
+
     def as_dict(self) -> dict[str, Any]:
         """
         All attributes by name: enumerations as names, numbers as exact Decimals, nested values as dicts.
@@ -1467,3 +1507,5 @@ class TrailingOffsetType(enum.Enum):
 
     BasisPoints = 2
     """Hundredths of a percent of the extreme."""
+
+_kind: TypeAlias = Position
