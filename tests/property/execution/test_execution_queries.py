@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from alphaforge_core.errors import ResourceExhausted
+from alphaforge_core.errors import EngineError, ResourceExhausted
 from alphaforge_core.execution import ExecutionEngineConfig, Order, OrderSide, OrderStatus
 from alphaforge_core.execution_wire import ServiceEngine, decode_fills_page, decode_orders_page
 from hypothesis import given
@@ -47,7 +47,7 @@ def test_a_query_finds_what_a_look_at_everything_finds(
     config = ExecutionEngineConfig(**native_settings(settings), **limits)
     pair = ExecutionPair(ServiceEngine(config), settings)
     for operation in history:
-        with suppress(ValueError, ResourceExhausted):
+        with suppress(ValueError, EngineError, ResourceExhausted):
             pair.ask_engine(*operation)
     engine = pair.engine
     if is_restored:

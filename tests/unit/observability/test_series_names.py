@@ -120,7 +120,7 @@ def test_the_page_of_metrics_is_what_the_tables_say() -> None:
 
 def test_labels_of_panels_are_bounded() -> None:
     """Queries group by what is few: never by a key, an order or an instrument."""
-    allowed = {"job", "engine", "grpc_method", "grpc_code", "le", "lane", "reason"}
+    allowed = {"job", "engine", "shard", "grpc_method", "grpc_code", "le", "lane", "reason"}
     for path in DASHBOARDS:
         for group in re.findall(r"by \(([^)]*)\)", json.dumps(json.loads(path.read_text()))):
             assert {label.strip() for label in group.split(",")} <= allowed
