@@ -92,7 +92,7 @@ def test_each_pair_is_cut_off_each_way(chaos: Chaos, own_postgres: Pair, tmp_pat
                 load.await_more(1)
                 subscribed = Subscribed(cluster)
                 prints.start()
-                for pair, way in [cuts[number % ALL] for number in range(chaos.rounds(4))]:
+                for pair, way in [cuts[number % ALL] for number in range(chaos.rounds(4, 42))]:
                     load.await_more(dice.randrange(1, 40))
                     prints.await_more()
                     between = net.between(pair)

@@ -24,7 +24,7 @@ def test_patroni_fails_postgresql_over_and_nothing_is_lost(chaos: Chaos, tmp_pat
         running_cluster(tmp_path, patroni.database(), "execution", execution=ARGUMENTS) as cluster,
     ):
         with Load(cluster.target("execution")) as load:
-            for _ in range(chaos.rounds(2)):
+            for _ in range(chaos.rounds(2, 6)):
                 load.await_more(dice.randrange(1, 100), seconds=PATIENCE_SECONDS)
                 machine, lost_at = patroni.await_pair(), time.monotonic()
                 is_lost = dice.random() < 0.5
