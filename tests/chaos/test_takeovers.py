@@ -26,7 +26,7 @@ def test_primaries_are_killed(chaos: Chaos, postgres: Pair, tmp_path: Path) -> N
     dice = chaos.dice()
     with running_cluster(tmp_path, postgres.database(), "execution", execution=ARGUMENTS) as cluster:
         with Load(cluster.target("execution")) as load:
-            for _ in range(chaos.rounds(10, 60)):
+            for _ in range(chaos.rounds(10, 200)):
                 load.await_more(dice.randrange(1, 40))
                 primary = cluster.primary("execution")
                 killed = time.monotonic()
@@ -43,7 +43,7 @@ def test_frozen_primaries_wake_up(chaos: Chaos, postgres: Pair, tmp_path: Path) 
     dice = chaos.dice()
     with running_cluster(tmp_path, postgres.database(), "execution", execution=ARGUMENTS) as cluster:
         with Load(cluster.target("execution")) as load:
-            for _ in range(chaos.rounds(3, 20)):
+            for _ in range(chaos.rounds(3, 50)):
                 load.await_more(dice.randrange(1, 40))
                 frozen = cluster.primary("execution")
                 with grpc.insecure_channel(frozen.address) as channel:
@@ -73,7 +73,7 @@ def test_frozen_primaries_wake_up(chaos: Chaos, postgres: Pair, tmp_path: Path) 
 def test_postgresqls_primary_dies_and_its_standby_is_promoted(chaos: Chaos, tmp_path: Path) -> None:
     dice = chaos.dice()
     arguments = (*ARGUMENTS, "--unreplicated", "serve")
-    for number in range(chaos.rounds(1, 5)):
+    for number in range(chaos.rounds(1, 20)):
         folder = tmp_path / str(number)
         folder.mkdir()
         with (

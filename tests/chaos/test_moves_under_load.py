@@ -36,7 +36,7 @@ def test_an_engine_moves_and_primaries_are_switched(chaos: Chaos, postgres: Pair
             listening.start()
             writer = Writer(engine)
             try:
-                for _ in range(chaos.rounds(10)):
+                for _ in range(chaos.rounds(10, 100)):
                     writer.await_more(dice.randrange(1, 100))
                     began = time.monotonic()
                     if dice.random() < 0.7:
