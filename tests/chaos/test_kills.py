@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from itertools import count, islice
 
+import pytest
 from alphaforge_client.cache import GenericCache
 from alphaforge_client.data import DataEngine, DataEngineConfig
 from alphaforge_client.execution import (
@@ -26,6 +27,7 @@ from alphaforge_core import data as core
 
 from tests.support.chaos import Chaos, many
 from tests.support.load import PATIENCE_SECONDS, START_NS, Caller, Trading, Worker, all_events
+from tests.support.preloaded import preloaded_services
 from tests.support.stack import Stack
 from tests.support.tape import BTCUSDT, real_trades
 from tests.support.waiting import let_pass, until
@@ -35,6 +37,13 @@ KILLS = (18, 330)
 # Callers pause a little, so that what they did in a full run can be compared one by one.
 PAUSE_SECONDS = 0.01
 BAR_TYPES = ["1min", "100tick", "5volume", "1000000dollar"]
+
+
+@pytest.fixture
+def own_stack(own_stack: Stack) -> Iterator[Stack]:
+    """Services that start so fast that a full run has time for a thousand kills."""
+    with preloaded_services() as own_stack.preloaded:
+        yield own_stack
 
 
 def kill_and_restart(stack: Stack, chaos: Chaos, nouns: tuple[str, ...]) -> None:

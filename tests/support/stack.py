@@ -18,6 +18,7 @@ os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_client,-event_engine_li
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from tests.support.preloaded import ForkedProcess, Preloaded
 from tests.support.waiting import until
 
 NOUNS = ("cache", "data", "execution")
@@ -70,7 +71,9 @@ class Stack:
     """DSN of the PostgreSQL that has the journals; None for files."""
     ports: dict[str, int] = field(default_factory=dict)
     metrics_ports: dict[str, int] = field(default_factory=dict)
-    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    processes: dict[str, subprocess.Popen[bytes] | ForkedProcess] = field(default_factory=dict)
+    preloaded: Preloaded | None = None
+    """What starts the services, where many are killed; else an interpreter each."""
     data_targets: str = ""
     """The data services of all stacks, where there are several."""
 
@@ -104,7 +107,7 @@ class Stack:
         self.wait_ready(noun)
 
     def launch(self, noun: str) -> None:
-        command = [sys.executable, "-m", f"services.{noun}", "--port", str(self.ports[noun])]
+        command = ["--port", str(self.ports[noun])]
         command += ["--metrics-port", str(self.metrics_ports[noun]), "--data-dir", str(self.data_dir / noun)]
         if noun == "execution" and self.data_targets:
             command += ["--data-targets", self.data_targets]
@@ -113,8 +116,14 @@ class Stack:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ALPHAFORGE_")}
         if self.journal is not None:
             environment["ALPHAFORGE_JOURNAL"] = self.journal
+        module = f"services.{noun}"
+        if self.preloaded is not None:
+            self.processes[noun] = self.preloaded.start(module, command, environment, self.log(noun))
+            return
         with self.log(noun).open("ab") as log:
-            self.processes[noun] = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+            self.processes[noun] = subprocess.Popen(
+                [sys.executable, "-m", module, *command], stdout=log, stderr=log, env=environment
+            )
 
     def wait_ready(self, noun: str) -> None:
         def has_come() -> bool:
