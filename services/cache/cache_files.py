@@ -4,8 +4,8 @@ Each cache has one file: a snapshot followed by changes, each written by the cor
 os). A file that is much larger than its cache is rewritten in the background. With durability none, files exist only
 between a stop and the next start.
 
-Every second, and at a stop, `caches.mark` records the position of each cache: a file that ends before its mark has lost
-acknowledged changes, and its cache starts a new epoch.
+Every second, and at a stop, `caches.mark` records the epoch and the last sequence of each cache: a file of the same
+epoch that ends before has lost acknowledged changes, and its cache starts a new epoch.
 
 A lock on the directory keeps out a second service.
 """
@@ -204,7 +204,7 @@ class CacheFiles:
         """Records the position of each cache, so that the next start detects a loss."""
         if self._durability != "os" and not is_closed:
             return
-        places = {cache.name: self._place(cache.name) for cache in caches}
+        places = {cache.name: self._place(cache) for cache in caches}
         if places == self._mark.places and is_closed == self._mark.is_closed:
             return
         mark = Mark(boot_id(), is_closed, places)
@@ -215,13 +215,11 @@ class CacheFiles:
         else:
             self._mark = mark
 
-    def _place(self, name: str) -> Place:
-        """The size of a file, which only grows until it is replaced."""
-        try:
-            status = self._path(name).stat()
-        except OSError:
-            return Place(0, 0)
-        return Place(status.st_ino, status.st_size)
+    def _place(self, cache: NamedCache) -> Place:
+        """What the cache's file has."""
+        if cache.core.file_error is not None:
+            return self._mark.places.get(cache.name, Place(0, 0))
+        return Place(cache.epoch, cache.core.sequence)
 
     def close(self, caches: Iterable[NamedCache]) -> None:
         """Saves each cache as it is now, with the order of use by reads."""
@@ -258,7 +256,7 @@ class CacheFiles:
             raise
         if found.is_behind:
             extra = {"cache": unquote(path.stem), "file": str(path)}
-            _logger.error("cache file truncated; the cache starts a new epoch", extra=extra)
+            _logger.error("cache file has lost changes; the cache starts a new epoch", extra=extra)
         cache = build(unquote(path.stem), found.epoch, found.settings, core)
         cache.answers.restore(note.answer for note in found.notes if note.HasField("answer"))
         if self._durability == "os":
@@ -338,7 +336,8 @@ class CacheFiles:
 
 def _read(file: int, core: CacheEngine, mark: Mark, name: str) -> _Found:
     """Raises ValueError for a damaged file, OSError for one that can't be read."""
-    written, valid_bytes, is_complete, damage = core.replay(file, time.time_ns(), int(ANSWER_SECONDS * 1e9))
+    replayed = core.replay(file, time.time_ns(), int(ANSWER_SECONDS * 1e9))
+    written, valid_bytes, is_complete, damage, last_sequence = replayed
     notes = [CacheNote.FromString(note) for note in written]
     boots = [note.boot_id for note in notes if note.HasField("boot_id")]
     # Expected after a power loss: the file may have lost its end, and a new epoch tells clients.
@@ -348,12 +347,12 @@ def _read(file: int, core: CacheEngine, mark: Mark, name: str) -> _Found:
     opened = [note.opened for note in notes if note.HasField("opened")]
     if not opened:
         raise ValueError("its header is missing")
+    epoch = opened[-1].epoch
+    # A file of another epoch is told by its epoch, which is not that of the clients.
     place = mark.places.get(name, Place(0, 0))
-    is_same_file = os.fstat(file).st_ino == place.id
-    # The file was replaced after the mark was written, which no service does after it has stopped.
-    is_another = mark.is_closed and place.id != 0 and not is_same_file and valid_bytes != place.sequence
-    is_behind = not went_down and ((is_same_file and valid_bytes < place.sequence) or is_another)
-    epoch = new_epoch() if went_down or is_behind else opened[-1].epoch
+    is_behind = not went_down and place.id == epoch and last_sequence < place.sequence
+    if went_down or is_behind:
+        epoch = new_epoch()
     return _Found(epoch, given(opened[-1].cache), notes, valid_bytes, is_complete, is_behind)
 
 

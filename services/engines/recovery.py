@@ -150,10 +150,16 @@ class RecoveredEngines(Generic[N]):
     def _recovered(self, journal: Journal, name: str) -> N | None:
         engine: N | None = None
         suspects = None if self._journals is None else self._journals.suspects
-        for item in journal.replay(name):
+        recovered = ""
+        try:
+            for item in journal.replay(name):
+                if suspects is not None:
+                    suspects.about_to_apply(name, item.sequence)
+                engine = self._applied(journal, name, engine, item)
+            recovered = name
+        finally:
             if suspects is not None:
-                suspects.about_to_apply(name, item.sequence)
-            engine = self._applied(journal, name, engine, item)
+                suspects.rest(recovered)
         return self._whole(journal, name, engine)
 
     def _applied(self, journal: Journal, name: str, engine: N | None, item: Checkpoint | Record) -> N | None:

@@ -64,6 +64,14 @@ class Suspects:
             with suppress(OSError):
                 os.pwrite(self._file, _NOTE.pack(sequence, len(encoded), encoded), 0)
 
+    def rest(self, recovered: str = "") -> None:
+        """Called when a start applies no input for now: whatever ends it does not accuse one.
+
+        The engine that is `recovered` has all its inputs, so that none of them is suspected any more.
+        """
+        self._deaths.pop(recovered, None)
+        self._write()
+
     def end(self, refused: set[str]) -> None:
         """Called when the start has applied all inputs except those of refused engines."""
         self._deaths = {name: deaths for name, deaths in self._deaths.items() if name in refused}

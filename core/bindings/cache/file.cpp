@@ -76,7 +76,7 @@ nb::object replay(CacheEngine& self, int file, std::int64_t wall_ns, std::int64_
   nb::list notes;
   for (const std::string& note : replayed.notes) notes.append(to_bytes(note));
   const nb::object damage = replayed.damage.empty() ? nb::none() : nb::object(to_str(replayed.damage));
-  return nb::make_tuple(notes, replayed.valid_bytes, replayed.is_complete, damage);
+  return nb::make_tuple(notes, replayed.valid_bytes, replayed.is_complete, damage, replayed.last_sequence);
 }
 
 void rewrite(CacheEngine& self, int file, const std::string& temporary, const std::string& path,
@@ -141,10 +141,11 @@ nb::tuple file_statistics(CacheEngine& self) {
 void bind_cache_file(nb::class_<CacheEngine, CacheBase>& type) {
   type.def("replay", &replay, "file"_a, "wall_ns"_a, "brief_ns"_a,
            nb::sig("def replay(self, file: int, wall_ns: int, brief_ns: int) -> "
-                   "tuple[list[bytes], int, bool, str | None]"),
+                   "tuple[list[bytes], int, bool, str | None, int]"),
            "Restores a file into this cache, which must be new and without limits.\n\n"
            "Returns the file's notes (without brief notes older than `brief_ns`), the number of "
-           "valid bytes, whether it was ended by `end_file`, and what is damaged. Entries keep their "
+           "valid bytes, whether it was ended by `end_file`, what is damaged, and the sequence of the last "
+           "change in it. Entries keep their "
            "versions, and their times to live continue by the wall clock. Counters are restored if "
            "the file was ended. Raises OSError.")
       .def(

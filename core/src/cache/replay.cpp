@@ -66,6 +66,7 @@ class Replay {
   }
 
   bool is_complete() const { return is_complete_; }
+  std::uint64_t last_sequence() const { return last_sequence_; }
   std::vector<std::string>& notes() { return notes_; }
 
  private:
@@ -131,6 +132,7 @@ Replayed replay(Cache& cache, std::int64_t now_ns, std::int64_t wall_ns, std::in
   }
   replay.finish();
   result.is_complete = replay.is_complete() && result.damage.empty();
+  result.last_sequence = replay.last_sequence();
   result.notes = std::move(replay.notes());
   return result;
 }

@@ -17,6 +17,8 @@ struct Replayed {
   // Whether the file was ended by a stop. Otherwise its process was killed: counters restart, and the sequence skips
   // ahead, so that subscribers don't mistake later changes for ones they have seen.
   bool is_complete = false;
+  // Of the last change in the file; 0 for none.
+  std::uint64_t last_sequence = 0;
   // A description of the damage, or empty. The cache has the state before the damage.
   std::string damage;
 };

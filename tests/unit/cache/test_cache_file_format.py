@@ -38,7 +38,7 @@ class Loaded:
         self.engine = CacheEngine(4_000_000_000)
         file = opened(path)
         try:
-            self.notes, self.valid_bytes, self.is_complete, self.damage = self.engine.replay(
+            self.notes, self.valid_bytes, self.is_complete, self.damage, _ = self.engine.replay(
                 file, time.time_ns() if wall_ns is None else wall_ns, brief_ns
             )
         finally:

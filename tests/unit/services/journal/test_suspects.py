@@ -29,6 +29,21 @@ def test_an_input_that_ended_two_starts_is_refused_and_no_other(tmp_path: Path) 
         third.about_to_apply("engine", 7)
 
 
+def test_a_start_that_is_ended_when_its_inputs_are_applied_accuses_none(tmp_path: Path) -> None:
+    path = tmp_path / "suspects"
+    start_that_ends(path, 7)
+    for recovered in ("engine", ""):
+        start = Suspects(path)
+        start.begin()
+        start.about_to_apply("engine", 7)
+        start.rest(recovered)
+    # It had been applied in between.
+    start_that_ends(path, 7)
+    fourth = Suspects(path)
+    fourth.begin()
+    fourth.about_to_apply("engine", 7)
+
+
 def test_starts_that_a_power_cut_ended_accuse_no_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "suspects"
     for boot in ("first", "second", "third"):
