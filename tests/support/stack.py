@@ -23,7 +23,7 @@ from tests.support.waiting import until
 
 NOUNS = ("cache", "data", "execution")
 READY_TIMEOUT_SECONDS = 120.0
-STOP_TIMEOUT_SECONDS = 15.0
+STOP_TIMEOUT_SECONDS = 120.0
 
 
 def free_ports(count: int) -> list[int]:

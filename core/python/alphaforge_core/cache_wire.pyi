@@ -102,11 +102,11 @@ class CacheEngine(alphaforge_core.cache.CacheBase):
         Whether there is an entry, and its remaining nanoseconds (None: no expiry).
         """
 
-    def replay(self, file: int, wall_ns: int, brief_ns: int) -> tuple[list[bytes], int, bool, str | None]:
+    def replay(self, file: int, wall_ns: int, brief_ns: int) -> tuple[list[bytes], int, bool, str | None, int]:
         """
         Restores a file into this cache, which must be new and without limits.
 
-        Returns the file's notes (without brief notes older than `brief_ns`), the number of valid bytes, whether it was ended by `end_file`, and what is damaged. Entries keep their versions, and their times to live continue by the wall clock. Counters are restored if the file was ended. Raises OSError.
+        Returns the file's notes (without brief notes older than `brief_ns`), the number of valid bytes, whether it was ended by `end_file`, what is damaged, and the sequence of the last change in it. Entries keep their versions, and their times to live continue by the wall clock. Counters are restored if the file was ended. Raises OSError.
         """
 
     def keep_in(self, file: int, file_bytes: int) -> None:
