@@ -23,7 +23,14 @@ from alphaforge.data.v1 import data_service_pb2_grpc, engines_pb2
 from alphaforge_client.cache import GenericCache
 from alphaforge_client.data import DataEngine
 from alphaforge_client.errors import EngineError, InvalidArgument
-from alphaforge_client.execution import ExecutionEngine, Order, OrderSide, OrderStatus, TimeInForce
+from alphaforge_client.execution import (
+    ExecutionEngine,
+    ExecutionEngineConfig,
+    Order,
+    OrderSide,
+    OrderStatus,
+    TimeInForce,
+)
 from alphaforge_client.model import Price, Quantity, TradeTick
 
 from tests.support.stack import consecutive_ports
@@ -385,6 +392,27 @@ def test_a_replay_at_the_markets_pace_gives_the_same_bars(up: Up, tmp_path: Path
     paced = up.run("replay", path, "--speed", "2x", "--time-unit", "ns").stdout
     assert up.run("replay", path, "--time-unit", "ns").stdout == paced
     assert "--speed" in up.run("replay", path, "--speed", "fast", status=2).stderr
+
+
+def test_instruments_are_registered_from_a_file_and_accounts_shown(up: Up, tmp_path: Path) -> None:
+    path = tmp_path / "instruments.csv"
+    path.write_text("instrument_id,tick_size,multiplier,currency,commission_per_contract\nES,0.25,50,USD,1.25\n")
+    config = ExecutionEngineConfig(starting_cash=10_000, max_loss=500)
+    with ExecutionEngine(config, name="futures", target=f"127.0.0.1:{up.port_base + 3}") as venue:
+        venue.wait_ready()
+        assert "1 instrument registered" in up.run("instruments", str(path), "--engine", "futures").stdout
+        shown = up.run("instruments", "--engine", "futures").stdout
+        assert re.search(r"ES +│ linear +│ USD +│ reject +│ +0.25 │ +│ +50 │ +1.25 a contract", shown), shown
+        for number, price in enumerate((4000, 3989)):
+            venue.process_trade_tick(TradeTick("ES", price, 5, "NONE", "", 10**18 + number, 0))
+            venue.submit_order(Order.market("ES", OrderSide.Buy, 1, "s1", order_id=f"o{number}"))
+        assert venue.get_order("o1").reject_reason == "LOSS_LIMIT"
+        accounts = up.run("accounts", "--engine", "futures", "--exact").stdout
+        assert re.search(
+            r"s1 +│ yes +│ +9,?998.75 │ +9,?448.75 │ +199,?450 │ +199,?450 │ +551.25 │ +551.25", accounts
+        ), accounts
+        assert "resumed" in up.run("resume", "--strategy", "s1", "--engine", "futures").stdout
+        assert "not halted" in up.run("resume", "--strategy", "s1", "--engine", "futures").stdout
 
 
 def test_orders_can_be_seen_followed_and_cancelled(up: Up) -> None:

@@ -72,6 +72,17 @@ def test_orders_meet_the_next_trade_unless_told_otherwise(
     assert ElementTree.parse(picture).getroot().tag.endswith("svg")
 
 
+def test_instruments_count_contracts_and_their_commissions(trades: str, buyer: str, tmp_path: Path) -> None:
+    path = tmp_path / "instruments.csv"
+    path.write_text("instrument_id,multiplier,commission_per_contract\nX,10,0.5\n")
+    shown = run(trades, buyer, "--instruments", str(path))
+    assert value(shown, "commission") == "1"
+    # One bought at 3, one at 5, and worth 5 at the end, ten times.
+    assert value(shown, "earned after commission") == "19"
+    path.write_text("instrument_id,multiplier\nX,0\n")
+    assert CliRunner().invoke(app, ["backtest", trades, buyer, "--instruments", str(path)]).exit_code == 1
+
+
 def test_what_the_engines_and_the_reader_left_out_is_said(buyer: str, tmp_path: Path) -> None:
     path = tmp_path / "bad.csv"
     rows = ["X,1,1,5", "X,2,-2,5", "X,3,three,5", "X,4,4,5", "X,5,5,5"]
