@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,7 +10,6 @@
 #include "execution/positions.hpp"
 #include "execution/venue.hpp"
 #include "model/account.hpp"
-#include "model/instrument_definition.hpp"
 #include "model/numbers.hpp"
 
 // The accounts of strategies (rule 3.30).

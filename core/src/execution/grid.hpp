@@ -2,7 +2,6 @@
 
 #include <optional>
 
-#include "execution/order_record.hpp"
 #include "model/instrument_definition.hpp"
 #include "model/numbers.hpp"
 #include "model/order.hpp"

@@ -5,6 +5,7 @@
 #include "base/decimal.hpp"
 #include "base/error.hpp"
 #include "base/reason.hpp"
+#include "model/commission.hpp"
 #include "model/names.hpp"
 #include "model/numbers.hpp"
 

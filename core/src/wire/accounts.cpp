@@ -1,6 +1,5 @@
 #include "wire/accounts.hpp"
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 
