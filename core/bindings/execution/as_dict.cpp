@@ -1,5 +1,4 @@
 #include <cstddef>
-#include <optional>
 
 #include "base/decimal.hpp"
 #include "bindings/execution/execution.hpp"

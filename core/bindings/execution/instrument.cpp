@@ -15,6 +15,7 @@
 
 #include "base/decimal.hpp"
 #include "base/error.hpp"
+#include "base/int128.hpp"
 #include "base/reason.hpp"
 #include "bindings/bindings.hpp"
 #include "bindings/execution/execution.hpp"
