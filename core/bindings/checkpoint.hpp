@@ -6,10 +6,10 @@
 #include <optional>
 #include <string_view>
 
-#include "bindings/abi.hpp"
 #include "bindings/bindings.hpp"
 #include "bindings/checkpoint_pieces.hpp"
 #include "bindings/gil.hpp"
+#include "bindings/unchecked.hpp"
 
 namespace alphaforge::bindings {
 

@@ -16,8 +16,8 @@
 #include "base/error.hpp"
 #include "base/int128.hpp"
 #include "base/reason.hpp"
-#include "bindings/abi.hpp"
 #include "bindings/numbers.hpp"
+#include "bindings/unchecked.hpp"
 #include "model/numbers.hpp"
 
 namespace alphaforge::bindings {

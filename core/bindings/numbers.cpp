@@ -157,12 +157,10 @@ std::int64_t to_count(nb::handle value, const char* what) { return to_int64(valu
 
 std::string_view to_text(nb::handle value, const char* what) {
   if (!PyUnicode_Check(value.ptr())) unsupported(value, what, "a str");
-#ifndef Py_LIMITED_API
   if (PyUnicode_IS_COMPACT_ASCII(value.ptr())) {
     return {static_cast<const char*>(PyUnicode_DATA(value.ptr())),
             static_cast<std::size_t>(PyUnicode_GET_LENGTH(value.ptr()))};
   }
-#endif
   Py_ssize_t size = 0;
   const char* const text = PyUnicode_AsUTF8AndSize(value.ptr(), &size);
   if (text == nullptr) {

@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include "bindings/abi.hpp"
 #include "bindings/cache/cache.hpp"
 #include "bindings/cache/value.hpp"
+#include "bindings/unchecked.hpp"
 #include "encoding/key.hpp"
 #include "encoding/writer.hpp"
 #include "wire/cache.hpp"

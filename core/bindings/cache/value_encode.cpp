@@ -6,9 +6,9 @@
 
 #include "base/error.hpp"
 #include "base/reason.hpp"
-#include "bindings/abi.hpp"
 #include "bindings/cache/value.hpp"
 #include "bindings/cache/value_types.hpp"
+#include "bindings/unchecked.hpp"
 #include "encoding/value.hpp"
 #include "encoding/writer.hpp"
 #include "model/numbers.hpp"

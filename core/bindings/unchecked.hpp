@@ -9,27 +9,7 @@ namespace alphaforge::bindings {
 
 namespace nb = nanobind;
 
-// Parts of Python's objects, without a check of their type: by macros, or by the functions of the stable ABI, which has
-// no macros. References are borrowed.
-#ifdef Py_LIMITED_API
-
-inline nb::handle tuple_item(nb::handle tuple, std::size_t place) {
-  return PyTuple_GetItem(tuple.ptr(), static_cast<Py_ssize_t>(place));
-}
-
-inline nb::handle list_item(nb::handle list, std::size_t place) {
-  return PyList_GetItem(list.ptr(), static_cast<Py_ssize_t>(place));
-}
-
-// Of what PySequence_Fast returned.
-inline nb::handle fast_item(nb::handle sequence, std::size_t place) {
-  return PyList_Check(sequence.ptr()) ? list_item(sequence, place) : tuple_item(sequence, place);
-}
-
-inline char* bytes_data(nb::handle bytes) { return PyBytes_AsString(bytes.ptr()); }
-inline std::size_t bytes_size(nb::handle bytes) { return static_cast<std::size_t>(PyBytes_Size(bytes.ptr())); }
-
-#else
+// Parts of Python's objects, without a check of their type. References are borrowed.
 
 inline nb::handle tuple_item(nb::handle tuple, std::size_t place) {
   return PyTuple_GET_ITEM(tuple.ptr(), static_cast<Py_ssize_t>(place));
@@ -46,8 +26,6 @@ inline nb::handle fast_item(nb::handle sequence, std::size_t place) {
 
 inline char* bytes_data(nb::handle bytes) { return PyBytes_AS_STRING(bytes.ptr()); }
 inline std::size_t bytes_size(nb::handle bytes) { return static_cast<std::size_t>(PyBytes_GET_SIZE(bytes.ptr())); }
-
-#endif
 
 inline std::string_view bytes_view(nb::handle bytes) { return {bytes_data(bytes), bytes_size(bytes)}; }
 
