@@ -236,7 +236,7 @@ async def _restored(database: Database) -> None:
 
 async def _skip(database: Database, engine: str, sequence: int, because: str, to: Path) -> None:
     await skip(await _opened(database), engine, sequence, because, to)
-    print(f"input {sequence} of {engine} is skipped; {to} has it")
+    print(f"skipped input {sequence} of {engine}; saved it to {to}")
 
 
 if __name__ == "__main__":

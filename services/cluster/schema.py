@@ -84,7 +84,7 @@ async def check(session: Session, name: str | None) -> str:
         rows = await session.fetch("SELECT * FROM cluster") if there else []
         lacking = (await session.fetch(_LACKING))[0] if rows and rows[0]["version"] == VERSION else None
     except SessionLost as error:
-        raise problem(f"the tables of the cluster can't be read ({error}); the role needs the rights on them") from None
+        raise problem(f"the tables of the cluster can't be read ({error}); grant the role access to them") from None
     if not rows:
         raise problem("this database has no cluster; create one with `alphaforge cluster init`")
     if rows[0]["version"] != VERSION:

@@ -186,8 +186,8 @@ class Shard:
             if self.cluster_id not in ("", found):
                 session.terminate()
                 raise problem(
-                    f"this database has another cluster named {self._cluster!r} than the one that this data_dir was "
-                    "used with; use the DSN of that one, or another data_dir"
+                    f"this data_dir was used with another cluster named {self._cluster!r}, not the one in this "
+                    "database; use the other cluster's DSN, or another data_dir"
                 )
             self.cluster_id = found
             self.session = session

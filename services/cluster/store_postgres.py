@@ -242,7 +242,7 @@ class PostgresStore:
     async def _write(self, batch: Sequence[Entry]) -> list[int]:
         async with self._writing:
             if not self._is_settled:
-                raise WriteRefused("the term has ended, or is not settled")
+                raise WriteRefused("this shard does not accept writes: its term has ended, or has an open outcome")
             try:
                 return await self._written(batch)
             except SessionLost as error:
@@ -300,7 +300,7 @@ class PostgresStore:
     async def _begin(self, name: str) -> _Stream:
         session = self._shard.session
         if session is None:
-            raise SessionLost("there is no session")
+            raise SessionLost("not connected to the database")
         noun, shard, _ = self._shard.name
         rows = await session.fetch(_STREAM, noun, shard, self._shard.term, name)
         if not rows:
@@ -336,7 +336,7 @@ class PostgresStore:
     async def _move(self, entry: Move) -> None:
         stream = self._streams.get(entry.stream)
         if stream is None or not await self._fenced(_MOVE, stream.id):
-            raise WriteRefused(f"{entry.stream!r} is no longer wanted elsewhere")
+            raise WriteRefused(f"the move of {entry.stream!r} is no longer requested")
         # From now on the other shard writes it, and removes what its checkpoints replace.
         del self._streams[entry.stream]
         self._prunable.pop(stream.id, None)
@@ -350,7 +350,7 @@ class PostgresStore:
         """
         reader = self._shard.reader
         if reader is None:
-            raise SessionLost("there is no session")
+            raise SessionLost("not connected to the database")
         last = (await reader.fetch(_LAST_BATCH, place.id))[0]["batch"]
         async with self._writing:
             self._batch = self._shard.confirmed_batch = max(self._batch, last)
@@ -364,7 +364,7 @@ class PostgresStore:
 
         session = self._shard.session
         if session is None:
-            raise SessionLost("there is no session")
+            raise SessionLost("not connected to the database")
         noun, shard, _ = self._shard.name
         try:
             return await session.execute(query, noun, shard, self._shard.term, *arguments, size=size)
@@ -452,7 +452,7 @@ class PostgresStore:
 
     async def _prune(self) -> None:
         if self._shard.reader is None:
-            raise SessionLost("there is no session")
+            raise SessionLost("not connected to the database")
         session = await self._shard.bulk()
         stream, prunable = next(each for each in self._prunable.items() if each[1].at <= now())
         gone = (await session.fetch(_PRUNE, stream, prunable.sequence, _PRUNED_RECORDS_MAX))[0]

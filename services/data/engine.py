@@ -241,8 +241,8 @@ def check_bars_of_a_trade(settings: Mapping[str, Any]) -> None:
     cut = (kinds.count("volume") + kinds.count("dollar")) * settings["max_bars_per_tick"]
     if flat + cut > TRADE_BARS_MAX:
         raise InvalidArgument(
-            f"one trade could close {flat + cut:,} bars, at most {TRADE_BARS_MAX:,}: use fewer bar types, or a smaller "
-            f"{'max_gap_bars' if flat > cut else 'max_bars_per_tick'}",
+            f"one trade could close {flat + cut:,} bars; the limit is {TRADE_BARS_MAX:,}: use fewer bar types, "
+            f"or a smaller {'max_gap_bars' if flat > cut else 'max_bars_per_tick'}",
             reason="SETTING_INVALID",
         )
 

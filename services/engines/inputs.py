@@ -1,8 +1,8 @@
 """Stages 6 to 8 of a call: journal, apply, publish.
 
 An input is written to the engine's journal, if it has one, applied in order, then published and answered. Recovery
-applies the journal's records through the same functions, so that state, streams, producers and first answers are what
-they were.
+applies the journal's records through the same functions, so it restores the same state, streams, producers and saved
+answers.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from services.journal.journal import Journal, Record
 
 __all__ = ["LONG_BYTES", "Engine", "Turn", "apply", "replay", "submit"]
 
-# A shorter request has at most about 10,000 ticks or keys. Decoding and applying them on the event loop takes some
-# hundred microseconds, no more than the hand-over to a thread; a longer request would delay all other calls.
+# A shorter request has at most about 10,000 ticks or keys. Decoding and applying them on the event loop takes a few
+# hundred microseconds, no more than the handover to a thread; a longer request would delay all other calls.
 LONG_BYTES = 384 * 1024 + 1
 
 
@@ -68,7 +68,7 @@ class Engine(Protocol):
     turn: Turn
     journal: Journal | None
     retired: AlphaForgeError | None
-    """Set while the engine is being reset or dropped: a call that arrives now belongs to the next one."""
+    """Set while the engine is being reset or dropped: an input that arrives meanwhile fails with this error."""
     receive_at: Callable[[int], object] | None
     """Takes the time at which the next call was received, in nanoseconds since the Unix epoch."""
     acknowledge: Callable[[], object] | None
@@ -107,8 +107,8 @@ def _in_turn(
 ) -> Answer:
     """Executes a call in order and publishes its result: immediately if it is short and none is waiting.
 
-    The event loop never waits for an engine's lock: while a thread holds it, later calls are queued here. When it is
-    their turn, they come back with `result`, which executes the call or returns a thread's result.
+    The event loop never waits for an engine's lock: while a thread holds it, later calls are queued here. When their
+    turn comes, this function runs again with `result`, which executes the call or returns a thread's result.
     """
     in_thread = row.runs is Runs.THREAD or size >= LONG_BYTES or (row.is_long is not None and row.is_long(message))
     if result is None and (in_thread or engine.turn.waiting):

@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     copying.add_argument("to", type=Path)
     looking = verbs.add_parser("verify", help="check the journals of a stopped service, or a backup")
     looking.add_argument("data_dir", type=Path)
-    skipping = verbs.add_parser("skip", help="replace an input that can't be applied, of a stopped service")
+    skipping = verbs.add_parser("skip", help="skip an input that can't be applied; the service must be stopped")
     skipping.add_argument("data_dir", type=Path)
     skipping.add_argument("engine")
     skipping.add_argument("sequence", type=int)
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         if given.verb == "skip":
             path = skip(given.data_dir, given.engine, given.sequence, given.because, given.to)
-            print(f"input {given.sequence} of {given.engine} in {path} is skipped; {given.to} has it")
+            print(f"skipped input {given.sequence} of {given.engine} in {path}; saved it to {given.to}")
             return 0
         status = 0
         for what, problem in verify(given.data_dir):

@@ -65,7 +65,7 @@ class Parts:
             found = found.with_part(part)
             payloads.append(payload)
         if found != manifest:
-            raise PartDamaged(f"{self._folder}: the parts of checkpoint {generation} are not those that were committed")
+            raise PartDamaged(f"{self._folder}: the parts of checkpoint {generation} don't match the committed ones")
         return payloads
 
     def _read_part(self, generation: int, number: int) -> tuple[Part, bytes]:

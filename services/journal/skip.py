@@ -99,7 +99,7 @@ def _record(store: SqliteStore, engine: str, name: str, sequence: int) -> Record
         last = item.sequence
     raise EngineError(
         f"{engine} has no input {sequence} that can be skipped: its journal has inputs {first + 1} to {last}"
-        + (", and a checkpoint of what was before; restore a backup, or drop it" if first else ""),
+        + (" after a checkpoint; restore a backup, or drop the engine" if first else ""),
         reason="SETTING_INVALID",
     )
 

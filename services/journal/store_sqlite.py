@@ -222,7 +222,7 @@ class SqliteStore:
             if place.id != row.id or sequence < place.sequence:
                 raise sqlite_file.damaged(
                     self._path,
-                    f"{stream!r} ends with input {sequence}, and inputs up to {place.sequence} were acknowledged",
+                    f"{stream!r} ends with input {sequence}, but inputs up to {place.sequence} were acknowledged",
                 )
         found.following, found.is_live = sequence + 1, True
         if row.sequence:

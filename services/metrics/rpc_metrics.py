@@ -69,9 +69,9 @@ class MethodMetrics:
         return self.started - answered
 
     def end(self, code: grpc.StatusCode, seconds: float) -> None:
-        """A call, which `started` counts, has been answered with `code`, `seconds` after it came in."""
+        """Counts a call as answered with `code` after `seconds`; `started` already includes it."""
         self.handled[code] += 1
-        # As Durations.add, without another function on the path of every call.
+        # Durations.add, inlined: this runs on every call.
         durations = self.durations
         durations.buckets[bisect_left(BUCKETS_SECONDS, seconds)] += 1
         durations.seconds += seconds
@@ -120,7 +120,7 @@ class Engine(Protocol):
 
 
 class EngineCollector(Collector):
-    """The counters of the core's table, read from each engine when Prometheus asks."""
+    """The counters that the core defines, read from each engine at each scrape."""
 
     def __init__(
         self,
@@ -144,9 +144,9 @@ class EngineCollector(Collector):
 
 
 def series_of(noun: str, name: str, kind: str, unit: str) -> tuple[str, float]:
-    """The name of a counter's series, and the factor of its values.
+    """The name of a counter's series, and the factor that converts its values.
 
-    Prometheus uses base units (seconds), and "total" at the end of counter names, where the exposition adds it.
+    Prometheus uses base units (seconds). Counter names end in "total", which the exposition appends.
     """
     if kind == "counter":
         name = name.removeprefix("total_")

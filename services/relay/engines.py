@@ -90,7 +90,7 @@ class RelayedEngine:
             differing.append("partitions")
         if differing:
             raise EngineError(
-                f"{called('data', self.name)} has other settings than those given ({', '.join(differing)}), and a "
+                f"{called('data', self.name)} has other settings for {', '.join(differing)}, and a "
                 f"relay can't change them; open it without settings, or at {self._engines.upstream.target}",
                 reason="SETTINGS_DIFFER",
             )

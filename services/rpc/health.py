@@ -164,7 +164,7 @@ async def _received(context: Context) -> bytes | int:
 def _name_in(request: bytes | int) -> str:
     if isinstance(request, int):
         raise InvalidArgument(
-            f"a request of the health protocol has at most {MESSAGE_BYTES_MAX} bytes, not {request:,}",
+            f"the health request has {request:,} bytes; the limit is {MESSAGE_BYTES_MAX}",
             reason="LIMIT_EXCEEDED",
         )
     try:

@@ -50,8 +50,7 @@ async def _bounded(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
     async for request in requests:
         if request.ByteSize() > _MESSAGE_BYTES_MAX:
             raise InvalidArgument(
-                f"a request of the reflection protocol has at most {_MESSAGE_BYTES_MAX:,} bytes, "
-                f"not {request.ByteSize():,}",
+                f"the reflection request has {request.ByteSize():,} bytes; the limit is {_MESSAGE_BYTES_MAX:,}",
                 reason="LIMIT_EXCEEDED",
             )
         yield request

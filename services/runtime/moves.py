@@ -98,7 +98,7 @@ class Moves:
     async def _execute(self, query: str, *arguments: Any) -> None:
         reader = self._shard.reader
         if reader is None:
-            raise SessionLost("there is no session")
+            raise SessionLost("not connected to the database")
         await self._thread.run(reader.execute(query, *arguments))
 
     async def _look(self) -> bool:
@@ -193,7 +193,7 @@ class Moves:
         while True:
             reader = self._shard.reader
             if reader is None:
-                raise SessionLost("there is no session")
+                raise SessionLost("not connected to the database")
             records, crc = await self._thread.run(
                 read_records(reader, name, coming.stream, after, batch_max, _RECORDS_AT_ONCE)
             )
@@ -206,7 +206,7 @@ class Moves:
         """Serves an engine that was handed over; forgets one whose move was cancelled."""
         coming, reader = self._coming[name], self._shard.reader
         if reader is None:
-            raise SessionLost("there is no session")
+            raise SessionLost("not connected to the database")
         noun, here, _ = self._shard.name
         place = (await self._thread.run(read_places(reader, noun, here))).get(name)
         if place is None or place.id != coming.stream or name in self._store.known():

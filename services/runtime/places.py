@@ -98,7 +98,7 @@ class Places:
         """The rows of a query. Raises SessionLost."""
         reader = self._shard.reader
         if reader is None:
-            raise SessionLost("there is no session")
+            raise SessionLost("not connected to the database")
         return list(await self._thread.run(reader.fetch(query, *arguments)))
 
 

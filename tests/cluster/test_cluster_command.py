@@ -90,9 +90,7 @@ def test_a_service_of_a_cluster_is_no_candidate_of_another_one_of_the_same_name(
         other = postgres.database()
         assert cluster_command(other, "init").returncode == 0
         folder = tmp_path / str(candidate.port)
-        assert "another cluster named 'alphaforge' than the one that this data_dir was used with" in refused(
-            "data", folder, other
-        )
+        assert "this data_dir was used with another cluster named 'alphaforge'" in refused("data", folder, other)
         assert postgres.a.sql_in(other.rpartition("/")[2], "SELECT count(*) FROM alphaforge.shard") == "0"
         candidate.start()
 

@@ -19,7 +19,7 @@ def grid_of(given: Sequence[str]) -> list[dict[str, object]]:
     for text in given:
         name, separator, rest = text.partition("=")
         if not separator or not name.isidentifier():
-            raise typer.BadParameter(f"--set {text!r}: NAME=VALUE, or NAME=VALUE,VALUE for a grid")
+            raise typer.BadParameter(f"--set {text!r}: expected NAME=VALUE, or NAME=VALUE,VALUE for a grid")
         values[name] = [_value(each.strip()) for each in rest.split(",")]
     count = 1
     for each in values.values():

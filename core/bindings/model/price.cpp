@@ -84,7 +84,7 @@ template <typename Number>
 int128 sum(int128 left, int128 right) {
   int128 result = 0;
   if (__builtin_add_overflow(left, right, &result)) {
-    throw InvalidArgument(Reason::NUMBER_OUT_OF_RANGE, std::string(noun(kKind<Number>)) + " is out of range: a sum");
+    throw InvalidArgument(Reason::NUMBER_OUT_OF_RANGE, std::string(noun(kKind<Number>)) + " sum is out of range");
   }
   return result;
 }

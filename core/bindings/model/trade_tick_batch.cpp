@@ -72,7 +72,7 @@ void check_keywords(const nb::kwargs& columns) {
   }
   for (const char* const needed : {"instrument_id", "prices", "quantities", "ts_event"})
     if (given(columns, needed).is_none())
-      throw nb::type_error(("columns of ticks need the keyword " + std::string(needed)).c_str());
+      throw nb::type_error(("missing keyword argument '" + std::string(needed) + "'").c_str());
 }
 
 std::uint8_t side_code(std::string_view name) { return static_cast<std::uint8_t>(aggressor_side_of(name)); }

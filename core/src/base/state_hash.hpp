@@ -10,8 +10,8 @@
 
 namespace alphaforge {
 
-// Hashes an engine's state, or a part of it, in one canonical order, to 64 bits. Wall clock times are omitted, since
-// they decide nothing.
+// Hashes an engine's state, or a part of it, in one canonical order, to 64 bits. Wall clock times are omitted:
+// they don't affect behavior.
 class StateHash {
  public:
   void number(std::int64_t value) { mix(static_cast<std::uint64_t>(value)); }
@@ -33,7 +33,7 @@ class StateHash {
   std::uint64_t value() const { return hash_; }
 
  private:
-  // Multiplies to 128 bits and folds: every bit of the result depends on every bit of both.
+  // Multiplies to 128 bits and folds: every bit of the result depends on every bit of the hash and of `word`.
   void mix(std::uint64_t word) {
     const uint128 product = static_cast<uint128>(hash_ ^ word) * 0x9e3779b97f4a7c15ULL;
     hash_ = static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64) ^ 0xd6e8feb86659fd93ULL;
@@ -46,10 +46,10 @@ class StateHash {
 template <class Sink>
 inline constexpr bool kIsHash = std::is_same_v<Sink, StateHash>;
 
-// The hash of a state from those of its parts, in any order: each says which part it is.
+// Sums the hashes of a state's parts, so their order doesn't matter. Each part's hash includes its kind.
 class StateSum {
  public:
-  // `describe(sink)` for a part of that kind.
+  // Adds a part of that kind; `describe(sink)` writes its values to `sink`.
   template <class Kind, class Describe>
   void add(Kind kind, Describe describe) {
     StateHash hash;

@@ -26,7 +26,7 @@ struct Print {
   // Sets the quantity and the value; false where that does not fit 128 bits.
   bool set_quantity(std::int64_t narrow) {
     quantity = narrow;
-    value = static_cast<int128>(narrow) * price;  // 128 bits hold any product of two numbers of 64
+    value = static_cast<int128>(narrow) * price;  // the product of two 64-bit numbers fits 128 bits
     return true;
   }
   bool set_quantity(int128 wide) {
@@ -46,7 +46,7 @@ inline Print print_of(const TradeTickBatch::Columns& ticks, std::size_t row) {
   return print;
 }
 
-// Whether a sum of 128 bits holds another part.
+// Whether `part` can be added to `sum` without overflow.
 inline bool sum_fits(int128 sum, int128 part) {
   int128 whole = 0;
   return !__builtin_add_overflow(sum, part, &whole);
@@ -91,14 +91,14 @@ struct Sums {
   }
 };
 
-// An open bar of any type. Its sums are those of its instrument since it began, so that a tick is added once for all
-// types. Up to date after flush_pending().
+// An open bar of any type. Its sums are the instrument's minus `base`, so that a tick is added once for all types.
+// Up to date after flush_pending().
 struct OpenBar {
   std::int64_t high = std::numeric_limits<std::int64_t>::min();
   std::int64_t low = std::numeric_limits<std::int64_t>::max();
   std::int64_t ts_init = kNoTime;
   std::int64_t open = 0;
-  uint128 progress_base = 0;  // tick, volume, dollar: the instrument's amount from which the type's progress counts
+  uint128 progress_base = 0;  // tick, volume, dollar: the instrument's amount when progress was 0
   std::int64_t ts_least = kNever;
   std::int64_t ts_greatest = kNoTime;
   std::int64_t close = 0;
@@ -111,7 +111,7 @@ struct OpenBar {
     if (print.price < low) low = print.price;
     if (print.ts_init > ts_init) ts_init = print.ts_init;
   }
-  // A bar begins with a print of that price and time; its sums with `since`.
+  // Opens the bar at that price and time; `since` is the instrument's sums so far.
   void begin(std::int64_t price, std::int64_t ts_event, const Sums& since) {
     open = close = price;
     ts_least = ts_greatest = ts_event;
@@ -134,7 +134,7 @@ struct OpenBar {
     bar.ts_init = ts_init;
     return bar;
   }
-  // The next bar of the type has not begun, but progress continues.
+  // Clears the bar. Progress carries over to the type's next bar.
   void end() {
     const uint128 progress = progress_base;
     *this = OpenBar();

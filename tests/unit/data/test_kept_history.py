@@ -44,7 +44,7 @@ def test_each_type_keeps_max_bars_per_instrument() -> None:
     assert [bar.sequence for bar in engine.get_bars("A", "2tick")] == [8, 9, 10]
 
 
-def test_bars_keep_their_order_as_more_are_kept_from_any_place_in_the_ring() -> None:
+def test_bars_stay_in_order_when_the_ring_grows_at_any_offset() -> None:
     number = 0
     for turned in (0, 1, 7, 8, 63, 64, 65, 100):
         engine = DataEngine(DataEngineConfig(bar_types=["1tick"], max_bars_per_instrument=64))
@@ -64,8 +64,8 @@ def test_bars_keep_their_order_as_more_are_kept_from_any_place_in_the_ring() -> 
 
 
 @pytest.mark.parametrize("jitter", [0, 30])
-def test_bars_between_times_are_those_of_all_bars(jitter: int) -> None:
-    # With a jitter, some bars of ticks begin before the one before them.
+def test_bars_in_a_time_range_match_a_filter_over_all_bars(jitter: int) -> None:
+    # With jitter, some tick bars open earlier than the bar before them.
     chance = random.Random(jitter)
     engine = DataEngine(DataEngineConfig(bar_types=["2tick", "10ms"], max_bars_per_instrument=150))
     for number in range(1, 1_000):
@@ -109,7 +109,7 @@ def test_all_windows_together_are_bounded_and_the_longest_idle_instrument_forget
     assert engine.process_trade_ticks([tick("B", 1, "1")]).duplicates == []
 
 
-def test_a_window_of_zero_looks_for_no_duplicates() -> None:
+def test_a_window_of_zero_disables_duplicate_detection() -> None:
     engine = DataEngine(DataEngineConfig(duplicate_window=0))
     assert engine.process_trade_ticks([tick("A", 1, "1")] * 2).duplicates == []
     assert engine.statistics().ticks_processed == 2

@@ -75,7 +75,7 @@ def _row(run: Run, parameters: dict[str, Any]) -> GridRow:
 def run_grid(run: Run, grid: Sequence[dict[str, Any]], jobs: int | None) -> list[GridRow]:
     """A row for each combination, in the grid's order."""
     if STDIN in run.paths:
-        raise typer.BadParameter("standard input can be read once; a grid reads its files once per run")
+        raise typer.BadParameter("standard input can be read only once, but a grid reads its files for each run")
     workers = min(jobs or os.cpu_count() or 1, len(grid))
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         return list(pool.map(_row, itertools.repeat(run), grid))

@@ -71,7 +71,7 @@ def read_settings(message: Message) -> dict[str, Any]:
 
 
 def names(values: Sequence[T], what: str) -> Sequence[T]:
-    """Returns the sequence; refuses a str, which is one too but never meant as one."""
+    """Returns the sequence. Raises UnsupportedValue for a str: also a sequence, but always a mistake here."""
     if isinstance(values, str):
-        raise UnsupportedValue(f"{what} is a list of names, not one str", reason="TYPE_UNSUPPORTED")
+        raise UnsupportedValue(f"{what} must be a list of names, not a str", reason="TYPE_UNSUPPORTED")
     return values

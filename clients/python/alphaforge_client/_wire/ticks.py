@@ -91,7 +91,7 @@ def checked_nanos(now_ns: int) -> int:
     """Checks that a time fits 64 bits.  Raises UnsupportedValue (a TypeError) or InvalidArgument (a ValueError)."""
     if isinstance(now_ns, bool) or not isinstance(now_ns, int):
         raise UnsupportedValue(
-            f"now_ns is an int of nanoseconds, not {type(now_ns).__name__}", reason="TYPE_UNSUPPORTED"
+            f"now_ns must be an int of nanoseconds, not {type(now_ns).__name__}", reason="TYPE_UNSUPPORTED"
         )
     if not -(2**63) <= now_ns < 2**63:
         raise InvalidArgument(f"now_ns is {now_ns}, which does not fit 64 bits", reason="TIME_OUT_OF_RANGE")

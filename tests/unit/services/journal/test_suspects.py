@@ -1,4 +1,4 @@
-"""An input that ends two starts is not applied by a third one, unless the machine went down meanwhile."""
+"""An input that crashes two starts is not applied at the third, unless the machine rebooted in between."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def start_that_ends(path: Path, sequence: int) -> None:
     start.about_to_apply("engine", sequence)
 
 
-def test_an_input_that_ended_two_starts_is_refused_and_no_other(tmp_path: Path) -> None:
+def test_only_an_input_that_crashed_two_starts_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "suspects"
     for _ in range(2):
         start_that_ends(path, 7)
@@ -29,7 +29,7 @@ def test_an_input_that_ended_two_starts_is_refused_and_no_other(tmp_path: Path) 
         third.about_to_apply("engine", 7)
 
 
-def test_a_start_that_is_ended_when_its_inputs_are_applied_accuses_none(tmp_path: Path) -> None:
+def test_a_start_that_crashes_after_applying_its_inputs_accuses_none(tmp_path: Path) -> None:
     path = tmp_path / "suspects"
     start_that_ends(path, 7)
     for recovered in ("engine", ""):
@@ -37,7 +37,7 @@ def test_a_start_that_is_ended_when_its_inputs_are_applied_accuses_none(tmp_path
         start.begin()
         start.about_to_apply("engine", 7)
         start.rest(recovered)
-    # It had been applied in between.
+    # Input 7 was applied after the first crash, so only this crash counts.
     start_that_ends(path, 7)
     fourth = Suspects(path)
     fourth.begin()

@@ -1,4 +1,4 @@
-"""Several subscriptions read side by side. Written twice by hand: tasks wait and end differently from threads."""
+"""Several subscriptions read side by side. Handwritten for threads and for tasks, which wait and end differently."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WAITING_MAX = 10_000
 
 
 class Item(NamedTuple):
-    """An event, the name of its subscription, what names the event in it, and the subscription's place after it."""
+    """An event, its subscription's name, its id within the subscription, and the token to resume after it."""
 
     name: str
     event: Any
@@ -25,7 +25,7 @@ class Item(NamedTuple):
 
 
 class Merged:
-    """Reads subscriptions side by side in a `with` block, each in its own order; they are made on entering it."""
+    """Reads subscriptions side by side in a `with` block, each in its own order. Entering the block creates them."""
 
     def __init__(self, subscriptions: Callable[[], Mapping[str, Subscription[Any]]]) -> None:
         self._subscriptions = subscriptions
@@ -62,7 +62,7 @@ class Merged:
         return None if self._is_stopping else item
 
     def stop(self) -> None:
-        """Has next() return None."""
+        """Makes next() return None."""
         self._is_stopping = True
         if not self._waiting.full():
             self._waiting.put_nowait(None)
