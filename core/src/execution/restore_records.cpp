@@ -1,0 +1,276 @@
+#include "execution/restore_records.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/decimal.hpp"
+#include "base/int128.hpp"
+#include "base/snapshot_codec.hpp"
+#include "base/time.hpp"
+#include "execution/group_record.hpp"
+#include "execution/instrument.hpp"
+#include "execution/order_record.hpp"
+#include "execution/snapshot_format.hpp"
+#include "execution/trailing.hpp"
+#include "model/commission.hpp"
+#include "model/instrument_definition.hpp"
+#include "model/names.hpp"
+#include "model/numbers.hpp"
+#include "model/order.hpp"
+#include "model/order_group.hpp"
+
+namespace alphaforge::execution {
+
+namespace {
+
+// No engine counts so far; what is below can be counted on.
+constexpr std::int64_t kCountMax = std::int64_t{1} << 62;
+
+}  // namespace
+
+std::int64_t read_count(SnapshotReader& in) {
+  const std::int64_t count = in.number();
+  demand(count >= 0 && count <= kCountMax, "a counter is out of range");
+  return count;
+}
+
+std::int64_t read_market_time(SnapshotReader& in) {
+  const std::int64_t time = in.number();
+  demand(time == kNoTime || is_time(time), "a time is out of range");
+  return time;
+}
+
+std::int64_t read_price(SnapshotReader& in) {
+  const std::int64_t price = in.number();
+  demand(price >= 0, "a price is negative");
+  return price;
+}
+
+int128 read_quantity(SnapshotReader& in) {
+  const int128 quantity = in.wide();
+  demand(quantity >= 0, "a quantity is negative");
+  return quantity;
+}
+
+int128 read_amount(SnapshotReader& in) {
+  const int128 amount = in.wide();
+  demand(amount != std::numeric_limits<int128>::min(), "an amount is out of range");
+  return amount;
+}
+
+Terms read_terms(SnapshotReader& in) {
+  Terms terms;
+  terms.quantity.mantissa = read_quantity(in);
+  terms.price.mantissa = read_price(in);
+  terms.stop_price.mantissa = read_price(in);
+  return terms;
+}
+
+namespace {
+
+// Where cohorts of trailing stops begin, and their extremes: the older, the better.
+void read_beginnings(SnapshotReader& in, TrailingStops& stops, OrderSide side) {
+  std::int64_t last = -1, last_extreme = 0;
+  for (std::int64_t rest = in.count(); rest > 0; --rest) {
+    const std::int64_t since = read_count(in);
+    const std::int64_t extreme = read_price(in);
+    const bool is_worse = side == OrderSide::kBuy ? extreme > last_extreme : extreme < last_extreme;
+    demand(since > last && extreme > 0 && (last < 0 || is_worse), "a cohort of trailing stops is wrong");
+    stops.restore(last = since, {last_extreme = extreme});
+  }
+}
+
+void read_trailing(SnapshotReader& in, Instrument& instrument) {
+  instrument.trailing = std::make_unique<Trailing>();
+  read_beginnings(in, instrument.trailing->buys, OrderSide::kBuy);
+  read_beginnings(in, instrument.trailing->sells, OrderSide::kSell);
+  if (instrument.trailing->buys.beginnings().empty() && instrument.trailing->sells.beginnings().empty())
+    instrument.trailing.reset();
+}
+
+std::unique_ptr<const InstrumentDefinition> read_definition(SnapshotReader& in, const std::string& instrument_id) {
+  auto definition = std::make_unique<InstrumentDefinition>();
+  definition->instrument_id = instrument_id;
+  definition->currency = in.text(kCurrencyBytesMax);
+  definition->tick_size.mantissa = read_price(in);
+  definition->lot_size.mantissa = read_quantity(in);
+  definition->multiplier = in.number();
+  definition->is_inverse = in.flag();
+  definition->off_grid = in.member<OffGrid>(1, 2);
+  demand(definition->multiplier > 0, "a multiplier is out of range");
+  CommissionTerms& commission = definition->commission;
+  for (auto* const rate : {&commission.maker_rate, &commission.taker_rate}) {
+    const bool has_one = in.flag();
+    const std::int64_t number = in.number();
+    demand(number > -kUnit && number < kUnit, "a rate is out of range");
+    if (has_one) *rate = number;
+  }
+  commission.per_contract.mantissa = in.number();
+  commission.per_order.mantissa = in.number();
+  for (auto* const amount : {&commission.least, &commission.most}) {
+    const bool has_one = in.flag();
+    const Price price{in.number()};
+    if (has_one) *amount = price;
+  }
+  demand(!commission.least || !commission.most || *commission.least <= *commission.most,
+         "a commission's bounds are wrong");
+  return definition;
+}
+
+}  // namespace
+
+void read_instrument(SnapshotReader& in, Instrument& instrument, std::int64_t version) {
+  instrument.market_time = read_market_time(in);
+  instrument.has_price = in.flag();
+  instrument.last_price.mantissa = read_price(in);
+  instrument.last_ts_event = read_market_time(in);
+  instrument.last_trade_id = in.text(kTradeIdBytesMax);
+  instrument.buy_pool.mantissa = read_quantity(in);
+  instrument.sell_pool.mantissa = read_quantity(in);
+  instrument.last_id_at = read_count(in);
+  demand(!instrument.has_price || instrument.last_price.mantissa > 0, "a last price is missing");
+  if (version < kOptionsVersion) return;
+  read_trailing(in, instrument);
+  if (version >= kDefinitionsVersion && in.flag()) instrument.definition = read_definition(in, instrument.id);
+}
+
+void read_window(SnapshotReader& in, Instrument& instrument) {
+  for (std::int64_t rest = in.count(); rest > 0; --rest) {
+    const auto fingerprint = static_cast<std::uint64_t>(in.number());
+    demand(fingerprint != 0 && !instrument.seen.contains(fingerprint), "a fingerprint occurs twice");
+    instrument.seen.push(fingerprint);
+  }
+}
+
+bool is_price(const InstrumentDefinition* definition, Value cost, int128 quantity) {
+  int128 most = 0;
+  if (definition != nullptr && !definition->is_plain()) return quantity != 0 || cost.mantissa == 0;
+  return __builtin_mul_overflow(quantity < 0 ? -quantity : quantity, int128{INT64_MAX}, &most) || cost.mantissa <= most;
+}
+
+namespace {
+
+// Whether an active order can be in that queue.
+bool may_be_at(const OrderRecord& order, Place place) {
+  const bool is_stop = order.is_stop() && !order.is_triggered();
+  switch (place) {
+    case Place::kNowhere:
+      return false;
+    case Place::kLimits:
+      return order.has_limit() && !is_stop;
+    case Place::kStops:
+      return is_stop && !order.is_trailing();
+    case Place::kWaiting:
+      return !order.has_limit() && !is_stop;
+    case Place::kArriving:
+      return !is_stop;
+    case Place::kInactive:
+      return is_stop && order.is_trailing() && order.trail->since == kNoTime;
+    case Place::kTrailing:
+      return is_stop && order.is_trailing() && order.trail->since != kNoTime;
+    case Place::kAsleep:
+      return true;
+  }
+  return false;
+}
+
+TrailTerms read_trail_terms(SnapshotReader& in) {
+  TrailTerms terms;
+  terms.type = in.member<TrailingOffsetType>(1, 2);
+  terms.offset.mantissa = read_price(in);
+  terms.limit_offset.mantissa = read_price(in);
+  terms.activation_price.mantissa = read_price(in);
+  const std::int64_t most = terms.type == TrailingOffsetType::kBasisPoints ? 10'000 * kUnit - 1 : INT64_MAX;
+  demand(terms.offset.mantissa > 0 && terms.offset.mantissa <= most, "a trailing offset is out of range");
+  demand(terms.limit_offset.mantissa <= most, "a limit's offset is out of range");
+  return terms;
+}
+
+void read_trail(SnapshotReader& in, Trail& trail, std::int64_t version) {
+  trail.terms = read_trail_terms(in);
+  trail.since = in.number();
+  trail.submitted_terms = version >= kDefinitionsVersion ? read_trail_terms(in) : trail.terms;
+  demand(trail.since == kNoTime || trail.since >= 0, "a trailing stop's beginning is out of range");
+}
+
+// Prices that an order of its type has; those of a trailing stop are set when it ends or triggers.
+bool has_its_prices(const OrderRecord& order, const Terms& terms) {
+  const bool has_limit = terms.price.mantissa > 0, has_stop = terms.stop_price.mantissa > 0;
+  if (!order.is_trailing()) return has_limit == order.has_limit() && has_stop == order.is_stop();
+  if (&terms == &order.submitted_terms || order.place == Place::kInactive || order.place == Place::kTrailing)
+    return !has_limit && !has_stop;
+  return has_limit == (has_stop && order.has_limit()) && (has_stop || !order.is_triggered());
+}
+
+}  // namespace
+
+bool read_order(SnapshotReader& in, OrderRecord& order, std::int64_t version,
+                const std::function<void(OrderRecord&)>& add_trail) {
+  order.side = in.member<OrderSide>(1, 2);
+  order.type = in.member<OrderType>(1, 6);
+  order.time_in_force = in.member<TimeInForce>(1, 5);
+  order.status = in.member<OrderStatus>(1, 6);
+  order.reject_reason = in.member<RejectReason>(0, 16);
+  order.cancel_reason = in.member<CancelReason>(0, 31);
+  demand(order.cancel_reason == CancelReason::kNone || !name_of(order.cancel_reason).empty(), "a reason is unknown");
+  order.place = in.member<Place>(0, 7);
+  const auto flags = in.member<std::uint8_t>(0, version >= kGroupsVersion ? 3 : 1);
+  order.post_only = (flags & 1U) != 0;
+  const bool is_grouped = (flags & 2U) != 0;
+  order.terms = read_terms(in);
+  order.submitted_terms = read_terms(in);
+  order.filled_quantity.mantissa = read_quantity(in);
+  order.filled_value.mantissa = read_amount(in);
+  order.commission.mantissa = read_amount(in);
+  order.priority = static_cast<std::uint64_t>(read_count(in));
+  order.created_at = in.number();
+  order.submitted_at = in.number();
+  order.updated_at = in.number();
+  order.triggered_at = read_market_time(in);
+  order.expires_at = in.number();
+  order.last_event = read_count(in);
+  order.reduce_only = version >= kOptionsVersion && in.flag();
+  if (is_trailing(order.type)) {
+    demand(version >= kOptionsVersion, "an enumeration has no such member");
+    add_trail(order);
+    read_trail(in, *order.trail, version);
+  }
+  demand(!order.expire_time() || is_time(*order.expire_time()), "an order's date is out of range");
+  demand(is_final(order.status) ? order.place == Place::kNowhere : may_be_at(order, order.place),
+         "an order's place is wrong");
+  demand(order.place == Place::kAsleep ? is_grouped : order.status != OrderStatus::kInitialized,
+         "an order without a parent is asleep");
+  demand(!is_grouped || !(order.reduce_only || order.is_trailing()), "an order can't be in a group");
+  for (const Terms* terms : {&order.terms, &order.submitted_terms}) {
+    demand(terms->quantity.mantissa > 0, "an order has no quantity");
+    demand(has_its_prices(order, *terms), "an order's prices are wrong");
+  }
+  return is_grouped;
+}
+
+GroupRecord read_group(SnapshotReader& in) {
+  GroupRecord group;
+  group.number = read_count(in);
+  group.id = OrderId(in.text(kOrderIdBytesMax));
+  group.type = in.member<OrderGroupType>(1, 3);
+  group.size = in.member<std::uint8_t>(2, kGroupOrdersMax);
+  group.greatest.mantissa = read_quantity(in);
+  group.filled.mantissa = read_quantity(in);
+  group.filled_by_parent.mantissa = read_quantity(in);
+  group.released.mantissa = read_quantity(in);
+  group.due_since = read_count(in);
+  return group;
+}
+
+bool is_alike(const GroupRecord& one, const GroupRecord& other) {
+  return one.id.view() == other.id.view() && one.type == other.type && one.size == other.size &&
+         one.greatest == other.greatest && one.filled == other.filled &&
+         one.filled_by_parent == other.filled_by_parent && one.released == other.released &&
+         one.due_since == other.due_since;
+}
+
+}  // namespace alphaforge::execution
