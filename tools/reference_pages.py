@@ -102,7 +102,9 @@ def services_page() -> str:
         for service in blocks(path):
             name = f"{package}.{service.name}"
             known = next(each.table for each in SERVICES if each.descriptor.full_name == name)
-            assert len(service.members) == len(known.rpcs), name
+            differing = {rpc[1] for rpc, _ in service.members} ^ {row.name for row in known.rpcs}
+            if differing:
+                sys.exit(f"{name}: {', '.join(sorted(differing))} must be both in the proto and in services/*/rpcs.py")
             rows = [
                 (
                     f"`{rpc[1]}`" + (" (stream)" if rpc[3] else ""),

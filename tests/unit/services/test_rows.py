@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from alphaforge_client._grpc.seeds import READS
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
 from services.access.roles import Role
 from services.cache.rpcs import CacheService
 from services.data.rpcs import DataService
-from services.engines.rows import Finds, Row, Runs
+from services.engines.rows import Finds, Row, Runs, ServedBy
 from services.execution.rpcs import ExecutionService
 
 SERVICES = [CacheService, DataService, ExecutionService]
@@ -42,6 +43,13 @@ JOURNAL_NUMBERS = {
 def test_every_method_of_the_protos_has_exactly_one_row(service: type) -> None:
     rows = [row.name for row in service.table.rpcs]
     assert sorted(rows) == sorted(service.descriptor.methods_by_name)
+
+
+@pytest.mark.parametrize("service", [DataService, ExecutionService])
+def test_clients_read_from_followers_what_followers_may_answer(service: type) -> None:
+    anywhere = {row.name for row in service.table.rpcs if row.served_by is ServedBy.ANY}
+    # A producer's state numbers the calls that follow, which are for the primary.
+    assert anywhere - READS == {"GetProducerState"}
 
 
 @pytest.mark.parametrize(("service", "row"), RPCS)

@@ -50,6 +50,7 @@ READS = frozenset(
         "GetOpenBars",
         "GetOrder",
         "GetStatistics",
+        "ListAccounts",
         "ListFills",
         "ListInstruments",
         "ListOrderEvents",
