@@ -10,7 +10,7 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Runs the command; without its libraries, says in one line how to get them."""
+    """Runs the command. If its libraries are missing, says in one line how to install them."""
     try:
         if sys.argv[1:] == ["ping"]:
             # Typer takes longer to import than the checks take.

@@ -1,4 +1,4 @@
-"""What `alphaforge run` adds to a strategy: a log of what happens, and a venue to which nothing is sent."""
+"""The parts that `alphaforge run` adds to a strategy: an event log, and a venue that sends nothing."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ NAME = "demo"
 BAR_TYPES = ("1s", "1min", "100tick", "500volume", "1000000dollar")
 TRADED_BARS = "1s"
 BATCH_SECONDS = 0.05
-# Trades come in batches, and on a busy machine later still: the clock closes bars so long after their end.
+# Trades come in batches, and late on a busy machine, so the clock waits this long before it closes bars.
 CLOSE_GRACE_NS = 500_000_000
 REPORT_SECONDS = 10.0
 RETRY_SECONDS = 1.0
@@ -140,7 +140,7 @@ async def _feed(batches: AsyncIterator[TradeTickBatch], data: DataEngine, memory
         await _patiently(data.process_batch(batch))
         sent["ticks"] += len(batch)
         memory.offer(batch)
-    # The file has ended; the strategy is some bars behind.
+    # The file has ended, but the strategy is a few bars behind.
     await asyncio.sleep(SETTLE_SECONDS)
 
 

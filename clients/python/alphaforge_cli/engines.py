@@ -34,7 +34,7 @@ def existing(kind: type[E], name: str, timeout: float = 5.0, **options: Any) -> 
 
 
 def names_of(kind: type[E], timeout: float = 5.0) -> list[str]:
-    """The names of the engines that there are, of all shards; an engine with partitions once."""
+    """The names of the existing engines of all shards; an engine with partitions is listed once."""
     with closing(kind(timeout=timeout)) as client:
         return _names(client)
 
@@ -72,7 +72,7 @@ def _found(kind: type[E], arguments: Any, name: str, timeout: float, options: di
 
 
 def _has_moved(client: GenericCache | DataEngine | ExecutionEngine, found: EngineSummary) -> bool:
-    """Whether the shard that the list gives says that the engine is on another one now, where it was found."""
+    """Whether the engine's shard by the list says that the engine has moved to the shard where it was found."""
     if isinstance(client, GenericCache):
         return False
     try:

@@ -31,7 +31,7 @@ def metrics_url(noun: str, target: str, environment: Mapping[str, str] = os.envi
 
 def journal(url: str, timeout: float) -> dict[str, float]:
     """The journal's series by name. Raises OSError if they can't be read within `timeout` seconds."""
-    # As the client of the services connects: directly, whatever proxy the environment has for the web.
+    # Connects directly, as the services' client does, whatever web proxy the environment sets.
     handlers = urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=_tls())
     try:
         with urllib.request.build_opener(*handlers).open(url, timeout=timeout) as answer:

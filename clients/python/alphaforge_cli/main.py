@@ -19,7 +19,7 @@ from alphaforge_cli.problems import extra_wanted, is_said_in_one_line, said
 
 __all__ = ["app", "main"]
 
-# Each verb, and the module that has it. A module is imported when its verb is called: pyarrow alone takes longer to
+# Each command and its module. A module is imported when its command is called: pyarrow alone takes longer to
 # import than a ping takes to run.
 _VERBS = {
     "up": "up",
@@ -55,7 +55,7 @@ def _command(verb: Callable[..., None], **settings: Any) -> TyperCommand | Typer
 
 
 def _not_installed(error: ModuleNotFoundError) -> TyperCommand | TyperGroup:
-    """A command in place of a verb whose libraries are missing: it says what to install, whatever its arguments."""
+    """Replaces a command whose libraries are missing: says what to install, whatever the arguments."""
     wanted = extra_wanted(error)
     if wanted is None:
         raise error
@@ -129,7 +129,7 @@ def show_version() -> None:
 def main() -> None:
     """The entry point. Any failure prints one line to stderr and exits with 1, without a traceback."""
     for stream in (sys.stdout, sys.stderr):
-        # A terminal that lacks a character shows another one instead of ending the command.
+        # If the terminal lacks a character, prints a substitute instead of failing.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:

@@ -43,7 +43,7 @@ class Side(Enum):
     SELL = "sell"
 
 
-# Those asleep too, which are Initialized.
+# Includes orders that are asleep, which are Initialized.
 OPEN = (OrderStatus.Initialized, OrderStatus.Submitted, OrderStatus.PartiallyFilled)
 
 
@@ -139,7 +139,7 @@ def resume(
 
 
 def _on_each(engine: str, every: bool, timeout: float, act: Callable[[ExecutionEngine], None]) -> None:
-    """Acts on one engine, or on every engine that there is, and prints their names. Exits with 1 after failures."""
+    """Acts on one engine or on every existing engine, and prints their names. Exits with 1 after failures."""
     if not every:
         with _venue(engine, timeout) as venue:
             act(venue)

@@ -1,4 +1,4 @@
-"""What the command line prints as one line instead of a traceback: missing extras and the errors of strategies."""
+"""Errors that are printed as one line instead of a traceback: missing extras and errors of strategies."""
 
 from __future__ import annotations
 
@@ -39,6 +39,6 @@ def said(error: AlphaForgeError) -> str:
 
 def is_said_in_one_line(error: Exception) -> bool:
     """Whether the message of this error is for the user: it is about a strategy or a file of trades."""
-    # Who has not imported the reader has no errors of its.
+    # If the reader was not imported, the error isn't one of its errors.
     files = sys.modules.get("alphaforge_core.files")
     return isinstance(error, StrategyError) or (files is not None and isinstance(error, files.TradeFileError))

@@ -45,7 +45,7 @@ def record(
             stop.wait()
             subscription.close()
 
-        # Not in the handler of the signal: that would run in the middle of the read that it is to end.
+        # Not in the signal handler, which would run in the middle of the read that it has to interrupt.
         closer = threading.Thread(target=close_when_stopped)
         # The service has the subscription once the block is entered: from here on no trade is missed.
         with subscription:

@@ -27,7 +27,7 @@ from alphaforge_cli.tables import bars_table, counted, output, totals_table
 __all__ = ["paced", "replay", "time_steps"]
 
 PACE_SECONDS = 0.05
-# A batch waits for its turn on a busy service rather than give the replay up.
+# On a busy service a batch waits, so that the replay does not fail.
 BATCH_SECONDS_MAX = 60.0
 # Chunks grow and shrink so that a response has about this many bars.
 ANSWER_BARS = 10_000
@@ -76,7 +76,7 @@ def replay(
     bar_types = list(dict.fromkeys(str(BarType(text.strip())) for text in bars.split(",")))
     reader = files.reader(late_steps_ns=time_steps(bar_types))
     name = engine or f"replay-{uuid.uuid4().hex[:12]}"
-    # Not the engine's own context manager: that would stop an engine which others use.
+    # Not the engine's own context manager, which would stop an engine that others use.
     limits: dict[str, Any] = (
         {} if max_time_jump is None else {"max_time_jump_ns": span_ns("--max-time-jump", max_time_jump)}
     )
@@ -109,7 +109,7 @@ class _Feed:
     _chunk_ticks: int = CHUNK_TICKS_FIRST
 
     def send(self, batch: TradeTickBatch) -> None:
-        """In parts: a few ticks of large volume may close more bars than one response can carry."""
+        """Sends a batch in parts, because a few ticks of large volume may close more bars than one response holds."""
         first = 0
         while first < len(batch):
             chunk = batch[first : first + self._chunk_ticks]

@@ -26,7 +26,7 @@ __all__ = ["explained", "strategy_class", "with_all_hooks"]
 def strategy_class(
     path: Path, name: str | None, parameters: Mapping[str, Any] | None = None
 ) -> Callable[..., HasOnBar]:
-    """The class of the file that has `on_bar`, or the one named; checked to be made with the venue and parameters."""
+    """The class named, or the file's class with `on_bar`; checks that it takes the venue and parameters."""
     specification = importlib.util.spec_from_file_location(path.stem, path)
     if specification is None or specification.loader is None or not path.is_file():
         raise typer.BadParameter(f"{path} is not a Python file")
@@ -53,7 +53,7 @@ def strategy_class(
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turns an exception of the strategy's code into one line with its place in the file."""
+    """Turns an exception of the strategy's code into one line with file and line number."""
     try:
         yield
     except (typer.BadParameter, OSError, MemoryError):

@@ -12,18 +12,18 @@ from rich.table import Table
 
 __all__ = ["bars_table", "counted", "counters_table", "exact", "moment", "money", "output", "table", "totals_table"]
 
-# Where the output is no terminal: no cell is broken, so that programs can read it too.
+# Used if the output isn't a terminal: no cell wraps, so that programs can read the output.
 _PIPE_COLUMNS = 1000
 
 
 def output() -> Console:
-    """Standard output; every number is printed to its last digit, on however many lines of a narrow terminal."""
+    """Standard output. Prints every digit of a number, on several lines if the terminal is narrow."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=_PIPE_COLUMNS)
 
 
 def table(title: str, words: Iterable[str] = (), numbers: Iterable[str] = ()) -> Table:
-    """An empty table with columns of words, which stand left, and then of numbers, which stand right."""
+    """An empty table with left-aligned columns of words, then right-aligned columns of numbers."""
     made = Table(title=title, title_justify="left")
     for heading in words:
         made.add_column(heading, overflow="fold")
@@ -39,7 +39,7 @@ def counted(count: int, singular: str) -> str:
 
 
 def exact(number: Decimal | float | None) -> str:
-    """All digits, thousands apart, no exponent; nothing for None."""
+    """All digits, with thousands separators and no exponent; empty for None."""
     return "" if number is None else f"{Decimal(str(number)).normalize():,f}"
 
 
@@ -81,7 +81,7 @@ def bars_table(bar_type: str, closed: Iterable[Bar], unfinished: Iterable[Bar]) 
 
 
 def totals_table(closed: Mapping[str, tuple[int, Decimal]], unfinished: Iterable[Bar]) -> Table:
-    """Per bar type: how many bars closed, and where all the volume is."""
+    """The number of closed bars per bar type, and where all the volume is."""
     numbers = ("closed bars", "closed volume", "open volume", "total")
     made = table("volume, closed and open", ("bars",), numbers)
     open_volume = dict.fromkeys(closed, Decimal(0))

@@ -51,7 +51,7 @@ def services(environment: Mapping[str, str] = os.environ) -> tuple[Service, ...]
 def serving(noun: str, target: str, timeout: float) -> str | None:
     """None if the service of that noun answers at `target` within `timeout` seconds, else the problem."""
     if "," in target:
-        # One of the candidates of a cluster serves.
+        # Only one candidate of a cluster serves, so one good answer is enough.
         answers = [serving(noun, seed, timeout) for seed in target.split(",")]
         return None if None in answers else answers[0]
     credentials = Credentials.from_environment().access().credentials

@@ -79,7 +79,7 @@ LINES: Mapping[str, tuple[Line, ...]] = {
     ),
 }
 
-# Of the whole service, not of one engine. More than none of an alarming one is red.
+# Figures of the whole service, not of one engine. An alarming figure above 0 is red.
 JOURNAL_LINES = (
     Line("journal", "alphaforge_journal_held_bytes", "bytes"),
     Line("commits", "alphaforge_journal_commits_total", "rate"),
@@ -212,7 +212,7 @@ def top(
             Live(console=console, screen=console.is_terminal, auto_refresh=False) as live,
         ):
             while True:
-                # At once, so that what two services say can be compared.
+                # Read concurrently, so that the figures of two services can be compared.
                 list(pool.map(lambda each: each.read(TIMEOUT_SECONDS), engines))
                 height = console.height if console.is_terminal else None
                 live.update(screen(engine, engines, console.width, height), refresh=True)
@@ -262,7 +262,7 @@ def _panel(engine: Engine, lines_max: int) -> Panel:
         table.add_row("round trip", formatted(engine.now.round_trip_ms, "ms"))
         status = "[green]up[/]"
     else:
-        # Below the table, whose lines are cut at the panel's width; this one is folded.
+        # Below the table, whose lines are cut at the panel's width; this line wraps.
         notes.append(Text(engine.problem or "", style="red", overflow="fold"))
         status = "[red]no answer[/]"
     if engine.journal is not None and lines_max >= _EVERYTHING:

@@ -53,7 +53,7 @@ class LeftBehind:
         self._note = note
 
     def wait_gone(self, seconds: float) -> None:
-        """If the command that started them is gone, waits until they have ended, for a limited time."""
+        """If the command that started the services is gone, waits for a limited time until they have stopped."""
         try:
             note = json.loads(self._note.read_text())
             starter, services = int(note["up"]), [int(pid) for pid in note["services"]]
@@ -166,7 +166,7 @@ class _Layout(NamedTuple):
         return self.metrics_base + self._place(noun, shard)
 
     def name(self, noun: str, shard: int) -> str:
-        """Its name: of its directory, its log and, in a list of targets, itself."""
+        """The name of a service in a list of targets, of its directory and of its log."""
         return noun if self.shards == 1 else f"{noun}-{shard}"
 
     def targets(self, noun: str) -> str:
@@ -179,9 +179,9 @@ class _Layout(NamedTuple):
 
 
 def _require_same_shards(data_dir: Path, shards: int) -> None:
-    """Checks that the directory has the state of as many shards: with others, engines would be looked for elsewhere."""
+    """Checks that the directory was made with as many shards: with another number, engines would seem missing."""
     had = 1 if any((data_dir / noun).exists() for noun in NOUNS) else 0
-    # The cache services make theirs at the first start, the others with their first engine.
+    # Cache services create their directories at the first start, the others with their first engine.
     had = had or len([path for path in data_dir.glob("cache-*") if path.is_dir()])
     if had not in (0, shards):
         raise typer.BadParameter(
@@ -234,7 +234,7 @@ def _shorter(path: Path) -> str:
 
 def _start(layout: _Layout, noun: str, shard: int, bars: str | None, verbose: bool) -> _Child:
     name, port, metrics = layout.name(noun, shard), layout.port(noun, shard), layout.metrics_port(noun, shard)
-    # -P: a folder `services` in the current folder is somebody else's.
+    # -P ignores an unrelated folder `services` in the current folder.
     command = [sys.executable, "-P", "-m", f"services.{noun}"]
     command += ["--port", str(port), "--metrics-port", str(metrics)]
     command += ["--data-dir", str(layout.data_dir / name)]
@@ -244,7 +244,7 @@ def _start(layout: _Layout, noun: str, shard: int, bars: str | None, verbose: bo
         command += ["--data-target", f"127.0.0.1:{layout.port('data', 0)}"]
     elif noun == "execution":
         command += ["--data-targets", layout.targets("data")]
-    # A session of its own, so that a Ctrl-C in the terminal reaches this command alone, which then stops them in order.
+    # A separate session, so that Ctrl-C reaches only this command, which then stops the services one after another.
     options: dict[str, Any] = {"start_new_session": True, "preexec_fn": _end_with_parent}
     target = f"127.0.0.1:{port}"
     if verbose:

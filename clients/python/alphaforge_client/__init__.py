@@ -18,6 +18,6 @@ os.environ.update(_ours)
 
 import grpc as grpc  # noqa: E402  # after its settings
 
-# Child processes, such as the services, should not inherit them.
+# Child processes, such as the services, should not inherit these variables.
 for _name in _ours:
     del os.environ[_name]

@@ -355,7 +355,7 @@ class GenericCache(RemoteEngine):
         """The value from the service, copied to the near cache if possible."""
         near, connection = self._near[part], self._parts.connections[part]
         if near is None or near.scope is not scope():
-            # Opened first: no need to follow an unreachable service.
+            # Opened first, because an unreachable service need not be followed.
             connection.open(timeout)
             near = self._near[part] = NearFollower(connection, cast("NearCache", self._near_settings))
         begun = near.store.begin(key)
@@ -415,7 +415,7 @@ class GenericCache(RemoteEngine):
         return self._default_ttl if ttl is None else ttl
 
 
-# Called by the coalescers, without a reference to the client, so that it can be freed.
+# Called by the coalescers, without a reference to the client, so that the client can be freed.
 
 
 def _get_one(connection: Connection, request: bytes) -> Any:
@@ -482,6 +482,6 @@ def _put_batch(connection: Connection, batch: bytes) -> None:
 
 
 def _put_batches(connection: Connection, batches: Sequence[bytes], timeout: float) -> Sequence[None]:
-    # All or none of them: if one is refused, the coalescer sends each by itself.
+    # All or none are stored: if one is refused, the coalescer sends each on its own.
     connection.call("PutMany", b"".join(batches), timeout)
     return [None] * len(batches)

@@ -64,7 +64,7 @@ class Credentials:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Credentials:
-        """Those of ALPHAFORGE_TLS_CA_FILE, ALPHAFORGE_TLS_CLIENT_CERTIFICATE_FILE, ALPHAFORGE_TLS_CLIENT_KEY_FILE and
+        """Reads ALPHAFORGE_TLS_CA_FILE, ALPHAFORGE_TLS_CLIENT_CERTIFICATE_FILE, ALPHAFORGE_TLS_CLIENT_KEY_FILE and
         ALPHAFORGE_TOKEN_FILE; all are optional."""
         return cls(**{name: environment.get(variable) or None for name, variable in VARIABLES.items()})
 

@@ -185,7 +185,7 @@ class ExecutionEngine(RemoteEngine):
             for each in self._producers
         ]
         self._coalesces = coalesce
-        # Of engines with partitions: where an order is.
+        # For engines with partitions: the partition of each order.
         self._submitted = Submitted()
 
     def submit_order(self, order: Order, *, timeout: float | None = None) -> str:
@@ -206,8 +206,8 @@ class ExecutionEngine(RemoteEngine):
     def submit_orders(self, orders: Iterable[Order], *, timeout: float | None = None) -> list[str]:
         """Places the orders in turn and returns their ids; a large batch is sent in chunks, each within `timeout`.
 
-        If an order is malformed, places the others and raises BatchError (a ValueError) with `.results`. So it does if
-        some of several partitions fail: the results of their orders are that error, and they may be submitted again.
+        If an order is malformed, places the others and raises BatchError (a ValueError) with `.results`. The same
+        if some partitions fail: the results of their orders are that error, and they may be submitted again.
         """
         if self._parts.count == 1:
             return messages.order_ids(_submit_many(self._connection, list(orders), timeout))
@@ -338,8 +338,7 @@ class ExecutionEngine(RemoteEngine):
         after: for pages from the first order on: "", then the last order_id of the previous page. Raises
             InvalidArgument (PAGE_TOKEN_INVALID) if it is unknown.
 
-        Of an engine with partitions, those of different partitions are merged by `created_at`, and `after` needs a
-        symbol.
+        With partitions, the orders of different partitions are merged by `created_at`, and `after` needs a symbol.
         """
 
         def read(connection: Connection) -> list[Order]:
@@ -363,8 +362,7 @@ class ExecutionEngine(RemoteEngine):
         after: for pages from the first fill on: "", then the last fill_id of the previous page. Raises InvalidArgument
             (PAGE_TOKEN_INVALID) if it is unknown.
 
-        Of an engine with partitions, those of different partitions are merged by `ts_event`, and `after` needs a
-        symbol.
+        With partitions, the fills of different partitions are merged by `ts_event`, and `after` needs a symbol.
         """
 
         def read(connection: Connection) -> list[Fill]:
@@ -384,7 +382,7 @@ class ExecutionEngine(RemoteEngine):
         return self._listed(read, symbol, lambda position: (position.strategy_id, position.symbol))
 
     def register_instruments(self, instruments: Iterable[Instrument], *, timeout: float | None = None) -> None:
-        """Registers instruments, or replaces their definitions; all or none. Orders that there are keep their terms.
+        """Registers instruments, or replaces their definitions; all or none. Existing orders keep their terms.
 
         Raises ResourceExhausted (INSTRUMENT_LIMIT) beyond max_instruments; EngineError (a RuntimeError,
         INSTRUMENT_IN_USE) for an instrument that was traded with another multiplier, kind or currency. If a partition
@@ -429,7 +427,7 @@ class ExecutionEngine(RemoteEngine):
         """The accounts of the strategies that have submitted orders, by id, at most `limit`; `after` is the last id of
         the previous page.
 
-        Of an engine with partitions, a strategy has one in each in which it has submitted orders.
+        With partitions, a strategy has an account in each partition in which it has submitted orders.
         """
 
         def read(connection: Connection) -> list[Account]:
@@ -571,7 +569,7 @@ class ExecutionEngine(RemoteEngine):
 
         from_sequence: where to begin: `next_sequence` of an earlier subscription, or 1 for all events kept; None: with
             the next event.
-        epoch: the `epoch` of that subscription; if the engine has another one now, a Gap says so first.
+        epoch: the `epoch` of that subscription; if the engine's epoch has changed, a Gap comes first.
         token: instead of from_sequence and epoch: the `token` of that subscription. Partitions have sequences of their
             own, so of an engine with partitions only a token, or from_sequence=1, says where to begin; each symbol's
             events are in order.
@@ -636,7 +634,7 @@ class ExecutionEngine(RemoteEngine):
         return sum(parsed(orders_pb2.CancelMatchingOrdersResponse, answer).cancelled_count for answer in answers)
 
     def _ask(self, method: str, order_id: str, request: Callable[[], bytes], timeout: float | None) -> list[bytes]:
-        """The responses about an order: of the partition that this client submitted it to, else of all."""
+        """The responses about an order, from the partition that this client submitted it to, else from all."""
         part = 0 if self._parts.count == 1 else self._submitted.part_of(order_id)
         if part is None:
             return self._parts.all(method, request, timeout)
@@ -650,7 +648,7 @@ class ExecutionEngine(RemoteEngine):
         limit: int | None = None,
         after: str | None = None,
     ) -> list[T]:
-        """A list of the symbol's partition, or of all, merged by `key`; the last `limit`."""
+        """The last `limit` items of the symbol's partition, or of all partitions, merged by `key`."""
         if symbol is not None or self._parts.count == 1:
             return read(self._parts.of(symbol or ""))
         if after is not None:
@@ -659,7 +657,7 @@ class ExecutionEngine(RemoteEngine):
         return found if limit is None else found[max(0, len(found) - limit) :]
 
 
-# Called by the coalescers, without a reference to the client, so that it can be freed.
+# Called by the coalescers, without a reference to the client, so that the client can be freed.
 
 
 def _submit_one(connection: Connection, request: bytes) -> str | InvalidArgument:

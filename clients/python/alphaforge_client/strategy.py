@@ -142,7 +142,7 @@ class Strategy:
     def order_id(self) -> str:
         """The id for the next order; the same when a live run handles an event again after a crash.
 
-        Thus an order submitted before the crash is not submitted twice.
+        An order submitted before the crash is therefore not submitted twice.
         """
         self._orders_at_place += 1
         name = f"{self._run}|{self.strategy_id}|{self._place}|{self._orders_at_place}"
@@ -208,7 +208,7 @@ class LockStep:
         self._count = 0
         self._next_event = 0
         kind = type(strategy)
-        # Reading events costs a call each time.
+        # Each read of events costs a call.
         has_hooks = kind.on_order is not Strategy.on_order or kind.on_fill is not Strategy.on_fill
         self._wants_events = has_hooks or observe is not None
 

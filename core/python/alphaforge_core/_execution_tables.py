@@ -27,8 +27,8 @@ __all__ = [
     "positions_to_polars",
 ]
 
-# The kinds of columns: text; one of a few texts; time in nanoseconds; count; boolean; decimal, by its places. All but
-# counts and booleans may be null.
+# Column kinds: text, one of a few texts, time in nanoseconds, count, boolean; a number is a decimal's places.
+# All but counts and booleans may be null.
 _ID, _NAME, _TIME, _COUNT, _TRUTH = "id", "name", "time", "count", "truth"
 _Columns = Mapping[str, str | int]
 

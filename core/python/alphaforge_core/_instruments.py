@@ -37,7 +37,7 @@ def _csv_rows(path: Path) -> list[tuple[str, Mapping[str, Any]]]:
 
 def _json_rows(path: Path) -> list[tuple[str, Mapping[str, Any]]]:
     try:
-        # Numbers stay as they are written.
+        # Keeps numbers exactly as written.
         items = json.loads(path.read_text(encoding="utf-8"), parse_float=str)
     except ValueError as error:
         raise InvalidArgument(f"{path}: no JSON: {error}", reason="ROW_INVALID") from None
@@ -47,7 +47,7 @@ def _json_rows(path: Path) -> list[tuple[str, Mapping[str, Any]]]:
 
 
 def _instrument(place: str, row: Mapping[str, Any]) -> Instrument:
-    # This module is part of that one.
+    # Imported here because alphaforge_core.execution imports this module.
     from alphaforge_core.execution import Instrument
 
     given = {str(name).strip(): value for name, value in row.items() if value not in (None, "")}

@@ -19,12 +19,12 @@ _WIDTH, _HEIGHT = 160, 28
 
 
 def show(kind: Any, html: Callable[[Any], str]) -> None:
-    """Makes notebooks show values of that class as `html(value)`."""
+    """Makes notebooks show each value of the class `kind` as `html(value)`."""
     kind._repr_html_ = html
 
 
 class Picture(str):
-    """HTML that a table takes as it is."""
+    """HTML that table() inserts unescaped."""
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[Any]], caption: str = "") -> str:
@@ -74,7 +74,7 @@ def bars_html(bars: Sequence[Bar]) -> str:
 
 
 def ticks_html(ticks: TradeTickBatch) -> str:
-    """The first and the last ticks, and a chart of the prices of each instrument, of evenly spaced ticks."""
+    """The first and last ticks, and a price chart per instrument, drawn from evenly spaced ticks."""
     count = len(ticks)
     first = list(range(min(_ROWS_SHOWN, count)))
     last = list(range(max(_ROWS_SHOWN, count - _ROWS_SHOWN), count))
@@ -113,7 +113,7 @@ def _cell(value: Any) -> str:
 
 
 def _moment(ts_ns: int) -> str:
-    """As text, to the millisecond."""
+    """A time as text, to the millisecond."""
     try:
         return f"{datetime.fromtimestamp(ts_ns // 10**9, UTC):%Y-%m-%d %H:%M:%S}.{ts_ns % 10**9 // 10**6:03}"
     except (OverflowError, ValueError, OSError):

@@ -8,7 +8,7 @@ __all__ = ["numpy"]
 
 
 def numpy() -> ModuleType:
-    """The module. Raises ModuleNotFoundError with how to install it."""
+    """Imports NumPy. Raises ModuleNotFoundError, which says how to install it."""
     try:
         import numpy
     except ModuleNotFoundError as error:

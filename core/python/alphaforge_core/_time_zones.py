@@ -1,4 +1,4 @@
-"""The rules of time zones for bar types (rule 2.15): looked up once, then kept with an engine's settings."""
+"""The rules of time zones for bar types (rule 2.15): looked up once, then stored with an engine's settings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DAY = 86_400
 # No zone has changed its clocks twice within this time since 1970: the shortest summer was a week.
 _STEP = 3 * _DAY
 _FIRST = -366 * _DAY
-# 2100-01-01: what a zone does later is not known anyway. Clocks then keep their last offset.
+# 2100-01-01: later clock changes are unknown anyway, so each zone keeps its last offset.
 _LAST = 4_102_444_800
 
 

@@ -1,4 +1,4 @@
-"""Which service of a list has an engine, and which partition of an engine has an instrument or a key.
+"""Maps an engine to a service of a list, and an instrument or a key to a partition of an engine.
 
 The answers are the same in every process and release; docs/reference/wire.md has them for other languages.
 """
@@ -37,7 +37,7 @@ _PARTITION = re.compile(r"~[0-9]+$")
 class Shard(NamedTuple):
     """One service of a list. Engines are placed by its name, so its address may change.
 
-    `target` is one address, or those of its candidates with commas between them.
+    `target` is one address, or its candidates' addresses with commas between them.
     """
 
     name: str
@@ -82,10 +82,10 @@ def _shard(entry: str) -> Shard:
 
 
 def placed(engine: str, partitions: int, shards: Sequence[Shard]) -> list[Shard]:
-    """The shard of each partition of an engine: the one of greatest weight among those that are not full.
+    """The shard of each partition of an engine: of the shards that are not full, the one with the greatest weight.
 
-    A shard is full with its share of the partitions, rounded up, so that they are spread evenly. Without partitions it
-    is rendezvous hashing: a shard that is added to the list takes engines over, and no others move.
+    A shard is full once it has its share of the partitions, rounded up, which spreads them evenly. Without partitions
+    this is rendezvous hashing: a shard added to the list takes over some engines, and no others move.
     """
     share = -(-partitions // len(shards))
     counts = dict.fromkeys(shards, 0)
@@ -104,12 +104,12 @@ def _weight(shard: str, engine: str) -> int:
 
 
 def partition_of(key: str, partitions: int) -> int:
-    """The partition of an instrument, symbol or cache key: the CRC-32 of its UTF-8 modulo their number."""
+    """The partition of an instrument, symbol or cache key: the CRC-32 of its UTF-8, modulo `partitions`."""
     return crc32(key.encode()) % partitions if partitions > 1 else 0
 
 
 def partition_name(engine: str, index: int) -> str:
-    """The name of a partition's engine: that of the first is the engine's own, `~1`, `~2` and so on follow."""
+    """The name of a partition's engine: the first has the engine's name, the others append `~1`, `~2` and so on."""
     return f"{engine}~{index}" if index else engine
 
 
@@ -129,7 +129,7 @@ def _checked_name(engine: str, partitions: int) -> None:
 
 
 def checked_partitions(engine: str, partitions: object) -> int:
-    """The number of partitions of an engine of that name. Raises UnsupportedValue (a TypeError) or InvalidArgument."""
+    """Checks and returns the number of partitions. Raises UnsupportedValue (a TypeError) or InvalidArgument."""
     if isinstance(partitions, bool) or not isinstance(partitions, int):
         raise UnsupportedValue(f"partitions must be an int, not {type(partitions).__name__}", reason="TYPE_UNSUPPORTED")
     if not 1 <= partitions <= PARTITIONS_MAX:

@@ -1,1 +1,1 @@
-"""What `alphaforge backtest` is made of: strategies from files, grids of runs, the summary and the report."""
+"""The parts of `alphaforge backtest`: strategies from files, grids of runs, the summary and the report."""

@@ -1,4 +1,4 @@
-"""Runs of a strategy: one, or one for each combination of parameters, over the cores."""
+"""Runs of a strategy: one, or one for each combination of parameters, spread over the cores."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _FIGURES = ("profit", "total_return", "max_drawdown", "sharpe", "sortino", "roun
 
 
 class Run(NamedTuple):
-    """What all runs of a grid have in common."""
+    """The settings that all runs of a grid share."""
 
     paths: list[str]
     options: ReadOptions
@@ -49,7 +49,7 @@ class GridRow(NamedTuple):
 
 
 def run_once(run: Run, parameters: Mapping[str, Any], progress: bool | None = None) -> BacktestResult:
-    """One run; what the strategy raises is explained by its place in the file."""
+    """Runs the strategy once; its exceptions are reported with file and line."""
     strategy = strategy_class(run.strategy, run.class_name, parameters)
     with explained(run.strategy):
         return run_backtest(
@@ -66,7 +66,7 @@ def run_once(run: Run, parameters: Mapping[str, Any], progress: bool | None = No
 
 
 def _row(run: Run, parameters: dict[str, Any]) -> GridRow:
-    # Runs beside others would write over their lines.
+    # Concurrent runs would overwrite each other's progress lines.
     result = run_once(run, parameters, progress=False)
     statistics = result.statistics.as_dict()
     return GridRow({**parameters, **{name: statistics[name] for name in _FIGURES}}, result.losses)

@@ -1,4 +1,4 @@
-"""Bars as what both chart libraries draw."""
+"""Bars as columns that both chart libraries can draw."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ChartColumns:
-    """`places` is where each bar stands: time bars at their beginning, others, which come unevenly, at their number."""
+    """`places` has each bar's x coordinate: its start for time bars, its number for others, which come unevenly."""
 
     is_time: bool
     places: npt.NDArray[np.datetime64] | npt.NDArray[np.int64]

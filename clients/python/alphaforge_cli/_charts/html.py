@@ -17,7 +17,7 @@ RELOAD_SECONDS = 2
 
 
 def write(path: Path, title: str, bars: Sequence[Bar], live: bool) -> None:
-    """Writes the page in one step: a browser never reads half of one. A live one loads itself again and again."""
+    """Writes the page atomically, so that a browser never reads half of it. A live page keeps reloading itself."""
     page = _figure(title, bars).to_html(
         include_plotlyjs=True, div_id="chart", default_height="95vh", config={"scrollZoom": True, "responsive": True}
     )

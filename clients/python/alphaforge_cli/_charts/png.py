@@ -23,7 +23,7 @@ BODY_WIDTH = 0.7  # of the space that a bar has
 
 
 def write(path: Path, title: str, bars: Sequence[Bar], live: bool) -> None:
-    """Writes the picture in one step: a viewer never reads half of one."""
+    """Writes the picture atomically, so that a viewer never reads half of it."""
     figure = Figure(figsize=INCHES, dpi=DOTS_PER_INCH, layout="constrained")
     prices, volumes = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     if bars:

@@ -30,7 +30,7 @@ _EIGHTHS = " ▁▂▃▄▅▆▇█"
 
 @dataclass(frozen=True)
 class Candles:
-    """Draws itself as wide and as high as the console is."""
+    """Candles drawn to the width and height of the console."""
 
     title: str
     bars: Sequence[Bar]
@@ -69,7 +69,7 @@ def _colour(bar: Bar) -> str:
 def _prices(bars: Sequence[Bar], rows: int, axis: int) -> Iterator[Text]:
     low = min(float(bar.low) for bar in bars)
     high = max(float(bar.high) for bar in bars)
-    # Half cells from the bottom; a market that stands still is drawn in the middle.
+    # Half cells from the bottom; if the price never changes, it is drawn in the middle.
     step = (high - low) / (2 * rows - 1) or 1.0
     low = low if high > low else low - rows
 

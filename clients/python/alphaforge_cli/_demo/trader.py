@@ -71,7 +71,7 @@ class Parameters:
             await self._share_spread(name)
 
     async def _share_averages(self, name: str) -> None:
-        """The cache keeps them for the next process, which continues with them."""
+        """Shares the averages through the cache, so that the next process continues with them."""
         keys = f"average:{name}:fast", f"average:{name}:slow"
         known = await self._cache.get_many(keys)
         if name not in self._shared and len(known) == len(keys):
@@ -90,7 +90,7 @@ class Parameters:
 
 
 class Trader:
-    """Trades on the bars of every instrument. `counts` says what it did, by name."""
+    """Trades on the bars of every instrument. `counts` has the number of its actions by name."""
 
     def __init__(self, cache: GenericCache, venue: ExecutionEngine, seed: int) -> None:
         self.counts: Counter[str] = Counter()
@@ -116,7 +116,7 @@ class Trader:
             await self._mistake(name)
 
     async def stop(self) -> None:
-        """Takes all quotes back."""
+        """Cancels all quotes."""
         await self._venue.cancel_all_orders(STRATEGY)
 
     async def _quote(self, bar: Bar, name: str, close: float, spread: float) -> None:
@@ -139,7 +139,7 @@ class Trader:
         return await self._venue.submit_orders(orders)
 
     async def _mistake(self, name: str) -> None:
-        """A limit order has no stop price to modify: the service says so, and counts an error."""
+        """Modifies the stop price of a limit order, which has none: the service refuses and counts an error."""
         quotes = self._quotes.get(name)
         if quotes:
             try:

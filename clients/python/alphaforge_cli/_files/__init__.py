@@ -1,1 +1,1 @@
-"""What the verbs that read and write files of trades share."""
+"""Code shared by the commands that read and write files of trades."""

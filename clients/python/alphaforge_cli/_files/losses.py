@@ -1,4 +1,4 @@
-"""What every verb says about the trades that did not arrive: on stderr, by reason."""
+"""Prints the trades that were lost, by reason, to stderr, for every command."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def print_reading(report: ReadReport) -> None:
 
 
 def print_losses(counts: Mapping[str, int]) -> None:
-    """What the engine refused, dropped, or could not put into a bar."""
+    """Prints the trades that the engine refused, dropped, or could not put into a bar."""
     for reason, count in counts.items():
         if count:
             said = _ENGINE.get(reason, f"trade refused by the engine: {reason}")

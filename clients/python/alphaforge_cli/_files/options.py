@@ -27,7 +27,7 @@ class FileInput:
         self.options = options
 
     def with_options(self, **changes: Any) -> ReadOptions:
-        """The options, with those that the verb decides."""
+        """The options, with those that the command sets itself."""
         return replace(self.options, **changes)
 
     def reader(self, **changes: Any) -> TradeReader:
@@ -112,7 +112,7 @@ def file_input(
 
 
 def reads_files(verb: Callable[..., None]) -> Callable[..., None]:
-    """Gives a verb the options above; its first parameter becomes the FileInput that they describe."""
+    """Decorates a command with the options above, which arrive as a FileInput in its first parameter."""
     ours = inspect.signature(file_input, eval_str=True).parameters
     first, *theirs = inspect.signature(verb, eval_str=True).parameters.values()
     names = {parameter.name for parameter in theirs}

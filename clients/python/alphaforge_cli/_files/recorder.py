@@ -1,4 +1,4 @@
-"""Trades into Parquet files, which the reader takes back."""
+"""Writes trades to Parquet files that the reader can read back."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class TradeRecorder:
     """Writes trades in order of arrival into files that are numbered through: trades-000001-20240808.parquet.
 
     A new file begins with the first trade of a later day (UTC, by `ts_event`) and when one has grown to `bytes_max`. A
-    file that is being written bears the suffix .part; one without it is complete. Raises TradeFileError where a file
+    file that is being written has the suffix .part; a file without it is complete. Raises TradeFileError where a file
     can't be written.
     """
 
@@ -66,7 +66,7 @@ class TradeRecorder:
             self._write()
 
     def close(self) -> None:
-        """Completes the file, so that it can be read; the next trade begins another one."""
+        """Completes the file, so that it can be read; the next trade opens another file."""
         self._write()
         if self._writer is not None:
             self._writer.close()

@@ -21,7 +21,7 @@ _BY_STATUS: dict[grpc.StatusCode, type[errors.AlphaForgeError]] = {
     grpc.StatusCode.INVALID_ARGUMENT: errors.InvalidArgument,
     grpc.StatusCode.OUT_OF_RANGE: errors.InvalidArgument,
     grpc.StatusCode.UNAVAILABLE: errors.Unavailable,
-    # Cancelled by the server: a service that stops ends calls in progress.
+    # Cancelled by the server: a stopping service cancels calls in progress.
     grpc.StatusCode.CANCELLED: errors.Unavailable,
     grpc.StatusCode.DEADLINE_EXCEEDED: errors.DeadlineExceeded,
     grpc.StatusCode.RESOURCE_EXHAUSTED: errors.ResourceExhausted,

@@ -108,7 +108,7 @@ class Attempts:
             self._backoff = Backoff()
         spare = self.remaining() - self._timeout * _LAST_ATTEMPT_SHARE
         if overloaded and (wanted := retry_seconds(problem)) is not None:
-            # Never sooner, and with jitter.
+            # Never sooner than the service asks, and with jitter.
             seconds = wanted * random.uniform(1.0, 1.5)
             if seconds > spare:
                 raise problem

@@ -17,8 +17,8 @@ __all__ = ["Coalescer"]
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
-# A call with less than this share of its timeout left isn't sent: its batch would end at its deadline and fail the
-# other calls of the batch.
+# A call with less than this share of its timeout left isn't sent: its batch would time out at its deadline and fail
+# the other calls of the batch.
 _SPARE_SHARE = 0.2
 
 
@@ -94,7 +94,7 @@ class Coalescer(Generic[Item, Answer]):
         return waiter.answer  # type: ignore[return-value]  # set where there is no error
 
     def _pass_on(self, queue: _Queue[Item, Answer]) -> None:
-        """Has the thread that has waited longest send the next batch."""
+        """Makes the longest-waiting thread send the next batch."""
         late: list[_Waiter[Item, Answer]] = []
         with queue.lock:
             batch: list[_Waiter[Item, Answer]] = []
@@ -135,7 +135,7 @@ class Coalescer(Generic[Item, Answer]):
         try:
             answers = self._many([waiter.item for waiter in batch], batch[0].ends - monotonic())
         except InvalidArgument:
-            # One invalid item fails the whole batch, so each is sent by itself.
+            # One invalid item fails the whole batch, so each item is sent on its own.
             for waiter in batch:
                 try:
                     waiter.answer = self._one(waiter.item)
@@ -147,7 +147,7 @@ class Coalescer(Generic[Item, Answer]):
 
 
 def _for_others(error: BaseException) -> BaseException:
-    """A copy of the error for another thread, since a traceback grows with each raise; interrupts stay with theirs."""
+    """A copy of the error for another thread, as a traceback grows with each raise; interrupts stay in their thread."""
     if isinstance(error, AlphaForgeError):
         return copy.copy(error)
     return EngineError(f"the call that would have sent this one was interrupted by {error!r}", reason="CANCELLED")

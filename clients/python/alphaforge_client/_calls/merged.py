@@ -36,7 +36,7 @@ class Merged:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            # Subscriptions are closed last to first, then their threads end.
+            # Subscriptions are closed last to first, then their threads finish.
             for name, subscription in self._subscriptions().items():
                 stack.enter_context(subscription)
                 threading.Thread(
@@ -51,7 +51,7 @@ class Merged:
         self._stack.close()
 
     def next(self) -> Item | None:
-        """The next event; None after stop(). Raises what ended a subscription."""
+        """The next event; None after stop(). Raises the error of a failed subscription."""
         if self._is_stopping:
             return None
         item = self._waiting.get()

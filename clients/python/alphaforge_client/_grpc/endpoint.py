@@ -32,7 +32,7 @@ CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
     # A peer that vanished is noticed within 10 s while a call or stream waits for it. The services accept a ping every
     # 5 s. `ping_timeout_ms` is the limit for pings that grpc sends for reasons of its own: none is sent for keepalive
     # while one of those is out. Without the last option grpc sends two pings, and then one a minute, on a connection
-    # that only receives, as that of a subscriber does.
+    # that only receives, such as a subscriber's.
     ("grpc.keepalive_time_ms", 5_500),
     ("grpc.keepalive_timeout_ms", 4_000),
     ("grpc.http2.ping_timeout_ms", 4_000),
@@ -125,12 +125,12 @@ class Endpoint:
 
     @property
     def seeds(self) -> tuple[str, ...]:
-        """The addresses at which the service may be: one, or those of its candidates."""
+        """The service's possible addresses: its own, or those of its candidates."""
         return tuple(self.target.split(","))
 
     @property
     def proxy(self) -> str | None:
-        """The proxy of the environment through which the service is reached; None without one."""
+        """The proxy, from the environment, through which the service is reached; None without one."""
         return proxy_of(self.seeds[0])
 
     @property

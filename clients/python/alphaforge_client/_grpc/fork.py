@@ -1,4 +1,4 @@
-"""Fork safety: a child has none of its parent's threads, so it must not touch what they used."""
+"""Fork safety: a child has none of its parent's threads, so it must not touch objects that those threads used."""
 
 from __future__ import annotations
 
@@ -87,8 +87,8 @@ gate = _ForkGate()
 def guard_forks() -> None:
     """Registers the gate. Called once, when the blocking client is imported.
 
-    Handlers that run before a fork run in reverse order of registration, and grpc's must run after the gate's, since no
-    thread can leave grpc after them. grpc registers its own with the first channel, so one is made here.
+    Handlers that run before a fork run in reverse order of registration. grpc's must run after the gate's, since no
+    thread can leave grpc after them. grpc registers its handlers with its first channel, so this creates one.
     """
     grpc.insecure_channel("localhost:1").close()
     if hasattr(os, "register_at_fork"):
@@ -102,8 +102,8 @@ def _reset_child() -> None:
     watchdog.reset()
 
 
-# grpc can make forks safe for blocking channels, but not for asyncio's: a thread waits inside grpc as long as there
-# is one. Parent and child then share its epoll descriptor: when the child connects or frees something, the parent
+# grpc makes forks safe for blocking channels, but not for asyncio channels: as long as one exists, a thread waits
+# inside grpc. Parent and child then share its epoll descriptor: when the child connects or frees something, the parent
 # loses it and crashes.
 _asyncio_channels: WeakSet[object] = WeakSet()
 # In a child: its parent's asyncio channels. Kept forever, since freeing them would touch shared descriptors.

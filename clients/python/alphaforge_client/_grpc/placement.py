@@ -1,4 +1,4 @@
-"""The services that a client may call, and which of them has an engine."""
+"""The services that a client may call, and the service of each engine."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Placement:
         credentials: Credentials | None,
         read_from: str = "primary",
     ) -> Placement:
-        """The arguments, else the environment. Raises InvalidArgument as `listed_shards` and `Endpoint.of` do."""
+        """Uses the arguments, else the environment. Raises InvalidArgument as `listed_shards` and `Endpoint.of` do."""
         anywhere = checked_read_from(read_from)
         shards = listed_shards(noun, target, targets)
         if credentials is None:
@@ -65,7 +65,7 @@ class Placement:
         return cls({shard: Endpoint.of(noun, shard.target, credentials, reads_anywhere=anywhere) for shard in shards})
 
     def endpoints(self, engine: str | None, partitions: int) -> list[Endpoint]:
-        """Where each partition of the engine is."""
+        """The endpoint of each partition of the engine."""
         return [self.shards[shard] for shard in placed(engine or DEFAULT_NAME, partitions, tuple(self.shards))]
 
     @property

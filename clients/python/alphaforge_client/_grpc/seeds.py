@@ -1,10 +1,10 @@
-"""How a client finds the primary among the candidates of a service: it asks each for its health.
+"""Finds the primary among the candidates of a service by asking each for its health.
 
-A candidate says that it serves only while it is the primary and holds the lease, so at most one does at any time.
-Nobody is believed about others.
+A candidate reports that it serves only while it is the primary and holds the lease, so at most one does at any time.
+A candidate's answer counts only for itself.
 
-A client with `read_from="any"` asks one candidate after another; a follower answers with what it knows, and says how
-old that may be.
+A client with `read_from="any"` asks one candidate after another; a follower answers from its own state, and says
+how old that may be.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ HEALTH_CHECK = "/grpc.health.v1.Health/Check"
 SERVING = b"\x08\x01"
 
 PROBE_SECONDS = 0.5
-# How long a call is without an answer before the other candidates are asked.
+# How long a call waits for an answer before the other candidates are asked.
 WATCH_SECONDS = 1.0
-# The same of streams, which have a heartbeat every two seconds.
+# The same for streams, which have a heartbeat every two seconds.
 SILENCE_SECONDS_MAX = 3.0
 
 
@@ -61,7 +61,7 @@ READS = frozenset(
         "SubscribeTrades",
     )
 )
-"""The calls that a follower may answer; those that open an engine or number calls are the primary's."""
+"""The calls that a follower may answer; calls that open an engine or are numbered go to the primary."""
 
 
 def checked_read_from(value: object) -> bool:
@@ -84,5 +84,5 @@ def health_request(service: str) -> bytes:
 
 
 def moved() -> Unavailable:
-    """Ends a call at a candidate that does not answer, while another one serves."""
+    """The error of a call to a candidate that does not answer while another candidate serves."""
     return Unavailable("another candidate serves now", reason="NOT_PRIMARY")

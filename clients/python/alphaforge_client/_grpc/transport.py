@@ -65,17 +65,17 @@ scope = process
 
 
 def has_ended(scope: object) -> bool:
-    """Whether that scope has ended. A forked child can't know that about its parent."""
+    """Always False: a forked child can't know whether its parent has ended."""
     return False
 
 
 def within_scope(find: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Returns this object. In a forked child, copies find nothing anyway."""
+    """Returns `find` unchanged. In a forked child, copies find nothing anyway."""
     return find
 
 
 def being_cancelled() -> bool:
-    """Threads are not cancelled."""
+    """Always False: threads are not cancelled."""
     return False
 
 
@@ -132,7 +132,7 @@ class Background:
         self._thread.start()
 
     def wait(self, timeout: float | None) -> bool:
-        """Waits until it has ended; False if it has not within `timeout` seconds."""
+        """Waits until the work has ended; False if it still runs after `timeout` seconds."""
         if self._thread is threading.current_thread():
             raise RuntimeError("a callback can't wait for the end of its own subscription")
         self._thread.join(timeout)
@@ -150,7 +150,7 @@ class Beside:
             self._finish = work
 
     def end(self) -> None:
-        """Waits until it is done, and raises its exception."""
+        """Waits until the work is done, and raises its exception."""
         self._finish()
 
 
@@ -172,7 +172,7 @@ class Channel:
     """One connection, bytes in and bytes out. Also closed when it is garbage collected."""
 
     def __init__(self, endpoint: Endpoint, seed: int = 0) -> None:
-        """To one of the endpoint's addresses."""
+        """Connects to one of the endpoint's addresses."""
         check_may_connect()
         self.access = endpoint.credentials.access()
         target = endpoint.seeds[seed]
@@ -196,7 +196,7 @@ class Channel:
         return send
 
     def unary_watched(self, path: str, is_elsewhere: Callable[[], bool]) -> UnaryCall:
-        """The same, and `is_elsewhere` is asked each second without an answer: if so, the call ends Unavailable."""
+        """A call that asks `is_elsewhere` each second without an answer, and fails with Unavailable if that is true."""
         bare: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(path)
 
         def watch(request: bytes, timeout: float | None = None, metadata: Any = None) -> bytes:
@@ -215,7 +215,7 @@ class Channel:
         return lambda request, timeout: call(request, timeout=timeout, metadata=metadata)
 
     def unary_read(self, path: str, told: Callable[[float], object]) -> UnaryCall:
-        """A read that a follower may answer; `told` is called with how old the answer may be, in seconds."""
+        """A read that a follower may answer; calls `told` with the answer's maximum age in seconds."""
         bare: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(path)
 
         def read(request: bytes, timeout: float | None = None, metadata: Any = None) -> bytes:
@@ -228,7 +228,7 @@ class Channel:
         return lambda request, timeout: call(request, timeout=timeout, metadata=metadata)
 
     def serves(self, service: str) -> bool:
-        """Whether this address answers, soon, that it serves."""
+        """Whether this address answers within PROBE_SECONDS that it serves."""
         check: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(HEALTH_CHECK)
         try:
             with gate:

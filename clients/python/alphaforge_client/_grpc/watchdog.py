@@ -65,7 +65,7 @@ class _Watchdog:
             now = monotonic()
             for stream in streams:
                 stream.cancel_if_silent(now)
-            # No reference while it sleeps, so that a stream dropped by its reader can be collected.
+            # Holds no reference while it sleeps, so a stream dropped by its reader can be collected.
             del streams, stream
 
 

@@ -30,8 +30,8 @@ _PAUSE_SECONDS_MAX = 2.0
 class NearFollower:
     """Copies of entries that follow the changes of their cache; belongs to one process and one event loop.
 
-    It works in the background while its client is open. The background holds no reference to it between two messages,
-    so it also ends when the client is dropped without close().
+    It works in the background while its client is open. The background work holds no reference to the follower between
+    messages, so it also stops when the client is dropped without close().
     """
 
     def __init__(self, connection: Connection, settings: NearCache) -> None:

@@ -22,9 +22,9 @@ class NearCache:
 
     The service sends every change in order, within about a millisecond. A client sees its own writes at once, and the
     values it reads of one key never go back in time. While no changes arrive (the connection is lost, the cache was
-    reset, the service is slow) nothing is kept, and gets go to the service.
+    reset, the service is slow) nothing is cached, and gets go to the service.
 
-    max_size: the most entries kept, at least 1; beyond it, the least recently used is dropped.
+    max_size: maximum number of entries, at least 1; beyond it, the least recently used is dropped.
     max_age: seconds after which a copy is always dropped; bounds the age of values if the connection dies unnoticed.
     """
 
@@ -39,7 +39,7 @@ class NearCache:
 
 
 class Load(NamedTuple):
-    """The state when a load began. If `generation` is None, its value is not kept."""
+    """The state when a load began. If `generation` is None, the value is not cached."""
 
     generation: int | None
     began_ns: int
@@ -52,7 +52,7 @@ class _Loads:
 
     def __init__(self) -> None:
         self.count = 0
-        # Counts the changes meanwhile: a load that began before one of them is outdated.
+        # Counts the changes during these loads: a load that began before a change is outdated.
         self.generation = 0
         # Of two overlapping loads, the one that ends last may have read first.
         self.newest_version = 0
@@ -63,7 +63,7 @@ class NearStore:
 
     A value may be older than a change that arrived while the value was on its way. So each load is noted before its
     request is sent, and a change invalidates the loads of its key together with the copy. The value of an invalidated
-    load is returned, since it was current when it was asked for, but not kept. A later change drops the copy in turn.
+    load is returned, since it was current when it was asked for, but not cached. A later change drops the copy in turn.
     Ages and times to live count from the start of the load, which is never later than the moment the service read the
     value.
     """
@@ -84,7 +84,7 @@ class NearStore:
             return Load(loads.generation if self._is_live else None, self._clock())
 
     def finish(self, key: str, load: Load, found: tuple[Any, int, float] | None) -> None:
-        """Keeps the value found, given with its version and seconds left, unless it may be outdated."""
+        """Caches the loaded value, with its version and remaining seconds, unless it may be outdated."""
         with self._lock:
             loads = self._loads[key]
             loads.count -= 1
@@ -119,7 +119,7 @@ class NearStore:
 
     @contextmanager
     def changing(self, *keys: str) -> Iterator[None]:
-        """Surrounds a write of this client: no read that begins after it finds the old value.
+        """Surrounds a write of this client, so that no read that begins after the write finds the old value.
 
         The keys are dropped again after the write, however it ended: another thread may have loaded the old value.
         """
@@ -139,12 +139,12 @@ class NearStore:
             self.drop_all()
 
     def go_live(self) -> None:
-        """Goes live: all changes arrive from now on, so values may be kept."""
+        """Goes live: all changes arrive from now on, so values may be cached."""
         with self._lock:
             self._is_live = True
 
     def go_dark(self) -> None:
-        """Stops being live: changes no longer arrive, so nothing may be kept."""
+        """Stops being live: changes no longer arrive, so nothing may be cached."""
         with self._lock:
             self._is_live = False
             self._drop_all()

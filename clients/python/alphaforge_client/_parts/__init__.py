@@ -1,2 +1,2 @@
 # Generated from aio/_parts/__init__.py by `make gen`; edit that file.
-"""Engines of several partitions: a call goes to one of them or to all, and what they answer is put together."""
+"""Engines of several partitions: a call goes to one partition or to all, and their answers are merged."""

@@ -20,14 +20,14 @@ __all__ = ["KeyListing", "in_order", "share_of", "split_keys", "split_puts", "wi
 
 
 def split_keys(keys: Iterable[str], partitions: int) -> list[tuple[int, list[str]]]:
-    """The keys of each partition, in their order. Raises what a call with an invalid key raises."""
+    """The keys of each partition, in their order. Raises the core's error for an invalid key."""
     asked = list(keys)
     shares: dict[int, list[str]] = {}
     try:
         for key in asked:
             shares.setdefault(partition_of(key, partitions), []).append(key)
     except (AttributeError, UnicodeEncodeError):
-        # No str, or no text: the core says so.
+        # Not a str, or not valid Unicode: the core raises the error.
         encode_get_many(asked)
         raise
     return sorted(shares.items())
@@ -44,7 +44,7 @@ def split_puts(items: Mapping[str, object], ttl: float, partitions: int) -> list
 
 
 def in_order(asked: Sequence[str], found: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """The values found in the partitions, in the order asked for."""
+    """The values found in the partitions, in the order of the requested keys."""
     values: dict[str, Any] = {}
     for each in found:
         values.update(each)
@@ -58,7 +58,7 @@ def share_of(near: NearCache, partitions: int) -> NearCache:
 
 @contextmanager
 def within(contexts: Iterable[AbstractContextManager[None]]) -> Iterator[None]:
-    """All the contexts at once."""
+    """Enters all the contexts."""
     with ExitStack() as stack:
         for context in contexts:
             stack.enter_context(context)
@@ -66,7 +66,7 @@ def within(contexts: Iterable[AbstractContextManager[None]]) -> Iterator[None]:
 
 
 class KeyListing:
-    """Lists the keys of one partition after the other. The cursor has the partition in front of its own cursor."""
+    """Lists the keys of one partition after the other. The cursor is the partition, then its own cursor."""
 
     def __init__(self, partitions: int, prefix: str, limit: int | None, cursor: str) -> None:
         self.part = 0

@@ -1,4 +1,4 @@
-"""What the partitions of an engine answer, put together."""
+"""Merges the answers of an engine's partitions."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def merged_bars(shares: Sequence[Share], split: Sequence[TickChunks]) -> BarList
 
 
 def merged_ticks(shares: Sequence[Share], results: Sequence[TickResult]) -> TickResult:
-    """The refused and duplicate ticks by their rows in the whole batch."""
+    """The refused and duplicate ticks, by row of the whole batch."""
     merged = TickResult()
     for share, result in zip(shares, results, strict=True):
         merged.rejected.extend((int(share.rows[index]), reason) for index, reason in result.rejected)
@@ -63,7 +63,7 @@ class _Statistics(Protocol):
 
 
 def _added(parts: Sequence[_Statistics], means: Mapping[str, tuple[str, ...]]) -> dict[str, int | float]:
-    """The counters added up; those of `means` are means over the sum of the counters named with them."""
+    """Sums the counters. A counter in `means` is a mean, weighted by the counter named with it."""
     values = [part.as_dict() for part in parts]
     added = {name: sum(each[name] for each in values) for name in values[0]}
     for name, counted in means.items():

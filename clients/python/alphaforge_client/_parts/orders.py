@@ -19,7 +19,7 @@ _REMEMBERED_MAX = 100_000
 
 
 class OrderShare(NamedTuple):
-    """The orders of one partition, in their order, and the place of each in the whole batch."""
+    """The orders of one partition, in their order, and the position of each in the whole batch."""
 
     part: int
     orders: list[Order]
@@ -27,7 +27,7 @@ class OrderShare(NamedTuple):
 
 
 class IdShare(NamedTuple):
-    """The ids of orders that one partition is asked about, and the place of each in the whole batch."""
+    """The ids of orders that one partition is asked about, and the position of each in the whole batch."""
 
     part: int
     items: list[str]
@@ -48,9 +48,9 @@ def split_orders(orders: Iterable[Order], partitions: int) -> list[OrderShare]:
 def merged_orders(
     shares: Sequence[OrderShare], results: Sequence[Sequence[str | AlphaForgeError] | Exception]
 ) -> list[str | AlphaForgeError]:
-    """The results in the order of the batch. An error of a partition is that of each of its orders.
+    """The results in the order of the batch. If a partition fails, each of its orders gets the error.
 
-    Raises the error if all partitions have failed, or if it is none of a call.
+    Raises the error if all partitions have failed, or if it isn't an AlphaForgeError.
     """
     found: dict[int, str | AlphaForgeError] = {}
     for share, result in zip(shares, results, strict=True):
@@ -83,11 +83,11 @@ class Submitted:
             self.note(order.order_id, share.part)
 
     def part_of(self, order_id: str) -> int | None:
-        """The partition of an order; None if it is not known here."""
+        """The partition of an order; None if this client doesn't know it."""
         return self._parts.get(order_id)
 
     def shares(self, order_ids: Sequence[str], partitions: int) -> list[IdShare]:
-        """The shares of a batch, without empty ones. Orders that are not known here are in all of them."""
+        """The shares of a batch, without empty ones. An order with an unknown partition is in all shares."""
         shares: dict[int, IdShare] = {}
         for place, order_id in enumerate(order_ids):
             part = 0 if partitions == 1 else self.part_of(order_id)
@@ -99,7 +99,7 @@ class Submitted:
 
 
 def merged_flags(count: int, shares: Sequence[IdShare], results: Sequence[Sequence[bool]]) -> list[bool]:
-    """The results in the order of the batch; True where any partition says so."""
+    """The results in the order of the batch; True if any partition returned True."""
     found = [False] * count
     for share, result in zip(shares, results, strict=True):
         for place, flag in zip(share.places, result, strict=True):
@@ -110,7 +110,7 @@ def merged_flags(count: int, shares: Sequence[IdShare], results: Sequence[Sequen
 def merged_changes(
     count: int, shares: Sequence[IdShare], results: Sequence[Sequence[bool | InvalidArgument]]
 ) -> list[bool | InvalidArgument]:
-    """The same for changes; an error where any partition has one: only that of the order knows what it lacks."""
+    """The same for changes; an error if any partition returned one, since only the order's partition finds errors."""
     found: list[bool | InvalidArgument] = [False] * count
     for share, result in zip(shares, results, strict=True):
         for place, each in zip(share.places, result, strict=True):

@@ -1,4 +1,4 @@
-"""The place of a subscription in the events of every partition, and its text."""
+"""The position of a subscription in the events of every partition, and the position as text."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ __all__ = ["Place", "begin_of", "token_of"]
 
 
 class Place(NamedTuple):
-    """A place in one partition's events: the sequence after the last one read, and the epoch; None: the next event."""
+    """A position in a partition's events: the sequence after the last event read (None: the next), and the epoch."""
 
     next_sequence: int | None = None
     epoch: int = 0
 
 
 def token_of(places: Sequence[Place]) -> str:
-    """The places as a text, `partitions/epoch.sequence,...`, with nothing for a partition that is not read."""
+    """The positions as text, `partitions/epoch.sequence,...`, with an empty item for a partition that is not read."""
     listed = ",".join(
         "" if place.next_sequence is None else f"{place.epoch:x}.{place.next_sequence}" for place in places
     )

@@ -1,4 +1,4 @@
-"""Decoding of responses. An unreadable one raises EngineError ANSWER_MALFORMED, whichever decoder finds it."""
+"""Decoding of responses. An unreadable response raises EngineError ANSWER_MALFORMED, whichever decoder finds it."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def opening(name: str, partitions: int, *, config: DataEngineConfig | None, reco
 
 
 class NamedBarTypes:
-    """The bar types that a client configured: its calls return only bars of those; of all types if there are none."""
+    """The bar types that a client configured: its calls return only bars of these types; if empty, all bars."""
 
     def __init__(self, config: DataEngineConfig | None) -> None:
         self.names = named = list(map(str, given_options(config, DataEngineConfig).get("bar_types", ())))
@@ -129,7 +129,7 @@ class BarsRequest:
     def __call__(self, from_sequence: int | None) -> bytes:
         if from_sequence is not None:
             self._request.from_sequence = from_sequence
-            # It resumes, so the snapshot has been delivered.
+            # The subscription resumes, so the snapshot has been delivered.
             self._request.snapshot_bars = 0
         return self._request.SerializeToString()
 

@@ -63,7 +63,7 @@ SERVICE = Service(
     engines_pb2.GetStatisticsRequest,
 )
 
-# Settings that count what a strategy does in all symbols.
+# Settings that limit a strategy across all symbols.
 _LIMITS_OVER_SYMBOLS = ("max_open_orders", "max_orders_per_second", "starting_cash", "max_loss")
 
 # A larger batch of orders is split into chunks, each one input of the journal.

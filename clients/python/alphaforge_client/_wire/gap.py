@@ -17,8 +17,8 @@ class Gap:
 
     `reason` is "NOT_RETAINED" (they are older than what the service keeps), "SLOW_SUBSCRIBER" (the subscriber fell
     behind them), "MISSED" (a message was lost on the way), or "EPOCH_CHANGED" (the engine was reset or lost its state:
-    earlier events are void, and the sequence starts over; then `last_sequence` is None). `partition` is the one whose
-    events they are, of an engine with partitions.
+    earlier events are void, and the sequence starts over; then `last_sequence` is None). With partitions,
+    `partition` is the partition of the events.
     """
 
     epoch: int

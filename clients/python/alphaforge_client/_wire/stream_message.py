@@ -18,8 +18,8 @@ T = TypeVar("T")
 class StreamMessage(Generic[T]):
     """The content of one message: `gap` first, then `items`; a heartbeat has neither.
 
-    `sequence` is the subscription's position after the message, `previous_sequence` the one before. `sequences` are
-    those of the items; empty if they are consecutive and end at `sequence`. A snapshot is history and does not change
+    `sequence` is the subscription's position after the message, `previous_sequence` the one before. `sequences` has
+    each item's sequence; empty if they are consecutive and end at `sequence`. A snapshot is history and does not change
     the position. `waits_for`, in the first heartbeat, has instruments without a trade yet.
     """
 

@@ -27,13 +27,13 @@ __all__ = [
     "reason_name",
 ]
 
-# Maximum number of ticks per chunk. An engine applies that many in about a millisecond, for which its other callers
-# wait; the overhead of a call is that of some thousand ticks.
+# Maximum number of ticks per chunk. An engine applies that many in about a millisecond, while its other callers
+# wait. A call's overhead is that of about a thousand ticks.
 CHUNK_TICKS_MAX = 32_768
 
 
 class TickColumns(TypedDict):
-    """The keywords of TradeTickBatch.from_columns(); None and 0 are what it takes for "not given"."""
+    """The keywords of TradeTickBatch.from_columns(); it takes None and 0 as "not given"."""
 
     instrument_id: Any
     prices: Any

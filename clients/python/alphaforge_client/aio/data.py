@@ -301,7 +301,7 @@ class DataEngine(RemoteEngine):
         return any(parsed(engines_pb2.DropEngineResponse, answer).dropped for answer in answers)
 
     async def producer_state(self, producer_id: str, *, timeout: float | None = None) -> int:
-        """The number of calls of that producer that were applied; it continues with the next. 0 if it is unknown.
+        """The number of the producer's last applied call; its next call has the next number. 0 if it is unknown.
 
         Raises InvalidArgument (a ValueError, SETTING_INVALID) for an engine with partitions, where each has its own.
         """
@@ -370,7 +370,7 @@ class DataEngine(RemoteEngine):
         )
 
 
-# Called by the coalescer, without a reference to the client, so that it can be freed.
+# Called by the coalescer, without a reference to the client, so that the client can be freed.
 
 
 async def _process_one(

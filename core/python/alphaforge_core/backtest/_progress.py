@@ -1,4 +1,4 @@
-"""How far a long run is."""
+"""The progress of a long run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Progress:
         self._width = 0
 
     def add(self, trades: int, ts_event: int) -> None:
-        """Counts trades that were applied, the last of them at that time."""
+        """Counts applied trades; `ts_event` is the time of the last one."""
         self._trades += trades
         now = monotonic()
         if now >= self._next:

@@ -36,7 +36,7 @@ class RoundTrip:
 
 
 def round_trips_of(fills: Iterable[Fill], inverse: Container[str] = ()) -> list[RoundTrip]:
-    """A fill that flips a position ends one round trip and begins the next, which share its value and commission.
+    """Groups fills into round trips. A fill that flips a position closes one and opens the next, split between them.
 
     inverse: the symbols whose contracts are worth less at a higher price (rule 3.28).
     """

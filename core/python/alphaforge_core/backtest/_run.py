@@ -85,10 +85,10 @@ def run(
     ('103.000000000', 'next')
     """
     config = venue or ExecutionEngineConfig()
-    # Orders are remembered until the end, whatever the market time.
+    # Keeps orders until the run ends, whatever the market time.
     config = ExecutionEngineConfig(**{"fill_on": FILL_ON, "order_retention_ns": CENTURY_NS, **config.given()})
     names = list(getattr(strategy, "bar_types", BAR_TYPES_DEFAULT) if bar_types is None else bar_types)
-    # One setting for both: a trade that is ahead of the clock is in no bar, and fills nothing.
+    # The venue's limit applies to the bars too: a trade too far ahead of the clock is in no bar and fills no order.
     jump_ns = config.as_dict()["max_time_jump_ns"]
     data = ServiceEngine(DataEngineConfig(bar_types=names, enable_statistics=False, max_time_jump_ns=jump_ns))
     engine = ExecutionEngine(config)
@@ -131,7 +131,7 @@ def _batches(trades: Any) -> Iterator[TradeTickBatch]:
 
 
 class _LockStepBars:
-    """The data engine as a lock-step sees it; counts by reason what it refuses."""
+    """The data engine of a lock-step run; counts refused trades by reason."""
 
     def __init__(self, data: ServiceEngine) -> None:
         self.refused: Counter[str] = Counter()
@@ -188,7 +188,7 @@ class _Runner:
             self._progress.add(1, tick.ts_event)
 
     def _take_piece(self, piece: TradeTickBatch) -> int:
-        """Bars depend only on trades, so they can be computed before the venue gets the trades that close them."""
+        """Computes the bars before the venue gets the trades that close them, since bars depend only on trades."""
         outcome = self._data.process_request(ProcessRequest(piece, with_tick_indexes=True))
         answer = ProcessResponse.from_wire(outcome.to_wire(0))
         taken = len(piece) - answer.left_count

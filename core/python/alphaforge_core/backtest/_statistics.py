@@ -89,7 +89,7 @@ def statistics_of(
 
 
 def _max_drawdown(curve: Sequence[Point]) -> Decimal:
-    """The largest fall from a high; the run starts at 0."""
+    """The largest fall of equity from a high; equity starts at 0."""
     highest = fall = Decimal(0)
     for point in curve:
         highest = max(highest, point.equity)
@@ -98,7 +98,7 @@ def _max_drawdown(curve: Sequence[Point]) -> Decimal:
 
 
 def _changes(curve: Sequence[Point]) -> tuple[str | None, list[float]]:
-    """The change of equity in each period of the run, which starts at 0."""
+    """The change of equity in each period of the run; equity starts at 0."""
     if not curve:
         return None, []
     first = min(point.ts_event for point in curve)

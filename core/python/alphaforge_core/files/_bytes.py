@@ -72,7 +72,7 @@ class Content:
 
 
 class _Rewound:
-    """A stream whose first bytes were already read."""
+    """A stream that returns its first bytes again, which were already read."""
 
     def __init__(self, head: bytes, rest: Any) -> None:
         self._head = head
@@ -162,7 +162,7 @@ def readable(source: Source) -> Iterator[None]:
 
 @contextmanager
 def open_content(source: Source) -> Iterator[Content]:
-    """Opens a file and its compression. Raises TradeFileError if it can't be read."""
+    """Opens a file and decompresses it. Raises TradeFileError if it can't be read."""
     with readable(source):
         if source.path == STDIN:
             yield _content(source, sys.stdin.buffer, None, 0)
@@ -210,7 +210,7 @@ def _content(source: Source, stream: Any, raw: IO[bytes] | None, size: int) -> C
 
 
 def _seekable(stream: Any, raw: IO[bytes] | None) -> Any:
-    """Parquet is read from its end."""
+    """Returns a seekable stream, since Parquet is read from its end."""
     if raw is not None:
         raw.seek(0)
         if raw.read(4) == _PARQUET:

@@ -1,4 +1,4 @@
-"""Detects rows with a wrong clock, which would make all later trades late. A pause differs by the row after it."""
+"""Detects rows with a wrong clock, which would make all later trades late. After a pause, the next row is ahead too."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ClockGuard:
         self._held: dict[str, Block] = {}
 
     def judge(self, block: Block) -> Iterator[Block]:
-        """The block without such rows, preceded by rows that waited."""
+        """The block without rows that have a wrong clock, preceded by rows that waited."""
         if self._max_jump_ns <= 0 or self._is_calm(block):
             yield block
             return
@@ -49,12 +49,12 @@ class ClockGuard:
             yield part_of(block, np.flatnonzero(keep))
 
     def finish(self) -> Iterator[Block]:
-        """The rows without a next row."""
+        """The rows that still wait for a next row."""
         held, self._held = self._held, {}
         yield from held.values()
 
     def _is_calm(self, block: Block) -> bool:
-        """The fast path for nearly all blocks: all times are close to those before."""
+        """Whether each time is close to the one before: the fast path for nearly all blocks."""
         ids = block.batch.instrument_ids
         low, high = int(block.ts.min()), int(block.ts.max())
         lasts = [self._last[name] for name in ids if name in self._last]
@@ -66,7 +66,7 @@ class ClockGuard:
         else:
             codes = instruments_of_ticks(block.batch)
             last = np.zeros(len(ids), np.int64)
-            last[codes] = block.ts  # the last one of each stays
+            last[codes] = block.ts  # each instrument's last time wins
             seen = np.bincount(codes, minlength=len(ids)) > 0
             self._last.update({name: int(last[code]) for code, name in enumerate(ids) if seen[code]})
         return True
@@ -81,7 +81,7 @@ class ClockGuard:
                 yield held
         before = self._last.get(name)
         previous = np.concatenate([[ts[0] if before is None else before], ts[:-1]])
-        # The very first row has no previous one: the next row decides.
+        # An instrument's first row has no previous row, so only the next row decides.
         is_ahead = ts - previous > self._max_jump_ns
         is_ahead[0] |= before is None
         following = np.concatenate([ts[1:], [ts[-1]]])

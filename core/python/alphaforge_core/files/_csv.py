@@ -59,7 +59,7 @@ def is_number(text: str) -> bool:
 
 
 def recognise(content: Content, name: str, delimiter: str | None, encoding: str | None) -> Dialect:
-    """Detects the format from the first lines. Raises TradeFileError for an empty file, and if it isn't a table."""
+    """Detects the format from the first lines. Raises TradeFileError if the file is empty or not a table."""
     head = content.head
     if encoding is None:
         encoding = next((known for mark, known in _BOMS if head.startswith(mark)), "utf-8")
@@ -113,7 +113,7 @@ def _delimiter(lines: list[str]) -> str:
 
 
 class _Utf8:
-    """A stream as valid UTF-8, without which Arrow does not report rows of a wrong shape."""
+    """A stream converted to valid UTF-8, which Arrow needs to report rows of a wrong shape."""
 
     closed = False
 
@@ -132,15 +132,15 @@ class _Utf8:
         return self._decoder.decode(b"", final=True).encode()
 
     def readable(self) -> bool:
-        """As for files."""
+        """Always True."""
         return True
 
     def writable(self) -> bool:
-        """As for files."""
+        """Always False."""
         return False
 
     def seekable(self) -> bool:
-        """As for files."""
+        """Always False."""
         return False
 
     def close(self) -> None:
@@ -155,7 +155,7 @@ def csv_tables(
     ragged: list[int] = []
 
     def skip(row: Any) -> Literal["skip"]:
-        # Called by the reader, which does not allow exceptions.
+        # Called by Arrow's reader, which doesn't allow exceptions.
         ragged.append(row.number)
         on_ragged(row.number, f"{row.actual_columns} columns where the file has {row.expected_columns}")
         return "skip"
@@ -171,7 +171,7 @@ def csv_tables(
         ),
         parse_options=pyarrow.csv.ParseOptions(
             delimiter=dialect.delimiter,
-            # Kept, so that lines can be counted.
+            # Empty lines count as lines.
             ignore_empty_lines=False,
             invalid_row_handler=skip,
         ),

@@ -30,7 +30,7 @@ class DbnFile:
         self._frames = itertools.chain(() if first is None else (first,), self._frames)
 
     def batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
-        """The records, with these columns."""
+        """The records, with only the given columns."""
         for frame in self._frames:
             yield pa.RecordBatch.from_pandas(frame[columns], preserve_index=False)
 
@@ -45,7 +45,7 @@ class DbnFile:
             ) from None
         is_file = self._source.member is None and self._source.path != STDIN
         try:
-            # The library takes DBN as it is, or packed by zstd.
+            # The library reads plain DBN and DBN compressed by zstd.
             if is_file and content.is_plain_dbn:
                 store = databento.DBNStore.from_file(self._source.path)
             else:
@@ -57,6 +57,6 @@ class DbnFile:
 
 
 def _names(frame: Any) -> tuple[str, ...]:
-    """Its columns; a file that maps no symbols has none, whatever the library makes of it."""
+    """The frame's columns, without the library's empty `symbol` column if the file maps no symbols."""
     has_symbols = "symbol" in frame and frame["symbol"].fillna("").ne("").any()
     return tuple(str(name) for name in frame.columns if name != "symbol" or has_symbols)

@@ -147,7 +147,7 @@ class TradeFile:
     def _tables(
         self, batches: Callable[[list[str]], Iterator[pa.RecordBatch]], layout: Layout
     ) -> Generator[tuple[Lines, pa.RecordBatch], None, None]:
-        """The columns that are wanted of a file that has names and types; their own names are their places."""
+        """The wanted columns of a file that has names and types, renamed to their positions in the file."""
         wanted = _wanted(layout)
         names = [layout.names[place] for place in wanted]
         line = 1
@@ -205,7 +205,7 @@ class TradeFile:
         self._ragged.append(BadRow(self._path, line, "COLUMNS_UNEQUAL", problem))
 
     def _count_ragged(self, last_line: int | None) -> None:
-        """Counts rows of a wrong shape up to that line, or all; the reader may be ahead of it."""
+        """Counts rows of a wrong shape before `last_line`, or all: the reader may be further ahead."""
         count = len(self._ragged) if last_line is None else sum(bad.line < last_line for bad in self._ragged)
         if count:
             self._report.leave_out({"COLUMNS_UNEQUAL": count}, self._ragged[:count])

@@ -26,7 +26,7 @@ Nanos = npt.NDArray[np.int64]
 
 
 class Spool:
-    """Blocks to read again, in order or reversed: in memory, and beyond `memory_bytes` in a temporary file."""
+    """Stores blocks to read again, in order or reversed: in memory, beyond `memory_bytes` in a temporary file."""
 
     def __init__(self, memory_bytes: int) -> None:
         self._left = memory_bytes
@@ -34,7 +34,7 @@ class Spool:
         self._file: BinaryIO | None = None
 
     def add(self, block: Block) -> None:
-        """Keeps a block."""
+        """Stores a block."""
         size = len(block.ts) * ROW_BYTES
         if size <= self._left:
             self._left -= size
@@ -47,7 +47,7 @@ class Spool:
         self._kept.append((at, written, block.lines, block.path))
 
     def blocks(self, backwards: bool = False) -> Iterator[Block]:
-        """The blocks kept, in order or reversed."""
+        """The stored blocks, in order or reversed."""
         for kept in reversed(self._kept) if backwards else self._kept:
             block = kept if isinstance(kept, Block) else self._read(*kept)
             yield part_of(block, np.arange(len(block.ts))[::-1]) if backwards else block

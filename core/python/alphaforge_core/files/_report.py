@@ -9,7 +9,7 @@ from typing import NamedTuple
 __all__ = ["BAD_ROWS_KEPT", "BadRow", "ReadReport", "TradeFileError"]
 
 BAD_ROWS_KEPT = 10
-# Maximum per kind: a directory of a thousand files could have as many.
+# Maximum of notes, and of warnings: a directory of a thousand files could produce a thousand of each.
 NOTES_KEPT = 50
 
 
@@ -44,7 +44,7 @@ class ReadReport:
     rows: rows of the instruments and times asked for, including invalid ones.
     trades: rows that became ticks.
     left_out: the other rows, by reason.
-    bad_rows: the first of those.
+    bad_rows: the first rows left out.
     rounded: trades whose price or quantity lost digits beyond nine places.
     out_of_order: trades with a time before that of an earlier trade of their instrument.
     notes: what was detected or assumed, such as the unit of times.
@@ -61,17 +61,17 @@ class ReadReport:
     warnings: list[str] = field(default_factory=list)
 
     def note(self, text: str) -> None:
-        """Keeps a note, once."""
+        """Adds a note, once."""
         if text not in self.notes and len(self.notes) < NOTES_KEPT:
             self.notes.append(text)
 
     def warn(self, text: str) -> None:
-        """Keeps a warning, once."""
+        """Adds a warning, once."""
         if text not in self.warnings and len(self.warnings) < NOTES_KEPT:
             self.warnings.append(text)
 
     def leave_out(self, counts: dict[str, int], first: list[BadRow]) -> None:
-        """Counts rows by reason and keeps the first of them."""
+        """Counts rows by reason and stores the first few."""
         self.left_out.update(counts)
         self.rows += sum(counts.values())
         if first:
@@ -86,7 +86,7 @@ class ReadReport:
 
     @property
     def first_trade_problem(self) -> str | None:
-        """Why there are no trades; None if there are."""
+        """Why the read returned no trades; None if it returned any."""
         if self.trades:
             return None
         if not self.rows:

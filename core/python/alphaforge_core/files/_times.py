@@ -86,7 +86,7 @@ class TimeReader:
         return Times(np.where(bad, 0, values) * factors, bad)
 
     def _guessed_factors(self, values: Nanos, missing: Mask) -> Any:
-        # Smaller numbers are before 2000 in any unit; they have the unit of the others.
+        # Smaller numbers are before 2000 in any unit, so they get the unit of the other numbers.
         is_telling = ~missing & (values >= _YEAR_2000_S)
         classes = np.searchsorted(_UNIT_LIMITS, values, side="right")
         for each in np.unique(classes[is_telling]) if is_telling.any() else ():
@@ -125,7 +125,7 @@ class TimeReader:
         return Times(times.ts + _fraction(whole, times.ts, nanos), times.bad)
 
     def _one_by_one(self, column: pa.Array) -> Times:
-        """A block with an invalid time, or with forms that Arrow does not parse."""
+        """Reads a block that has an invalid time or a form that Arrow does not parse."""
         texts = column.to_pylist()
         values, rest = np.zeros(len(texts), np.int64), np.zeros(len(texts), np.int64)
         is_moment, bad = np.zeros(len(texts), bool), np.zeros(len(texts), bool)

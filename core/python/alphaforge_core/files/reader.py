@@ -33,7 +33,7 @@ WAIT_SECONDS = 0.1
 HOUR_NS = 3600 * 10**9
 YEAR_2000_NS = 946_684_800 * 10**9
 DAY_NS = 86_400 * 10**9
-# Files of `record` are in order of arrival, which is that of their numbers.
+# Files written by `record` are numbered in order of arrival.
 _RECORDED = re.compile(r"trades-\d{6,}-\d{8}\.parquet")
 
 
@@ -54,7 +54,7 @@ class ReadOptions:
     positions: column names of a file without a header, or instead of the header.
     preset: a vendor's format, "auto" to detect it, "none" to use common names only.
     time_unit: unit of integer times; None to infer it from their magnitude.
-    side: meaning of the side column; None for that of the format.
+    side: meaning of the side column; None for the format's meaning.
     where: only rows whose column has one of these values, such as {"action": {"T"}}.
     price_scale, quantity_scale: integers mean mantissa / 10^scale.
     delimiter, encoding: of text; None to detect them.
@@ -197,7 +197,7 @@ class TradeReader:
 
 
 def _read_ahead(items: Iterator[TradeBlock]) -> Generator[TradeBlock, None, None]:
-    """The items, made in a thread, at most a few in advance. What making them raises is raised here, in its turn."""
+    """The items, produced in a thread, at most a few in advance. The thread's exceptions are raised here, in order."""
     made: queue.Queue[tuple[str, TradeBlock | BaseException | None]] = queue.Queue(BLOCKS_AHEAD)
     stop = threading.Event()
 

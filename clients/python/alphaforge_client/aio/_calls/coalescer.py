@@ -17,8 +17,8 @@ __all__ = ["Coalescer"]
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
-# A call with less than this share of its timeout left isn't sent: its batch would end at its deadline and fail the
-# other calls of the batch.
+# A call with less than this share of its timeout left isn't sent: its batch would time out at its deadline and fail
+# the other calls of the batch.
 _SPARE_SHARE = 0.2
 
 
@@ -48,7 +48,7 @@ class Coalescer(Generic[Item, Answer]):
     async def call(self, item: Item) -> Answer:
         """The answer to the item, alone or in a batch."""
         if self._scope is not scope():
-            # Calls that waited in another event loop ended with it.
+            # Calls that waited in another event loop were lost with that loop.
             self._scope, self._is_busy, self._waiting = scope(), False, deque()
         if self._is_busy:
             future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -61,7 +61,7 @@ class Coalescer(Generic[Item, Answer]):
             self._pass_on()
 
     def _pass_on(self) -> None:
-        """Sends the next batch in its own task: cancelling one caller must not end it for the others."""
+        """Sends the next batch in its own task: cancelling one caller must not cancel the batch for the others."""
         batch: list[tuple[Item, float, asyncio.Future[Answer]]] = []
         earliest_end = monotonic() + self._timeout * _SPARE_SHARE
         while self._waiting and len(batch) < self._items_max:
@@ -83,7 +83,7 @@ class Coalescer(Generic[Item, Answer]):
         try:
             answers = await self._many([item for item, _, _ in batch], batch[0][1] - monotonic())
         except InvalidArgument:
-            # One invalid item fails the whole batch, so each is sent by itself.
+            # One invalid item fails the whole batch, so each item is sent on its own.
             await asyncio.gather(*(self._settle(item, future) for item, _, future in batch))
         except BaseException as error:
             for _, _, future in batch:

@@ -30,11 +30,11 @@ __all__ = ["Connection"]
 
 T = TypeVar("T")
 
-# The pause before the next attempt where the primary is found, and where it is still sought.
+# The pause before the next attempt once the primary is found, and while it is still sought.
 _FOUND_SECONDS, _SEEK_SECONDS = 0.02, 0.2
-# Failed calls of an engine that has moved before it is sought at home again.
+# After this many failed calls, an engine that has moved is sought at home again.
 _FAILURES_AWAY_MAX = 3
-# A timeout above 0 for what is begun at a deadline.
+# A timeout above 0 for calls that begin at their deadline.
 _MOMENT_SECONDS = 0.001
 
 
@@ -50,9 +50,9 @@ class _Session:
         self.scope = scope()
         self.endpoint = endpoint
         self.at = 0
-        """Which of the endpoint's addresses is called."""
+        """The index of the endpoint's address that is called."""
         self.read_at = randrange(len(endpoint.seeds))
-        """Which one is asked by reads that any may answer."""
+        """The index of the address for reads that any candidate may answer."""
         self.channels = {0: Channel(endpoint)}
         self.mutex = Mutex()
         self.calls: dict[tuple[int, str], UnaryCall] = {}
@@ -76,7 +76,7 @@ class Connection:
 
     def __init__(self, endpoint: Endpoint, opening: Opening, timeout: float, after: Connection | None = None) -> None:
         self.endpoint = endpoint
-        # Where the list of targets places the engine; the endpoint is another one after it has moved.
+        # Where the list of targets places the engine. After the engine has moved, `endpoint` differs.
         self._home = endpoint
         self._failures_away = 0
         # Another engine that is opened before this one.
@@ -88,7 +88,7 @@ class Connection:
         self._other_sessions: list[_Session] = []
         self._closed = False
         self.lag_seconds = 0.0
-        """How old the last answer to a read may have been."""
+        """The maximum age of the last answer to a read."""
 
     async def call(
         self,
@@ -144,7 +144,7 @@ class Connection:
         request = header + body(session.epoch)
         if not self.endpoint.reads_anywhere:
             return session.channel.stream(self._path(method), request)
-        # Each attempt at another candidate: the one before may be gone, or not know the epoch.
+        # Each attempt asks another candidate: the previous one may be gone, or not know the epoch.
         session.read_at = (session.read_at + 1) % len(self.endpoint.seeds)
         return session.channel_to(session.read_at).stream(self._path(method), request, reads_anywhere=True)
 
@@ -214,7 +214,7 @@ class Connection:
         try:
             await session.channel.await_connection(pause.connecting_seconds)
         except CALL_FAILED:
-            # Closed meanwhile; the next attempt raises the error.
+            # Closed in the meantime, so the next attempt raises the error.
             if not self._closed or being_cancelled():
                 raise
 
@@ -223,7 +223,7 @@ class Connection:
         return len(self.endpoint.seeds) > 1
 
     async def find_primary(self) -> bool:
-        """Asks the candidates, the one that is called last, which one serves; calls go there from now on."""
+        """Asks each candidate, the current one last, whether it serves; calls go to the one that does from now on."""
         return await self._find_primary(asks_current=True)
 
     async def _is_elsewhere(self) -> bool:
@@ -334,7 +334,7 @@ class Connection:
         return True
 
     def _follow(self, problem: Unavailable) -> None:
-        """Calls the service to which the engine has moved from now on; asks at home again if it can't be reached."""
+        """From now on, calls the service to which the engine has moved; asks at home again if that can't be reached."""
         target = moved_to(problem)
         self._failures_away = 0 if target else self._failures_away + 1
         if target is None and self._failures_away < _FAILURES_AWAY_MAX:

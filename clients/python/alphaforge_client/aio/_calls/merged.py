@@ -53,7 +53,7 @@ class Merged:
         await self._stack.aclose()
 
     async def next(self) -> Item | None:
-        """The next event; None after stop(). Raises what ended a subscription."""
+        """The next event; None after stop(). Raises the error of a failed subscription."""
         if self._is_stopping:
             return None
         item = await self._waiting.get()

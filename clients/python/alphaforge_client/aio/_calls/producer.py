@@ -26,7 +26,7 @@ class _Numbering:
         # Whether the number of the next call is known: the id is new, or the service has returned the number.
         self.is_known = producer_id is None
         self.begin(producer_id or os.urandom(16).hex())
-        # The epoch of the last answered call: a service forgets producers when an engine is reset.
+        # The epoch of the last answered call, because a service forgets producers when an engine is reset.
         self.epoch = 0
 
     def begin(self, producer_id: str) -> None:

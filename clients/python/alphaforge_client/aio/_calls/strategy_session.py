@@ -43,7 +43,7 @@ class StrategySession:
         return self._lapsed
 
     async def close(self) -> bool:
-        """Ends the session and keeps the strategy's orders; False if it had already ended."""
+        """Ends the session and keeps the strategy's orders; False if the session had already ended."""
         self._closed = True
         request = sessions_pb2.CloseSessionRequest(session_id=self._session_id, request_id=new_request_id())
         answer = await self._connection.call("CloseSession", request.SerializeToString())

@@ -121,13 +121,13 @@ class Subscription(Generic[T]):
 
     @property
     def token(self) -> str | None:
-        """The place after the last event read as a text, for a later `token`; None before the subscription begins."""
+        """The position after the last event read, as text, for a later `token`; None before the subscription begins."""
         sequence = self.next_sequence
         return None if sequence is None else f"1/{self.epoch:x}.{sequence}"
 
     @property
     def waits_for(self) -> tuple[str, ...]:
-        """Those of the instruments asked for that had no trade yet when the subscription began, at most 100.
+        """The requested instruments that had no trade yet when the subscription began, at most 100.
 
         They are logged too, as a warning: their events come once there are trades, or never, if a name is wrong.
         """
@@ -175,7 +175,7 @@ class Subscription(Generic[T]):
         while not (self._has_begun or self._closed):
             await self._receive()
 
-    # For who merges subscriptions.
+    # For code that merges subscriptions.
 
     @property
     def mark(self) -> str:
@@ -187,8 +187,8 @@ class Subscription(Generic[T]):
         await self._begin()
 
     async def take(self) -> list[tuple[int, T | Gap]] | None:
-        """All events received and not read yet, each with the sequence after it; those of the next message if there
-        are none, which may have none. None once the subscription is closed."""
+        """All events received and not read yet, each with the sequence after it. If there are none, the events of the
+        next message, which may be empty. None once the subscription is closed."""
         if not (self._ready or self._closed):
             await self._receive()
         if self._closed:
@@ -239,7 +239,7 @@ class Subscription(Generic[T]):
                     return
             message = await stream.read(self._connection.silence(self._silence_seconds_max))
         except TimeoutError:
-            # The peer has vanished: heartbeats are more frequent than that.
+            # Heartbeats are more frequent than this timeout, so the peer has vanished.
             message = None
         except CALL_FAILED as error:
             self._drop_stream()

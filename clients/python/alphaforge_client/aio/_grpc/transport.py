@@ -62,7 +62,7 @@ def scope() -> object:
 
 
 def has_ended(scope: object) -> bool:
-    """Whether that scope has ended: its event loop is closed."""
+    """Whether `scope` has ended, that is, its event loop is closed."""
     return isinstance(scope, asyncio.AbstractEventLoop) and scope.is_closed()
 
 
@@ -118,7 +118,7 @@ class Background:
         self._task = asyncio.create_task(work(), name=name)
 
     async def wait(self, timeout: float | None) -> bool:
-        """Waits until it has ended; False if it has not within `timeout` seconds."""
+        """Waits until the work has ended; False if it still runs after `timeout` seconds."""
         if self._task is asyncio.current_task():
             raise RuntimeError("a callback can't wait for the end of its own subscription")
         done, _ = await asyncio.wait([self._task], timeout=timeout)
@@ -132,7 +132,7 @@ class Beside:
         self._work = asyncio.get_running_loop().run_in_executor(None, work)
 
     async def end(self) -> None:
-        """Waits until it is done, and raises its exception."""
+        """Waits until the work is done, and raises its exception."""
         await self._work
 
 
@@ -160,7 +160,7 @@ class Channel:
     """One connection, bytes in and bytes out. Also closed (by grpc) when it is garbage collected."""
 
     def __init__(self, endpoint: Endpoint, seed: int = 0) -> None:
-        """To one of the endpoint's addresses."""
+        """Connects to one of the endpoint's addresses."""
         check_may_connect()
         note_asyncio_channel(self)
         self.access = endpoint.credentials.access()
@@ -176,7 +176,7 @@ class Channel:
         return lambda request, timeout: call(request, timeout=timeout, metadata=metadata)
 
     def unary_watched(self, path: str, is_elsewhere: Callable[[], Awaitable[bool]]) -> UnaryCall:
-        """The same, and `is_elsewhere` is asked each second without an answer: if so, the call ends Unavailable."""
+        """A call that asks `is_elsewhere` each second without an answer, and fails with Unavailable if that is true."""
         bare: UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(path)
 
         async def watch(request: bytes, timeout: float | None = None, metadata: Any = None) -> bytes:
@@ -193,7 +193,7 @@ class Channel:
         return lambda request, timeout: call(request, timeout=timeout, metadata=metadata)
 
     def unary_read(self, path: str, told: Callable[[float], object]) -> UnaryCall:
-        """A read that a follower may answer; `told` is called with how old the answer may be, in seconds."""
+        """A read that a follower may answer; calls `told` with the answer's maximum age in seconds."""
         bare: UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(path)
 
         async def read(request: bytes, timeout: float | None = None, metadata: Any = None) -> bytes:
@@ -206,7 +206,7 @@ class Channel:
         return lambda request, timeout: call(request, timeout=timeout, metadata=metadata)
 
     async def serves(self, service: str) -> bool:
-        """Whether this address answers, soon, that it serves."""
+        """Whether this address answers within PROBE_SECONDS that it serves."""
         check: UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(HEALTH_CHECK)
         try:
             return await check(health_request(service), timeout=PROBE_SECONDS) == SERVING

@@ -1,1 +1,1 @@
-"""Engines of several partitions: a call goes to one of them or to all, and what they answer is put together."""
+"""Engines of several partitions: a call goes to one partition or to all, and their answers are merged."""

@@ -46,8 +46,8 @@ class Parts:
         for index, endpoint in enumerate(endpoints[1:], start=1):
             named = opening(partition_name(name or "default", index), self.count)
             self.connections.append(Connection(endpoint, named, timeout, after=self.first))
-        # One connection to each shard of the list, for questions about all engines; its own where the engine's has
-        # followed the engine to another shard.
+        # One connection to each shard of the list, for questions about all engines; a separate one where the engine's
+        # connection has followed the engine to another shard.
         found = dict(zip(endpoints[::-1], self.connections[::-1], strict=True))
         self._everywhere = placement.everywhere
         self._to: Callable[[Endpoint], Connection] = partial(
@@ -64,12 +64,12 @@ class Parts:
         return self.connections[partition_of(key, self.count) if self.count > 1 else 0]
 
     async def each(self, call: Callable[[Connection], Awaitable[T]]) -> list[T]:
-        """The results of a call on every partition, made at once."""
+        """The results of a call on every partition; the calls run concurrently."""
         return await together([partial(call, connection) for connection in self.connections])
 
     async def all(self, method: str, request: Callable[[], bytes], timeout: float | None) -> list[bytes]:
-        """The responses of every partition to a call made at once. `request` makes each one's, as a request id must
-        not be used for two engines of a service."""
+        """The responses of every partition, called concurrently. `request` makes each partition's request, because a
+        request id must not be used for two engines of a service."""
         return await self.each(lambda connection: connection.call(method, request(), timeout))
 
     async def summaries(
@@ -88,7 +88,7 @@ class Parts:
         return sorted(listed, key=lambda each: each.name)
 
     async def drop(self, method: str, request: Callable[[], bytes], timeout: float | None) -> list[bytes]:
-        """Drops every partition; the first one, which has their number, last."""
+        """Drops every partition, last the first one, which stores their number."""
         others = [partial(one.call_by_name, method, request(), timeout) for one in self.connections[1:]]
         return [*await together(others), await self.first.call_by_name(method, request(), timeout)]
 

@@ -22,7 +22,7 @@ __all__ = ["subscription"]
 
 T = TypeVar("T")
 
-# A close from another thread and one by the reader may be told at once.
+# Another thread and the reader may both signal a close at the same time.
 _SIGNS_MAX = 8
 
 
@@ -36,7 +36,7 @@ def subscription(
     *,
     silence_seconds_max: float,
 ) -> Subscription[T]:
-    """A subscription to the partitions of these instruments (none: to all), each from its place."""
+    """A subscription to the partitions of these instruments (none: to all), each from its position."""
     by_part: dict[int, list[str]] = {}
     for name in instruments:
         by_part.setdefault(parts.index_of(name), []).append(name)
@@ -69,9 +69,9 @@ class _Taken(NamedTuple):
 
 
 class MergedSubscription(Subscription[T]):
-    """The events of several partitions: those of an instrument in order, those of different partitions as they come.
+    """The events of several partitions: in order for each instrument, in order of arrival across partitions.
 
-    One response of each partition waits at most, besides the one that is read; further ones wait in the services.
+    At most one response of each partition waits, besides the one being read; further responses wait in the services.
     """
 
     def __init__(self, parts: Parts, method: str, made: dict[int, Subscription[T]]) -> None:
@@ -101,7 +101,7 @@ class MergedSubscription(Subscription[T]):
 
     @property
     def token(self) -> str | None:
-        """The place after the last event read in every partition, for a later `token`; None before it begins."""
+        """The position after the last event read in every partition, for a later `token`; None before it begins."""
         return token_of(self._places) if self._has_begun else None
 
     @property
@@ -111,7 +111,7 @@ class MergedSubscription(Subscription[T]):
 
     @property
     def waits_for(self) -> tuple[str, ...]:
-        """As of any subscription; at most 100 for each partition."""
+        """The requested instruments without a trade yet, at most 100 for each partition."""
         return tuple(chain.from_iterable(each.waits_for for each in self._made.values()))
 
     def close(self) -> None:
@@ -126,7 +126,7 @@ class MergedSubscription(Subscription[T]):
         for index, each in self._made.items():
             self._places[index] = Place(each.next_sequence, each.epoch)
         self._has_begun = True
-        # A response of each partition, and the signs that it was closed.
+        # Room for one response of each partition, and for the signals of a close.
         self._queue = Queue(len(self._made) + _SIGNS_MAX)
         finalize(self, _end, self._made, self._queue).atexit = False
         self._pumps = [
@@ -176,11 +176,11 @@ class MergedSubscription(Subscription[T]):
         )
 
 
-# Without a reference to the merged subscription, so that it can be freed.
+# These functions hold no reference to the merged subscription, so that it can be freed.
 
 
 async def _pump(queue: Queue[_Taken | None], index: int, part: Subscription[T]) -> None:
-    """Hands over what a partition sends; waits while its last response has not been read."""
+    """Queues a partition's responses; waits while the last one has not been read."""
     try:
         while (events := await part.take()) is not None:
             await queue.put(_Taken(index, events, Place(part.next_sequence, part.epoch)))
@@ -192,7 +192,7 @@ def _end(made: dict[int, Subscription[T]], queue: Queue[_Taken | None] | None) -
     for part in made.values():
         part.close()
     if queue is not None:
-        # Makes room for those who wait to hand over, and tells the reader.
+        # Makes room for waiting pumps, and signals the end to the reader.
         while not queue.empty():
             queue.get_nowait()
         queue.put_nowait(None)
