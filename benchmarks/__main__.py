@@ -43,7 +43,7 @@ FULL = Sizes(
     subscribers=(0, 100, 1_000),
 )
 QUICK = Sizes(repetitions=1, items=5_000, calls=50, resting=5_000, entries=5_000, growth=20_000, subscribers=(0, 3))
-# Memory first: the services have not been used then.
+# Memory runs first, while the services are still unused.
 PARTS = {
     "memory": memory.run,
     "startup": startup.run,
@@ -85,7 +85,7 @@ def main() -> None:
                 parts.append(part_of(name, run, bench.shown))
                 bench.shown.clear()
                 if arguments.json:
-                    # After each part: a run that is interrupted has what it measured.
+                    # Written after each part, so that an interrupted run keeps its results.
                     done = Run.now(parts, work_hash(bench.work))
                     arguments.json.write_text(done.model_dump_json(indent=1) + "\n")
     print(f"work {work_hash(bench.work)}")

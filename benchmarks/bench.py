@@ -1,4 +1,4 @@
-"""One run: how much to do, where the services are, what was found, and the tables that show it."""
+"""One run: its sizes, the services under test, and the tables of results."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ class Sizes(NamedTuple):
     """The size of each measurement."""
 
     repetitions: int
-    items: int  # of batches and of engines in process
+    items: int  # in batches, and for engines in process
     calls: int  # one by one over the network
-    resting: int  # orders in the book that a tick must not care about
-    entries: int  # of the cache whose memory is taken
-    growth: int  # ticks of the curve of memory
-    subscribers: tuple[int, ...]  # how many of them beside each other
+    resting: int  # resting orders that must not slow down a tick
+    entries: int  # in the cache whose memory is measured
+    growth: int  # ticks of the memory curve
+    subscribers: tuple[int, ...]  # their number, for each measurement
 
 
 class Way(NamedTuple):
-    """One way to do an operation: its name, what does it and returns how often, and what comes before, untimed."""
+    """One way to do an operation: name, function (returns the number of operations) and untimed preparation."""
 
     name: str
     operation: Callable[[], int]
@@ -44,9 +44,9 @@ class Way(NamedTuple):
 
 @dataclass
 class Bench:
-    """Runs measurements and prints each as soon as it is there.
+    """Runs measurements and prints each result at once.
 
-    `work` is what was computed, for the hash; `shown` is every table, for the page.
+    `work` collects the computed results for the hash; `shown` collects the tables for the page.
     """
 
     sizes: Sizes
@@ -57,7 +57,7 @@ class Bench:
     shown: list[Table] = field(default_factory=list)
 
     def rates(self, title: str, unit: str, documented: float | None, ways: Sequence[Way]) -> dict[str, Rate]:
-        """A table of the ways to do one thing, side by side, with the bare echo and the documented figure."""
+        """Measures several ways to do one operation, and shows them in a table with the documented figure."""
         processes = [*self.stack.processes.values(), self.echo_process]
         found = {
             way.name: rate(way.operation, repetitions=self.sizes.repetitions, processes=processes, prepare=way.prepare)
@@ -80,9 +80,9 @@ class Bench:
         call: Callable[[], object],
         call_async: Callable[[], tuple[Callable[[], Awaitable[object]], Callable[[], Awaitable[None]]]],
     ) -> None:
-        """Percentiles of one call at a time against the bare echo of a message of that size, sync and asyncio.
+        """Compares percentiles of single calls, sync and asyncio, with a bare echo of a message of the same size.
 
-        call_async: makes the asyncio call, and what closes its client, inside the loop.
+        call_async: called in the event loop; returns the asyncio call and a function that closes its client.
         """
         with grpc.insecure_channel(self.echo_target, options=list(CHANNEL_OPTIONS)) as channel:
             echo: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(METHOD)
@@ -126,7 +126,7 @@ class Bench:
                 await close()
 
     def echo_way(self, exits: ExitStack, request_bytes: int) -> Way:
-        """The bare echo of a message of that size, one by one."""
+        """Returns a way that sends single messages of that size to the bare echo."""
         channel = exits.enter_context(grpc.insecure_channel(self.echo_target, options=list(CHANNEL_OPTIONS)))
         echo: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(METHOD)
         payload = bytes(request_bytes)
@@ -139,13 +139,13 @@ class Bench:
         return Way("bare grpcio echo", run)
 
     def check(self, what: str, in_process: object, remote: object) -> None:
-        """Both did the same work, or the figures mean nothing; the work is part of the hash."""
+        """Raises AssertionError unless both did the same work; adds the work to the hash."""
         if in_process != remote:
             raise AssertionError(f"{what}: the service's work differs from the engine's in process")
         self.work.append((what, in_process))
 
     def show(self, made: Table) -> None:
-        """Keeps a table and prints it at once, also into a pipe."""
+        """Stores a table and prints it at once, even to a pipe."""
         self.shown.append(made)
         console = output()
         console.print(made)

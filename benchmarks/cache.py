@@ -116,7 +116,7 @@ def _get_shares(cache: GenericCache, items: dict[str, float], size: int) -> int:
 def _spread(
     pool: ThreadPoolExecutor, work: Callable[[dict[str, float]], int], shares: Sequence[dict[str, float]]
 ) -> int:
-    """The shares over a few threads, each of which takes every n-th."""
+    """Distributes the shares over THREADS threads, each of which takes every n-th."""
     return sum(pool.map(lambda first: sum(map(work, shares[first::THREADS])), range(THREADS)))
 
 

@@ -1,7 +1,7 @@
 """Journals in PostgreSQL with a synchronous standby, compared with journals in files: the added cost of a call.
 
-Both servers of PostgreSQL, the services and the client share this machine, and every commit goes through four more
-processes than one to a file. A bare synchronous INSERT of one row shows what of it is PostgreSQL's.
+Both PostgreSQL servers, the services and the client share this machine, and a commit passes through four more processes
+than a write to a file. A bare synchronous INSERT of one row shows PostgreSQL's share of the cost.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def _rates(bench: Bench, venues: list[ExecutionEngine], feeds: list[DataEngine])
         ("ticks in columns, three bar types", [partial(ticks, feed) for feed in feeds]),
     ):
         rates: list[list[float]] = [[] for _ in ways]
-        # In turn, so that whatever else the machine does falls on both alike; the first round is not counted.
+        # Takes turns, so that other load on the machine affects both equally. The first round is not counted.
         for repetition in range(bench.sizes.repetitions + 1):
             for prepare, found in zip(ways, rates, strict=True):
                 operation = prepare()

@@ -29,7 +29,7 @@ _SIDES = ("NONE", "BUY", "SELL")
 
 
 class Columns(NamedTuple):
-    """Trades of one instrument: mantissas of 2 and 3 places, nanoseconds, codes of sides."""
+    """Trades of one instrument: mantissas with 2 and 3 decimals, nanoseconds, codes of sides."""
 
     prices: npt.NDArray[np.int64]
     quantities: npt.NDArray[np.int64]
@@ -37,7 +37,7 @@ class Columns(NamedTuple):
     sides: npt.NDArray[np.uint8]
 
     def keywords(self) -> dict[str, Any]:
-        """As the engines' `process_trade_ticks` takes them."""
+        """Returns the columns as arguments of the engines' `process_trade_ticks`."""
         return {
             "instrument_id": "BTCUSDT", "prices": self.prices, "quantities": self.quantities,
             "ts_event": self.ts_event, "sides": self.sides,
@@ -57,7 +57,7 @@ def columns(count: int) -> Columns:
 
 
 def ticks(trades: Columns, count: int) -> list[TradeTick]:
-    """The first `count` of them as objects."""
+    """Returns the first `count` trades as objects."""
     return [
         TradeTick(
             "BTCUSDT",
@@ -84,7 +84,7 @@ def run(bench: Bench) -> None:
     with_ids = integers | {"trade_ids": [str(number) for number in range(count)]}
     objects = ticks(trades, count)
     few = objects[: bench.sizes.calls]
-    # What writing costs is another part's question.
+    # benchmarks.durability measures the cost of writes.
     config = DataEngineConfig(bar_types=BAR_TYPES, durability="none")
     core = alphaforge_core.data.DataEngine(config)
     target = bench.stack.targets["data"]
@@ -121,7 +121,7 @@ def run(bench: Bench) -> None:
 
 
 def _lone_ticks(bench: Bench, tick: TradeTick, request_bytes: int) -> None:
-    """One tick a call: that nobody follows, that the execution engine of the same name follows, and that is written."""
+    """Measures single ticks: without a follower, with an execution engine that follows, and written to the journal."""
     target = bench.stack.targets["data"]
     durability: Literal["none", "os"]
     for title, name, durability, is_followed in (
@@ -145,7 +145,7 @@ def _lone_ticks(bench: Bench, tick: TradeTick, request_bytes: int) -> None:
 
 
 def _await_trades(engine: DataEngine, venue: ExecutionEngine, tick: TradeTick) -> None:
-    """Returns once the venue follows."""
+    """Waits until the venue follows the trades."""
     until = time.monotonic() + 30
     while venue.statistics().ticks_processed == 0:
         if time.monotonic() > until:
@@ -164,7 +164,7 @@ def _each(engine: Engines, objects: list[TradeTick]) -> int:
 
 
 def _many_instruments(bench: Bench, one: dict[str, Any]) -> None:
-    """As many trades a minute of each of many instruments as of the one, so that as many bars close.
+    """Gives each of many instruments as many trades a minute as the one, so that as many bars close.
 
     The first, untimed repetition creates the instruments; market time continues from one repetition to the next.
     """

@@ -112,7 +112,7 @@ def _recovery(bench: Bench) -> None:
 
 
 class _Service:
-    """An execution service of its own, since it is killed."""
+    """A separate execution service, since the benchmark kills it."""
 
     def __init__(self, folder: Path) -> None:
         self.target = f"unix:{folder}/socket"
@@ -120,7 +120,7 @@ class _Service:
         self._command += ["--data-dir", str(folder), "--market-data", "off"]
 
     def start(self) -> float:
-        """Seconds until it serves."""
+        """Starts the service; returns the seconds until it serves."""
         started = time.perf_counter()
         self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         if problem := serving("execution", self.target, timeout=120):

@@ -25,7 +25,7 @@ from benchmarks.data import columns, ticks
 
 __all__ = ["BATCH", "CONCURRENT", "batches", "each", "numbered", "orders_of", "run", "threads"]
 
-# What writing costs is another part's question.
+# benchmarks.durability measures the cost of writes.
 UNWRITTEN = ExecutionEngineConfig(durability="none")
 
 ORDERS_DOCUMENTED = 15_000
@@ -37,7 +37,7 @@ _numbers = count()
 
 
 def order(number: int) -> Order:
-    """A limit order that rests: below every price of the ticks."""
+    """Returns a limit order that rests, below every price of the ticks."""
     return Order.limit(
         "BTCUSDT", OrderSide.Buy, 0.5, 1000 + number % 1000, TimeInForce.GoodTillCancel, "benchmark",
         order_id=f"order-{number:012}", created_at=number,
@@ -76,7 +76,7 @@ def run(bench: Bench) -> None:
 
 
 def orders_of(name: str, number: int, submit: Callable[[list[Order]], int]) -> Way:
-    """Creates new orders for each repetition, before the clock starts: a repeated order places nothing."""
+    """Creates new orders before each timed repetition, since a repeated order places nothing."""
     made: list[Order] = []
 
     def prepare() -> None:
@@ -103,7 +103,7 @@ def threads(pool: ThreadPoolExecutor, engine: ExecutionEngine, orders: list[Orde
 
 
 def _check(bench: Bench, target: str) -> None:
-    """The same ticks and orders, in process and over the network, come to the same fills."""
+    """Checks that the same ticks and orders give the same fills in process and over the network."""
     found = []
     trades = ticks(columns(2000), 2000)
     with ExecutionEngine(name="benchmark-check", target=target) as remote:

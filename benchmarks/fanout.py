@@ -26,7 +26,7 @@ BARS = "/alphaforge.data.v1.DataService/SubscribeBars"
 BARE, PUBLISH = "/benchmark.Streams/Subscribe", "/benchmark.Streams/Publish"
 NAME = "fanout"
 TICKS_PER_SECOND = 200
-# What is aimed at, in ms: p50 and p99.
+# Targets in ms: p50 and p99.
 AIMS = {100: (3.5, 12.0), 500: (25.0, 60.0)}
 
 
@@ -70,7 +70,7 @@ def _ours(target: str, count: int, ticks: int) -> list[float]:
 def _delays(
     target: str, method: str, request: bytes, count: int, ticks: int, publish: Callable[[int], object]
 ) -> list[float]:
-    """The milliseconds of each event to each stream, sorted."""
+    """Returns the sorted delays of each event to each stream, in milliseconds."""
     command = [sys.executable, str(PROGRAM), "read", target, method, request.hex(), str(count)]
     readers = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert readers.stdin is not None

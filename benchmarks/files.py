@@ -23,7 +23,7 @@ from benchmarks.bench import Bench
 __all__ = ["run"]
 
 START_NS = 1_700_000_000 * 10**9
-# The ratios that are aimed at.
+# Target ratios.
 AIMS = {"csv": 4, "parquet": 8}
 
 
@@ -74,7 +74,7 @@ def _write(trades: pl.DataFrame, path: Path) -> None:
 
 
 def _polars_bars(path: Path) -> pl.DataFrame:
-    """Minute bars with all that ours have."""
+    """Builds minute bars with the same fields as ours."""
     trades = pl.read_csv(path) if path.suffix == ".csv" else pl.read_parquet(path)
     price, quantity, side = pl.col("price"), pl.col("quantity"), pl.col("aggressor_side")
     return (

@@ -17,8 +17,8 @@ __all__ = ["run"]
 
 STEPS = 10
 
-# In a process of its own, so that nothing that was freed before is used again. Times go back now and then, one tick in
-# fifty is one of the ticks before again, and every tick has an id.
+# Runs in a separate process, so that no memory freed earlier is reused. Some times go back, one tick in fifty repeats
+# an earlier tick, and every tick has an id.
 _FILL = """
 import json, os
 import numpy as np

@@ -27,7 +27,7 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 class Rate(NamedTuple):
-    """Operations a second over repetitions: the median, the spread, and the CPU microseconds of one operation."""
+    """Operations per second over all repetitions: median, least and greatest, and CPU microseconds per operation."""
 
     median: float
     least: float
@@ -36,7 +36,7 @@ class Rate(NamedTuple):
 
 
 class Latency(NamedTuple):
-    """Microseconds of one call at a time: medians over the repetitions of each one's percentile."""
+    """Microseconds per single call: the median, over the repetitions, of each repetition's percentile."""
 
     p50: float
     p99: float
@@ -51,7 +51,7 @@ def rate(
 ) -> Rate:
     """Calls `operation`, which returns how many operations it did, once to warm up and then `repetitions` times.
 
-    What `prepare` does before each is not timed.
+    Calls `prepare` before each repetition, untimed.
     """
     rates, done, cpu = [], 0, 0.0
     for repetition in range(repetitions + 1):
@@ -68,7 +68,7 @@ def rate(
 
 
 def latencies(operations: Sequence[Callable[[], object]], *, calls: int, repetitions: int) -> list[Latency]:
-    """Percentiles of several operations in turn, so that whatever else the machine does falls on all of them alike."""
+    """Measures several operations in turn, so that other load on the machine affects all of them equally."""
     samples: list[list[list[int]]] = [[[] for _ in range(repetitions)] for _ in operations]
     for repetition in range(-1, repetitions):
         for _ in range(calls):
@@ -84,7 +84,7 @@ def latencies(operations: Sequence[Callable[[], object]], *, calls: int, repetit
 async def latencies_async(
     operations: Sequence[Callable[[], Awaitable[object]]], *, calls: int, repetitions: int
 ) -> list[Latency]:
-    """The same of operations that are awaited."""
+    """Like `latencies`, for coroutines."""
     samples: list[list[list[int]]] = [[[] for _ in range(repetitions)] for _ in operations]
     for repetition in range(-1, repetitions):
         for _ in range(calls):
@@ -113,18 +113,18 @@ def cpu_seconds(processes: Iterable[int]) -> float:
 
 
 def precise_cpu_seconds(processes: Iterable[int]) -> float:
-    """Processor time of the threads of `processes` that still run, to the nanosecond."""
+    """Returns the CPU time of the live threads of `processes`, with nanosecond precision."""
     files = (file for process in processes for file in Path(f"/proc/{process}/task").glob("*/schedstat"))
     return sum(int(file.read_text().split()[0]) for file in files) / 1e9
 
 
 def resident_bytes(process: int) -> int:
-    """The memory of a process that is in RAM."""
+    """Returns the resident memory of a process."""
     return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * _PAGE_BYTES
 
 
 def work_hash(parts: Iterable[object]) -> str:
-    """Eight digits of what was computed: two runs that did the same work print the same."""
+    """Returns an eight-digit hash of the computed results, equal for two runs that did the same work."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(repr(part).encode())

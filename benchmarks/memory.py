@@ -13,7 +13,7 @@ from benchmarks.measure import resident_bytes
 
 __all__ = ["run"]
 
-# In a process of its own, so that nothing that was freed before is used again.
+# Runs in a separate process, so that no memory freed earlier is reused.
 _FILL = """
 import json, os
 from alphaforge_core.cache import GenericCache

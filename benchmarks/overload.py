@@ -1,10 +1,10 @@
 """Overload: ten times the calls that the execution service can answer within their deadline.
 
-Each client sends batches of orders one after the other, with half a second for each. Goodput is the answers that came
-in time. Clients that honour the service's hint wait as long as it says after a refusal; the others call again at once.
+Each client sends batches of orders one after the other, each with a deadline of half a second. Goodput counts answers
+within the deadline. After a refusal, clients that honour the service's hint wait that long; others retry at once.
 
-The clients share the machine, so they run at a lower priority, and the table says how much CPU the service got: of
-runs in which it got less than with the load that suits it, the share of the best says little.
+The clients share the machine, so they run at a lower priority, and the table shows how much CPU the service got. If it
+got less than under the load that suits it, the share of the best goodput says little.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def run(bench: Bench) -> None:
     bench.show(made)
 
 
-# --- The clients, in a process of their own.
+# --- The clients, in a separate process.
 
 
 def _batch() -> bytes:

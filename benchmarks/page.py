@@ -1,8 +1,8 @@
 """`python -m benchmarks.page [FILE]`: writes docs/performance.md and README's figures from a run's JSON.
 
-FILE is what a full run wrote: `python -m benchmarks --json FILE`. It becomes benchmarks/results.json, which later runs
-read where no FILE is given. `--check` compares the pages with it. README has the figures between two lines, `BEGIN`
-and `END`.
+FILE is the result of a full run, `python -m benchmarks --json FILE`. It is copied to benchmarks/results.json, which is
+read if no FILE is given. `--check` compares the pages with results.json. README has the figures between the lines
+`BEGIN` and `END`.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ Releases are held to these, in this run:
 
 
 def page(run: Run) -> str:
-    """The page: the figures, what they become with a million, the bounds, then every table of the run."""
+    """Returns the page: the figures, the figures with a million items, the bounds, then every table of the run."""
     lines = [INTRODUCTION.format(**run.model_dump(exclude={"parts", "work"}))]
     lines += [f"| {question} | {answer} |\n" for question, answer in figures(run)]
     lines += _growth(run)
@@ -131,7 +131,7 @@ def _amount(value: float, unit: str) -> str:
 
 
 def charts(run: Run) -> dict[Path, str]:
-    """The pictures of the page."""
+    """Returns the charts of the page, by path."""
     found = run.table("memory under")
     memory = {
         heading.removesuffix(", MB"): list(zip(numbers(found, "ticks"), numbers(found, heading), strict=True))
@@ -151,7 +151,7 @@ def markdown(found: Results) -> str:
 
 
 def readme(text: str, run: Run) -> str:
-    """README with the figures of the run."""
+    """Returns README's text with the figures of the run."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):

@@ -1,6 +1,6 @@
-"""Other programs beside ours: Redis beside the cache, NautilusTrader's aggregators beside the data engine.
+"""Compares the cache with Redis, and the data engine with NautilusTrader's aggregators.
 
-Neither is a dependency: uv installs each into an environment of its own. The run says what it leaves out.
+Neither is a dependency: uv installs each into a separate environment. The run reports what it leaves out.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ THREADS, TASKS = 64, 256
 
 
 class PeerEnded(Exception):
-    """A peer's program has ended before it answered."""
+    """A peer's program exited before it answered."""
 
 
 class _Way(NamedTuple):
-    """One thing to do: our name of it, the peer's, and ours, which does it and returns how often."""
+    """One operation: our name for it, the peer's name, and our function, which returns the number of operations."""
 
     name: str
     theirs: str
@@ -115,7 +115,7 @@ def _redis(bench: Bench, uv: str) -> None:
 
 
 def _python_with(bench: Bench, uv: str, package: str) -> list[str]:
-    """A Python with a package; a short run uses what an earlier one has fetched."""
+    """Returns the command of a Python with a package; a short run only uses packages already fetched."""
     offline = ["--offline"] if bench.sizes.repetitions == 1 else []
     return [uv, "run", "--quiet", "--no-project", *offline, "--with", package, "python"]
 
@@ -123,7 +123,7 @@ def _python_with(bench: Bench, uv: str, package: str) -> list[str]:
 def _in_turn(
     ways: list[_Way], peer: Callable[[str], list[float]], repetitions: int
 ) -> dict[str, tuple[list[float], list[float]]]:
-    """Each way's rates, ours and the peer's, one after the other; a first repetition warms up."""
+    """Measures our rate and the peer's for each way, in turn; the first repetition warms up."""
     taken: dict[str, tuple[list[float], list[float]]] = {way.name: ([], []) for way in ways}
     for repetition in range(repetitions + 1):
         for way in ways:
@@ -190,7 +190,7 @@ def _spread(rates: list[float]) -> tuple[str, str, str]:
 
 @contextmanager
 def _peer(command: list[str]) -> Iterator[Callable[[str], list[float]] | None]:
-    """A program that does what each line of its input says and answers with a list; None if it does not start."""
+    """Starts a program that runs each line of its input and answers with a list; None if it does not start."""
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True)
         assert process.stdin is not None

@@ -51,7 +51,7 @@ def run(bench: Bench) -> None:
 
 
 def _fill(engine: ExecutionEngine, resting: int) -> None:
-    """That many orders that rest, and of a strategy of its own ten that rest and ten that are filled."""
+    """Submits `resting` resting orders, and for a separate strategy ten resting and ten filled orders."""
     for first in range(0, resting, 5_000):
         engine.submit_orders([numbered() for _ in range(min(5_000, resting - first))])
     for number in range(TEN):
@@ -80,7 +80,7 @@ def _same_answers(bench: Bench, few: ExecutionEngine, many: ExecutionEngine) -> 
 
 
 def _bars_and_keys(bench: Bench, exits: ExitStack) -> None:
-    """Pages of a series of bars and of the keys of a cache, few and many."""
+    """Measures pages of a series of bars and of a cache's keys, with few and with many."""
     bars, keys = min(1_000_000, bench.sizes.entries), bench.sizes.entries
     title = f"pages, ms p50: {min(FEW, bars):,} against {bars:,} bars of one series, and entries of a cache"
     made = table(title, ("query",), ("few", "many", "ratio"))
@@ -129,7 +129,7 @@ def _compare(bench: Bench, made: Table, queries: Mapping[str, Sequence[Callable[
 
 
 NOTHING = "nothing"
-# What another client does, over and over, by noun.
+# Calls that another client repeats, by noun.
 BESIDE: dict[str, dict[str, Callable[[Any], object]]] = {
     "execution": {
         NOTHING: lambda _engine: time.sleep(1.0),
@@ -181,7 +181,7 @@ def _beside(bench: Bench) -> None:
 
 @contextmanager
 def _another_client(noun: str, name: str, target: str, entries: int) -> Iterator[None]:
-    """In a process of its own, whose Python does not slow down the one that measures."""
+    """Runs another client in a separate process, so that its Python does not slow down the measurement."""
     context = multiprocessing.get_context("spawn")
     begun = context.Event()
     process = context.Process(target=_repeat, args=(noun, name, target, entries, begun), daemon=True)
@@ -202,7 +202,7 @@ def _repeat(noun: str, name: str, target: str, entries: int, begun: Event) -> No
 
 
 def _opened(noun: str, target: str, entries: int) -> Any:
-    """The engine of that noun that has much."""
+    """Opens the engine of that noun with the large state."""
     if noun == "execution":
         return ExecutionEngine(UNWRITTEN, name="many-orders", target=target, timeout=CALL_SECONDS)
     if noun == "data":

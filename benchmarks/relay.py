@@ -1,7 +1,7 @@
 """A relay with many subscribers: its cost for the data service, compared with an engine without subscribers.
 
-The service's only subscriber is the relay, however many the relay has. Readers and services share the processors, so
-with thousands of readers on a small machine the times of all rise, and subscribers that are too slow miss bars.
+The relay is the service's only subscriber, however many subscribers the relay has. Readers and services share the
+processors, so thousands of readers slow down everything on a small machine, and slow subscribers miss bars.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["run"]
 
 TICKS_PER_CALL = 10_000
 SPARSE = ["1min"]
-# After the last call, until what it set off is done too; the same for all.
+# Wait after the last call, until its deliveries are done too; the same in all cases.
 SETTLE_SECONDS = 0.5
 
 
@@ -65,7 +65,7 @@ def _run(bench: Bench, bar_types: list[str]) -> None:
             with subscribers.reading(at, readers) as wait_for:
                 for _ in range(bench.sizes.repetitions):
                     turn += 1
-                    # In turn, so that whatever else the machine does falls on both alike.
+                    # Takes turns, so that other load on the machine affects both equally.
                     quiet.append(_feed(nobody, trades, turn, services)[0])
                     cost, closed = _feed(some, trades, turn, services)
                     found.append(cost)
@@ -81,7 +81,7 @@ def _run(bench: Bench, bar_types: list[str]) -> None:
 
 
 def _feed(engine: DataEngine, trades: Columns, turn: int, services: Sequence[int]) -> tuple[float, int]:
-    """The services' processor seconds per tick, and the bars that the ticks closed."""
+    """Feeds ticks; returns the services' CPU seconds per tick, and the number of bars closed."""
     count, bars = len(trades.prices), 0
     later = turn * (trades.ts_event[-1] - trades.ts_event[0] + 1)
     columns = trades._replace(ts_event=trades.ts_event + later).keywords()

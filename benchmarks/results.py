@@ -15,7 +15,7 @@ __all__ = ["Part", "Results", "Run", "part_of"]
 
 
 class Results(BaseModel):
-    """A table as texts. The first `words` columns are words, the others numbers."""
+    """A table of strings. The first `words` columns are words, the others numbers."""
 
     title: str
     words: int
@@ -24,7 +24,7 @@ class Results(BaseModel):
 
     @classmethod
     def of(cls, made: Table) -> Results:
-        """What a printed table shows."""
+        """Converts a printed table."""
         cells = [[str(cell) for cell in column.cells] for column in made.columns]
         return cls(
             title=str(made.title),
@@ -43,7 +43,7 @@ class Part(BaseModel):
 
 
 class Run(BaseModel):
-    """One run: when, on what machine, how busy that was at the end, and what was found."""
+    """One run: its time, the machine and its load at the end, and the results."""
 
     date: str
     machine: str
@@ -67,7 +67,7 @@ class Run(BaseModel):
         )
 
     def table(self, title: str) -> Results:
-        """The first table whose title begins so. Raises LookupError."""
+        """Returns the first table whose title starts with `title`. Raises LookupError."""
         for part in self.parts:
             for found in part.tables:
                 if found.title.startswith(title):
@@ -76,7 +76,7 @@ class Run(BaseModel):
 
 
 def part_of(name: str, run: Callable[..., object], shown: Iterable[Table]) -> Part:
-    """The tables that a part has shown; what it measures is the documentation of its function."""
+    """Returns a part with the tables it has shown; the docstring of `run` says what it measures."""
     about = " ".join((run.__doc__ or "").split())
     return Part(name=name, about=about, tables=[Results.of(made) for made in shown])
 

@@ -1,4 +1,4 @@
-"""Scale: what each operation takes with a thousand, and with millions beside it."""
+"""Scale: the cost of each operation with a thousand items, and with millions."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _each(call: Callable[[Any], object], arguments: Sequence[object]) -> None:
 
 
 def _rate(bench: Bench, items: int, operation: Callable[[], object]) -> float:
-    """The median rate; a first repetition warms up."""
+    """Returns the median rate; the first repetition warms up."""
     seconds = []
     for _ in range(bench.sizes.repetitions + 1):
         started = time.perf_counter()
@@ -124,7 +124,7 @@ def _instruments(bench: Bench) -> None:
 def _spread(
     engine: alphaforge_core.data.DataEngine | DataEngine, trades: Columns, instruments: int
 ) -> Callable[[], object]:
-    """Processes the trades over `instruments` in turn, each later than the last."""
+    """Returns a function that processes the trades over `instruments` in turn, each time at later times."""
     ts, passed = trades.ts_event, count()
     given = trades.keywords() | {
         "instrument_id": [f"INSTRUMENT-{number}" for number in range(instruments)],

@@ -30,12 +30,12 @@ TICKS_A_PARTITION = 32_768
 ORDERS_A_PARTITION = 2_000
 ROUNDS = 12
 
-# Does one call on an engine with that number of partitions, and returns the number of its items.
+# Makes one call on an engine with that number of partitions; returns the number of items in the call.
 Call = Callable[[int], int]
 
 
 class _Cost(NamedTuple):
-    """Of one item: processor seconds of the services and of the client, and seconds of the clock."""
+    """The cost of one item: CPU seconds of the services and of the client, and wall-clock seconds."""
 
     services: float
     client: float
@@ -68,7 +68,7 @@ def _show(bench: Bench, title: str, costs: dict[int, _Cost]) -> None:
 
 
 def _costs(calls: dict[int, Call], processes: Sequence[int], rounds: int) -> dict[int, _Cost]:
-    """The median cost of one item over the rounds, for each number of services, which take turns."""
+    """Returns the median cost of one item for each number of services, which take turns in each round."""
     found: dict[int, list[_Cost]] = {count: [] for count in calls}
     # The first round connects and opens.
     for number in range(rounds + 1):

@@ -1,7 +1,7 @@
 """An engine spread over sixteen small services, with thousands of instruments and hundreds of filtered subscribers.
 
-The subscribers are in a process of their own, which feeds the same ticks to an engine in process, and compares every
-bar that arrives with the bar that is due: of each of a subscriber's instruments all bars, once each and in order.
+The subscribers run in a separate process, which feeds the same ticks to an engine in process and compares every bar
+that arrives with the expected one: a subscriber must get all bars of its instruments, once each and in order.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ START_NS = 1_700_000_000 * 10**9
 
 
 class Size(NamedTuple):
-    """How much of it."""
+    """The size of the measurement."""
 
     instruments: int
     subscribers: int
@@ -57,7 +57,7 @@ def run(bench: Bench) -> None:
     size = FULL if bench.sizes.items > 10_000 else QUICK
     with running_services("data", SERVICES) as (targets, processes):
         command = [sys.executable, "-m", "benchmarks.spread", json.dumps(targets), json.dumps(size)]
-        # Opened before the subscribers come.
+        # Opened before the subscribers connect.
         with closing(_engine(targets)) as engine:
             engine.wait_ready(60.0)
             with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as readers:
@@ -114,7 +114,7 @@ def _batches(size: Size) -> Iterator[TradeTickBatch]:
 
 
 def _due(size: Size) -> dict[str, list[Bar]]:
-    """The bars of each instrument, as an engine in process has them."""
+    """Returns the expected bars of each instrument, from an engine in process."""
     engine = Core(DataEngineConfig(bar_types=BAR_TYPES))
     due: dict[str, list[Bar]] = {name: [] for name in _names(size)}
     for batch in _batches(size):
@@ -124,7 +124,7 @@ def _due(size: Size) -> dict[str, list[Bar]]:
 
 
 class _Reader:
-    """One subscriber and what it has found."""
+    """One subscriber and its counts."""
 
     def __init__(self, due: dict[str, list[Bar]], instruments: list[str]) -> None:
         self.instruments = instruments
@@ -156,7 +156,7 @@ async def _subscribe(targets: Sequence[str], size: Size) -> None:
         while any(reader.left > 0 for reader in readers) and time.monotonic() < until:
             for task in tasks:
                 if task.done():
-                    # It ended by itself.
+                    # Raises the error that ended the subscription.
                     task.result()
             await asyncio.sleep(0.05)
         print(json.dumps(_summary(readers)), flush=True)
@@ -169,13 +169,13 @@ async def _subscribe(targets: Sequence[str], size: Size) -> None:
 def _summary(readers: Sequence[_Reader]) -> dict[str, Any]:
     return {
         "delivered": sum(reader.delivered for reader in readers),
-        # More than is due is wrong already.
+        # Bars beyond the expected ones are already counted as wrong.
         "wrong": sum(reader.wrong + max(0, reader.left) for reader in readers),
         "first": next((reader.first for reader in readers if reader.first), "some are missing"),
     }
 
 
 if __name__ == "__main__":
-    # What subscriptions wait for a trade of an instrument.
+    # Hides warnings about subscriptions that wait for an instrument's first trade.
     logging.disable(logging.WARNING)
     asyncio.run(_subscribe(json.loads(sys.argv[1]), Size(*json.loads(sys.argv[2]))))

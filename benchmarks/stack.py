@@ -68,7 +68,7 @@ def running_services(noun: str, count: int, *options: str) -> Iterator[tuple[lis
 
 @contextmanager
 def running_relay(of: str, *options: str) -> Iterator[tuple[str, int]]:
-    """Starts a relay of the data service at that address; its own address and its process id."""
+    """Starts a relay of the data service at that address; yields the relay's address and process id."""
     port, metrics_port = free_ports(2)
     command = [sys.executable, "-m", "services.relay", "--of", of, "--port", str(port)]
     command += ["--metrics-port", str(metrics_port), *options]

@@ -30,13 +30,13 @@ __all__ = ["Service", "run"]
 
 INSTRUMENTS = 10_000
 SECONDS_EACH = 0.01
-# So long is an input left alone; then its engine is checkpointed.
+# Age of an input after which its engine is checkpointed.
 NEVER, ALWAYS = 1_000_000, 1
 CALL_SECONDS = 30.0
 
 
 class Under(NamedTuple):
-    """What single calls took, by name, in ms; the service's memory; its checkpoints and their longest hold in ms."""
+    """Times of single calls by name, in ms; the service's memory; its checkpoints and their longest hold in ms."""
 
     calls: dict[str, list[float]]
     peak_bytes: int
@@ -45,7 +45,7 @@ class Under(NamedTuple):
 
 
 class Service:
-    """A service of its own over a folder that stays: it is stopped and started with other settings."""
+    """A separate service over a persistent folder, restarted with different settings."""
 
     def __init__(self, noun: str, folder: Path) -> None:
         self._noun = noun
@@ -55,7 +55,7 @@ class Service:
 
     @contextmanager
     def running(self, *options: str) -> Iterator[None]:
-        """Starts it, and stops it in order."""
+        """Starts the service, and stops it cleanly."""
         command = [sys.executable, "-m", f"services.{self._noun}", "--host", self.target, "--metrics-port", "0"]
         command += ["--data-dir", str(self._folder), "--log-level", "info", *options]
         if self._noun == "execution":
@@ -77,12 +77,12 @@ class Service:
 
     @property
     def resident_bytes(self) -> int:
-        """The memory of the process that is in RAM."""
+        """The resident memory of the process."""
         assert self._process is not None
         return resident_bytes(self._process.pid)
 
     def series(self, name: str) -> float:
-        """A series of /metrics without labels."""
+        """Returns the value of a /metrics series without labels."""
         with urllib.request.urlopen(self._metrics) as response:
             text = response.read().decode()
         found = re.search(rf"^{name} (\S+)$", text, re.MULTILINE)
@@ -129,7 +129,7 @@ def _submit(engine: ExecutionEngine) -> None:
 
 
 def _churn(engine: ExecutionEngine) -> None:
-    """A hundred orders come and go."""
+    """Submits a hundred orders and cancels ten of them."""
     orders: list[Order] = [numbered() for _ in range(100)]
     engine.submit_orders(orders)
     for order in orders[:10]:
@@ -184,7 +184,7 @@ def _data(bench: Bench) -> None:
 def _measured(
     service: Service, count: int, calls: Mapping[str, Callable[[], object]], load: Callable[[], None]
 ) -> Under:
-    """Each call in turn, `count` times, beside a load of some ten calls a second."""
+    """Makes each call in turn, `count` times, under a load of about ten calls a second."""
     stopped = threading.Event()
     peak = [service.resident_bytes]
 

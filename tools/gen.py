@@ -30,9 +30,9 @@ PLAIN_MODULES = {
     "placement",
 }
 
-# Generated code needs the same release of grpcio and protobuf as its generator, or a later one.
-# An older generator lets the client coexist with packages that pin protobuf; it needs an older protobuf
-# itself, hence a separate environment.
+# Generated code needs grpcio and protobuf of the generator's release or later. An old generator lets the
+# client coexist with packages that pin protobuf. It needs an old protobuf itself, hence a separate
+# environment.
 PROTOC = (
     *("uv", "run", "--quiet", "--isolated", "--no-project"),
     *("--with-requirements", str(ROOT / "requirements-gen.txt")),

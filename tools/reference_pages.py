@@ -1,7 +1,7 @@
 """`python -m tools.reference_pages`: generates reference pages from code and protos.
 
-Settings from their models; errors, RPCs and messages from the comments of the protos. They are checked in, so that
-links to them work in the repository too; `--check` compares them.
+Settings come from their models; errors, RPCs and messages from the comments of the protos. The pages are checked in, so
+that links to them also work in the repository. `--check` compares them with the sources.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def blocks(path: Path) -> list[Block]:
         text, comment = " ".join(comment), []
         outer = next((block for block in reversed(inside) if block is not None), None)
         if begin := _BLOCK.match(line):
-            # Members of a oneof belong to the message; a nested message has both names.
+            # Members of a oneof belong to the message; a nested message's name includes the outer one.
             if begin[1] == "oneof":
                 inside.append(None)
                 continue

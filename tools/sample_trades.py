@@ -2,7 +2,7 @@
 
     python tools/sample_trades.py
 
-Always the same trades: the random generator is seeded, and the archive has no date.
+The trades are always the same, because the random generator is seeded and the archive has no date.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def lines() -> Iterator[str]:
     times = sorted(START_NS + int(generator.random() * SPAN_NS) for _ in range(COUNT))
     price, drift = FIRST_PRICE, 0.0
     for number, time in enumerate(times, start=1):
-        # Fading momentum, so that a strategy has something to find.
+        # Fading momentum gives a strategy something to find.
         drift = 0.98 * drift + 0.02 * (generator.random() - 0.5)
         is_buy = generator.random() < 0.5 + 2 * drift
         if generator.random() < 0.4:

@@ -1,6 +1,6 @@
 """`python -m tools.set_version 0.2.0`: the version of the workspace and of its packages, which release together.
 
-With `--check` nothing is written, and the exit status is 1 if a file has another version.
+With `--check`, writes nothing and exits with 1 if a file has another version.
 """
 
 from __future__ import annotations

@@ -35,8 +35,8 @@ _INCLUDE = re.compile(rb'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 def compile_commands() -> dict[Path, str]:
     """The command of every source and header of the core, from a configuration without precompiled headers.
 
-    Headers get the flags of a binding, which find every folder of headers; left to itself, clang-tidy takes those of a
-    source whose name is similar. The tests' own programs, which other build files compile, get those of an engine.
+    Headers get the flags of a binding, which find every folder of headers; by default, clang-tidy takes the flags of a
+    source with a similar name. The tests' own programs, which other build files compile, get an engine's flags.
     """
     configure = ["cmake", "-S", str(CORE), "-B", str(BUILD), "-G", "Ninja", "-Wno-dev"]
     configure += ["-DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON", f"-DPython_EXECUTABLE={sys.executable}"]
@@ -91,7 +91,7 @@ def fingerprint(file: Path, command: str, environment: str) -> str:
 
 
 def check(file: Path, mark: Path, *options: str) -> str:
-    """The findings in one file; if there are none, records that it passed."""
+    """Returns the findings in one file; records that the file passed if there are none."""
     if mark.exists():
         return ""
     if file.suffix == ".hpp" or "--fix" in options:

@@ -3,8 +3,8 @@
 python tools/unasync.py            # write
 python tools/unasync.py --check    # exit 1 and name the files that differ from what would be written
 
-The asyncio client in `alphaforge_client/aio` is written by hand; each of its files is converted to the file of the same
-path outside `aio`. Differences between tasks and threads are in the files of BY_HAND, which are written twice.
+The asyncio client in `alphaforge_client/aio` is written by hand. Each of its files is converted to the file with the
+same path outside `aio`, except the files of BY_HAND, which differ between tasks and threads and are written twice.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ HEADER = "# Generated from aio/{path} by `make gen`; edit that file.\n"
 
 
 def convert(path: Path) -> str:
-    """The sync text of one asyncio file, sorted and formatted as ruff would. `path` is relative to SOURCE."""
+    """Returns the sync text of one asyncio file, sorted and formatted by ruff. `path` is relative to SOURCE."""
     text = (SOURCE / path).read_text()
     for pattern, new in REPLACEMENTS:
         text = pattern.sub(new, text)

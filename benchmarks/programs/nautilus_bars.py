@@ -1,4 +1,4 @@
-"""NautilusTrader's aggregators, in an environment of their own: the benchmark's ticks to its three bar types.
+"""NautilusTrader's aggregators in a separate environment: build three bar types from the benchmark's ticks.
 
 Argument: the number of ticks. Answers each line of its input with the seconds and the number of ticks.
 """
@@ -23,7 +23,7 @@ INSTRUMENT = TestInstrumentProvider.btcusdt_binance()
 
 
 def ticks() -> list[TradeTick]:
-    """Those of `benchmarks.data.columns`."""
+    """Returns the ticks of `benchmarks.data.columns`."""
     random = np.random.default_rng(7)
     prices = 6_000_000 + np.cumsum(random.integers(-10, 11, COUNT))
     quantities = random.integers(1, 200, COUNT)
@@ -45,7 +45,7 @@ def ticks() -> list[TradeTick]:
 
 
 def run(trades: list[TradeTick]) -> float:
-    """Seconds of all ticks."""
+    """Processes all ticks; returns the seconds."""
     bars: list[Bar] = []
     one_minute, hundred_ticks, five_volume = (
         BarType.from_str(f"{INSTRUMENT.id}-{step}-LAST-INTERNAL") for step in ("1-MINUTE", "100-TICK", "5-VOLUME")

@@ -1,7 +1,7 @@
-"""Redis by redis-py, in an environment of its own: does what each line of its input says.
+"""A redis-py client in a separate environment: runs each line of its input.
 
-Arguments: the server's port, the number of keys of batches, and of single calls. Answers with the seconds and the
-number of keys, or with the bytes of an entry.
+Arguments: the server's port, the number of keys in batches and in single calls. Answers with the seconds and the number
+of keys, or with the bytes of an entry.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from redis.retry import Retry
 
 PORT, ITEMS, SINGLES = map(int, sys.argv[1:4])
 PAIRS = {f"key-{number:012}": number * 0.5 for number in range(ITEMS)}
-# What waits long on a busy machine is measured all the same.
+# Long enough that slow calls on a busy machine are measured too.
 PATIENCE: dict[str, float] = {"socket_timeout": 60.0, "socket_connect_timeout": 60.0}
 client = redis.Redis(port=PORT, **PATIENCE, retry=Retry(ConstantBackoff(0.1), 50), retry_on_error=[ConnectionError])
 

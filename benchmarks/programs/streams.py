@@ -1,8 +1,8 @@
-"""A bare grpc.aio server of streams, and readers of streams, each in a process of its own.
+"""A bare grpc.aio server of streams, and readers of streams, each in its own process.
 
-`serve`: each publication goes to every stream; what waits for a stream goes together. `read TARGET METHOD REQUEST
-STREAMS`: prints `ready`, then, for a line with the number of events that each stream has to have, when each arrived:
-one line per stream with the nanoseconds of the clock that all processes share.
+`serve` sends each publication to every stream; publications waiting for a stream go in one message. `read TARGET METHOD
+REQUEST STREAMS` prints `ready`, reads a line with the number of events to wait for on each stream, then prints one line
+per stream with the arrival time of each event, in nanoseconds of the clock that all processes share.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from alphaforge.data.v1.subscriptions_pb2 import SubscribeBarsResponse
 from alphaforge_client._grpc.endpoint import CHANNEL_OPTIONS
 
 SERVICE = "benchmark.Streams"
-EVENT_BYTES = 150  # about those of a bar
+EVENT_BYTES = 150  # about the size of a bar
 STREAMS_PER_CHANNEL = 50
 
 
 class Published:
-    """The number of publications, and who waits for the next."""
+    """Counts publications and wakes streams that wait for the next one."""
 
     def __init__(self) -> None:
         self.count = 0

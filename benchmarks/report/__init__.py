@@ -1,1 +1,1 @@
-"""What a run's JSON becomes: charts, figures and the bounds that they are compared with."""
+"""Reports on a run's JSON: charts, figures, and the bounds that figures are compared with."""

@@ -13,7 +13,7 @@ __all__ = ["Aim", "Judged", "judged"]
 
 
 class Aim(NamedTuple):
-    """What is measured, how, its bound, and why it is not reached where it is not."""
+    """What is measured, how, its bound and, if the bound is not reached, why."""
 
     what: str
     measure: Callable[[Run], float]
@@ -24,7 +24,7 @@ class Aim(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """An aim, and what was measured; None: not in this run."""
+    """An aim and its measured figure, which is None if the run did not measure it."""
 
     aim: Aim
     measured: float | None
@@ -41,7 +41,7 @@ def _cell(table: str, heading: str, *words: str) -> Callable[[Run], float]:
 
 
 def _last(table: str, heading: str) -> Callable[[Run], float]:
-    """The last row: that with the most state."""
+    """Returns the figure in the last row, which has the largest state."""
     return lambda run: float(run.table(table).rows[-1][run.table(table).headings.index(heading)].replace(",", ""))
 
 
@@ -54,7 +54,7 @@ def _greatest(table: str, heading: str) -> Callable[[Run], float]:
 
 
 def _times(table: str, heading: str, way: str, of: str) -> Callable[[Run], float]:
-    """How many times as much the one way is as the other."""
+    """Returns the ratio of the figures of two ways, `way` to `of`."""
     return lambda run: number(run.table(table), heading, way) / number(run.table(table), heading, of)
 
 
@@ -63,7 +63,7 @@ def _fed_beside(subscribers: str) -> Callable[[Run], float]:
 
 
 def _more(table: str, heading: str, call: str) -> Callable[[Run], float]:
-    """How much longer a call takes beside checkpoints than without, in ms."""
+    """Returns how much longer a call takes during checkpoints than without, in ms."""
 
     def measure(run: Run) -> float:
         found = run.table(table)
@@ -241,7 +241,7 @@ AIMS = (
 
 
 def judged(run: Run) -> Iterator[Judged]:
-    """Every aim, with what the run measured."""
+    """Yields every aim with the run's figure."""
     for aim in AIMS:
         try:
             yield Judged(aim, aim.measure(run))

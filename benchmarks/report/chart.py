@@ -20,7 +20,7 @@ Curves: TypeAlias = Mapping[str, Sequence[tuple[float, float]]]
 
 
 class _Scale(NamedTuple):
-    """From a number to a place, in proportion or in proportion to the logarithm."""
+    """Maps a number to a coordinate, on a linear or logarithmic scale."""
 
     low: float
     high: float
@@ -36,7 +36,7 @@ class _Scale(NamedTuple):
 
 
 def chart(curves: Curves, across: str, up: str, *, is_log: bool = False) -> str:
-    """An SVG. `across` and `up` say what the axes count; `is_log`: the axis across goes by powers of ten."""
+    """Returns an SVG. `across` and `up` label the axes; with `is_log`, the horizontal axis is logarithmic."""
     points = [point for each in curves.values() for point in each]
     most = max(x for x, _ in points)
     x = _Scale(min(x for x, _ in points) if is_log else 0.0, most, LEFT, WIDTH - RIGHT, is_log)
@@ -62,7 +62,7 @@ def chart(curves: Curves, across: str, up: str, *, is_log: bool = False) -> str:
 
 
 def _labels(curves: Curves, y: _Scale) -> list[tuple[str, str, float]]:
-    """The names at the ends of their curves, from the highest, apart from each other."""
+    """Places the names at the ends of their curves, from the highest down, without overlap."""
     ends = [(y.at(points[-1][1]), name, COLORS[n % len(COLORS)]) for n, (name, points) in enumerate(curves.items())]
     placed: list[tuple[str, str, float]] = []
     for end, name, color in sorted(ends):

@@ -1,4 +1,4 @@
-"""The figures that a reader asks for first: how fast, and what with a million."""
+"""The figures that a reader asks for first: the speed, and the speed with a million items."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["cell", "figures", "number", "scale_curves", "with_a_million"]
 
 
 def cell(found: Results, heading: str, *words: str) -> str:
-    """The text under a heading, in the row that begins with these words. Raises LookupError."""
+    """Returns the text under a heading, in the row that begins with these words. Raises LookupError."""
     if heading not in found.headings:
         raise LookupError(f"{found.title!r} has no column {heading!r}")
     column = found.headings.index(heading)
@@ -24,12 +24,12 @@ def cell(found: Results, heading: str, *words: str) -> str:
 
 
 def number(found: Results, heading: str, *words: str) -> float:
-    """The same as a number."""
+    """Like `cell`, as a number."""
     return float(cell(found, heading, *words).replace(",", ""))
 
 
 def figures(run: Run) -> Iterator[tuple[str, str]]:
-    """Five questions, and the answers of this run."""
+    """Yields five questions and this run's answers."""
     ticks = run.table("ticks to 1min")
     for question, where in (("trades to bars of three types, in process", "in process"), ("over gRPC", "remote")):
         rate = number(ticks, "ticks/s", f"{where}, columns of int64")
@@ -48,7 +48,7 @@ def figures(run: Run) -> Iterator[tuple[str, str]]:
 
 
 def with_a_million(run: Run) -> Iterator[tuple[str, str, str, str, str]]:
-    """What is done, with how much beside it at first and at last, and both times; what was not measured is left out."""
+    """Yields each operation with its smallest state and figure, then its largest; skips tables not in the run."""
     for found, columns, names in (
         (ORDERS, ("submit/s", "get/s", "cancel/s"), "an order in process: {}, a second"),
         (ENTRIES, ("core get/s", "core put/s", "core get_many/s"), "a cache in process, random keys: {}, a second"),
@@ -84,7 +84,7 @@ def with_a_million(run: Run) -> Iterator[tuple[str, str, str, str, str]]:
 
 
 def scale_curves(run: Run) -> Curves:
-    """Rates by the size of the state, each in parts of its first."""
+    """Returns rates by the size of the state, each relative to its first value."""
     curves: dict[str, list[tuple[float, float]]] = {}
     for title, names in (
         (ORDERS, {"get/s": "order get, core", "submit/s": "order submit, core"}),

@@ -4,10 +4,10 @@ Each cache has one file: a snapshot followed by changes, each written by the cor
 os). A file that is much larger than its cache is rewritten in the background. With durability none, files exist only
 between a stop and the next start.
 
-Every second, and at a stop, `caches.mark` records the epoch and the last sequence of each cache: a file of the same
-epoch that ends before has lost acknowledged changes, and its cache starts a new epoch.
+Every second, and at a stop, `caches.mark` records the epoch and the last sequence of each cache. If a file of the same
+epoch ends at an earlier sequence, it has lost acknowledged changes, so its cache starts a new epoch.
 
-A lock on the directory keeps out a second service.
+A lock on the directory prevents a second service from using it.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ _SUFFIX = ".cache"
 _BEGUN, _REWRITTEN = ".begun", ".rewritten"
 _SET_ASIDE = ".set-aside"
 
-# A file is rewritten when it is larger than this and has grown by this factor since the last rewrite.
+# A file is rewritten when it exceeds this size and has grown by this factor since the last rewrite.
 _FILE_BYTES_MIN = 128 << 20
 _GROWTH = 3
 
 # Backoff after failed rewrites.
 _RETRY_SECONDS, _RETRY_SECONDS_MAX = 1.0, 60.0
 
-# More entries than any cache holds: a file is loaded whole, and the cache's bounds are applied afterwards.
+# More entries than any cache holds: the whole file is loaded before the cache's bounds are applied.
 _UNBOUNDED = 4_000_000_000
 
 _logger = logging.getLogger("services.cache_files")
@@ -95,13 +95,13 @@ class CacheFiles:
         self._folder = folder
         self._durability = durability
         self._warm_restart = warm_restart
-        # The lock lasts until the process ends.
+        # Held until the process exits.
         self._lock = _locked(folder / "caches.lock")
         self._bytes_after_rewrite: WeakKeyDictionary[NamedCache, int] = WeakKeyDictionary()
         self._retry_at = 0.0
         self._retry_seconds = _RETRY_SECONDS
         self._recovery = RecoveryStatistics(0.0, 0, 0)
-        # Totals of dropped caches: counters never decrease.
+        # Totals of dropped caches, included because counters never decrease.
         self._ended = _Written()
         self._mark_path = folder / "caches.mark"
         self._mark = Mark("", is_closed=False, places={})
@@ -111,7 +111,7 @@ class CacheFiles:
     # --- A cache's life.
 
     def begin(self, cache: NamedCache, before: NamedCache | None) -> None:
-        """Creates the file of a new cache, replacing that of the cache it replaces.
+        """Creates the file of a new cache, in place of the file of the cache it replaces.
 
         Raises EngineError JOURNAL_FAILED.
         """
@@ -129,7 +129,7 @@ class CacheFiles:
         """Deletes a cache's file. Raises EngineError JOURNAL_FAILED."""
         self.forget(cache.name)
         self._end(cache)
-        # A rewrite may have finished in between.
+        # A rewrite may have created the file again meanwhile.
         self.forget(cache.name)
 
     def forget(self, name: str) -> None:
@@ -140,7 +140,7 @@ class CacheFiles:
             raise EngineError(f"can't remove file of cache {name!r}: {error}", reason="JOURNAL_FAILED") from error
 
     def _begun(self, cache: NamedCache) -> Path:
-        """A new file for the cache to continue in; the caller renames it to the cache's file name."""
+        """Creates a new file for the cache to write to; the caller renames it to the cache's file name."""
         path = self._path(cache.name).with_suffix(_BEGUN)
         file = _created(path)
         try:
@@ -152,19 +152,19 @@ class CacheFiles:
         return path
 
     def _end(self, cache: NamedCache) -> None:
-        """Detaches the cache: neither changes nor a rewrite reach its file any more."""
+        """Detaches the cache from its file, which gets no more changes or rewrites."""
         self._ended = _sums((self._ended, _written(cache)))
-        # If its file were ended cleanly, it would be taken for the current one after a power cut that undoes its
-        # removal.
+        # A power cut can undo the removal of the file. If the file had a clean end, the next start would then take it
+        # for the current one.
         cache.core.leave_file()
 
     # --- Start and stop.
 
     def load(self, build: Build) -> list[NamedCache]:
-        """The caches in the directory. A damaged file is logged and set aside; an unreadable one is kept, and its cache
-        refuses calls.
+        """Loads the caches in the directory. A damaged file is logged and set aside. An unreadable file stays, and its
+        cache refuses calls.
 
-        Raises OSError if a file can't be set aside: a later start would take it for current.
+        Raises OSError if a file can't be set aside, because a later start would take it for current.
         """
         self._mark = read_mark(self._mark_path) or self._mark
         began = time.monotonic()
@@ -216,13 +216,13 @@ class CacheFiles:
             self._mark = mark
 
     def _place(self, cache: NamedCache) -> Place:
-        """What the cache's file has."""
+        """Returns the epoch and the last sequence in the cache's file."""
         if cache.core.file_error is not None:
             return self._mark.places.get(cache.name, Place(0, 0))
         return Place(cache.epoch, cache.core.sequence)
 
     def close(self, caches: Iterable[NamedCache]) -> None:
-        """Saves each cache as it is now, with the order of use by reads."""
+        """Saves the current state of each cache, including the order in which reads used its entries."""
         caches = list(caches)
         saved = 0
         for cache in caches if self._durability == "os" or self._warm_restart else ():
@@ -230,7 +230,7 @@ class CacheFiles:
                 self._save(cache)
                 saved += 1
             except OSError as error:
-                # With durability os, the file has everything but the reads.
+                # With durability os, the file lacks only the order of use by reads.
                 cache.core.end_file(sync=False)
                 _logger.error("cache not saved", extra={"cache": cache.name, "reason": str(error)})
         _logger.info("caches saved", extra={"caches": saved})
@@ -265,14 +265,14 @@ class CacheFiles:
             core.keep_in(file, found.valid_bytes)
             for note in _notes(cache):
                 core.note(note)
-            # Otherwise a power cut could restore the file of the last process, and later changes would be lost
+            # Without it, a power cut could restore the previous process's file, and the loss of later changes would go
             # unnoticed.
             os.fsync(file)
             if found.is_complete:
                 # Written at the stop, and already compact.
                 self._bytes_after_rewrite[cache] = found.valid_bytes
         else:
-            # It is current only until its cache is served.
+            # Once the cache is served, the file is out of date.
             os.close(file)
             path.unlink()
         return cache
@@ -335,7 +335,7 @@ class CacheFiles:
 
 
 def _read(file: int, core: CacheEngine, mark: Mark, name: str) -> _Found:
-    """Raises ValueError for a damaged file, OSError for one that can't be read."""
+    """Reads a file into `core`. Raises ValueError if it is damaged, OSError if it can't be read."""
     replayed = core.replay(file, time.time_ns(), int(ANSWER_SECONDS * 1e9))
     written, valid_bytes, is_complete, damage, last_sequence = replayed
     notes = [CacheNote.FromString(note) for note in written]
@@ -348,7 +348,7 @@ def _read(file: int, core: CacheEngine, mark: Mark, name: str) -> _Found:
     if not opened:
         raise ValueError("its header is missing")
     epoch = opened[-1].epoch
-    # A file of another epoch is told by its epoch, which is not that of the clients.
+    # A file of another epoch needs no check: clients notice that the epoch differs from theirs.
     place = mark.places.get(name, Place(0, 0))
     is_behind = not went_down and place.id == epoch and last_sequence < place.sequence
     if went_down or is_behind:
@@ -361,7 +361,7 @@ def _sums(each: Iterable[_Written]) -> _Written:
 
 
 def _notes(cache: NamedCache) -> list[bytes]:
-    """The start of a file, and of each process's part in it."""
+    """Returns the notes at the start of a file and of each process's part of it."""
     return [cache.note(), CacheNote(boot_id=boot_id()).SerializeToString()]
 
 

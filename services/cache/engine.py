@@ -75,7 +75,7 @@ _DEFAULTS: Mapping[str, Any] = {"max_size": 10_000, "max_bytes": None}
 _TTL_NS_DEFAULT = 3_600_000_000_000
 BATCH_KEYS_MAX = 100_000
 
-# How long changes are kept for the last subscriber to resume after it left.
+# How long changes are kept after the last subscriber leaves, so that it can resume.
 _CHANGES_KEPT_SECONDS = 60.0
 
 
@@ -122,7 +122,7 @@ class NamedCache(NamedEngine):
         memory: Memory,
         core: CacheEngine | None = None,
     ) -> None:
-        """With `core`, a cache restored from its file."""
+        """`core` is the cache restored from its file, if any."""
         super().__init__(name, epoch, {**_DEFAULTS, **settings}, table)
         self.core = core or CacheEngine()
         self.core.resize(self.settings["max_size"], self.settings["max_bytes"])
@@ -234,7 +234,7 @@ class NamedCache(NamedEngine):
         try:
             return row.publish(self, answer)
         except EngineError:
-            # The change was applied. Once the file can be written again, a repeat gets this answer.
+            # The change is applied, so a repeat gets this answer once the file can be written again.
             self.answers.keep(row, request_id, request, answer)
             raise
 
@@ -280,7 +280,7 @@ class NamedCache(NamedEngine):
         return DeleteManyResponse(deleted_count=self.core.delete_many(message.keys)).SerializeToString()
 
     def contains(self, message: ContainsRequest) -> bytes:
-        """Whether there is an entry."""
+        """Returns whether the key has an entry."""
         return ContainsResponse(contains=self.core.contains(message.key)).SerializeToString()
 
     def size(self, message: GetSizeRequest) -> bytes:
@@ -338,7 +338,7 @@ class NamedCache(NamedEngine):
     # --- Leases.
 
     async def acquire_lease(self, message: AcquireLeaseRequest) -> bytes:
-        """Returns the value; or a lease, the right to compute it; or neither if another caller is still computing."""
+        """Returns the value, or a lease to compute it, or neither if another caller is still computing it."""
         until_ns = monotonic_ns() + message.wait_ns
         while True:
             if (value := self.core.use(message.key)) is not None:
@@ -385,7 +385,7 @@ class NamedCache(NamedEngine):
 
 
 def _change_filter(message: SubscribeInvalidationsRequest) -> Filter[Change] | None:
-    """The filter of a subscription; None for all changes. A clear passes every filter."""
+    """Returns a subscription's filter; None for all changes. A clear passes every filter."""
     prefix = message.prefix
     if not prefix:
         return None

@@ -17,7 +17,7 @@ LEASE_NS_DEFAULT = 10_000_000_000
 LEASE_NS_MIN = 1_000_000
 LEASE_NS_MAX = 3_600_000_000_000
 
-# Delay between a change and waking waiters, so that one pass handles all changes in between.
+# Delay between a change and waking waiters. One pass then handles all changes made meanwhile.
 _LOOK_SECONDS = 0.001
 
 
@@ -41,7 +41,7 @@ class Lease:
 class Leases:
     """The leases of one cache. Used on the event loop only.
 
-    `is_there` says whether a key has a value: another caller may put one meanwhile.
+    `is_there` says whether a key has a value, which another caller may have put meanwhile.
     """
 
     def __init__(self, is_there: Callable[[str], bool], clock_ns: Callable[[], int] = monotonic_ns) -> None:
@@ -51,11 +51,11 @@ class Leases:
         self._waiting = 0
         self._look: asyncio.TimerHandle | None = None
         self._ended: AlphaForgeError | None = None
-        # Starts at a random number, so that a lease from before a restart isn't mistaken for a new one.
+        # Starts at a random number, because a lease from before a restart must not match a new one.
         self._ids = count(secrets.randbits(62) + 1)
 
     def grant(self, key: str, lease_ns: int) -> Lease | None:
-        """A lease of the key, or None while another caller holds it."""
+        """Grants a lease of the key; returns None while another caller holds one."""
         now_ns = self._clock_ns()
         holder = self._leases.get(key)
         if holder is not None and holder.expires_at_ns > now_ns:

@@ -13,7 +13,7 @@ __all__ = ["Memory", "WhenFull"]
 
 WhenFull = Literal["evict", "refuse"]
 
-# Share of the limit freed by a round of evictions, so that not every put at the limit starts one.
+# Share of the limit that a round of evictions frees; without it, every put at the limit would start a round.
 _FREE_SHARE = 1 / 64
 
 # Minimum time between warnings.
@@ -41,7 +41,7 @@ class _Cache(Protocol):
 class Memory:
     """The memory used by the caches, and what happens at the limit. Used on the event loop only.
 
-    A call that begins below the limit may exceed it by what it stores.
+    A call that starts below the limit may exceed the limit by the size of what it stores.
     """
 
     def __init__(self, limit_bytes: int, when_full: WhenFull) -> None:

@@ -66,13 +66,13 @@ __all__ = ["CacheService"]
 
 R = TypeVar("R")
 
-# How often expired entries are freed that no call has freed.
+# How often expired entries that no call has removed are freed.
 _SWEEP_SECONDS = 0.25
 
-# How often the position of each file is recorded, and files are checked for their size.
+# How often the position of each file is recorded and its size checked.
 _FILES_SECONDS = 1.0
 
-# A near cache may trust its copies for a second without a heartbeat.
+# Below one second, the time for which a near cache trusts its copies without a heartbeat.
 _HEARTBEAT_SECONDS_MAX = 0.75
 
 
@@ -91,7 +91,7 @@ class CacheService:
         self.candidate = candidate_of(settings)
         durability, warm_restart = settings.durability, settings.warm_restart
         if self.candidate is not None:
-            # Another candidate's changes would be missing from what a file here has.
+            # A file here would lack the changes made by other candidates.
             durability, warm_restart = "none", False
         self._files = CacheFiles(settings.data_dir, durability, warm_restart=warm_restart)
         self.engines = Registry("cache", self._build, files=self._files, placed=self._memory.enter)
@@ -116,7 +116,7 @@ class CacheService:
     # --- From start to stop.
 
     async def start(self, health: Health) -> None:
-        """Takes up what the last process left; a candidate begins empty."""
+        """Restores the caches of the previous process; a candidate starts empty."""
         self.engines.restore(self._files.load(self._build), self._files.refused)
         reset = ResetCacheRequest.DESCRIPTOR.full_name
         for cache in self.engines.engines():
@@ -125,11 +125,11 @@ class CacheService:
             await self.candidate.start(self, self.engines, kept=False, health=health)
 
     async def begin_primary(self) -> None:
-        """A candidate that has become the primary."""
+        """Called when this candidate becomes the primary."""
         self.start_primary()
 
     async def end_primary(self) -> None:
-        """A candidate that is the primary no more."""
+        """Called when this candidate is no longer the primary."""
         await self.stop_primary()
 
     def start_primary(self) -> None:
@@ -138,7 +138,7 @@ class CacheService:
         self._file_watch.start()
 
     async def stop_primary(self) -> None:
-        """Stops both."""
+        """Stops sweeping expired entries and maintaining files."""
         await self._sweep.stop()
         await self._file_watch.stop()
 
@@ -203,7 +203,7 @@ class CacheService:
 
 
 def _first_reset_answer(message: ResetCacheRequest, epoch: int) -> bytes:
-    """The first answer that the new file keeps, for a repeat after a restart; empty without a request id."""
+    """Returns the first answer to store in the new file for a repeat after a restart; empty without a request id."""
     if not message.request_id:
         return b""
     answer = ResetCacheResponse(epoch=epoch).SerializeToString()
@@ -216,7 +216,7 @@ def _release_expired(caches: Sequence[NamedCache]) -> None:
 
 
 async def _in_thread(work: Callable[[], R]) -> R:
-    """Runs work proportional to a cache's size; the core does it without the GIL, and locks for a part at a time."""
+    """Runs work proportional to a cache's size. The core releases the GIL and locks the cache for a part at a time."""
     return await asyncio.get_running_loop().run_in_executor(None, work)
 
 
@@ -231,8 +231,8 @@ _batch = partial(Row, publish=_Cache.publish, role=_WRITE, runs=Runs.BY_SIZE, by
 _lease = partial(Row, role=_WRITE, runs=_LOOP)
 _scan = partial(Row, role=_READ, runs=_THREAD)
 
-# Name, request, method; the rest by keyword (engines/rows.py). There are no journal numbers, since each cache has its
-# own file, and no queue, since the core holds a cache's lock for a few entries at a time.
+# Name, request, method; the rest by keyword (engines/rows.py). Rows have no journal numbers, since each cache has its
+# own file, and no queue, since the core locks a cache for only a few entries at a time.
 CacheService.table = Table(
     [
         # The service.

@@ -182,7 +182,7 @@ async def _move(database: Database, engine: str, target: str) -> None:
 
 
 def _number(noun: str, target: str) -> int:
-    """The number of a shard: 2, or data-2."""
+    """Parses the number of a shard, given as 2 or data-2."""
     text = target.removeprefix(f"{noun}-")
     if not text.isdigit() or len(text) > _DIGITS_MAX:
         raise problem(f"{target!r} is not a shard of {noun}; expected a number, or a name such as {noun}-1")
@@ -205,7 +205,7 @@ async def _move_stopped(session: Session, noun: str, stream: int, here: int, to:
 
 
 async def _move_running(session: Session, engine: str, noun: str, stream: int, to: int) -> None:
-    """Says where the engine is wanted; the two primaries do the rest."""
+    """Records the shard that the engine moves to; the two primaries then move it."""
     await session.execute("UPDATE stream SET wanted = $2, ready = 0 WHERE stream = $1", stream, to)
     for _ in range(int(_MOVE_SECONDS / 0.1)):
         await asyncio.sleep(0.1)

@@ -1,7 +1,7 @@
 """Access to PostgreSQL: hosts tried in turn, sessions with pinned settings, waits with timeouts.
 
-A session is abandoned by closing its socket, never by a cancel: a cancelled wait for the standby is reported as
-success. The outcome of an abandoned statement is unknown, as is that of a statement with a warning.
+A session is abandoned by closing its socket, never by a cancel, because PostgreSQL reports a cancelled wait for the
+standby as success. The outcome of an abandoned statement, or of a statement with a warning, is unknown.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _CLOCK_SECONDS_MAX = 60.0
 # The first minor releases in which no commit bypasses the standby just after a start.
 _MINORS = {14: 18, 15: 13, 16: 9, 17: 5}
 
-# They override the settings of the role and the database, and are verified.
+# Override the settings of the role and the database, and are verified.
 _PINNED = {
     "client_min_messages": "warning",
     "synchronous_commit": "on",
@@ -60,7 +60,7 @@ class _Server(NamedTuple):
 
 
 def problem(why: str, reason: str = "SETTING_INVALID") -> EngineError:
-    """Why this process can't use its PostgreSQL."""
+    """Returns the error that says why this process can't use its PostgreSQL."""
     return EngineError(why, reason=reason)
 
 
@@ -77,7 +77,7 @@ class Session:
 
     @property
     def is_lost(self) -> bool:
-        """Whether it can't be used any more."""
+        """Whether the session can no longer be used."""
         return bool(self._connection.is_closed())
 
     def _hear(self, _: object, message: Any) -> None:
@@ -87,7 +87,7 @@ class Session:
     async def execute(self, query: str, *arguments: Any, size: int = 0) -> int:
         """Runs a statement of `size` bytes; returns the number of rows that it changed.
 
-        Raises SessionLost, and asyncpg's UniqueViolationError if nothing was changed for that reason.
+        Raises SessionLost, and asyncpg's UniqueViolationError if a unique constraint refuses the statement.
         """
         status = await self._run(lambda: self._connection.execute(query, *arguments), size)
         return int(status.rpartition(" ")[2]) if status[-1:].isdigit() else 0
@@ -124,7 +124,7 @@ class Session:
             work.add_done_callback(lambda done: done.cancelled() or done.exception())
             await asyncio.wait({work}, timeout=patience + size / _BYTES_PER_SECOND)
             while not work.done():
-                # A slow standby is temporary, but a lost server does not come back in this session.
+                # A slow standby catches up, but a session with a lost server never recovers.
                 if await self._is_gone(self.server):
                     self.terminate()
                     work.cancel()
@@ -151,9 +151,9 @@ class Database:
         self._next = 0
 
     async def connect(self, *, synchronous: bool = True) -> Session:
-        """Opens a session with the server that accepts writes; tries the host after the one that failed last first.
+        """Opens a session with the server that accepts writes, trying first the host after the last one that failed.
 
-        Raises EngineError: DATABASE_UNREACHABLE, or SETTING_INVALID if it can't be used.
+        Raises EngineError: DATABASE_UNREACHABLE, or SETTING_INVALID if the server can't be used.
         """
         why = []
         for _ in self._dsns:

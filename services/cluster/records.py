@@ -79,7 +79,7 @@ async def read_places(session: Session, noun: str, shard: int) -> dict[str, Plac
 async def read_records(
     session: Session, engine: str, stream: int, after: int, batch_max: int = _ALL, limit: int = 2_000
 ) -> tuple[list[Record], int | None]:
-    """The next records of a stream and the checksum of the last one.
+    """Returns the next records of a stream and the checksum of the last one.
 
     Raises SessionLost, and EngineError: JOURNAL_DAMAGED, JOURNAL_VERSION.
     """
@@ -88,14 +88,14 @@ async def read_records(
 
 
 async def are_gone(session: Session, stream: int, after: int) -> bool:
-    """Whether the record after this one, which a checkpoint has replaced, is not there any more. Raises SessionLost."""
+    """Whether the record after `after` is deleted because a checkpoint replaced it. Raises SessionLost."""
     return bool((await session.fetch(_NEXT, stream, after))[0]["sequence"] != after + 1)
 
 
 async def read_all(
     session: Session, engine: str, stream: int, batch_max: int
 ) -> tuple[list[Checkpoint | Record], int | None]:
-    """A stream's checkpoint and the records after it, in one snapshot, and the checksum of the last record.
+    """Reads in one snapshot a stream's checkpoint and the records after it; returns also the last record's checksum.
 
     Raises SessionLost, and EngineError: JOURNAL_DAMAGED, JOURNAL_VERSION.
     """

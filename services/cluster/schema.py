@@ -40,7 +40,7 @@ CREATE TABLE checkpoint (
 );
 """
 
-# Each right by itself: of several in one call any is enough.
+# Checks one right per call: given several, PostgreSQL reports whether the role has any of them.
 _LACKING = """
 SELECT current_user AS role, string_agg(DISTINCT what, ', ') AS what FROM (
     SELECT name AS what FROM unnest(ARRAY['shard', 'candidate', 'stream', 'record', 'checkpoint']) name,
@@ -74,10 +74,10 @@ async def _make(connection: Any, name: str) -> None:
 
 
 async def check(session: Session, name: str | None) -> str:
-    """The cluster's id, which no other cluster has, whatever its name.
+    """Returns the cluster's id, which is unique even among clusters of the same name.
 
-    Raises EngineError SETTING_INVALID unless the schema exists, with this version and for the cluster `name`. Without a
-    name any cluster will do.
+    Raises EngineError SETTING_INVALID unless the schema exists, with this version and for the cluster `name`. Without
+    a name, accepts any cluster.
     """
     try:
         there = (await session.fetch("SELECT to_regclass($1) IS NOT NULL AS it", f"{SCHEMA}.cluster"))[0]["it"]

@@ -1,8 +1,8 @@
 """The row of a shard in PostgreSQL: its term, its beat, and what this candidate may do.
 
-Terms number primaries. Every write of a primary locks the row `FOR SHARE` and checks its term, so no write of an older
-term is accepted once another candidate has taken a newer one. Beat and term are in one row: a take-over compares both.
-A candidate is primary only by the confirmed response to its own take-over, never by reading the row.
+Each primary has a term, a number. Every write of a primary locks the row `FOR SHARE` and checks its term, so no write
+of an older term is accepted once another candidate has taken a newer term. Beat and term are in one row because a
+take-over compares both. A candidate becomes primary only when its own take-over is confirmed, never by reading the row.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ INSERT INTO candidate VALUES ($1, $2, $3, $4, clock_timestamp(), $5)
 ON CONFLICT (noun, id, address) DO UPDATE SET owner = $4, seen = clock_timestamp(), applied_batch = $5
 RETURNING extract(epoch FROM clock_timestamp())::float8 AS time
 """
-# Of the sessions that the role may see: all of them with pg_monitor.
+# Covers only sessions that the role may see; with pg_monitor, that is all of them.
 _OLDEST_SNAPSHOT = """
 SELECT coalesce(max(age(xmin)), 0) AS age FROM (
     SELECT backend_xmin AS xmin FROM pg_stat_activity UNION ALL SELECT xmin FROM pg_replication_slots
@@ -69,7 +69,7 @@ _logger = logging.getLogger("services.cluster")
 
 
 def now() -> float:
-    """Seconds of a clock that includes suspend."""
+    """Returns the seconds of a clock that keeps counting while the machine is suspended."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
@@ -85,7 +85,7 @@ class Name(NamedTuple):
 
 
 class Row(NamedTuple):
-    """The shard's row as read: only a hint."""
+    """The shard's row as last read: only a hint, since it may have changed."""
 
     term: int
     beat: int
@@ -134,7 +134,7 @@ class Shard:
     # --- From any thread.
 
     def reached_at(self, address: str) -> None:
-        """The address of this candidate for clients."""
+        """Sets the address at which clients reach this candidate."""
         self.name = self.name._replace(address=address)
 
     def tick(self) -> None:
@@ -148,7 +148,7 @@ class Shard:
 
     @property
     def has_lease(self) -> bool:
-        """Whether no other candidate can be primary now, and writes of this one are confirmed."""
+        """Whether no other candidate can be primary now, and this candidate's writes are confirmed."""
         return now() < self._lease_until and not self._is_refused
 
     @property
@@ -156,7 +156,7 @@ class Shard:
         return self.is_unreplicated and self._unreplicated == "refuse"
 
     def refusal(self) -> AlphaForgeError | None:
-        """Why nothing is answered now; None if this is the primary, with a lease."""
+        """Returns why calls are refused now; None if this is the primary and has a lease."""
         if self.is_primary:
             return None
         if self._is_refused and self.term:
@@ -173,7 +173,7 @@ class Shard:
         self._is_silent = True
 
     def speak(self) -> None:
-        """Starts answering, while there is a lease: the memory matches the log."""
+        """Starts answering for as long as the lease lasts; called once the memory matches the log."""
         self._is_silent = False
 
     # --- In the cluster's thread.
@@ -237,12 +237,12 @@ class Shard:
         rows = await self.session.fetch(query, *arguments)
         self.confirm_seconds = now() - began
         if rows:
-            # It took the time before it waited for the standby.
+            # PostgreSQL took the time before it waited for the standby.
             self.clock_offset_seconds = rows[0]["time"] - began_at
         return rows
 
     async def look_at_snapshots(self) -> None:
-        """Notes how far PostgreSQL's oldest snapshot keeps vacuum back. Raises SessionLost."""
+        """Notes how far PostgreSQL's oldest snapshot holds back vacuum. Raises SessionLost."""
         if self.reader is not None:
             self.oldest_snapshot = (await self.reader.fetch(_OLDEST_SNAPSHOT))[0]["age"]
 
@@ -257,7 +257,7 @@ class Shard:
                 opened.terminate()
 
     async def bulk(self) -> Session:
-        """The session for statements that take long, behind which small ones would wait. Raises SessionLost."""
+        """Returns the session for long statements, so that short ones don't wait for them. Raises SessionLost."""
         async with self._bulk_opening:
             if self._bulk is None or self._bulk.is_lost:
                 try:
@@ -267,13 +267,13 @@ class Shard:
             return self._bulk
 
     async def take(self, seen: Row) -> bool:
-        """Takes the shard over, if the row is unchanged since `seen`. Raises SessionLost."""
+        """Takes over the shard if its row is unchanged since `seen`. Raises SessionLost."""
         return await self._take(_TAKE, seen.term, seen.beat, self.owner, self.name.address)
 
     async def take_again(self) -> bool:
-        """Takes a new term for this primary, which settles writes in progress: they are in the log, or never will be.
+        """Takes a new term for this primary. This settles writes in progress: they are in the log, or never will be.
 
-        False if another candidate has taken the shard over. Raises SessionLost.
+        Returns False if another candidate has taken over the shard. Raises SessionLost.
         """
         return await self._take(_TAKE_AGAIN, self.term, self.owner)
 
@@ -314,7 +314,7 @@ class Shard:
         self.step_down()
 
     async def announce(self) -> None:
-        """Tells the other candidates to poll, since the shard will be released. Raises SessionLost."""
+        """Tells the other candidates that the shard will be released, so that they poll. Raises SessionLost."""
         assert self.session is not None
         noun, shard, _ = self.name
         await self.session.execute(

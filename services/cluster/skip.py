@@ -1,4 +1,4 @@
-"""`alphaforge journal skip` for an engine of a cluster: as for files, and the next primary begins a new epoch."""
+"""`alphaforge journal skip` for an engine of a cluster: works as with files; the next primary starts a new epoch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FIND = """
 SELECT r.sequence, r.kind, r.time_ns, r.payload FROM record r JOIN stream s USING (stream)
 WHERE s.noun = $1 AND s.engine = $2 AND r.sequence = $3 AND r.sequence > s.sequence
 """
-# Ends the term first: no primary writes after it, and each candidate reads the engine again.
+# Ends the term first, so that no primary writes afterwards and each candidate reads the engine again.
 _END_TERM = """
 UPDATE shard SET term = term + 1, beat = beat + 1, owner = '', address = ''
 WHERE noun = $1 AND id = (SELECT shard FROM stream WHERE noun = $1 AND engine = $2)
@@ -29,7 +29,7 @@ UPDATE record SET semantics = $3, kind = $4, crc = $5, payload = $6 WHERE stream
 
 
 async def skip(session: Session, engine: str, sequence: int, because: str, to: Path) -> None:
-    """Replaces an input, and keeps it in the file `to`.
+    """Replaces an input in the journal, and saves the original in the file `to`.
 
     Raises OSError, SessionLost, and EngineError SETTING_INVALID if there is no such input.
     """

@@ -40,8 +40,8 @@ LIMITS = Limits(batch_bytes=8 << 20, batch_records=20_000, record_bytes=16 << 20
 
 _ALL = 2**62
 _PRUNED_RECORDS_MAX = 2_000
-# How long records stay that a checkpoint has replaced: followers are some beats behind, and apply them instead of
-# loading the checkpoint.
+# How long records are kept after a checkpoint replaces them. Followers are a few beats behind, and apply these records
+# instead of loading the checkpoint.
 KEPT_SECONDS = 5.0
 _GENERATIONS = 16
 
@@ -62,7 +62,7 @@ SELECT r.stream, r.sequence, $5, $6, r.kind, r.time_ns, r.crc, r.payload FROM fe
 unnest($4::int[], $7::bigint[], $8::smallint[], $9::bigint[], $10::bigint[], $11::bytea[])
     AS r (stream, sequence, kind, time_ns, crc, payload)
 """
-# The same for one record, such as a lone order or a chunk of ticks, of which arrays would make two more copies.
+# The same statement for a single record, such as an order or a chunk of ticks; arrays would copy it twice more.
 _WRITE_ONE = f"""
 WITH {_FENCE} INSERT INTO record (stream, sequence, batch, semantics, kind, time_ns, crc, payload)
 SELECT s.stream, $7, $5, $6, $8, $9, $10, $11 FROM fence, stream s WHERE s.stream = $4 AND s.noun = $1 AND s.shard = $2
@@ -119,7 +119,7 @@ class _Stream:
 
 
 class _Prunable(NamedTuple):
-    """The last record of a stream that may go, and from when on."""
+    """The last record of a stream that may be deleted, and the earliest time to do so."""
 
     sequence: int
     at: float = float("-inf")
@@ -161,7 +161,7 @@ class PostgresStore:
     # --- The term: in the cluster's thread.
 
     async def open(self) -> dict[str, Place]:
-        """After a term is taken: reads the end of each stream. Raises SessionLost."""
+        """Reads the end of each stream; called after a term is taken. Raises SessionLost."""
         reader = self._shard.reader
         assert reader is not None
         noun, shard, _ = self._shard.name
@@ -171,7 +171,7 @@ class PostgresStore:
             "WHERE r.stream = s.stream ORDER BY sequence DESC LIMIT 1) r WHERE s.noun = $1 AND s.shard = $2",
             noun, shard,
         )  # fmt: skip
-        # The term's own confirmation covers all that is visible now.
+        # The confirmation of the term covers every batch visible now.
         self._batch = self._shard.confirmed_batch = max(self._shard.confirmed_batch, last[0]["batch"])
         self._streams = {name: _Stream(place) for name, place in places.items()}
         self._prunable = {place.id: _Prunable(place.sequence) for place in places.values() if place.sequence}
@@ -194,7 +194,7 @@ class PostgresStore:
         return {name: (stream.id, stream.crc) for name, stream in self._streams.items()}
 
     def settle_term(self) -> None:
-        """Starts accepting inputs: the memory matches the log."""
+        """Starts accepting inputs; called once the memory matches the log."""
         self._is_settled = True
 
     @property
@@ -283,7 +283,7 @@ class PostgresStore:
         return sequences
 
     async def claim(self, name: str) -> bool:
-        """Inserts the row of a stream; False if another shard has it. Raises SessionLost."""
+        """Inserts the row of a stream; returns False if another shard has the stream. Raises SessionLost."""
         if name not in self._streams:
             try:
                 await self._begin(name)
@@ -292,7 +292,7 @@ class PostgresStore:
         return True
 
     async def give_up(self, name: str) -> None:
-        """Deletes the row of a stream that has nothing. Raises SessionLost."""
+        """Deletes the row of an empty stream. Raises SessionLost."""
         stream = self._streams.get(name)
         if stream is not None and not stream.last and await self._fenced(_DROP, stream.id):
             del self._streams[name]
@@ -337,7 +337,7 @@ class PostgresStore:
         stream = self._streams.get(entry.stream)
         if stream is None or not await self._fenced(_MOVE, stream.id):
             raise WriteRefused(f"the move of {entry.stream!r} is no longer requested")
-        # From now on the other shard writes it, and removes what its checkpoints replace.
+        # From now on, the other shard writes the stream and removes the records that its checkpoints replace.
         del self._streams[entry.stream]
         self._prunable.pop(stream.id, None)
         self.held_bytes -= stream.manifest.size
@@ -345,8 +345,8 @@ class PostgresStore:
     async def adopt(self, name: str, place: Place) -> None:
         """Continues a stream that another shard has handed over. Raises SessionLost.
 
-        Batches are numbered on from those of its records, so that followers, which apply confirmed batches only, see a
-        stream's batches rise. The caller has confirmed that the hand-over is replicated, and sends a beat afterwards.
+        Continues the batch numbers of the stream's records, because followers apply only confirmed batches and expect a
+        stream's batch numbers to rise. The caller has confirmed that the hand-over is replicated; it sends a beat next.
         """
         reader = self._shard.reader
         if reader is None:
@@ -374,7 +374,7 @@ class PostgresStore:
             raise WriteRefused(str(error)) from None
 
     async def _refused(self) -> WriteRefused:
-        """The fence let nothing in: another candidate is primary, or an engine was moved."""
+        """Returns why the fence refused a write: another candidate is primary, or an engine was moved."""
         row = await self._shard.read()
         if row.term != self._shard.term:
             self._shard.step_down()
@@ -390,13 +390,13 @@ class PostgresStore:
         self._troubled()
 
     def settle(self) -> bool:
-        """False: only the next term settles it."""
+        """Returns False, since only the next term settles an unknown outcome."""
         return False
 
     # --- Checkpoints.
 
     def checkpoint_begin(self, stream: str, sequence: int) -> int:
-        """A generation from PostgreSQL's sequence, prefetched. Raises OSError if none is available."""
+        """Returns a generation prefetched from PostgreSQL's sequence. Raises OSError if none is available."""
         found = self._streams.get(stream)
         if found is None or not self._generations:
             raise OSError("PostgreSQL is busy")
@@ -406,7 +406,7 @@ class PostgresStore:
         return generation
 
     async def _announce(self, stream: int, sequence: int) -> None:
-        """Tells followers after which input they will be compared; those who are past it already are not."""
+        """Tells followers after which input to compare their state; followers already past it skip the comparison."""
         with suppress(SessionLost, WriteRefused):
             await self._fenced(_CHECKING, stream, sequence)
 
@@ -430,14 +430,14 @@ class PostgresStore:
         )
 
     def checkpoint_abandon(self, generation: int) -> None:
-        """Forgets a checkpoint that is not committed; a later one removes its parts."""
+        """Forgets an uncommitted checkpoint; a later checkpoint removes its parts."""
         self._begun.pop(generation, None)
 
     # --- Care.
 
     @property
     def has_superfluous(self) -> bool:
-        """Whether there is something that `prune` would remove."""
+        """Whether `prune` has anything to remove."""
         return self._is_settled and any(each.at <= now() for each in list(self._prunable.values()))
 
     def prune(self) -> None:

@@ -24,11 +24,11 @@ class ClusterThread:
         threading.Thread(target=self._loop.run_forever, name="cluster", daemon=True).start()
 
     def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
-        """Runs a coroutine there."""
+        """Starts a coroutine on the thread."""
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def begin(self, work: Coroutine[Any, Any, T], nothing: T, done: Callable[[T, Exception | None], None]) -> None:
-        """Runs a coroutine there, and then calls `done` there, with its result, or `nothing` and its error."""
+        """Starts a coroutine on the thread, which then calls `done` with the result, or `nothing` and the error."""
 
         async def run() -> None:
             try:
@@ -46,9 +46,9 @@ class ClusterThread:
         task.add_done_callback(self._tasks.discard)
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
-        """Runs a coroutine there and waits for it, from any other thread."""
+        """Runs a coroutine on the thread and waits for it. Callable from any other thread."""
         return self.start(work).result()
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """The same from another event loop. Continues if its caller is cancelled."""
+        """Like `call`, from another event loop. The coroutine continues if the caller is cancelled."""
         return await asyncio.shield(asyncio.wrap_future(self.start(work)))

@@ -33,7 +33,7 @@ from services.streams.ring import Ring
 __all__ = ["NamedDataEngine", "Outcome"]
 
 BARS_MAX = 10_000
-# Bars that one AdvanceTime closes; part of the rules (2.4), since a replay must close as many.
+# Maximum number of bars that one AdvanceTime closes. Part of rule 2.4: a replay must close the same number.
 ADVANCE_BARS_MAX = 20_000
 # Maximum number of bars of all types that one trade may close; more than the defaults allow with 32 types.
 TRADE_BARS_MAX = 400_000
@@ -95,7 +95,7 @@ class NamedDataEngine(NamedEngine):
         check_bars_of_a_trade(self.settings)
 
     def differing(self, given: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-        """Bar types and rules of time zones never differ: missing ones are added, and extra ones don't matter."""
+        """Ignores bar types and time zone rules: missing ones are added, and extra ones don't matter."""
         return super().differing({key: value for key, value in given.items() if key not in ("bar_types", "time_zones")})
 
     async def add(self, given: Mapping[str, Any]) -> None:
@@ -132,11 +132,11 @@ class NamedDataEngine(NamedEngine):
         return b""
 
     def step_at(self, time_ns: int) -> int:
-        """The index of the step of its shortest time bars that contains a time."""
+        """Returns the index of the interval of the engine's shortest time bars that contains `time_ns`."""
         return (time_ns - int(self.settings["origin_offset_ns"])) // self._shortest_ns
 
     def has_more(self, answer: bytes) -> bool:
-        """Whether that answer to AdvanceTime leaves bars to close."""
+        """Whether bars remain to be closed after this answer to AdvanceTime."""
         return AdvanceTimeResponse.FromString(answer).has_more
 
     def close(self, error: AlphaForgeError) -> None:
@@ -145,7 +145,7 @@ class NamedDataEngine(NamedEngine):
         self.trades.end(error)
 
     def begin_epoch(self, message: EpochBegun) -> bytes:
-        """Starts a new epoch, which ends the streams; drops an instrument if the message names one."""
+        """Starts a new epoch and ends the streams; drops an instrument if the message names one."""
         if message.HasField("instrument_id"):
             self.core.reset(message.instrument_id)
         self.epoch = message.epoch
@@ -196,7 +196,7 @@ class NamedDataEngine(NamedEngine):
             return Outcome(answer)
         outcome = self.core.process_request(request)
         self.refused.update(outcome.rejected)
-        # A batch is enough of a sequence for a ring, and creates no objects until they are read.
+        # A ring can store the batch itself, which creates bar objects only when they are read.
         bars = cast("Sequence[Bar]", outcome.bars)
         trades = cast("Sequence[TradeTick]", outcome.accepted if outcome.processed_count else ())
         return Outcome(outcome.to_wire(self.epoch), bars, trades, producer_id, sequence)

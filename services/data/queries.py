@@ -1,4 +1,4 @@
-"""Queries and subscriptions of a data engine: ask the core, encode."""
+"""Queries and subscriptions of a data engine: query the core and encode the result."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SNAPSHOT_BARS_MAX = 100_000
 # Reading and encoding this many bars takes about as long as a hand-over to a thread.
 SHORT_PAGE_BARS = 256
 
-# Of how many instruments a subscription looks up whether they have had a trade, and how many it names that have not.
+# How many instruments a subscription checks for a first trade, and how many without one it names.
 WAITS_LOOKED_UP = 1_000
 WAITS_FOR_MAX = 100
 
@@ -86,7 +86,7 @@ def list_instruments(engine: NamedDataEngine, message: ListInstrumentsRequest) -
 
 
 def snapshot(engine: NamedDataEngine, message: SubscribeBarsRequest) -> Iterator[bytes]:
-    """The snapshot for a new subscriber: responses with closed bars, then with open bars.
+    """Returns the snapshot for a new subscriber: responses with closed bars, then with open bars.
 
     The bars are read now; the responses are encoded one by one. Raises ResourceExhausted LIMIT_EXCEEDED for more bars
     than a snapshot may have.
@@ -111,7 +111,7 @@ def snapshot(engine: NamedDataEngine, message: SubscribeBarsRequest) -> Iterator
 async def subscribe_bars(engine: NamedDataEngine, message: SubscribeBarsRequest) -> AsyncGenerator[bytes]:
     """Streams closed bars, after a snapshot if one is asked for.
 
-    Raises InvalidArgument BAR_TYPE_UNKNOWN for a type that the engine does not build: its stream would stay silent.
+    Raises InvalidArgument BAR_TYPE_UNKNOWN for a type that the engine does not build, whose stream would stay silent.
     """
     known = engine.core.bar_types
     for bar_type in map(BarType, message.bar_types):
@@ -145,6 +145,6 @@ async def subscribe_trades(engine: NamedDataEngine, message: SubscribeTradesRequ
 
 
 def _unseen(engine: NamedDataEngine, instrument_ids: Iterable[str]) -> Iterator[str]:
-    """Those of the first instruments that have had no trade."""
+    """Yields the instruments without a trade among the first WAITS_LOOKED_UP, WAITS_FOR_MAX at most."""
     looked_up = islice(dict.fromkeys(instrument_ids), WAITS_LOOKED_UP)
     return islice((name for name in looked_up if engine.core.market_time(name) is None), WAITS_FOR_MAX)

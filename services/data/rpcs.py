@@ -38,7 +38,7 @@ from services.runtime.service import JournalledService
 
 __all__ = ["BARS_MAX", "TRADES_MAX", "DataService"]
 
-# Items of subscriptions' requests.
+# Maximum number of items in a subscription's request.
 BARS_MAX = {"instrument_ids": 100_000, "bar_types": 1_000}
 TRADES_MAX = {"instrument_ids": 100_000}
 
@@ -62,7 +62,7 @@ class DataService(JournalledService[NamedDataEngine]):
         return {"memory_usage_bytes": engine.core.statistics().memory_usage_bytes}
 
     async def reset_engine(self, message: ResetEngineRequest) -> bytes:
-        """Resets an engine, or one instrument of it; either starts a new epoch."""
+        """Resets an engine or one of its instruments; both start a new epoch."""
         if not message.HasField("instrument_id"):
             return await super().reset_engine(message)
         epoch = message.epoch if message.HasField("epoch") else None

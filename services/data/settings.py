@@ -15,7 +15,7 @@ __all__ = ["DataServiceSettings"]
 
 
 def _split(value: object) -> object:
-    """Environment variables are texts: names separated by commas."""
+    """Splits the value of an environment variable: names separated by commas."""
     return tuple(name.strip() for name in value.split(",")) if isinstance(value, str) else value
 
 

@@ -62,7 +62,7 @@ def bar_filter(message: SubscribeBarsRequest) -> Filter[Bar] | None:
 
 
 def instrument_of(event: Bar | TradeTick) -> str:
-    """What filters of bars and trades choose by first."""
+    """Returns the instrument, which filters of bars and trades check first."""
     return event.instrument_id
 
 
@@ -78,7 +78,7 @@ def trades_response(delivery: Delivery[TradeTick]) -> bytes:
         epoch=delivery.epoch,
         sequence=delivery.sequence,
         previous_sequence=delivery.previous_sequence,
-        # Consecutive sequences that end at `sequence` are omitted.
+        # Omitted if they are consecutive and end at `sequence`.
         sequences=() if isinstance(delivery.sequences, range) else delivery.sequences,
         gap=delivery.gap,
     )
@@ -89,5 +89,5 @@ def trades_response(delivery: Delivery[TradeTick]) -> bytes:
 
 
 def columns_of(ticks: Sequence[TradeTick]) -> bytes:
-    """Trades as a message of columns, which a batch already has."""
+    """Encodes trades as a message of columns; a batch already has this message."""
     return (ticks if isinstance(ticks, TradeTickBatch) else TradeTickBatch.from_ticks(ticks)).to_wire()

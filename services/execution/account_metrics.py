@@ -1,4 +1,4 @@
-"""Metrics of accounts: equity, exposure, drawdown and halts by strategy, of a limited number of accounts."""
+"""Metrics of accounts: equity, exposure, drawdown and halts by strategy, for a limited number of accounts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class _Core(Protocol):
 
 
 class AccountCollector(Collector):
-    """The first accounts of the engines that keep them, by name and strategy, `accounts_max` in all; 0: none."""
+    """Reports the first `accounts_max` accounts (0: none) of engines that keep them, sorted by engine and strategy."""
 
     def __init__(self, accounts_max: int, engines: Callable[[], Iterable[tuple[str, _Core]]]) -> None:
         self._max = accounts_max

@@ -77,7 +77,7 @@ class MarketData:
         self.missed = 0
 
     def place_in(self, message: TradesResponse) -> int:
-        """The sequence up to which trades of the message's epoch have been applied; 0 for none."""
+        """Returns the last applied sequence of the message's epoch; 0 for none."""
         return self.sequence if message.epoch == self.epoch else 0
 
     def is_behind(self, message: TradesResponse) -> bool:
@@ -85,7 +85,7 @@ class MarketData:
         return message.epoch != self.epoch or message.sequence > self.sequence
 
     def move_to(self, message: TradesResponse) -> None:
-        """Moves to the position after the message. Counts trades between the old position and the message as missed.
+        """Moves to the end of the message. Counts trades between the old position and the message as missed.
 
         The first time, an engine starts at the current position; in a new epoch of the data engine, at the first trade.
         """
@@ -155,7 +155,7 @@ class NamedExecutionEngine(NamedEngine):
         )
 
     def differing(self, given: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-        """Numbers are compared by value: "0.10" equals 0.1."""
+        """Compares numbers by value: "0.10" equals 0.1."""
         return super().differing(ExecutionEngineConfig(**given).given())
 
     async def reconfigure(self, given: Mapping[str, Any]) -> bool:
@@ -166,7 +166,7 @@ class NamedExecutionEngine(NamedEngine):
         return True
 
     def change_settings(self, message: ExecutionEngineSettings) -> bytes:
-        """Applies new settings, given in full."""
+        """Applies a complete set of new settings."""
         config = ExecutionEngineConfig(**{**BEFORE, **plain(message)})
         self.core.reconfigure(config)
         self.settings = config.as_dict()
@@ -180,7 +180,7 @@ class NamedExecutionEngine(NamedEngine):
         self.events.end(error)
 
     def begin_epoch(self, message: EpochBegun) -> bytes:
-        """Starts a new epoch, which ends the stream."""
+        """Starts a new epoch and ends the stream."""
         self.epoch = message.epoch
         self.close(epoch_changed("execution", self.name))
         self.events = self._make_stream()
@@ -217,7 +217,7 @@ class NamedExecutionEngine(NamedEngine):
         return answer
 
     def publish_ticks(self, outcome: Outcome) -> bytes:
-        """The same for a call with ticks."""
+        """Like `publish`, for a call with ticks."""
         self.producers.applied(outcome.producer_id, outcome.producer_sequence, outcome.answer)
         return self.publish(outcome.answer)
 
@@ -285,8 +285,8 @@ class NamedExecutionEngine(NamedEngine):
     def follow(self, message: TradesResponse) -> bytes:
         """Applies followed trades of the data engine, each at most once (rule 3.4).
 
-        Trades at or before the engine's position are ignored: they are older than some resting orders, which they would
-        fill. Trades that a call already brought are dropped as duplicates.
+        Ignores trades at or before the engine's position, because they could fill resting orders that are newer. Drops
+        trades that a call already brought as duplicates.
         """
         if not self.market_data.is_behind(message):
             return b""
@@ -370,7 +370,7 @@ def _not_compared(answers: Iterable[FirstAnswer]) -> Iterator[bytes]:
 
 
 def _known_count(message: TradesResponse, place: int) -> int:
-    """How many of the message's ticks are at or before a position in its epoch."""
+    """Counts the message's ticks at or before a position in its epoch."""
     if message.sequences:
         return bisect_right(message.sequences, place)
     # Without sequences, ticks are consecutive and end at the message's sequence.

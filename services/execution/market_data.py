@@ -2,8 +2,8 @@
 
 A link resumes after the last sequence that its engine has applied, and counts trades that the data service no longer
 has as missed. A new engine starts with the next trade. If the data engine doesn't exist yet (ENGINE_UNKNOWN) or has
-started a new epoch (EPOCH_CHANGED), all of its trades will be new, and the link asks for all of them. No other error
-means that: a data engine that can't be read for a while comes back with its old trades.
+started a new epoch (EPOCH_CHANGED), all of its trades are new, so the link asks for all of them. After any other error
+it resumes, because a data engine that can't be read for a while comes back with its old trades.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ HEALTH_NAME = "market_data"
 
 _WATCH_SECONDS = 0.5
 _ASK_SECONDS = 0.25
-# How long an engine is sought by that request, before the link subscribes again.
+# How long a link polls for a missing engine before it subscribes again.
 _ABSENT_SECONDS = 5.0
-# Failures at a service to which the data engine has moved before it is sought at home again.
+# Failures at the service that the data engine moved to before the link tries the home service again.
 _FAILURES_AWAY_MAX = 3
 
 _logger = logging.getLogger("services.market_data")
@@ -59,12 +59,12 @@ class _Link(Follower):
     def __init__(self, engine: NamedExecutionEngine, home: str, source: Callable[[str], _Source]) -> None:
         super().__init__(engine.name, _logger)
         self.engine = engine
-        # Where the list of targets places the data engine; `source` gives the service at an address.
+        # The data engine's service by the list of targets; `source` returns the service at an address.
         self._home = home
         self._source = source
         self._peer, self._absent = source(home)
         self._failures = 0
-        # In a new epoch of the data engine, asks for all trades; the epoch is not known yet.
+        # Whether to ask for all trades of a new epoch of the data engine, which is not known yet.
         self._begins_anew = False
         self.heard = float("-inf")
         self._began = time.monotonic()
@@ -73,7 +73,7 @@ class _Link(Follower):
 
     @property
     def is_stale(self) -> bool:
-        """Whether nothing, not even a heartbeat, has arrived for the engine's `stale_after_ns`, or ever."""
+        """Whether no message or heartbeat has arrived within the engine's `stale_after_ns`, or ever."""
         return time.monotonic() - self.heard > self._stale_after_seconds
 
     @property
@@ -84,11 +84,11 @@ class _Link(Follower):
         """Tells the engine when its market data become stale, and when they resume."""
         is_silent = time.monotonic() - max(self.heard, self._began) > self._stale_after_seconds
         is_told = is_silent == self._is_silent
-        # A new link knows neither; an engine that never followed any trades is not stale (rule 3.20).
+        # A new link can't tell yet; an engine that never followed any trades is not stale (rule 3.20).
         knows = is_silent or self.heard > self._began
         if knows and not is_told and self.engine.market_data.epoch:
             with suppress(AlphaForgeError):
-                # The disk refuses writes; retried at the next look.
+                # The journal can't be written; the next check retries.
                 await self.engine.take("MarketDataWatched", MarketDataWatched(stale=is_silent))
                 self._is_silent = is_silent
 
@@ -96,11 +96,11 @@ class _Link(Follower):
 
     @property
     def peer(self) -> Peer:
-        """The data service that has the data engine."""
+        """The service of the data engine."""
         return self._peer
 
     async def follow(self) -> None:
-        """Applies the trades that follow. The core decodes the messages, and the journal keeps their bytes."""
+        """Applies the trades after the position. The core decodes the messages, and the journal stores their bytes."""
         request = SubscribeTradesRequest(engine=self.engine.name)
         if self._begins_anew:
             request.from_sequence = 1
@@ -121,7 +121,7 @@ class _Link(Follower):
             await self._take(encoded, message)
 
     async def _take(self, encoded: bytes, message: TradesResponse) -> None:
-        """The position moves with the trades: trades that the engine can't accept now are sent again later."""
+        """Applies a message and moves the position; trades that the engine can't accept now are requested again."""
         pause = PAUSE_SECONDS_FIRST
         while True:
             try:
@@ -136,12 +136,12 @@ class _Link(Follower):
             pause = min(2 * pause, PAUSE_SECONDS_MAX)
 
     def _go(self, target: str | None) -> None:
-        """Follows the data engine to another service, or back home."""
+        """Switches to the service that the data engine moved to, or back to the home service."""
         self._failures = 0
         self._peer, self._absent = self._source(target or self._home)
 
     async def explain(self, error: grpc.aio.AioRpcError) -> None:
-        """Waits for a missing data engine; follows one that has moved."""
+        """Waits for a data engine that doesn't exist yet; switches services if it has moved."""
         info = info_of(error)
         reason = "" if info is None else info.reason
         if reason in ("ENGINE_UNKNOWN", "EPOCH_CHANGED"):
@@ -169,7 +169,7 @@ class _Absent:
     async def until_there(self, name: str) -> AsyncGenerator[None]:
         """Yields at each response of the service; ends once the engine exists or the service can't be reached.
 
-        Ends after some time too, since another shard of a cluster may have created the engine; the service says which.
+        Also ends after a few seconds: another shard of a cluster may have created the engine; the service says which.
         """
         until = time.monotonic() + _ABSENT_SECONDS * random.uniform(0.5, 1.0)
         while time.monotonic() < until:
@@ -232,7 +232,7 @@ class MarketDataLinks(Collector):
         engine.market_data.state = MarketDataState.MARKET_DATA_STATE_STALE
 
     def _target_of(self, engine: NamedExecutionEngine) -> str:
-        """The target of the data engine of its name, by the list of targets: partition follows partition."""
+        """Returns the target of the data engine of the same name; each partition follows the same partition."""
         name, index = split_name(engine.name) if engine.partitions > 1 else (engine.name, 0)
         return placed(name, engine.partitions, self._shards)[index].target
 

@@ -1,4 +1,4 @@
-"""Metrics of positions: quantity, exposure and profit by strategy and symbol, of a limited number of positions."""
+"""Metrics of positions: quantity, exposure and profit by strategy and symbol, for a limited number of positions."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class _Core(Protocol):
 
 
 class PositionCollector(Collector):
-    """The first positions of the engines by name, strategy and symbol, `positions_max` in all; 0: none."""
+    """Reports the first `positions_max` positions, sorted by engine, strategy and symbol; none if it is 0."""
 
     def __init__(self, positions_max: int, engines: Callable[[], Iterable[tuple[str, _Core]]]) -> None:
         self._max = positions_max
@@ -59,7 +59,7 @@ class PositionCollector(Collector):
             shown: list[Position] = []
             is_cut = False
             if name in engines:
-                # One is read even without room, to say that it is left out.
+                # Without room, still reads one position, to report that positions are left out.
                 shown, token = decode_positions_page(engines[name].list_positions_wire(None, None, max(room, 1), None))
                 is_cut = bool(token) or len(shown) > room
                 shown = shown[:room]

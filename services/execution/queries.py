@@ -1,4 +1,4 @@
-"""Queries and subscriptions of an execution engine: ask the core, encode."""
+"""Queries and subscriptions of an execution engine: query the core and encode the result."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from services.base.pages import limit_of
 from services.execution.engine import NamedExecutionEngine
 from services.execution.wire import event_filter
 
-# Of the core, whose sequences have 63 bits.
+# The core's sequences have 63 bits.
 _SEQUENCE_MAX = 2**63 - 1
 
 
@@ -112,7 +112,7 @@ def list_accounts(engine: NamedExecutionEngine, message: ListAccountsRequest) ->
 
 
 def list_order_events(engine: NamedExecutionEngine, message: ListOrderEventsRequest) -> bytes:
-    """A page of the events kept."""
+    """Returns a page of the stored events."""
     first = engine.core.first_event_sequence
     start = min(max(message.from_sequence, first), _SEQUENCE_MAX)
     strategy_id = message.strategy_id if message.HasField("strategy_id") else None
@@ -146,7 +146,7 @@ def statistics(engine: NamedExecutionEngine, message: GetStatisticsRequest) -> b
 
 
 def status(engine: NamedExecutionEngine, message: GetEngineStatusRequest) -> bytes:
-    """Whether it is halted, and its market data link."""
+    """Returns whether the engine is halted, and the state of its market data link."""
     return GetEngineStatusResponse(
         halted=engine.core.is_halted,
         event_sequence=engine.core.last_event_sequence,
@@ -158,7 +158,7 @@ def status(engine: NamedExecutionEngine, message: GetEngineStatusRequest) -> byt
 
 
 async def validate(engine: NamedExecutionEngine, message: ValidateEngineRequest) -> bytes:
-    """Whether the engine's invariants hold, and the hash of its state; other calls continue meanwhile."""
+    """Checks the engine's invariants and hashes its state, while other calls continue."""
     async with engine.walking:
         found = await asyncio.to_thread(engine.core.check)
     assert found is not None

@@ -147,7 +147,7 @@ _Engine, _Service = NamedExecutionEngine, ExecutionService
 _order = partial(Row, publish=_Engine.publish, role=_WRITE, audited=True)
 _many = partial(_order, once=True, bytes_max=BATCH_BYTES_MAX)
 _ticks = partial(Row, publish=_Engine.publish_ticks, role=_WRITE)
-# The end of a session cancels orders.
+# Audited because the end of a session can cancel orders.
 _session = partial(Row, role=_WRITE, runs=Runs.TASK, once=True, audited=True)
 _command = partial(Row, publish=_Engine.publish, role=_ADMIN, audited=True)
 _own = partial(Row, publish=_Engine.publish)

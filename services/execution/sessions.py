@@ -1,7 +1,7 @@
 """Sessions of strategies, a dead-man switch: without renewal, a strategy's orders are cancelled (rule 3.19).
 
-The journal has the start and the end of each session, but not its renewals, so a restart restarts each session's grace
-period, and so does a pause of the process.
+The journal has the start and the end of each session, but not its renewals. So a restart or a pause of the process
+restarts each session's grace period.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _logger = logging.getLogger("services.sessions")
 
 
 def session_begun(message: OpenSessionRequest) -> SessionBegun:
-    """The internal input for a request. Raises InvalidArgument: NAME_INVALID, NUMBER_OUT_OF_RANGE."""
+    """Returns the internal input for a request. Raises InvalidArgument: NAME_INVALID, NUMBER_OUT_OF_RANGE."""
     if not 1 <= len(message.strategy_id.encode()) <= 64:
         raise InvalidArgument(f"strategy id {message.strategy_id!r} must have 1 to 64 bytes", reason="NAME_INVALID")
     if not GRACE_NS_MIN <= message.grace_ns <= GRACE_NS_MAX:
@@ -57,7 +57,7 @@ def session_begun(message: OpenSessionRequest) -> SessionBegun:
 
 
 def session_ended(message: CloseSessionRequest) -> SessionEnded:
-    """The internal input for a request."""
+    """Returns the internal input for a request."""
     ended = SessionEnded(session_id=message.session_id)
     if message.request_id:
         first = first_answer(message, message.SerializeToString(), b"", time.time_ns())
@@ -99,18 +99,18 @@ class Sessions:
         return session
 
     def defer(self, session_id: str) -> None:
-        """Restarts its grace period, if it has not ended."""
+        """Restarts the session's grace period if the session has not ended."""
         session = self._sessions.get(session_id)
         if session is not None:
             self._deadlines[session_id] = self._clock() + session.grace_ns / 1e9
 
     def defer_all(self) -> None:
-        """Restarts every grace period, except of sessions that are being ended."""
+        """Restarts the grace periods of all sessions except those being ended."""
         for session_id in list(self._deadlines):
             self.defer(session_id)
 
     def overdue(self) -> list[str]:
-        """Takes the sessions whose grace period has passed; they can't be renewed any more."""
+        """Returns the sessions whose grace period has passed, which can no longer be renewed."""
         now = self._clock()
         found = [session_id for session_id, deadline in self._deadlines.items() if deadline <= now]
         for session_id in found:
@@ -123,7 +123,7 @@ class Sessions:
 
 
 class Watched(NamedTuple):
-    """The sessions of one engine, and how to end one, which raises AlphaForgeError if it can't be written."""
+    """The sessions of one engine, and a function that ends one; it raises AlphaForgeError if it can't be written."""
 
     sessions: Sessions
     end: Callable[[SessionEnded], Awaitable[object]]
@@ -133,8 +133,8 @@ class SessionWatch(Periodic):
     """Ends overdue sessions.
 
     Checks every tenth of a second and never waits for the disk, so a late check means that the process was paused or
-    its event loop blocked. It could not receive renewals meanwhile, so every grace period restarts, as it does after a
-    time in which `is_serving` was false.
+    its event loop blocked. The process could not receive renewals meanwhile, so every grace period restarts. The same
+    happens after a period in which `is_serving` was false.
     """
 
     def __init__(
@@ -187,5 +187,5 @@ async def _end(watched: Watched, session_id: str) -> None:
     try:
         await watched.end(SessionEnded(session_id=session_id, lapsed=True))
     except AlphaForgeError:
-        # The journal refused it. The session stays open and is overdue again after another grace period.
+        # The journal refused the input. The session stays open and is overdue again after another grace period.
         watched.sessions.defer(session_id)

@@ -63,7 +63,7 @@ class OrderGroupRequest:
 
 
 class RegisterRequest:
-    """The request of RegisterInstruments, with its instruments as the core has them."""
+    """The request of RegisterInstruments, with its instruments as the core's objects."""
 
     DESCRIPTOR = RegisterInstrumentsRequest.DESCRIPTOR
 
@@ -99,7 +99,7 @@ def event_filter(message: SubscribeOrderEventsRequest) -> Filter[OrderEvent] | N
 
 
 def side_or_none(number: int) -> OrderSide | None:
-    """The side; None if it is not given. Raises InvalidArgument (ENUM_UNKNOWN)."""
+    """Returns the side; None if it is not given. Raises InvalidArgument (ENUM_UNKNOWN)."""
     if number == 0:
         return None
     try:

@@ -1,4 +1,4 @@
-"""The engines of a relay: those of the data service that it listens to."""
+"""The engines of a relay, which are the engines of its data service."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _IDLE_SECONDS_MAX = 60.0
 
 
 class RelayedEngine:
-    """One engine in one epoch: its settings, and a link for each kind of event that anybody here subscribes to."""
+    """One engine in one epoch: its settings, and a link for each kind of event that has subscribers."""
 
     def __init__(self, name: str, epoch: int, engines: RelayedEngines) -> None:
         self.name = name
@@ -73,7 +73,7 @@ class RelayedEngine:
     async def _check_types(self, message: SubscribeBarsRequest) -> None:
         wanted = {str(BarType(name)) for name in message.bar_types}
         if not wanted <= set(self.settings.bar_types):
-            # It may have been added since.
+            # The bar type may have been added since.
             await self._engines.refresh()
         if unknown := sorted(wanted - set(self.settings.bar_types)):
             raise InvalidArgument(
@@ -83,7 +83,7 @@ class RelayedEngine:
             )
 
     def check_settings(self, wanted: DataEngineSettings) -> None:
-        """Raises EngineError SETTINGS_DIFFER if the engine has other settings than those wanted, which may be fewer."""
+        """Raises EngineError SETTINGS_DIFFER if any of the wanted settings differs from the engine's."""
         has = given(self.settings)
         differing = [name for name, value in given(wanted).items() if not _is_same(name, value, has.get(name))]
         if (wanted.partitions or 1) != (has.get("partitions") or 1):
@@ -129,12 +129,12 @@ class RelayedEngines:
         self._engines: dict[str, RelayedEngine] = {}
 
     def find(self, name: str, epoch: int | None) -> RelayedEngine | None:
-        """The engine in that epoch, if it is known; None if the data service has to be asked."""
+        """Returns the engine in that epoch; None if it isn't known and the data service has to be asked."""
         engine = self._engines.get(name or DEFAULT_NAME)
         return engine if engine is not None and engine.epoch == epoch else None
 
     async def get(self, name: str, epoch: int | None, *, creates: bool = False) -> RelayedEngine:
-        """The engine that the data service has under that name now; nothing is created.
+        """Returns the data service's current engine of that name; creates nothing.
 
         Raises EngineError: EPOCH_CHANGED if it isn't in that epoch, ENGINE_UNKNOWN if it doesn't exist; and Unavailable
         if the data service can't be asked.
@@ -151,7 +151,7 @@ class RelayedEngines:
         return engine
 
     async def refresh(self) -> ListEnginesResponse:
-        """Asks the data service for its engines, and ends those that are no longer there. Raises Unavailable."""
+        """Lists the data service's engines, and ends the engines that no longer exist. Raises Unavailable."""
         listed = await self.upstream.list()
         there = {summary.engine: summary for summary in listed.engines}
         for name, engine in list(self._engines.items()):

@@ -28,9 +28,9 @@ from services.streams.ring import Ring
 
 __all__ = ["BARS", "TRADES", "Counts", "Kind", "Link", "Message"]
 
-# Below the clients' own deadline, so that they hear why.
+# Below the clients' own deadline, so that they receive the reason.
 READY_SECONDS_MAX = 4.0
-# The engine is another one, or none; no other error ends a link.
+# The engine is in another epoch or doesn't exist. No other error ends a link.
 _ENDS = ("EPOCH_CHANGED", "ENGINE_UNKNOWN")
 
 _logger = logging.getLogger("services.relay")
@@ -90,11 +90,11 @@ class Counts:
 class Link(Follower, Generic[T]):
     """One subscription upstream. It keeps the last events, for subscribers that lag or resume.
 
-    It begins with all events that upstream still has, and resumes after the last one that it got. Upstream's gaps are
-    passed on: the events kept from before a gap are dropped, so that a subscriber gets one gap and then the events
-    after it. While upstream can't be reached, subscribers keep their streams for `silence_seconds_max`; then the
-    streams end with UNAVAILABLE, and new ones are refused, so that a client finds another relay or learns that it is
-    behind. `ended` is called when the engine has another epoch or is gone.
+    A link starts with all events that upstream still has, and resumes after the last event it received. It passes on
+    upstream's gaps and drops the events kept from before a gap, so a subscriber gets one gap and then the events after
+    it. While upstream can't be reached, subscribers keep their streams for `silence_seconds_max`. Then the streams end
+    with UNAVAILABLE and new ones are refused, so a client finds another relay or learns that it is behind. `ended` is
+    called when the engine has another epoch or is gone.
     """
 
     SOURCE = "upstream"
@@ -138,21 +138,21 @@ class Link(Follower, Generic[T]):
 
     @property
     def silence_seconds(self) -> float:
-        """How long nothing, not even a heartbeat, has arrived."""
+        """The time since the last message, heartbeats included."""
         return time.monotonic() - self.heard
 
     @property
     def is_silent(self) -> bool:
-        """Whether subscribers can't rely on it."""
+        """Whether upstream has been silent for too long."""
         return self.silence_seconds > self._upstream.silence_seconds_max
 
     @property
     def idle_seconds(self) -> float:
-        """How long it has had no subscribers."""
+        """How long the link has had no subscribers."""
         return 0.0 if self.feed.open else time.monotonic() - self._used
 
     async def ready(self) -> Feed[T]:
-        """The feed, once the link has begun. Raises Unavailable while upstream is silent."""
+        """Returns the feed once the link has begun. Raises Unavailable while upstream is silent."""
         self._used = time.monotonic()
         if not self._began:
             try:
@@ -185,11 +185,11 @@ class Link(Follower, Generic[T]):
         return self._upstream.peer
 
     def begin_again(self) -> None:
-        """Counts it."""
+        """Counts the reconnect."""
         self._counts.reconnects += 1
 
     async def explain(self, error: grpc.aio.AioRpcError) -> None:
-        """Ends the link if the engine is another one, or none."""
+        """Ends the link if the engine has another epoch or doesn't exist."""
         reason = reason_of(error)
         if reason in _ENDS:
             self.is_over = True
@@ -198,7 +198,7 @@ class Link(Follower, Generic[T]):
             self.warn_refused(error, reason)
 
     async def follow(self) -> None:
-        """Takes the messages that follow."""
+        """Receives upstream's messages from the link's position on."""
         if not self._began:
             async with aclosing(self._messages(None)) as messages:
                 first = await anext(messages, None)
@@ -215,14 +215,14 @@ class Link(Follower, Generic[T]):
         return self.peer.subscribe(self._kind.method, request)
 
     def _take(self, message: Message[T]) -> None:
-        """Adds a message's events to those kept. Raises InvalidArgument MESSAGE_MALFORMED if they don't join."""
+        """Appends a message's events to the ring. Raises InvalidArgument MESSAGE_MALFORMED if they don't follow."""
         first = message.sequence - len(message.events) + 1
         if message.epoch != self._epoch or first > self._next_after(message):
             raise InvalidArgument(
                 "a message from upstream does not follow the previous one", reason="MESSAGE_MALFORMED"
             )
         if first + len(message.events) <= self._ring.last + 1:
-            # A heartbeat, or what is here already.
+            # A heartbeat, or events that the ring already has.
             self._catch_up()
             return
         events = message.events[max(0, self._ring.last + 1 - first) :]
@@ -232,13 +232,13 @@ class Link(Follower, Generic[T]):
         self.feed.notify()
 
     def _next_after(self, message: Message[T]) -> int:
-        """The sequence that the message's events must not exceed, after its gap is passed on."""
+        """Passes on the message's gap, and returns the highest sequence with which its events may start."""
         if message.gap is not None and message.gap.last_sequence > self._ring.last:
             self._lose(message.gap)
         return self._ring.last + 1
 
     def _lose(self, gap: Gap) -> None:
-        """Passes a gap on. What upstream no longer has when the link begins was never here."""
+        """Passes on a gap, except before the link has begun, when it had no events to lose."""
         lost = gap.last_sequence - self._ring.last
         self._ring.skip(gap.last_sequence)
         if self._began:
@@ -247,7 +247,7 @@ class Link(Follower, Generic[T]):
             self.feed.lose(gap)
 
     def _catch_up(self) -> None:
-        """Lets subscribers in, once what upstream had at the beginning is here."""
+        """Admits subscribers once the link has the events that upstream had when the link started."""
         if not self._began and self._ring.last >= self._behind:
             self._began = True
             self._ready.set()

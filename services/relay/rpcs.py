@@ -1,4 +1,4 @@
-"""The relay: the subscriptions of a data service, for any number of subscribers, from one stream each."""
+"""The relay: serves a data service's events to any number of subscribers, from one stream per engine and kind."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class RelayService:
     # --- From start to stop.
 
     async def start(self, health: Health) -> None:
-        """Nothing is recovered: a relay keeps no state."""
+        """Recovers nothing, since a relay keeps no state."""
         self._health = health
 
     def start_primary(self) -> None:
@@ -93,7 +93,7 @@ class RelayService:
         await self._upstream.close()
 
     async def _look(self) -> None:
-        """Clients that choose among relays by health prefer one whose upstream serves."""
+        """Sets the health to upstream's, so that clients that choose by health prefer relays whose upstream serves."""
         self.engines.look()
         assert self._health is not None
         serves = await self._upstream.serves()
@@ -104,13 +104,13 @@ class RelayService:
     # --- Calls on the service.
 
     async def open_engine(self, message: OpenEngineRequest) -> bytes:
-        """The engine that the data service has; it is neither created nor changed."""
+        """Returns the data service's engine, which is neither created nor changed."""
         engine = await self.engines.get(message.engine, None)
         engine.check_settings(message.settings)
         return OpenEngineResponse(epoch=engine.epoch, settings=engine.settings).SerializeToString()
 
     async def list_engines(self, _message: ListEnginesRequest) -> bytes:
-        """The engines of the data service."""
+        """Lists the engines of the data service."""
         return (await self.engines.refresh()).SerializeToString()
 
 

@@ -1,4 +1,4 @@
-"""The data service that a relay listens to: its engines, its snapshots, and whether it serves."""
+"""The data service upstream of a relay: its engines, its snapshots and its health."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from services.rpc.peer import Peer, PeerFiles, silence_seconds_max
 
 __all__ = ["Upstream"]
 
-# Below the clients' own deadline, so that they hear why.
+# Below the clients' own deadline, so that they receive the reason.
 _ANSWER_SECONDS_MAX = 4.0
-# Snapshots read at a time; each is a stream of its own upstream.
+# Maximum number of snapshots read at once; each opens its own stream upstream.
 _SNAPSHOTS_MAX = 16
 
-# Others, such as a token that upstream refuses, are the relay's own trouble.
+# Errors passed on to clients. Others, such as a token that upstream refuses, concern only the relay.
 _PASSED_ON = (InvalidArgument, EngineError, ResourceExhausted)
 
 
@@ -47,13 +47,13 @@ class Upstream:
 
     @property
     def peer(self) -> Peer:
-        """The connection, which belongs to the event loop that first asks for it."""
+        """The connection, which belongs to the event loop that first uses it."""
         if self._peer is None:
             self._peer = Peer(self.target, self._files)
         return self._peer
 
     async def list(self) -> ListEnginesResponse:
-        """Its engines, at some moment after this call began. All callers that wait share the next request.
+        """Lists the service's engines as of a time after this call began. All waiting callers share the next request.
 
         Raises Unavailable.
         """
@@ -76,7 +76,7 @@ class Upstream:
             raise self._explained(error) from None
 
     async def snapshot(self, request: SubscribeBarsRequest) -> AsyncGenerator[tuple[bytes, int | None]]:
-        """The messages of a snapshot, each with None, and then the sequence after which the stream continues.
+        """Yields each message of a snapshot with None, and last the sequence after which the stream continues.
 
         Raises Unavailable, and the errors by which the data service refuses the snapshot.
         """
@@ -95,11 +95,11 @@ class Upstream:
             raise self.unreachable("it ended the snapshot")
 
     async def serves(self) -> bool:
-        """Whether it says that it serves."""
+        """Returns whether the service's health is SERVING."""
         return await self.peer.serves()
 
     def silent(self) -> Unavailable:
-        """The error for subscribers whose stream has been silent upstream."""
+        """Returns the error for subscribers while upstream is silent."""
         return self.unreachable(f"it has been silent for {self.silence_seconds_max:g} s")
 
     async def close(self) -> None:
@@ -111,7 +111,7 @@ class Upstream:
         await self.peer.close()
 
     def _explained(self, error: grpc.aio.AioRpcError) -> AlphaForgeError:
-        """The error as an AlphaForgeError: that of upstream, or that it can't be reached."""
+        """Converts the error to an AlphaForgeError: upstream's own error, or Unavailable."""
         reason = reason_of(error)
         if reason == "ENGINE_UNKNOWN":
             return EngineError(error.details() or "", reason=reason)
@@ -121,5 +121,5 @@ class Upstream:
         return self.unreachable(error.details() or error.code().name)
 
     def unreachable(self, why: str) -> Unavailable:
-        """The error for calls that need it."""
+        """Returns the error for calls that need upstream."""
         return Unavailable(f"the relay can't reach {self.target}: {why}", reason="UNAVAILABLE")

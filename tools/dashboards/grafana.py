@@ -34,7 +34,7 @@ class Panel:
     is_instant = False
 
     def json(self, number: int, x: int, y: int) -> dict[str, Any]:
-        """The panel with its number on the dashboard and its place on the grid."""
+        """Returns the panel's JSON, with its number on the dashboard and its position on the grid."""
         defaults = {
             "unit": self.unit,
             "min": self.minimum,
@@ -111,7 +111,7 @@ class TimeSeries(Panel):
 class Stat(Panel):
     """One current number; `words` replace values by text.
 
-    An instant query: over a time range, a service that is down would show its last number.
+    Uses an instant query, because over a time range a stopped service would still show its last number.
     """
 
     width: int = 4
@@ -151,7 +151,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Annotation:
-    """A mark over all panels for as long as `query` has a sample above 0; `title` is shown at the mark."""
+    """An annotation on all panels while `query` has a sample above 0; `title` is its text."""
 
     name: str
     query: str
@@ -160,7 +160,7 @@ class Annotation:
     text: str = ""
 
     def json(self) -> dict[str, Any]:
-        """The mark as Grafana reads it."""
+        """Returns the annotation's JSON for Grafana."""
         return {
             "name": self.name,
             "datasource": DATASOURCE,
@@ -175,7 +175,7 @@ class Annotation:
 
 @dataclass(frozen=True)
 class Dashboard:
-    """A dashboard; `engines_of` is a series whose label `engine` fills the menu of engines."""
+    """A dashboard. The label `engine` of the series `engines_of` fills the menu of engines."""
 
     uid: str
     title: str

@@ -11,7 +11,7 @@ RATE = "$__rate_interval"
 
 _JOBS = f'job=~"{"|".join(SERVICES)}"'
 _TICKS = "sum by (engine) (rate(alphaforge_data_ticks_processed_total[30s]))"
-# What happened, marked on each dashboard.
+# Events marked on each dashboard.
 STORY = (
     Annotation("down", f"(1 - up{{{_JOBS}}}) == 1", "{{job}} is down", "red"),
     Annotation(
@@ -40,7 +40,7 @@ STORY = (
 
 
 def rate(series: str, *, by: str = "", where: str = "") -> str:
-    """Per second, summed over all series or by labels."""
+    """Returns the PromQL of a rate per second, summed over all series or by labels."""
     grouping = f" by ({by})" if by else ""
     return f"sum{grouping} (rate({series}{{{where}}}[{RATE}]))"
 
