@@ -4,12 +4,12 @@ Under overload, every call would wait behind all others, and most would be execu
 the service tracks its backlog, the calls in progress, and its pace. A call that would wait for more than half of its
 remaining time is refused with OVERLOADED and the delay before a retry.
 
-Calls whose requests are still arriving belong to the backlog too. Otherwise all callers could send at the same time,
-each so slowly that all calls come too late. Until a request has arrived, it counts with the usual size for its method.
+The backlog includes calls whose requests are still arriving. Otherwise all callers could send at the same time, each so
+slowly that all calls come too late. Until a request has arrived, it counts with the usual size for its method.
 
-A server handles calls in order of arrival, including those whose callers have given up. If more arrive than it can
-handle besides its work, all have expired by their turn, and none is answered or even refused in time. So calls that
-have expired by their turn are dropped as cheaply as gRPC allows, and while there are many, fewer are admitted.
+A server handles calls in order of arrival, including calls whose callers have given up. If more arrive than it can
+handle besides its work, all have expired by their turn, and none is answered or even refused in time. So expired calls
+are dropped as cheaply as gRPC allows, and while there are many of them, fewer calls are admitted.
 
 The maximum pace is known only when the service is busy; otherwise the pace is that of the arriving calls. So the pace
 is the best amount of work done in a tenth of a second, and decreases only while calls are late. Until a call is late,
@@ -59,7 +59,7 @@ _LATE_SECONDS_MIN = 0.05
 _LATE_SHARE_MIN = 0.1
 _RETRY_SECONDS_MIN = 0.02
 _RETRY_SECONDS_MAX = 2.0
-# Rises immediately and falls slowly; otherwise all callers would come back together.
+# The retry delay rises immediately and falls slowly; otherwise all callers would come back together.
 _RETRY_LESS, _RETRY_MORE = 0.95, 2.0
 
 
@@ -72,7 +72,7 @@ class Usual:
 
 
 class Ticket:
-    """A call in progress, with the `size` that it counts for. Made for every call, hence without an initializer."""
+    """A call in progress, counted with `size`. Created for every call, so it has no initializer."""
 
     __slots__ = ("began", "seconds", "size", "usual")
 
@@ -91,11 +91,11 @@ class Admission:
         """The backlog: the sizes of the requests in progress, plus CALL_BYTES for each."""
         self.refused = 0
         self.expired = 0
-        """Calls that had expired by their turn."""
+        """Number of calls that had expired by their turn."""
         self.pace = inf
         """Bytes handled per second; infinite until a call has been late."""
         self.calls_max = inf
-        """The most calls under way; infinite unless calls come that have waited for all of their time."""
+        """Maximum number of calls in progress; infinite unless calls arrive that have already expired."""
         self._arriving: dict[int, Ticket] = {}
         """Calls whose requests are not read yet, in order of arrival."""
         self.retry_seconds = _RETRY_SECONDS_MIN
@@ -105,12 +105,12 @@ class Admission:
         self._refused_this_window = 0
         self._begin_window(clock())
 
-    # On the path of every call, hence without further function calls.
+    # Runs on every call, so it avoids further function calls.
 
     def enter(self, usual: Usual, seconds: float | None) -> Ticket | None:
         """Admits a call with `seconds` left to answer it, whose request is not read yet and has about the usual size.
 
-        Returns None if no time is left, so that nobody waits for an answer. Raises ResourceExhausted OVERLOADED.
+        Returns None if no time is left: nobody waits for the answer any more. Raises ResourceExhausted OVERLOADED.
         """
         now = self._clock()
         if now >= self._window_ends:
@@ -126,8 +126,8 @@ class Admission:
         cost = round(usual.bytes) + CALL_BYTES
         if self.calls >= self.calls_max:
             raise self._refusal()
-        # One is let in however large it is; max_message_bytes bounds it. And however slow the others were: it could not
-        # be found out otherwise that it is better now.
+        # One call is always admitted: however large, since max_message_bytes bounds it, and however slow earlier calls
+        # were, since otherwise the service could not find out that it has become faster.
         if self.calls >= 1 and self.bytes + cost > UNDER_WAY_BYTES_MAX:
             raise self._refusal()
         if self.calls >= 1 and self.calls_max < inf and seconds < usual.seconds:
@@ -142,7 +142,7 @@ class Admission:
         return ticket
 
     def received(self, ticket: Ticket, size: int) -> None:
-        """The request of an admitted call has been read. Raises ResourceExhausted where it is too much to hold."""
+        """Called when an admitted call's request was read. Raises ResourceExhausted if the backlog is too large."""
         ticket.usual.bytes += _USUAL_SHARE * (size - ticket.usual.bytes)
         if self._arriving.pop(id(ticket), None) is None:
             self.calls += 1
@@ -152,7 +152,7 @@ class Admission:
             raise self._refusal()
 
     def leave(self, ticket: Ticket, *, answered: bool) -> None:
-        """Notes that the call was answered or cancelled."""
+        """Called when the call was answered or cancelled."""
         now = self._clock()
         seconds = now - ticket.began
         self._ended += 1
@@ -170,7 +170,7 @@ class Admission:
             self._turn_window(now)
 
     def _refusal(self) -> ResourceExhausted:
-        """The error of the current window: all its refusals are equal, so that they are encoded once."""
+        """The error of the current window. All refusals in a window are equal, so the error is encoded once."""
         self.refused += 1
         self._refused_this_window += 1
         if self._error is None:
@@ -207,7 +207,7 @@ class Admission:
         self._begin_window(now)
 
     def _pass_over_slow_callers(self, now: float) -> None:
-        """Removes the size of requests that take long to arrive: they cause no work until then."""
+        """Removes requests that arrive slowly from the backlog: until they have arrived, they cause no work."""
         slow = []
         for ticket in self._arriving.values():
             if now - ticket.began < _ARRIVING_SECONDS_MAX:
@@ -222,7 +222,7 @@ class Admission:
     def _adjust_calls_max(self) -> None:
         """Limits calls in progress, so that there is time to refuse others before they expire."""
         if self._expired > _EXPIRED_SHARE_MAX * self._came:
-            # While most have expired, admits nothing until they are handled.
+            # While most calls have expired, admits none until the expired ones are handled.
             is_deaf = self._expired > _DEAF_SHARE * self._came and self._came >= _DEAF_CALLS
             least = 0 if is_deaf else CALLS_MIN
             self.calls_max = max(least, _FEWER * min(self.calls_max, max(self.calls, least)))

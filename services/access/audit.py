@@ -2,7 +2,7 @@
 
 A thread writes the lines. A line that can't be written is kept and retried every second. Meanwhile, audited commands
 are refused with AUDIT_FAILED before they are executed (fail closed), or executed anyway if the setting
-`audit_required` is off. A full disk thus costs commands, or lines once 10,000 of them wait, but never the service.
+`audit_required` is off. So a full disk stops commands, or loses lines once 10,000 wait, but never stops the service.
 
 A request holds no secrets: tokens travel as metadata, which is never logged.
 """
@@ -37,7 +37,7 @@ WAITING_BYTES_MAX = 64 << 20
 # A larger message is logged as its length and SHA-256, since its JSON would be several times as large.
 MESSAGE_BYTES_MAX = 1 << 20
 
-# Refusals written one by one, per caller, and for all callers without a token together; more are only counted.
+# Refusals written one by one, per caller (callers without a token share one limit); more are only counted.
 REFUSALS_AT_ONCE = 60
 REFUSALS_PER_SECOND = 1.0
 _CALLERS_MAX = 1_000
@@ -138,8 +138,8 @@ class Audit:
             )
 
     def put(self, line: Line, size: int) -> None:
-        """Queues a line for the thread; `size` is that of the messages in it. Executed commands are never dropped
-        if the log is required: then `check` bounds the queue."""
+        """Queues a line for the thread; `size` is the size of its messages. If the log is required, lines of executed
+        commands are never dropped, because `check` bounds the queue."""
         if self._is_full and not self._required:
             self._refused_lines += 1
             return
@@ -164,7 +164,7 @@ class Audit:
         return suppressed
 
     def close(self) -> None:
-        """Writes the waiting lines, for at most 5 seconds; those that can't be written are lost."""
+        """Writes the waiting lines for at most 5 seconds; lines not written by then are lost."""
         self._closing.set()
         self._lines.put(None)
         self._thread.join(_CLOSE_SECONDS_MAX)
@@ -194,7 +194,7 @@ class Audit:
             self._taken_bytes += sum(size for _, size in batch)
 
     def _next_batch(self) -> list[tuple[Line, int]]:
-        """Takes up to that many waiting lines; empty after close."""
+        """Takes the next waiting lines, up to a limit; empty after close."""
         batch: list[tuple[Line, int]] = []
         item = self._lines.get()
         while item is not None:

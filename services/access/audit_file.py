@@ -52,7 +52,7 @@ class AuditFile:
         self._is_rotated = stat.S_ISREG(status.st_mode)
 
     def _rotate(self) -> None:
-        # After a rotation that failed half-way, the path or a number is free: no file moves twice.
+        # A rotation that failed half-way leaves the path or a number free, so no file moves twice.
         if self._path.exists():
             numbers = range(1, self._files_max)
             last = next((number for number in numbers if not self._numbered(number).exists()), numbers[-1])

@@ -60,7 +60,7 @@ class Gate:
         self.refused = dict.fromkeys(REFUSALS, 0)
         """Refused calls, by reason."""
         self.refusals = Durations()
-        """How long refusals took, from the gate until gRPC had them to send."""
+        """How long refusals took, from the gate to handing the error to gRPC."""
         self.reads = Admission(clock)
         self.writes = Admission(clock)
 
@@ -102,7 +102,7 @@ class Gate:
 
     @contextmanager
     def stream(self, name: str) -> Iterator[None]:
-        """Counts one stream of that caller. Raises ResourceExhausted STREAM_LIMIT beyond the limit."""
+        """Counts a stream of the current caller. Raises ResourceExhausted STREAM_LIMIT beyond the limit."""
         count = self._streams.get(name, 0)
         if count >= self._streams_per_caller:
             raise ResourceExhausted(

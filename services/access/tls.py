@@ -25,7 +25,7 @@ class _Material(NamedTuple):
 
 
 class ServerTls:
-    """TLS for gRPC and /metrics. Open connections keep the files they began with.
+    """TLS for gRPC and /metrics. Open connections keep using the files they were opened with.
 
     With `client_ca`, clients need a certificate signed by one of these CAs. Raises EngineError SETTING_INVALID for
     files that can't be read or don't match.

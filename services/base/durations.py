@@ -7,7 +7,7 @@ from itertools import accumulate
 
 __all__ = ["BUCKETS_SECONDS", "Durations"]
 
-# A unary call on one machine takes some hundred microseconds, its handler some ten.
+# A unary call on one machine takes a few hundred microseconds, its handler a few tens.
 BUCKETS_SECONDS = (
     *(0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5),
     *(0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0),
@@ -17,7 +17,7 @@ _BOUNDS = (*map(str, BUCKETS_SECONDS), "+Inf")
 
 
 class Durations:
-    """How many durations fell into each bucket, and their sum. Used on the event loop; read anywhere."""
+    """The number of durations in each bucket, and their sum. Updated on the event loop; read in any thread."""
 
     __slots__ = ("buckets", "seconds")
 
@@ -30,5 +30,5 @@ class Durations:
         self.seconds += seconds
 
     def cumulative(self) -> list[tuple[str, float]]:
-        """The upper bound of each bucket, and how many durations are at most as long."""
+        """The upper bound of each bucket, and the number of durations up to that bound."""
         return list(zip(_BOUNDS, accumulate(list(self.buckets)), strict=True))

@@ -19,9 +19,9 @@ _logger = logging.getLogger("services.files")
 class Reloaded(Generic[T]):
     """A value loaded from files; `current()` reloads it if one of them has changed.
 
-    Checks at most every `pause_seconds`. If the files can't be used, this is logged and the last valid value stays,
-    since files replaced one by one match again only after the last. `failing_seconds` is for how long. The first load
-    must succeed: the constructor raises what `load` raises.
+    Checks at most every `pause_seconds`. Unusable files are logged and the last valid value stays, because files
+    replaced one by one don't match until the last is replaced. `failing_seconds` tells how long that has lasted. The
+    first load must succeed: the constructor raises what `load` raises.
     """
 
     def __init__(

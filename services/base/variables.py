@@ -20,7 +20,7 @@ PREFIX = "ALPHAFORGE_"
 NOUNS = ("CACHE", "DATA", "EXECUTION")
 SERVICES = (*NOUNS, "RELAY")
 
-# What only services with engines have, among the settings below.
+# Those of the settings below that only services with engines have.
 OF_ENGINES = (
     "ADVERTISE",
     "AUDIT_FILE",
@@ -35,7 +35,7 @@ OF_ENGINES = (
     "UNREPLICATED",
 )
 
-# Settings that a service takes only under its own name, `ALPHAFORGE_CACHE_PORT`: one value can't fit all.
+# Settings that a service reads only under its own name, such as `ALPHAFORGE_CACHE_PORT`: one value can't fit all.
 PER_SERVICE = ("ADVERTISE", "AUDIT_FILE", "METRICS_PORT", "PORT", "SHARD")
 
 # Shared settings, such as `ALPHAFORGE_LOG_LEVEL`; `ALPHAFORGE_DATA_LOG_LEVEL` overrides it for one service.

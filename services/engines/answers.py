@@ -39,15 +39,15 @@ class _Answer(NamedTuple):
 class Answers:
     """The answers to calls with a request id, kept for a minute, across restarts.
 
-    Bounded: beyond the limit the oldest are dropped. The minute is one of the monotonic clock, so that setting the time
-    of day makes no repeat a new call; only across a restart the time of day tells how old an answer is.
+    Bounded: beyond the limit the oldest are dropped. The monotonic clock measures the minute, so setting the time of
+    day doesn't turn a repeat into a new call. Only across a restart is an answer's age measured by the time of day.
     """
 
     def __init__(self, clock: Callable[[], float] = monotonic, time_of_day: Callable[[], float] = time) -> None:
         self._clock = clock
         self._time_of_day = time_of_day
-        # In the order in which they were made, and the calls in progress. A checkpoint takes a list of the former on
-        # the event loop, where it must not look at each.
+        # Answers, oldest first, apart from calls in progress: a checkpoint copies the answers on the event loop, where
+        # it must not look at each one.
         self._answers: OrderedDict[_Key, _Answer] = OrderedDict()
         self._in_progress: dict[_Key, asyncio.Future[bytes]] = {}
 

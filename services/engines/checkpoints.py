@@ -27,7 +27,7 @@ class CheckpointStatistics(NamedTuple):
 
 
 class Checkpoints(Periodic):
-    """Checkpoints an engine once its inputs since the last one take `after_bytes`, or as much as that one took.
+    """Checkpoints an engine once its inputs since the last checkpoint reach `after_bytes` and that checkpoint's size.
 
     So writing checkpoints costs at most as much as writing inputs. Also checkpoints inputs older than `after_seconds`.
     """
@@ -69,7 +69,7 @@ class Checkpoints(Periodic):
         try:
             written = await engine.checkpoint()
         except AlphaForgeError as error:
-            # The inputs are kept; retried once there are more.
+            # The journal still has the inputs; retried once there are more.
             _logger.warning("no checkpoint", extra={"engine": engine.name, "reason": str(error)})
         else:
             self._sizes[engine] = written.size

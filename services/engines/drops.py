@@ -1,7 +1,7 @@
-"""What the journals keep of dropped engines: the first answer of the drop, for a caller who repeats it after a restart.
+"""The first answers of drops, stored in the journals for callers that repeat the drop after a restart.
 
-A repeat that found nothing would drop the next engine of that name. The answer is all there is in the dropped engine's
-journal, until it is forgotten with all other first answers, or another engine of its name takes it over.
+Without the answer, a repeat would drop the next engine of that name. The answer is the only record in the dropped
+engine's stream, until it expires like any first answer, or the next engine of that name takes it over.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class _Drop(NamedTuple):
 
 
 class Drops:
-    """The drops of one registry. `is_free` tells whether no engine of that name is there; `changing` guards that."""
+    """The drops of one registry. `is_free` tells whether no engine has that name; the lock `changing` guards it."""
 
     def __init__(self, changing: asyncio.Lock, is_free: Callable[[str], bool]) -> None:
         self._changing = changing
@@ -44,36 +44,36 @@ class Drops:
         return name in self._drops
 
     def read(self, journal: Journal, name: str, record: bytes) -> None:
-        """A journal has this of a drop."""
+        """Restores a drop from its record in a journal."""
         self._drops[name] = _Drop(journal, EngineDropped.FromString(record).first_answer)
 
     async def keep(self, journal: Journal, name: str, first_answer: bytes) -> None:
-        """Writes the first answer of a drop that is done."""
+        """Writes the first answer of a completed drop."""
         if not first_answer:
             return
         record = EngineDropped(first_answer=first_answer).SerializeToString()
         try:
             await journal.append(name, DROPPED_NUMBER, time.time_ns(), record, lambda _sequence: None)
         except AlphaForgeError as error:
-            # The engine is dropped; only a repeat after a restart does not find that.
+            # The engine is dropped; only a repeat after a restart won't get the first answer.
             _logger.warning("a drop is not kept", extra={"engine": name, "reason": str(error)})
         else:
             self._drops[name] = _Drop(journal, first_answer)
             self._forget_later(name)
 
     def hand_over(self, engine: NamedEngine) -> None:
-        """The next engine of that name keeps the answer: its checkpoints take the place of the record."""
+        """Hands the answer to the next engine of that name, whose checkpoints replace the record."""
         if engine.name in self._drops:
             engine.keep_answer(self._drops[engine.name].first_answer)
 
     def answers(self) -> list[FirstAnswer]:
-        """All first answers that were read; each is forgotten in a minute."""
+        """Returns the first answers that were read, and forgets each after a minute."""
         for name in self._drops:
             self._forget_later(name)
         return [FirstAnswer.FromString(each.first_answer) for each in self._drops.values()]
 
     def close(self) -> None:
-        """The journals keep what they have until the next start."""
+        """Stops forgetting: the journals keep their records until the next start."""
         for task in self._forgetting:
             task.cancel()
 

@@ -88,7 +88,7 @@ class NamedEngine:
         self.epoch = epoch
         self.settings = dict(settings)
         self.partitions: int = self.settings.pop("partitions", 1)
-        """Of how many partitions it is one; fixed when it is created."""
+        """Number of partitions of which this engine is one; fixed at creation."""
         self.table = table
         self.answers = Answers()
         self.turn = Turn()
@@ -97,23 +97,23 @@ class NamedEngine:
         self.receive_at: Callable[[int], object] | None = None
         self.acknowledge: Callable[[], object] | None = None
         self.refused: Counter[str] = Counter()
-        """Ticks and advances of time that a rule refused, by reason."""
+        """Number of ticks and time advances refused by a rule, by reason."""
         self.bytes_since_checkpoint = 0
         self.sequence = 0
         """The sequence of the last input applied."""
         self.walking = asyncio.Lock()
-        """Held while the state is read piece by piece, since another such walk would end this one."""
+        """Held while the state is read piece by piece, because a second reader would end the first."""
 
     # --- Calls.
 
     submit = submit
 
     async def take(self, name: str, message: Message) -> bytes:
-        """Submits an internal input, one that the service creates itself; `name` is that of its row."""
+        """Submits an internal input, one that the service creates itself; `name` is the name of its row."""
         return await self.take_encoded(name, message.SerializeToString(), message)
 
     async def take_encoded(self, name: str, encoded: bytes, message: Any) -> bytes:
-        """The same for an input that arrived as bytes and that the caller has decoded."""
+        """Submits an internal input that arrived as bytes; `message` is its decoded form."""
         return await settled(submit(self, self.table[name], encoded, message))
 
     def keep_answer(self, first_answer: bytes) -> None:
@@ -133,7 +133,7 @@ class NamedEngine:
     # --- Restarts.
 
     def resume_after(self, sequence: int) -> None:
-        """Continues after this input of its journal, whose state the engine has."""
+        """Sets the position in the journal: the engine has the state after this input."""
         self.sequence = sequence
 
     async def checkpoint(self) -> CheckpointWritten:
@@ -177,7 +177,7 @@ class NamedEngine:
         return size, state.longest_hold_ns
 
     def state(self) -> State:
-        """The state as it is now, to be read while calls continue. Ends the reading of the one before."""
+        """The current state, to be read while calls continue. Ends the reading of an earlier one."""
         opened = self.opened().SerializeToString(deterministic=True)
         return State(opened, self.kept(), self.core.begin_checkpoint())
 
@@ -216,7 +216,7 @@ class NamedEngine:
         return time_ns // DAY_NS
 
     def has_more(self, answer: bytes) -> bool:
-        """Whether that answer to AdvanceTime leaves bars to close, by another call with the same time."""
+        """Whether an AdvanceTime with this answer leaves bars to close, by another call with the same time."""
         return False
 
     def check_settings(self) -> None:
@@ -227,13 +227,13 @@ class NamedEngine:
         return {name: (self.settings[name], value) for name, value in given.items() if self.settings[name] != value}
 
     def arrived(self) -> None:
-        """It has come from another shard and continues to serve that shard's clients."""
+        """Called when the engine has come from another shard, whose clients it continues to serve."""
 
     async def add(self, given: Mapping[str, Any]) -> None:
         """Adds settings that may be added to an existing engine, such as bar types."""
 
     async def reconfigure(self, given: Mapping[str, Any]) -> bool:
-        """Changes settings and keeps the state; False if the engine can't, so that an empty one replaces it."""
+        """Changes settings and keeps the state; False if that is impossible, so an empty engine must replace it."""
         return False
 
     def close(self, error: AlphaForgeError) -> None:
@@ -256,7 +256,7 @@ EPOCH_BEGUN = Row(
 
 
 def check_durability(engine: NamedEngine, given: Mapping[str, Any]) -> None:
-    """Raises InvalidArgument SETTING_INVALID for another durability, which has another journal."""
+    """Raises InvalidArgument SETTING_INVALID for a changed durability, which would need another journal."""
     has, wanted = engine.settings["durability"], given.get("durability", engine.settings["durability"])
     if wanted != has:
         raise InvalidArgument(

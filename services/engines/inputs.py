@@ -74,7 +74,7 @@ class Engine(Protocol):
     acknowledge: Callable[[], object] | None
     """Called when a call is answered; not during replay."""
     sequence: int
-    """Of the last input applied."""
+    """The sequence of the last input applied."""
     bytes_since_checkpoint: int
 
 
@@ -105,7 +105,7 @@ def _in_turn(
     sequence: int = 0,
     result: Callable[[], Any] | None = None,
 ) -> Answer:
-    """Executes a call in order and publishes its result: immediately if it is short and none is waiting.
+    """Executes a call in order and publishes its result: immediately if it is short and no other call is waiting.
 
     The event loop never waits for an engine's lock: while a thread holds it, later calls are queued here. When their
     turn comes, this function runs again with `result`, which executes the call or returns a thread's result.

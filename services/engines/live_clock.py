@@ -46,7 +46,7 @@ class LiveClock(Periodic, Generic[N]):
             return
         request = engine.table["AdvanceTime"].request
         with suppress(AlphaForgeError):
-            # The disk refuses writes; retried at the next look.
+            # If the disk refuses writes, this is retried at the next look.
             answer = await engine.take("AdvanceTime", request(now_ns=max(0, now_ns)))
             # An engine with more bars to close continues at the next look.
             if not engine.has_more(answer):

@@ -1,4 +1,4 @@
-"""What a registry needs of where engines are: their files, and the other shards of a cluster."""
+"""Interfaces by which a registry locates engines: in files, and on the other shards of a cluster."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Files(Protocol[M_contra]):
     """Storage with one file per engine. All calls raise EngineError JOURNAL_FAILED."""
 
     def begin(self, engine: M_contra, before: M_contra | None, /) -> None:
-        """Creates the file of a new engine, replacing that of the engine it replaces."""
+        """Creates the file of a new engine; replaces the file of `before`, the engine it replaces."""
 
     def drop(self, engine: M_contra, /) -> None:
         """Deletes an engine's file."""
@@ -27,16 +27,16 @@ class Files(Protocol[M_contra]):
 
 
 class Places(Protocol):
-    """The places of engines in a cluster, in which other services of this noun have engines too."""
+    """The places of engines in a cluster, where other shards of this noun have engines too."""
 
     async def elsewhere(self, name: str, partitions: int | None = None) -> AlphaForgeError | None:
         """Why an engine that is missing here is not here; None if it does not exist.
 
-        With the number of its partitions, the engine is about to be created: None only if that should be here.
+        With `partitions`, the engine is about to be created: None only if it should be created here.
         """
 
     async def claim(self, name: str) -> None:
-        """Places an engine here that is about to be created. Raises Unavailable if it was created elsewhere."""
+        """Reserves a new engine for this shard. Raises Unavailable if it was created elsewhere."""
 
     async def give_up(self, name: str) -> None:
         """Forgets the place of an engine without a journal that was dropped. Raises Unavailable."""

@@ -28,7 +28,7 @@ _IS_REPEAT = b"\x28\x01"
 class Producers:
     """The producers of one engine. Bounded: the least recently used producers and answers are dropped.
 
-    On the path of every single tick, hence plain ordered dicts, which keep their order without Python code.
+    Every single tick passes here, so these are plain ordered dicts, which keep their order without Python code.
     """
 
     def __init__(self) -> None:

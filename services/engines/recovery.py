@@ -1,4 +1,4 @@
-"""The engines of a service, recovered from journals: at a start, from a primary's journal, from another shard."""
+"""The engines of a service, recovered from journals: at a start, as a follower, or on a move from another shard."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ class RecoveredEngines(Generic[N]):
         try:
             await engine.take("EpochBegun", begun)
         except AlphaForgeError as error:
-            # It can still be read; the next start begins another epoch.
+            # The engine can still be read; the next start begins another epoch.
             _logger.error("a new epoch can't be written", extra={"engine": engine.name, "reason": str(error)})
             engine.begin_epoch(begun)
             return False
@@ -193,7 +193,7 @@ class RecoveredEngines(Generic[N]):
     # --- Following a journal that another process writes.
 
     def follow(self, journal: Journal, name: str, items: Iterable[Checkpoint | Record], *, from_start: bool) -> None:
-        """Applies the next records in the journal of an engine; `from_start`: these are the first.
+        """Applies the next items of an engine's journal; `from_start`: they are its first.
 
         Raises EngineError as recovery does.
         """
@@ -223,7 +223,7 @@ class RecoveredEngines(Generic[N]):
             return engine
 
     def release(self, engine: N) -> None:
-        """Serves an engine that was held again."""
+        """Serves a held engine again."""
         engine.retired = None
         del self._leaving[engine.name]
         self._engines[engine.name] = engine
@@ -235,26 +235,26 @@ class RecoveredEngines(Generic[N]):
         self.left(engine.name)
 
     def built(self, journal: Journal, name: str, engine: N | None, items: Iterable[Checkpoint | Record]) -> N | None:
-        """An engine that is about to come, after some more of its journal; None after it was dropped."""
+        """Applies more of the journal to an engine that is moving here; returns it, or None after a drop."""
         with _guarded(name):
             for item in items:
                 engine = self._applied(journal, name, engine, item)
             return self._whole(journal, name, engine)
 
     def adopt(self, engine: N) -> None:
-        """Serves an engine that has come."""
+        """Starts serving an engine that has moved here."""
         self._damaged.pop(engine.name, None)
         self._engines[engine.name] = engine
         engine.arrived()
         self._placed(engine)
 
     def refuse(self, journal: Journal, name: str, error: AlphaForgeError) -> None:
-        """Refuses the calls of an engine that can't be brought back."""
+        """Refuses the calls of an engine that can't be restored."""
         self.forget(name, error)
         self._set_damaged(name, journal, error)
 
     def forget(self, name: str, error: AlphaForgeError) -> None:
-        """Forgets an engine that is not this process's any more; its streams, and calls on it, end with `error`."""
+        """Forgets an engine that no longer belongs to this process; its streams and calls fail with `error`."""
         self._damaged.pop(name, None)
         engine = self._engines.pop(name, None)
         if engine is not None:
@@ -268,9 +268,9 @@ class RecoveredEngines(Generic[N]):
             self.forget(name, error)
 
     async def begin_epoch(self, name: str) -> bool:
-        """Begins a new epoch of an engine whose clients may have been told more than its journal has.
+        """Begins a new epoch of an engine whose clients may have seen more than its journal has.
 
-        False where it can't be written.
+        False if it can't be written.
         """
         engine = self._engines.get(name)
         return engine is None or await self._begin_epoch(engine)
@@ -290,7 +290,7 @@ class RecoveredEngines(Generic[N]):
 
 @contextmanager
 def _guarded(name: str) -> Iterator[None]:
-    """Turns what no engine should raise into the refusal of that engine: others are served."""
+    """Turns an unexpected exception into an EngineError for this engine, so that the others are served."""
     try:
         yield
     except AlphaForgeError:

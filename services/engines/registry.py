@@ -199,7 +199,7 @@ class Registry(RecoveredEngines[N]):
         partitions: int,
         first_answer: Callable[[int], bytes] = _no_answer,
     ) -> N:
-        """Puts an empty engine in the place of that name; closes the previous one, if any."""
+        """Creates an empty engine of that name; closes the previous one, if any."""
         engine = self._build(name, new_epoch(), settings)
         engine.partitions = partitions
         engine.check_settings()
@@ -229,7 +229,7 @@ class Registry(RecoveredEngines[N]):
         self._engines[name] = engine
         if before is not None:
             before.close(epoch_changed(self.noun, name))
-            # Its inputs are still in the journal; a checkpoint removes them.
+            # The previous engine's inputs are still in the journal; a checkpoint removes them.
             engine.bytes_since_checkpoint += before.bytes_since_checkpoint
         self._placed(engine)
         return engine

@@ -1,6 +1,6 @@
 """Rows: the declaration of each RPC, and of each internal input, one that a service creates itself.
 
-A service's rows are in its `rpcs.py`. Handlers, roles, the audit log and recovery read them; there is no second table.
+A service's rows are in its `rpcs.py`, the only such table: handlers, roles, the audit log and recovery read it.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Row:
     request: Any
     """The class of the request, generated or native. Its `FromString` decodes the bytes."""
     call: Callable[..., Any]
-    """The method of the engine or the service. Takes it and the request."""
+    """The method of the engine or the service; takes that object and the request."""
     publish: Callable[[Any, Any], bytes] = _as_is
     """Turns the result of `call` into the answer. Runs on the event loop, before the engine's next call."""
     _: KW_ONLY
@@ -111,7 +111,7 @@ class Row:
     items_max: Mapping[str, int] = field(default_factory=dict)
     """Maximum number of items per repeated field. Native requests have the core's limits."""
     is_long: Callable[[Any], bool] | None = None
-    """Of BY_SIZE: whether a short request may take long anyway, and runs in a thread."""
+    """With BY_SIZE: whether a short request may still take long, and so runs in a thread."""
     decode: Callable[[bytes], Any] = field(init=False, repr=False, compare=False)
     """Decodes a request. Raises InvalidArgument: MESSAGE_MALFORMED, or LIMIT_EXCEEDED beyond `items_max`."""
 
@@ -121,7 +121,7 @@ class Row:
         return self.number is not None or self.role is Role.WRITE
 
     def __post_init__(self) -> None:
-        # On the path of every call, hence the class's own function where that is all.
+        # Decoding runs on every call, so it is the class's own function unless there are limits to check.
         items_max, decode = self.items_max, self.request.FromString
         object.__setattr__(self, "decode", partial(_decode_bounded, decode, items_max) if items_max else decode)
 

@@ -1,7 +1,7 @@
 """The bytes of an engine's checkpoint, made piece by piece while the engine keeps running.
 
-They are the input that opens such an engine and what the service keeps, each part after its size, then a mark and the
-pieces of the core's checkpoint. Earlier releases wrote three parts after their sizes, the last one the core's snapshot.
+First the input that opens such an engine and the service's own state, as parts prefixed by their sizes; then a mark and
+the pieces of the core's checkpoint. Earlier releases wrote three prefixed parts, the last one the core's snapshot.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["CorePieces", "Kept", "Overtaken", "State", "groups", "sections"]
 
 T = TypeVar("T")
 
-# Messages that are encoded in one go.
+# Messages encoded at a time.
 _GROUP = 1_000
 _PIECE_BYTES = 4 << 20
 _SIZE_BYTES = 8
@@ -29,13 +29,13 @@ class CorePieces(Protocol):
 
     longest_hold_ns: int
     checksum: int
-    """That of the state, once it is read to its end."""
+    """The checksum of the state, valid once it is read to its end."""
 
     def read(self, bytes_max: int) -> bytes | None:
-        """The next piece, empty after the last one; None where the checkpoint was overtaken."""
+        """The next piece, empty after the last one; None if the checkpoint was overtaken."""
 
     def end(self) -> None:
-        """Nobody reads on."""
+        """Stops reading and releases the checkpoint."""
 
 
 class Overtaken(EngineError):
@@ -46,9 +46,9 @@ class Overtaken(EngineError):
 
 
 class Kept(NamedTuple):
-    """What the service keeps of an engine, in parts of one encoded message.
+    """The service's own state of an engine, in parts of one encoded message.
 
-    `compared` is the same wherever the same inputs were applied; `others` expires by a clock, or follows from the rest.
+    `compared` is equal wherever the same inputs were applied; `others` expires by a clock, or follows from the rest.
     """
 
     compared: Iterable[bytes]
@@ -63,11 +63,11 @@ class State:
         self._kept = kept
         self._core = core
         self.checksum = 0
-        """Once it is read to its end: the same wherever the same inputs were applied; 63 bits, never 0."""
+        """Valid once the state is read to its end: equal wherever the same inputs were applied; 63 bits, never 0."""
 
     @property
     def longest_hold_ns(self) -> int:
-        """The longest time that the engine was locked for it, in nanoseconds."""
+        """The longest time that reading held the engine's lock, in nanoseconds."""
         return self._core.longest_hold_ns
 
     def __iter__(self) -> Iterator[bytes]:
@@ -87,12 +87,12 @@ class State:
         self.checksum = (int.from_bytes(compared.digest(), "little") ^ self._core.checksum) >> 1 or 1
 
     def end(self) -> None:
-        """Nobody reads on."""
+        """Stops reading and releases the core's checkpoint."""
         self._core.end()
 
 
 def groups(items: Iterable[T]) -> Iterator[list[T]]:
-    """The items, some at a time."""
+    """Yields the items in lists of up to _GROUP."""
     iterator = iter(items)
     while some := list(islice(iterator, _GROUP)):
         yield some

@@ -1,4 +1,4 @@
-"""The machine's boot id, to detect that it went down, which loses data that the system had not written."""
+"""The machine's boot id, to detect a crash or power cut, which loses data that the system had not written."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ T = TypeVar("T")
 WAITING_RECORDS_MAX = 100_000
 WAITING_BYTES_MAX = 256 << 20
 
-# How long written inputs are applied at a stretch. A batch has up to WAITING_RECORDS_MAX; other calls go in between.
+# How long written inputs are applied before other calls get a turn. A batch has up to WAITING_RECORDS_MAX.
 _APPLY_SECONDS = 0.002
 
 # How often the position of each stream is recorded for a later start.
@@ -98,7 +98,7 @@ class Journal:
         self._waiting: list[_Work] = []
         self._waiting_bytes = 0
         self._writing = False
-        # What is written and not applied yet, with its sequence or error; and whether the next batch waits for it.
+        # Entries written but not applied yet, with their sequence or error; and whether the next batch waits for them.
         self._written: deque[tuple[_Work, int | AlphaForgeError]] = deque()
         self._is_behind = False
         self._checkpointing: set[asyncio.Future[int]] = set()
@@ -111,7 +111,7 @@ class Journal:
         self._marked_at = time.monotonic()
         self._idle_seconds = 0.0  # after which the writer prunes
         self._batches: SimpleQueue[list[_Work] | None] = SimpleQueue()
-        # Has a batch written: by the writer thread, or by the store's own if it has one.
+        # Passes a batch to the writer thread, or to the store's own thread if it has one.
         self._begin: Callable[[list[_Work]], object] = self._batches.put
         if isinstance(store, ThreadedStore):
             self._begin = partial(self._begin_write, store)
@@ -122,7 +122,7 @@ class Journal:
     # --- Recovery: before the first append.
 
     def may_have_lost(self, stream: str) -> bool:
-        """Whether acknowledged inputs may be missing without damage: the machine went down under durability `os`."""
+        """Whether acknowledged inputs may be missing without damage: the machine crashed under durability `os`."""
         return self._store.may_have_lost(stream)
 
     def streams(self) -> list[str]:
@@ -170,9 +170,9 @@ class Journal:
     ) -> asyncio.Future[T]:
         """Writes an input; once it is committed, calls `apply` on the event loop, in the order of the journal.
 
-        `apply` gets the input's sequence. The future has its result or exception; it raises EngineError
-        JOURNAL_FAILED, with nothing applied, where the write failed. Raises ResourceExhausted at once: JOURNAL_BACKLOG
-        where too much waits, JOURNAL_FULL at the size limit; and what a store with limits refuses inputs with.
+        `apply` gets the input's sequence, and the future gets its result or exception. If the write fails, nothing is
+        applied and the future raises EngineError JOURNAL_FAILED. Raises ResourceExhausted at once: JOURNAL_BACKLOG if
+        too much is waiting, JOURNAL_FULL at the size limit; and the refusal of a store with limits.
         """
         if self._limits is not None:
             self._check(self._limits, len(payload))
@@ -216,10 +216,10 @@ class Journal:
     ) -> int:
         """Stores the engine's state after the input `sequence`, given in parts; returns its size in bytes.
 
-        `state` is read in a thread; what it raises ends the checkpoint, and nothing has changed. `checksum` is then
-        asked for that of the state, with which followers compare theirs; 0 where it is not known. The parts are written
-        in the background; the journal's writer only does one ordinary commit. The inputs up to `sequence` are removed
-        some time later. Continues if its caller is cancelled.
+        `state` is read in a thread; an exception from it ends the checkpoint and changes nothing. `checksum` is called
+        afterwards: it returns the state's checksum, which followers compare with theirs, or 0 if unknown. The parts are
+        written in the background; the journal's writer only does one ordinary commit. The inputs up to `sequence` are
+        removed some time later. Continues if its caller is cancelled.
         """
         work = asyncio.ensure_future(self._checkpoint(stream, sequence, state, checksum))
         self._checkpointing.add(work)
@@ -255,7 +255,7 @@ class Journal:
         return manifest
 
     def drop(self, stream: str) -> asyncio.Future[None]:
-        """Drops a stream with all its records. Raises at once what a store with limits refuses inputs with."""
+        """Drops a stream with all its records. Raises at once the refusal of a store with limits."""
         if self._limits is not None:
             self._check(self._limits, 0)
         return self._enqueue(Drop(stream))
@@ -265,7 +265,7 @@ class Journal:
         return self._enqueue(Move(stream))
 
     async def close(self) -> None:
-        """Writes pending inputs, then closes the store: everything is then on the disk."""
+        """Writes pending inputs to the disk and closes the store."""
         await asyncio.gather(*self._checkpointing, return_exceptions=True)
         while not self.is_idle:
             await asyncio.sleep(0.001)
@@ -274,7 +274,7 @@ class Journal:
         try:
             self._store.close()
         except OSError as error:
-            # As after a kill: acknowledged inputs are there.
+            # As after a kill: acknowledged inputs are in the journal.
             _logger.error("not closed cleanly", extra={"journal": str(self._store), "reason": str(error)})
 
     def _enqueue(self, entry: Commit | Drop | Move) -> asyncio.Future[Any]:
@@ -315,7 +315,7 @@ class Journal:
         self._impatience = asyncio.get_running_loop().call_later(limits.patience_seconds, self._refuse_waiting)
 
     def _refuse_waiting(self) -> None:
-        """Nothing waits behind a batch that takes long: its callers would have given up when it is written."""
+        """Refuses the inputs behind a slow batch: their callers would have given up by the time they are written."""
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
         self._impatience = None
         self._is_late = True
@@ -328,7 +328,7 @@ class Journal:
             self._impatience.cancel()
             self._impatience = None
         self._is_late = False
-        # The next batch is written while this one is applied, and the one after it when this one has been applied.
+        # The next batch is written while this one is applied; the one after that waits until this one is applied.
         self._is_behind = bool(self._written)
         if self._waiting and not self._is_behind:
             self._hand_over()
@@ -346,7 +346,7 @@ class Journal:
             self._apply_written()
 
     def _apply_written(self) -> None:
-        """Applies inputs in the order of the journal, for some time; the rest in the loop's next turn."""
+        """Applies inputs in the order of the journal for _APPLY_SECONDS; the rest in the loop's next turn."""
         until = time.perf_counter() + _APPLY_SECONDS
         while self._written:
             work, outcome = self._written[0]
@@ -369,7 +369,7 @@ class Journal:
                 else:
                     if not done.cancelled():
                         done.set_result(answer)
-            # Only now, so that the journal is not idle before.
+            # Removed only now, so that the journal does not count as idle earlier.
             self._written.popleft()
             if time.perf_counter() >= until and self._written:
                 assert self._loop is not None
@@ -385,7 +385,7 @@ class Journal:
     # --- Writing: the writer thread's side.
 
     def _write_batches(self, *, while_copying: bool = False) -> None:
-        """Writes batches until the journal is closed; while it is being copied, those that wait."""
+        """Writes batches until the journal is closed. `while_copying`: writes only the batches that wait."""
         while True:
             try:
                 batch = self._batches.get(timeout=0.0 if while_copying else self._idle_seconds)
@@ -406,7 +406,7 @@ class Journal:
                     # For any error, callers are answered, and the thread continues.
                     self._finish(batch, [], failure)
                 else:
-                    # As _finish(), without another function on the path of every call.
+                    # _finish(), inlined: this runs on every call.
                     if not isinstance(batch[-1].entry, Append):
                         self._idle_seconds = 0.0
                     assert self._loop is not None
@@ -443,7 +443,7 @@ class Journal:
 
 
 def _nothing(_sequence: int) -> None:
-    """What is done when a checkpoint or a drop is written."""
+    """Does nothing: for checkpoints and drops, which have nothing to apply."""
 
 
 def _size(work: _Work) -> int:

@@ -81,14 +81,14 @@ class Journals:
 
 
 class SharedJournal(Journals):
-    """One journal for the engines of all durabilities: it keeps all that it takes."""
+    """One journal for the engines of all durabilities, with the same guarantee for each."""
 
     def __init__(self, journal: Journal) -> None:
         self.suspects = None
         self._journal = journal
 
     def of(self, durability: str) -> Journal | None:
-        """The journal; None for engines that keep nothing."""
+        """The journal; None for durability `none`."""
         return None if Durability(durability) is Durability.NONE else self._journal
 
     def all(self) -> list[Journal]:
@@ -96,7 +96,7 @@ class SharedJournal(Journals):
         return [self._journal]
 
     def refused(self) -> Mapping[str, EngineError]:
-        """Nothing: it is there as a whole."""
+        """Nothing: the journal is available as a whole."""
         return {}
 
     async def close(self) -> None:

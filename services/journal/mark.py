@@ -50,7 +50,7 @@ def read_mark(path: Path) -> Mark | None:
 
 
 def write_mark(path: Path, mark: Mark) -> None:
-    """Replaces the mark; it is on the disk afterwards. Raises OSError."""
+    """Replaces the mark and syncs it to the disk. Raises OSError."""
     value = {"format": _FORMAT, "boot": mark.boot, "closed": mark.is_closed, "places": mark.places}
     line = json.dumps(value).encode()
     temporary = path.with_suffix(".mark-new")

@@ -108,7 +108,7 @@ class Parts:
 
 
 def _write_in_steps(file: int, pieces: Iterable[memoryview]) -> None:
-    """Writes pieces, with few bytes unsynced at a time: a commit of the journal waits for the disk to write them."""
+    """Writes pieces and syncs often, because a commit of the journal waits until unsynced bytes are written."""
     unsynced = 0
     for piece in pieces:
         for start in range(0, len(piece), _STEP_BYTES):

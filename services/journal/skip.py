@@ -1,7 +1,7 @@
 """Skipping an input that can't be applied, by an operator's decision.
 
-The input is replaced by one that only begins a new epoch: its sequence stays taken, what comes after it is applied, and
-clients learn that the engine is not what they may have been told.
+The input is replaced by one that only begins a new epoch. So its sequence stays used, later inputs are applied, and
+clients learn that the engine may differ from the answers they got.
 """
 
 from __future__ import annotations

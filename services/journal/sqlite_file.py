@@ -46,7 +46,7 @@ pack_record = struct.Struct("<5q").pack
 
 _APPLICATION_ID = 0x41464A4C  # "AFJL"
 
-# Maximum size of SQLite's write-ahead log after its pages are in the file.
+# Size to which SQLite's write-ahead log is truncated once its pages are in the file.
 _WAL_BYTES_MAX = 64 << 20
 
 # A release with format 1 reads `boot` when it opens a file, which gives it this error.
@@ -107,7 +107,7 @@ def wal_of(path: Path) -> Path:
 
 
 def sync_wal(path: Path) -> None:
-    """Puts SQLite's write-ahead log of a file on the disk, its length too. Raises OSError."""
+    """Syncs SQLite's write-ahead log of a file, including its length, to the disk. Raises OSError."""
     with suppress(FileNotFoundError):
         _sync(wal_of(path))
 
@@ -170,7 +170,7 @@ def format_of(path: Path) -> int:
 
 
 def check_before_opening(path: Path, *, was_closed: bool) -> None:
-    """Checks for damage that SQLite would silently ignore when it opens a file that no power cut can have torn.
+    """Checks a file that no power cut can have torn for damage that SQLite would silently ignore.
 
     Raises EngineError JOURNAL_DAMAGED.
     """

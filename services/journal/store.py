@@ -91,7 +91,7 @@ class Manifest(NamedTuple):
     checksum: int = 0
 
     def with_part(self, part: Part) -> Manifest:
-        """The same with one more part."""
+        """This manifest with one more part."""
         checksum = zlib.crc32(struct.pack("<QI", part.size, part.crc), self.checksum)
         return Manifest(self.parts + 1, self.size + part.size, checksum)
 
@@ -127,8 +127,8 @@ Entry: TypeAlias = Append | Commit | Drop | Move
 class Limits(NamedTuple):
     """Limits of one batch: appends within them, or one other entry.
 
-    Behind a batch that takes longer than `patience_seconds` nothing waits: it would be written long after its callers
-    have given up.
+    While a batch takes longer than `patience_seconds`, inputs behind it are refused: they would be written long after
+    their callers have given up.
     """
 
     batch_bytes: int
@@ -150,11 +150,11 @@ class JournalStore(Protocol):
 
     @property
     def limits(self) -> Limits | None:
-        """What it takes; None for anything."""
+        """The limits of a batch; None without limits."""
 
     @property
     def refusal(self) -> AlphaForgeError | None:
-        """Why no input is taken now; None where inputs are taken."""
+        """Why inputs are refused now; None if they are accepted."""
 
     @property
     def held_bytes(self) -> int:
@@ -166,8 +166,8 @@ class JournalStore(Protocol):
     def replay(self, stream: str) -> Iterator[Checkpoint | Record]:
         """The stream's checkpoint, if it has one, then every record after it, in order.
 
-        Raises EngineError: JOURNAL_DAMAGED where something is missing or damaged, JOURNAL_VERSION where another
-        release wrote it.
+        Raises EngineError: JOURNAL_DAMAGED if something is missing or damaged, JOURNAL_VERSION if another release wrote
+        it.
         """
 
     def may_have_lost(self, stream: str) -> bool:
@@ -208,7 +208,7 @@ class JournalStore(Protocol):
         """Makes a consistent copy, if requested; meanwhile calls `between`, which may write."""
 
     def close(self) -> None:
-        """Closes the store; everything is then on the disk."""
+        """Writes everything to the disk and closes the store."""
 
 
 @runtime_checkable
@@ -216,4 +216,4 @@ class ThreadedStore(Protocol):
     """A store that writes in a thread of its own, one batch at a time, while the journal's writer only prunes."""
 
     def begin_write(self, batch: list[Entry], done: Callable[[list[int], Exception | None], None]) -> None:
-        """Starts `write`, and calls `done` from that thread: with what it returns, or what it raises."""
+        """Starts `write`, and calls `done` from that thread with its result or exception."""

@@ -58,7 +58,7 @@ _logger = logging.getLogger("services.journal")
 
 @dataclass(slots=True)
 class _Stream:
-    """A stream, and the sequence of its next record. Live: all of it was read, and records may be appended."""
+    """A stream and the sequence of its next record. `is_live`: it was read to its end, so records may be appended."""
 
     row: StreamRow
     following: int = 1
@@ -66,7 +66,7 @@ class _Stream:
 
 
 class _Change(NamedTuple):
-    """A batch while it is written: its rows, and what becomes of the store with the commit or without it."""
+    """A batch while it is written: its rows, and what to do to the store's memory after a commit or a failure."""
 
     rows: list[tuple[Any, ...]]
     sequences: list[int]
@@ -193,11 +193,11 @@ class SqliteStore:
     # --- Reading.
 
     def streams(self) -> list[str]:
-        """Names of all streams, sorted, those included that are known to be missing: `replay` raises for them."""
+        """Names of all streams, sorted, including those known to be missing, for which `replay` raises."""
         return sorted(self._streams.keys() | self._missing.keys())
 
     def replay(self, stream: str) -> Iterator[Checkpoint | Record]:
-        """The stream's checkpoint, where it has one, then every record after it, in order.
+        """The stream's checkpoint, if it has one, then every record after it, in order.
 
         Raises EngineError: JOURNAL_DAMAGED, JOURNAL_VERSION.
         """
@@ -229,11 +229,11 @@ class SqliteStore:
             self._superfluous.records[row.id] = row.sequence
 
     def may_have_lost(self, stream: str) -> bool:
-        """Whether what was acknowledged may be missing from the stream, without damage: a new epoch must begin."""
+        """Whether acknowledged inputs may be missing from the stream without damage, which requires a new epoch."""
         return self._may_have_lost_all or self._mark is None or stream not in self._mark.places
 
     def ready(self) -> None:
-        """Every stream is replayed, and new epochs have begun where they must."""
+        """Ends recovery: every stream is replayed, and the required new epochs have started."""
         if not self._is_clean:
             self.settle()
         is_whole = all(each.is_live for each in self._streams.values()) and not self._missing
@@ -243,7 +243,7 @@ class SqliteStore:
             # Nothing may be written while the mark on the disk says that the journal is closed.
             self._mark, self._has_progress = mark._replace(is_closed=was_closed), True
         if is_whole:
-            # Nothing here is needed any more to repair a stream.
+            # All streams are whole, so no other parts are needed to repair them.
             live = {each.row.generation for each in self._streams.values()}
             self._superfluous.generations += sorted(self._parts.generations() - live)
             with suppress(sqlite3.Error):
@@ -276,7 +276,7 @@ class SqliteStore:
                     stream = self._make_stream(cursor, entry.stream, change)
                 if not stream.is_live:
                     raise WriteRefused(f"{entry.stream!r} is damaged")
-                # As record_row(), without another function on the path of every call.
+                # record_row(), inlined: this runs on every call.
                 columns = stream.row.id, stream.following, SEMANTICS, entry.kind, entry.time_ns
                 crc = crc32(entry.payload, crc32(pack_record(*columns)))
                 change.rows.append((*columns, crc, entry.payload))
@@ -297,7 +297,7 @@ class SqliteStore:
         return change.sequences
 
     def replace(self, stream: str, record: Record) -> None:
-        """Puts an input in the place of the one with its sequence. Raises EngineError JOURNAL_FAILED."""
+        """Replaces the input that has the sequence of `record`. Raises EngineError JOURNAL_FAILED."""
         _, _, semantics, *columns = record_row(self._streams[stream].row.id, *record)
         try:
             self._connection.execute(
@@ -313,7 +313,7 @@ class SqliteStore:
         stream = self._streams[name] = _Stream(StreamRow(secrets.randbits(47) | 1, name))
         stream.row.insert(cursor)
         change.undo.append(partial(self._streams.pop, name))
-        # A new stream is in the mark before it is acknowledged.
+        # The mark must have a new stream before the stream is acknowledged.
         change.then.append(self.note_progress)
         return stream
 
@@ -338,7 +338,7 @@ class SqliteStore:
             change.then.append(partial(self._begin_counting, stream.row))
 
     def _discard(self, row: StreamRow, through: int) -> None:
-        """Marks what a newer checkpoint replaces, or a dropped stream leaves, for deletion."""
+        """Marks for deletion what a newer checkpoint replaces or a dropped stream leaves behind."""
         self.held_bytes -= row.manifest.size
         self._superfluous.records[row.id] = through
         if row.generation:
@@ -384,14 +384,14 @@ class SqliteStore:
     # --- Checkpoints.
 
     def checkpoint_begin(self, stream: str, sequence: int) -> int:
-        """The generation, a number never used before, under which the parts of a checkpoint are written."""
+        """A new generation, a number never used before, for the parts of a checkpoint."""
         generation, self._next_generation = self._next_generation, self._next_generation + 1
         found = self._streams.get(stream)
         self._begun[generation] = (stream, 0 if found is None else found.row.id)
         return generation
 
     def checkpoint_part(self, generation: int, part: int, pieces: Sequence[memoryview]) -> Part:
-        """Writes a part to the disk. From any thread. Raises OSError."""
+        """Writes a part to the disk. Thread-safe. Raises OSError."""
         return self._parts.write(generation, part, pieces)
 
     def checkpoint_abandon(self, generation: int) -> None:
@@ -418,7 +418,7 @@ class SqliteStore:
     # --- The mark.
 
     def note_progress(self) -> bool:
-        """Notes how far each stream has got, so that a later start notices a loss. False where it can't be noted."""
+        """Records the position of each stream, so that a later start detects a loss. False if that fails."""
         if self._mark is None or not self._has_progress:
             return True
         return self._note(Mark(self._mark.boot, is_closed=False, places=self._places()))
@@ -446,7 +446,7 @@ class SqliteStore:
     # --- Copies and the end.
 
     def answer_backup_request(self, between: Callable[[], object]) -> None:
-        """Makes a consistent copy, if one was asked for; calls `between`, which may write, while it does."""
+        """Makes a consistent copy, if requested; meanwhile calls `between`, which may write."""
         self._superfluous.keeps_parts = True
         try:
             answer_request(self._path, lambda to: copy_open_journal(self._connection, self._parts, to, between))
@@ -454,7 +454,7 @@ class SqliteStore:
             self._superfluous.keeps_parts = False
 
     def close(self) -> None:
-        """Closes the store; everything is then on the disk, or OSError is raised."""
+        """Writes everything to the disk and closes the store. Raises OSError."""
         try:
             is_settled = self.settle()
             self._connection.close()

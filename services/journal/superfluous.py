@@ -52,7 +52,7 @@ class Superfluous:
             return False
         generations, self.generations = self.generations, []
         try:
-            # The new checkpoint must be on the disk before they are removed.
+            # The new checkpoint must be on the disk before the old parts are removed.
             sync_wal(self._path)
         except OSError:
             return True

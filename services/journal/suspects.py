@@ -1,10 +1,10 @@
-"""Records which input a start was applying when its process ended, so that an input can't prevent every start.
+"""Records which input a start was applying when its process died, so that an input can't prevent every start.
 
-An input that ends the process while it is applied, by a bug or by the memory it takes, is in the journal by then, and
-ends every start after that. So a start notes each input before it applies it, in a small file beside the journals. An
-input that has ended two starts is applied by no other one: its engine is refused, and the others are served. One start
-is not enough: somebody may have killed it. What was noted before the machine went down says nothing: a power cut ends
-any start, and may bring back a file that was replaced.
+An input that crashes the process, by a bug or by the memory it takes, is already in the journal, and would crash every
+later start. So a start notes each input before applying it, in a small file beside the journals. After an input has
+crashed two starts, its engine is refused and the others are served. One crash is not enough, because somebody may have
+killed that start. Notes from before a reboot are ignored: a power cut interrupts any start, and may bring back a file
+that was replaced.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["Suspects"]
 
 _DEATHS_MAX = 2
 
-# The sequence of an input, the length of its engine's name, and the name; written at once, at the file's beginning.
+# The sequence of an input, the length of its engine's name, and the name; written in one call, at the file's beginning.
 _NOTE = struct.Struct("<qB64s")
 _NONE = _NOTE.pack(0, 0, b"")
 
@@ -32,7 +32,7 @@ _UNREADABLE = (OSError, ValueError, LookupError, TypeError, struct.error)
 
 
 class Suspects:
-    """The inputs that have ended starts, by engine. If the file can't be written, nothing is recorded."""
+    """The inputs that have crashed starts, by engine. If the file can't be written, nothing is recorded."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -47,9 +47,9 @@ class Suspects:
         self._write()
 
     def about_to_apply(self, name: str, sequence: int, key: str = "") -> None:
-        """Records an input. Raises EngineError JOURNAL_DAMAGED if it has ended two starts.
+        """Records an input. Raises EngineError JOURNAL_DAMAGED if it has crashed two starts.
 
-        `key` is what the inputs are recorded under, the engine's name unless it is given.
+        `key` is the key of the record; default: the engine's name.
         """
         found, deaths = self._deaths.get(key or name, (0, 0))
         if found == sequence and deaths >= _DEATHS_MAX:
@@ -65,9 +65,9 @@ class Suspects:
                 os.pwrite(self._file, _NOTE.pack(sequence, len(encoded), encoded), 0)
 
     def rest(self, recovered: str = "") -> None:
-        """Called when a start applies no input for now: whatever ends it does not accuse one.
+        """Called when a start applies no input for now, so that a crash meanwhile is not blamed on any input.
 
-        The engine that is `recovered` has all its inputs, so that none of them is suspected any more.
+        The engine `recovered` has applied all its inputs, so none of them is suspected any more.
         """
         self._deaths.pop(recovered, None)
         self._write()
@@ -81,7 +81,7 @@ class Suspects:
             self._file = None
 
     def applied(self, key: str, sequence: int) -> None:
-        """Called when an engine has been brought up to an input: it and those before it are not suspected any more."""
+        """Called when an engine has applied an input: neither that input nor an earlier one is suspected any more."""
         if self._deaths.get(key, (sequence + 1, 0))[0] <= sequence:
             del self._deaths[key]
         self.end(set(self._deaths))
@@ -100,7 +100,7 @@ class Suspects:
 
     def _open(self) -> None:
         with suppress(OSError):
-            # A candidate of a cluster keeps nothing else there.
+            # A cluster's candidate keeps nothing else in this directory, so it may not exist yet.
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 

@@ -28,11 +28,11 @@ _LOOK_SECONDS = 0.5
 
 class _Handler(WSGIRequestHandler):
     def log_message(self, *_: Any) -> None:
-        """Scrapes are not logged."""
+        """Does nothing: scrapes are not logged."""
 
 
 class _Server(WSGIServer):
-    """One thread per connection, with limits in all and per host; further connections are closed at once.
+    """One thread per connection, with a total limit and one per host; further connections are closed at once.
 
     A connection has 10 s in total, from the handshake to the last byte of the response.
     """
@@ -79,7 +79,7 @@ class _Server(WSGIServer):
     def _serve(self, request: socket.socket, client_address: Any) -> None:
         connection = request
         try:
-            # In the connection's thread, so that a client that never finishes blocks nobody.
+            # Runs in the connection's thread, so a client that never finishes the handshake blocks nobody.
             if self._tls is not None:
                 connection = self._secured(request, self._tls)
             self.finish_request(connection, client_address)
@@ -121,7 +121,7 @@ class MetricsServer:
         tls: ServerTls | None = None,
         is_primary: Callable[[], bool] | None = None,
     ) -> None:
-        """`is_primary` is what GET /primary answers, with status 200 or 503, as proxies ask for it."""
+        """`is_primary` decides the status of GET /primary, 200 or 503, which proxies ask for."""
         self._server = _Server((host, port), tls)
         app = make_wsgi_app(registry)
         self._server.set_app(app if is_primary is None else _with_primary(app, is_primary))

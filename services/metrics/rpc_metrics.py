@@ -63,7 +63,7 @@ class MethodMetrics:
 
     @property
     def in_flight(self) -> int:
-        """Calls that have come in and are not answered."""
+        """Number of calls received and not answered yet."""
         # In this order, so that a reader in another thread never finds more answers than calls.
         answered = sum(self.handled.values())
         return self.started - answered

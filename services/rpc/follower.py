@@ -20,13 +20,13 @@ PAUSE_SECONDS_MAX = 1.0
 
 
 class Follower:
-    """Follows a stream, and begins again when it ends or fails.
+    """Follows a stream, and subscribes again when the stream ends or fails.
 
-    It begins again at once if something was heard since the last beginning, otherwise after growing pauses.
+    Subscribes again at once if a message arrived since the last attempt, otherwise after growing pauses.
     """
 
     SOURCE: ClassVar[str]
-    """What the stream comes from, in the log."""
+    """The source of the stream, as named in the log."""
 
     def __init__(self, engine_name: str, logger: logging.Logger) -> None:
         self.heard = time.monotonic()
@@ -50,7 +50,7 @@ class Follower:
         raise NotImplementedError
 
     def begin_again(self) -> None:
-        """The stream is about to begin again."""
+        """Called before the stream is subscribed to again."""
 
     async def run(self) -> None:
         """Follows the stream until it is over."""
@@ -69,7 +69,7 @@ class Follower:
             if self.is_over:
                 return
             self.begin_again()
-            # A stream that ended may have ended with the primary of the data service.
+            # The stream may have ended because the primary of the data service failed.
             await self.peer.find_primary()
             pause = PAUSE_SECONDS_FIRST if self.heard > before else min(2 * pause, PAUSE_SECONDS_MAX)
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))

@@ -29,7 +29,7 @@ Context: TypeAlias = grpc.aio.ServicerContext[bytes, bytes]
 MESSAGE_BYTES_MAX = 256
 WATCHES_MAX = 1_000
 
-# How many messages are received at once, one per host; how long one may take; and how many calls wait for their turn.
+# Messages received concurrently, one per host; calls that wait for their turn; seconds that one message may take.
 # gRPC receives a whole message, up to 64 MiB, before it reports its size.
 _READS_MAX = 2
 _WAITING_MAX = 16

@@ -32,10 +32,10 @@ Context: TypeAlias = grpc.aio.ServicerContext[bytes, bytes]
 _UNANSWERED = (grpc.StatusCode.CANCELLED, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
-# A caller that reads from any candidate says so in the metadata, and hears how old the answer of a follower may be.
+# The metadata of callers that read from any candidate; a follower's answer tells them its maximum age.
 _READ_FROM_ANY = ("alphaforge-read-from", "any")
 _LAG = "alphaforge-lag-ms"
-# A follower may know less than the caller: none of these is an answer.
+# A follower may be behind the caller, so it must not answer with these reasons.
 _MAY_BE_BEHIND = frozenset(("EPOCH_CHANGED", "ENGINE_UNKNOWN", "BAR_TYPE_UNKNOWN", "JOURNAL_DAMAGED"))
 
 # The prefix of the product's methods; others, such as health, have their own handlers.
@@ -44,13 +44,13 @@ _METHOD_CHARACTERS_MAX = 200
 
 
 class Replica(Protocol):
-    """A candidate: what it may answer now."""
+    """What a candidate may answer now."""
 
     def refusal(self) -> AlphaForgeError | None:
-        """Why nothing is answered; None if this is the primary."""
+        """Why this candidate answers nothing; None if it is the primary."""
 
     def read_refusal(self) -> AlphaForgeError | None:
-        """Why a follower answers no reads either; None if it does."""
+        """Why a follower doesn't answer reads; None if it does."""
 
     def lag_seconds(self) -> float:
         """The maximum age of a follower's answers, in seconds."""
@@ -78,7 +78,7 @@ class Methods(grpc.GenericRpcHandler):
         replica: Replica | None = None,
         description: str = "",
     ) -> None:
-        """`replica`: the candidate that this is, if any. `description` is for who calls another service."""
+        """`replica`: this process's candidate, if any. `description` is for callers of another service."""
         self._replica = replica
         self.metrics: list[MethodMetrics] = []
         noun = descriptor.full_name.split(".")[1]
@@ -90,7 +90,7 @@ class Methods(grpc.GenericRpcHandler):
             streaming = row.runs is Runs.STREAM
             metrics = MethodMetrics(row.name, streaming=streaming)
             log = audit.of(descriptor.methods_by_name[row.name]) if audit is not None and row.audited else None
-            # What waits for other callers is no load.
+            # A call that waits for other callers is not load.
             waits = streaming or row.runs is Runs.WAIT
             lane = None if waits else gate.lane(row.name, row.role)
             # The row determines the kind of handler; the type system can't express it.
@@ -105,7 +105,7 @@ class Methods(grpc.GenericRpcHandler):
                         if streaming
                         else _unary(row, held, metrics, log, gate, lane, lag)
                     )
-                # What writes is answered by what is confirmed; only what merely reads depends on the time.
+                # A journalled call is answered once confirmed; any other answer counts only while this is the primary.
                 handler = _held_stream(handler, replica.refusal) if streaming else _held(handler, replica.refusal, row)
             served = (
                 _stream(row, handler, metrics, gate) if streaming else _unary(row, handler, metrics, log, gate, lane)
@@ -114,7 +114,7 @@ class Methods(grpc.GenericRpcHandler):
             self.metrics.append(metrics)
 
     def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes] | None:
-        """The handler of a call, chosen before its message is read; one that refuses if the gate does."""
+        """The handler of a call, chosen before its message is read; a refusing handler if the gate refuses the call."""
         method = self._methods.get(details.method)
         if method is None:
             return _unimplemented(self._description, details.method) if details.method.startswith(_OURS) else None
@@ -135,7 +135,7 @@ class Methods(grpc.GenericRpcHandler):
 
 
 def _held(handler: UnaryHandler, refusal: Callable[[], AlphaForgeError | None], row: Row) -> UnaryHandler:
-    """The handler of a candidate: what it has read counts only if it is the primary still."""
+    """The handler of a candidate. Unless the call is journalled, its answer counts only if it is still the primary."""
 
     async def call(request: bytes) -> bytes:
         answer = await settled(await handler(request))
@@ -189,7 +189,7 @@ def _read_stream(handler: StreamHandler, replica: Replica) -> StreamHandler:
 
 
 def _of_follower(error: AlphaForgeError, replica: Replica) -> AlphaForgeError:
-    """A follower that is behind must not tell a client that its engine has another epoch, or is gone."""
+    """Replaces errors of a follower that is behind: it can't know that an engine has another epoch, or is gone."""
     refusal = replica.refusal()
     return refusal if refusal is not None and error.reason in _MAY_BE_BEHIND else error
 
@@ -228,7 +228,7 @@ def _refuse(
     gate: Gate,
     began: float,
 ) -> None:
-    """Sets the status of a call that has done nothing and ends now; `abort` would take half as much CPU again."""
+    """Sets the status of a call that has done nothing, without `abort`, which takes 50% more CPU."""
     context.set_code(code)
     context.set_details(message)
     context.set_trailing_metadata(trailers)
@@ -256,11 +256,11 @@ def _unary(
             if lane is not None:
                 ticket = lane.enter(usual, context.time_remaining())
                 if ticket is None:
-                    # It has expired; gRPC cancels it, and sends nothing.
+                    # The call has expired; gRPC cancels it and sends nothing.
                     raise asyncio.CancelledError
             message: object = await context.read()
             if not isinstance(message, bytes):
-                # The client has left. One that sends nothing, and waits, waits until its deadline.
+                # The client has disconnected. A client that stays but sends nothing waits until its deadline.
                 raise asyncio.CancelledError
             request = message
             started = perf_counter()
@@ -269,7 +269,7 @@ def _unary(
             if len(request) > row.bytes_max:
                 raise row.too_large(request)
             answer = await handler(request)
-            # As settled(), without another coroutine on the path of every call.
+            # settled(), inlined: this runs on every call.
             while not isinstance(answer, bytes):
                 answer = await asyncio.shield(answer)
             if lag is not None:

@@ -21,7 +21,7 @@ DATA_SERVICE = "alphaforge.data.v1.DataService"
 
 # Heartbeats of a stream come at least every five seconds.
 SILENCE_SECONDS_MAX = 12.0
-# Where another candidate may have taken over, one that is silent is not waited for: a stream resumes where it was.
+# Shorter with several candidates, because another one may have taken over; streams resume where they stopped.
 _SILENCE_SECONDS_MAX_OF_SEEDS = 3.0
 
 _HEALTH_CHECK = "/grpc.health.v1.Health/Check"
@@ -40,7 +40,7 @@ Metadata = tuple[tuple[str, str], ...]
 
 
 def silence_seconds_max(target: str) -> float:
-    """How long a stream from a target, one address or several with commas between them, may be silent."""
+    """How long a stream from `target`, one address or several separated by commas, may be silent."""
     return _SILENCE_SECONDS_MAX_OF_SEEDS if "," in target else SILENCE_SECONDS_MAX
 
 
@@ -86,7 +86,7 @@ class _Seed:
         return self._access.current()
 
     async def serves(self) -> bool:
-        """Whether it answers, soon, that it serves: of the candidates of a cluster only the primary says so."""
+        """Whether this address soon answers that it serves; of a cluster's candidates only the primary does."""
         check: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = self.access.channel.unary_unary(_HEALTH_CHECK)
         try:
             answer = await check(HealthCheckRequest(service=DATA_SERVICE).SerializeToString(), timeout=_PROBE_SECONDS)
@@ -107,7 +107,7 @@ class _Seed:
 
 
 class Peer:
-    """A data service at one address, or the primary among its candidates, whose addresses have commas between them.
+    """A data service at one address, or the primary among its candidates, whose addresses are separated by commas.
 
     Lives in the event loop. Raises EngineError SETTING_INVALID for files that can't be read.
     """
@@ -123,11 +123,11 @@ class Peer:
         return len(self._seeds) > 1
 
     def access(self) -> _Access:
-        """The channel for a new call, and the metadata that it has to carry."""
+        """The channel and the metadata for a new call."""
         return self._seeds[self._at].access
 
     async def subscribe(self, method: str, request: Message) -> AsyncGenerator[bytes]:
-        """The messages of a stream. Raises TimeoutError if it is silent for too long, and grpc's errors."""
+        """Yields the messages of a stream. Raises TimeoutError if it is silent for too long, and grpc's errors."""
         channel, metadata = self.access()
         stream: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(f"/{DATA_SERVICE}/{method}")
         call = stream(request.SerializeToString(), metadata=metadata)
@@ -143,11 +143,11 @@ class Peer:
             call.cancel()
 
     async def serves(self) -> bool:
-        """Whether the address that is called says that it serves."""
+        """Whether the current address answers that it serves."""
         return await self._seeds[self._at].serves()
 
     async def find_primary(self) -> None:
-        """Asks each candidate, the one that is called last, whether it serves; calls go there from now on."""
+        """Asks each candidate whether it serves, the current one last, and calls the one that does from now on."""
         for step in range(1, len(self._seeds) + 1) if self.has_seeds else ():
             seed = (self._at + step) % len(self._seeds)
             if await self._seeds[seed].serves():

@@ -32,17 +32,17 @@ Handler: TypeAlias = UnaryHandler | StreamHandler
 
 
 class Engines(Protocol):
-    """Where calls find their engines: a registry."""
+    """The engines that calls look up: a registry."""
 
     def find(self, name: str, epoch: int | None) -> Any:
-        """The engine of a call; None if it has to be asked for with `get`. Raises EngineError."""
+        """The engine of a call; None if the caller must use `get`. Raises EngineError."""
 
     async def get(self, name: str, epoch: int | None, *, creates: bool) -> Any:
         """The engine of a call. Raises EngineError."""
 
 
 class Service(Protocol):
-    """The service that calls are made on."""
+    """What the pipeline needs of a service."""
 
     @property
     def engines(self) -> Engines:

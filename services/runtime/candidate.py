@@ -1,11 +1,11 @@
-"""A candidate of a shard: follows the log while another candidate is primary, takes over when that one fails, serves.
+"""A candidate of a shard: follows the log while another one is primary, takes over when the primary fails, serves.
 
     follow   apply confirmed batches, answer NOT_PRIMARY
-    take     two seconds without a beat, while its own synchronous write is confirmed: take a new term
+    take     after two seconds without a beat, while own synchronous writes are confirmed: take a new term
     serve    beat, answer, write
-    settle   the session is lost: take a new term, and compare the memory with the log
+    settle   after the session is lost: take a new term, and compare the memory with the log
 
-The memory of a deposed primary may be ahead of the log, so it is discarded and loaded from the log.
+The memory of a deposed primary may be ahead of the log, so it is discarded and reloaded from the log.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ PRIMARY = "primary"
 """The part of the service's health for whether this candidate is the primary."""
 
 SILENCE_SECONDS = 2.0
-# Maximum age of what a follower answers reads with.
+# Maximum age of the state from which a follower answers reads.
 _READ_SECONDS_MAX = 2.0
-# How much longer a candidate waits before taking over that can't recover every engine, or had another state than the
-# primary when they were last compared, or whose clock is off.
+# How much longer a candidate waits before taking over if it can't recover every engine, if its state differed from the
+# primary's when they were last compared, or if its clock is off.
 _UNFIT_FACTOR = 3.0
 _POLL_SECONDS, _POLL_SECONDS_CLOSE = 0.2, 0.02
-# Maximum age of its own last confirmed write for the primary's silence to count.
+# Maximum age of the candidate's own last confirmed write for the primary's silence to count.
 _UNCONFIRMED_SECONDS_MAX = 1.0
 _TICK_SECONDS = 0.25
 _RETRY_SECONDS = 0.2
@@ -115,7 +115,7 @@ class Candidate:
         self._left = asyncio.Event()
         self.is_serving = False
         self.is_advertised = False
-        """Whether clients reach it at another address than the one that it listens on."""
+        """Whether clients reach this candidate at an address other than the one it listens on."""
 
     # --- From start to stop.
 
@@ -144,7 +144,7 @@ class Candidate:
         self._tasks = [asyncio.ensure_future(each) for each in work]
 
     def listens_at(self, address: str) -> None:
-        """The address with the port that was free."""
+        """Sets the address that clients reach, once the port is known."""
         if not self.is_advertised:
             self.shard.reached_at(address)
 
@@ -207,7 +207,7 @@ class Candidate:
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _step_down(self) -> None:
-        """Goes from primary to follower; discards the memory, which may be ahead of the log."""
+        """Turns the primary into a follower; discards the memory, which may be ahead of the log."""
         has_memory, self._has_term = self._has_term, False
         self.shard.step_down()
         self.store.unsettle()
@@ -251,7 +251,7 @@ class Candidate:
                     await self._catch_up(row)
                     looked_at = now()
                 if moved:
-                    # A beat confirms all that was answered before it was sent.
+                    # A beat confirms everything that the primary answered before sending it.
                     self._fresh_at = began
                 seen = row
                 limit = SILENCE_SECONDS * (_UNFIT_FACTOR if self._is_unfit else 1.0)
@@ -269,7 +269,7 @@ class Candidate:
 
     @property
     def _is_unfit(self) -> bool:
-        """Whether another candidate had better take over."""
+        """Whether another candidate should take over in preference to this one."""
         is_whole = not self.memory.engines.damaged and not self.memory.comparisons.differing
         return not is_whole or abs(self.shard.clock_offset_seconds) > _CLOCK_SECONDS_MAX
 
@@ -278,7 +278,7 @@ class Candidate:
             try:
                 await self.thread.run(self.shard.look_at_snapshots())
             except SessionLost as error:
-                # A primary writes on without it, but could make no checkpoint.
+                # Without this session a primary still writes, but can't make checkpoints.
                 _logger.warning("the session for reading is lost", extra={"reason": str(error)})
                 with suppress(EngineError):
                     await self.thread.run(self.shard.reopen_reader())
@@ -298,23 +298,23 @@ class Candidate:
 
     @property
     def compared_states(self) -> tuple[int, int]:
-        """How many checkpoints of the primary's its state was compared with, and how many differed."""
+        """The number of the primary's checkpoints with which this state was compared, and how many differed."""
         comparisons = None if self._memory is None else self._memory.comparisons
         return (0, 0) if comparisons is None else (comparisons.compared, comparisons.differed)
 
     @property
     def lag(self) -> int:
-        """Confirmed batches that are not applied here yet."""
+        """Number of confirmed batches not applied here yet."""
         return 0 if self.is_serving else max(0, self.shard.row.confirmed_batch - self._applied_batch)
 
     # --- What it answers.
 
     def refusal(self) -> AlphaForgeError | None:
-        """Why nothing is answered; None if this is the primary."""
+        """Why this candidate answers nothing; None if it is the primary."""
         return self.shard.refusal()
 
     def read_refusal(self) -> AlphaForgeError | None:
-        """Why a follower answers no reads either; None if it is close enough to a primary that is there."""
+        """Why a follower doesn't answer reads; None if it is close enough behind a live primary."""
         is_follower = not self.shard.term and self.lag_seconds() <= _READ_SECONDS_MAX
         return None if is_follower and self.memory.is_kept else self.shard.refusal()
 
@@ -366,7 +366,7 @@ class Candidate:
                 await self._take_again()
 
     async def _settle(self) -> None:
-        """After a term is taken: brings the memory to the state of the log."""
+        """Brings the memory to the state of the log, after a term is taken."""
         places = await self.thread.run(self.store.open())
         if not self.memory.is_kept:
             self.store.settle_term()
@@ -384,7 +384,7 @@ class Candidate:
         await asyncio.to_thread(self.store.ready)
 
     async def _take_again(self) -> None:
-        """After the loss of the session: takes a new term. Raises SessionLost once another candidate is primary."""
+        """Takes a new term after the loss of the session. Raises SessionLost once another candidate is primary."""
         self.store.unsettle()
         _logger.warning("the session with PostgreSQL is lost; taking the term again", extra={"term": self.shard.term})
         await self.memory.idle()
@@ -393,7 +393,7 @@ class Candidate:
             try:
                 await self.thread.run(self._disconnect())
                 await self.thread.run(self.shard.connect())
-                # Until then reads are served, as long as the lease lasts; the memory may be another one afterwards.
+                # Reads are served up to here, while the lease lasts; from here on the memory may change.
                 self.shard.fall_silent()
                 if not await self.thread.run(self.shard.take_again()):
                     self.shard.step_down()

@@ -1,8 +1,8 @@
-"""Compares the state of a follower's engines with the primary's, where the primary makes a checkpoint.
+"""Compares the state of a follower's engines with the primary's, wherever the primary makes a checkpoint.
 
-The primary notes after which input it has begun a checkpoint, and, with the checkpoint, a checksum of its state there.
-A follower makes the checksum of its own state after the same input, while it continues. They differ if a release, a
-machine or its memory computes something else from the same inputs.
+The primary records after which input it has begun a checkpoint and, with the checkpoint, the checksum of its state
+there. A follower computes the checksum of its own state after the same input, while it continues. The checksums differ
+if another release, a faulty machine or its memory computes a different state from the same inputs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class _Begun(NamedTuple):
 
 
 class Comparisons:
-    """The states that are to be compared, at most one of each engine. Used on the event loop."""
+    """The states to compare, at most one per engine. Used on the event loop."""
 
     def __init__(self) -> None:
         self._begun: dict[str, _Begun] = {}
@@ -34,15 +34,15 @@ class Comparisons:
         self.compared = 0
         self.differed = 0
         self.differing: set[str] = set()
-        """Engines whose state differed when it was last compared. They have been loaded again since."""
+        """Engines whose state differed when last compared; they have been reloaded since."""
 
     def forget(self) -> None:
-        """Compares nothing of what has begun."""
+        """Cancels all comparisons that have begun."""
         self._begun.clear()
         self._compared.clear()
 
     def begin(self, name: str, place: Place, engine: Any) -> None:
-        """Notes the state of an engine that is where the primary makes a checkpoint, unless that was done."""
+        """Starts the checksum of an engine at the input where the primary makes a checkpoint, unless already done."""
         here = place.id, engine.sequence
         begun = self._begun.get(name)
         if (begun is None or begun[:2] != here) and self._compared.get(name) != here:
@@ -50,7 +50,7 @@ class Comparisons:
             self._begun[name] = _Begun(*here, checksum)
 
     def differs(self, name: str, place: Place) -> bool:
-        """Whether the state of the primary's last checkpoint is another one than this candidate's was there."""
+        """Whether the state in the primary's last checkpoint differs from this candidate's after the same input."""
         begun = self._begun.get(name)
         if begun is None or begun[:2] != (place.id, place.sequence) or not begun.checksum.done():
             return False

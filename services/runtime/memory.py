@@ -1,4 +1,4 @@
-"""The engines in a candidate's memory, and the log in PostgreSQL that they are to be equal to."""
+"""Keeps the engines in a candidate's memory equal to the log in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _logger = logging.getLogger("services.cluster")
 
 
 class Memory:
-    """Applies to engines what their journal has, by whichever candidate it was written.
+    """Applies to engines the records of their journal, whichever candidate wrote them.
 
-    `is_kept`: the log has the engines; otherwise, as of caches, it has nothing of them.
+    `is_kept`: the log contains the engines; False for caches, of which it contains nothing.
     """
 
     def __init__(
@@ -48,17 +48,17 @@ class Memory:
         self._thread = thread
         self._suspects = suspects
         self._known: dict[str, tuple[int, int | None]] = {}
-        """Of each engine: the id of its stream, and the checksum of its last record, where it is known."""
+        """By engine: the id of its stream, and the checksum of its last record, or None if unknown."""
         self._refused: dict[str, Place] = {}
-        """Places of engines that can't be followed. An operator may change what is there."""
+        """Places of engines that can't be followed, to notice when an operator changes their log."""
         self._restored: set[str] = set()
-        """Engines that were read after an operator changed their log, and before a primary began their new epoch."""
+        """Engines read after an operator changed their log, whose new epoch no primary has begun yet."""
         self._absent: dict[str, tuple[int, int]] = {}
-        """Streams, as far as they were read, that end with the drop of their engine."""
+        """Streams that end with the drop of their engine: the id and the last sequence read."""
         self.comparisons = Comparisons()
 
     async def catch_up(self, batch_max: int) -> None:
-        """Applies what is confirmed, up to a batch. Raises SessionLost."""
+        """Applies confirmed records, up to a batch. Raises SessionLost."""
         if self.is_kept:
             assert self._shard.reader is not None
             name = self._shard.name
@@ -68,7 +68,7 @@ class Memory:
     async def follow(self, places: dict[str, Place], batch_max: int, *, keeps_others: bool) -> set[str]:
         """Brings every engine to its place in the log; `keeps_others`: engines without a journal stay.
 
-        Returns the engines that were ahead of the log, which PostgreSQL has lost something of. Raises SessionLost.
+        Returns the engines that were ahead of the log: PostgreSQL has lost some of their records. Raises SessionLost.
         """
         ahead: set[str] = set()
         engines = {engine.name: engine for engine in self.engines.engines()}
@@ -79,7 +79,7 @@ class Memory:
         for name, place in places.items():
             engine = engines.get(name)
             if not place.last:
-                # It is about to be created, or not kept in the log, of which a new primary creates it again.
+                # The engine is about to be created, or the log doesn't have it, and a new primary creates it again.
                 if engine is not None and engine.journal is not None:
                     self.lose(name)
                     self.engines.forget(name, self.elsewhere())
@@ -101,7 +101,7 @@ class Memory:
         return ahead
 
     def _is_changed(self, name: str, place: Place) -> bool:
-        """Whether an operator has changed what the engine was made of since it was read."""
+        """Whether an operator has changed the engine's log since it was read."""
         if not place.restored:
             self._restored.discard(name)
         return place.restored and name not in self._restored
@@ -111,7 +111,7 @@ class Memory:
         self._known |= known
 
     def lose(self, name: str) -> None:
-        """Forgets what is known of an engine's log: another shard has it now."""
+        """Forgets the stream of an engine that another shard has now."""
         self._known.pop(name, None)
 
     def forget(self) -> None:
@@ -128,7 +128,7 @@ class Memory:
         return self._shard.refusal() or gone
 
     async def idle(self) -> None:
-        """Returns when nothing is being written, and what was written is applied."""
+        """Waits until nothing is being written and all written records are applied."""
         while not self._journal.is_idle:
             await asyncio.sleep(0.01)
         for engine in self.engines.engines():
@@ -144,7 +144,7 @@ class Memory:
         try:
             items, crc = await self._thread.run(read_all(reader, name, place.id, batch_max))
             if not items:
-                # Its first record is not confirmed yet.
+                # The engine's first record is not confirmed yet.
                 return
             for begin in range(0, len(items), _RECORDS_AT_ONCE):
                 self._follow(name, place, items[begin : begin + _RECORDS_AT_ONCE], from_start=not begin)
@@ -199,9 +199,9 @@ class Memory:
             self._suspects.applied(str(place.id), applied)
 
     def _noted(self, name: str, place: Place, items: Sequence[Checkpoint | Record]) -> Iterator[Checkpoint | Record]:
-        # By the id of their stream: the next engine of that name has another.
+        # Suspects are recorded by stream id, because the next engine of that name has another one.
         for item in items:
-            # Nobody suspects what an operator has put in the place of a fatal input.
+            # An operator's replacement of a fatal input is never a suspect.
             if isinstance(item, Checkpoint) or item.kind != EPOCH_BEGUN:
                 self._suspects.about_to_apply(name, item.sequence, str(place.id))
             yield item

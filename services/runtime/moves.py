@@ -1,10 +1,10 @@
-"""Engines that move from this shard to another one, or come from there, while calls continue.
+"""Moves engines from this shard to another one, or from there to here, while calls continue.
 
 `alphaforge cluster move` notes in the table where an engine is wanted. The primary there loads it and follows its log,
 as a standby does, and notes that it is ready. The primary here then refuses the engine's calls, and writes one fenced
-statement after all inputs of the engine that wait: it changes the shard of the stream. The other primary sees it,
-applies the rest of the log, and serves, with the same epoch and sequences. If either one dies in between, the row says
-whose engine it is.
+statement after all waiting inputs of the engine, which changes the shard of the stream. The other primary sees this,
+applies the rest of the log, and serves, with the same epoch and sequences. If either primary dies in between, the row
+says which shard has the engine.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from services.runtime.places import Places
 __all__ = ["Moves"]
 
 _IDLE_SECONDS, _ACTIVE_SECONDS = 0.1, 0.01
-# How often the table is compared with what is here.
+# How often the table is compared with this primary's engines.
 _CHECK_SECONDS = 2.0
 _RECORDS_AT_ONCE = 500
 _ALL = 2**62
@@ -53,9 +53,9 @@ class _Row(NamedTuple):
     shard: int
     wanted: int
     ready: int
-    """The term in which the primary there has loaded it; 0: none."""
+    """The term in which the primary of the wanted shard has loaded the engine; 0: none."""
     sequence: int
-    """The last input of its checkpoint."""
+    """The last input in the engine's checkpoint."""
     confirmed_batch: int
 
 
@@ -142,7 +142,7 @@ class Moves:
         except AlphaForgeError as failure:
             _logger.warning("an engine could not leave", extra={"engine": name, "reason": str(failure)})
             if failure.reason == "OUTCOME_UNKNOWN":
-                # The next term settles where it is; until then nobody is answered. If it is here, it is loaded again.
+                # The next term settles which shard has the engine; until then its calls fail. If here, it is reloaded.
                 while not self._store.is_settled:
                     await asyncio.sleep(_IDLE_SECONDS)
                 self._engines.let_go(engine)
@@ -156,7 +156,7 @@ class Moves:
     # --- Coming.
 
     async def _prepare(self, row: _Row) -> None:
-        """Loads an engine that is to come, or applies what has been confirmed since; notes when it is ready."""
+        """Loads an engine that will move here, or applies what was confirmed since; records when it is ready."""
         coming = self._coming.get(row.engine)
         try:
             if coming is None or coming.stream != row.stream or coming.engine.sequence < row.sequence:
@@ -187,7 +187,7 @@ class Moves:
         return await read_all(await self._shard.bulk(), row.engine, row.stream, row.confirmed_batch)
 
     async def _apply(self, name: str, coming: _Coming, batch_max: int) -> tuple[Any, int | None]:
-        """Applies the next records: the engine, which a reset replaces and a drop ends, and the last checksum."""
+        """Applies the next records; returns the engine (new after a reset, None after a drop) and the last checksum."""
         engine, last = coming.engine, None
         after = engine.sequence
         while True:

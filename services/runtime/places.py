@@ -1,8 +1,8 @@
 """Where the engines of a cluster are: what the table says, and for a new one rendezvous hashing over the live shards.
 
-A new engine goes where the placement of a list of shards named `data-0`, `data-1` and so on says (rule 5.8), so clients
-with such a list call that shard first. A shard that is asked for an engine of another one says which; it creates one
-only after it has inserted the engine's row, which no other shard can insert too.
+A new engine goes to the shard that rule 5.8 chooses from a list of shards named `data-0`, `data-1` and so on, so
+clients with such a list call that shard first. A shard that is asked for another shard's engine answers which shard
+has it. It creates an engine only after inserting the engine's row, which only one shard can do.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ class Places:
         self._is_coming = is_coming
 
     async def elsewhere(self, name: str, partitions: int | None = None) -> AlphaForgeError | None:
-        """Why an engine that is missing here is not here; None if no shard has it, or this one.
+        """Why an engine that is missing here is not here; None if no other shard has it.
 
-        With the number of its partitions, the engine is about to be created: None only if this is its place.
+        With `partitions`, the engine is about to be created: None only if it should be created here.
         """
         here = self._shard.name
         try:

@@ -48,7 +48,7 @@ _logger = logging.getLogger("services.server")
 
 
 class Health(Protocol):
-    """Sets the health of a part of a service, which has its own name in the health protocol."""
+    """Sets the health of a part of a service; each part has its own name in the health protocol."""
 
     async def __call__(self, part: str, *, serving: bool) -> None: ...
 
@@ -59,7 +59,7 @@ class ServedService(Service, Protocol):
     descriptor: ServiceDescriptor
     table: Table
     description: str
-    """What it is, for who calls a method that it doesn't have; empty: the service of its noun."""
+    """What the service is, for callers of a method that it doesn't have; empty: the service of its noun."""
     candidate: Candidate | None
     """This process's candidate in a cluster; None without a cluster."""
 
@@ -97,8 +97,8 @@ def _options(settings: ServerSettings) -> list[tuple[str, int]]:
         ("grpc.server_handshake_timeout_ms", 10_000),
         ("grpc.max_allowed_incoming_connections", settings.max_connections),
         ("grpc.max_concurrent_streams", _CALLS_PER_CONNECTION_MAX),
-        # A peer that vanished is noticed within 10 s. gRPC sends no keepalive ping while another ping of
-        # its own is outstanding, so that one needs a limit too. Clients may ping every five seconds.
+        # A vanished peer is detected within 10 s. gRPC sends no keepalive ping while another of its pings is
+        # outstanding, so that ping needs a limit too. Clients may ping every five seconds.
         ("grpc.keepalive_time_ms", 5_000),
         ("grpc.keepalive_timeout_ms", 4_000),
         ("grpc.http2.ping_timeout_ms", 4_000),
@@ -135,7 +135,7 @@ async def _serve(service: ServedService, settings: ServerSettings) -> None:
     async def set_health(part: str, *, serving: bool) -> None:
         states.set(part, serving=serving)
         if candidate is not None and part == PRIMARY:
-            # The process is well either way; it is the service that is here or elsewhere.
+            # The process is healthy either way; this part says whether the service is here or elsewhere.
             states.set(name, serving=serving)
 
     registry = new_registry(settings.service, version("alphaforge-services"))

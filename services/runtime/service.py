@@ -97,7 +97,7 @@ class JournalledService(Generic[N]):
         return self.engines.engines() if self.candidate is None or self.candidate.is_serving else []
 
     async def start(self, health: Health) -> None:
-        """Recovers the engines, or becomes a candidate. `health` tells how a part of the service is."""
+        """Recovers the engines, or becomes a candidate. `health` sets the health of a part of the service."""
         if self.candidate is not None:
             await self.candidate.start(self, self.engines, kept=True, health=health)
             return
@@ -105,17 +105,17 @@ class JournalledService(Generic[N]):
         self._restore_answers()
 
     async def begin_primary(self) -> None:
-        """A candidate that has become the primary."""
+        """Called when the candidate has become the primary."""
         self._restore_answers()
         self.start_primary()
 
     async def end_primary(self) -> None:
-        """A candidate that is the primary no more."""
+        """Called when the candidate is no longer the primary."""
         await self._checkpoints.stop()
         await self._clock.stop()
 
     def _restore_answers(self) -> None:
-        # A reset or drop that is repeated finds its answer wherever the engine, or the next one, keeps it.
+        # A repeated reset or drop finds its first answer where this engine, or the next of its name, keeps it.
         kept = {
             each.DESCRIPTOR.full_name for each in (self.messages.ResetEngineRequest, self.messages.DropEngineRequest)
         }

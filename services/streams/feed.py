@@ -68,7 +68,7 @@ class Delivery(NamedTuple, Generic[T]):
 class Filter(Generic[T]):
     """The filter of a subscription. Subscriptions with equal keys share encoded responses.
 
-    `groups`: events of other groups (the feed's `group_of`) are not accepted, and `accepts` isn't asked about them.
+    `groups`: events of other groups (the feed's `group_of`) are skipped without calling `accepts`; empty: all groups.
     """
 
     key: Hashable
@@ -104,7 +104,7 @@ class Feed(Generic[T]):
 
     `ends_when_behind`: a subscriber that had caught up and falls that many events behind is disconnected with
     SUBSCRIBER_TOO_SLOW. None: it gets a gap message once the log no longer has its next event.
-    `group_of` is what filters may have groups of, such as an event's instrument.
+    `group_of` returns the group of an event by which filters select, such as its instrument.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class Feed(Generic[T]):
         self._events_per_response = events_per_response
         self._ends_when_behind = ends_when_behind
         self.waiters: deque[asyncio.Future[None]] = deque()
-        """Subscriptions that have read everything. Without any there is nobody to notify."""
+        """Subscriptions that have read everything, and wait for the next event."""
         self._to_wake = 0
         self._next_round = 0.0
         self._beats = 0
@@ -152,7 +152,7 @@ class Feed(Generic[T]):
             self._to_wake = len(self.waiters)
 
     def lose(self, gap: Gap) -> None:
-        """Passes on a gap: the log has skipped these events. Subscribers that miss them are not slow."""
+        """Passes on a gap of events that the log has skipped. Subscribers that miss them don't count as slow."""
         self._lost = gap
         self.notify()
 

@@ -13,7 +13,7 @@ T = TypeVar("T")
 # Batches of at least this many events are returned as they were appended.
 _MERGED_MAX = 256
 
-# Deleting from the front of a list moves the rest, so it is done for this many entries at once.
+# Deleting from the front of a list moves the rest, so entries are deleted in groups of at least this size.
 _FORGOTTEN_MIN = 256
 
 

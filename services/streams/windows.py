@@ -1,6 +1,6 @@
-"""What subscribers at the same position read: the events once, by group once one of them wants some groups only.
+"""Events shared by subscribers at the same position: read once, and indexed by group if a subscriber filters.
 
-A subscriber to twenty of a thousand instruments then costs what its own events do, and not a look at every event.
+So a subscriber to twenty of a thousand instruments costs only its own events, not a look at every event.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 __all__ = ["Window", "Windows"]
 
-# Subscribers are in step, but for a few that read more slowly.
+# Most subscribers are at the same position; a few read more slowly.
 _WINDOWS_MAX = 4
 
 T = TypeVar("T")
@@ -38,7 +38,7 @@ class Window(Generic[T]):
 
 
 class Windows(Generic[T]):
-    """The last few windows of a log, by where they begin and where the log ended."""
+    """The last few windows of a log, by their first position and the end of the log at that time."""
 
     def __init__(self, group_of: Callable[[T], Hashable] | None) -> None:
         self._group_of = group_of
