@@ -42,7 +42,7 @@ namespace alphaforge::execution {
 
 namespace {
 
-// No engine counts so far; what is below can be counted on.
+// No engine reaches this number, so smaller ones can be incremented safely.
 constexpr std::int64_t kCountMax = std::int64_t{1} << 62;
 
 void demand(bool holds, const char* otherwise) {
@@ -73,7 +73,7 @@ int128 read_quantity(SnapshotReader& in) {
   return quantity;
 }
 
-// A sum that may be negative. The least number of 128 bits has no opposite.
+// A sum that may be negative. The least 128-bit number can't be negated.
 int128 read_amount(SnapshotReader& in) {
   const int128 amount = in.wide();
   demand(amount != std::numeric_limits<int128>::min(), "an amount is out of range");
@@ -219,7 +219,7 @@ bool has_its_prices(const OrderRecord& order, const Terms& terms) {
   return has_limit == (has_stop && order.has_limit()) && (has_stop || !order.is_triggered());
 }
 
-// Whether it is in a group, which follows. `add_trail(order)` is called for a trailing stop.
+// Returns whether the order is in a group, which follows. `add_trail(order)` is called for a trailing stop.
 template <class AddTrail>
 bool read_order(SnapshotReader& in, OrderRecord& order, std::int64_t version, AddTrail add_trail) {
   order.side = in.member<OrderSide>(1, 2);
