@@ -32,12 +32,12 @@ class CheckpointPieces {
   CheckpointPieces(const CheckpointPieces&) = delete;
   CheckpointPieces& operator=(const CheckpointPieces&) = delete;
 
-  // What begins a checkpoint, with the engine locked.
+  // Begins the checkpoint, with the engine locked.
   template <class Value>
   void begin(Value& value, const CheckpointLimits& limits) {
     timed([&] { generation_ = value.begin_checkpoint(limits); });
   }
-  // Fills `out` with what follows and returns how much that was: less only at the end. None where it was overtaken.
+  // Fills `out` with the next bytes and returns their number: fewer only at the end. None if it was overtaken.
   std::optional<std::size_t> read(std::span<char> out) {
     std::size_t size = 0;
     while (size != out.size()) {
@@ -64,7 +64,7 @@ class CheckpointPieces {
  private:
   std::string_view unread() const { return std::string_view(ready_).substr(read_); }
 
-  // The next frame; nothing after the last one. False where the checkpoint was overtaken.
+  // The next frame; nothing after the last one. False if the checkpoint was overtaken.
   bool make_ready() {
     ready_.clear();
     read_ = 0;

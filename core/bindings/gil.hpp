@@ -16,7 +16,7 @@ namespace nb = nanobind;
 
 // A message of fewer bytes is decoded or encoded in less time than releasing the GIL takes.
 inline constexpr std::size_t kShortBytes = 4096;
-// The same of ticks or bars.
+// The same for ticks or bars.
 inline constexpr std::size_t kFewTicks = 64;
 
 // Returns `call()`, called without the GIL.

@@ -84,7 +84,7 @@ nb::object as_index(nb::handle value) {
   return nb::steal(index);
 }
 
-// Decimal, NumPy scalars and subclasses: whatever is not exactly a float, int or str.
+// Decimal, NumPy scalars and subclasses: anything that is not exactly a float, int or str.
 int128 from_foreign(nb::handle value, const char* what) {
   PyObject* const object = value.ptr();
   if (PyFloat_Check(object)) return decimal_of(PyFloat_AS_DOUBLE(object), what);

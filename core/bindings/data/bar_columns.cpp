@@ -44,7 +44,7 @@ nb::bytes wide_of(const Bars& bars, Field field) {
   return nb::bytes(bytes.data(), bytes.size());
 }
 
-// Different texts once, and the place of each bar's among them.
+// The distinct texts, and the position of each bar's text among them.
 template <class Field>
 nb::tuple codes_of(const Bars& bars, Field field) {
   std::unordered_map<std::string_view, std::int32_t> places;

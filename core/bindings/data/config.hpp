@@ -24,10 +24,10 @@ struct GivenDataConfig : data::DataEngineConfig {
   std::vector<std::string> given;  // in the order of the keywords
 };
 
-// `known`, and the rules of the other time zones that bar types name, looked up. Throws what Python raises.
+// `known`, and the rules, looked up, of the other time zones that bar types name. Throws what Python raises.
 std::vector<std::string> time_zones_of(const std::vector<std::string>& bar_types,
                                        const std::vector<std::string>& known);
-// The configuration with those of its own bar types.
+// The configuration with the rules of the zones that its own bar types name.
 data::DataEngineConfig with_time_zones(const GivenDataConfig& config);
 
 }  // namespace alphaforge::bindings

@@ -41,7 +41,7 @@ namespace {
 std::string_view view(const nb::bytes& bytes) { return {bytes.c_str(), bytes.size()}; }
 nb::bytes to_bytes(const std::string& text) { return nb::bytes(text.data(), text.size()); }
 
-// A bar takes some 150 bytes of a response, which is kept for a repeat; the last tick can double the number of bars.
+// A bar takes about 150 bytes of a response, which is kept for a repeat; the last tick can double the number of bars.
 constexpr std::size_t kBarsPerAnswerMax = 50'000;
 
 // A request, and whether it is the one of a single tick.

@@ -12,7 +12,7 @@ namespace alphaforge::bindings {
 
 namespace {
 
-// An enumeration by its name, numbers as Decimals, and what is inside another value as a dict too.
+// An enumeration by its name, numbers as Decimals, and nested values as dicts too.
 nb::object plain(nb::object value) {
   if (value.is_none() || nb::isinstance<nb::str>(value) || nb::isinstance<nb::int_>(value)) return value;
   if (nb::isinstance<Price>(value)) return to_decimal(nb::cast<Price>(value).mantissa, kPlaces);

@@ -98,7 +98,7 @@ inline void add_alias(nb::handle type, const char* alias, const char* name) {
 // Arguments that may be None.
 std::optional<std::string> optional_text(nb::handle value, const char* what);
 std::size_t limit_of(nb::handle limit);
-// Those of get_orders, get_fills and get_positions.
+// Arguments of get_orders, get_fills and get_positions.
 execution::Filter to_filter(nb::handle strategy_id, nb::handle symbol, nb::handle order_id, nb::handle status,
                             nb::handle limit, nb::handle after);
 

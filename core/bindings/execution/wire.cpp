@@ -144,7 +144,7 @@ nb::list process_trades(ServiceExecutionEngine& self, const wire::TradesResponse
   return reasons;
 }
 
-// The item of a full page beside the next page: its last, or its first where that one is the page before it.
+// The item of a full page next to the following page: its last, or its first if pages go backwards.
 template <class T>
 const T& edge_of(const std::vector<T>& items, const Filter& filter) {
   return filter.newest ? items[1] : items[filter.limit - 2];

@@ -1,4 +1,4 @@
-// Rows of files as ticks: what the reader of `alphaforge_core.files` is made of.
+// Rows of files as ticks, for the reader of `alphaforge_core.files`.
 #include "model/trade_rows.hpp"
 
 #include <nanobind/ndarray.h>

@@ -30,7 +30,7 @@ using namespace nb::literals;
 
 namespace {
 
-// Gives each name its place in a batch's dictionary. Ticks of one instrument often follow each other.
+// Gives each name its position in a batch's dictionary. Ticks of one instrument often follow each other.
 class Dictionary {
  public:
   explicit Dictionary(TradeTickBatch& batch) : batch_(batch) {}

@@ -15,13 +15,13 @@
 
 namespace alphaforge {
 
-// Of what is written with the engine locked: a piece takes some 100 us.
+// Limits of what is written with the engine locked: a piece takes about 100 us.
 struct CheckpointLimits {
   std::size_t piece_bytes = 64 * 1024;
   std::size_t waiting_bytes = 64 * 1024 * 1024;  // what was written because it was about to change, and waits
 };
 
-// What a record counts for that is hashed and not written.
+// The size counted for a record that is hashed but not written.
 inline constexpr std::size_t kHashedBytes = 128;
 
 struct Frame {
@@ -29,18 +29,18 @@ struct Frame {
   SnapshotWriter records;
 };
 
-// Records that are to be written, by kind, until somebody takes them. In each kind they keep their order.
+// Records to write, by kind, until the caller takes them; each kind keeps its order.
 class Records {
  public:
   explicit Records(std::size_t kinds) : open_(kinds) {}
 
-  // Where the next record of a kind goes; one record at a time.
+  // The writer for the next record of a kind; call it for each record.
   SnapshotWriter& of(std::uint32_t kind) {
     if (open_[kind].size() >= kFrameBytes) [[unlikely]]
       finish(kind);
     return open_[kind];
   }
-  // About how many bytes there are.
+  // The approximate number of bytes waiting.
   std::size_t bytes() const;
   std::vector<Frame> take();
 
@@ -57,7 +57,7 @@ class Records {
 class FrameSeals {
  public:
   static constexpr std::size_t kBytes = 16;
-  // Of the next frame: size and kind (32 bits each), then the checksum.
+  // Writes the seal of the next frame: size and kind (32 bits each), then the checksum.
   void next(std::uint32_t kind, std::string_view content, char* seal);
 
  private:
@@ -68,15 +68,15 @@ class FrameSeals {
 std::vector<std::vector<std::string_view>> read_frames(std::string_view magic, std::int64_t version, std::size_t kinds,
                                                        std::string_view checkpoint);
 
-// visit(reader) for one record after the other of such frames; it reads one record.
+// Calls visit(reader) for each record of such frames; `visit` reads one record.
 template <class Visit>
 void each_record(const std::vector<std::string_view>& frames, Visit visit) {
   for (const std::string_view frame : frames)
     for (SnapshotReader in(frame); !in.rest().empty();) visit(in);
 }
 
-// The checkpoint that an engine is writing, if any. `Checkpoint` is the engine's own class: constructed with its number
-// first, it has write() and is_overtaken(). Code that is about to change something asks get() whom to tell.
+// The checkpoint that an engine is writing, if any. `Checkpoint` is the engine's own class: its constructor takes the
+// number first, and it has write() and is_overtaken(). Code that is about to change something notifies get().
 template <class Checkpoint>
 class CheckpointSlot {
  public:
@@ -84,14 +84,14 @@ class CheckpointSlot {
   Checkpoint* get() const { return checkpoint_.get(); }
   std::uint32_t last_number() const { return last_number_; }
 
-  // Begins a checkpoint with the next number; the one before ends.
+  // Begins a checkpoint with the next number and ends the previous one.
   template <class... Args>
   Checkpoint& begin(Args&&... args) {
     end();
     checkpoint_ = std::make_unique<Checkpoint>(++last_number_, std::forward<Args>(args)...);
     return *checkpoint_;
   }
-  // Writes the next part, which `take(checkpoint)` then takes; true when that was all. None if the checkpoint was
+  // Writes the next part, which `take(checkpoint)` then takes; true if it was the last. None if the checkpoint was
   // overtaken: by another one, by end(), or by more changes than are kept in memory.
   template <class Take>
   std::optional<bool> write(std::uint32_t number, Take take) {

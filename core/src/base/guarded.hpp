@@ -8,7 +8,7 @@ namespace alphaforge {
 
 // A value shared by threads, which is accessed only with its lock held.
 //
-// The lock is fair: callers get it in order of arrival, so that work done in parts, one `with` each, lets others in
+// The lock is fair: callers get it in order of arrival, so work done in parts, one `with` each, lets other callers in
 // between.
 template <class T>
 class Guarded {
@@ -30,7 +30,7 @@ class Guarded {
     queue.unlock();
     return std::forward<Call>(call)(value_);
   }
-  // The same without waiting: false, and nothing done, while another thread holds the lock.
+  // The same without waiting: returns false and does nothing while another thread holds the lock.
   template <class Call>
   bool try_with(Call&& call) {
     const std::unique_lock lock(mutex_, std::try_to_lock);

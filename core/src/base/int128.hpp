@@ -2,7 +2,7 @@
 
 namespace alphaforge {
 
-// Quantities, values and every sum of them. Strict C++20 has no name for it, hence the extension keyword, once.
+// For quantities, values and their sums. Strict C++20 has no 128-bit integer, so this is the one use of the extension.
 __extension__ using int128 = __int128;
 __extension__ using uint128 = unsigned __int128;
 

@@ -115,7 +115,7 @@ class SnapshotReader {
     rest_.remove_prefix(size);
     return value;
   }
-  // A counter. No engine counts as far as 2^62, so that what is below can be counted on.
+  // A counter. No engine reaches 2^62, so smaller values can be incremented safely.
   template <class Integer = std::int64_t>
   Integer counter() {
     const std::int64_t value = number();
@@ -142,7 +142,7 @@ inline void demand(bool holds, const char* otherwise) {
 
 // A snapshot begins with its kind and version, and ends with a checksum.
 std::string seal_snapshot(std::string_view magic, std::int64_t version, std::string_view state);
-// The version that a snapshot says it has; throws EngineError JOURNAL_DAMAGED for one that is no such snapshot.
+// The version of a snapshot; throws EngineError JOURNAL_DAMAGED if the bytes are not such a snapshot.
 std::int64_t version_of_snapshot(std::string_view magic, std::string_view snapshot);
 // The state; throws EngineError JOURNAL_DAMAGED if the bytes are not such a snapshot of that version.
 std::string_view unseal_snapshot(std::string_view magic, std::int64_t version, std::string_view snapshot);

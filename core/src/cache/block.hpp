@@ -16,7 +16,7 @@ namespace alphaforge::cache {
 // A cache's file is a sequence of blocks: a head, then a protobuf message whose fields are records in order. A block is
 // one write: the changes made under one lock of the cache, or some of its entries.
 //
-// The head has its own check, which distinguishes a block cut off by the end of its process from a damaged one.
+// The head has its own check, which distinguishes a block cut off when its process was killed from a damaged one.
 struct BlockHead {
   std::uint32_t size = 0;
   std::uint32_t size_check = 0;
@@ -81,7 +81,7 @@ struct Record {
   Counters counters;
 };
 
-// Fills the buffer as far as there are bytes and returns how many it has; less than asked for only at the end.
+// Fills the buffer and returns the number of bytes read: fewer than asked for only at the end.
 using ByteSource = std::function<std::size_t(char*, std::size_t)>;
 
 // Reads blocks one after the other.

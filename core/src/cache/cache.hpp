@@ -50,7 +50,7 @@ class Cache {
       return call(table);
     });
   }
-  // The same without waiting: false, and nothing done, while another thread holds the table.
+  // The same without waiting: returns false and does nothing while another thread holds the table.
   template <class Call>
   bool try_with(Call&& call) {
     return table_.try_with([&](Table& table) {
@@ -59,13 +59,13 @@ class Cache {
     });
   }
 
-  // Puts in order; returns the last one's version, 0 without items. Throws as Table::check_fits, and then none is
+  // Puts in order; returns the last one's version, 0 without items. If it throws, as Table::check_fits does, none is
   // stored.
   std::uint64_t put_many(std::span<const Item> items, std::int64_t expires_at_ns, std::int64_t now_ns);
-  // Calls visit(index, found) for every key that is there, in order, with the table locked.
+  // Calls visit(index, found) for every key that exists, in order, with the table locked.
   template <class Visit>
   void get_many(std::span<const HashedKey> keys, std::int64_t now_ns, Visit&& visit);
-  // How many there were.
+  // Returns the number of keys that existed.
   std::uint64_t erase_many(std::span<const HashedKey> keys, std::int64_t now_ns);
   // Keys served by a near cache: they become the newest, in order, and the hits are counted.
   void refresh_many(std::span<const HashedKey> keys, std::uint64_t hits, std::int64_t now_ns);
@@ -94,7 +94,7 @@ class Cache {
     }
   };
 
-  // Keys or entries handled under one lock: some 100 us at worst.
+  // Keys or entries handled under one lock: about 100 us at worst.
   static constexpr std::size_t kPiece = 1024;
 
   // Calls call(table, item) for each item in order, locking for some items at a time.

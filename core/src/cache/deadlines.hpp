@@ -26,10 +26,9 @@ class Deadlines {
   std::int64_t earliest_ns() const { return items_[0].at_ns; }
   std::uint32_t earliest_slot() const { return items_[0].slot; }
 
-  // Reserves space for one more; throws std::bad_alloc, and then nothing has changed.
+  // Reserves space for one more deadline. If it throws std::bad_alloc, nothing has changed.
   void reserve_one();
-  // Sets, moves or (kNever) removes the deadline of a slot, in its entry too. Room must have been reserved for a new
-  // one.
+  // Sets, moves or (kNever) removes the deadline of a slot, in its entry too. A new one needs reserve_one() first.
   void set(std::uint32_t slot, std::int64_t at_ns);
 
   std::size_t memory_bytes() const { return capacity_ * sizeof(Item); }

@@ -59,7 +59,7 @@ void Index::split(std::uint32_t tag) {
     const bool goes_up = (cell.tag >> (32 - old.depth) & 1) != 0;
     (goes_up ? upper : old).insert(cell);
   }
-  // The old segment's places in the directory are one run; the upper half of it is the new segment's.
+  // The old segment's entries in the directory are one run; its upper half becomes the new segment's.
   const std::size_t run = std::size_t{1} << (depth_ - old.depth + 1);
   const std::size_t first = position_of(tag) / run * run;
   for (std::size_t i = first + run / 2; i < first + run; ++i) directory_[i] = &upper;

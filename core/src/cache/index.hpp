@@ -13,9 +13,8 @@ inline constexpr std::uint32_t kNoSlot = 0xffffffffU;
 // From a key's 32-bit tag to the slot of its entry: extendible hashing, a directory of small open-addressing segments.
 //
 // The leading bits of a tag choose the segment, the trailing ones the cell where a probe starts. A full segment splits
-// in two by one more leading bit, so that growing never moves more than one segment's cells, however large the index
-// is, and a walk in order of the segments meets every tag once although segments split meanwhile: that is what cursors
-// of keys() are made of.
+// in two by one more leading bit, so growing never moves more than one segment's cells, however large the index is. A
+// walk in segment order visits every tag once, even if segments split meanwhile; cursors of keys() rely on this.
 class Index {
  public:
   Index();
@@ -31,13 +30,13 @@ class Index {
     }
   }
 
-  // The key must not be there yet. Throws std::bad_alloc, and then nothing has changed.
+  // The key must not be in the index yet. If it throws std::bad_alloc, nothing has changed.
   void insert(std::uint32_t tag, std::uint32_t slot);
-  // The slot must be there under that tag.
+  // The slot must be in the index under that tag.
   void erase(std::uint32_t tag, std::uint32_t slot);
 
-  // Appends the slots of the segment that holds `tag`, those with a tag not below it, ordered by tag;
-  // returns the first tag of the next segment, 2^32 after the last.
+  // Appends the slots of the segment that holds `tag`, except those with a lower tag, ordered by tag; returns the first
+  // tag of the next segment, 2^32 after the last.
   std::uint64_t collect(std::uint32_t tag, std::vector<std::uint32_t>& slots) const;
 
   void prefetch(std::uint32_t tag) const { __builtin_prefetch(&segment_of(tag).cells[tag & kCellMask]); }
@@ -48,7 +47,7 @@ class Index {
   static constexpr std::size_t kCellMask = kCells - 1;
   // A probe in a segment three quarters full looks at 8.5 cells on average, about one cache line.
   static constexpr std::size_t kCellsUsedMax = kCells / 4 * 3;
-  // 2^22 segments of some 550 entries: more than 32-bit slots can number.
+  // 2^22 segments of about 550 entries: more than 32-bit slots can number.
   static constexpr unsigned kDepthMax = 22;
 
   struct Cell {
@@ -70,7 +69,7 @@ class Index {
   void split(std::uint32_t tag);
 
   unsigned depth_ = 0;               // leading tag bits that number the directory
-  std::vector<Segment*> directory_;  // 2^depth pointers; a segment of lesser depth stands in several places
+  std::vector<Segment*> directory_;  // 2^depth pointers; a segment of lesser depth appears several times
   std::vector<std::unique_ptr<Segment>> segments_;
 };
 

@@ -98,7 +98,7 @@ void Journal::fail(int error) noexcept {
   ++statistics_.failures;
   changes_in_block_ = 0;
   block_.clear();
-  // What was written of the block goes again; where even that fails, it is a block that was cut off.
+  // Removes what was written of the block; if that fails too, the file ends with a block that was cut off.
   if (::ftruncate(file_, static_cast<off_t>(statistics_.file_bytes)) == 0)
     ::lseek(file_, static_cast<off_t>(statistics_.file_bytes), SEEK_SET);
 }

@@ -9,11 +9,11 @@
 
 namespace alphaforge::cache {
 
-// Writes all of it to an open file; 0, or the system's error number.
+// Writes all bytes to an open file; returns 0 or the system's error number.
 int write_whole(int file, std::string_view bytes);
 
 // The changes of a cache, before they are written to its file. The table records each change; the cache writes them in
-// one block before it is unlocked, so that nobody sees a change that the end of the process could undo.
+// one block before it is unlocked, so that no caller sees a change that a kill of the process could undo.
 //
 // Reads are not changes: after a kill, the order of use is that of puts and touches.
 //

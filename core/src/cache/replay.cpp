@@ -83,7 +83,7 @@ class Replay {
     if (!is_utf8(record.bytes)) throw InvalidArgument(Reason::MESSAGE_MALFORMED, "a key is not UTF-8");
     if (record.kind == Record::Kind::kStored) {
       wire::check_value(record.value);
-      // The version of an entry is the sequence of its change, whatever the sequences that follow say.
+      // The version of an entry is the sequence of its change, whatever later sequences say.
       reached(record.number);
     }
     const HashedKey key = cache_.hashed(record.bytes);

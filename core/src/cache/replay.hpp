@@ -12,10 +12,10 @@ namespace alphaforge::cache {
 // The result of a replay besides the cache.
 struct Replayed {
   std::vector<std::string> notes;
-  // The size of the valid part of the file: the rest was cut off by the end of its process, or is damaged.
+  // The size of the valid part of the file: the rest was cut off when the process was killed, or is damaged.
   std::uint64_t valid_bytes = 0;
-  // Whether the file was ended by a stop. Otherwise its process was killed: counters restart, and the sequence skips
-  // ahead, so that subscribers don't mistake later changes for ones they have seen.
+  // Whether the file was completed by a stop. Otherwise its process was killed: counters restart, and the sequence
+  // skips ahead, so that subscribers don't mistake later changes for ones they have seen.
   bool is_complete = false;
   // Of the last change in the file; 0 for none.
   std::uint64_t last_sequence = 0;

@@ -17,7 +17,7 @@ inline constexpr std::uint32_t kNoDeadline = 0xffffffffU;
 // The metadata of an entry. Key and value are in one allocation, `data`.
 struct Entry {
   char* data = nullptr;
-  std::int64_t expires_at_ns = kNever;  // good before it, expired from it on
+  std::int64_t expires_at_ns = kNever;  // expired from this time on
   std::uint64_t version = 0;
   std::uint32_t tag = 0;
   std::uint32_t older = kNoSlot;  // neighbours in the order of use
@@ -43,14 +43,14 @@ class Slots {
   Entry& operator[](std::uint32_t slot) { return chunks_[slot / kChunkSlots]->entries[slot % kChunkSlots]; }
   const Entry& operator[](std::uint32_t slot) const { return chunks_[slot / kChunkSlots]->entries[slot % kChunkSlots]; }
 
-  // The entry in a slot that may have been released; null where it was.
+  // The entry in a slot that may have been released; null if it was.
   const Entry* find(std::uint32_t slot) const {
     const Chunk* const chunk = chunks_[slot / kChunkSlots].get();
     if (chunk == nullptr || chunk->entries[slot % kChunkSlots].data == nullptr) return nullptr;
     return &chunk->entries[slot % kChunkSlots];
   }
 
-  // A slot with a default Entry. Throws std::bad_alloc, and then nothing has changed.
+  // Returns a slot with a default Entry. If it throws std::bad_alloc, nothing has changed.
   std::uint32_t allocate();
   // Frees the entry's data too.
   void release(std::uint32_t slot);

@@ -228,7 +228,7 @@ bool Table::release_expired(std::int64_t now_ns, std::size_t limit) {
   return true;
 }
 
-// Until that many more entries of that weight fit.
+// Evicts until the given number of entries of that weight fit.
 void Table::make_room(std::uint64_t entries, std::uint64_t weight) {
   while (storage_->entries != 0 && (storage_->entries + entries > settings_.entries_max ||
                                     (settings_.bytes_max != 0 && storage_->weight + weight > settings_.bytes_max)))

@@ -56,7 +56,7 @@ struct Order {
   std::uint64_t storage_number = 0;
 };
 
-// All there is of the entries.
+// All data of the entries.
 struct Storage {
   Slots slots;
   Index index;
@@ -70,8 +70,8 @@ struct Storage {
 
 // Entries in exact order of use, with limits and times to live. Not thread-safe; see Cache.
 //
-// Every call takes the time, in ns of any monotonic clock; an earlier time than that of a previous call counts as the
-// latter. Each call frees a few expired entries, so that the work of freeing is spread over calls.
+// Every call takes the time, in ns of any monotonic clock; a time earlier than that of a previous call is replaced by
+// the latter. Each call frees a few expired entries, so the work of freeing is spread over calls.
 class Table {
  public:
   explicit Table(const Settings& settings);
@@ -95,7 +95,7 @@ class Table {
   // Throws as wire::add_values. The amount must have passed wire::check_amount.
   Sum increment(const HashedKey& key, std::string_view amount, std::int64_t expires_at_ns, std::int64_t now_ns);
   bool erase(const HashedKey& key, std::int64_t now_ns);
-  // A new deadline and the newest place; false when there is no such entry.
+  // Sets a new deadline and makes the entry the newest; false if there is no such entry.
   bool touch(const HashedKey& key, std::int64_t expires_at_ns, std::int64_t now_ns);
   // A read that makes the entry the newest and counts nothing: for get_or_compute, and for what a near cache has
   // served.
@@ -121,7 +121,7 @@ class Table {
   std::uint64_t keys(std::string_view prefix, std::size_t limit, std::uint64_t cursor, std::int64_t now_ns,
                      std::vector<std::string>& out);
 
-  // Takes all entries out. The caller should destroy them, which takes time in proportion, outside its lock.
+  // Removes and returns all entries. The caller should destroy them outside its lock, since that takes time for each.
   [[nodiscard]] std::unique_ptr<Storage> clear();
 
   Settings settings() const { return settings_; }
@@ -134,7 +134,7 @@ class Table {
 
   // The memory of the table.
   std::uint64_t memory_bytes() const;
-  // Entries are those not freed yet: callers that must not count expired ones release them first.
+  // Counts expired entries that are not freed yet: callers that must not count them release them first.
   Counters counters() const;
   ChangeLog& changes() { return changes_; }
   const ChangeLog& changes() const { return changes_; }
@@ -149,7 +149,7 @@ class Table {
   // Continues counters and sequence from these.
   void resume(const Counters& counters, std::uint64_t last_sequence);
 
-  // Takes time in proportion to the entries, some ns each.
+  // Takes a few ns per entry.
   Order order() const;
   // The current entry in that slot, or null.
   const Entry* entry_at(const Order& order, std::size_t index) const;

@@ -103,7 +103,7 @@ void Aggregator::receive_at(std::int64_t received_ns) {
   latest_ = latest_time(received_ns, config_.max_time_jump_ns);
 }
 
-// Rule 1.8; to be asked before latest_ is looked at.
+// Rule 1.8; call before reading latest_.
 bool Aggregator::is_ahead(std::int64_t ts) {
   if (clock_ != nullptr && (ts > latest_ || received_ns_ == kNoTime)) receive_at(clock_());
   return ts > latest_;
@@ -208,7 +208,7 @@ void Aggregator::process(const TradeTickBatch& batch, std::int64_t now_ns, Proce
                          std::size_t bars_max) {
   const TradeTickBatch::Columns columns = batch.columns();
   const bool has_ahead = is_ahead(greatest_time(columns));
-  // Ids and times that are too far ahead have to be looked at one by one.
+  // Ids, and times that are too far ahead, have to be checked one by one.
   const bool joins = batch.trade_id_ends.empty() && !has_ahead;
   // Each name of the batch's dictionary is looked up once.
   std::vector<Instrument*> instruments(batch.instrument_ids.size(), nullptr);

@@ -29,7 +29,7 @@ namespace alphaforge::data {
 // The result of a call with ticks. Rows that are neither rejected nor duplicates were accepted.
 struct ProcessResult {
   std::vector<Bar> bars;                // closed or corrected, in order
-  std::vector<std::uint32_t> bar_rows;  // per bar the row of the tick that did it
+  std::vector<std::uint32_t> bar_rows;  // per bar, the row of the tick that caused it
   std::vector<Rejection> rejected;
   std::vector<std::uint32_t> duplicates;
   std::uint64_t taken =
@@ -71,8 +71,8 @@ class Aggregator {
   // for another grid of time bars where there are instruments.
   void reconfigure(const DataEngineConfig& config);
 
-  // Rule 1.8: the calls that follow were received then, nanoseconds since the Unix epoch; or when a clock says, which
-  // is asked only where a time passes what its last answer allows. Before either, no time is too far ahead.
+  // Rule 1.8: sets when the following calls are received, in nanoseconds since the Unix epoch, or a clock for that,
+  // which is read only if a time exceeds what its last reading allows. Until either is set, no time is too far ahead.
   void receive_at(std::int64_t received_ns);
   void receive_by(std::int64_t (*clock)()) { clock_ = clock; }
 
@@ -81,14 +81,14 @@ class Aggregator {
   std::vector<Bar> stop();
   bool is_running() const { return is_running_; }
 
-  // `result` is empty when it is given.
+  // The given `result` must be empty.
   void process(const TradeTick& tick, std::int64_t now_ns, ProcessResult& result);
-  // Stops before a tick once `bars_max` bars have closed; the result is then that of the ticks before it.
+  // Stops before a tick once `bars_max` bars have closed; the result then covers the ticks before it.
   void process(const TradeTickBatch& batch, std::int64_t now_ns, ProcessResult& result,
                std::size_t bars_max = kAllBars);
 
-  // Market time of every instrument is at least `now`; appends the bars that this closed. False where there are more
-  // than `bars_max`: the others close with the next call, or with the next tick of their instrument.
+  // Advances market time of every instrument to at least `now`; appends the bars that this closes. False if more than
+  // `bars_max` are due: the others close with the next call, or with the next tick of their instrument.
   // Throws InvalidArgument TIME_OUT_OF_RANGE, TIME_AHEAD.
   bool advance_time(std::int64_t now, std::vector<Bar>& bars, std::size_t bars_max = kAllBars);
 
@@ -111,7 +111,7 @@ class Aggregator {
   // Resets the engine or one instrument; either starts a new epoch.
   void reset();
   void reset(std::string_view instrument_id);
-  // How often it was reset.
+  // The number of resets.
   std::uint64_t epoch() const { return epoch_; }
 
   // Throws EngineError INTERNAL if the state is inconsistent.
@@ -121,13 +121,12 @@ class Aggregator {
 
   // The whole state as bytes, for a checkpoint, without the data of the rate.
   std::string snapshot() const;
-  // The state of a snapshot or a checkpoint into an empty engine, and the bar types that it had. Types of the
-  // configuration that it lacks are added; smaller limits keep the newest. Throws EngineError JOURNAL_DAMAGED; the
-  // engine is then unusable.
+  // Restores a snapshot or a checkpoint, with its bar types, into an empty engine. Adds types of the configuration that
+  // are missing there; smaller limits keep the newest. Throws EngineError JOURNAL_DAMAGED; the engine is then unusable.
   void restore(std::string_view snapshot);
 
-  // A checkpoint of the state as it is now, written piece by piece while calls continue (CheckpointPieces): its number,
-  // with which checkpoint() is called. The one before ends; other settings and a reset end it, too.
+  // Begins a checkpoint of the current state, written piece by piece while calls continue (CheckpointPieces), and
+  // returns its number for calls of checkpoint(). A later checkpoint, a change of settings or a reset ends it.
   std::uint32_t begin_checkpoint(const CheckpointLimits& limits);
   CheckpointSlot<Checkpoint>& checkpoint() { return checkpoint_; }
 
@@ -168,7 +167,7 @@ class Aggregator {
   RateMeter meter_;
   std::int64_t (*clock_)() = nullptr;
   std::int64_t received_ns_ = kNoTime;
-  std::int64_t latest_ = kNever;  // what came at received_ns_ may carry no later time
+  std::int64_t latest_ = kNever;  // the latest time allowed in what was received at received_ns_
   bool is_running_ = false;
   std::uint64_t epoch_ = 0;
   std::uint64_t ticks_processed_ = 0;

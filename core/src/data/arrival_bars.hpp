@@ -25,7 +25,7 @@ class ArrivalBars {
  public:
   ArrivalBars(const DataEngineConfig& config, ClosedBars& closed) : config_(config), closed_(closed) {}
 
-  // `index` is the type's place in configured order.
+  // `index` is the type's position in configured order.
   void add_type(std::uint32_t index, const BarType& type) {
     types_.push_back({index, type.kind, type.step});
     has_range_type_ = has_range_type_ || type.kind == BarKind::kRange;
@@ -42,8 +42,7 @@ class ArrivalBars {
   bool fits(const Instrument& instrument, const Print& print) const;
   // Applies the print to every type and closes bars. The caller adds it to the instrument's sums.
   void apply(Instrument& instrument, const Print& print, std::vector<Bar>& out);
-  // Whether any print may close a bar: each takes the slow path, so that prints without range types need not look for
-  // it.
+  // If true, any print may close a bar and takes the slow path; otherwise no print has to check for that.
   bool has_range_type() const { return has_range_type_; }
   // Reduces `room` to prints that close no bar.
   void limit(const Instrument& instrument, Room& room) const;
@@ -64,17 +63,17 @@ class ArrivalBars {
     BarKind kind;
     int128 step;
   };
-  // What a type's open bar takes of a print that may close it.
+  // The part of a print that a type's open bar takes; the print may close the bar.
   struct Share {
     int128 quantity;
     uint128 progress;  // of the bar with it
-    bool is_oversize;  // the print would close too many bars, so that this one takes all of it
+    bool is_oversize;  // the print would close too many bars, so this one takes all of it
   };
 
   Share share_of(const Instrument& instrument, const Type& type, const Print& print) const;
   void close(Instrument& instrument, const Type& type, const Print& print, std::vector<Bar>& out);
   void emit(Instrument& instrument, const Type& type, const Sums& sums, bool is_oversize, std::vector<Bar>& out);
-  // What a type counts of its open bar.
+  // The progress of a type's open bar towards its step.
   static uint128 progress_of(const Instrument& instrument, const Type& type) {
     const OpenBar& bar = instrument.bars[type.index];
     if (type.kind != BarKind::kRange) return instrument.sums.amount[amount_of(type.kind)] - bar.progress_base;

@@ -35,14 +35,14 @@ class BarBuilder {
   using InstrumentOf = ClosedBars::InstrumentOf;
   using EachInstrument = ClosedBars::EachInstrument;
 
-  // `instrument_of` finds an instrument by its index, or null if it was removed. A checkpoint is told before something
-  // changes that it may have to write.
+  // `instrument_of` finds an instrument by its index, or null if it was removed. The checkpoint is notified before a
+  // change of anything that it may have to write.
   BarBuilder(const DataEngineConfig& config, InstrumentOf instrument_of, const CheckpointSlot<Checkpoint>& checkpoint);
   BarBuilder(const BarBuilder&) = delete;
   BarBuilder& operator=(const BarBuilder&) = delete;
 
   const BarTypes& types() const { return types_; }
-  // The place of a type in configured order, or -1.
+  // The position of a type in configured order, or -1.
   int index_of(const BarType& type) const;
   // Gives a new instrument its state; also called after a type was added.
   void prepare(Instrument& instrument) const;
@@ -59,8 +59,8 @@ class BarBuilder {
   // The functions below that take an instrument require flush_pending() to have been called.
 
   // Advances market time to the tick's, closes time bars, applies the tick to every type, closes the others, and opens
-  // the instrument's run if possible. True if the tick is late for a time type. None, and nothing done, if a sum would
-  // exceed 128 bits.
+  // the instrument's run if possible. True if the tick is late for a time type. Returns none and does nothing if a sum
+  // would exceed 128 bits.
   std::optional<bool> apply(Instrument& instrument, const Print& print, std::vector<Bar>& out);
   // Advances market time of all instruments to `now`; earlier times close nothing. False if more than `bars_max` bars
   // are due: the others close with the next call, or with the next tick of their instrument.
@@ -71,7 +71,7 @@ class BarBuilder {
   void flush(Instrument& instrument, std::vector<Bar>& out);
 
   std::vector<Bar> open_bars(const Instrument& instrument) const;
-  // A bar of an instrument and a type, by its place in configured order.
+  // A bar of an instrument and a type, by its position in configured order.
   Bar named(const Instrument& instrument, std::size_t type, const BarFigures& figures) const {
     return closed_.named(instrument, type, figures);
   }
@@ -84,7 +84,7 @@ class BarBuilder {
   void describe(Sink& sink) const;
   template <class Sink>
   void describe(Sink& sink, const Instrument& instrument) const;
-  // That of an instrument without its closed bars.
+  // The state of an instrument without its closed bars.
   template <class Sink>
   void describe_open(Sink& sink, const Instrument& instrument) const;
   // Restores the same into an empty builder, and into a new instrument, with the types at the time of the snapshot

@@ -31,7 +31,8 @@ class BarSeries {
   KeptBar& operator[](std::size_t i) { return slot(i); }
   const KeptBar& front() const { return slot(0); }
   KeptBar& front() { return slot(0); }
-  // How many of its bars have a lower sequence: the sequences of a series are consecutive and end at `sequence`.
+  // The number of its bars with a sequence below `limit`; the sequences of a series are consecutive and end at
+  // `sequence`.
   std::size_t size_before(std::int64_t limit) const {
     return static_cast<std::size_t>(
         std::clamp<std::int64_t>(limit - first_sequence(), 0, static_cast<std::int64_t>(size_)));
@@ -39,16 +40,16 @@ class BarSeries {
 
   void push_back(const KeptBar& kept);
   void pop_front();
-  // Of its bars, by their sequences.
+  // The sequence of its first bar, and a bar by its sequence.
   std::int64_t first_sequence() const { return size_ == 0 ? sequence + 1 : front().bar.sequence; }
   KeptBar& at(std::int64_t number) { return (*this)[static_cast<std::size_t>(number - first_sequence())]; }
-  // The first of its bars, if each began no earlier than the one before it, that began at a time or later. Ticks out of
-  // order can close bars of ticks, volume or value that did not.
+  // The first bar that began at `ts_open` or later, provided that each bar began no earlier than the one before it.
+  // Tick, volume and dollar bars of ticks out of order may not have.
   bool is_ordered() const { return is_ordered_; }
   std::size_t first_since(std::int64_t ts_open) const;
-  // For a restored series, still empty: room for its bars, which at() gives; each has a number once it is there.
+  // Makes room in an empty series for restored bars, to be filled in through at(); each has a number once it is there.
   void restore(std::int64_t last_sequence, std::size_t size);
-  // A restored series has its bars.
+  // Call when all bars of the restored series are there.
   void restored();
 
   // The sequences that a checkpoint has still to write: [next, end).
@@ -76,7 +77,7 @@ class BarSeries {
     latest_open_ = std::max(latest_open_, newest.bar.ts_open);
   }
 
-  // Each of kBlock bars; a first one that is alone may be smaller.
+  // Each has kBlock bars; a single block may be smaller.
   std::vector<std::unique_ptr<KeptBar[]>> blocks_;
   std::size_t capacity_ = 0;
   std::size_t first_ = 0;
@@ -109,7 +110,7 @@ class HistoryBudget {
     ++bars_;
     while (bars_ > bars_max_) evict_oldest(series_of, before_pop);
   }
-  // A restored series is counted.
+  // Counts the bars of a restored series.
   void adopt(std::uint64_t series_number, BarSeries& series) {
     series.restored();
     bars_ += series.size();

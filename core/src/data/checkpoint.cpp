@@ -74,7 +74,7 @@ bool Checkpoint::write_series(Instrument& instrument, std::uint32_t type, std::s
   BarSeries::Pending& pending = series.pending;
   while (pending.next != pending.end) {
     if (records_.bytes() >= until) return false;
-    // Those that have been corrected are written already.
+    // Corrected bars are written already.
     while (pending.next != pending.end && series.at(pending.next).checkpoint == number_) ++pending.next;
     std::int64_t end = pending.next;
     const std::int64_t most = std::min(pending.end, pending.next + kBarsPiece);

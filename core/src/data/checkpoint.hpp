@@ -29,7 +29,7 @@ inline constexpr std::size_t kCheckpointKinds = 5;
 // data that change with every tick are small.
 class Checkpoint {
  public:
-  // `number` is above those of all checkpoints before.
+  // `number` is greater than those of all previous checkpoints.
   Checkpoint(std::uint32_t number, const CheckpointLimits& limits, const InstrumentBook& book,
              const BarBuilder& builder);
 
@@ -39,20 +39,20 @@ class Checkpoint {
   void check_head(Describe describe) {
     sum_.add(CheckpointRecord::kEngine, describe);
   }
-  // Writes some of what is not written yet; true when that was all.
+  // Writes some of the records that are left; true if those were the last.
   bool write();
   // What was written since the last call.
   std::vector<Frame> take() { return records_.take(); }
-  // More has changed than is kept in memory: what is written is discarded.
+  // Too much has changed to keep in memory: what is written is discarded.
   bool is_overtaken() const { return is_overtaken_; }
-  // Of the state, once all is written: equal states have equal hashes, whatever changed meanwhile.
+  // The hash of the state, once all is written: equal states have equal hashes, whatever changed meanwhile.
   std::uint64_t state_hash() const { return sum_.value(); }
 
   // The instrument is about to change, even if only by a tick that is added to its run.
   void before_change(Instrument& instrument);
-  // Its oldest fingerprint goes.
+  // The instrument's oldest fingerprint is about to be removed.
   void before_pop_id(Instrument& instrument);
-  // The oldest bar of a series goes, by the series' number (BarBuilder).
+  // The oldest bar of a series, given by its number (BarBuilder), is about to be removed.
   void before_pop_bar(std::uint64_t series_number);
   // A kept bar of a type is about to be corrected.
   void before_correction(Instrument& instrument, std::uint32_t type, KeptBar& kept);

@@ -21,7 +21,7 @@ class Checkpoint;
 
 using BarTypes = std::vector<std::shared_ptr<const BarType>>;
 
-// Where all bars go that close: numbers them, appends them to the `out` of the call that closed them, keeps them for
+// Takes all bars that close: numbers them, appends them to the `out` of the call that closed them, keeps them for
 // queries and corrections, and drops the oldest.
 class ClosedBars {
  public:
@@ -39,7 +39,7 @@ class ClosedBars {
         history_(config.max_memory_bytes) {}
 
   Instrument* instrument_at(std::uint64_t index) const { return instrument_of_(index); }
-  // A bar of an instrument and a type, by its place in configured order.
+  // A bar of an instrument and a type, by its position in configured order.
   Bar named(const Instrument& instrument, std::size_t type, const BarFigures& figures) const {
     return {figures, instrument.id, types_[type]};
   }
@@ -57,7 +57,7 @@ class ClosedBars {
   void forget(const Instrument& instrument);
   void clear();
 
-  // A bar that has its numbers, of a restored engine.
+  // Stores a bar of a restored engine, which already has its numbers.
   void keep(Instrument& instrument, std::uint32_t type, const KeptBar& kept);
   // Counts the kept bars of a restored instrument.
   void adopt(Instrument& instrument);
@@ -82,7 +82,7 @@ class ClosedBars {
   std::uint64_t revised_ = 0;
 };
 
-// What is kept of an open bar that closes with these figures.
+// The bar to keep for an open bar that closes with these figures.
 inline KeptBar kept_of(const OpenBar& bar, const BarFigures& figures) {
   return {.bar = figures, .ts_least = bar.ts_least, .ts_greatest = bar.ts_greatest};
 }

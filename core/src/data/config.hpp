@@ -54,8 +54,8 @@ struct DataEngineConfig {
   void validate() const;
 };
 
-// In the given order, equal types once. Throws InvalidArgument: BAR_TYPE_INVALID, and SETTING_INVALID for none or more
-// than 32.
+// Parses the types in the given order, dropping repeated ones. Throws InvalidArgument: BAR_TYPE_INVALID, and
+// SETTING_INVALID for none or more than 32.
 std::vector<std::shared_ptr<const BarType>> parse_bar_types(const std::vector<std::string>& names);
 
 }  // namespace alphaforge::data

@@ -9,7 +9,7 @@
 
 namespace alphaforge::data {
 
-// A kept bar for state hashes and snapshots; its sequence follows from its place.
+// A kept bar for state hashes and snapshots; its sequence follows from its position.
 template <class Sink>
 void describe_kept(Sink& sink, const KeptBar& kept) {
   const BarFigures& bar = kept.bar;

@@ -14,12 +14,12 @@ namespace alphaforge::data {
 
 using TimeZones = std::vector<std::shared_ptr<const TimeZone>>;
 
-// Throws InvalidArgument SETTING_INVALID; later rules of a zone that is there already are ignored.
+// Throws InvalidArgument SETTING_INVALID; the first rules given for a zone are used, later ones ignored.
 TimeZones parse_time_zones(const std::vector<std::string>& rules);
 
-// The rules of a zone of that name, those of UTC for an empty one; null where there are none.
+// Returns the rules of the named zone, UTC's for an empty name; null if there are none.
 std::shared_ptr<const TimeZone> find_zone(std::string_view name, const TimeZones& zones);
-// Those of `zones`, and the others of `more`.
+// Returns `zones` and those zones of `more` that it lacks.
 TimeZones joined(TimeZones zones, const TimeZones& more);
 
 // [start, end); at the end of 64 bits, the end is kNever.
@@ -51,7 +51,7 @@ class Grid {
 
  private:
   Span calendar_span(std::int64_t ts) const;
-  // Of the intervals by number, from 1970 on.
+  // Intervals are numbered from 1970: the number of the one that holds a date, and where one begins.
   std::int64_t number_of(std::int64_t date) const;
   std::int64_t begins(std::int64_t number) const;
 

@@ -19,7 +19,7 @@ namespace alphaforge::data {
 class InstrumentBook {
  public:
   Instrument* find(std::string_view id) const { return by_id_.find(id); }
-  // Those of many names, null where there is none; memory is waited for by many at a time.
+  // Finds many instruments, null for unknown ids; the waits for memory overlap.
   void find(const std::vector<std::string>& ids, std::vector<Instrument*>& found) const;
   Instrument* at(std::uint64_t index) const {
     return index < instruments_.size() ? instruments_[index].get() : nullptr;
@@ -45,7 +45,7 @@ class InstrumentBook {
     runs_.clear();
   }
   std::size_t size() const { return by_id_.size(); }
-  // Those that have been given; removed ones have kept theirs.
+  // How many numbers have been assigned; removed instruments have kept theirs.
   std::uint64_t numbers() const { return instruments_.size(); }
 
   // In order of first sight.

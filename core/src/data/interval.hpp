@@ -10,7 +10,7 @@
 namespace alphaforge::data {
 
 // The interval [start, end) of a time bar type that holds an instrument's market time, whether a bar is open in it or
-// not: a tick before `start` is late, one at `end` or after it ends the interval first.
+// not. A tick before `start` is late; a tick at or after `end` first ends the interval.
 struct Interval {
   std::int64_t start = kNoTime;
   std::int64_t end = kNoTime;

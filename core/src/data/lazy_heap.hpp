@@ -32,8 +32,8 @@ class LazyHeap {
   Key first_key() const { return entries_.front().key; }
   void clear() { entries_.clear(); }
 
-  // Takes the first entry; `ticket_of(item)` gives the item's ticket, or null where the item is gone.
-  // True when the entry is the item's own: its ticket is taken back, and the caller looks at the item's true key.
+  // Takes the first entry; `ticket_of(item)` returns the item's ticket, or null if the item is gone. True if the entry
+  // is the item's own: its ticket is taken back, and the caller looks at the item's true key.
   template <class TicketOf>
   bool pop(std::uint64_t& item, TicketOf ticket_of) {
     const Entry entry = entries_.front();

@@ -60,8 +60,8 @@ inline constexpr std::size_t kTrades = 0;
 inline constexpr std::size_t kVolume = 1;
 inline constexpr std::size_t kValue = 2;
 
-// Sums over ticks. Those over the lifetime of an instrument may wrap around, hence unsigned; the difference of two sums
-// is exact if it fits, which the engine ensures.
+// Sums over ticks. Sums over the lifetime of an instrument may wrap around, so they are unsigned; the difference of two
+// sums is exact if it fits, which the engine ensures.
 struct Sums {
   std::array<uint128, 3> amount{};            // trades, quantity, value
   std::array<uint128, 3> quantity_by_side{};  // none, buy, sell

@@ -38,7 +38,7 @@ std::vector<Bar> Aggregator::get_bars(std::string_view instrument_id, std::strin
     if (filter.start) begin = series.first_since(*filter.start);
     if (filter.end) end = std::min(end, series.first_since(*filter.end));
   }
-  // From the newest, so that a limit costs what it returns.
+  // From the newest, so that the cost is that of the bars returned.
   for (std::size_t i = end; i > begin && bars.size() < filter.limit;) {
     --i;
     const BarFigures& bar = series[i].bar;
@@ -65,7 +65,7 @@ std::vector<std::string> Aggregator::instruments() const {
 std::vector<Aggregator::Listed> Aggregator::instruments(std::uint64_t skipped, std::size_t limit) const {
   std::vector<Listed> listed;
   std::uint64_t number = 0;
-  // A forgotten instrument leaves its number unused; without any, numbers are places.
+  // A forgotten instrument leaves its number unused; if none was forgotten, numbers are positions.
   if (book_.numbers() == book_.size()) number = std::exchange(skipped, 0);
   for (; number < book_.numbers() && listed.size() < limit; ++number) {
     Instrument* instrument = book_.at(number);

@@ -5,8 +5,8 @@
 
 namespace alphaforge::data {
 
-// How many ticks a second came in over the last ten seconds. Times are those of a monotonic clock that the caller
-// reads; only differences matter.
+// The ticks per second over the last ten seconds. The caller reads the times from a monotonic clock; only differences
+// matter.
 class RateMeter {
  public:
   void received(std::uint64_t ticks, std::int64_t now_ns);

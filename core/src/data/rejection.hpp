@@ -17,7 +17,7 @@ struct Rejection {
   Reason reason;
 };
 
-// The same as a message: the refused value, and what is accepted.
+// The rejection as a message: the refused value, and what is accepted.
 std::string message_of(const Rejection& rejection, const TradeTickBatch& ticks);
 
 }  // namespace alphaforge::data

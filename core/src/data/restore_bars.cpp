@@ -36,7 +36,7 @@ int128 read_sum(SnapshotReader& in) {
   return sum;
 }
 
-// What describe_kept() writes has no less.
+// The least that describe_kept() writes.
 constexpr std::size_t kBarBytesMin = 20;
 constexpr std::size_t kZoneRulesBytesMax = std::size_t{1} << 16;
 // No interval begins earlier: the longest one that ends after 1970 has 366 days.
@@ -68,7 +68,7 @@ Sums read_sums(SnapshotReader& in) {
   return sums;
 }
 
-// Those of a bar, which have not wrapped.
+// The sums of a bar, which have not wrapped.
 Sums read_bar_sums(SnapshotReader& in) {
   const Sums sums = read_sums(in);
   for (const uint128 sum : sums.amount) demand(static_cast<int128>(sum) >= 0, "a sum is negative");

@@ -37,7 +37,7 @@ class alignas(64) TickRun {
   void close() { *this = TickRun(); }
   bool empty() const { return high_ < low_; }
 
-  // Adds a tick; false, and nothing done, if it is before `clock` or needs the slow path: it is refused, late or
+  // Adds a tick; returns false and does nothing if it is before `clock` or needs the slow path: it is refused, late or
   // unusually large, or closes a bar.
   bool join(const Print& print, std::int64_t clock);
   // Adds ticks from `row` to before `end`, until one can't be added; returns how many.
@@ -57,7 +57,7 @@ class alignas(64) TickRun {
   std::int64_t ts_first() const { return ts_first_; }
   std::int64_t ts_last() const { return ts_last_; }
   std::int64_t ts_init() const { return ts_init_; }  // the greatest
-  // When the room that it was opened with is given.
+  // The sums of its ticks, given the room that the run was opened with.
   Sums sums(const Room& at_open) const;
 
  private:

@@ -29,7 +29,7 @@ class TimeBars {
  public:
   TimeBars(const DataEngineConfig& config, ClosedBars& closed) : config_(config), closed_(closed) {}
 
-  // `index` is the type's place in configured order.
+  // `index` is the type's position in configured order.
   void add_type(std::uint32_t index, const BarType& type, const TimeZones& zones) {
     types_.push_back({index, Grid(type, config_.origin_offset_ns, zones), kNever});
   }

@@ -7,8 +7,9 @@
 
 namespace alphaforge::data {
 
-// When the clocks of a time zone show what. The rules are given, never looked up, so that a replay has those of the
-// first time. Times are seconds, of UTC since the Unix epoch, or the same count of what clocks show ("local").
+// What the clocks of a time zone show over time. The caller passes the rules; they are never looked up, so a replay
+// uses the original ones. Times are seconds, of UTC since the Unix epoch, or the same count of what clocks show
+// ("local").
 class TimeZone {
  public:
   // UTC.

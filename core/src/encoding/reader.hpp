@@ -91,11 +91,11 @@ class Reader {
       return out.push_back(static_cast<T>(varint()));
     }
     Reader packed(bytes());
-    // Each ends with a byte below 128.
+    // Each varint ends with a byte below 128.
     check_room(out.size(), static_cast<std::size_t>(std::count_if(packed.at_, packed.end_, is_last_byte)), max);
     while (packed.at_ != packed.end_) out.push_back(static_cast<T>(packed.varint()));
   }
-  // Members of an enumeration, packed or not; what does not fit a byte as 0.
+  // Members of an enumeration, packed or not; values that don't fit a byte become 0.
   void append_codes(std::vector<std::uint8_t>& out, std::size_t max) {
     const auto code_of = [](std::uint64_t value) {
       return value > 255 ? std::uint8_t{0} : static_cast<std::uint8_t>(value);
@@ -107,7 +107,7 @@ class Reader {
     Reader packed(bytes());
     const auto count = static_cast<std::size_t>(std::count_if(packed.at_, packed.end_, is_last_byte));
     check_room(out.size(), count, max);
-    // Usually each takes one byte, the one that it is.
+    // Usually each value takes one byte and equals it.
     if (count == static_cast<std::size_t>(packed.end_ - packed.at_)) {
       out.insert(out.end(), packed.at_, packed.end_);
       return;

@@ -78,7 +78,7 @@ class Writer {
     return out_.size();
   }
   void end(std::size_t start) {
-    // One byte was kept for the length; a long message moves up to make room for more.
+    // One byte was reserved for the length; a long message moves up to make room for more.
     const std::size_t size = out_.size() - start;
     const std::size_t width = varint_size(size);
     if (width > 1) out_.insert(start, width - 1, '\0');

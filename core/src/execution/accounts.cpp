@@ -18,7 +18,7 @@ namespace alphaforge::execution {
 
 namespace {
 
-// Adds an amount; one with which the sum would not fit is left out.
+// Adds an amount, unless the sum would not fit.
 void add(Value& sum, int128 term) {
   Value result;
   if (!__builtin_add_overflow(sum.mantissa, term, &result.mantissa)) sum = result;
@@ -43,7 +43,7 @@ Value Venue::equity_of(const Strategy& strategy) const {
   return equity;
 }
 
-// Accounts begin, with the positions that there are, or end.
+// Begins accounts with the existing positions, or ends them.
 void Venue::begin_accounts() {
   for (Instrument* instrument : instruments_by_index_) {
     instrument->holders.clear();
@@ -58,7 +58,7 @@ void Venue::begin_accounts() {
   }
 }
 
-// What follows from the positions.
+// Computes the account from the positions.
 void Venue::count_account(Strategy& strategy) {
   AccountRecord& account = strategy.account;
   account.realized = account.unrealized = {};
@@ -102,7 +102,7 @@ void Venue::mark_holders(Instrument& instrument) {
   }
 }
 
-// Whether the account is what the positions say.
+// Whether the account agrees with the positions.
 bool Venue::account_adds_up(const Strategy& strategy) const {
   if (!config_.has_accounts()) return true;
   Value realized, unrealized;

@@ -40,7 +40,7 @@ class Checkpoint {
     const std::vector<Strategy*>& strategies;
   };
 
-  // `number` is above those of all checkpoints before.
+  // `number` is greater than those of all previous checkpoints.
   Checkpoint(std::uint32_t number, const CheckpointLimits& limits, const Pieces& pieces, bool is_hash);
 
   // `describe(sink)` for the engine, once.
@@ -48,24 +48,24 @@ class Checkpoint {
   void describe_head(Describe describe) {
     put(CheckpointRecord::kEngine, describe);
   }
-  // Writes some of what is not written yet; true when that was all.
+  // Writes some of the records that are left; true if those were the last.
   bool write();
-  // Of the state, once that was all.
+  // The hash of the state, once all is written.
   std::uint64_t state_hash() const { return sum_.value(); }
   // What was written since the last call.
   std::vector<Frame> take() { return records_.take(); }
-  // More has changed than is kept in memory: what is written is discarded.
+  // Too much has changed to keep in memory: what is written is discarded.
   bool is_overtaken() const { return is_overtaken_; }
 
   // These are about to change.
   void before_change(Instrument& instrument);
   void before_change(Strategy& strategy);
   void before_change(OrderRecord& order);
-  // The instrument's oldest fingerprint goes.
+  // The instrument's oldest fingerprint is about to be removed.
   void before_pop(Instrument& instrument);
-  // The order and its fills go.
+  // The order and its fills are about to be removed.
   void before_release(OrderRecord& order);
-  // The events up to that one go.
+  // The events up to that one are about to be removed.
   void before_drop(std::int64_t sequence);
 
  private:

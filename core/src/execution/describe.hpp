@@ -15,8 +15,8 @@
 #include "model/commission.hpp"
 #include "model/instrument_definition.hpp"
 
-// What decides of each piece of a venue what happens next, for state hashes and snapshots. Fingerprints, which an
-// instrument may have many of, are left to the caller.
+// Describes, for state hashes and snapshots, everything in each piece of a venue that decides what happens next.
+// Fingerprints are left to the caller, because an instrument may have many.
 
 namespace alphaforge::execution {
 
@@ -83,7 +83,7 @@ void describe_instrument(Sink& sink, const Instrument& instrument) {
   if (instrument.definition != nullptr) describe_definition(sink, *instrument.definition);
 }
 
-// One of an instrument's fingerprints, with its place from the oldest on.
+// One of an instrument's fingerprints, with its position from the oldest on.
 template <class Sink>
 void describe_fingerprint(Sink& sink, const Instrument& instrument, std::uint64_t place, std::uint64_t fingerprint) {
   sink.text(instrument.id);
@@ -113,7 +113,7 @@ void describe_strategy(Sink& sink, const Strategy& strategy) {
   sink.number(std::int64_t{strategy.account.is_halted});
 }
 
-// Each order of a group has it, so that no order of it is described without its group.
+// Written with each order of a group, so that no such order is described without its group.
 template <class Sink>
 void describe_group(Sink& sink, const GroupRecord& group) {
   sink.number(group.number);

@@ -60,13 +60,13 @@ class ExecutionEngine {
     return std::move(progress.result);
   }
 
-  // What Venue::validate() and state_hash() say, in parts that let other calls in between; the hash is of the moment at
-  // which the first call for it is made.
+  // The results of Venue::validate() and state_hash(), computed in parts that let other calls in between; the hash is
+  // of the state at the beginning.
   struct Check {
     std::vector<std::string> violations;
     std::uint64_t state_hash = 0;
   };
-  // `items` orders at a time. None where a checkpoint has begun meanwhile.
+  // Handles `items` orders at a time. None if a checkpoint has begun meanwhile.
   std::optional<Check> check(int items) {
     Validation validation{.items_max = items};
     const CheckpointLimits limits{.piece_bytes = static_cast<std::size_t>(items) * kHashedBytes};
@@ -95,7 +95,7 @@ class ExecutionEngine {
   }
 
  private:
-  // Ticks or orders handled under one lock: some 500 us at worst.
+  // Ticks or orders handled under one lock: about 500 us at worst.
   static constexpr std::size_t kPiece = 1024;
 
   // Publishes the event log's bounds before the venue is unlocked.

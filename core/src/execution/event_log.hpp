@@ -17,7 +17,7 @@ namespace alphaforge::execution {
 
 class Checkpoint;
 
-// One change of one order, with what of the order may change later.
+// One change of one order, with the order's data that may change later.
 struct EventRecord {
   OrderEventType type = OrderEventType::kSubmitted;
   OrderStatus status = OrderStatus::kInitialized;
@@ -33,7 +33,7 @@ struct EventRecord {
 // nothing.
 class EventLog {
  public:
-  // A checkpoint is told before events go.
+  // The checkpoint is notified before events are removed.
   EventLog(std::int64_t events_max, const CheckpointSlot<Checkpoint>& checkpoint)
       : events_max_(events_max), checkpoint_(checkpoint) {}
 
@@ -41,7 +41,7 @@ class EventLog {
   std::int64_t last_sequence() const { return next_ - 1; }  // 0 before the first
   std::int64_t size() const { return next_ - first_; }
   std::size_t bytes() const { return blocks_.size() * sizeof(Block); }
-  // Its sequence must lie within those kept.
+  // The sequence must be that of a stored event.
   const EventRecord& operator[](std::int64_t sequence) const {
     const auto at = static_cast<std::size_t>(sequence - base_);
     return (*blocks_[at / kBlock])[at % kBlock];

@@ -10,8 +10,8 @@
 #include "model/order.hpp"
 #include "model/time_guard.hpp"
 
-// DAY and GTD orders: each instrument keeps them by the time at which they expire, so that expiry needs no scan. Those
-// of DAY are in a queue, since market time never goes back; those of GTD may have any time.
+// DAY and GTD orders: each instrument keeps them by the time at which they expire, so that expiry needs no scan. DAY
+// orders are in a queue, since market time never goes back; GTD orders may have any time.
 
 namespace alphaforge::execution {
 

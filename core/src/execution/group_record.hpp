@@ -34,7 +34,7 @@ struct GroupRecord {
     const std::size_t first = has_parent(type) ? 1 : 0;
     return std::span(orders).subspan(first, size - first);
   }
-  // Whether children may come to fill more than now.
+  // Whether children may be allowed to fill more later.
   bool may_grow() const {
     if (!has_parent(type)) return false;
     return (orders.front() != nullptr && !is_final(orders.front()->status)) || released < filled_by_parent;

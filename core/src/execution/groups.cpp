@@ -42,8 +42,7 @@ void Venue::touch_group(GroupRecord& group) {
     if (order != nullptr) touch(*order);
 }
 
-// The group as it was submitted before; none where all its ids are unknown. Orders that were forgotten are not
-// compared.
+// The group as it was submitted before; none if all its ids are unknown. Forgotten orders are not compared.
 std::optional<std::vector<Submission>> Venue::find_group(const OrderGroup& group) const {
   const GroupRecord* known = nullptr;
   for (const Order& order : group.orders) {
@@ -116,7 +115,7 @@ RejectReason Venue::group_refusal(const OrderGroup& group, const Instrument& ins
   return RejectReason::kNone;
 }
 
-// Out of the books, until more is released to it.
+// Takes the order out of the books until more is released to it.
 void Venue::sleep(OrderRecord& order) {
   unlink(order);
   order.place = Place::kAsleep;
@@ -205,7 +204,7 @@ void Venue::release(GroupRecord& group) {
     record(*child, OrderEventType::kModified);
   }
   for (OrderRecord* child : group.children()) {
-    // One that arrived before it may have put it to sleep, or ended it.
+    // A child that arrived earlier may have ended this one or put it to sleep.
     if (child == nullptr || !is_active(child->status) || child->place != Place::kNowhere) continue;
     child->priority = ++last_priority_;
     if (child->is_stop() && !child->is_triggered())

@@ -74,7 +74,8 @@ struct AccountRecord {
   bool is_halted = false;
 };
 
-// Where a strategy's events are in the log: its last one, from which each leads to the one before, and every 256th.
+// The positions of a strategy's events in the log: its last one, from which each links to the previous, and every
+// 256th.
 struct EventChain {
   static constexpr std::uint32_t kStep = 256;
 

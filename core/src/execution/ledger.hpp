@@ -33,7 +33,7 @@ void set_submitted(OrderRecord& record, const Order& order);
 // youngest forgotten one is refused (rule 3.1).
 class Ledger {
  public:
-  // A checkpoint is told before orders go.
+  // The checkpoint is notified before orders are removed.
   Ledger(const ExecutionConfig& config, const CheckpointSlot<Checkpoint>& checkpoint)
       : checkpoint_(checkpoint), final_orders_max_(config.max_final_orders), retention_ns_(config.order_retention_ns) {}
 
@@ -44,7 +44,7 @@ class Ledger {
   }
 
   OrderRecord* find(std::string_view order_id) const { return index_.find(order_id); }
-  // A find() of that id follows soon.
+  // Prefetches for a find() of that id that follows soon.
   void prefetch(std::string_view order_id) const { index_.prefetch(index_.hash_of(order_id)); }
   // The order's id must be unknown.
   OrderRecord& add(const Order& order, Instrument& instrument, Strategy& strategy, std::int64_t now_ns);
@@ -54,8 +54,8 @@ class Ledger {
   // For a trailing stop.
   void add_trail(OrderRecord& order) { order.trail = trail_pool_.take(); }
   void set_status(OrderRecord& order, OrderStatus status) { orders_.set_status(order, status); }
-  // For a restored order or fill, whose fields its caller fills in: found by its id or order, and in no list until it
-  // is added to the history, and all of them to the lists of their strategies and instruments.
+  // Creates a restored order or fill, whose fields the caller fills in. It is found by its id or order, but is in no
+  // list until it is added to the history and, with all others, to the lists of its strategy and instrument.
   OrderRecord& restore(std::string_view order_id, Instrument& instrument, Strategy& strategy, std::int64_t number);
   FillRecord& restore_fill(OrderRecord& order);
   // The group whose first order has that number; new ones are empty.
@@ -63,24 +63,24 @@ class Ledger {
   void add_to_history(OrderRecord& order) { orders_.add(order); }
   void list(OrderRecord& order);
   void list(FillRecord& fill);
-  // The order is now final, and in no queue.
+  // Call when the order is final and in no queue.
   void finish(OrderRecord& order);
   // True after finish().
   bool is_finished(const OrderRecord& order) const {
     return order.queue.previous != nullptr || order.queue.next != nullptr || final_.front() == &order;
   }
 
-  // True when an order of that age might have been submitted before and forgotten.
+  // True if an order created then might have been submitted before and forgotten.
   bool is_too_old(std::int64_t created_at) const { return created_at <= youngest_forgotten_; }
   // Frees final orders that need not be remembered any more, and drops their events.
   void forget(EventLog& events, std::int64_t now_ns);
-  // Instruments without listing whose last order was forgotten since the last call.
+  // Unlisted instruments whose last order was forgotten since the last call.
   std::vector<Instrument*> take_abandoned() { return std::exchange(abandoned_, {}); }
 
   const OrderHistory& orders() const { return orders_; }
   const FillHistory& fills() const { return fills_; }
   const Queue& final_orders() const { return final_; }
-  // By the number of their first order, in no order.
+  // Groups by the number of their first order, unordered.
   const std::unordered_map<std::int64_t, GroupRecord>& groups() const { return groups_; }
   std::int64_t size() const { return static_cast<std::int64_t>(index_.size()); }
   std::int64_t fill_count() const { return fill_count_; }

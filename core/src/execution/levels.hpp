@@ -29,12 +29,12 @@ class Levels {
     level->second.remove(order);
     if (level->second.empty()) levels_.erase(level);
   }
-  // Those at that price; null where there are none.
+  // The orders at that price; null if there are none.
   const Queue* find(Price price) const {
     const auto level = levels_.find(price);
     return level == levels_.end() ? nullptr : &level->second;
   }
-  // The price of the first empty level among some after that of `after`, which moves on; true when they were the last.
+  // Looks for an empty level among the next `levels_max` after `after`, which it advances; true after the last level.
   bool find_empty(std::optional<Price>& after, int levels_max, std::optional<Price>& empty) const {
     for (auto level = after ? levels_.upper_bound(*after) : levels_.begin(); level != levels_.end(); ++level) {
       if (levels_max-- == 0) return false;
@@ -44,7 +44,7 @@ class Levels {
     after.reset();
     return true;
   }
-  // visit(price, queue), first level first, until it is false.
+  // Calls visit(price, queue), first level first, until it returns false.
   template <class Visit>
   void each_until(Visit visit) const {
     for (const auto& [price, queue] : levels_)

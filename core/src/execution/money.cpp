@@ -70,7 +70,7 @@ bool bound(const CommissionTerms& terms, const OrderRecord& order, Charge& charg
 }  // namespace
 
 bool contract_value(const InstrumentDefinition& definition, Price price, int128 quantity, Value& value) {
-  // Nothing trades at 0; a damaged state may say so.
+  // Nothing trades at 0, but a damaged state may say so.
   if (definition.is_inverse && price.mantissa == 0) return false;
   int128 product = 0;
   const bool fits = definition.is_inverse ? !__builtin_mul_overflow(quantity, int128{definition.multiplier}, &product)

@@ -21,20 +21,20 @@ constexpr std::int64_t kStretch = kBlock * 64;
 std::size_t block_of(std::int64_t number) { return static_cast<std::size_t>(number % kStretch / kBlock); }
 std::size_t place_of(std::int64_t number) { return static_cast<std::size_t>(number % kBlock); }
 
-// An order with one of these statuses; null where it is none.
+// The order if it has one of these statuses; otherwise null.
 OrderRecord* with_one(OrderRecord* order, std::span<const OrderStatus> statuses) {
   if (order == nullptr || statuses.empty()) return order;
   return std::ranges::find(statuses, order->status) != statuses.end() ? order : nullptr;
 }
 
-// The first order of a block from a place on with one of these statuses.
+// The first order of a block, from a position on, with one of these statuses.
 OrderRecord* first_of(const OrderBlock& block, std::size_t place, std::span<const OrderStatus> statuses) {
   for (; place != block.orders.size(); ++place)
     if (OrderRecord* order = with_one(block.orders[place], statuses)) return order;
   return nullptr;
 }
 
-// The last one up to a place.
+// The last one up to a position.
 OrderRecord* last_of(const OrderBlock& block, std::size_t place, std::span<const OrderStatus> statuses) {
   for (std::size_t end = place + 1; end != 0; --end)
     if (OrderRecord* order = with_one(block.orders[end - 1], statuses)) return order;

@@ -13,7 +13,7 @@
 
 namespace alphaforge::execution {
 
-// How many orders of each status there are among some.
+// Counts of orders by status.
 struct StatusCounts {
   std::array<std::uint16_t, 7> of{};  // by the number of the status
   std::uint16_t all = 0;
@@ -21,7 +21,7 @@ struct StatusCounts {
   void add(OrderStatus status) { ++of[static_cast<std::size_t>(status)], ++all; }
   void remove(OrderStatus status) { --of[static_cast<std::size_t>(status)], --all; }
   bool operator==(const StatusCounts&) const = default;
-  // Whether there is one of these statuses; none stands for all.
+  // Whether any order has one of these statuses; none stands for all.
   bool has(std::span<const OrderStatus> statuses) const;
 };
 
@@ -34,15 +34,15 @@ struct OrderBlock {
   OrderStretch* stretch = nullptr;
 };
 
-// Those of 4096.
+// The orders of 4096 consecutive numbers.
 struct OrderStretch {
   std::array<std::unique_ptr<OrderBlock>, 64> blocks;
   StatusCounts counts;
   std::int64_t first = 0;  // their first number
 };
 
-// All orders that are remembered, by number, which is the order of submission. A search for orders of some statuses
-// passes over stretches and blocks that have none.
+// All remembered orders by number, which is the order of submission. A search by status skips stretches and blocks that
+// have none.
 class OrderHistory {
  public:
   void add(OrderRecord& order);
@@ -52,17 +52,17 @@ class OrderHistory {
   OrderRecord* find(std::int64_t number) const;
   // The first order after a number; null where there is none.
   OrderRecord* next(std::int64_t number) const { return next(number, {}); }
-  // The same of those with one of these statuses; none stands for all.
+  // The same among orders with one of these statuses; none stands for all.
   OrderRecord* next(std::int64_t number, std::span<const OrderStatus> statuses) const;
   // The last order before a number with one of these statuses.
   OrderRecord* previous(std::int64_t number, std::span<const OrderStatus> statuses) const;
   std::int64_t size() const { return size_; }
-  // How many have one of these statuses.
+  // The number of orders with one of these statuses.
   std::int64_t count(std::span<const OrderStatus> statuses) const;
-  // Whether the counts of the stretch after the one that begins with `first` agree with its orders, and `first` moves
-  // on; none after the last one. Before the first, `first` is negative.
+  // Moves `first` to the stretch after the one that begins with it and returns whether its counts agree with its
+  // orders; none after the last one. `first` is negative at the beginning.
   std::optional<bool> counts_agree(std::int64_t& first) const;
-  // Whether those of all orders agree with those of the stretches.
+  // Whether the counts of all orders agree with those of the stretches.
   bool totals_agree() const;
   std::size_t bytes() const { return stretches_.size() * sizeof(OrderStretch) + blocks_ * sizeof(OrderBlock); }
 

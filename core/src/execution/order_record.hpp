@@ -22,7 +22,7 @@ struct OrderBlock;
 struct OrderRecord;
 struct GroupRecord;
 
-// An order id inside its record: no allocation, and the bytes lie where the lookup compares them.
+// An order id inside its record: no allocation, and lookups compare the bytes in place.
 class OrderId {
  public:
   OrderId() = default;

@@ -11,13 +11,13 @@
 
 namespace alphaforge::execution {
 
-// The place of a position in the order of all. As a text, "3:abcXYZ", where 3 is the length of the strategy's id.
+// The sort key of a position. As a text, "3:abcXYZ", where 3 is the length of the strategy's id.
 struct PositionKey {
   std::string strategy_id, symbol;
 
   std::string text() const { return std::to_string(strategy_id.size()) + ":" + strategy_id + symbol; }
 
-  // Throws InvalidArgument PAGE_TOKEN_INVALID for what is no such text.
+  // Throws InvalidArgument PAGE_TOKEN_INVALID for any other text.
   static PositionKey of(const std::string& text) {
     const std::size_t colon = std::min(text.find(':'), text.size());
     const char* const end = text.data() + colon;

@@ -18,8 +18,8 @@ int128 magnitude(int128 number) { return number < 0 ? -number : number; }
 
 [[nodiscard]] bool add(int128& sum, int128 term) { return !__builtin_add_overflow(sum, term, &sum); }
 
-// What a position gains that cost `cost` and is worth `worth`: a long one what it is worth more, a short one what it is
-// worth less; an inverse one the other way, since its contracts are worth less at a higher price.
+// The gain of a position that cost `cost` and is worth `worth`: the rise in worth for a long one, the fall for a short
+// one. The reverse for an inverse instrument, whose contracts are worth less at a higher price.
 [[nodiscard]] bool gain_of(const InstrumentDefinition* definition, bool is_long, int128 cost, int128 worth,
                            int128& gain) {
   const bool rises = is_long != (definition != nullptr && definition->is_inverse);

@@ -177,7 +177,7 @@ std::optional<Order> Venue::order(std::string_view order_id) const {
   return found == nullptr ? std::nullopt : std::optional<Order>(show(*found, true));
 }
 
-// Whose orders and fills are asked for; null where anyone's are.
+// The owners of the orders and fills to return; null for any.
 struct Venue::Owners {
   const Strategy* strategy = nullptr;
   const Instrument* instrument = nullptr;
@@ -188,7 +188,7 @@ struct Venue::Owners {
   }
 };
 
-// None where the filter names somebody that there is not.
+// None if the filter names an unknown strategy or instrument.
 std::optional<Venue::Owners> Venue::owners(const Filter& filter) const {
   Owners owners;
   if (filter.strategy_id) {
@@ -204,7 +204,7 @@ std::optional<Venue::Owners> Venue::owners(const Filter& filter) const {
   return owners;
 }
 
-// Of the lists that hold all that is asked for, the shortest is read.
+// Reads the shortest of the lists that hold everything the filter asks for.
 std::vector<Order> Venue::orders(const Filter& filter) const {
   const OrderRecord* after = filter.after.empty() ? nullptr : ledger_.find(filter.after);
   if (after == nullptr && !filter.after.empty()) unknown_page(filter.after);
@@ -286,7 +286,7 @@ std::vector<Fill> Venue::fills(const Filter& filter) const {
   if (filter.order_id) {
     const OrderRecord* order = ledger_.find(*filter.order_id);
     if (order == nullptr) return found;
-    // They are linked forwards alone.
+    // The fills of an order are only linked forwards.
     const FillRecord* fill = after == nullptr || filter.newest ? order->first_fill : after->next_of_order;
     const FillRecord* const end = filter.newest ? after : nullptr;
     for (; fill != end && (filter.newest || found.size() != filter.limit); fill = fill->next_of_order)

@@ -30,7 +30,7 @@ void Venue::register_instruments(const std::vector<InstrumentDefinition>& defini
   }
 }
 
-// What a position is worth does not change under it.
+// A registration must not change the value of existing positions.
 void Venue::check_registration(const InstrumentDefinition& definition, std::size_t& added) const {
   check_definition(definition);
   const Instrument* const instrument = find_instrument(definition.instrument_id);

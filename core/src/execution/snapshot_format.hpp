@@ -6,8 +6,8 @@
 namespace alphaforge::execution {
 
 inline constexpr std::string_view kSnapshotMagic = "AlphaForge venue";
-// Of a snapshot taken at once, which is odd, and of one written beside calls, which is even. Increase both by two with
-// every change of the format; restore.cpp reads the earlier ones.
+// The format versions of a snapshot taken at once (odd) and of one written in the background (even). Increase both by
+// two with every change of the format; restore.cpp reads the earlier ones.
 inline constexpr std::int64_t kSnapshotVersion = 9;
 inline constexpr std::int64_t kPiecesVersion = 10;
 // The first that has reduce-only and trailing stops.

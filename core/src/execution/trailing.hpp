@@ -16,24 +16,24 @@
 
 namespace alphaforge::execution {
 
-// The stop of an order whose extreme is `extreme`; it may be no price, below or above those that there are.
+// The stop of an order whose extreme is `extreme`; it may lie outside the range of prices.
 int128 trailing_stop(OrderSide side, Price extreme, const TrailTerms& terms);
 // The limit of a trailing stop-limit that triggers at `stop`.
 Price trailing_limit(OrderSide side, Price stop, const TrailTerms& terms);
 
-// While it trails; otherwise none.
+// The order's extreme while it trails; otherwise none.
 std::optional<Price> extreme_of(const OrderRecord& order);
-// Its stop now; none before it trails, and where the extreme has no price at its offset.
+// The order's current stop; none before it trails, or if the extreme has no price at its offset.
 std::optional<Price> stop_price_of(const OrderRecord& order);
 
-// Where it waits for its activation: at its activation price; without one, at a price that any reaches.
+// The price that activates the order; without an activation price, one that any price reaches.
 Price activation_level(const OrderRecord& order);
 
-// The trailing stops of one symbol and side that have begun to trail, by their extremes: for sells the highest price
-// since each began, for buys the lowest. Those with the same extreme are a cohort. An order that began later has no
-// better extreme, so cohorts are in order of their beginning, and a new extreme raises the youngest ones, which become
-// one. In a cohort, orders are kept by offset, in a leftist heap for each type of offset: joining two costs the
-// logarithm of their sizes, and moving all of them nothing.
+// The trailing stops of one symbol and side that have begun to trail, by their extremes: the highest price since each
+// began for sells, the lowest for buys. Orders with the same extreme form a cohort. An order that began later has no
+// better extreme, so cohorts are in order of their beginning, and a new extreme raises the youngest cohorts and merges
+// them. A cohort stores its orders by offset, in a leftist heap for each type of offset: joining two heaps costs the
+// logarithm of their sizes, and moving all orders costs nothing.
 class TrailingStops {
  public:
   // Where a cohort begins, as a number of ticks of the engine, and its extreme.
@@ -45,18 +45,18 @@ class TrailingStops {
   void follow(Price price) {
     if (!cohorts_.empty() && signed_(price) < signed_(cohorts_.rbegin()->second.extreme)) raise(price);
   }
-  // Whether a stop is at `price` or through.
+  // Whether `price` hits a stop.
   bool are_hit(Price price) const { return !by_stop_.empty() && by_stop_.begin()->first <= signed_(price); }
-  // visit(order, stop) for those orders, in no order.
+  // Calls visit(order, stop) for the orders that `price` hits, in no particular order.
   template <class Visit>
   void each_hit(Price price, Visit visit) const {
     for (auto at = by_stop_.begin(); at != by_stop_.end() && at->first <= signed_(price); ++at)
       for (OrderRecord* top : cohorts_.at(at->second).tops) visit_hits(top, at->second, price, visit);
   }
 
-  // The order began at `order.trail->since` and has that extreme.
+  // Adds an order that began at `order.trail->since` and has that extreme.
   void add(OrderRecord& order, Price extreme);
-  // The order joins the cohort that has its beginning; false if there is none.
+  // Adds the order to the cohort with its beginning; false if there is none.
   bool restore(OrderRecord& order);
   void restore(std::int64_t since, Price extreme) { cohorts_[since].extreme = extreme; }
   void remove(OrderRecord& order);
@@ -64,7 +64,7 @@ class TrailingStops {
   int128 stop_of(const OrderRecord& order) const { return trailing_stop(side_, extreme_of(order), order.trail->terms); }
 
   Beginnings beginnings() const;
-  // Whether the order is at its place in its cohort.
+  // Whether the order is at its position in its cohort.
   bool has(const OrderRecord& order) const;
   bool has_empty_cohort() const;
 
@@ -77,7 +77,7 @@ class TrailingStops {
   };
   using Cohorts = std::map<std::int64_t, Cohort>;
 
-  // Of two prices, that with the smaller number is reached first by a stop: a low one of buys, a high one of sells.
+  // Numbers prices so that a stop with a smaller number is hit first: a low one for buys, a high one for sells.
   int128 signed_(Price price) const { return side_ == OrderSide::kBuy ? price.mantissa : -int128{price.mantissa}; }
   static std::size_t heap_of(const OrderRecord& order) {
     return order.trail->terms.type == TrailingOffsetType::kPrice ? 0 : 1;
@@ -91,7 +91,7 @@ class TrailingStops {
   void unlist(Cohorts::iterator cohort);
   void list(Cohorts::iterator cohort);
 
-  // A heap is as deep on one side as it has orders, so that this recurs on the other only.
+  // A heap can be as deep on one side as it has orders, so this recurses on the other side only.
   template <class Visit>
   void visit_hits(OrderRecord* order, std::int64_t since, Price price, Visit& visit) const {
     for (; order != nullptr; order = order->trail->left) {
@@ -111,7 +111,7 @@ class TrailingStops {
 struct Trailing {
   TrailingStops buys{OrderSide::kBuy};
   TrailingStops sells{OrderSide::kSell};
-  // Those that wait for their activation price, or for any.
+  // The stops that wait for their activation price, or for any price.
   Levels<HighestFirst> inactive_buys;
   Levels<LowestFirst> inactive_sells;
 };

@@ -154,7 +154,7 @@ bool has_searched(Validation& found, const Instrument& instrument) {
          (trailing == nullptr || (search(trailing->inactive_buys) && search(trailing->inactive_sells)));
 }
 
-// Whether it is one that ends with the position.
+// Whether it is among the orders that end with the position.
 bool is_among_reducing(const OrderRecord& order) {
   const auto own = order.strategy->reducing.find(order.instrument);
   if (own == order.strategy->reducing.end()) return false;

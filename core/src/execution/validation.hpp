@@ -11,7 +11,7 @@
 
 namespace alphaforge::execution {
 
-// How far a venue is validated, and what was found.
+// The progress of a venue's validation, and what was found.
 struct Validation {
   static constexpr std::size_t kViolationsMax = 1'000;
 
@@ -20,7 +20,7 @@ struct Validation {
       violations.push_back(std::string(what) + ": " + std::string(subject));
   }
 
-  int items_max = 256;  // orders, instruments or levels of one part, which takes some 100 us
+  int items_max = 256;  // orders, instruments or levels of one part, which takes about 100 us
   std::vector<std::string> violations;
   std::int64_t last_order = 0;  // the number of the last order to be looked at
   std::int64_t order = 0;       // of the last that was

@@ -64,7 +64,7 @@ Instrument* Venue::find_instrument(std::string_view id) const {
   return found == instruments_.end() ? nullptr : found->second.get();
 }
 
-// One that rejected orders name already becomes listed: an instrument is never there twice.
+// An instrument that so far only rejected orders name becomes listed, so that no instrument exists twice.
 Instrument& Venue::add_instrument(std::string_view id) {
   auto unlisted = unlisted_.extract(id);
   auto instrument = unlisted ? std::move(unlisted.mapped()) : std::make_unique<Instrument>(std::string(id));
@@ -117,7 +117,7 @@ Strategy& Venue::add_strategy(std::string_view id) {
   return added;
 }
 
-// That one, or all.
+// The strategy with that id, or all.
 std::vector<Strategy*> Venue::strategies_of(std::optional<std::string_view> id) const {
   if (!id) return strategies_by_index_;
   const auto found = strategies_.find(*id);
@@ -177,7 +177,7 @@ Submission Venue::submit(const Order& order, std::int64_t now_ns) {
   return place(order, order, instrument, strategy);
 }
 
-// `fitted` is the order as its instrument's grid has it.
+// `fitted` is the order rounded to its instrument's grid.
 Submission Venue::place(const Order& fitted, const Order& order, Instrument& instrument, Strategy& strategy) {
   RejectReason reason = refusal(fitted, instrument);
   if (reason == RejectReason::kNone && strategy.account.is_halted && !order.reduce_only)

@@ -76,7 +76,7 @@ struct Change {
   std::optional<Price> stop_price;
 };
 
-// Whose active orders to cancel; all that are given must match.
+// Filters for the active orders to cancel; all given filters must match.
 struct CancelFilter {
   std::optional<std::string> strategy_id;
   std::optional<std::string> symbol;
@@ -133,11 +133,11 @@ class Venue {
   // The prints of a piece of a batch, the rows [begin, end), in their order.
   void process(const TradeTickBatch& batch, std::size_t begin, std::size_t end, BatchProgress& progress,
                std::int64_t now_ns);
-  // Moves market time of all instruments; never back. Throws InvalidArgument TIME_OUT_OF_RANGE, TIME_AHEAD.
+  // Advances market time of all instruments, never back. Throws InvalidArgument TIME_OUT_OF_RANGE, TIME_AHEAD.
   void advance_time(std::int64_t market_time, std::int64_t now_ns);
-  // Registers instruments, all or none; orders that there are keep their terms (rule 3.27). Throws InvalidArgument for
-  // a malformed definition; ResourceExhausted INSTRUMENT_LIMIT; EngineError INSTRUMENT_IN_USE for one that was traded
-  // and whose contracts would be worth something else.
+  // Registers instruments, all or none; existing orders keep their terms (rule 3.27). Throws InvalidArgument for a
+  // malformed definition; ResourceExhausted INSTRUMENT_LIMIT; EngineError INSTRUMENT_IN_USE if the value of an already
+  // traded instrument's contracts would change.
   void register_instruments(const std::vector<InstrumentDefinition>& definitions);
   // Changes settings; existing orders are unchanged, even beyond a limit. Throws like the constructor.
   void reconfigure(const ExecutionConfig& config);
@@ -164,7 +164,7 @@ class Venue {
   // The registered instruments by id, at most `limit`, after the id `after`; of `symbol` alone if it is given.
   std::vector<InstrumentDefinition> definitions(const std::optional<std::string>& symbol, const std::string& after,
                                                 std::size_t limit) const;
-  // Those of `strategy_id` (if given) from `from_sequence` on that are kept, at most `limit`.
+  // At most `limit` stored events from `from_sequence` on; only those of `strategy_id` if it is given.
   std::vector<OrderEvent> events(std::int64_t from_sequence, std::size_t limit,
                                  std::optional<std::string_view> strategy_id) const;
   std::int64_t first_event_sequence() const { return events_.first_sequence(); }
@@ -173,18 +173,18 @@ class Venue {
 
   // Descriptions of violated invariants; none unless there is a bug.
   std::vector<std::string> validate() const;
-  // A part of it; true when that was all. Each part is about what holds after any call, so calls may come in between.
+  // Validates a part; true after the last. A part only checks what holds after any call, so calls may come in between.
   bool validate(Validation& validation) const;
   // A 64-bit hash of the state, without wall clock times; equal histories have equal hashes.
   std::uint64_t state_hash() const;
-  // The whole state, versioned and with a checksum; and an empty venue of the same settings brought into it, or into
-  // that of a checkpoint. Throws EngineError JOURNAL_DAMAGED, after which the venue is unusable.
+  // Writes the whole state, with a version and a checksum. restore() reads that, or a checkpoint, into an empty venue
+  // of the same settings; if it throws EngineError JOURNAL_DAMAGED, the venue is unusable.
   std::string snapshot() const;
   void restore(std::string_view snapshot);
 
-  // A checkpoint of the state as it is now, written piece by piece while calls continue (CheckpointPieces): its number,
-  // with which checkpoint() is called. The one before ends. With `is_hash`, it is the state's hash alone, which is
-  // complete when all is written.
+  // Begins a checkpoint of the current state, written piece by piece while calls continue (CheckpointPieces), and
+  // returns its number for calls of checkpoint(). Ends the previous one. With `is_hash`, computes the state's hash
+  // alone, which is complete when all is written.
   std::uint32_t begin_checkpoint(const CheckpointLimits& limits, bool is_hash = false);
   CheckpointSlot<Checkpoint>& checkpoint() { return checkpoint_; }
 

@@ -7,7 +7,7 @@
 
 namespace alphaforge {
 
-// What a strategy's trading has come to (rule 3.30). Amounts are exact at eighteen places.
+// The account of a strategy (rule 3.30). Amounts are exact at eighteen places.
 struct Account {
   std::string strategy_id;
   Value starting_cash;
@@ -15,9 +15,9 @@ struct Account {
   Value equity;        // cash and unrealised profit
   Value exposure;      // what its positions are worth, long and short added up
   Value net_exposure;  // the same, short ones subtracted
-  // Since the engine keeps accounts.
-  std::optional<Value> drawdown;      // how far equity is below its greatest
-  std::optional<Value> max_drawdown;  // how far it was at most
+  // Since the engine began to keep accounts.
+  std::optional<Value> drawdown;      // how far equity is below its peak
+  std::optional<Value> max_drawdown;  // the largest drawdown so far
   bool is_halted = false;             // by max_loss
   bool operator==(const Account&) const = default;
 };

@@ -10,7 +10,7 @@
 
 namespace alphaforge {
 
-// What a bar sums up.
+// The figures of a bar.
 struct BarFigures {
   Price open, high, low, close;
   Quantity volume;
@@ -36,7 +36,7 @@ struct Bar : BarFigures {
   // value / volume, half to even at nine places; none without volume.
   std::optional<Price> vwap() const;
 
-  // Equal in every field; instrument and type by what they name.
+  // Compares all fields; instrument and type by name, not by pointer.
   bool operator==(const Bar& other) const;
 };
 

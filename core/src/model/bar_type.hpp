@@ -38,8 +38,8 @@ struct BarType {
   std::string zone;          // of a calendar, as named; empty is UTC
   std::int64_t start_s = 0;  // of its sessions, seconds after 00:00
 
-  // Lower case; no leading zeros, signs, exponents or separators; at most nine places; above 0. Whether there is such
-  // a time zone is not asked. Throws InvalidArgument BAR_TYPE_INVALID.
+  // Lower case; no leading zeros, signs, exponents or separators; at most nine places; above 0. Doesn't check that the
+  // time zone exists. Throws InvalidArgument BAR_TYPE_INVALID.
   static BarType parse(std::string_view text);
 
   // The step of a time bar in nanoseconds, of a tick bar in ticks, of a range bar as a price, of a calendar its count.

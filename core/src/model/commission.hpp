@@ -26,7 +26,7 @@ struct CommissionTerms {
   std::optional<std::int64_t> taker_rate;
   Price per_contract;
   Price per_order;
-  // Of an order.
+  // Limits per order.
   std::optional<Price> least;
   std::optional<Price> most;
   bool operator==(const CommissionTerms&) const = default;
@@ -34,7 +34,7 @@ struct CommissionTerms {
 
 // "taker_rate+per_order", "maker_rate", "per_contract+minimum"; empty for 0.
 std::string commission_rule_text(std::uint8_t rules, bool is_maker);
-// The reverse; what is not known is left out.
+// The reverse; ignores unknown rules.
 std::uint8_t commission_rules_of(std::string_view text);
 
 }  // namespace alphaforge

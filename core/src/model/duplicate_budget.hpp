@@ -23,9 +23,9 @@ class DuplicateBudget {
     for (std::uint64_t at = nodes_[0].next; at != 0; at = nodes_[at].next) visit(at - 1);
   }
 
-  // The instrument got an entry, or several: it is the last to go.
+  // The instrument got one or more entries: moves it to the end of the list.
   void added(std::uint64_t instrument, std::uint64_t entries = 1);
-  // Entries of the instrument are gone; `is_empty` when they were the last.
+  // The instrument lost entries; `is_empty` if it has none left.
   void removed(std::uint64_t instrument, std::uint64_t entries, bool is_empty);
   void clear();
 

@@ -9,8 +9,8 @@
 
 namespace alphaforge {
 
-// A 64-bit fingerprint of (trade_id, ts_event, price, quantity). The same in every process, since checkpoints have
-// them.
+// A 64-bit fingerprint of (trade_id, ts_event, price, quantity). The same in every process, because checkpoints contain
+// fingerprints.
 std::uint64_t fingerprint_of(std::string_view trade_id, std::int64_t ts_event, Price price, Quantity quantity);
 
 // The fingerprints of an instrument's last ticks that had an id: a ring in order of arrival, and a hash table of its
@@ -23,9 +23,10 @@ class DuplicateWindow {
 
   std::size_t size() const { return size_; }
   std::size_t memory_bytes() const { return (ring_.size() + table_.size()) * sizeof(std::uint64_t); }
-  // How many have gone so far.
+  // The number of fingerprints removed so far.
   std::uint64_t popped() const { return popped_; }
-  // Of all that were ever pushed, those that a checkpoint has still to write: [next, end), of those from `begin` on.
+  // The fingerprints that a checkpoint has still to write, [next, end), out of those from `begin` on; all are counted
+  // from the first one ever pushed.
   struct Pending {
     std::uint64_t next = 0;
     std::uint64_t end = 0;
@@ -36,7 +37,7 @@ class DuplicateWindow {
   std::uint64_t operator[](std::size_t i) const { return ring_[(first_ + i) & (ring_.size() - 1)]; }
 
  private:
-  static constexpr std::uint64_t kFree = 0;  // fingerprint_of never gives it
+  static constexpr std::uint64_t kFree = 0;  // never returned by fingerprint_of
   std::size_t home_of(std::uint64_t fingerprint) const { return fingerprint & (table_.size() - 1); }
   void insert(std::uint64_t fingerprint);
   void grow();

@@ -12,11 +12,10 @@ namespace alphaforge {
 
 inline constexpr std::size_t kCurrencyBytesMax = 16;
 
-// What becomes of an order whose price or quantity is off the grid of its instrument. The numbers are those of the
-// wire.
+// How to handle an order whose price or quantity is off its instrument's grid. The numbers are those of the wire.
 enum class OffGrid : std::uint8_t { kReject = 1, kRound = 2 };
 
-// What is registered of an instrument (rule 3.27).
+// The registered terms of an instrument (rule 3.27).
 struct InstrumentDefinition {
   std::string instrument_id;
   std::string currency;             // of values, profits and commissions; may be empty
@@ -28,7 +27,7 @@ struct InstrumentDefinition {
   CommissionTerms commission;
   bool operator==(const InstrumentDefinition&) const = default;
 
-  // A value is price x quantity, as of an instrument without definition.
+  // Whether a value is price x quantity, as for an instrument without a definition.
   bool is_plain() const { return multiplier == kUnit && !is_inverse; }
 };
 

@@ -8,8 +8,8 @@
 
 namespace alphaforge {
 
-// Items by a name that they have: open addressing with linear probing. A slot keeps the hash, so that a probe touches
-// an item only when it has very probably found it. `NameOf` gives an item's name.
+// Items by name: open addressing with linear probing. A slot stores the hash, so a probe touches only an item that is
+// very probably the right one. `NameOf` returns an item's name.
 template <class Item, class NameOf>
 class NameIndex {
  public:
@@ -26,25 +26,25 @@ class NameIndex {
       if (slot.hash == hash && NameOf()(*slot.item) == name) return slot.item;
     }
   }
-  // A search for the name follows soon: its slot is fetched meanwhile.
+  // Prefetches the slot for a search by this name that follows soon.
   void prefetch(Hash hash) const { __builtin_prefetch(&slots_[hash & mask()]); }
-  // The item of that hash, whose name is most probably the one that is sought; null if there is none.
+  // The item with that hash, which is most probably the right one; null if there is none.
   Item* probable(Hash hash) const {
     for (std::size_t i = hash & mask(); slots_[i].item != nullptr; i = (i + 1) & mask())
       if (slots_[i].hash == hash) return slots_[i].item;
     return nullptr;
   }
-  // Its name must not be there yet.
+  // The item's name must not be in the index yet.
   void insert(Item* item) {
     if ((size_ + 1) * 4 > slots_.size() * 3) grow();
     place({hash_of(NameOf()(*item)), item});
     ++size_;
   }
-  // The item must be there.
+  // The item must be in the index.
   void erase(const Item* item) {
     std::size_t hole = hash_of(NameOf()(*item)) & mask();
     while (slots_[hole].item != item) hole = (hole + 1) & mask();
-    // Entries that probed past the hole move into it, so that no search ends early.
+    // Moves entries that probed past the hole into it, so that no search stops early.
     for (std::size_t i = (hole + 1) & mask(); slots_[i].item != nullptr; i = (i + 1) & mask()) {
       const std::size_t home = slots_[i].hash & mask();
       if (((i - home) & mask()) < ((i - hole) & mask())) continue;

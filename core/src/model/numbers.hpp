@@ -30,9 +30,9 @@ inline bool multiply(Price price, Quantity quantity, Value& value) {
   return !__builtin_mul_overflow(static_cast<int128>(price.mantissa), quantity.mantissa, &value.mantissa);
 }
 
-// "45000.00": at least two places, all that are needed.
+// "45000.00": as many places as needed, at least two.
 std::string to_string(Price price);
-// "0.5", "2": only the places that are needed.
+// "0.5", "2": only as many places as needed.
 std::string to_string(Quantity quantity);
 std::string to_string(Value value);
 

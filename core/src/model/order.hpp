@@ -11,7 +11,7 @@
 
 namespace alphaforge {
 
-// The numbers of all these are those of the wire.
+// These enumerations have the numbers of the wire.
 enum class OrderSide : std::uint8_t { kBuy = 1, kSell = 2 };
 enum class OrderType : std::uint8_t {
   kMarket = 1,
@@ -64,7 +64,7 @@ enum class RejectReason : std::uint8_t {
   kOrderNotionalLimit = 4,
   kOpenOrdersLimit = 5,
   kOrderRateLimit = 6,
-  kOrderTooOld = 7,  // made no later than an order that was forgotten: it may be a repeat of one
+  kOrderTooOld = 7,  // created no later than a forgotten order, which it may repeat
   kMarketDataStale = 8,
   kInstrumentLimit = 9,
   kValueOverflow = 10,
@@ -123,8 +123,8 @@ struct Fill {
   bool operator==(const Fill&) const = default;
 };
 
-// An order and, if returned by the engine, its state at that time. Times are nanoseconds since the Unix epoch; they
-// inform and decide nothing (rule 1.6).
+// An order and, if returned by the engine, its state at that time. Times are nanoseconds since the Unix epoch, for
+// information only (rule 1.6).
 struct Order {
   std::string order_id;
   std::string symbol;
@@ -159,12 +159,12 @@ struct Order {
   std::uint32_t fill_count = 0;
   std::vector<Fill> fills;  // empty where a list was asked for without them
 
-  // quantity - filled_quantity; of a final order, what it will never fill.
+  // quantity - filled_quantity; for a final order, the quantity that was never filled.
   Quantity leaves_quantity() const { return {quantity.mantissa - filled_quantity.mantissa}; }
   bool operator==(const Order&) const = default;
 };
 
-// Throws InvalidArgument where `order` can't be one: ids, numbers not above 0, a price missing or in surplus, an
+// Throws InvalidArgument if `order` is malformed: an invalid id, a number not above 0, a missing or surplus price, an
 // unknown enumeration member, post_only where nothing could rest (rule 3.3).
 void check_order(const Order& order);
 
@@ -192,7 +192,7 @@ struct OrderEvent {
   bool operator==(const OrderEvent&) const = default;
 };
 
-// What a strategy holds of a symbol. Amounts are exact at eighteen places; commission stands apart from the PnL.
+// A strategy's position in a symbol. Amounts are exact at eighteen places; the PnL excludes commission.
 struct Position {
   std::string strategy_id;
   std::string symbol;

@@ -29,7 +29,7 @@ void check_size(OrderGroupType type, std::size_t size) {
             Reason::LIMIT_EXCEEDED);
 }
 
-// What holds for each two orders of a group.
+// Checks what must hold for any two orders of a group.
 void check_others(std::span<const Order> orders) {
   const Order& first = orders.front();
   for (const Order& order : orders.subspan(1)) {

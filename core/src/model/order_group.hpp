@@ -18,11 +18,11 @@ struct OrderGroup {
   bool operator==(const OrderGroup&) const = default;
 };
 
-// Whether the first order of such a group is the parent of the others.
+// Whether the first order of a group of this type is the parent of the others.
 constexpr bool has_parent(OrderGroupType type) {
   return type == OrderGroupType::kOneTriggersOther || type == OrderGroupType::kBracket;
 }
-// Whether those that are no parent share one remainder.
+// Whether the orders other than the parent share one remaining quantity.
 constexpr bool has_siblings(OrderGroupType type) {
   return type == OrderGroupType::kOneCancelsOther || type == OrderGroupType::kBracket;
 }
@@ -30,8 +30,8 @@ constexpr bool has_siblings(OrderGroupType type) {
 // The id of the order that `order` waits for; empty for none.
 std::string_view parent_id(const Order& order);
 
-// The orders as a group. Throws InvalidArgument: ORDER_CONFLICT if they don't fit together, LIMIT_EXCEEDED for too few
-// or too many, ORDER_FIELD_SURPLUS for one that is in a group already, and what check_order throws.
+// Makes a group of the orders. Throws InvalidArgument: ORDER_CONFLICT if they don't fit together, LIMIT_EXCEEDED for
+// too few or too many, ORDER_FIELD_SURPLUS for one that is in a group already, and what check_order throws.
 OrderGroup make_order_group(OrderGroupType type, std::vector<Order> orders);
 
 // Throws InvalidArgument ORDER_FIELD_SURPLUS for an order of a group, which is submitted only with its group.

@@ -37,7 +37,7 @@ struct TradeRows {
   const std::int64_t* ts_init = nullptr;
   const std::uint8_t* sides = nullptr;  // AggressorSide
   const TextColumn* trade_ids = nullptr;
-  const std::uint8_t* skip = nullptr;  // rows, not 0, that are known to be bad
+  const std::uint8_t* skip = nullptr;  // nonzero for rows known to be bad
   bool round = false;                  // digits beyond nine places, half to even, instead of refusing the row
 };
 
@@ -57,7 +57,7 @@ struct DecodedRows {
 
 inline constexpr std::size_t kRowFaultsMax = 10;
 
-// Decodes rows to ticks. A row with an invalid number, name or id is left out and counted; it never throws for a row.
+// Decodes rows to ticks. Leaves out and counts rows with an invalid number, name or id; never throws for a row.
 DecodedRows decode_trade_rows(const TradeRows& rows);
 
 }  // namespace alphaforge

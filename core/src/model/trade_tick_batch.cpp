@@ -144,7 +144,7 @@ TradeTickBatch TradeTickBatch::taken(std::span<const std::int64_t> rows) const {
 }
 
 TradeTickBatch TradeTickBatch::joined(const std::vector<const TradeTickBatch*>& batches) {
-  // A column is there if any batch has it.
+  // The result has a column if any batch has it.
   bool has_sides = false, has_ts_init = false, has_ids = false;
   for (const TradeTickBatch* batch : batches) {
     has_sides = has_sides || !batch->sides.empty();

@@ -20,7 +20,7 @@ struct TradeTickBatch {
     std::size_t row;
     int128 mantissa;
   };
-  // In `quantities`: the number does not fit 64 bits, look into `wide_quantities`.
+  // Marks an entry of `quantities` that doesn't fit 64 bits and is in `wide_quantities`.
   static constexpr std::int64_t kWide = std::numeric_limits<std::int64_t>::min();
 
   std::vector<std::string> instrument_ids;      // each once
@@ -92,7 +92,7 @@ struct TradeTickBatch {
   static TradeTickBatch joined(const std::vector<const TradeTickBatch*>& batches);
 
   // For batches whose columns came from outside. Throws InvalidArgument: COLUMNS_UNEQUAL, NAME_INVALID, ENUM_UNKNOWN,
-  // NUMBER_OUT_OF_RANGE. Checks the shape (lengths, names, indices) first, since values are found by it.
+  // NUMBER_OUT_OF_RANGE. Checks the shape (lengths, names, indices) first, because values are located by it.
   void validate() const;
   void validate_shape() const;
   void validate_values() const;

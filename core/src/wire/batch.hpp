@@ -51,7 +51,7 @@ Received<Item> receive(std::string_view message, Item (*decode)(std::string_view
 template <class Item>
 std::vector<Received<Item>> receive_all(std::string_view request, std::uint32_t field, const char* does,
                                         Item (*decode)(std::string_view)) {
-  // An item is much larger than its message can be: they are counted first.
+  // Items are counted first, because an item takes much more memory than its message.
   std::vector<std::string_view> messages;
   Reader in(request);
   while (in.next()) {
