@@ -27,7 +27,7 @@ namespace alphaforge::execution {
 
 namespace {
 
-// No engine counts so far; what is below can be counted on.
+// No engine reaches this number, so smaller ones can be incremented safely.
 constexpr std::int64_t kCountMax = std::int64_t{1} << 62;
 
 }  // namespace

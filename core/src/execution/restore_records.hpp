@@ -20,14 +20,14 @@ std::int64_t read_count(SnapshotReader& in);
 std::int64_t read_market_time(SnapshotReader& in);
 std::int64_t read_price(SnapshotReader& in);
 int128 read_quantity(SnapshotReader& in);
-// A sum that may be negative. The least number of 128 bits has no opposite.
+// A sum that may be negative. The least 128-bit number can't be negated.
 int128 read_amount(SnapshotReader& in);
 Terms read_terms(SnapshotReader& in);
 void read_instrument(SnapshotReader& in, Instrument& instrument, std::int64_t version);
 void read_window(SnapshotReader& in, Instrument& instrument);
 // Whether cost and quantity give a valid average price; a quantity of 0 must cost 0.
 bool is_price(const InstrumentDefinition* definition, Value cost, int128 quantity);
-// Whether it is in a group, which follows. `add_trail(order)` is called for a trailing stop.
+// Returns whether the order is in a group, which follows. `add_trail(order)` is called for a trailing stop.
 bool read_order(SnapshotReader& in, OrderRecord& order, std::int64_t version,
                 const std::function<void(OrderRecord&)>& add_trail);
 GroupRecord read_group(SnapshotReader& in);
