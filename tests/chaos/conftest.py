@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def chaos(chaos_seed: int, record_property: Callable[[str, object], None]) -> Chaos:
-    """Chance and rounds for one run; what it counts is shown in the table."""
+    """The random numbers and rounds of one run; its counts are shown in the table."""
     return Chaos(chaos_seed, record_property)
 
 
@@ -51,7 +51,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def label(report: pytest.TestReport) -> str:
-    """What a row is of: a test with all its seeds and cases, or a trouble of the test that has many."""
+    """Returns a row's label: a test with all its seeds and cases, or a trouble of the test with many troubles."""
     test, _, parameters = report.nodeid.rpartition("::")[2].partition("[")
     trouble = re.sub(r"seed \d+-?", "", parameters.rstrip("]"))
     return (

@@ -111,7 +111,7 @@ def make_history(folder: Path, older: Path, random: random.Random, *, is_closed:
     for _ in range(random.randint(1, 6)):
         writer.append(random.choice(STREAMS[:3]), random.randint(1, 6))
     writer.mark()
-    # Closer to the end than a mark.
+    # Records after the last mark.
     writer.append("records only", random.randint(0, 3))
     writer.history.marked.setdefault("twice", 0)
     if is_closed:
@@ -151,12 +151,12 @@ def damage(path: Path, older: Path, operation: str, random: random.Random) -> bo
 
 
 def allowed(history: History, path: Path, operation: str, stream: str) -> set[str]:
-    """What a start may make of a stream after a damage to one file."""
+    """Returns the permitted states of a stream when a service starts with one damaged file."""
     if path.suffix == ".part":
         generation = int(path.name.split("-")[0])
         return {"refused"} if history.owners.get(generation) == stream else {"exact"}
     if path.suffix == ".mark":
-        # The journal is whole. Without a mark that can't be known; with an older one it is more than was known.
+        # The journal is intact. Without its mark, the start can't know that; an older mark covers fewer inputs.
         return {"exact", "new epoch", "refused"} if operation == "older" else {"new epoch"}
     if path.name.endswith("-wal"):
         return {"exact", "refused", "within a second"}
@@ -164,7 +164,7 @@ def allowed(history: History, path: Path, operation: str, stream: str) -> set[st
 
 
 def verdict(store: SqliteStore, history: History, stream: str) -> str:
-    """What a start makes of a stream."""
+    """Returns how a start serves a stream: exactly, refused, under a new epoch, or short of the last second."""
     inputs: list[bytes] = []
     try:
         for item in store.replay(stream):
@@ -188,7 +188,7 @@ def verdict(store: SqliteStore, history: History, stream: str) -> str:
 
 
 def verdicts(history: History) -> dict[str, str]:
-    """What a start makes of each stream."""
+    """Returns how a start serves each stream."""
     try:
         store = SqliteStore(history.folder / "a-fsync.journal", Durability.FSYNC)
     except EngineError as error:
@@ -199,8 +199,8 @@ def verdicts(history: History) -> dict[str, str]:
         assert set(store.streams()) <= set(STREAMS)
         found = {name: verdict(store, history, name) for name in STREAMS if name in store.streams()}
         store.ready()
-        # A stream that was damaged stays refused. The others can be written to, unless a page is damaged that a write
-        # needs: then it is refused, and they can be read.
+        # A damaged stream stays refused. The others accept writes, unless a page that a write needs is damaged: then
+        # the write is refused, and reads work.
         for name, its_verdict in found.items():
             if its_verdict != "refused":
                 with suppress(WriteRefused):
@@ -213,7 +213,7 @@ def verdicts(history: History) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    """In memory where it can be: what is looked at is files, not how long a disk takes to sync them."""
+    """A folder in memory if possible: the test is about the files' content, not about how long a disk syncs."""
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as name:
         yield Path(name)
@@ -263,7 +263,7 @@ def look_at(history: History, path: Path, operation: str) -> None:
     found = verdicts(history)
     for stream in STREAMS:
         assert found[stream] in allowed(history, path, operation, stream), (path.name, stream, Counter(found.values()))
-    # The next start doesn't make light of it.
+    # The next start reports the damage too.
     again = verdicts(history)
     for stream in STREAMS:
         if found[stream] == "refused":

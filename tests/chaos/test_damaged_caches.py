@@ -91,7 +91,7 @@ async def make_history(folder: Path, older: Path, chance: random.Random, *, is_c
     await writer.files.rewrite_large([writer.caches["rewritten"]])
     writer.change("rewritten", 5)
     writer.mark()
-    # Closer to the end than a mark.
+    # Records after the last mark.
     writer.change("large", 3)
     if is_closed:
         writer.files.close(writer.caches.values())
@@ -136,7 +136,7 @@ def state_of(cache: NamedCache) -> State:
 
 
 def look_at(history: History, damaged: Path) -> dict[str, int]:
-    """Starts, and raises AssertionError where what is served is neither the state nor another epoch's."""
+    """Starts a service; raises AssertionError if it serves neither the acknowledged state nor a new epoch."""
     files = CacheFiles(history.folder, "os", warm_restart=True)
     try:
         found = {cache.name: cache for cache in files.load(build)}
@@ -197,7 +197,7 @@ def test_a_damaged_file_of_caches_is_found(
         if damage(path, folder / f"{end}-older" / path.name, operation, chance):
             record_property("damages", 1)
             epochs = look_at(history, path)
-            # The next start doesn't make light of it.
+            # The next start reports the damage too.
             again = look_at(history, path)
             for name in NAMES:
                 told = epochs.get(name) != history.epochs[name]

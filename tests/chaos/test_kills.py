@@ -32,9 +32,9 @@ from tests.support.stack import Stack
 from tests.support.tape import BTCUSDT, real_trades
 from tests.support.waiting import let_pass, until
 
-# Of each test, usually and in a full run.
+# Kills per test, usually and in a full run.
 KILLS = (18, 330)
-# Callers pause a little, so that what they did in a full run can be compared one by one.
+# Callers pause between calls, so that even a full run makes few enough calls to compare one by one.
 PAUSE_SECONDS = 0.01
 BAR_TYPES = ["1min", "100tick", "5volume", "1000000dollar"]
 
@@ -47,7 +47,7 @@ def own_stack(own_stack: Stack) -> Iterator[Stack]:
 
 
 def kill_and_restart(stack: Stack, chaos: Chaos, nouns: tuple[str, ...]) -> None:
-    """One after the other or both at once, in any order, while they serve or start."""
+    """Kills and restarts services one at a time or both at once, in any order, while they serve or start."""
     dice, kills, in_starts = chaos.dice(), 0, 0
     while kills < many(*KILLS):
         let_pass(dice.uniform(0.05, 0.4))
@@ -119,7 +119,7 @@ def test_a_producer_and_its_subscribers_see_the_bars_of_an_uninterrupted_run(own
 
 
 def check_laws(orders: dict[str, Order], events: list[OrderEvent], quantities: dict[str, int]) -> None:
-    """What holds of orders, fills and events however they came to be."""
+    """Asserts the invariants of orders, fills and events."""
     assert [event.sequence for event in events] == list(range(1, len(events) + 1))
     last: dict[str, OrderEvent] = {}
     for event in events:
@@ -173,7 +173,7 @@ def test_every_acknowledged_order_is_there_once_with_its_fills_and_events(own_st
         market.end()
         trading.end()
 
-        # All that the market did has reached the venue, and all that the venue did its subscriber.
+        # The venue has all trades, and its subscriber all events.
         venue.process_trade_tick(TradeTick("ETH", 1, 1, "BUY", "end", START_NS))
         until(lambda: venue.statistics().ticks_processed >= market.steps + 1, seconds=PATIENCE_SECONDS)
         assert venue.statistics().ticks_processed == market.steps + 1

@@ -46,7 +46,7 @@ class Subscribed:
         return [each.epoch for each in self._subscriptions]
 
     def check(self, trades: int) -> None:
-        """Each event came once, in order, in the epoch in which they began."""
+        """Asserts that each event came once, in order, in the epoch of the first."""
         events = [event.sequence for event in self._venue.events(from_sequence=1)]
         until(lambda: len(self.trades) >= trades and len(self.bars) >= trades, "all trades and bars", seconds=60)
         until(lambda: len(self.events) >= len(events), "all order events", seconds=60)
@@ -63,7 +63,7 @@ class Subscribed:
 
 
 def followed_to(cluster: Cluster) -> int:
-    """The venue's place in the data engine's trades."""
+    """Returns the sequence up to which the venue has followed the data engine's trades."""
     with grpc.insecure_channel(cluster.primary("execution").address) as channel:
         status = ExecutionServiceStub(channel).GetEngineStatus(GetEngineStatusRequest(engine="e"))
         return int(status.market_data_sequence)

@@ -61,7 +61,7 @@ class Recording:
     acks: list[dict[str, Any]]
 
     def known(self, end: int) -> dict[Key, Known]:
-        """What is known when the trace is `end` bytes long."""
+        """Returns what is known when the trace is `end` bytes long."""
         known = {
             key: Known(each.epoch, list(each.used), each.is_uncertain, set(each.before))
             for key, each in self.known_before.items()
@@ -134,7 +134,7 @@ async def look_at(folder: Path, known: Mapping[Key, Known], end: str) -> dict[Ke
 
 
 def has(noun: str, core: Any, one: Known, used: tuple[int, int]) -> bool:
-    """Whether an engine has what a call did."""
+    """Whether an engine has the effect of a call."""
     number, size = used
     if noun == "cache":
         return bool(core.contains(str(number)))
@@ -162,7 +162,7 @@ def test_after_a_cut_what_was_acknowledged_is_served_or_a_new_epoch_begins(
         (work / "first").mkdir()
         seed = chance.randrange(2**32)
         first = record(work / "recorded", library, work / "first", {}, seed, range(LIVES))
-        # The same once more on what a cut has left, so that starts after a cut are cut too.
+        # Repeat this on the files that a cut left, so that starts after a cut are cut too.
         for cut in range(CUTS):
             boots[0] = f"cut {cut}"
             cuts += 1
@@ -179,7 +179,7 @@ def test_after_a_cut_what_was_acknowledged_is_served_or_a_new_epoch_begins(
 
 
 def cut_off(recording: Recording, folder: Path, chance: random.Random) -> tuple[Path, dict[Key, Known], str]:
-    """What a cut at some moment leaves, in a folder, and what was acknowledged before."""
+    """Fills `folder` with what a cut at a random moment leaves; returns what was acknowledged before the cut."""
     end = chance.choice([0, *(event.end for event in recording.events)])
     left_by_a_cut(recording.before, recording.events, end, folder, chance)
     return folder, recording.known(end), f"cut at {end}"

@@ -53,7 +53,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Disk:
-    """How often the next syncs of a write-ahead log fail."""
+    """A disk that fails a given number of the next syncs of write-ahead logs."""
 
     def __init__(self, path: Path) -> None:
         path.write_bytes(bytes(4))
@@ -98,7 +98,7 @@ def test_refused_is_never_and_written_is_always(
     outcomes: dict[bytes, str] = {}
     try:
         for number in range(30):
-            # The last one fails always: nothing that follows hides what it left.
+            # The last write always fails, so no later write hides what it left.
             if number == 29 or (number and chance.random() < 1 / 3):
                 # Once: the write fails and can be undone. Always: it can't be, until the disk is well again.
                 disk.fail(chance.choice([1, 1, 2, -1]))

@@ -15,10 +15,10 @@ from tests.support.cluster_load import Load, assert_all_there
 from tests.support.postgres import Pair, running_pair
 from tests.support.waiting import let_pass
 
-# Checkpoints often, so that they are among what is interrupted.
+# Frequent checkpoints, so that faults interrupt some of them.
 ARGUMENTS = ("--market-data", "off", "--journal-checkpoint-bytes", "65536")
 SERVICE = "/alphaforge.execution.v1.ExecutionService"
-# Reads of a primary end so long after its last confirmed beat.
+# A primary answers reads for this long after its last confirmed beat.
 LEASE_SECONDS = 1.5
 
 
@@ -52,7 +52,7 @@ def test_frozen_primaries_wake_up(chaos: Chaos, postgres: Pair, tmp_path: Path) 
                     frozen.freeze()
                     chaos.took("without an order", load.await_pause(began))
                     let_pass(max(0.0, began + LEASE_SECONDS + dice.uniform(0.0, 2.0) - time.monotonic()))
-                    # They wait in its sockets, and are what it finds first when it wakes.
+                    # These calls wait in the frozen primary's sockets, so it reads them first when it wakes.
                     waiting = [
                         channel.unary_unary(f"{SERVICE}/{method}").future(message.SerializeToString(), timeout=60.0)
                         for method, message in (

@@ -32,9 +32,9 @@ from tests.support.waiting import let_pass, until
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Between the calls of a caller; in the soak, whose state grows by little.
+# Pauses between a caller's calls; longer ones in the soak, so that its state grows slowly.
 PAUSE_SECONDS, SOAK_PAUSE_SECONDS = 0.01, 0.2
-# What a service may take more after the soak, and for each event of an order that it keeps.
+# The permitted growth of a service's memory in the soak, and in addition for each order event that it keeps.
 GROWTH_BYTES, EVENT_BYTES = 64 << 20, 2_048
 
 # A subscriber that never reads, and one process with many of them.
@@ -64,7 +64,7 @@ class Load:
         self._venue = every_one.enter_context(ExecutionEngine(target=at["execution"], timeout=PATIENCE_SECONDS))
         self._data.start()
         self._venue.statistics()
-        # Of the engine that is overloaded: what it keeps of its orders is no leak.
+        # The orders that the overloaded engine keeps are not a leak.
         self._overloaded = every_one.enter_context(
             ExecutionEngine(
                 ExecutionEngineConfig(max_final_orders=50_000),
@@ -93,7 +93,7 @@ class Load:
         return [self.stack.processes[noun].pid for noun in NOUNS]
 
     def step_clock(self, seconds: int) -> None:
-        """The services' time of day is as much ahead of this machine's from now on."""
+        """Sets the services' time of day ahead of this machine's."""
         with self._clock.open("r+b") as file:
             file.write(struct.pack("q", seconds))
 
@@ -145,7 +145,7 @@ def loaded(
         yield Load(stack, every_one, clock, pause_seconds)
 
 
-# --- Troubles: each does one thing, once.
+# --- Troubles: each injects one fault, once.
 
 
 def reconnect(load: Load, dice: random.Random) -> None:
@@ -240,7 +240,7 @@ def test_a_soak_of_all_troubles_leaves_everything_as_it_was(
         events = load.check(chaos)
         for what, count in (("seconds", seconds), *sorted(troubles.items())):
             chaos.count(what, count)
-        # Connections of clients that are gone may be there for some seconds more.
+        # Connections of closed clients may remain for a few seconds.
         until(lambda: have_as_few(resources(load), before), seconds=60.0)
         for noun, then, now in zip(NOUNS, bytes_before, bytes_after, strict=True):
             chaos.count(f"MiB more in {noun}", (now - then) >> 20)

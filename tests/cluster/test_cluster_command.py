@@ -20,7 +20,7 @@ from tests.support.service import environment
 
 
 def refused(noun: str, folder: Path, dsn: str, *arguments: str) -> str:
-    """What a service that can't start says last."""
+    """Returns the last line of a service that can't start."""
     command = [sys.executable, "-m", f"services.{noun}", "--port", "0", "--metrics-port", "0", "--log-format", "text"]
     done = subprocess.run(
         [*command, "--data-dir", str(folder), *arguments],
@@ -76,7 +76,7 @@ def test_a_service_that_can_not_use_its_postgresql_says_why_and_ends(postgres: P
     postgres.a.sql_in(name, "GRANT USAGE ON SCHEMA alphaforge TO nobody")
     postgres.a.sql_in(name, "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA alphaforge TO nobody")
     postgres.a.sql_in(name, "REVOKE INSERT ON alphaforge.record FROM nobody")
-    # Otherwise the first write would be of unknown outcome, and the next, and so on.
+    # Otherwise every write would have an unknown outcome.
     assert "the role 'nobody' lacks rights on generation, record: GRANT" in refused(
         "data", tmp_path, poor, "--cluster", "live"
     )
@@ -139,7 +139,7 @@ def test_a_service_that_can_not_reach_its_postgresql_says_so(tmp_path: Path) -> 
     ],
 )
 def test_an_old_release_and_a_clock_that_is_hours_off_are_refused(facts: dict[str, float], why: str) -> None:
-    # What no server here is can only be told by what it would say of itself.
+    # No server here is old or has a wrong clock, so the test checks the facts that such a server would report.
     fine = {"version": 170_005, "time": time.time()}
     check_facts(fine)
     with pytest.raises(EngineError, match=re.escape(why)):

@@ -25,7 +25,7 @@ from tests.support.postgres import Pair
 from tests.support.waiting import until
 
 START_NS = 1_700_000_000_000_000_000
-# Checkpoints often, so that there is soon one to compare with.
+# Frequent checkpoints, so that the follower soon has one to compare with.
 ARGUMENTS = ("--market-data", "off", "--journal-checkpoint-bytes", "65536")
 # The number of this input in journals.
 SUBMIT_ORDER = 16
@@ -39,7 +39,7 @@ async def feed(engine: NamedDataEngine, numbers: range) -> None:
 
 
 class Slow:
-    """A state that is read only when it may be: a large one takes as long."""
+    """A state whose reading waits for permission, to be as slow as a large one."""
 
     def __init__(self, state: Any, may: threading.Event) -> None:
         self._state = state
@@ -86,7 +86,7 @@ def test_a_state_is_compared_where_the_primary_has_made_its_checkpoint(postgres:
             await checkpoint_beside(both, later=range(400, 420))
             assert (comparisons.compared, comparisons.differed) == (4, 1)
             assert comparisons.differing == {"e"}
-            # It has the primary's state now, and continues from there.
+            # The follower now has the primary's state, and continues from there.
             assert both.followed_engine("e") is not follower
             await feed(both.engine("e"), range(500, 520))
             await both.catch_up()
@@ -126,7 +126,7 @@ def test_a_follower_that_computed_something_else_takes_over_with_the_primarys_st
         follower.freeze()
         wanted = an_order(next(numbers))
         engine.submit_order(wanted)
-        # It will read another price than the primary has applied.
+        # The follower will read a different price than the primary has applied.
         _change_last_order(postgres, database)
         follower.thaw()
         await_more(follower, DIFFERED, engine, numbers)

@@ -21,11 +21,11 @@ def order(order_id: str) -> Order:
 
 
 def start_the_dead(cluster: Cluster) -> bool:
-    """As a supervisor does; whether all live and one of them is the primary."""
+    """Restarts dead candidates, as a supervisor does; returns whether all run and one is the primary."""
     for each in cluster.candidates["execution"]:
         assert each.process is not None
         if each.process.poll() is not None:
-            # It may end again while it starts.
+            # It may crash again while it starts.
             with suppress(AssertionError):
                 each.start()
     return all(
@@ -57,7 +57,7 @@ def test_a_fatal_input_costs_its_own_engine_until_it_is_skipped(postgres: Pair, 
             until(lambda: start_the_dead(cluster), "a primary", seconds=120)
 
             def is_served() -> bool:
-                # The primary of the term before may refuse it until its next beat.
+                # The previous term's primary may refuse the order until its next beat.
                 with suppress(EngineError):
                     bad.submit_order(order("second"))
                     return True
@@ -66,7 +66,7 @@ def test_a_fatal_input_costs_its_own_engine_until_it_is_skipped(postgres: Pair, 
             until(is_served, "the engine is served again", seconds=60)
             primary = cluster.primary("execution")
             primary.kill()
-            # The other one has it too.
+            # The other candidate has skipped the input too.
             cluster.primary("execution", but=primary)
             assert bad.get_order("fatal") is None
             assert [each.order_id for each in bad.get_active_orders("s")] == ["first", "second"]

@@ -32,7 +32,7 @@ def dsn(postgres: Pair) -> str:
 
 @pytest.fixture
 def hold(dsn: str) -> Iterator[Callable[..., Held]]:
-    """Makes candidates that are no services; they end with the test."""
+    """Makes candidates without services; they are closed at the end of the test."""
     made: list[Held] = []
 
     def one(address: str, **options: int) -> Held:
@@ -57,7 +57,7 @@ def test_a_deposed_primary_can_neither_write_nor_beat_nor_checkpoint(hold: Calla
     assert b.take()
     with pytest.raises(WriteRefused):
         a.store.write([an_input(b"never")])
-    # Its memory of the term does not matter: the row does.
+    # The term that `a` remembers does not matter, only the database row does.
     a.store.settle_term()
     a.shard.term = b.shard.term - 1
     with pytest.raises(WriteRefused):
@@ -129,7 +129,7 @@ def test_a_frozen_checkpoint_never_mixes_with_its_successors(
     for number in range(2):
         manifest = manifest.with_part(b.store.checkpoint_part(theirs, number, [memoryview(b"b" * 10)]))
     b.store.write([Commit("e", theirs, 2, manifest)])
-    # It wakes, and writes what is left of its own.
+    # `a` wakes, and writes the rest of its checkpoint.
     second = a.store.checkpoint_part(mine, 1, [memoryview(b"a" * 10)])
     a.store.settle_term()
     a.shard.term = b.shard.term - 1
@@ -160,7 +160,7 @@ def test_a_checkpoint_goes_only_forward_and_only_whole(hold: Callable[..., Held]
 
 
 def test_a_cancelled_wait_for_the_standby_is_not_taken_for_success(own_postgres: Pair) -> None:
-    # The role asks for less than the product needs: it does not get it.
+    # The role's settings are too weak for the product, which overrides them.
     own_postgres.a.sql("ALTER ROLE postgres SET client_min_messages = error")
     own_postgres.a.sql("ALTER ROLE postgres SET synchronous_commit = local")
     dsn = own_postgres.database()

@@ -87,15 +87,15 @@ def test_a_follower_answers_reads_and_nothing_else(cluster: Cluster) -> None:
         assert len(bars.bars) == 20
         lag_ms = int(dict(call.initial_metadata())["alphaforge-lag-ms"])
         assert 0 <= lag_ms <= 2_000
-        # Who doesn't ask for it gets no old answer.
+        # A caller that doesn't ask for old answers gets none.
         assert refused(stub.GetStatistics, GetStatisticsRequest(engine=NAME)) == NOT_HERE
-        # It can't tell an unknown engine from one that it does not have yet, nor an old epoch from a new one.
+        # A follower can't tell an unknown engine from one that it doesn't have yet, nor an old epoch from a new one.
         assert refused(stub.GetStatistics, GetStatisticsRequest(engine="other"), metadata=ANY) == NOT_HERE
         assert refused(stub.GetStatistics, GetStatisticsRequest(engine=NAME, epoch=1), metadata=ANY) == NOT_HERE
         unknown = SubscribeBarsRequest(engine=NAME, bar_types=["7tick"])
         assert refused(stub.SubscribeBars, unknown, metadata=ANY) == NOT_HERE
         assert refused(stub.SubscribeTrades, SubscribeTradesRequest(engine="other"), metadata=ANY) == NOT_HERE
-        # It opens nothing, and changes nothing.
+        # A follower opens and changes nothing.
         assert refused(stub.OpenEngine, OpenEngineRequest(engine=NAME), metadata=ANY) == NOT_HERE
         assert refused(stub.AdvanceTime, AdvanceTimeRequest(engine=NAME, now_ns=START_NS), metadata=ANY) == NOT_HERE
 
@@ -145,7 +145,7 @@ def test_a_client_reads_from_any_candidate_whichever_is_killed(postgres: Pair, t
                 killed.kill()
                 feed(engine, range(count, count + 10))
                 count += 10
-                # Each candidate that there is answers; the killed one does not hold a call up.
+                # Every running candidate answers; the killed one delays no call.
                 until(lambda: reader.statistics().ticks_processed == count, "a read of all", seconds=60)  # noqa: B023
                 assert reader.lag_seconds <= 2.0
                 until(lambda: len(seen) == count, "all events", seconds=60)  # noqa: B023
@@ -155,7 +155,7 @@ def test_a_client_reads_from_any_candidate_whichever_is_killed(postgres: Pair, t
                 count += 10
                 until(lambda: len(seen) == count, "all events again", seconds=60)  # noqa: B023
             assert seen == [str(number) for number in range(count)]
-            # A new epoch, as the primary has it at once and a follower somewhat later.
+            # The primary has the new epoch at once, a follower a little later.
             engine.reset()
             feed(engine, range(3))
             until(lambda: reader.statistics().ticks_processed == 3, "a read of the new epoch", seconds=60)

@@ -108,7 +108,7 @@ def test_an_execution_engine_follows_a_data_engine_that_moves(shards: Shards, tm
         assert series['alphaforge_execution_market_data_missed_ticks_total{engine="e"}'] == 0.0
 
 
-def test_what_can_not_be_moved_is_said_in_one_line(shards: Shards) -> None:
+def test_a_refused_move_is_one_clear_line(shards: Shards) -> None:
     def refused(*arguments: str) -> str:
         done = cluster_command(shards.dsn, "move", *arguments)
         assert done.returncode == 1
@@ -121,7 +121,7 @@ def test_what_can_not_be_moved_is_said_in_one_line(shards: Shards) -> None:
         engine.wait_ready()
         here = shards.place_of(engine)
     assert f"already placed in data-{here}" in refused("data/e", "--to", f"data-{here}")
-    # The table has it still, and the service serves it.
+    # The table still has the engine, and the service serves it.
     assert re.search("start candidates of both shards", refused("data/e", "--to", "7"))
     with closing(DataEngine(name="e", target=shards.each[0].target("data"), timeout=30.0)) as engine:
         assert engine.statistics().ticks_processed == 0

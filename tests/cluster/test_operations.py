@@ -21,7 +21,7 @@ START_NS = 1_700_000_000_000_000_000
 ALONE = ("--market-data", "off")
 
 
-def test_an_engine_moves_to_another_shard_with_all_it_has(postgres: Pair, tmp_path: Path) -> None:
+def test_an_engine_moves_to_another_shard_with_its_whole_state(postgres: Pair, tmp_path: Path) -> None:
     config = DataEngineConfig(bar_types=["1tick"])
     with running_cluster(tmp_path, postgres.database(), "data", count=1) as cluster:
         here = cluster.primary("data")

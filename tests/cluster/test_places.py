@@ -28,7 +28,7 @@ START_NS = 1_700_000_000_000_000_000
 
 
 def names_for(shards: Shards, wanted: int, of: int | None = None) -> Iterator[str]:
-    """Names whose place is a shard, over the first `of` shards."""
+    """Yields names that hashing over the first `of` shards places on a shard."""
     return (name for name in (f"n{number}" for number in count()) if shards.winner(name, of=of) == [wanted])
 
 
@@ -62,7 +62,7 @@ def test_whichever_shard_is_asked_a_new_engine_goes_where_the_hash_says(
                 other = exits.enter_context(closing(client(name, target=shards.seeds(1 - asked), timeout=30.0)))
                 other.wait_ready()
                 assert shards.place_of(other) == wanted
-        # One that was dropped may be created again.
+        # A dropped engine may be created again.
         assert other.drop()
         again = exits.enter_context(closing(client(name, target=shards.seeds(0), timeout=30.0)))
         again.wait_ready()
@@ -96,7 +96,7 @@ def test_a_write_without_an_epoch_creates_nothing_in_the_wrong_shard(data: Shard
     assert info.metadata["shard"] == "data-1"
     assert info.metadata["target"] == data.seeds(1)
     assert name not in data.table()
-    # Whose series have its name.
+    # The series of that shard carry its name.
     assert data.each[1].primary("data").series()["alphaforge_cluster_primary"] == 1.0
     with grpc.insecure_channel(info.metadata["target"]) as channel:
         DataServiceStub(channel).AdvanceTime(AdvanceTimeRequest(engine=name, now_ns=START_NS), timeout=10.0)
@@ -104,7 +104,7 @@ def test_a_write_without_an_epoch_creates_nothing_in_the_wrong_shard(data: Shard
 
 
 def test_a_new_shard_moves_nothing_and_a_dead_one_gets_nothing_new(data: Shards, tmp_path: Path) -> None:
-    # Those that three shards would have in the third.
+    # Names that hashing over three shards places on the third.
     third = (name for name in (f"n{number}" for number in count()) if data_2_wins(name))
     before = [next(third) for _ in range(3)]
     for name in before:
@@ -123,12 +123,12 @@ def test_a_new_shard_moves_nothing_and_a_dead_one_gets_nothing_new(data: Shards,
                 engine.wait_ready()
         assert data.table() == {**table, after: 2}
         cluster.primary("data").kill()
-    # It counts for a few seconds more; a caller that is sent there in vain asks at home again.
+    # The killed shard counts as live for a few seconds; a caller sent there in vain asks its own target again.
     with closing(DataEngine(name=late, target=data.seeds(0), timeout=60.0)) as engine:
         engine.wait_ready(60.0)
         assert data.place_of(engine) in (0, 1)
     assert data.table()[late] in (0, 1)
-    # What it has is still its own.
+    # The killed shard still owns its engine.
     assert data.table()[after] == 2
 
 
@@ -158,7 +158,7 @@ def test_of_two_shards_that_create_an_engine_at_once_one_does(postgres: Pair) ->
             each.end()
 
 
-def test_small_statements_do_not_wait_for_those_of_checkpoints(postgres: Pair) -> None:
+def test_small_statements_do_not_wait_for_checkpoints(postgres: Pair) -> None:
     dsn = postgres.database()
     assert cluster_command(dsn, "init").returncode == 0
     held = Held(dsn)

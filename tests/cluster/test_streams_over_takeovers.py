@@ -76,7 +76,7 @@ def test_each_trade_reaches_subscriber_and_venue_once_over_take_overs_of_both(cl
 
 
 def _followed_to(cluster: Cluster) -> int:
-    """The venue's place in the data engine's stream."""
+    """Returns the sequence up to which the venue has followed the data engine's stream."""
     with grpc.insecure_channel(cluster.primary("execution").address) as channel:
         status = ExecutionServiceStub(channel).GetEngineStatus(GetEngineStatusRequest(engine="e"))
         return int(status.market_data_sequence)

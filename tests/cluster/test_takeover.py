@@ -80,7 +80,7 @@ def test_a_hung_event_loop_is_deposed(postgres: Pair, tmp_path: Path) -> None:
     dsn, module = postgres.database(), "tests.programs.service_that_hangs"
     with running_cluster(tmp_path, dsn, "execution", execution=ALONE, module=module) as cluster:
         primary, follower = cluster.primary("execution"), cluster.follower("execution")
-        # The thread that beats is well, and nobody is answered.
+        # The thread that beats still runs, but no call is answered.
         primary.signal(signal.SIGUSR1)
         until(lambda: follower.is_primary, "the follower has taken over")
         until(lambda: primary.series()["alphaforge_cluster_term"] == 2.0, "the old one follows")
@@ -118,7 +118,7 @@ def test_a_session_of_short_grace_survives_what_its_strategy_could_not_help(own_
         assert [order.order_id for order in engine.get_active_orders("load")] == ["o1", "o2"]
 
 
-def test_a_stalled_standby_deposes_nobody(own_postgres: Pair, tmp_path: Path) -> None:
+def test_a_stalled_standby_deposes_no_primary(own_postgres: Pair, tmp_path: Path) -> None:
     with running_cluster(tmp_path, own_postgres.database(), "execution", execution=ALONE) as cluster:
         primary = cluster.primary("execution")
         with Load(cluster.target("execution")) as load:
@@ -136,7 +136,7 @@ def test_a_stalled_standby_deposes_nobody(own_postgres: Pair, tmp_path: Path) ->
         assert_all_there(cluster, load)
 
 
-def test_what_gave_up_while_postgresql_was_away_never_takes_effect(own_postgres: Pair, tmp_path: Path) -> None:
+def test_a_call_that_timed_out_without_postgresql_never_takes_effect(own_postgres: Pair, tmp_path: Path) -> None:
     with running_cluster(tmp_path, own_postgres.database(), "execution", execution=ALONE) as cluster:
         primary, target = cluster.primary("execution"), cluster.target("execution")
         with ExecutionEngine(target=target) as engine, ExecutionEngine(target=target, timeout=1.0) as hasty:
@@ -192,7 +192,7 @@ def test_a_log_that_came_back_shorter_begins_a_new_epoch(orders: Cluster, postgr
 
 
 def term(cluster: Cluster) -> int:
-    """The latest term that a candidate knows of."""
+    """Returns the latest term known to any candidate."""
     return max(int(each.series()["alphaforge_cluster_term"]) for each in cluster.candidates["execution"])
 
 
@@ -217,7 +217,7 @@ def test_sessions_that_postgresql_ends_are_reopened_without_a_loss(orders: Clust
     assert_all_there(orders, load)
 
 
-def test_a_primary_whose_session_for_reading_ended_goes_on_making_checkpoints(postgres: Pair, tmp_path: Path) -> None:
+def test_a_primary_that_loses_its_reading_session_still_makes_checkpoints(postgres: Pair, tmp_path: Path) -> None:
     arguments = (*ALONE, "--journal-checkpoint-bytes", "65536")
     with running_cluster(tmp_path, postgres.database(), "execution", count=1, execution=arguments) as cluster:
         primary, name = cluster.primary("execution"), cluster.dsn.rpartition("/")[2]
@@ -227,7 +227,7 @@ def test_a_primary_whose_session_for_reading_ended_goes_on_making_checkpoints(po
 
         with Load(cluster.target("execution")) as load:
             load.await_more()
-            # What it asked last tells it from the session that writes.
+            # Its last query tells this session from the one that writes.
             asked = "(query LIKE '%nextval%' OR query LIKE '%pg_prepared_xacts%')"
             ended = (
                 f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '{name}' AND {asked}"
@@ -235,7 +235,7 @@ def test_a_primary_whose_session_for_reading_ended_goes_on_making_checkpoints(po
             until(lambda: postgres.a.sql(ended) == "1", "the session for reading", seconds=60)
             until(lambda: "the session for reading is lost" in primary.log.read_text(), "its loss", seconds=60)
             before = checkpoints()
-            # After one that fails, a minute passes until the next.
+            # After a failed checkpoint, the next one comes a minute later.
             until(lambda: checkpoints() > before, "a checkpoint", seconds=180)
         assert primary.series()["alphaforge_cluster_term"] == 1.0
         assert_all_there(cluster, load)

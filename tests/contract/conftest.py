@@ -29,7 +29,7 @@ def api(request: pytest.FixtureRequest) -> Iterator[Api]:
 
 @pytest.fixture
 def remote(stack: Stack) -> Iterator[Api]:
-    """The API over the services, for what only they have: names, settings that differ, targets, deadlines."""
+    """The API over the services, for features that only they have: names, differing settings, targets, deadlines."""
     api = Api("alphaforge_client", stack)
     with api.cleanup:
         yield api

@@ -28,13 +28,13 @@ STEP = "--- step"
 BLOCK = re.compile(r"^<!-- (run|run: stays|prints|writes: [\w.]+) -->\n```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMANDS = re.compile(r"^([^\n]*)\n```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 MARK = re.compile(r"<!-- (run|run: stays|by hand: .+) -->")
-# What a clone has and a page may write to, or that would change what it does.
+# Files of a clone that a page may write to, or that would change the commands' behaviour.
 NOT_SHARED = {".env", ".git", "var"}
 
 IN_A_NETWORK_OF_ITS_OWN = ("unshare", "--map-root-user", "--net", "--pid", "--fork", "--kill-child")
 LOOPBACK_UP = "ip link set lo up"
 
-# What the shell of a page does besides: a terminal that stays has begun when its command says so, or has run a while.
+# The start of a page's script. A terminal that stays counts as started when its command says so, or after a while.
 PRELUDE = r"""
 set -euo pipefail
 stays() {

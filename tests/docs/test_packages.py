@@ -50,7 +50,7 @@ def test_the_constraints_are_the_lock_without_its_hashes() -> None:
 
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy, so that another build can run concurrently."""
+    """Builds the packages in a copy, so that another build can run concurrently."""
     run("make", "--no-print-directory", "dist", cwd=ROOT)
     return Path(shutil.copytree(ROOT / "dist", tmp_path_factory.mktemp("packages") / "dist"))
 
@@ -138,14 +138,14 @@ def test_the_line_of_the_readme_installs_services_that_run(install: Install, up:
 def test_each_wheel_installs_alone_and_is_imported_from_where_it_was_installed(name: str, install: Install) -> None:
     program = f"import {MODULES[name]} as module; print(module.__file__)"
     python = install(name.replace("_", "-")) / "python"
-    # Not from the repository, whose folders are importable too.
+    # Outside the repository, whose folders are also importable.
     assert python.parents[1] in Path(run(python, "-c", program, cwd=python.parent).strip()).parents
 
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(("extras", "megabytes"), [("", 40), ("[numpy]", 95), ("[cli]", 130)])
 def test_the_client_is_small(extras: str, megabytes: int, install: Install) -> None:
-    """Without the bytecode that pip compiles, which is about a quarter more."""
+    """Excludes the bytecode that pip compiles, about a quarter more."""
     files = [file for file in install(f"alphaforge-client{extras}").parent.rglob("*") if file.is_file()]
     assert sum(file.stat().st_size for file in files if file.suffix != ".pyc") <= megabytes * 1_000_000
 
@@ -181,7 +181,7 @@ with (
 
 
 @pytest.mark.timeout(900)
-def test_the_client_alone_needs_no_numpy_and_says_where_it_would(install: Install, up: dict[str, str]) -> None:
+def test_the_client_alone_works_without_numpy_and_says_what_needs_it(install: Install, up: dict[str, str]) -> None:
     assert LINE is not None
     put = "import numpy; from alphaforge_client.cache import GenericCache as Cache; "
     put += "Cache(100, name='small').put('array', numpy.arange(3))"

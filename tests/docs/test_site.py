@@ -31,7 +31,7 @@ pytestmark = [
     pytest.mark.timeout(600),
 ]
 
-# What a reader can't get at: text beyond the window, or cut off by a box that does not scroll; missing pictures.
+# Content that a reader can't see: text beyond the window or clipped by a box that does not scroll; missing pictures.
 CLIPPED = """
 (() => {
   const found = [];
@@ -56,7 +56,7 @@ CLIPPED = """
 })()
 """
 
-# The contrast of text and its ground, as WCAG has it; 4.5 is what it wants of text.
+# The contrast of text and background as WCAG defines it; WCAG requires 4.5 for text.
 CONTRASTS = """
 (() => {
   const canvas = Object.assign(document.createElement("canvas"), { width: 1, height: 1 });
@@ -137,7 +137,7 @@ def test_text_can_be_read_in_the_light_and_in_the_dark(site: str, page: Browser,
         assert {kind: ratio for kind, ratio in contrasts.items() if ratio < 4.5} == {}, (each, ground)
 
 
-# The search is a dialog in a shadow of its own.
+# The search is a dialog in a separate shadow root.
 DIALOG = (
     "[...document.querySelectorAll('*')].map((box) => box.shadowRoot).find((root) => root?.querySelector('dialog'))"
 )

@@ -23,7 +23,7 @@ def unit() -> str:
     return found[1]
 
 
-def test_it_starts_the_services_that_there_are(unit: str) -> None:
+def test_the_unit_file_starts_every_service(unit: str) -> None:
     assert "ExecStart=/opt/alphaforge/bin/python -m services.%i\n" in unit
     for noun in NOUNS:
         assert f"alphaforge@{noun}" in PAGE.read_text()
@@ -31,11 +31,11 @@ def test_it_starts_the_services_that_there_are(unit: str) -> None:
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
-def test_systemd_takes_it(unit: str, tmp_path: Path) -> None:
+def test_systemd_accepts_the_unit_file(unit: str, tmp_path: Path) -> None:
     file = tmp_path / "alphaforge@data.service"
-    # It also looks for the program, which is not where the page installs it.
+    # systemd also looks for the program, which is not installed where the page installs it.
     file.write_text(unit.replace("/opt/alphaforge/bin/python", sys.executable))
     command = ("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", str(file))
     result = subprocess.run(command, capture_output=True, text=True, check=False)
-    # What it says of the machine that it runs on is another matter.
+    # Its messages about the machine that it runs on don't matter.
     assert [line for line in result.stderr.splitlines() if file.stem in line] == []

@@ -60,7 +60,7 @@ class RisingInProcess(alphaforge_client.strategy.Strategy):
         self.fills.append(f"{fill.quantity} @ {fill.price} of {fill.trade_id}")
 
 
-def test_fills_are_those_of_a_strategy_in_process(services: Stack) -> None:
+def test_fills_equal_those_of_the_same_strategy_in_process(services: Stack) -> None:
     venue = alphaforge_core.execution.ExecutionEngine(ExecutionEngineConfig(fill_on="next"))
     here = RisingInProcess(venue)
     data = alphaforge_core.data.DataEngine(DataEngineConfig(bar_types=["3s"]))

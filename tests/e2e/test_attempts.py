@@ -50,7 +50,7 @@ def nested(depth: int) -> value_pb2.Value:
 
 
 def credentials_of(deployed: Deployment, kind: str) -> grpc.ChannelCredentials:
-    """A client's certificate that has expired, or that another authority signed, or none."""
+    """Returns an expired client certificate, one of another authority, or none."""
     roots = Path(deployed.certificates.path("ca.pem")).read_bytes()
     if kind == "none":
         return grpc.ssl_channel_credentials(roots)
@@ -96,7 +96,7 @@ def on_a_stream_with_a_revoked_token(deployed: Deployment) -> None:
         deque(stream, maxlen=0)
 
 
-# What is tried, how, and the answer.
+# Each attack, how it is made, and the answer.
 ATTEMPTS: list[tuple[str, Attempt, str]] = [
     ("a call without TLS", lambda d: d.call_in_the_clear(), "UNAVAILABLE"),
     (
@@ -178,7 +178,7 @@ def test_a_thousand_connections_that_say_nothing_harm_nobody_and_are_ended(deplo
     with ExitStack() as stack:
         silent = [stack.enter_context(socket.create_connection((host, int(port)))) for _ in range(1_000)]
         for number, each in enumerate(silent):
-            # Every second one begins a handshake and stops in the middle of it.
+            # Every second connection begins a handshake and stops halfway.
             each.sendall(hello[: len(hello) if number % 2 else 0])
         assert answer_of(lambda: deployed.call("Put", put())) == "OK"
         assert b"alphaforge_cache_entries" in deployed.scrape()
@@ -189,7 +189,7 @@ def test_a_thousand_connections_that_say_nothing_harm_nobody_and_are_ended(deplo
 
 
 def _is_ended(connection: socket.socket) -> bool:
-    """Waits until the other side closes, whatever it says before."""
+    """Whether the other side closes the connection in time, whatever it sends first."""
     try:
         while connection.recv(1024):
             pass
@@ -252,7 +252,7 @@ def test_connections_beyond_the_limit_are_closed_and_the_others_live_on(tmp_path
         unary(b"", timeout=10)
         host, _, port = service.address.rpartition(":")
         others = [stack.enter_context(socket.create_connection((host, int(port)), timeout=5)) for _ in range(8)]
-        # The service speaks first: who got a place hears its settings.
+        # The service speaks first: an accepted connection receives its settings.
         heard = [_hears(each) for each in others]
         assert heard.count(True) == 4
         unary(b"", timeout=10)

@@ -22,14 +22,14 @@ def order() -> Order:
 
 
 def audited(log: Path) -> list[str]:
-    """The ids of the orders that the log says were placed; fails for half a line."""
+    """Returns the ids of the placed orders in the log; fails on an incomplete line."""
     lines: list[dict[str, Any]] = [json.loads(line) for line in log.read_text().splitlines()]
     return [line["answer"]["order_id"] for line in lines if line["status"] == "OK"]
 
 
 @contextmanager
 def full_disk(service: Service, log: Path) -> Iterator[None]:
-    """The audit log can't grow any more; what the service prints, which is shorter, can."""
+    """Limits file sizes so that the audit log can't grow, but the service's shorter output can."""
     assert log.stat().st_size > service.log.stat().st_size + 2_000
     endless = resource.RLIM_INFINITY
     resource.prlimit(service.process.pid, resource.RLIMIT_FSIZE, (log.stat().st_size + 10, endless))
@@ -45,7 +45,7 @@ def log(tmp_path: Path) -> Path:
 
 @contextmanager
 def running(folder: Path, log: Path, *flags: str) -> Iterator[tuple[Service, ExecutionEngine]]:
-    """A service without a journal, so that only the log feels the disk, with 100 lines in the log."""
+    """A service with 100 lines in its audit log, and no journal, so that the full disk affects the log only."""
     flags = ("--audit-file", str(log), "--market-data", "off", "--durability", "none", *flags)
     with (
         running_service("execution", folder, *flags) as service,
@@ -87,7 +87,7 @@ def test_commands_are_refused_until_the_log_can_be_written_again(tmp_path: Path,
     assert audited(log) == acknowledged
 
 
-def test_commands_go_on_without_a_log_that_is_not_required(tmp_path: Path, log: Path) -> None:
+def test_commands_work_without_an_optional_log(tmp_path: Path, log: Path) -> None:
     with running(tmp_path, log, "--no-audit-required") as (service, venue):
         with full_disk(service, log):
             for _ in range(200):

@@ -67,7 +67,7 @@ def test_a_full_service_evicts_from_the_cache_that_takes_most(tmp_path: Path) ->
         assert small.size() == 10_000
 
 
-def test_what_a_restart_brings_back_is_within_a_smaller_bound(tmp_path: Path) -> None:
+def test_a_restart_with_a_smaller_bound_restores_only_what_fits(tmp_path: Path) -> None:
     with (
         running_service("cache", tmp_path) as service,
         GenericCache(1_000_000, name="c", target=service.address) as cache,

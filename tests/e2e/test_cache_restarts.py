@@ -57,7 +57,7 @@ def call(service: Service, method: str, request: bytes) -> bytes:
     return unary(request, timeout=10)
 
 
-def test_clients_go_on_after_a_restart_without_noticing_it(own_stack: Stack) -> None:
+def test_clients_do_not_notice_a_restart(own_stack: Stack) -> None:
     target = own_stack.target("cache")
     with (
         GenericCache(3, math.inf, max_bytes=10_000, name="small", target=target) as small,
@@ -83,7 +83,7 @@ def test_clients_go_on_after_a_restart_without_noticing_it(own_stack: Stack) -> 
         left = values.ttl("short")
         assert left is not None
         assert 0 < left < 100.0
-        # The bound and the order of use are the old ones: b is the one used longest ago.
+        # The bound and the order of use are restored: b is least recently used.
         small.put("d", "d")
         assert sorted(small.keys()) == ["a", "c", "d"]
         assert small.ttl("a") == math.inf
@@ -286,7 +286,7 @@ def test_while_the_disk_is_full_values_are_read_and_changes_refused_until_it_is_
             lambda: cache.put_many({"c": 1}),
             cache.clear,
         ):
-            # On a loaded machine the last attempt may find no time for an answer; it repeats the answer before.
+            # On a loaded machine the last attempt may time out; its error then repeats the previous answer.
             with pytest.raises((Unavailable, DeadlineExceeded), match="the cache is read-only"):
                 change()
         assert cache.get("a") == b"x" * 1_000

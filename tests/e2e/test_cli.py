@@ -70,7 +70,7 @@ class Up:
         until(is_ready, self.log.read_text, 90, every=0.05)
 
     def services(self) -> dict[str, int]:
-        """The process id of each service, by its noun; a child that has not begun to be one is left out."""
+        """The process id of each service, by noun; excludes a child that has not started its service."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         found = {}
         for child in children:
@@ -79,7 +79,7 @@ class Up:
         return found
 
     def audited(self, command: str) -> set[str]:
-        """The engines on which the audit log has that command."""
+        """Returns the engines for which the audit log has that command."""
         lines = map(json.loads, self.audit.read_text().splitlines())
         return {line["request"].get("engine") for line in lines if line["command"] == command}
 
@@ -88,7 +88,7 @@ class Up:
         return self.process.wait(60)
 
     def start(self, *words: str, **variables: str) -> subprocess.Popen[str]:
-        """Another verb, against these services unless the variables say otherwise."""
+        """Starts another verb against these services, unless the variables say otherwise."""
         targets = {}
         for index, noun in enumerate(NOUNS, 1):
             targets[f"ALPHAFORGE_{noun.upper()}_TARGET"] = f"127.0.0.1:{self.port_base + index}"
@@ -99,7 +99,7 @@ class Up:
         )  # fmt: skip
 
     def run(self, *words: str, status: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Another verb until it ends, with that status."""
+        """Runs another verb to its end and checks its exit status."""
         process = self.start(*words, **variables)
         stdout, stderr = process.communicate(timeout=120)
         assert process.returncode == status, stdout + stderr
@@ -110,7 +110,7 @@ class Up:
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     """Running services; one Ctrl-C ends all of them, and the command with status 0."""
     folder = tmp_path_factory.mktemp("up")
-    # A user's own package of that name, which must not be taken for ours.
+    # A user's package with the same name as ours, which must not be imported.
     (folder / "services").mkdir()
     (folder / "services/__init__.py").write_text("raise ImportError('this is not the package of the services')\n")
     running = Up(folder, "--bars", "1min,100tick")
@@ -198,7 +198,7 @@ def test_looking_at_an_engine_that_is_not_there_names_those_that_are_and_makes_n
             assert "dmeo" not in [each.name for each in listed]
 
 
-def test_the_version_is_an_option_too() -> None:
+def test_the_version_is_also_an_option() -> None:
     command = (sys.executable, "-m", "alphaforge_cli")
     version, option = (
         subprocess.run((*command, word), capture_output=True, text=True, check=True).stdout
@@ -271,7 +271,7 @@ def test_parquet_replays_as_the_csv_it_was_made_from(up: Up, tmp_path: Path) -> 
     assert up.run("replay", str(parquet), *options).stdout == replayed
 
 
-def test_what_was_recorded_replays_to_the_same_bars(up: Up, tmp_path: Path) -> None:
+def test_a_recording_replays_to_the_same_bars(up: Up, tmp_path: Path) -> None:
     day = 86_400 * 10**9
     rows = [f"X,{i},{day - 10**9 + i * 10**7},{i},5.{i},0.{i},BUY" for i in range(1, 200)]
     rows.insert(150, f"X,late,{day - 1},7,4.5,2,SELL")
@@ -290,7 +290,7 @@ def test_what_was_recorded_replays_to_the_same_bars(up: Up, tmp_path: Path) -> N
     assert up.run("replay", str(tmp_path / "kept"), *bars).stdout == live.stdout
 
 
-def test_a_recording_ends_cleanly_when_it_is_told_to(up: Up, tmp_path: Path) -> None:
+def test_a_recording_ends_cleanly_on_request(up: Up, tmp_path: Path) -> None:
     recording = up.start("record", str(tmp_path / "kept"), "--engine", "quiet")
     assert recording.stdout is not None
     assert recording.stdout.readline() == "recording\n"
@@ -492,7 +492,7 @@ def test_entries_of_the_cache_by_hand(up: Up) -> None:
     assert "not JSON" in up.run("cache", "put", "a", "text", *place, status=2).stderr
 
 
-def test_what_can_not_be_reached_is_one_line_and_status_1(up: Up, tmp_path: Path) -> None:
+def test_an_unreachable_service_is_one_line_and_status_1(up: Up, tmp_path: Path) -> None:
     path = trades_csv(tmp_path, "X,1,1,1,5,5,BUY")
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))

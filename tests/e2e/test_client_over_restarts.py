@@ -46,13 +46,13 @@ class Caller(threading.Thread):
 
 
 def goes_on(callers: list[Caller]) -> None:
-    """Waits until each has got another answer."""
+    """Waits until each caller has got another answer."""
     before = [caller.answers for caller in callers]
     until(lambda: all(caller.answers > count for caller, count in zip(callers, before, strict=True)))
 
 
 def each_fails(callers: list[Caller]) -> None:
-    """Waits until each has got another error."""
+    """Waits until each caller has got another error."""
     before = [len(caller.errors) for caller in callers]
     until(lambda: all(len(caller.errors) > count for caller, count in zip(callers, before, strict=True)))
 
@@ -108,7 +108,7 @@ def test_a_dead_service_is_an_error_in_time_and_the_client_good_once_it_is_back(
 
 
 def minute_ticks(count: int) -> list[TradeTick]:
-    """Each closes the minute of the one before."""
+    """Returns ticks that each close the previous tick's minute."""
     return [TradeTick("BTC", 100 + number, 1, "BUY", "", 60 * 10**9 * number) for number in range(count)]
 
 
@@ -117,7 +117,7 @@ def read(subscription: Iterator[object], count: int) -> list[object]:
 
 
 def sequences(items: list[object]) -> list[int]:
-    """The bars' numbers; a Gap among them is an error."""
+    """Returns the bars' sequences; a Gap among the bars is an error."""
     assert not [item for item in items if isinstance(item, Gap)]
     return [item.sequence for item in items]
 
@@ -139,7 +139,7 @@ def test_a_stream_of_bars_goes_on_over_a_restart_without_a_gap_or_a_repeat(own_s
         assert sequences(items + read(bars, 5)) == list(range(1, 11))
 
 
-def test_the_asyncio_client_goes_on_too(own_stack: Stack) -> None:
+def test_the_asyncio_client_also_continues(own_stack: Stack) -> None:
     own_stack.serve("data")
     config = DataEngineConfig(bar_types=["1min"])
 

@@ -13,7 +13,7 @@ from alphaforge_client.execution import ExecutionEngine
 from tests.support.stack import NOUNS, Stack
 from tests.support.waiting import until
 
-# Enough orders that they can't have been under way when the cache died.
+# More orders than can have been in flight when the cache was killed.
 ORDERS = 40
 
 

@@ -14,7 +14,7 @@ CORE = ("backtest", "cache", "data", "errors", "execution", "files", "model", "t
 IN_PROCESS = [f"alphaforge_core.{name}" for name in CORE]
 PACKAGES = ("alphaforge_client", "alphaforge_client.aio")
 REMOTE = [f"{package}.{name}" for package in PACKAGES for name in ("cache", "data", "execution")]
-# What the example of a method starts from: an engine of its own, and what to feed it with.
+# The setup of a method's example: a separate engine, and its input.
 BEGIN = {
     "data": """
 >>> from alphaforge_client.model import TradeTick
@@ -55,7 +55,7 @@ def test_against_the_services(module: str, name: str, text: str, stack: Stack, m
     examples.run(text, dict(vars(importlib.import_module(module))))
 
 
-def test_what_people_start_from_has_an_example() -> None:
+def test_every_public_starting_point_has_an_example() -> None:
     started_from = {
         "alphaforge_core.cache": ["GenericCache"],
         "alphaforge_core.data": ["BarList", "DataEngine", "DataEngineConfig"],

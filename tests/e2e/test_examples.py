@@ -43,7 +43,7 @@ class Programs:
         )  # fmt: skip
 
     def follow(self, *words: str, line: str) -> subprocess.Popen[str]:
-        """A program that has said `line` and has subscribed to the data service."""
+        """Starts a program; returns when it has printed `line` and has subscribed to the data service."""
         before = self.subscribers()
         process = self.start(*words)
         after_line(process, line)
@@ -79,7 +79,7 @@ def real_file() -> str:
 
 
 def after_line(process: subprocess.Popen[str], line: str) -> None:
-    """Waits until the program has said so."""
+    """Waits until the program has printed the line."""
     assert process.stdout is not None
     said = ""
     while line not in said:

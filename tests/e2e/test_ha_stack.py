@@ -34,8 +34,8 @@ PORTS = {"cache": 50051, "data": 50052, "execution": 50053}
 PORTS |= {f"{name}-b": port for name, port in PORTS.items()}
 POSTGRES = f"{IMAGE}-postgres"
 
-# As the image postgres:17 for what the compose file uses of it. The package is that of the base image's sources;
-# where it has none, of this machine's.
+# Like the image postgres:17, as far as the compose file uses it. The package comes from the base image's sources,
+# or this machine's if the image has none.
 DOCKERFILE = """
 FROM python:3.11-slim-bookworm
 RUN {mounts} if [ ! -e /etc/apt/sources.list ] && [ -z "$(ls /etc/apt/sources.list.d)" ]; then \\
@@ -100,7 +100,7 @@ def status(compose: Compose) -> list[list[str]]:
 
 
 def primaries(compose: Compose) -> dict[str, str]:
-    """The container of each service that is the primary, as PostgreSQL has it."""
+    """Returns the container of each service's primary, as recorded in PostgreSQL."""
     heads = [words for words in status(compose) if words[1] == "primary"]
     return {words[0].partition("-")[0]: words[2].partition(":")[0] for words in heads}
 
@@ -111,7 +111,7 @@ def followers(compose: Compose) -> set[str]:
     return {words[1].partition(":")[0] for words in lines}
 
 
-def test_one_copy_is_said_loudly(compose: Compose) -> None:
+def test_a_single_copy_gives_a_loud_warning(compose: Compose) -> None:
     prometheus = Prometheus(f"http://127.0.0.1:{compose.ports['prometheus']}")
     for name in PORTS:
         assert "PostgreSQL has no synchronous standby: there is one copy" in compose.run("logs", name)
@@ -133,7 +133,7 @@ def test_any_one_container_of_a_service_may_die(compose: Compose) -> None:
         before = primaries(compose)
         assert before.keys() == {*NOUNS}
         compose.run("kill", *before.values())
-        # What the others have taken over; a trade still reaches the order through both.
+        # The other candidates have taken over; a trade still reaches the order through both services.
         data.process_trade_tick(TradeTick("HA", 100, 1, "SELL", "2", 1_700_000_000_000_000_002))
         assert [bar.close for bar in data.get_bars("HA", "1tick")] == [200, 100]
         until(lambda: [fill.order_id for fill in venue.get_fills("s")] == [order.order_id], "the fill", seconds=60)

@@ -81,7 +81,7 @@ def test_orders_of_a_shard_that_is_down_are_named_and_may_be_submitted_again(own
         assert 0 < len(failed) < len(orders)
         assert all(isinstance(result, (str, Unavailable)) for result in results)
         assert down.target("execution") in str(caught.value)
-        # None would be wrong: the shard that does not answer may have it.
+        # Returning None would be wrong: the shard that does not answer may have the order.
         with pytest.raises(Unavailable):
             other.get_order("unknown")
         down.start("execution")
@@ -90,7 +90,7 @@ def test_orders_of_a_shard_that_is_down_are_named_and_may_be_submitted_again(own
 
 
 def alphaforge(*words: str, environment: dict[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
-    """A verb of the command until it ends."""
+    """Runs a verb of the command to its end."""
     return subprocess.run(
         [sys.executable, "-m", "alphaforge_cli", *words],
         capture_output=True, text=True, env=environment, cwd=folder, timeout=120, check=False,

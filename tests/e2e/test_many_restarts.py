@@ -21,7 +21,7 @@ from tests.support.stack import Stack
 from tests.support.waiting import until
 
 RESTARTS = 10
-# More than a restart takes on a loaded machine: every call is to be answered in the end.
+# Longer than a restart on a loaded machine, since every call must be answered eventually.
 TIMEOUT_SECONDS = 60.0
 
 eventually = partial(until, seconds=TIMEOUT_SECONDS)
@@ -37,7 +37,7 @@ class Case:
     make: Callable[[Any, str], Any]
     send: Callable[[Any], Any]
     subscribe: Callable[[Any], Any]
-    # What the answer to a call names, and what an event names, if it is that of such a call.
+    # What identifies a call: in its answer, and in the event that it causes.
     answered: Callable[[Any], Any]
     told: Callable[[Any], Any]
     count: Callable[[Any], int]
@@ -81,7 +81,7 @@ class Side:
         self.reads = 0
         self.events: list[Any] = []
         self.errors: list[BaseException] = []
-        # Told to the callers; told by them when the last answer is there; told to who listens.
+        # Tells the callers to stop; set by the callers after the last answer; tells the listener to leave.
         self.stop = threading.Event()
         self.stopped = threading.Event()
         self.leave = threading.Event()
@@ -91,7 +91,7 @@ class Side:
 
 
 class Threads(Side):
-    """Five threads that send, four of them together and one on its own; one that reads."""
+    """Five threads that send and one that reads, over one engine object."""
 
     def run(self, target: str) -> None:
         engine = self.case.make(self.case.modules[0], target)
@@ -153,7 +153,7 @@ class Tasks(Side):
 
 
 def held() -> dict[str, int]:
-    """What a leak would add to: descriptors, threads of the system's and of Python's."""
+    """Returns the counts that a leak would raise: descriptors, system threads and Python threads."""
     entries = {name: len(list(Path(f"/proc/self/{name}").iterdir())) for name in ("fd", "task")}
     return entries | {"threads": threading.active_count()}
 

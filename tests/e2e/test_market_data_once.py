@@ -58,12 +58,12 @@ def market(tmp_path: Path) -> Iterator[Market]:
 @pytest.mark.parametrize(
     ("code", "reason"),
     [
-        # The journal of the data engine could not be read for a while.
+        # The data engine's journal is unreadable for a while.
         (grpc.StatusCode.FAILED_PRECONDITION, "JOURNAL_DAMAGED"),
-        # A proxy that does not know its backend for a while.
+        # A proxy does not know its backend for a while.
         (grpc.StatusCode.NOT_FOUND, ""),
         (grpc.StatusCode.FAILED_PRECONDITION, ""),
-        # A new beginning that is none: the engine is there with its old epoch and its old trades.
+        # A false report of a new epoch: the engine still has its old epoch and its old trades.
         (grpc.StatusCode.FAILED_PRECONDITION, "EPOCH_CHANGED"),
         (grpc.StatusCode.NOT_FOUND, "ENGINE_UNKNOWN"),
     ],

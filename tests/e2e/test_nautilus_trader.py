@@ -136,7 +136,7 @@ def ours(tape: list[Trade], unit: Decimal) -> tuple[list[Fill], Decimal]:
         )
         for fill in result.fill_list
     ]
-    # What is still open is worth nothing to an account's balance.
+    # Open positions don't count towards an account's balance.
     [position] = result.engine.get_positions()
     return fills, position.realized_pnl - position.commission
 

@@ -33,7 +33,7 @@ def proxy(own_stack: Stack) -> Iterator[Proxy]:
 
 
 class Writer(threading.Thread):
-    """Puts greater and greater numbers, and notes when each was acknowledged."""
+    """Puts increasing numbers, and records when each was acknowledged."""
 
     def __init__(self, cache: GenericCache, stop: threading.Event) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class Writer(threading.Thread):
 
 
 class Reader(threading.Thread):
-    """Reads, and notes every promise that is broken."""
+    """Reads, and records every broken guarantee."""
 
     def __init__(self, cache: GenericCache, writer: Writer, stop: threading.Event, seed: int) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ class Reader(threading.Thread):
             key = self._random.choice(KEYS)
             began = time.monotonic()
             with suppress(Unavailable, DeadlineExceeded):
-                # None: it was not written yet.
+                # None: the value has not been written yet.
                 self.judge(key, self._cache.get(key) or 0, began, last)
             let_pass(0.0005)
 
@@ -80,7 +80,7 @@ class Reader(threading.Thread):
         if value < last[key]:
             self.broken.append(f"{key} went back from {last[key]} to {value}")
         last[key] = value
-        # What was acknowledged before max_age ago must be known.
+        # A write acknowledged more than max_age ago must be visible.
         known = 0
         for acknowledged, number in reversed(self._writer.acknowledged[key]):
             if acknowledged < began - MAX_AGE:
@@ -91,7 +91,7 @@ class Reader(threading.Thread):
 
 
 class OwnWriter(Reader):
-    """Writes by the near cache itself and reads what it wrote."""
+    """Writes through the near cache and reads its own writes."""
 
     def run(self) -> None:
         number = 0

@@ -58,7 +58,7 @@ def demo(stack: Stack) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.fixture(scope="module")
 def prometheus(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    """The committed configuration, looking at this stack five times as often."""
+    """Prometheus with the committed configuration, scraping this stack five times as often."""
     binary = tool("prometheus")
     folder = tmp_path_factory.mktemp("prometheus")
     (port,) = free_ports(1)
@@ -90,7 +90,7 @@ def test_metrics_follow_prometheus_conventions(stack: Stack, noun: str) -> None:
 
 
 def test_every_series_that_is_named_anywhere_exists(prometheus: Prometheus, demo: subprocess.Popen[str]) -> None:
-    # Those of clusters exist in clusters only: tests/cluster has them.
+    # Series of clusters exist only in clusters, which tests/cluster covers.
     names = {name for name in named_series() if not name.startswith("alphaforge_cluster_")}
     assert len(names) > 50
     wait_until(lambda: names <= prometheus.series(), 60, lambda: f"{sorted(names - prometheus.series())}")

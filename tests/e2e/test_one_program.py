@@ -118,7 +118,7 @@ def test_in_process_on_services_and_awaited_it_tells_the_same(stack: Stack, monk
         monkeypatch.setenv(name, target)
     with GenericCache(name="default") as cache, DataEngine() as data, ExecutionEngine() as execution:
         for engine in (cache, data, execution):
-            # Of other tests that use the unnamed ones.
+            # State left by other tests that use the unnamed engines.
             engine.drop()
     on_services = namespace_of(SYNC_PROGRAM, "alphaforge_client", monkeypatch)
     for client in CLIENTS:

@@ -79,7 +79,7 @@ def send():
 
 
 def test_a_large_batch_can_be_sent_while_the_interpreter_ends(stack: Stack) -> None:
-    # When no thread begins any more that could prepare the next piece beside.
+    # At exit, Python starts no more threads, so none can prepare the next piece concurrently.
     stack.serve("data")
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", PROGRAM_THAT_SENDS_AT_ITS_EXIT],
@@ -89,7 +89,7 @@ def test_a_large_batch_can_be_sent_while_the_interpreter_ends(stack: Stack) -> N
 
 
 def all_at_once(work: Callable[[int], None]) -> None:
-    """Runs it in a thousand threads, which begin together. Raises what one of them raised."""
+    """Runs `work` in a thousand threads that start together. Raises an error that one of them raised."""
     begin = threading.Event()
     failed: list[BaseException] = []
 

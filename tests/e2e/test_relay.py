@@ -75,7 +75,7 @@ def trade_numbers(events: Sequence[Any]) -> list[int]:
 
 
 def sent(channel: grpc.Channel, request: Any, count: int) -> list[tuple[int, int, str]]:
-    """Epoch, sequence and content of the first events of a stream, as they travel."""
+    """Returns epoch, sequence and content of a stream's first events, as sent on the wire."""
     is_bars = isinstance(request, SubscribeBarsRequest)
     method, decode = ("SubscribeBars", decode_bars_message) if is_bars else ("SubscribeTrades", decode_trades_message)
     subscribe: grpc.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(f"/{DATA_SERVICE}/{method}")
@@ -97,7 +97,7 @@ def sent(channel: grpc.Channel, request: Any, count: int) -> list[tuple[int, int
 def test_a_relay_and_a_relay_of_it_serve_the_same_events_with_the_same_numbers(stack: Stack, tmp_path: Path) -> None:
     with ExitStack() as exits:
         source = exits.enter_context(engine_at(stack.target("data")))
-        # Before the relay is there, so that it has to fetch them.
+        # Sent before the relay starts, so that it has to fetch them.
         feed(source, range(300))
         first = exits.enter_context(relay(tmp_path, stack.target("data"), name="first"))
         second = exits.enter_context(relay(tmp_path, first.address, name="second"))
@@ -124,7 +124,7 @@ def test_a_relay_and_a_relay_of_it_serve_the_same_events_with_the_same_numbers(s
         seen = [wait_for(subscription, 10) for subscription in shown]
         assert seen[0] == seen[1] == seen[2]
         assert all(isinstance(bar, Bar) for bar in seen[0])
-        # One stream upstream for each kind of event, whatever the number of subscribers.
+        # Each kind of event takes one upstream stream, whatever the number of subscribers.
         soon(lambda: second.series()["alphaforge_relay_links"] == 2.0, "two links")
         more = [exits.enter_context(readers[2].subscribe_trades()) for _ in range(20)]
         feed(source, [330])
@@ -164,7 +164,7 @@ def test_a_subscriber_sees_each_event_once_while_the_service_and_the_relay_are_k
 
 
 def handled(service: Service) -> float:
-    """Streams that ended at the service."""
+    """Returns the number of streams that have ended at the service."""
     return sum(
         value
         for name, value in service.series().items()
@@ -195,12 +195,12 @@ def test_a_reset_at_the_service_is_a_new_epoch_at_the_relay(stack: Stack, tmp_pa
         with pytest.raises(EngineError) as refused:
             exits.enter_context(listener_at(service.address)).wait_ready()
         assert refused.value.reason == "ENGINE_UNKNOWN"
-        # It was asked for, and not made.
+        # The relay asked for the engine, and the service did not create it.
         with grpc.insecure_channel(stack.target("data")) as channel:
             assert not DataServiceStub(channel).ListEngines(ListEnginesRequest(), timeout=10).engines
 
 
-def test_what_the_relay_misses_is_a_gap_of_its_subscribers(stack: Stack, tmp_path: Path) -> None:
+def test_events_that_the_relay_misses_are_a_gap_for_its_subscribers(stack: Stack, tmp_path: Path) -> None:
     with ExitStack() as exits:
         # The service keeps 256 trades.
         source = exits.enter_context(engine_at(stack.target("data"), max_replay_trades=256))
@@ -233,7 +233,7 @@ def test_without_its_upstream_a_relay_ends_its_streams_and_says_so(stack: Stack,
     with ExitStack() as exits:
         source = exits.enter_context(engine_at(stack.target("data")))
         feed(source, range(3))
-        # With two candidates a silence of three seconds is enough.
+        # With two candidates, three seconds of silence are enough.
         service = exits.enter_context(relay(tmp_path, f"{stack.target('data')},{nobody}"))
         soon(lambda: serves(service.address, DATA_SERVICE), "a relay that serves")
         stub = DataServiceStub(service.channel)
@@ -255,7 +255,7 @@ def test_without_its_upstream_a_relay_ends_its_streams_and_says_so(stack: Stack,
             assert trade_numbers(wait_for(trades, 3)) == [0, 1, 2]
 
 
-def test_a_relay_says_what_it_does_not_do(stack: Stack, tmp_path: Path) -> None:
+def test_a_relay_refuses_other_calls_with_a_clear_message(stack: Stack, tmp_path: Path) -> None:
     with (
         engine_at(stack.target("data")) as source,
         relay(tmp_path, stack.target("data")) as service,
@@ -264,7 +264,7 @@ def test_a_relay_says_what_it_does_not_do(stack: Stack, tmp_path: Path) -> None:
         source.wait_ready()
         with pytest.raises(AlphaForgeError, match=r"a relay of .+, which serves subscriptions only"):
             reader.process_trade_tick(tick(1))
-        # The same settings, or fewer, are those that it has; others are refused, and nothing is changed.
+        # The engine's own settings, or some of them, are accepted; others are refused and change nothing.
         with engine_at(service.address) as same:
             same.wait_ready()
         with engine_at(service.address, max_gap_bars=7) as other, pytest.raises(EngineError, match="max_gap_bars"):

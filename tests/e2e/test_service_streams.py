@@ -120,7 +120,7 @@ def test_every_accepted_trade_is_told_and_no_other(data: Service) -> None:
     assert times == [MINUTE_NS, 2 * MINUTE_NS]
 
 
-def test_a_stream_of_an_engine_that_is_not_there_says_so(data: Service) -> None:
+def test_a_stream_of_an_unknown_engine_is_refused(data: Service) -> None:
     stub = DataServiceStub(data.channel)
     with pytest.raises(grpc.RpcError, match="NOT_FOUND"):
         next(stub.SubscribeTrades(SubscribeTradesRequest(engine="typo"), timeout=10))
@@ -133,7 +133,7 @@ def test_a_stream_of_bars_that_the_engine_does_not_build_is_refused_rather_than_
             with pytest.raises(InvalidArgument, match=r"not among those of this engine \(1min, 2tick\)") as caught:
                 next(engine.subscribe_bars(["X"], types))
             assert caught.value.reason == "BAR_TYPE_UNKNOWN"
-    # Who names a type when opening the engine adds it.
+    # Opening the engine with a new bar type adds the type.
     with (
         DataEngine(DataEngineConfig(bar_types=["5tick"]), target=data.address) as engine,
         engine.subscribe_bars(["X"], ["5tick"]) as bars,
@@ -285,7 +285,7 @@ def test_one_caller_computes_and_the_others_wait_for_the_value(tmp_path: Path) -
             stub.FulfillLease(fulfil, timeout=10)
 
 
-def test_who_waits_for_a_lease_gets_the_value_that_somebody_else_puts(tmp_path: Path) -> None:
+def test_a_caller_that_waits_for_a_lease_gets_a_value_put_by_another_caller(tmp_path: Path) -> None:
     value = Value(int_value=7)
     with running_service("cache", tmp_path) as cache:
         stub = CacheServiceStub(cache.channel)
@@ -297,9 +297,9 @@ def test_who_waits_for_a_lease_gets_the_value_that_somebody_else_puts(tmp_path: 
         ]
         for key, put in puts:
             assert stub.AcquireLease(AcquireLeaseRequest(key=key), timeout=10).lease.lease_id
-            # It would wait for longer than its deadline.
+            # `wait_ns` is longer than the call's deadline.
             waiting = stub.AcquireLease.future(AcquireLeaseRequest(key=key, wait_ns=60_000_000_000), timeout=10)
-            # Calls of one connection begin in the order in which they were made: this one waits already.
+            # Calls of one connection begin in order, so AcquireLease waits once GetSize is answered.
             stub.GetSize(GetSizeRequest(), timeout=10)
             put()
             assert waiting.result().value == value

@@ -290,7 +290,7 @@ def test_settings_that_can_not_be_end_the_start_with_one_line(
     assert "Traceback" not in result.stderr
 
 
-def test_a_port_that_is_taken_ends_the_start(tmp_path: Path) -> None:
+def test_a_port_in_use_ends_the_start(tmp_path: Path) -> None:
     with running_service("cache", tmp_path) as service:
         result = refused(tmp_path, "--port", service.address.rpartition(":")[2])
     assert result.returncode == 1

@@ -63,7 +63,7 @@ def test_the_orders_of_a_strategy_that_dies_are_cancelled_and_no_others(
 ) -> None:
     venue.submit_order(order("immortal"))
     process = strategy_process(own_stack, grace=4.0)
-    # Silence is what counts: the session outlives its grace while its process runs, on a busy machine too.
+    # Only silence counts: while its process runs, the session outlives its grace period, even on a busy machine.
     let_pass(5.0)
     assert len(venue.get_active_orders("mortal")) == 1
     end(process)
@@ -86,7 +86,7 @@ def test_sessions_survive_a_kill_of_the_service_and_so_does_their_purpose(
     own_stack: Stack, venue: ExecutionEngine
 ) -> None:
     process = strategy_process(own_stack, GRACE_SECONDS)
-    # Long enough for the slowest machine to restart the service and be heard of.
+    # Long enough for the slowest machine to restart the service and renew the session.
     with venue.cancel_on_disconnect("s", grace=LONG_GRACE_SECONDS) as session:
         venue.submit_order(order("s"))
         own_stack.kill("execution")

@@ -165,7 +165,7 @@ def test_a_kill_raises_its_alert_and_the_services_serve_again_after_it(compose: 
         assert cache.get("key") == "again"
 
 
-def test_what_was_acknowledged_survives_a_kill(compose: Compose, prometheus: Prometheus, killed: Before) -> None:
+def test_acknowledged_changes_survive_a_kill(compose: Compose, prometheus: Prometheus, killed: Before) -> None:
     data, venue, cache = engines(compose)
     with data, venue, cache:
         assert data.get_bars("KILLED", "10tick")[:2] == killed.bars
@@ -196,7 +196,7 @@ def test_a_service_that_dies_is_started_again_by_docker_which_the_alerts_tell(
     compose: Compose, prometheus: Prometheus
 ) -> None:
     before = prometheus.value('process_start_time_seconds{job="cache"}')
-    # All processes of the container but its init.
+    # All processes of the container except its init.
     compose.run("exec", "--no-TTY", "cache", "python", "-c", "import os; os.kill(-1, 9)", check=False)
     started = 'process_start_time_seconds{job="cache"}'
     wait_until(lambda: prometheus.value(started) not in (None, before), 60, "another process")
@@ -219,7 +219,7 @@ def secured(compose: Compose, tmp_path_factory: pytest.TempPathFactory) -> Path:
     authority().server([*NOUNS, "localhost", "127.0.0.1"], timedelta(days=1)).write(folder, "server")
     for name, role in (("execution", "read"), ("demo", "write"), ("strategy", "write")):
         (folder / f"{name}.token").write_text(new_token(folder / "tokens", name, role) + "\n")
-    # The containers' user reads them. Theirs to give away would need root here.
+    # Readable for the containers' user; changing the owner would need root here.
     folder.chmod(0o755)
     for file in folder.iterdir():
         file.chmod(0o444)

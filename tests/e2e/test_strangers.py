@@ -68,7 +68,7 @@ def test_large_messages_to_health_are_refused_and_take_little_memory(guarded: Se
         for call in calls:
             code, text = failure(lambda call=call: next(call))
             assert code in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.RESOURCE_EXHAUSTED), text
-    # One is received at a time; gRPC and Python each hold it for a while.
+    # One request is received at a time; gRPC and Python each hold it for a while.
     assert memory_bytes(guarded) - before < 600 << 20
     answer = health_pb2_grpc.HealthStub(guarded.channel).Check(health_pb2.HealthCheckRequest(), timeout=10)
     assert answer.status == SERVING
@@ -170,7 +170,7 @@ def test_slow_connections_of_one_host_leave_places_at_metrics_for_others(tmp_pat
             found = []
             for connection in slow:
                 try:
-                    # A byte now and then, as somebody does who wants to stay.
+                    # Send a byte now and then, as an attacker would to keep the connection.
                     connection.sendall(b"X")
                     connection.setblocking(False)
                     if connection.recv(1) == b"":
@@ -187,6 +187,6 @@ def test_slow_connections_of_one_host_leave_places_at_metrics_for_others(tmp_pat
         other = stack.enter_context(socket.create_connection((host, int(port)), source_address=("127.0.0.2", 0)))
         other.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
         assert other.recv(64).startswith(b"HTTP/1.0 200 OK")
-        # Busy as they keep themselves, they are ended.
+        # The service closes the connections although they stay busy.
         until(lambda: not open_connections(), "the end of the slow connections", every=0.5)
         assert service.series()["alphaforge_stream_subscribers"] == 0

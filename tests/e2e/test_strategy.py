@@ -117,7 +117,7 @@ def test_fills_are_equal_in_process_and_in_lock_step_on_the_services(services: S
     assert sum(text.startswith("fill") for text in here) > 10
 
 
-def test_a_live_run_trades_and_goes_on_where_it_stopped(services: Stack, tmp_path: Path) -> None:
+def test_a_live_run_trades_and_resumes_where_it_stopped(services: Stack, tmp_path: Path) -> None:
     tape = zigzag()
     state = tmp_path / "crossing.json"
     with (
@@ -148,7 +148,7 @@ def test_a_live_run_trades_and_goes_on_where_it_stopped(services: Stack, tmp_pat
 
 
 @pytest.mark.parametrize("of_earlier_release", [False, True])
-def test_a_live_run_over_partitions_goes_on_where_it_stopped(
+def test_a_live_run_over_partitions_resumes_where_it_stopped(
     services: Stack, tmp_path: Path, of_earlier_release: bool
 ) -> None:
     partitions = 1 if of_earlier_release else 3
@@ -177,7 +177,7 @@ def test_a_live_run_over_partitions_goes_on_where_it_stopped(
                 kept = json.loads(state.read_text())
                 kept["places"] = {name: epoch_and_sequence(token) for name, token in kept["places"].items()}
                 state.write_text(json.dumps(kept))
-        # While no run was there, nothing was fed: each trade is heard once, those of a symbol in order.
+        # Nothing was fed between the runs, so each trade is received once, in order per symbol.
         for trades, part in zip(heard, (tape[:30], tape[30:]), strict=True):
             for symbol in range(7):
                 mine = [n for n in trades if int(n) % 7 == symbol]
@@ -198,7 +198,7 @@ class Listener(Strategy):
 
 
 def epoch_and_sequence(token: str) -> list[int]:
-    """A place as earlier releases wrote it."""
+    """Returns a position as earlier releases wrote it."""
     epoch, _, sequence = token.removeprefix("1/").partition(".")
     return [int(epoch, 16), int(sequence)]
 

@@ -194,7 +194,7 @@ def test_the_execution_service_follows_trades_over_mutual_tls(certificates: Cert
         times = count(1)
 
         def filled() -> bool:
-            # The engine follows from when it is new; which trade is the first that it hears is not known.
+            # The engine follows from its creation on; which trade it receives first is unknown.
             ts = next(times)
             engine.process_trade_tick(TradeTick("X", Price(1), Quantity(5), "BUY", str(ts), ts, ts))
             order = venue.get_order(order_id)

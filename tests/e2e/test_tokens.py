@@ -23,7 +23,7 @@ from tests.support.service import running_service
 
 @pytest.fixture
 def tokens(tmp_path: Path) -> Path:
-    """A tokens file; what the names of its tokens are, files beside it hold."""
+    """A tokens file; files beside it hold the tokens, by name."""
     file = tmp_path / "tokens"
     for name, role in (("reader", "read"), ("writer", "write"), ("admin", "admin")):
         (tmp_path / f"{name}.token").write_text(new_token(file, name, role) + "\n")

@@ -54,7 +54,7 @@ def test_one_trace_spans_client_and_service(tmp_path: Path, monkeypatch: pytest.
     assert all(span["parent_id"] for span in spans if span["name"].startswith("alphaforge."))
 
 
-def test_nothing_of_it_is_imported_unless_asked_for() -> None:
+def test_tracing_is_imported_only_if_enabled() -> None:
     program = (
         "import sys, alphaforge_client.cache, alphaforge_client.aio.cache, services.base.tracing as t;"
         "assert t.interceptors('cache') == [];"

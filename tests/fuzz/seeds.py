@@ -1,4 +1,4 @@
-"""Writes the seeds of the corpora: valid messages, states and files, and inputs that once caused bugs.
+"""Writes the seeds of the corpora: valid messages, states and files, and inputs that once revealed bugs.
 
 python -m tests.fuzz.seeds
 """

@@ -16,7 +16,7 @@ TARGETS = sorted(path.stem for path in (FUZZ / "targets").glob("*.cpp"))
 
 
 def built_core() -> tuple[Path, str]:
-    """The library that this virtual environment's extension is made of, and the sanitizers in it."""
+    """Returns the library from which this environment's extension is linked, and its sanitizers."""
     for cache in ROOT.glob("build/native*/CMakeCache.txt"):
         settings = dict(re.findall(r"^(\w+):\w+=(.*)$", cache.read_text(), re.MULTILINE))
         if Path(settings.get("Python_EXECUTABLE", "")).parent == Path(sys.executable).parent:

@@ -28,7 +28,7 @@ from google.protobuf.message import DecodeError, Message
 COUNT = int(os.environ.get("DIFFERENTIAL_MESSAGES", "3000"))
 SIDES = {0: "NONE", 1: "NONE", 2: "BUY", 3: "SELL"}
 
-Reader = Callable[[bytes], Any]  # what is read of a message, or an error of the reader's own
+Reader = Callable[[bytes], Any]  # the fields that are read from a message, or the reader's error
 
 
 def mutated(rng: random.Random, message: bytes, others: list[bytes]) -> bytes:
@@ -177,7 +177,7 @@ def google_get_many(data: bytes) -> Any:
 
 
 def member(number: int) -> int:
-    """What the core keeps of an enumeration's number: one that it can't know is 255."""
+    """Returns the core's value of an enum number: 255 for any that it can't know."""
     return number if 0 <= number <= 255 else 255
 
 
@@ -193,7 +193,7 @@ def order_of(order: Any) -> tuple[Any, ...]:
 
 def core_orders(data: bytes) -> Any:
     engine = ServiceEngine()
-    engine.halt()  # each order is kept as it came
+    engine.halt()  # each order is stored as received
     answer = orders_pb2.SubmitOrdersResponse.FromString(engine.submit_request(SubmitRequest.from_wire(data)))
     placed = {order.order_id: order_of(order_pb2.Order.FromString(order.to_wire())) for order in engine.get_orders()}
     return [None if each.error_reason or each.is_repeat else placed[each.order_id] for each in answer.results]
@@ -293,12 +293,12 @@ def test_the_core_reads_what_google_reads_or_refuses_it(kind: str) -> None:
             theirs = google(data)
         except DecodeError:
             if kind == "orders" and not all(ours):
-                continue  # an order that is refused for its own numbers is not read to its end
+                continue  # reading stops at an order that is refused for its own numbers
             raise AssertionError(f"{number}: only the core reads {data!r} as {ours}") from None
         if kind == "orders":
             theirs = [order_of(each) if mine is not None else None for each, mine in zip(theirs, ours, strict=True)]
         if kind == "order" and 255 in ours:
-            continue  # an enumeration's number that the core can't know
+            continue  # an enum number that the core can't know
         assert ours == theirs, (number, data)
     assert accepted > COUNT // 50
 

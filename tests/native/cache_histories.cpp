@@ -105,14 +105,14 @@ std::string random_bytes(std::mt19937_64& random, std::size_t size_max) {
   return bytes;
 }
 
-// A well-formed value; a cache's file with any other is refused when it is read.
+// A well-formed value; reading a cache's file refuses any other.
 std::string bytes_value(std::string_view bytes) {
   std::string value;
   wire::Writer(value).bytes(6, bytes);
   return value;
 }
 
-// A cache's file, in a folder of its own that goes with it.
+// A cache's file in its own folder, which is removed with it.
 class KeptFile {
  public:
   // The time of day; where it is the cache's time, times to live are exact after a restart.
@@ -280,7 +280,7 @@ bool is_taken(Read&& read) {
   }
 }
 
-// A block of a file whose checksum is right, and whose records are not.
+// A block of a file with a valid checksum and invalid records.
 void read_blocks(std::mt19937_64& random, const std::string& value) {
   cache::Entry entry;
   const std::string data = "key" + value;
@@ -384,7 +384,7 @@ void run_threads(std::uint64_t seed, std::uint64_t operations) {
   for (std::thread& thread : threads) thread.join();
   is_over = true;
   rewriting.join();
-  // Every entry with a time to live has expired, in both.
+  // Every entry with a time to live has expired, in the cache and in its file.
   KeptFile::wall_ns = 1'000'000;
   cache.release_expired(1'000'000);
   cache.with([](const Table& table) { table.validate(); });

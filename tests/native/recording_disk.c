@@ -1,6 +1,6 @@
 // Preloaded into a process, records in the file $RECORDED_TRACE what it does to the files in the folder $RECORDED_FOLDER:
-// writes, truncations, syncs, renames, removals, in one order. Files are told apart by their inode. What a cut of the
-// power may leave is made of it by tests/support/power_cuts.py.
+// writes, truncations, syncs, renames, removals, in one order. Files are identified by their inode.
+// tests/support/power_cuts.py derives from the record what a power cut may leave.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -80,7 +80,7 @@ static void record(enum operation operation, const char *path, uint64_t inode, u
   if (data != NULL) whole(data, size);
 }
 
-// Of a file in the folder; 0 for others.
+// The inode of a file in the folder; 0 for others.
 static uint64_t inode_of(int file) {
   char buffer[PATH_MAX];
   struct stat status;
@@ -169,7 +169,7 @@ static int truncate_to(int file, off64_t size) {
 int ftruncate(int file, off_t size) { return truncate_to(file, size); }
 int ftruncate64(int file, off64_t size) { return truncate_to(file, size); }
 
-// Recorded when it is done; nothing is really synced, which would take long.
+// Recorded as done; nothing is actually synced, since that would take long.
 static int sync_file(int file) {
   char buffer[PATH_MAX];
   struct stat status;

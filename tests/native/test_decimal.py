@@ -41,7 +41,7 @@ def ask(calculator: Path, questions: list[str]) -> list[str]:
 
 
 def integers(generator: random.Random, count: int) -> list[int]:
-    """Numbers of every length, with the limits and their neighbours among them."""
+    """Numbers of every length, including the limits and their neighbours."""
     corners = [0, 1, -1, 2, 5, 10, 10**9, 10**18, 10**38, 2**63, 2**64, INT128_MAX, -INT128_MAX, INT128_MAX - 1, 2**126]
     lengths = (generator.randrange(1, 128) for _ in range(count))
     drawn = [generator.choice((1, -1)) * generator.getrandbits(length) for length in lengths]
@@ -65,7 +65,7 @@ def test_division_rounds_half_to_even(calculator: Path) -> None:
 def test_a_product_over_a_number_is_exact_in_256_bits(calculator: Path) -> None:
     generator = random.Random(2)
     triples = list(zip(*(integers(generator, QUESTIONS) for _ in range(3)), strict=True))
-    # Products with a divisor of like size, so that the quotient fits, and exact halves.
+    # Products with a divisor of similar size, so that the quotient fits; and exact halves.
     triples += [
         (a, b, c + 1) for a, b, c in zip(*(integers(generator, 2000) for _ in range(3)), strict=True) if c > b > 0
     ]

@@ -34,7 +34,7 @@ def follow(connection: Connection) -> Subscription[int]:
 
 
 def shared(connection: Connection) -> Coalescer[bytes, bytes]:
-    """Calls that share batches: the answer to one is the answer to all of a batch."""
+    """Makes calls that share batches: the answer to one call answers the whole batch."""
     return Coalescer(
         lambda request: connection.call("Peer", request),
         lambda requests, timeout: [connection.call("Peer", requests[0], timeout)] * len(requests),

@@ -67,7 +67,7 @@ class Life:
         self._acks.flush()
 
     async def step(self) -> None:
-        """Something, with something."""
+        """Takes a random step with a random engine."""
         noun = self._chance.choice(sorted(NAMES))
         name = self._chance.choice(NAMES[noun])
         if (noun, name) not in self._epochs:

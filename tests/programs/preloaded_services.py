@@ -1,4 +1,4 @@
-"""Starts services that a test kills by the hundred: each is forked from this process, which has imported what it needs.
+"""Starts services for tests that kill hundreds of them: each is forked from this process, which has done the imports.
 
 A line of the input is a JSON object: the module, its arguments, its environment and its log. The output has the ids of
 the processes.
@@ -39,7 +39,7 @@ def become(order: dict[str, Any]) -> int:
 
 
 def main() -> None:
-    # Nobody waits for them here.
+    # This process does not wait for its children.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     gc.freeze()
     for line in sys.stdin:

@@ -21,7 +21,7 @@ WORKERS = 4
 
 
 def work(number: int, bars: DataEngineConfig, venue: ExecutionEngineConfig) -> None:
-    """What a worker does with clients of its own, made of configurations that came from its parent."""
+    """Runs in a worker: uses its own clients, created from its parent's configurations."""
     name = f"worker-{number}"
     with (
         GenericCache(name="workers") as cache,
@@ -67,7 +67,7 @@ def with_threads(method: str) -> None:
 
 
 def try_both() -> None:
-    """What a child can't do while its parent has a client of aio open."""
+    """Tries what a child can't do while its parent has an aio client open."""
     for make in (lambda: GenericCache(name="workers").size(), lambda: asyncio.run(AsyncGenericCache(name="w").size())):
         try:
             make()
@@ -107,7 +107,7 @@ async def with_tasks() -> None:
 
 
 def try_in_child(_: object) -> None:
-    # A forked child inherits the mark that a loop runs.
+    # A forked child inherits the flag that says a loop runs.
     asyncio._set_running_loop(None)
     try_both()
 

@@ -15,14 +15,14 @@ _submit = NamedExecutionEngine.submit_orders
 
 
 def submit(self: NamedExecutionEngine, request: Any) -> Any:
-    """As usual, but for that order."""
+    """Submits as usual, except for the fatal order."""
     outcome = _submit(self, request)
     if self.core.get_order("fatal") is not None:
         os.kill(os.getpid(), signal.SIGKILL)
     return outcome
 
 
-# The table of rows takes the method when it is made.
+# The table of rows captures the method when it is built.
 NamedExecutionEngine.submit_orders = submit  # type: ignore[method-assign]
 
 from services.execution.__main__ import run  # noqa: E402

@@ -20,5 +20,5 @@ settings.register_profile(
 )
 settings.load_profile("histories")
 
-# For laws of which each example makes several engines.
+# For properties whose examples create several engines each.
 fewer = settings(max_examples=max(1, int(40 * FACTOR)))

@@ -1,1 +1,1 @@
-"""What tests share: reference twins of the engines, strategies that make histories, real tapes, a running stack."""
+"""Code shared by tests: reference twins of the engines, strategies for histories, real tapes, a running stack."""

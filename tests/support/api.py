@@ -1,4 +1,4 @@
-"""The documented modules over one transport or the other, as tests use them."""
+"""The documented modules, in process or over the services, as tests use them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ MODULES = ("cache", "data", "errors", "execution", "model", "time")
 class Api:
     """`cache`, `data`, `execution`, `model`, `time` and `errors` are the documented modules.
 
-    The methods that make engines hide the one difference between the transports: in process an engine belongs to its
-    object, on a service it has a name, so each engine made here gets a name of its own.
+    The methods that make engines hide the one difference between the transports: in process, an engine belongs to its
+    object. On a service it has a name, so each engine made here gets its own name.
     """
 
     def __init__(self, package: str, stack: Stack | None, shards: Shards | None = None, partitions: int = 1) -> None:
@@ -38,7 +38,7 @@ class Api:
         return self.stack is not None or self.shards is not None
 
     def place(self, noun: str, name: str | None = None) -> dict[str, Any]:
-        """The keywords that lead a constructor to its engine; a new name unless one is given."""
+        """Returns the constructor keywords that select the engine; a new name unless one is given."""
         if self.shards is not None:
             self.shards.serve(noun)
             place = {"targets": self.shards.targets(noun), "partitions": self.partitions}

@@ -1,4 +1,4 @@
-"""A service as it would be deployed, TLS with client certificates, tokens and limits, and ways to attack it."""
+"""A service as deployed, with TLS, client certificates, tokens and limits, and ways to attack it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROLES = {"reader": "read", "writer": "write", "admin": "admin", "limited": "read
 
 
 def answer_of(call: Callable[[], object]) -> str:
-    """OK, or the status of the failure and, where the service gave one, its reason."""
+    """Returns OK, or the status of the failure and the reason, if the service gave one."""
     try:
         call()
     except grpc.RpcError as error:
@@ -48,12 +48,12 @@ class Deployment:
     tokens_file: Path
 
     def metadata(self, token: str | None) -> tuple[tuple[str, str], ...]:
-        """What a call of that caller carries; a token that is not known goes as it is."""
+        """Returns the metadata of that caller's calls; an unknown token is sent unchanged."""
         return () if token is None else (("authorization", f"Bearer {self.tokens.get(token, token)}"),)
 
     @contextmanager
     def channel(self, credentials: grpc.ChannelCredentials | None = None) -> Iterator[grpc.Channel]:
-        """A connection of its own: with the client's certificate, unless other credentials are given."""
+        """Opens a separate connection, with the client's certificate unless other credentials are given."""
         made = credentials or self.certificates.channel_credentials(mutual=True)
         options = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_send_message_length", -1)]
         with grpc.secure_channel(self.service.address, made, options) as channel:
@@ -68,7 +68,7 @@ class Deployment:
         metadata: tuple[tuple[str, str], ...] = (),
         credentials: grpc.ChannelCredentials | None = None,
     ) -> bytes:
-        """One unary call over a connection of its own."""
+        """Makes one unary call over a separate connection."""
         path = method if method.startswith("/") else f"/{SERVICE}/{method}"
         with self.channel(credentials) as channel:
             unary: Callable[..., bytes] = channel.unary_unary(path)
@@ -80,13 +80,13 @@ class Deployment:
             return unary(b"", timeout=10, metadata=self.metadata("admin"))
 
     def stream(self, channel: grpc.Channel, token: str) -> Any:
-        """A subscription of that caller, after its first message."""
+        """Opens a subscription of that caller and reads its first message."""
         stream = channel.unary_stream(f"/{SERVICE}/SubscribeInvalidations")(b"", metadata=self.metadata(token))
         next(stream)
         return stream
 
     def scrape(self) -> bytes:
-        """/metrics, as Prometheus would fetch it."""
+        """Fetches /metrics as Prometheus would."""
         context = ssl.create_default_context(cafile=self.certificates.path("ca.pem"))
         context.load_cert_chain(self.certificates.path("client.pem"), self.certificates.path("client.key"))
         with urllib.request.urlopen(self.service.metrics, timeout=10, context=context) as response:
@@ -94,13 +94,13 @@ class Deployment:
             return body
 
     def revoke(self, name: str) -> None:
-        """As a user would: the line is deleted."""
+        """Deletes the token's line, as a user would."""
         lines = self.tokens_file.read_text().splitlines(keepends=True)
         self.tokens_file.write_text("".join(line for line in lines if not line.startswith(f"{name} ")))
 
 
 def new_token(file: Path, name: str, role: str, *arguments: str) -> str:
-    """A token made by the command that a user would give."""
+    """Makes a token with the command that a user would run."""
     made = CliRunner().invoke(app, ["token", name, "--role", role, "--file", str(file), *arguments])
     assert made.exit_code == 0, made.output
     return made.stdout.strip()
@@ -108,7 +108,7 @@ def new_token(file: Path, name: str, role: str, *arguments: str) -> str:
 
 @contextmanager
 def deployment(folder: Path) -> Iterator[Deployment]:
-    """The cache service with everything on."""
+    """Runs the cache service with all protections on."""
     certificates, file = Certificates(folder), folder / "tokens"
     tokens = {
         name: new_token(file, name, role, *(("--calls-per-second", "5") if name == "limited" else ()))

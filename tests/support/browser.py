@@ -40,7 +40,7 @@ class Browser:
         self.call("Page.enable")
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """A method of the protocol, and its result."""
+        """Calls a method of the protocol and returns its result."""
         self._count += 1
         message = {"id": self._count, "method": method, "params": parameters}
         if self._session is not None:
@@ -55,7 +55,7 @@ class Browser:
             self._events.append(answer)
 
     def show(self, width: int, height: int, *, dark: bool = False) -> None:
-        """The size of the window, and the reader's preference."""
+        """Sets the window's size and the reader's colour scheme."""
         self.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
         )
@@ -63,21 +63,21 @@ class Browser:
         self.call("Emulation.setEmulatedMedia", features=[scheme])
 
     def open(self, url: str) -> None:
-        """Waits until the page and all of its pictures are loaded."""
+        """Opens a page and waits until it and all of its pictures are loaded."""
         self._events.clear()
         assert "errorText" not in self.call("Page.navigate", url=url), url
         while not any(each.get("method") == "Page.loadEventFired" for each in self._events):
             self._events.append(self._next())
 
     def run(self, program: str) -> Any:
-        """The value of an expression in the page, awaited if it is a promise."""
+        """Returns the value of an expression in the page, awaited if it is a promise."""
         given = {"expression": program, "awaitPromise": True, "returnByValue": True}
         result = self.call("Runtime.evaluate", **given)
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
 
     def picture(self, path: Path, height_max: int = 2_000) -> None:
-        """The whole page as PNG, down to `height_max`."""
+        """Saves the page as a PNG, down to `height_max`."""
         size = self.call("Page.getLayoutMetrics")["cssContentSize"]
         clip = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], height_max), "scale": 1}
         taken = self.call("Page.captureScreenshot", format="png", clip=clip, captureBeyondViewport=True)
@@ -102,7 +102,7 @@ def browser(folder: Path) -> Iterator[Browser]:
     """A browser with its profile in `folder`."""
     assert CHROMIUM is not None
     pipes = (*os.pipe(), *os.pipe())
-    # The browser wants them as 3 and 4; these are none of those.
+    # The browser expects its pipes at descriptors 3 and 4, so these are duplicated to 20 and above.
     its_source, sink, source, its_sink = (fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, 20) for each in pipes)
     for each in pipes:
         os.close(each)

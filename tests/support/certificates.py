@@ -47,12 +47,12 @@ class Certificates:
         return str(self.folder / name)
 
     def server_flags(self, *, mutual: bool = False) -> tuple[str, ...]:
-        """What a service is started with."""
+        """Returns the flags that start a service with TLS."""
         flags = ("--tls-certificate-file", self.path("server.pem"), "--tls-key-file", self.path("server.key"))
         return (*flags, "--tls-client-ca-file", self.path("ca.pem")) if mutual else flags
 
     def credentials(self, *, mutual: bool = False, token: str | None = None) -> Credentials:
-        """What a client is given."""
+        """Returns a client's credentials."""
         if not mutual:
             return Credentials(ca_file=self.path("ca.pem"), token=token)
         return Credentials(
@@ -63,13 +63,13 @@ class Certificates:
         )
 
     def channel_credentials(self, *, mutual: bool = False) -> grpc.ChannelCredentials:
-        """The same for a channel of grpc."""
+        """Returns the credentials of a gRPC channel."""
         credentials = self.credentials(mutual=mutual).access().credentials
         assert credentials is not None
         return credentials
 
     def client_variables(self, *, mutual: bool = False) -> dict[str, str]:
-        """The same for a process."""
+        """Returns the environment variables of a client process."""
         variables = {"ALPHAFORGE_TLS_CA_FILE": self.path("ca.pem")}
         if mutual:
             variables["ALPHAFORGE_TLS_CLIENT_CERTIFICATE_FILE"] = self.path("client.pem")

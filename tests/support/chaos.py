@@ -19,7 +19,7 @@ __all__ = ["TIMEOUT_SECONDS", "Chaos", "many", "seeds"]
 
 IS_FULL = "CHAOS_FULL" in os.environ
 FACTOR = float(os.environ.get("CHAOS_FACTOR", "1"))
-# What one run of one test may take before it counts as hanging.
+# A test's run that takes longer counts as hanging.
 TIMEOUT_SECONDS = (4 * 3_600 if IS_FULL else 900) * max(1.0, FACTOR)
 # Chosen by the process that starts pytest-xdist's workers, which inherit it: all must collect the same tests.
 FIRST_SEED = int(os.environ.setdefault("CHAOS_FIRST_SEED", "1" if "CI" in os.environ else str(time.time_ns() % 10**9)))
@@ -32,33 +32,33 @@ def seeds() -> Iterable[int]:
 
 
 def many(usual: int, full: int) -> int:
-    """How many times something happens in this run: at least once."""
+    """Returns how often something happens in this run: at least once."""
     return max(1, round((full if IS_FULL else usual) * FACTOR))
 
 
 @dataclass
 class Chaos:
-    """One run of a test: its chances, and the table's row."""
+    """One run of a test: its randomness and its row of the table."""
 
     seed: int
     note: Callable[[str, object], None]
     _parts: int = field(default=0, init=False)
 
     def dice(self) -> random.Random:
-        """A source of chance for one part of the test: the same for the same seed and part, another for each part."""
+        """Returns the random numbers for one part of the test, which depend on the seed and the part only."""
         self._parts += 1
         return random.Random(self.seed * 1_000 + self._parts)
 
     def rounds(self, usual: int, full: int) -> int:
-        """How many rounds the test runs, at least one; `full` of them in a full run."""
+        """Returns the number of rounds that the test runs, at least one; `full` in a full run."""
         count = many(usual, full)
         self.count("rounds", count)
         return count
 
     def count(self, what: str, number: int) -> None:
-        """A column of the table: what the test did, such as kills or orders."""
+        """Adds a column to the table: what the test did, such as kills or orders."""
         self.note(what, number)
 
     def took(self, what: str, seconds: float) -> None:
-        """One of many times, of which the table shows percentiles."""
+        """Adds a duration; the table shows percentiles of them."""
         self.note(f"{what} s", seconds)

@@ -21,9 +21,9 @@ class Written(NamedTuple):
 
 
 def written_beside(engine: Any, calls: list[Callable[[], Any]], piece: int, **limits: int) -> Written:
-    """A checkpoint of the engine, with a call after each piece of that size; then the remaining calls.
+    """Writes a checkpoint of the engine with a call after each piece of that size, then makes the remaining calls.
 
-    No call comes before it begins, unless it was overtaken and began again.
+    No call comes before the checkpoint begins, unless it was overtaken and began again.
     """
     begun, made = 0, 0
     checkpoint, pieces = engine.begin_checkpoint(**limits), []
@@ -46,7 +46,7 @@ def checksum_of(engine: Any) -> int:
 
 
 def frames_of(checkpoint: bytes) -> tuple[bytes, list[tuple[int, bytes]]]:
-    """The head, and kind and content of each frame but the last."""
+    """Returns the head, and the kind and content of each frame but the last."""
     position = 1 + (checkpoint[0] >> 1) + 1
     head, frames = checkpoint[:position], []
     while True:
@@ -59,7 +59,7 @@ def frames_of(checkpoint: bytes) -> tuple[bytes, list[tuple[int, bytes]]]:
 
 
 def resealed_frames(head: bytes, frames: list[tuple[int, bytes]]) -> bytes:
-    """A checkpoint of these frames with the checksums that they must have."""
+    """Returns a checkpoint of these frames with valid checksums."""
     parts, checksum = [head], 0
     for kind, content in (*frames, (0, b"")):
         checksum = _fold(_fold(checksum, kind), len(content))

@@ -49,7 +49,7 @@ class Held:
         self._beats: Future[None] | None = None
 
     def take(self) -> bool:
-        """Takes the shard over as it is now."""
+        """Takes over the shard in its current state."""
         taken = self.thread.call(self._take())
         if taken:
             self.store.settle_term()
@@ -65,7 +65,7 @@ class Held:
         return True
 
     def beat_on(self) -> None:
-        """Beats from now on."""
+        """Starts to beat."""
 
         async def beats() -> None:
             self.shard.tick()
@@ -76,7 +76,7 @@ class Held:
         self._beats = self.thread.start(beats())
 
     def end(self) -> None:
-        """Closes the sessions, as the end of the process would."""
+        """Closes the sessions, as a crash of the process would."""
         if self._beats is not None:
             self._beats.cancel()
 
@@ -88,7 +88,7 @@ class Held:
 
 @contextmanager
 def primary_store(dsn: str) -> Iterator[PostgresStore]:
-    """The store of a shard's primary, which beats."""
+    """Yields the store of a shard's primary, which beats."""
     held = Held(dsn)
     try:
         assert held.take()
@@ -107,7 +107,7 @@ class Candidate:
     dsn: str
     arguments: tuple[str, ...]
     module: str = ""
-    """What is run in the place of the service."""
+    """The module that runs instead of the service."""
     reached_at: str = ""
     """Where clients reach it, if not at its own address."""
     port: int = field(default_factory=free_port)
@@ -149,7 +149,7 @@ class Candidate:
         assert json.loads(line)["address"] == self.address
 
     def end(self) -> None:
-        """Ends it, however it is."""
+        """Kills the process if it runs, frozen or not."""
         if self.is_running:
             self.thaw()
             self.kill()
@@ -160,7 +160,7 @@ class Candidate:
 
     @property
     def is_primary(self) -> bool:
-        """What a proxy is told at /primary."""
+        """Whether /primary tells a proxy that this is the primary."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/primary", timeout=1.0) as reply:
                 return int(reply.status) == 200
@@ -168,7 +168,7 @@ class Candidate:
             return False
 
     def series(self) -> dict[str, float]:
-        """What it shows at /metrics, without the label of its shard."""
+        """Returns the series at /metrics, without the shard's label."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=10) as reply:
             lines = [line for line in reply.read().decode().splitlines() if not line.startswith("#")]
         found = {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
@@ -186,13 +186,13 @@ class Candidate:
         self.signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """Ends it as kill -9 does."""
+        """Kills the process with SIGKILL."""
         assert self.process is not None
         self.process.kill()
         self.process.wait()
 
     def stop(self) -> int:
-        """Ends it as an operator would."""
+        """Stops the process with SIGTERM and returns its exit status."""
         assert self.process is not None
         self.process.terminate()
         return self.process.wait(STOP_SECONDS_MAX)
@@ -206,11 +206,11 @@ class Cluster:
     candidates: dict[str, list[Candidate]]
 
     def target(self, noun: str) -> str:
-        """The seeds of a client."""
+        """Returns the seed addresses for a client."""
         return ",".join(candidate.reached_at or candidate.address for candidate in self.candidates[noun])
 
     def primary(self, noun: str, *, but: Candidate | None = None) -> Candidate:
-        """The primary, once there is one."""
+        """Waits for a primary and returns it."""
 
         def found() -> Candidate | None:
             return next((each for each in self.candidates[noun] if each is not but and each.is_primary), None)
@@ -235,7 +235,7 @@ def running_cluster(
     module: str = "",
     **arguments: tuple[str, ...],
 ) -> Iterator[Cluster]:
-    """Makes a cluster in the database and starts `count` candidates of each noun; ends them."""
+    """Makes a cluster in the database and starts `count` candidates of each noun; kills them at the end."""
     if not is_made:
         made = cluster_command(dsn, "init")
         assert made.returncode == 0, made.stderr

@@ -1,4 +1,4 @@
-"""Callers that submit, read and cancel the same few orders at once, and whether one service could have answered so."""
+"""Concurrent callers that submit, read and cancel the same few orders, and a check of their answers."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from tests.support.waiting import until
 __all__ = ["UNKNOWN", "Callers", "agrees"]
 
 CALLERS = 4
-# Callers meet at this many orders at a time, and proceed to the next after this many calls.
+# The callers share ORDERS orders at a time, and proceed to the next ones after CALLS calls.
 ORDERS, CALLS = 3, 24
 
 
 class Anything:
-    """The answer of a call that failed: whatever it would have been."""
+    """The unknown answer of a failed call: equal to any answer."""
 
     def __eq__(self, other: object) -> bool:
         return True
@@ -37,7 +37,7 @@ UNKNOWN = Anything()
 
 
 def step(state: str, name: str, _: tuple[object, ...]) -> tuple[str, object]:
-    """An order of one id: not there, active or cancelled."""
+    """Applies a call to one order, which is unknown, active or cancelled; returns its state and the answer."""
     if name == "submit":
         return (state or "active"), True
     if name == "cancel":
@@ -46,7 +46,7 @@ def step(state: str, name: str, _: tuple[object, ...]) -> tuple[str, object]:
 
 
 def agrees(calls: list[Call]) -> bool:
-    """Whether one service could have answered so; a call that failed may be carried out, at once or later, or never."""
+    """Whether one service could have given these answers; a failed call may be applied at once, later or never."""
     known = [call for call in calls if call.answer is not UNKNOWN]
     # A read that failed says nothing.
     unknown = [call for call in calls if call.answer is UNKNOWN and call.name != "get"]
@@ -58,7 +58,7 @@ def agrees(calls: list[Call]) -> bool:
 
 
 class Callers:
-    """Callers that do something with the same few orders at once, until they are ended."""
+    """Threads that use the same few orders concurrently until they are stopped."""
 
     def __init__(self, cluster: Cluster, seed: int, engine: str = "default") -> None:
         self.histories: defaultdict[str, list[Call]] = defaultdict(list)
@@ -114,5 +114,5 @@ class Callers:
 
     @property
     def wrong(self) -> dict[str, list[Call]]:
-        """The histories, by order, that no service could have."""
+        """The histories, by order, that no single service could have produced."""
         return {name: sorted(calls) for name, calls in self.histories.items() if not agrees(calls)}

@@ -26,7 +26,7 @@ def an_order(number: int) -> Order:
 
 @dataclass
 class Load:
-    """Orders, one after the other, until it is ended; a call that fails is made again, as a strategy would."""
+    """Submits one order after the other until it is stopped; repeats a failed call, as a strategy would."""
 
     target: str
     acknowledged: list[str] = field(default_factory=list)
@@ -56,20 +56,20 @@ class Load:
                     self.failed.append(error)
 
     def await_more(self, count: int = 20, seconds: float = 60.0) -> None:
-        """Returns when that number of further orders is acknowledged."""
+        """Waits until `count` more orders are acknowledged."""
         wanted = len(self.acknowledged) + count
         until(lambda: len(self.acknowledged) >= wanted, lambda: f"orders continue; {self.failed[-1:]}", seconds)
 
     def await_pause(self, since: float, seconds: float = 60.0) -> float:
         """Waits until orders continue after a fault at `since`; returns how long none was acknowledged, in seconds."""
-        # What was under way may have been acknowledged a moment after the fault.
+        # The call in flight may have been acknowledged a moment after the fault.
         self.await_more(2, seconds)
         around = [each for each in self.times if each > since - 1.0]
         return max(after - before for before, after in itertools.pairwise(around))
 
 
 class Writer:
-    """Trades, one after the other and each acknowledged; notes when."""
+    """Sends one trade after the other, each acknowledged, and notes slow calls."""
 
     def __init__(self, engine: DataEngine, *, pauses_from: float = 0.05) -> None:
         self.count = 0
@@ -112,7 +112,7 @@ class Writer:
 
 
 def assert_all_there(cluster: Cluster, load: Load) -> None:
-    """What was acknowledged is there, each order once, with gapless events; and no follower had another state."""
+    """Asserts that each acknowledged order exists once, events have no gaps, and no follower's state differed."""
     for candidate in cluster.candidates["execution"]:
         if candidate.is_running:
             assert candidate.series()["alphaforge_cluster_differing_states_total"] == 0.0

@@ -1,4 +1,4 @@
-"""Trades under way while a cluster is disturbed."""
+"""Sends trades while a cluster is disturbed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ START_NS = 1_700_000_000_000_000_000
 
 
 class Prints:
-    """Trades, one after the other and each acknowledged, at prices far above the market's first."""
+    """Sends one trade after the other, each acknowledged, at prices far above the market's first."""
 
     def __init__(self, target: str, timeout: float = 15.0) -> None:
         self.count = 0
@@ -26,7 +26,7 @@ class Prints:
         self._thread = threading.Thread(target=self._run)
 
     def print_at(self, price: float) -> None:
-        """One acknowledged trade."""
+        """Sends a trade and waits for its acknowledgement."""
         number = self.count + 1
         self._engine.process_trade_tick(TradeTick("BTC", price, 5, "SELL", "", START_NS + number))
         self.count = number

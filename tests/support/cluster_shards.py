@@ -36,12 +36,12 @@ class Shards:
         return next(number for number in range(len(self.each)) if self.seeds(number) == target)
 
     def winner(self, name: str, partitions: int = 1, *, of: int | None = None) -> list[int]:
-        """Where rendezvous hashing has a new engine's partitions, over the first `of` shards."""
+        """Returns the shards where rendezvous hashing over the first `of` shards places a new engine's partitions."""
         names = [Shard(f"{self.noun}-{number}", "") for number in range(of or len(self.each))]
         return [names.index(shard) for shard in placed(name, partitions, names)]
 
     def table(self) -> dict[str, int]:
-        """Where `alphaforge cluster status` has each engine."""
+        """Returns the shard of each engine, from `alphaforge cluster status`."""
         done = cluster_command(self.dsn, "status", "--engines")
         assert done.returncode == 0, done.stderr
         found = [line.split(" is in ") for line in done.stdout.splitlines() if " is in " in line]

@@ -63,7 +63,7 @@ class Compose:
                 services[name]["build"] = {"args": {"CORE": core}}
         override = {"services": services}
         self._override = folder / "override.yml"
-        # The tag replaces the list of ports, which JSON alone would add to.
+        # The tag `!override` replaces the list of ports; without it, compose would append to the list.
         self._override.write_text(json.dumps(override, indent=1).replace('"ports": [', '"ports": !override ['))
         self.files = [*files, str(self._override)]
         self.environment = {**environment, "COMPOSE_PROFILES": profiles}
@@ -102,6 +102,6 @@ def running_compose(stack: Compose) -> Iterator[Compose]:
     finally:
         print(stack.run("logs", "--tail", "40", check=False))
         stack.run("down", "--volumes", "--timeout", "20", check=False)
-        # The builder's own cache keeps the layers for the next time, and bounds itself.
+        # The builder's cache keeps the layers for the next run, and limits its own size.
         images = [f"{IMAGE}-{name}" for name in ("core", "services", "cli")]
         subprocess.run(("docker", "image", "rm", *images), env=stack.environment, capture_output=True, check=False)

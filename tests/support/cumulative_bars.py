@@ -58,7 +58,7 @@ class Ruler:
         self.sums = {name: [0, *accumulate(map(mul, rate, trades.quantity))] for name, rate in self.rates.items()}
 
     def between(self, name: str, start: int, end: int) -> int:
-        """What that sum gains from volume `start` to volume `end`; W(end) - W(start) for the value."""
+        """Returns how much a sum grows from volume `start` to volume `end`: W(end) - W(start) for the value."""
         return self.at(name, end) - self.at(name, start)
 
     def at(self, name: str, x: int) -> int:
@@ -66,14 +66,14 @@ class Ruler:
         return self.sums[name][i] + (x - self.volume[i]) * self.rates[name][i]
 
     def volume_at(self, value: int) -> int | None:
-        """The least x with W(x) >= value; None beyond the last trade."""
+        """Returns the least x with W(x) >= value; None beyond the last trade."""
         i = bisect_left(self.sums["value"], value) - 1
         if i >= len(self.trades.price):
             return None
         return self.volume[i] - (self.sums["value"][i] - value) // self.trades.price[i]  # rounded up
 
     def bar(self, bar_type: str, sequence: int, start: int, end: int) -> dict[str, Any]:
-        """The bar of the volume from `start` to `end`."""
+        """Returns the bar of the volume from `start` to `end`."""
         t = self.trades
         first, last = bisect_right(self.volume, start) - 1, bisect_left(self.volume, end) - 1
         prices = t.price[first : last + 1]
@@ -107,7 +107,7 @@ def dollar_bars(trades: Trades, step: str) -> list[dict[str, Any]]:
 
 
 def time_bars(trades: Trades, name: str, step_ns: int) -> list[dict[str, Any]]:
-    """Closed bars by grouping; the last interval is still open."""
+    """Returns the closed bars, by grouping the trades; the last interval is still open."""
     table = pd.DataFrame(trades._asdict())
     for side in ("BUY", "SELL"):
         table[side] = table.quantity.where(table.side == side, 0)
@@ -122,7 +122,7 @@ def time_bars(trades: Trades, name: str, step_ns: int) -> list[dict[str, Any]]:
         sell_volume=("SELL", "sum"),
         ts_init=("ts_init", "max"),
     )
-    # Sums of values don't fit 64 bits; those of Python do.
+    # The sums don't fit numpy's 64-bit integers, so they are Python's.
     values = [0, *accumulate(map(mul, trades.price, trades.quantity))]
     ends = [0, *bars.trade_count.cumsum()]
     bars["value"] = pd.Series([values[b] - values[a] for a, b in pairwise(ends)], index=bars.index, dtype=object)

@@ -15,7 +15,7 @@ _SUBSCRIBE = "/alphaforge.data.v1.DataService/SubscribeTrades"
 
 
 class DataFront(grpc.GenericRpcHandler):
-    """Passes calls on as bytes; `refuse` ends the subscriptions that are open and refuses the next one."""
+    """Forwards calls as bytes; `refuse` ends the open subscriptions and refuses the next one."""
 
     def __init__(self, target: str) -> None:
         self.subscriptions = 0
@@ -30,7 +30,7 @@ class DataFront(grpc.GenericRpcHandler):
         self._server.start()
 
     def refuse(self, code: grpc.StatusCode, reason: str) -> None:
-        """The next subscription fails with this status and reason; with an empty one as a proxy's refusal does."""
+        """Makes the next subscription fail with this status and reason; an empty reason is a proxy's refusal."""
         self._refusals.append((code, reason))
         for call in self._open:
             call.cancel()

@@ -56,7 +56,7 @@ class DataPair:
         self.compare_counts()
 
     def receive_at(self, now_ns: int) -> None:
-        """The calls that follow are received then."""
+        """Sets the time at which the following calls are received."""
         self.twin.received = now_ns
         self.engine.receive_at(now_ns)
 
@@ -72,6 +72,6 @@ class DataPair:
                 assert list(map(plain_bar, kept)) == [
                     bar.public() for bar in self.twin.get_bars(instrument_id, bar_type.name)
                 ]
-            # Whether an unfinished bar counts as partial is not ruled.
+            # No rule says whether an unfinished bar counts as partial.
             opened = [{**plain_bar(bar), "is_partial": None} for bar in self.engine.open_bars(instrument_id)]
             assert opened == [{**bar.public(), "is_partial": None} for bar in self.twin.open_bars(instrument_id)]

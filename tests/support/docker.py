@@ -1,4 +1,4 @@
-"""Docker for tests: the machine's own engine, or one that is started for the test and ended after it."""
+"""Docker for tests: the machine's own engine, or one that runs for the duration of the test."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WORK = Path("/var/tmp/docker-stack")
 
 @contextmanager
 def docker_environment() -> Iterator[dict[str, str]]:
-    """The environment in which `docker compose` works; skips the test, with the reason, where it can't be had."""
+    """Yields an environment in which `docker compose` works; skips the test, with the reason, if it can't be made."""
     environment = dict(os.environ)
     if _works(environment):
         yield environment

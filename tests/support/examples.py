@@ -19,7 +19,7 @@ CHECKER = doctest.OutputChecker()
 
 
 def docstrings(module: ModuleType) -> Iterator[tuple[str, Any, str]]:
-    """The public classes and functions of a module, and the members of classes: name, owner, what is written there."""
+    """Yields the name, owner and docstring of a module's public classes and functions, and of classes' members."""
     for name in module.__all__:
         thing = getattr(module, name)
         yield name, thing, (inspect.getdoc(thing) or "")
@@ -36,7 +36,7 @@ def of(text: str) -> list[doctest.Example]:
 
 
 def run(text: str, namespace: dict[str, Any]) -> None:
-    """Types the examples of one docstring into one session. Raises AssertionError where it answers something else."""
+    """Types the examples of one docstring into one session. Raises AssertionError if an answer differs."""
     with asyncio.Runner() as loop:
         for example in of(text):
             got = _typed(example.source, namespace, loop)

@@ -130,7 +130,7 @@ class ExecutionPair:
         self.events: list[twins.Event] = []
 
     def receive_at(self, now_ns: int) -> None:
-        """The calls that follow are received then."""
+        """Sets the time at which the following calls are received."""
         self.twin.received = now_ns
         self.engine.received_at = now_ns
 

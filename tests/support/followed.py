@@ -27,7 +27,7 @@ __all__ = ["Followed", "followed"]
 
 @dataclass
 class Followed:
-    """The engines of both; the follower looks when it is told to."""
+    """The engines of the primary and the follower; the follower reads the journal only when it is told to."""
 
     held: Held
     engines: Registry[NamedDataEngine]
@@ -47,12 +47,12 @@ class Followed:
         return engine
 
     async def catch_up(self) -> None:
-        """The primary beats, and the follower applies what that confirms."""
+        """Makes the primary beat and the follower apply the inputs that this confirms."""
         await self.held.thread.run(self.held.shard.beat())
         await self.memory.catch_up((await self.follower.thread.run(self.follower.shard.read())).confirmed_batch)
 
     async def announced(self, name: str, sequence: int) -> None:
-        """Returns when the table says that the primary's checkpoint after this input has begun, and it was seen."""
+        """Waits until the table says that the primary's checkpoint after this input has begun, then catches up."""
         reader = self.follower.shard.reader
         assert reader is not None
         async with asyncio.timeout(30):
@@ -61,7 +61,7 @@ class Followed:
         await self.catch_up()
 
     async def compared(self, count: int) -> None:
-        """Returns when the follower has compared `count` states."""
+        """Waits until the follower has compared `count` states."""
         async with asyncio.timeout(30):
             while self.memory.comparisons.compared < count:
                 await let_pass_async(0.001)

@@ -29,7 +29,7 @@ SERVICES: dict[str, tuple[Any, Any]] = {
 
 
 async def no_health(part: str, *, serving: bool) -> None:
-    """Nobody asks for it here."""
+    """Does nothing: these tests don't ask for the health."""
 
 
 class Serving:
@@ -49,12 +49,12 @@ class Serving:
         return handler if row.runs is Runs.STREAM else settling
 
     async def call(self, method: str, request: Any, answer: Any = None) -> Any:
-        """Calls a handler; `answer` is the message that its bytes are."""
+        """Calls a handler and parses its answer as a message of type `answer`."""
         response = await self.handler(method)(request.SerializeToString())
         return response if answer is None else answer.FromString(response)
 
     def engine(self, name: str = "default") -> Any:
-        """The engine as the service has it, `.core` being that of alphaforge_core."""
+        """Returns the service's engine; its `.core` is alphaforge_core's."""
         return next(engine for engine in self.service.engines.engines() if engine.name == name)
 
 
@@ -90,7 +90,7 @@ async def grpc_target(service: Any, gate: Gate | None = None) -> AsyncIterator[s
 
 
 def as_killed(folder: Path, copy: Path) -> Path:
-    """What is on the disk at this moment, into another folder, which may lie in the first."""
+    """Copies the folder's current files into another folder, which may be inside the first."""
     while True:
         before = _files(folder, copy)
         try:

@@ -23,10 +23,9 @@ class Call(NamedTuple):
 def is_linearizable(
     calls: Sequence[Call], initial: S, step: Callable[[S, str, tuple[Hashable, ...]], tuple[S, Hashable]]
 ) -> bool:
-    """`step` is the object itself: the state after a call, and its answer.
+    """Whether some order of the calls explains all answers. `step` returns the state after a call, and its answer.
 
-    An order is looked for that keeps calls which did not overlap in the order in which they were made. A set of calls
-    that was tried from a state is not tried again.
+    Calls that did not overlap keep their order. A set of calls that was tried from a state is not tried again.
     """
     ordered = sorted(calls)
     tried: set[tuple[frozenset[int], S]] = set()
@@ -38,7 +37,7 @@ def is_linearizable(
         if (waiting, state) in tried:
             continue
         tried.add((waiting, state))
-        # A call may be next only if none that waits had ended before it began.
+        # A call may come next only if no waiting call had ended before it began.
         first_end = min(ordered[index].ended for index in waiting)
         for index in waiting:
             call = ordered[index]

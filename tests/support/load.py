@@ -19,7 +19,7 @@ START_NS = 1_700_000_000_000_000_000
 
 
 class Worker(threading.Thread):
-    """Works until it is told to end, with a pause after each step; what it raises is raised where it is ended."""
+    """Works until it is stopped, with a pause after each step; stopping it raises what the work raised."""
 
     def __init__(self, step: Callable[[int], object], pause_seconds: float = 0.0) -> None:
         super().__init__(daemon=True)
@@ -48,7 +48,7 @@ class Worker(threading.Thread):
 
 
 class Trading:
-    """Threads that submit and cancel orders, and what each of them was answered."""
+    """Threads that submit and cancel orders, and the answers that each of them got."""
 
     def __init__(self, engine: ExecutionEngine, threads: int, pause_seconds: float = 0.0) -> None:
         self._engine = engine
@@ -90,7 +90,7 @@ def all_events(venue: ExecutionEngine) -> list[OrderEvent]:
 
 
 class Caller:
-    """One thread with keys of its own, and what these must hold."""
+    """One thread with its own keys, and the values that these must have."""
 
     def __init__(self, cache: GenericCache, number: int) -> None:
         self._cache = cache

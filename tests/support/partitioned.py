@@ -19,7 +19,7 @@ NAMES = ("BTCUSDT", "SPY", "A", "B", "C", "D", "E")
 
 
 def real_ticks(count: int) -> list[TradeTick]:
-    """The first trades of both tapes, dealt out to seven instruments and in turn."""
+    """Returns the first trades of both tapes, alternating, over seven instruments."""
     rows = [real_trades(tape)[:count] for tape in (BTCUSDT, SPY)]
     ticks = []
     for number, pair in enumerate(zip(*rows, strict=True)):
@@ -35,7 +35,7 @@ def real_ticks(count: int) -> list[TradeTick]:
 
 
 def new_name() -> str:
-    """A name that no other test has."""
+    """Returns a name that no other test uses."""
     return f"test-{uuid.uuid4()}"
 
 

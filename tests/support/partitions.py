@@ -15,7 +15,7 @@ from tests.support.waiting import let_pass, until
 
 __all__ = ["PAIRS", "WAYS", "Net", "RoleWatch", "running_net"]
 
-# Which of the two directions are cut, as of the side that connects.
+# The directions that are cut, as seen by the side that connects.
 WAYS: dict[str, dict[str, bool]] = {"both ways": {}, "requests": {"back": False}, "answers": {"there": False}}
 PAIRS = (
     "execution's clients and primary",
@@ -40,7 +40,7 @@ class Net:
     to_standby: Proxy
 
     def between(self, pair: str) -> list[Proxy]:
-        """The proxies between a pair of PAIRS, as roles are now."""
+        """Returns the proxies between a pair of PAIRS, by the current roles."""
         if pair == "PostgreSQL and its standby":
             return [self.to_standby]
         if pair == "all candidates and PostgreSQL":
@@ -54,7 +54,7 @@ class Net:
 
 @contextmanager
 def running_net(folder: Path, pair: Pair, *more: str) -> Iterator[Net]:
-    """Starts it over a pair, whose standby then follows its primary through a proxy too. `more`: arguments of all."""
+    """Starts the services over a pair whose standby also follows through a proxy. `more`: arguments of all services."""
     database = pair.database().rpartition("/")[2]
     made = cluster_command(pair.dsn.rpartition("/")[0] + f"/{database}", "init")
     assert made.returncode == 0, made.stderr
@@ -87,7 +87,7 @@ def running_net(folder: Path, pair: Pair, *more: str) -> Iterator[Net]:
 
 
 class RoleWatch:
-    """Asks the two candidates of a service all the time whether they are the primary: never are both."""
+    """Keeps asking the two candidates of a service whether they are the primary, and counts when both are."""
 
     def __init__(self, cluster: Cluster, noun: str) -> None:
         self._one, self._other = cluster.candidates[noun]
@@ -105,7 +105,7 @@ class RoleWatch:
 
     def _run(self) -> None:
         while not self._ended.is_set():
-            # Before and after: what was so at both was so in between, since a take-over and back take far longer.
+            # If one is the primary before and after, it is in between too: a takeover and back takes far longer.
             before, other, after = self._one.is_primary, self._other.is_primary, self._one.is_primary
             self.looks += 1
             self.both += before and other and after

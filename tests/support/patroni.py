@@ -1,4 +1,4 @@
-"""PostgreSQL under Patroni and etcd, as docs/how-to/scale-out.md configures it, on loopback: machines that may be lost.
+"""PostgreSQL under Patroni and etcd on loopback, as configured in docs/how-to/scale-out.md; machines may be lost.
 
 Both come from Debian's packages `patroni` and `etcd-server`.
 """
@@ -83,33 +83,33 @@ class Machine(Server):
             )
 
     def processes(self) -> list[int]:
-        """Those of the machine, Patroni first, so that it sees nothing of what comes to the others."""
+        """The pids of the machine, Patroni's first, so that Patroni does not see what happens to PostgreSQL."""
         patroni = [] if self._patroni is None else [self._patroni.pid]
         with suppress(OSError, ValueError, IndexError):
             return [*patroni, *super().processes()]
         return patroni
 
     def lose(self) -> None:
-        """The machine is gone, as after a power cut."""
+        """Kills everything on the machine, like a power cut."""
         self.kill()
         assert self._patroni is not None
         self._patroni.wait()
         self._patroni = None
 
     def asks(self, query: str) -> str:
-        """The answer to a query; empty where there is none."""
+        """Returns the answer to a query, or an empty string if there is none."""
         with suppress(subprocess.SubprocessError):
             return self.sql(query)
         return ""
 
     def roles(self) -> dict[str, str]:
-        """The machine of each role, as Patroni has it here; nothing if it does not answer."""
+        """Returns the machine of each role, as this machine's Patroni reports it; empty if it does not answer."""
         with suppress(urllib.error.URLError, OSError), urllib.request.urlopen(self._status, timeout=1.0) as reply:
             return {each["role"]: each["name"] for each in json.load(reply)["members"]}
         return {}
 
     def end(self) -> None:
-        """Ends what runs."""
+        """Kills the machine's processes."""
         with suppress(ProcessLookupError):
             self.signal(signal.SIGKILL)
         if self._patroni is not None:
@@ -123,9 +123,9 @@ class Patroni:
         self.machines = machines
 
     def primary(self) -> Machine | None:
-        """The machine that leads, if there is another one that may be promoted; None if not, or if nobody answers.
+        """Returns the leading machine if a standby may be promoted; None if not, or if no machine answers.
 
-        PostgreSQL waits for its standby some seconds before Patroni would promote that.
+        PostgreSQL waits a few seconds for its standby before Patroni would promote it.
         """
         for machine in self.machines:
             roles = {} if machine.is_lost else machine.roles()
@@ -134,13 +134,13 @@ class Patroni:
         return None
 
     def await_pair(self) -> Machine:
-        """The primary, once there is a standby that may be promoted."""
+        """Waits for a standby that may be promoted, and returns the primary."""
         found = until(self.primary, "a primary with a synchronous standby", seconds=120, every=0.5)
         assert found is not None
         return found
 
     def database(self) -> str:
-        """The DSN of a new database, with both machines."""
+        """Creates a database and returns its DSN, which names both machines."""
         self.await_pair().sql("CREATE DATABASE alphaforge")
         hosts = ",".join(f"127.0.0.1:{each.port}" for each in self.machines)
         return f"postgresql://postgres:{PASSWORD}@{hosts}/alphaforge"
@@ -148,7 +148,7 @@ class Patroni:
 
 @contextmanager
 def running_patroni() -> Iterator[Patroni]:
-    """Starts two machines over one etcd, and ends them. Skips the test where they are not installed."""
+    """Starts two machines over one etcd, and stops them. Skips the test if Patroni or etcd is not installed."""
     lacking = [name for name in ("patroni", "etcd") if shutil.which(name) is None]
     if lacking or programs() is None:
         pytest.skip("needs Debian's packages patroni, python3-etcd, etcd-server and postgresql")
@@ -172,7 +172,7 @@ def running_patroni() -> Iterator[Patroni]:
         for machine in patroni.machines:
             stack.callback(machine.end)
             machine.start()
-            # The first one makes the database that the other one copies.
+            # The first machine initializes the database that the second copies.
             until(lambda: machine.asks("SELECT 1") == "1", "PostgreSQL answers", seconds=90, every=0.5)  # noqa: B023
         patroni.await_pair()
         yield patroni

@@ -36,7 +36,7 @@ max_wal_size = 256MB
 
 
 def programs() -> Path | None:
-    """The folder of PostgreSQL's programs, the newest release's; None where there is none."""
+    """Returns the folder of the newest PostgreSQL's programs; None if it is not installed."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     return found[-1].parent if found else None
 
@@ -47,7 +47,7 @@ def is_installed() -> bool:
 
 
 def as_its_user() -> list[str]:
-    """What a command begins with that runs as PostgreSQL's user."""
+    """Returns the prefix that makes a command run as PostgreSQL's user."""
     return ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
 
 
@@ -77,11 +77,11 @@ class Server:
         subprocess.run([*command, "-l", log, *arguments], check=True, stdout=subprocess.DEVNULL)
 
     def sql(self, statement: str) -> str:
-        """Runs a statement with psql and returns what it prints, without heads."""
+        """Runs a statement with psql and returns its output without headers."""
         return self.sql_in("postgres", statement)
 
     def sql_in(self, database: str, statement: str) -> str:
-        """The same in another database."""
+        """Runs a statement in the given database."""
         bin_folder = programs()
         assert bin_folder is not None
         dsn = self.dsn.rpartition("/")[0] + f"/{database}"
@@ -89,7 +89,7 @@ class Server:
         return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
 
     def processes(self) -> list[int]:
-        """The pids of the server, the first one its postmaster's."""
+        """Returns the pids of the server, the postmaster's first."""
         postmaster = int((self.folder / "postmaster.pid").read_text().split()[0])
         children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(postmaster)], capture_output=True, text=True)
         return [postmaster, *map(int, children.stdout.split())]
@@ -107,7 +107,7 @@ class Server:
         self.signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """Ends it as a power cut of its machine does to those who talk to it."""
+        """Kills the server: to its clients, this looks like a power cut of its machine."""
         pids = self.processes()
         self.signal(signal.SIGKILL)
         until(lambda: not any(Path(f"/proc/{pid}/stat").exists() and _lives(pid) for pid in pids), "PostgreSQL ends")
@@ -139,20 +139,20 @@ class Pair:
         return self.dsn.rpartition("/")[0] + f"/{name}"
 
     def promote(self) -> None:
-        """Makes the standby the primary. It waits for no standby of its own."""
+        """Promotes the standby. The new primary waits for no standby."""
         self.b.control("promote")
 
     def await_standby(self) -> None:
-        """Returns when the standby is connected and counts."""
+        """Waits until the standby is connected and synchronous."""
         query = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
         until(lambda: self.a.sql(query) == "1", "the standby is synchronous")
 
 
 @contextmanager
 def running_pair() -> Iterator[Pair]:
-    """Starts a pair, and ends it. Skips the test where PostgreSQL is not installed.
+    """Starts a pair, and stops it. Skips the test if PostgreSQL is not installed.
 
-    In a folder of its own: pytest's are for their user alone.
+    The pair has its own folder, since only their owner can read pytest's folders.
     """
     if programs() is None:
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")

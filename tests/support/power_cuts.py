@@ -25,7 +25,7 @@ _HEAD = struct.Struct("<IIQQQ")
 
 
 class Operation(IntEnum):
-    """As in the recorder."""
+    """The operations, with the recorder's numbers."""
 
     CREATED = 1
     WRITTEN = 2
@@ -57,7 +57,7 @@ def build_recorder(folder: Path) -> Path:
 
 
 def events(trace: bytes) -> Iterator[Event]:
-    """What was done, in its order."""
+    """Yields the operations of a trace, in order."""
     at = 0
     while at < len(trace):
         operation, path_bytes, inode, offset, data_bytes = _HEAD.unpack_from(trace, at)
@@ -80,7 +80,7 @@ class _File:
         self.pending.clear()
 
     def left(self, chance: random.Random) -> bytes:
-        """What a cut leaves of it."""
+        """Returns content that a cut may leave in the file."""
         content = bytearray(self.durable)
         if not self.pending:
             return bytes(content)
@@ -99,7 +99,7 @@ class _File:
 
 @dataclass
 class _Folder:
-    """Names and what they are names of; what has been done to them since they were synced."""
+    """The files in a folder by name, and the changes of names since the last sync."""
 
     durable: dict[str, _File] = field(default_factory=dict)
     pending: list[dict[str, _File | None]] = field(default_factory=list)
@@ -128,7 +128,7 @@ class Before(NamedTuple):
 
     @classmethod
     def of(cls, folder: Path) -> Before:
-        """What a folder holds now."""
+        """Returns the current content of a folder."""
         paths = sorted(folder.rglob("*"))
         files = [path for path in paths if path.is_file()]
         return cls(
@@ -138,7 +138,7 @@ class Before(NamedTuple):
 
 
 def left_by_a_cut(before: Before, recorded: list[Event], end: int, folder: Path, chance: random.Random) -> None:
-    """Makes the folder what a cut may leave that comes when the trace is `end` bytes long."""
+    """Fills `folder` with what may be left of it by a power cut when the trace is `end` bytes long."""
     files = {inode: _File(bytearray(content)) for _, inode, content in before.files}
     folders = {path: _Folder() for path in ("", *before.folders)}
     for path, inode, _ in before.files:
@@ -195,7 +195,7 @@ def _apply(content: bytearray, event: Event) -> None:
 
 
 def _torn(event: Event, chance: random.Random) -> Iterator[Event]:
-    """Some of its sectors."""
+    """Yields some of the write's sectors."""
     if event.operation is Operation.TRUNCATED:
         return
     at = 0

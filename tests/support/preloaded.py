@@ -1,4 +1,4 @@
-"""Services that start in a tenth of the time, for tests that kill them by the hundred."""
+"""Services that start in a tenth of the time, for tests that kill hundreds of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["ForkedProcess", "Preloaded", "preloaded_services"]
 
 
 class ForkedProcess:
-    """A process that is another's child, with what tests use of `subprocess.Popen`. Its exit status is not known."""
+    """Another process's child, with the methods of `subprocess.Popen` that tests use. Its exit status is unknown."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
@@ -63,7 +63,7 @@ class Preloaded:
 
 @contextmanager
 def preloaded_services() -> Iterator[Preloaded]:
-    """A process that starts services; it ends before they do."""
+    """Yields a process that starts services; it exits before they do."""
     command = [sys.executable, "-m", "tests.programs.preloaded_services"]
     root = Path(__file__).resolve().parents[2]
     with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:

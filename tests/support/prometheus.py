@@ -66,7 +66,7 @@ class Prometheus:
 
 
 def wait_until(condition: Callable[[], T], seconds: float, what: str | Callable[[], str], every: float = 0.5) -> T:
-    """As `until`, of somebody who may not be there yet."""
+    """Like `until`, for a server that may not answer yet."""
 
     def answer() -> T | None:
         try:
@@ -78,7 +78,7 @@ def wait_until(condition: Callable[[], T], seconds: float, what: str | Callable[
 
 
 def wait_for_panels(prometheus: Prometheus, dashboards: Sequence[Path], seconds: float) -> None:
-    """Until every panel of the dashboards has data: some show what the demo does only now and then."""
+    """Waits until every panel of the dashboards has data, since some show rare actions of the demo."""
     command = (sys.executable, CHECK_DASHBOARD, "--prometheus", prometheus.url, *dashboards)
     result = subprocess.CompletedProcess[str](command, 1)
 
@@ -91,7 +91,7 @@ def wait_for_panels(prometheus: Prometheus, dashboards: Sequence[Path], seconds:
 
 
 def named_series() -> set[str]:
-    """Every series that a dashboard or a rule names, recorded ones included."""
+    """Returns every series that a dashboard or a rule names, including recorded series."""
     texts = [path.read_text() for path in (*DASHBOARDS, *(OBSERVABILITY / "rules").glob("*.yml"))]
     prefixes = "|".join(_OWN_PREFIXES[:-1])
     names = {name for text in texts for name in re.findall(rf"(?<![\w:])(?:{prefixes})\w+\b(?!:)", text)}

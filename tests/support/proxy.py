@@ -25,12 +25,12 @@ class Proxy:
         self._port = int(port)
         self._random = random.Random(seed)
         self._loop = asyncio.new_event_loop()
-        # To the target and back.
+        # The two directions: to the target, and back.
         self._ways = asyncio.Event(), asyncio.Event()
         for way in self._ways:
             way.set()
         self._writers: set[asyncio.StreamWriter] = set()
-        # Bytes pass on a connection while it is of this generation.
+        # Only connections of the current generation pass bytes.
         self._generation = 0
         self._server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
@@ -38,18 +38,18 @@ class Proxy:
         self._thread.start()
 
     def cut(self, *, there: bool = True, back: bool = True) -> None:
-        """Nothing passes any more to the target, or back, or both, and nobody is told."""
+        """Silently stops the bytes to the target, or back, or both."""
         for way, is_cut in zip(self._ways, (there, back), strict=True):
             if is_cut:
                 self._loop.call_soon_threadsafe(way.clear)
 
     def mend(self) -> None:
-        """What was held up passes, and all that follows."""
+        """Passes the delayed bytes, and all that follow."""
         for way in self._ways:
             self._loop.call_soon_threadsafe(way.set)
 
     def swallow(self) -> None:
-        """What comes on the connections that there are vanishes, and nobody is told; new ones work."""
+        """Silently discards what arrives on existing connections; new connections work."""
 
         def begin_anew() -> None:
             self._generation += 1
@@ -57,7 +57,7 @@ class Proxy:
         self._loop.call_soon_threadsafe(begin_anew)
 
     def reset(self) -> None:
-        """Ends the connections that there are; what was held up is lost."""
+        """Aborts all connections; delayed bytes are lost."""
 
         def abort() -> None:
             for writer in self._writers:
@@ -103,7 +103,7 @@ class Proxy:
             await way.wait()
             writer.write(piece)
             await writer.drain()
-        # One direction has ended: so does the other, once the network is back.
+        # One direction has ended, so the other ends too, once the network is back.
         await way.wait()
         writer.transport.abort()
 

@@ -1,4 +1,4 @@
-"""Scenarios of orders that a trader can read, and the runner that plays them on any execution engine.
+"""Scenarios of orders in a form that traders can read, and the runner that plays them on any execution engine.
 
     a: limit BUY 0.5 @ 3000           submit order a; words after it: GTC DAY IOC FOK, GTD+5s (that much later),
                                       post-only, reduce-only, strategy NAME

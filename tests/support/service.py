@@ -1,4 +1,4 @@
-"""One service as a process of its own: free ports, a temporary folder, ended by pid."""
+"""One service in a separate process, with free ports and a temporary folder, stopped by pid."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Service:
     channel: grpc.Channel
 
     def log_lines(self) -> list[dict[str, object]]:
-        """What it has logged so far."""
+        """Returns the lines logged so far."""
         return [json.loads(line) for line in self.log.read_text().splitlines()]
 
     def series(self) -> dict[str, float]:
@@ -42,23 +42,23 @@ class Service:
         return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
     def stop(self) -> int:
-        """Tells it to stop, as an operator would, and returns its exit status."""
+        """Stops the service with SIGTERM and returns its exit status."""
         self.process.terminate()
         return self.process.wait(STOP_SECONDS_MAX)
 
     def kill(self) -> None:
-        """Ends it as kill -9 does."""
+        """Kills the service with SIGKILL."""
         self.process.kill()
         self.process.wait()
 
 
 def command(noun: str, *arguments: str, module: str = "") -> list[str]:
-    """The command of a service on free ports; `module` is one that runs it in another way than usual."""
+    """Returns the command of a service on free ports; `module` runs it in a different way."""
     return [sys.executable, "-m", module or f"services.{noun}", "--port", "0", "--metrics-port", "0", *arguments]
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """This process's environment without any setting of the product but those given."""
+    """Returns this process's environment with only the given AlphaForge settings."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("ALPHAFORGE_")}
     return own | variables
 

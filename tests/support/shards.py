@@ -1,4 +1,4 @@
-"""Several services of each noun, each a process of its own, with a list of targets."""
+"""Several services of each noun, each in its own process, with a list of targets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.stack import NOUNS, Stack, running_stack
 
 @dataclass
 class Shards:
-    """The stacks, of which each is one shard of each noun."""
+    """The stacks; each is one shard of each noun."""
 
     stacks: list[Stack]
 
@@ -21,7 +21,7 @@ class Shards:
         return [f"{noun}-{index}={stack.target(noun)}" for index, stack in enumerate(self.stacks)]
 
     def serve(self, *nouns: str) -> None:
-        """Starts those of the services that do not run yet."""
+        """Starts the services that don't run yet."""
         for stack in self.stacks:
             stack.serve(*nouns)
 

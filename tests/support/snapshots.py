@@ -9,12 +9,12 @@ _MASK = 2**64 - 1
 
 
 def state_of(snapshot: bytes) -> bytes:
-    """What is between the head and the checksum of a snapshot."""
+    """Returns the state between a snapshot's head and its checksum."""
     return snapshot[_head_bytes(snapshot) : -_CHECKSUM_BYTES]
 
 
 def resealed(snapshot: bytes, state: bytes) -> bytes:
-    """The snapshot with another state and the checksum that this one has."""
+    """Returns the snapshot with another state and a matching checksum."""
     body = snapshot[: _head_bytes(snapshot)] + state
     return body + _checksum(body)
 

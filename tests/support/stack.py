@@ -1,4 +1,4 @@
-"""The three services as processes of their own, for tests: free ports, a temporary data directory, ended by pid."""
+"""The three services in separate processes, with free ports and a temporary data directory, stopped by pid."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STOP_TIMEOUT_SECONDS = 120.0
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that were free a moment ago; all are held until the last is chosen, so that they differ."""
+    """Returns ports that were free a moment ago. All are held until the last is chosen, so they differ."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for each in sockets:
@@ -39,7 +39,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def consecutive_ports(count: int) -> int:
-    """The first of `count` free ports in a row, below those that the system gives to connections."""
+    """Returns the first of `count` consecutive free ports, below the system's ephemeral ports."""
     chance = random.SystemRandom()
     for _ in range(1_000):
         port = chance.randrange(10_000, 32_000)
@@ -51,7 +51,7 @@ def consecutive_ports(count: int) -> int:
 
 
 def serves(target: str, service: str = "") -> bool:
-    """Whether a service there answers its health check. Each time over a new channel: one that failed backs off."""
+    """Whether a service at `target` answers its health check. Uses a new channel, since a failed channel backs off."""
     with grpc.insecure_channel(target) as channel:
         try:
             answer = health_pb2_grpc.HealthStub(channel).Check(
@@ -90,7 +90,7 @@ class Stack:
         return {f"ALPHAFORGE_{noun.upper()}_TARGET": self.target(noun) for noun in NOUNS}
 
     def serve(self, *nouns: str) -> None:
-        """Start those of the services that do not run yet; execution brings along data, whose trades it follows."""
+        """Start the services that don't run yet; execution also starts data, whose trades it follows."""
         wanted = {*nouns, "data"} if "execution" in nouns else {*nouns}
         missing = [noun for noun in NOUNS if noun in wanted and noun not in self.processes]
         for noun in missing:
@@ -139,7 +139,7 @@ class Stack:
             raise RuntimeError(f"{error}:\n{self.log(noun).read_text()[-4000:]}") from None
 
     def stop(self, noun: str) -> int:
-        """End one service by SIGTERM, as an operator would; returns its exit status."""
+        """Stop one service with SIGTERM, as an operator would; returns its exit status."""
         process = self.processes.pop(noun)
         process.terminate()
         try:
@@ -150,7 +150,7 @@ class Stack:
             raise RuntimeError(f"{noun} service did not stop:\n{self.log(noun).read_text()[-4000:]}") from None
 
     def kill(self, noun: str) -> None:
-        """End one service by SIGKILL, in the middle of whatever it does."""
+        """Kill one service with SIGKILL, whatever it is doing."""
         process = self.processes.pop(noun)
         process.kill()
         process.wait()
@@ -158,7 +158,7 @@ class Stack:
 
 @contextmanager
 def running_stack(data_dir: Path, journal: str | None = None) -> Iterator[Stack]:
-    """A place for the services; each starts when a test first needs it, and all that run are stopped at the end."""
+    """Yields a stack whose services start when a test first needs them; stops the running ones at the end."""
     stack = Stack(data_dir, journal)
     try:
         yield stack

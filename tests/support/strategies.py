@@ -22,7 +22,7 @@ MIDNIGHT = 19_000 * DAY  # some day, far from the ends of time
 INSTRUMENTS = ("A", "B")
 SIDES = ("BUY", "SELL", "NONE")
 
-# How far the next tick lies from the one before it, in nanoseconds; mostly the same moment or a little later.
+# Nanoseconds from one tick to the next; mostly zero or a little more.
 STEPS = (0, 0, 0, 1, SECOND // 2, SECOND - 1, SECOND, SECOND, 59 * SECOND, MINUTE, 3 * MINUTE)
 STEPS_BACK = (-1, -SECOND // 2, -SECOND, -61 * SECOND)
 LONG_STEPS = (3600 * SECOND, DAY - 1, DAY)
@@ -35,7 +35,7 @@ HUGE_QUANTITY = Fraction(10**19)
 
 
 class Operation(NamedTuple):
-    """One step of a history: the name of what is done, and with what."""
+    """One step of a history: an operation's name and its arguments."""
 
     name: str
     arguments: Any = None
@@ -59,7 +59,7 @@ class Chooser:
         self.rare = 0
 
     def often(self, common: Sequence[Any], rare: Sequence[Any], odds: int) -> Any:
-        """One of `rare` about once in `every` choices."""
+        """Returns an entry of `rare` about once in `every` choices."""
         if self.random.randrange(odds):
             return self.random.choice(common)
         self.rare += 1
@@ -96,7 +96,7 @@ ANY_TICKS = tick_table(ODD_PRICES + REFUSED_PRICES, (HUGE_QUANTITY, Fraction(0))
 
 
 def entries_of(table: tuple[Any, ...]) -> st.SearchStrategy[Any]:
-    """As `sampled_from`, which hashes the whole table whenever it is made."""
+    """Like `sampled_from`, which would hash the whole table each time it is created."""
     return st.integers(0, len(table) - 1).map(table.__getitem__)
 
 
@@ -182,7 +182,7 @@ def data_histories(draw: st.DrawFn, max_size: int = 40) -> list[Operation]:
 
 
 def receipts() -> st.SearchStrategy[list[int]]:
-    """When the calls of a history are received, in turn: about when its ticks carry."""
+    """Times at which a history's calls are received, in turn: close to its ticks' times."""
     around = (-DAY, -MINUTE, -SECOND, -1, 0, 1, SECOND, MINUTE, 4 * MINUTE, DAY)
     return st.lists(st.sampled_from(around).map(MIDNIGHT.__add__), min_size=1, max_size=8)
 
@@ -192,12 +192,12 @@ def time_jumps() -> st.SearchStrategy[int]:
     return st.sampled_from((0, 1, SECOND, MINUTE, DAY))
 
 
-# Of trailing stops: a few steps of the grid, what rounds to nothing, and more than there is.
+# Offsets of trailing stops: a few steps of the grid, ones that round to zero, and ones larger than the price.
 OFFSETS = {
     "Price": tuple(map(Fraction, ("0.5", "1", "1", "2", "0.000000001", "101", "9000000000"))),
     "BasisPoints": tuple(map(Fraction, ("50", "50", "100", "101", "0.000000001", "9999.999999999"))),
 }
-# About when a history's ticks are.
+# Close to the times of a history's ticks.
 EXPIRE_TIMES = tuple(MIDNIGHT + step for step in (-2 * MINUTE, -MINUTE, -SECOND, 0, SECOND, MINUTE, MINUTE, DAY))
 
 

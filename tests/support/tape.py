@@ -24,7 +24,7 @@ REAL_TRADES = Path(__file__).resolve().parents[3] / "shared" / "data"
 BTCUSDT = "binance_usdm_btcusdt_20240808_trades.csv.gz"
 SPY = "lean_spy_20131008_trades.csv.gz"
 
-# Where `zigzag` begins, in seconds: the beginning of a bar of three seconds.
+# The start of `zigzag`, in seconds; a three-second bar begins here.
 ZIGZAG_START = 1_700_000_001
 _ZIGZAG_PRICES = (100, 101, 103, 102, 99, 98, 101, 104, 103, 100)
 
@@ -66,7 +66,7 @@ def decimal_text(number: Fraction) -> str:
 
 @cache
 def real_trades(name: str) -> tuple[dict[str, str], ...]:
-    """Every row of a file of real trades, as strings; skips the test where the file is missing."""
+    """Returns every row of a file of real trades, as strings; skips the test if the file is missing."""
     path = REAL_TRADES / name
     if not path.exists():
         pytest.skip(f"the real trades {name} are not in {REAL_TRADES}")

@@ -22,7 +22,7 @@ PROJECTS = {
     "services": ["services"],
 }
 
-# What is imported under another name than it is installed by; namespaces are listed by their parts.
+# Packages whose import name differs from the installed name; namespaces are listed by their parts.
 DISTRIBUTIONS = {
     "alphaforge": "alphaforge-protos",
     "dotenv": "python-dotenv",
@@ -37,7 +37,7 @@ DISTRIBUTIONS = {
 }
 # pandas and polars read Arrow tables through pyarrow; `alphaforge up` starts the services as processes.
 INDIRECT = {"core": {"pyarrow"}, "clients/python": {"alphaforge-services"}}
-# What a project uses where its user has installed it, and says how to install where not.
+# Optional packages: a project uses them if they are installed, and otherwise says how to install them.
 BY_CHOICE = {"core": {"databento", "databento-dbn"}, "clients/python": {"pyarrow"}}
 
 

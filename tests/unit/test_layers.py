@@ -20,7 +20,7 @@ LAYERS = {
     "alphaforge_cli": ("clients/python/alphaforge_cli", {"alphaforge_client", "alphaforge_core", "alphaforge"}),
     "services": ("services", {"alphaforge_core", "alphaforge"}),
 }
-# The repository's root is importable in development; nothing that is installed may count on it.
+# The repository's root is importable in development, but installed packages must not rely on that.
 OURS = LAYERS.keys() | {"tests", "benchmarks", "tools", "examples", "core", "protos", "clients"}
 
 
@@ -94,7 +94,7 @@ def modules(folder: Path) -> dict[str, Path]:
 
 
 def arrows(folder: Path) -> dict[str, set[str]]:
-    """Which modules of its own package each module imports, those for type checkers and inside functions included."""
+    """Returns each module's imports from its own package, including those for type checkers and inside functions."""
     known = modules(folder)
     found: dict[str, set[str]] = {}
     for name, path in known.items():
@@ -109,7 +109,7 @@ def arrows(folder: Path) -> dict[str, set[str]]:
 
 
 def circle(graph: dict[str, set[str]]) -> list[str]:
-    """The modules of one circle of imports; empty where there is none."""
+    """Returns the modules of one import cycle, or nothing if there is none."""
     done: set[str] = set()
 
     def visit(name: str, path: list[str]) -> list[str]:
@@ -146,7 +146,7 @@ def test_the_client_imports_only_rooms_below() -> None:
 
 @pytest.mark.parametrize("folder", [LAYERS[name][0] for name in ("alphaforge_client", "alphaforge_cli", "services")])
 def test_no_module_imports_itself_by_a_detour(folder: str) -> None:
-    """Imports for type checkers count, too: a circle of those ties modules as tightly."""
+    """Imports for type checkers count too: a cycle of them couples modules as tightly."""
     assert not circle(arrows(ROOT / folder))
 
 

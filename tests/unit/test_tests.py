@@ -14,7 +14,7 @@ LENGTHS = re.compile(r"assert .*(?:monotonic|perf_counter)(?:_ns)?\(\)")
 
 
 def test_every_test_file_has_a_name_of_its_own() -> None:
-    """A failure names its file by the last part of the path; it must say which one."""
+    """A failure shows only the last part of its file's path, which must be unique."""
     names = Counter(path.name for path in TESTS.rglob("test_*.py"))
     assert [name for name, count in names.items() if count > 1] == []
 

@@ -45,11 +45,11 @@ def register(value: int | None, name: str, arguments: tuple[Any, ...]) -> tuple[
 
 
 class TestTheChecker:
-    """A checker that accepts all would find nothing."""
+    """A checker that accepts everything would be useless."""
 
     PUT = Call(0.0, 1.0, "put", (1,), None)
 
-    def test_what_overlaps_may_be_in_either_order(self) -> None:
+    def test_overlapping_calls_may_be_in_either_order(self) -> None:
         for answer in (None, 1):
             assert is_linearizable([self.PUT, Call(0.5, 2.0, "get", (), answer)], None, register)
 
@@ -113,7 +113,7 @@ def call_at_random(cache: GenericCache, key: str, together: threading.Barrier, s
         value = seed * CALLS_EACH + number
         arguments: tuple[Hashable, ...] = (value,) if name in ("put", "put_if_absent") else ()
         if name == "swap":
-            # A value is put once: who knows its version knows it is still the entry's.
+            # Each value is put once, so a caller that knows its version knows that the entry still has it.
             arguments = (chance.choice([*versions]), value)
         way = chance.choice(ways[name])
         began = time.monotonic()

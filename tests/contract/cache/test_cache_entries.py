@@ -54,7 +54,7 @@ def same(a: Any, b: Any) -> bool:
 
 
 def shown(value: Any) -> str:
-    """The same in each process, which the order of a set's members is not."""
+    """Returns a text that is the same in each process, unlike the order of a set's members."""
     return f"set of {len(value)}" if isinstance(value, set) else repr(value)
 
 
@@ -146,7 +146,7 @@ def test_the_least_recently_used_goes_first(api: Api) -> None:
     assert cache.contains("b")  # does not
     cache.put("c", 3)
     assert [key for key in "abc" if cache.contains(key)] == ["a", "c"]
-    cache.put("a", 4)  # refreshes too
+    cache.put("a", 4)  # also refreshes
     cache.put("d", 5)
     assert [key for key in "abcd" if cache.contains(key)] == ["a", "d"]
     assert cache.statistics().evictions == 2

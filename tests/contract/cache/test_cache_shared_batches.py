@@ -19,7 +19,7 @@ BATCHES = 24
 
 
 def batch(number: int) -> dict[str, list[int]]:
-    """Some keys of its own, and one that every batch has."""
+    """Returns some unique keys, and one that every batch has."""
     return {f"key-{number}-{place}": [number, place] for place in range(20)} | {"common": [number]}
 
 
@@ -42,7 +42,7 @@ def test_batches_at_once_are_stored_and_read_as_if_each_were_alone(stack: Stack,
             for each, values in zip(batches, found, strict=True):
                 assert values == each | {"common": common}
                 assert list(values) == list(each)
-            # Each caller has its own copy of a value that may change.
+            # Each caller gets its own copy of a mutable value.
             assert len({id(values["common"]) for values in found}) == BATCHES
 
     asyncio.run(run())
@@ -57,7 +57,7 @@ def test_a_batch_that_is_refused_stores_nothing_and_spoils_no_other(stack: Stack
             batches: list[dict[str, object]] = [
                 {f"key-{number}-{place}": number for place in range(3)} for number in range(BATCHES)
             ]
-            # More than the whole cache may have: the service refuses it.
+            # Larger than the cache's limit, so the service refuses it.
             batches[7]["large"] = b"x" * 40_000
             found = await outcomes([cache.put_many(each) for each in batches])
             assert [number for number, each in enumerate(found) if each is not None] == [7], found

@@ -38,7 +38,7 @@ class Pair:
         return self.plain.statistics().total_operations
 
     def until_copied(self, key: str) -> None:
-        """Reads until the value is kept nearby: until a read costs the service nothing."""
+        """Reads until the value is in the near cache, so that a read makes no call."""
         eventually(lambda: is_copied(self.near, self.plain, key))
 
 
@@ -120,7 +120,7 @@ def test_an_entry_that_made_room_for_others_leaves_its_copy(stack: Stack) -> Non
 
 
 def test_no_read_goes_back_in_time_under_many_writers_and_readers(pair: Pair) -> None:
-    """A counter only grows: no reader of the near client may see it fall, by whatever call."""
+    """A counter only grows, so no reader of the near client may see it fall, whatever call it uses."""
     pair.near.increment("counter")
     stop = threading.Event()
     falls: list[tuple[int, int]] = []
@@ -176,7 +176,7 @@ def test_nothing_old_is_served_after_a_restart(tmp_path: Path) -> None:
         pair.plain.close()
 
 
-def test_the_asyncio_client_keeps_copies_too(stack: Stack) -> None:
+def test_the_asyncio_client_also_keeps_copies(stack: Stack) -> None:
     stack.serve("cache")
     name, target = f"near-{uuid4()}", stack.target("cache")
 

@@ -147,7 +147,7 @@ def test_a_duplicate_changes_nothing(api: Api) -> None:
     engine = api.make_data_engine(bar_types=["2tick"])
     assert feed(engine, tick(api, 0, trade_id="1"), tick(api, 0, trade_id="1")) == []
     assert engine.statistics().duplicate_ticks == 1
-    # The id alone makes no duplicate, nor does everything but an id.
+    # Neither an equal id alone nor equal fields without an id make a duplicate.
     assert len(feed(engine, tick(api, 1, trade_id="1"))) == 1
     assert len(feed(engine, tick(api, 5), tick(api, 5))) == 1
 
@@ -294,7 +294,7 @@ def test_equal_bar_types_count_once_under_their_canonical_name(api: Api) -> None
     ["", "1", "0min", "01min", "1 min", "1Min", "7min", "25hour", "367day", "1.5min", "1e3tick", "0tick", "1.5tick",
      "0volume", ".5volume", "1_000tick", "0.0000000001volume", "-1tick", "53week", "1000000ns"],
 )  # fmt: skip
-def test_what_is_no_bar_type_is_refused_when_the_configuration_is_built(api: Api, name: str) -> None:
+def test_an_invalid_bar_type_is_refused_when_the_configuration_is_built(api: Api, name: str) -> None:
     with pytest.raises(ValueError):
         api.data.DataEngineConfig(bar_types=[name])
 

@@ -64,7 +64,7 @@ def open_engine(api: Api, settings: dict[str, Any]) -> dict[str, Any]:
 
 def test_an_option_has_one_name_in_the_core_on_the_wire_and_in_the_service() -> None:
     core = set(DataEngineConfig().as_dict())
-    # The number of partitions is no setting of one of them.
+    # The number of partitions is not a setting of a partition.
     assert core == set(OTHER) == set(DataEngineSettings.DESCRIPTOR.fields_by_name) - {"partitions"}
     shared = JournalSettings.model_fields.keys() - {"durability"}
     # Time zones belong to the bar types of one engine.
@@ -127,7 +127,7 @@ def ticks(api: Api, tape: str) -> list[Any]:
 
 
 def shown(bar: Any) -> str:
-    """`type from sequence: open high low close x volume`, and what is special about the bar."""
+    """Shows a bar as `type from sequence: open high low close x volume` and its special properties."""
     flags = ("partial" * bar.is_partial, "flat" * bar.is_gap_fill, "oversize" * bar.is_oversize)
     seconds = (bar.ts_open - START) / SECOND
     prices = " ".join(f"{float(price):g}" for price in (bar.open, bar.high, bar.low, bar.close))
@@ -179,7 +179,7 @@ def test_max_memory_bytes_bounds_the_bars_of_all_types_together(api: Api) -> Non
         instrument_id="X", prices=[1] * count, quantities=[1] * count, ts_event=list(range(START, START + count))
     )
     kept = [len(engine.get_bars("X", name)) for name in ("1tick", "2tick")]
-    # The numbers of a kept bar alone take 168 bytes.
+    # The numbers of a stored bar alone take 168 bytes.
     assert 2**20 // 200 < sum(kept) <= 2**20 // 168
     assert kept[0] == pytest.approx(2 * kept[1], abs=2)
 
@@ -252,5 +252,5 @@ def test_the_live_clock_closes_bars_after_the_grace_and_no_other_engine_meets_it
     for engine in engines.values():
         engine.process_trade_tick(remote.model.TradeTick("X", 5.0, 1.0, "BUY", "", soon, soon))
     until(lambda: engines["live"].get_bars("X", "1s"), "the clock closes the bar")
-    # The clock goes round all engines in the order in which they were made.
+    # The clock visits all engines in order of creation.
     assert [len(engine.get_bars("X", "1s")) for engine in engines.values()] == [0, 0, 1]

@@ -56,7 +56,7 @@ def ticks_of(batch: TradeTickBatch) -> list[TradeTick]:
 def test_columns_survive_the_way_over_the_wire(ticks: list[TradeTick]) -> None:
     message = TradeTickBatch.from_ticks(ticks).to_wire()
     assert ticks_of(TradeTickBatch.from_wire(message)) == ticks
-    # Through protobuf, which writes unknown orders of fields and packs as it likes.
+    # Through protobuf, which chooses the order of fields and the packing.
     again = TradeTickColumns.FromString(message).SerializeToString()
     assert ticks_of(TradeTickBatch.from_wire(again)) == ticks
 
@@ -156,7 +156,7 @@ def columns(**changes: Any) -> bytes:
         (b"\xff", "MESSAGE_MALFORMED"),
     ],
 )
-def test_what_is_no_batch_is_refused_whole(message: bytes, reason: str) -> None:
+def test_an_invalid_batch_is_refused_whole(message: bytes, reason: str) -> None:
     with pytest.raises(ValueError) as caught:
         TradeTickBatch.from_wire(message)
     assert isinstance(caught.value, AlphaForgeError)
@@ -279,7 +279,7 @@ def test_messages_of_subscriptions_are_read_at_once_as_protobuf_reads_them() -> 
         is_snapshot=True,
         gap=Gap(first_sequence=1, last_sequence=5, reason=GapReason.GAP_REASON_NOT_RETAINED),
     )
-    # Open bars before closed ones, as any order of fields is protobuf.
+    # Open bars before closed ones, since protobuf allows any order of fields.
     encoded = encode_bars(engine.open_bars("A"), 8) + message.SerializeToString() + encode_bars(closed, 4)
     bars = BarsResponse.from_wire(encoded)
     assert bars.bars == [*closed, *engine.open_bars("A")]

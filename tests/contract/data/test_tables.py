@@ -136,7 +136,7 @@ TIMES = ("ts_open", "ts_event", "ts_init")
 
 
 def values_of(bar: Any, number: Callable[[Any], Any]) -> dict[str, Any]:
-    """What a row of a table of bars has to be."""
+    """Returns the expected row of a table of bars."""
     row = {name: getattr(bar, name) for name in FIELDS}
     row["bar_type"] = str(row["bar_type"])
     return row | {name: None if row[name] is None else number(row[name]) for name in NUMBERS}
@@ -178,6 +178,6 @@ def test_no_bars_are_a_table_without_rows(api: Api) -> None:
     assert api.data.bars_to_polars([]).columns == list(FIELDS)
 
 
-def test_what_is_no_bar_is_a_type_error(api: Api) -> None:
+def test_an_object_that_is_not_a_bar_is_a_type_error(api: Api) -> None:
     with pytest.raises(TypeError, match=r"bars\[0\] must be a Bar"):
         api.data.bars_to_arrow([1])

@@ -18,7 +18,7 @@ def tick(api: Api, ts_event: int, price: float = 100.0, trade_id: str = "") -> A
 
 
 @pytest.mark.parametrize("jump", [3600 * SECOND, DAY, 10 * YEAR, 173 * YEAR])
-def test_a_print_with_a_wrong_clock_is_as_if_it_had_not_come(api: Api, jump: int) -> None:
+def test_a_print_with_a_wrong_clock_has_no_effect(api: Api, jump: int) -> None:
     # A tape of the last hour; the wrong one comes second, and for "Y" first.
     now = time.time_ns()
     tape = [tick(api, now - (60 - number) * MINUTE, trade_id=str(number)) for number in range(60)]
@@ -32,7 +32,7 @@ def test_a_print_with_a_wrong_clock_is_as_if_it_had_not_come(api: Api, jump: int
     assert (statistics.late_ticks, statistics.duplicate_ticks) == (0, 0)
     assert with_it.instruments() == ["X"]
     assert with_it.open_bars("X") == without.open_bars("X")
-    # One by one too, and as columns.
+    # Also one by one, and as columns.
     assert with_it.process_trade_tick(wrong[0]) == []
     columns = with_it.process_trade_ticks(
         instrument_id="X", prices=[1, 2], quantities=[1, 1], ts_event=[now + jump, now - SECOND]
@@ -70,6 +70,6 @@ def test_the_limit_can_be_changed(remote: Api) -> None:
     config = remote.data.DataEngineConfig(max_time_jump_ns=0)
     changed = remote.data.DataEngine(config, **place, reconfigure=True)
     remote.cleanup.callback(changed.close)
-    # It was in no window of duplicates.
+    # The refused tick is not in the window of duplicates.
     result = changed.process_trade_ticks([tick(remote, now + DAY, trade_id="7")])
     assert (result.rejected, result.duplicates) == ([], [])

@@ -77,7 +77,7 @@ def test_a_loss_halts_the_strategy_until_it_is_resumed(api: Api) -> None:
     assert [each.is_halted for each in engine.get_accounts()] == [True, False]
     assert engine.resume_strategy("s") is True
     assert (engine.resume_strategy("s"), engine.resume_strategy("unknown")) == (False, False)
-    # Losses count from the equity at which it was resumed.
+    # After a resume, losses count from the equity at that time.
     equity = account(engine).equity
     player.play("i: market BUY 4\ni is Filled: 4 @ 61 taker\ntick 57 x 99\nj: market BUY 1\nj is Filled: 1 @ 57 taker")
     assert equity - account(engine).equity < 20

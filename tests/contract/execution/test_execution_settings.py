@@ -61,7 +61,7 @@ def open_engine(api: Api, settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_setting_has_one_name_in_the_core_on_the_wire_and_here() -> None:
-    # The number of partitions is no setting of one of them.
+    # The number of partitions is not a setting of a partition.
     on_the_wire = set(ExecutionEngineSettings.DESCRIPTOR.fields_by_name) - {"partitions"}
     assert set(ExecutionEngineConfig().as_dict()) == set(OTHER) == on_the_wire
 

@@ -289,7 +289,7 @@ def test_a_malformed_order_is_refused_and_sinks_no_other(fields: dict[str, Any],
     assert caught.value.reason == reason
 
 
-def test_one_order_is_answered_with_what_became_of_it() -> None:
+def test_the_answer_to_one_order_is_its_outcome() -> None:
     engine = ServiceEngine()
     request = SubmitOrderRequest(engine="default", order=new_order())
     assert SubmitOrderResponse.FromString(submit(engine, request)) == SubmitOrderResponse(
@@ -370,7 +370,7 @@ def test_an_order_that_names_a_group_is_not_submitted_alone() -> None:
     member = new_order(group_type=1, group_id="o")
     (result,) = SubmitOrdersResponse.FromString(submit(engine, SubmitOrdersRequest(orders=[member]))).results
     assert ErrorReason.Name(result.error_reason) == "ERROR_REASON_ORDER_FIELD_SURPLUS"
-    # The client says so too: a service of an earlier release would place it without its group.
+    # The client refuses it too, since a service of an earlier release would place the order without its group.
     with pytest.raises(InvalidArgument, match="submit_order_group"):
         encode_submit_orders([Order.from_wire(member.SerializeToString())])
 
@@ -458,7 +458,7 @@ def test_hostile_responses_are_refused_and_never_crash(noise: bytes) -> None:
             read(noise)
 
 
-def test_the_sequences_of_events_are_those_of_the_events() -> None:
+def test_the_list_of_sequences_matches_the_events() -> None:
     engine = ServiceEngine(ExecutionEngineConfig(max_events=3))
     assert (engine.first_event_sequence, engine.last_event_sequence) == (1, 0)
     engine.submit_orders([Order.limit("X", OrderSide.Buy, 1, 10, TimeInForce.GTC, "s") for _ in range(5)])
@@ -482,7 +482,7 @@ def test_followed_trades_are_applied_after_those_that_are_known() -> None:
 
 
 def test_a_batch_in_pieces_is_the_same_batch() -> None:
-    """More ticks and orders than are handled under one lock."""
+    """Uses more ticks and orders than are handled while the lock is held once."""
     orders = [Order.limit("X", OrderSide.Buy, 1, 100 + number % 7, TimeInForce.GTC, "s") for number in range(3_000)]
     numbers = range(2_500)
     columns: dict[str, Any] = {

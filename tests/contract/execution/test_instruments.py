@@ -147,7 +147,7 @@ def test_a_rounded_order_is_known_by_what_was_submitted(api: Api) -> None:
     assert other.order == trailing
     with pytest.raises(ValueError, match="was submitted with other fields"):
         engine.submit_order(x.Order.limit("X", x.OrderSide.Buy, 10, "99.5", tif, "s", order_id="mine"))
-    # A grid that comes later changes neither the order nor what it is known by.
+    # A grid registered later changes neither the order nor the fields that identify it.
     registered(api, engine, tick_size=1, lot_size=7)
     assert engine.submit_order(order) == "mine"
     assert engine.get_order("mine") == kept
@@ -244,7 +244,7 @@ def test_values_of_orders_count_contracts(api: Api) -> None:
     assert engine.statistics().total_notional == 1000.0
 
 
-# Fills of one order, as side, quantity and price; then the commission of each and the rules that it is named by.
+# Fills of one order, as side, quantity and price; then the commission of each and the rules that gave it.
 COMMISSIONS = [
     ("a rate by side", {"taker_commission_rate": "0.001"}, ["1 @ 100"], [("0.1", "taker_rate")]),
     ("by contract", {"commission_per_contract": "0.65"}, ["3 @ 100"], [("1.95", "per_contract")]),
@@ -293,7 +293,7 @@ def test_commissions(api: Api, terms: dict[str, Any], fills: list[str], expected
     assert fill.as_dict()["commission_rule"] == expected[0][1]
 
 
-def test_rates_of_an_instrument_come_before_those_of_the_engine(api: Api) -> None:
+def test_an_instruments_rates_override_the_engines(api: Api) -> None:
     engine = api.make_execution_engine(maker_commission_rate="0.1", taker_commission_rate="0.2")
     registered(api, engine, maker_commission_rate=0)
     Player(api, engine).play(
@@ -330,7 +330,7 @@ def test_registered_instruments_are_listed(api: Api) -> None:
     assert (given[0].maker_commission_rate, given[2].maker_commission_rate) == (None, Decimal("-0.0001"))
 
 
-def test_an_instrument_that_was_traded_keeps_what_it_is_worth(api: Api) -> None:
+def test_a_traded_instrument_keeps_its_contract_value(api: Api) -> None:
     x = api.execution
     engine = registered(api, api.make_execution_engine(), multiplier=50, currency="USD")
     Player(api, engine).play("tick 10 x 9\na: market BUY 1")
@@ -338,7 +338,7 @@ def test_an_instrument_that_was_traded_keeps_what_it_is_worth(api: Api) -> None:
         with pytest.raises(RuntimeError) as caught:
             engine.register_instruments([x.Instrument("Y"), x.Instrument("X", **{"currency": "USD", **other})])
         assert caught.value.reason == "INSTRUMENT_IN_USE"
-    if api.partitions == 1:  # otherwise Y is of another engine
+    if api.partitions == 1:  # otherwise Y belongs to another partition
         assert [one.instrument_id for one in engine.get_instruments()] == ["X"]
     registered(api, engine, multiplier=50, currency="USD", tick_size=5)
     assert engine.get_instruments(symbol="X")[0].tick_size == 5
@@ -358,7 +358,7 @@ def test_a_malformed_instrument_is_refused(api: Api, terms: dict[str, Any]) -> N
         api.execution.Instrument("X", **terms)
 
 
-def test_what_is_no_instrument_is_refused(api: Api) -> None:
+def test_an_invalid_instrument_is_refused(api: Api) -> None:
     engine = api.make_execution_engine()
     with pytest.raises(TypeError):
         engine.register_instruments(["X"])

@@ -223,7 +223,7 @@ def test_enumerations_have_the_documented_members(api: Api) -> None:
         "OrderType": ["Market", "Limit", "Stop", "StopLimit"],
         "TimeInForce": ["Day", "GoodTillCancel", "ImmediateOrCancel", "FillOrKill"],
     }
-    # Others come after them.
+    # Other orders come after these.
     assert {name: members[name][: len(first)] for name, first in documented.items()} == documented
     assert [member.name for member in x.OrderStatus] == [
         "Initialized", "Submitted", "PartiallyFilled", "Filled", "Cancelled", "Rejected",

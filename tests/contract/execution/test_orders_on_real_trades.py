@@ -62,7 +62,7 @@ def history(ticks: list[Tick], dice: random.Random) -> Iterator[Operation]:
 @pytest.mark.one_engine("each partition has its own sequence")
 @pytest.mark.parametrize("settings", SETTINGS, ids=("arrival", "next"))
 def test_events_on_real_trades_are_the_twins(api: Api, settings: dict[str, Any]) -> None:
-    # The twin looks at every order at every trade: its time grows with the square of theirs.
+    # The twin checks every order at every trade, so its time is quadratic.
     ticks = list(ticks_of(real_trades(BTCUSDT)[: 1_500 if api.stack is None else 1_000]))
     pair = ExecutionPair(api.make_execution_engine(**native_settings(settings)), settings)
     for operation in history(ticks, random.Random(len(settings))):

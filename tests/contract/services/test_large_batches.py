@@ -18,7 +18,7 @@ PLACES = [0, *(cut + offset for cut in CUTS for offset in (-2, 1)), COUNT - 1]
 
 
 def columns() -> dict[str, Any]:
-    """Trades a second apart; refused where PLACES says, and each two further on a repeat of the one before."""
+    """Returns trades a second apart, refused at PLACES; two positions after each, a tick repeats the previous one."""
     numbers = np.arange(COUNT)
     prices = 10_000 + numbers % 97
     prices[PLACES] = 0
@@ -52,7 +52,7 @@ def given(api: Api, form: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("form", ["columns", "objects"])
-def test_bars_and_indices_of_a_large_batch_are_those_of_one_call(api: Api, form: str) -> None:
+def test_a_large_batch_gives_the_bars_and_indices_of_one_call(api: Api, form: str) -> None:
     from alphaforge_core.data import DataEngine, DataEngineConfig
 
     settings: dict[str, Any] = {"bar_types": ["1min", "100tick", "5volume"]}
@@ -67,7 +67,7 @@ def test_bars_and_indices_of_a_large_batch_are_those_of_one_call(api: Api, form:
 def test_bars_that_one_answer_cannot_carry_come_with_several(api: Api) -> None:
     from alphaforge_core.data import DataEngine, DataEngineConfig
 
-    # Each tick closes four bars; a service answers at most some 50,000 at once, and says how many ticks it left.
+    # Each tick closes four bars. An answer has at most about 50,000, and says how many ticks are left.
     settings: dict[str, Any] = {"bar_types": ["1tick", "0.5volume", "0.25volume"]}
     given = columns() | {"prices": 10_000 + np.arange(COUNT) % 97, "trade_ids": None}
     expected = DataEngine(DataEngineConfig(**settings)).process_trade_ticks(**given)
@@ -76,7 +76,7 @@ def test_bars_that_one_answer_cannot_carry_come_with_several(api: Api) -> None:
 
 
 @pytest.mark.parametrize("form", ["columns", "objects"])
-def test_fills_and_indices_of_a_large_batch_are_those_of_one_call(api: Api, form: str) -> None:
+def test_a_large_batch_gives_the_fills_and_indices_of_one_call(api: Api, form: str) -> None:
     x = api.execution
     engine = api.make_execution_engine()
     orders = [

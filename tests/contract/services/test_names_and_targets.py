@@ -17,7 +17,7 @@ DEAD = "127.0.0.1:1"  # nothing listens there
 
 
 def opened(remote: Api, noun: str, name: str | None, **settings: Any) -> Any:
-    """An engine of that noun, by name; the settings go where that noun takes them."""
+    """Opens an engine of the noun, by name, with the settings in the form that the noun takes."""
     more = {key: settings.pop(key) for key in ("reconfigure", "timeout") if key in settings}
     place = remote.place(noun, name) | more
     if noun == "cache":
@@ -143,7 +143,7 @@ def test_wait_ready_and_calls_after_close(remote: Api, name: str) -> None:
 
 
 def in_another_process(stack: Stack, program: str, **environment: str) -> str:
-    """What a program prints, run where the environment leads to the stack."""
+    """Runs a program with an environment that leads to the stack, and returns its output."""
     stack.serve(*NOUNS)
     env = {key: value for key, value in os.environ.items() if not key.startswith("ALPHAFORGE_")}
     done = subprocess.run(
@@ -154,7 +154,7 @@ def in_another_process(stack: Stack, program: str, **environment: str) -> str:
     return done.stdout + done.stderr
 
 
-def test_the_environment_leads_to_the_services_and_an_argument_goes_before_it(stack: Stack) -> None:
+def test_an_argument_overrides_the_target_in_the_environment(stack: Stack) -> None:
     program = """
 import os
 from alphaforge_pyo3.cache import GenericCache

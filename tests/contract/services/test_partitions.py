@@ -26,7 +26,7 @@ ALONE = ExecutionEngineConfig(subscribe_market_data=False)
 
 
 @pytest.mark.parametrize("partitions", [2, 5])
-def test_bars_of_real_trades_are_those_of_one_engine(clients: Clients, partitions: int) -> None:
+def test_real_trades_give_the_bars_of_one_engine(clients: Clients, partitions: int) -> None:
     ticks = real_ticks(4_000)
     ticks[100:100] = [ticks[99], TradeTick("B", 0, 1, "BUY", "", ticks[99].ts_event)]  # a duplicate, and one refused
     many = clients.data(DataEngineConfig(bar_types=TYPES), name=new_name(), partitions=partitions)
@@ -135,7 +135,7 @@ def test_an_engine_that_was_dropped_may_have_another_number(clients: Clients) ->
     assert again.get("k") == 1
 
 
-def test_what_means_something_else_with_partitions_is_refused(clients: Clients) -> None:
+def test_calls_whose_meaning_partitions_would_change_are_refused(clients: Clients) -> None:
     data = clients.data(name=new_name(), partitions=2)
     venue = clients.execution(name=new_name(), partitions=2)
     for refused in (
@@ -219,7 +219,7 @@ def test_a_subscription_has_every_event_once_and_resumes_by_its_token(clients: C
         assert gap.reason == "EPOCH_CHANGED"
 
 
-def test_asyncio_clients_have_partitions_too(shards: Shards) -> None:
+def test_asyncio_clients_also_have_partitions(shards: Shards) -> None:
     shards.serve("data")
     ticks = real_ticks(300)
 

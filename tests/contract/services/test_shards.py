@@ -62,7 +62,7 @@ def test_an_error_names_the_shard(clients: Clients) -> None:
 
 
 @pytest.mark.parametrize("partitions", [1, 3])
-def test_an_execution_engine_follows_the_data_engine_wherever_that_is(clients: Clients, partitions: int) -> None:
+def test_an_execution_engine_follows_a_data_engine_on_any_shard(clients: Clients, partitions: int) -> None:
     for name in (new_name() for _ in range(3)):
         data = clients.data(DataEngineConfig(bar_types=["1tick"]), name=name, partitions=partitions)
         venue = clients.execution(ExecutionEngineConfig(), name=name, partitions=partitions)

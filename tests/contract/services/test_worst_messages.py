@@ -58,7 +58,7 @@ def memory_kib(service: Service, name: str) -> int:
 
 
 def call(service: Service, method: str, request: bytes, *, streams: bool = False) -> bytes | grpc.StatusCode:
-    """The last answer, or the status of the error; of a stream what comes at once."""
+    """Returns the last answer, or the error's status; of a stream, the responses that come immediately."""
     full_name = SERVICES[service.noun].full_name
     if not streams:
         one = service.channel.unary_unary(f"/{full_name}/{method}")
@@ -78,7 +78,7 @@ def call(service: Service, method: str, request: bytes, *, streams: bool = False
 
 
 def grown_bytes(service: Service, method: str, request: bytes, *, streams: bool = False) -> int:
-    """How far the service's memory rose above where it was, while it served the call."""
+    """Returns by how much the service's memory peaked above its previous level during the call."""
     Path(f"/proc/{service.process.pid}/clear_refs").write_text("5")  # resets the peak
     before = memory_kib(service, "VmRSS")
     answer = call(service, method, request, streams=streams)
@@ -105,7 +105,7 @@ def message_of(number: int, content: bytes) -> bytes:
 
 
 def worst_of(each: FieldDescriptor, size: int) -> bytes:
-    """A message that is this field alone, as many times or as long as fits."""
+    """Returns a message of this field alone, repeated as often or made as long as fits."""
     is_text = each.type in (each.TYPE_STRING, each.TYPE_BYTES)
     if not each.is_repeated:
         return message_of(each.number, b"x" * size) if is_text else b""
@@ -119,7 +119,7 @@ def worst_messages(method: MethodDescriptor, size: int) -> Iterator[tuple[str, b
     for each in method.input_type.fields:
         if worst := worst_of(each, size):
             yield each.name, worst
-        # One level down: columns, and orders.
+        # Fields one level deeper, such as columns and orders.
         if each.type == each.TYPE_MESSAGE and not each.is_repeated:
             for inner in each.message_type.fields:
                 if worst := worst_of(inner, size):

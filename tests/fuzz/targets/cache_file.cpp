@@ -17,7 +17,7 @@ using namespace alphaforge;
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view message = fuzz::view(data, size);
   std::string file;
-  // Two blocks, so that what one says of time and order meets what the other one says.
+  // Two blocks, whose times and orders may contradict each other.
   for (const std::string_view part : {message.substr(0, size / 2), message.substr(size / 2), message}) {
     const cache::BlockHead head = cache::head_of(part);
     file.append(reinterpret_cast<const char*>(&head), sizeof(head)).append(part);

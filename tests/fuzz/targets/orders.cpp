@@ -20,8 +20,7 @@ namespace {
 template <class Value>
 void read_and_write(std::string_view bytes, Value (*decode)(std::string_view), std::string (*encode)(const Value&)) {
   fuzz::accepts([&] {
-    // Once more, since a field that says its default is left out, and what is left out is read as the value's own
-    // default.
+    // Encoded twice, since a field equal to its default is omitted, and then read as the value's own default.
     const std::string written = encode(decode(encode(decode(bytes))));
     fuzz::demand(encode(decode(written)) == written, "what is written is read");
   });

@@ -15,14 +15,14 @@ from tests.support.twins import cache as twins
 
 SECOND = twins.SECOND
 
-# Few keys, so that they meet; the last ones share a prefix.
+# Few keys, so that operations collide; the last ones share a prefix.
 KEYS = st.sampled_from(("a", "b", "c", "d", "e", "ab", "abc", "é"))
 VALUES = st.integers(-3, 3) | st.none() | st.text(max_size=2)
 TTLS = st.none() | st.sampled_from((0.5, 1.0, 2.0, 2.5, 10.0, 1e-9, math.inf))
 
 
 class CacheMachine(RuleBasedStateMachine):
-    """Every call goes to both; so does the clock."""
+    """Makes every call on the cache and on its twin, under one clock."""
 
     @initialize(max_size=st.integers(1, 6), default_ttl=st.sampled_from((1.0, 3.0, math.inf)))
     def start(self, max_size: int, default_ttl: float) -> None:

@@ -25,7 +25,7 @@ STEPS = 60
 
 @dataclass
 class Version:
-    """What the key had from some time on; value None: there was no entry."""
+    """The key's value from a given time on; None means no entry."""
 
     number: int
     value: int | None
@@ -35,7 +35,7 @@ class Version:
 
 @dataclass
 class Load:
-    """A get on its way: what was noted before it, and what the service answered."""
+    """A get in flight: the state noted before it, and the service's answer."""
 
     begun: Any
     answer: Version | None = None
@@ -52,7 +52,7 @@ class History:
         self.store.go_live()
         self.versions = [Version(0, None, 0, 0)]
         self.seen = 0  # the newest version that a caller of this client has got
-        self.untold = 0  # changes that the stream has not told yet
+        self.untold = 0  # changes that the stream has not reported yet
         self.loads: deque[Load] = deque()
         self.hits = 0
 
@@ -82,7 +82,7 @@ class History:
         self.untold += 1
 
     def current(self) -> Version:
-        """Expires an entry whose time is over, as the service does when it is asked."""
+        """Returns the current version; first expires an entry whose time is over, as the service does on a call."""
         if self.versions[-1].value is not None and self.versions[-1].expires_ns <= self.now_ns:
             self.change(None)
         return self.versions[-1]

@@ -75,7 +75,7 @@ items = st.lists(keys | st.tuples(keys, keys), max_size=4)
 
 
 def unique(candidates: list[Any]) -> set[Any]:
-    """Without those that can't be compared with the others: Decimal(0) == np.uint8(0) is a TypeError."""
+    """Drops values that can't be compared with the others: Decimal(0) == np.uint8(0) is a TypeError."""
     found: set[Any] = set()
     for candidate in candidates:
         with suppress(TypeError, ValueError):
@@ -98,7 +98,7 @@ values = st.recursive(
 
 
 def shown(value: Any) -> Any:
-    """Something that is equal for two values of the same type and content, NaN and -0.0 included."""
+    """Returns a form that is equal if and only if type and content are, including NaN and -0.0."""
     if isinstance(value, np.ndarray):
         return ("ndarray", value.dtype.str, value.shape, value.tobytes())
     if isinstance(value, np.generic):
@@ -136,7 +136,7 @@ def test_its_bytes_are_a_protobuf_message_like_any_other(value: Any) -> None:
 
 
 def reason_of(call: Any, *arguments: Any) -> str | None:
-    """Why a call refuses its arguments; None when it takes them."""
+    """Returns the reason for which a call refuses its arguments; None if it accepts them."""
     try:
         call(*arguments)
     except InvalidArgument as refusal:
@@ -145,9 +145,9 @@ def reason_of(call: Any, *arguments: Any) -> str | None:
 
 
 def read(data: bytes) -> None:
-    """What the service's check refuses the client's decoder refuses too.
+    """The client's decoder refuses whatever the service's check refuses.
 
-    Only Python can tell some things, an unknown time zone for example: those are found by the decoder alone.
+    Some errors, such as an unknown time zone, only Python can detect, so only the decoder finds them.
     """
     checked, decoded = reason_of(CacheEngine().put, "key", data, None), reason_of(decode_value, data)
     assert decoded in (checked, "VALUE_MALFORMED")

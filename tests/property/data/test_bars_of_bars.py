@@ -63,7 +63,7 @@ def test_they_are_the_bars_of_the_ticks(pair: tuple[str, str], ticks: list[Tick]
     # A gap has at most as many flat bars of either type as max_gap_bars allows.
     fill_gaps = fill_gaps and slower == 1 and pair[0] != "1s"
     ticks = in_order([tick._replace(ts_event=START + (tick.ts_event - START) * slower) for tick in ticks])
-    # A bar that no shorter one ends with closes with the next one: of both, those that have closed.
+    # A longer bar closes late if no shorter bar ends with it, so only bars that have closed on both sides are compared.
     shorter, longer = bars_of([pair[0], pair[1]], ticks, fill_gaps=fill_gaps, max_gap_bars=10_000)
     combined = by_instrument(combine_bars(shorter, pair[1]))
     expected = by_instrument(longer)
@@ -88,7 +88,7 @@ def test_a_day_in_new_york_from_hours_has_23_hours_when_the_clocks_go_forward() 
 
 
 def minutes(*at: int) -> list[Bar]:
-    """Bars of one minute with a trade each, closed by another one an hour later."""
+    """Returns one-minute bars with one trade each; a trade an hour later closes the last."""
     engine = DataEngine(DataEngineConfig(bar_types=["1min"]))
     bars = []
     for minute in (*at, at[-1] + 60):

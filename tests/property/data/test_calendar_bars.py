@@ -22,12 +22,12 @@ NEW_YORK = zoneinfo.ZoneInfo("America/New_York")
 
 
 def at(text: str, zone: str = "UTC") -> int:
-    """A wall time of a zone in nanoseconds; the first one where the clocks show it twice."""
+    """Returns a zone's wall time in nanoseconds; the first one if the clocks show it twice."""
     return round(datetime.fromisoformat(text).replace(tzinfo=zoneinfo.ZoneInfo(zone)).timestamp()) * SECOND
 
 
 def interval_of(bar_type: str, ts_event: int) -> tuple[int, int]:
-    """The bar that holds that time, as the engine has it."""
+    """Returns the engine's interval that holds a time."""
     engine = DataEngine(DataEngineConfig(bar_types=[bar_type], max_time_jump_ns=0))
     engine.process_trade_tick(TradeTick("X", 1, 1, "NONE", "", ts_event))
     (bar,) = engine.open_bars("X")
@@ -97,7 +97,7 @@ def test_it_is_the_interval_of_the_twin(unit: str, zone: str, start: str, time: 
 
 @pytest.mark.parametrize("zone", ZONES[1:])
 def test_the_rules_of_a_zone_are_those_of_the_database(zone: str) -> None:
-    """At each change, a second before and after it, and in each month."""
+    """Checks the moment of each clock change, a second before and after it, and a time in each month."""
     (rules,) = time_zones([f"1day@{zone}"])
     _, first, *changes = rules.split(" ")
     times, offset = {at("1970-01-01"): int(first)}, int(first)
@@ -186,7 +186,7 @@ def test_an_unknown_zone_is_refused_before_the_engine_exists() -> None:
     assert engine.bar_types == ["1min"]
 
 
-def test_given_rules_are_kept_whatever_the_machine_has() -> None:
+def test_given_zone_rules_override_the_machines() -> None:
     """A zone of the journal that has no such change, on an engine restored from a snapshot."""
     rules = ["America/New_York -18000"]
     config = DataEngineConfig(bar_types=["1day@America/New_York"], time_zones=rules)
@@ -197,7 +197,7 @@ def test_given_rules_are_kept_whatever_the_machine_has() -> None:
     other = ServiceEngine(config)
     other.restore(engine.snapshot())
     assert other.state_hash() == engine.state_hash()
-    # A later setting does not move bars that there are, nor types of the same zone.
+    # A later setting moves neither existing bars nor types of the same zone.
     other.reconfigure(DataEngineConfig(bar_types=["1week@America/New_York"], time_zones=["America/New_York 0"]))
     assert [each.ts_open for each in other.open_bars("X")] == [bar.ts_open]
     other.process_trade_tick(TradeTick("X", 1, 1, "NONE", "", at("2024-06-10T13:00")))

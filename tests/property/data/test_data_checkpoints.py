@@ -44,7 +44,7 @@ def test_it_is_the_state_in_which_it_began(
     other.restore(checkpoint)
     other.validate()
     assert other.state_hash() == twin.state_hash()
-    # However its pieces fell.
+    # Wherever the pieces were cut.
     assert checksum == checksum_of(twin) == checksum_of(other)
     for operation in later[begun:]:
         assert do(other, operation) == do(twin, operation)

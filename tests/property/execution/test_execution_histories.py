@@ -48,7 +48,7 @@ def test_a_time_too_far_ahead_of_its_receipt_changes_nothing(
     settings: dict[str, Any], jump: int, history: list[Operation], receipts: list[int]
 ) -> None:
     settings["max_time_jump_ns"] = jump
-    # Receipts also age what is remembered; here nothing is forgotten.
+    # Receipt times also expire remembered orders; here no order is forgotten.
     config = ExecutionEngineConfig(**native_settings(settings), order_retention_ns=1_000 * DAY)
     pair = ExecutionPair(ServiceEngine(config), settings)
     for operation, received in zip(history, cycle(receipts), strict=False):
@@ -108,7 +108,7 @@ def test_no_group_fills_more_than_its_remainder(settings: dict[str, Any], histor
                 groups[group.orders[0].order_id] = group
         for group_id, group in groups.items():
             first, *others = (filled_by(engine, order_id) for order_id in group.order_ids)
-            # A child has nothing of the tick that its parent fills against.
+            # A child can't fill against the tick that fills its parent.
             released = parents.get(group_id, Fraction(0))
             if group.type is execution.OrderGroupType.OneCancelsOther:
                 greatest = max(Fraction(order.as_dict()["quantity"]) for order in group.orders)
@@ -239,13 +239,13 @@ def test_no_reached_limit_keeps_quantity_while_a_worse_or_younger_one_fills(hist
                     key=lambda order: float(-order.price if side == "Buy" else order.price)
                 )  # stable: age decides
                 last = max((i for i, order in enumerate(queue) if order.order_id in makers), default=0)
-                # All in front of one that filled are better or older, so the print reached them too, unless
-                # their day ended before it.
+                # All orders in front of a filled one have a better price or are older, so the print reached them too,
+                # unless they ended before it.
                 in_front = [engine.get_order(order.order_id) for order in queue[:last]]
                 assert all(order.status.name == "Filled" or order.cancel_reason in ENDED for order in in_front)
 
 
-# Without any fault of the venue's: before the print, or because another order closed the position.
+# Reasons to end that are not the venue's fault: before the print, or after another order closed the position.
 ENDED = ("DAY_EXPIRED", "DATE_EXPIRED", "NOTHING_TO_REDUCE")
 
 

@@ -112,7 +112,7 @@ class GenericCache:
         return True
 
     def ttl(self, key: str) -> float | None:
-        """Seconds left, math.inf for an entry that stays; None where there is none."""
+        """Returns the seconds left, math.inf for an entry without a time to live, None for no entry."""
         entry = self.find(key)
         return (entry.expires - self.now) / SECOND if entry else None
 

@@ -117,7 +117,7 @@ class Calendar:
         return days // self.count if self.unit == "day" else (days + 3) // (7 * self.count)
 
     def begins(self, number: int) -> int:
-        """The first second at which the clocks show the start of that interval, or a later time."""
+        """Returns the first second at which the clocks show the interval's start or later."""
         if self.unit == "month":
             months = number * self.count
             day = datetime(1970 + months // 12, months % 12 + 1, 1)
@@ -132,7 +132,7 @@ class Calendar:
 
 @cache
 def first_at(wall: datetime, zone: ZoneInfo) -> int:
-    """The first second at which the clocks of a zone show that time or a later one."""
+    """Returns the first second at which a zone's clocks show that time or later."""
     before, after = (int(wall.replace(tzinfo=zone, fold=fold).timestamp()) for fold in (1, 0))
     if datetime.fromtimestamp(after, zone).replace(tzinfo=None) == wall:
         return after
@@ -168,8 +168,8 @@ class Bar:
     is_oversize: bool = False
     revision: int = 0
     first: tuple[int, int] = (0, 0)  # (ts_event, arrival) of the tick behind `open`
-    last: tuple[int, int] = (0, 0)  # and of the one behind `close`
-    uncovered: bool = False  # an instrument's first bar, of whose beginning the engine saw nothing
+    last: tuple[int, int] = (0, 0)  # (ts_event, arrival) of the tick behind `close`
+    uncovered: bool = False  # an instrument's first bar, whose start the engine did not see
 
     @property
     def vwap(self) -> Fraction | None:
@@ -181,7 +181,7 @@ class Bar:
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in hidden} | {"vwap": self.vwap}
 
     def take(self, tick: Tick, quantity: Fraction, *, begins: bool) -> None:
-        """Add a piece of a tick; `begins` where the tick's first piece is, which is where it is counted."""
+        """Add a piece of a tick; `begins` marks the tick's first piece, with which the tick is counted."""
         self.volume += quantity
         self.value += tick.price * quantity
         if self.volume > LARGEST_QUANTITY or self.value > LARGEST_VALUE:
@@ -228,7 +228,7 @@ class Series:
     gap_bars: int = 0  # filled in the present gap
 
     def close(self) -> Bar | None:
-        """End the open bar; None where it is a first partial one that is to be skipped."""
+        """Close the open bar; None if it is a partial first bar that is skipped."""
         bar, self.open = self.open, None
         assert bar is not None
         skip = self.type.kind in TIMED and not self.began and bar.is_partial and self.config.skip_first_partial
@@ -276,7 +276,7 @@ class TimeSeries(Series):
         return [bar for bar in bars if bar]
 
     def apply(self, tick: Tick, arrival: int, first_advance: int | None) -> None:
-        """Take a tick that is not late into the open bar, opening it first."""
+        """Add a tick that is not late to the open bar; open one if needed."""
         if self.open is None:
             start, end = self.interval(tick.ts_event)
             self.gap_bars = 0
@@ -286,7 +286,7 @@ class TimeSeries(Series):
         self.join(self.open, tick, arrival)
 
     def correct(self, kept: deque[Bar], tick: Tick, arrival: int, market_time: int) -> list[Bar]:
-        """The next revision of the kept bar in whose interval a late tick falls, where lateness is allowed."""
+        """Return the next revision of the kept bar whose interval holds a late tick, if lateness is allowed."""
         found = [bar for bar in kept if bar.ts_open <= tick.ts_event < bar.ts_event]
         lateness = self.config.allowed_lateness_ns
         if not found or not lateness or market_time - found[-1].ts_event > lateness:
@@ -316,7 +316,7 @@ def calendar_of(bar_type: BarType) -> Calendar:
 
 
 class CountSeries(Series):
-    """Tick, volume, dollar and range bars: they go by arrival alone."""
+    """Tick, volume, dollar and range bars, which depend on the order of arrival only."""
 
     def apply(self, tick: Tick, arrival: int) -> list[Bar]:
         pieces, progress = self.pieces(tick)
@@ -399,7 +399,7 @@ class DataEngine:
         return self.counts | {"instruments": len(self.instruments)}
 
     def process_trade_tick(self, tick: Tick) -> list[Bar]:
-        """The bars that this tick closed or revised; refused and duplicate ticks give none."""
+        """Return the bars that this tick closes or revises; none for a refused or duplicate tick."""
         known = self.instruments.get(tick.instrument_id)
         if self.refuses(tick, known):
             self.counts["ticks_rejected"] += 1
@@ -454,7 +454,7 @@ class DataEngine:
         return timed, revised, counted, late
 
     def advance_time(self, now_ns: int) -> list[Bar]:
-        """Move market time of every instrument on; the bars that this closed. ValueError for a time too far ahead."""
+        """Advance every instrument's market time; return the closed bars. ValueError for a time too far ahead."""
         if self.is_ahead(now_ns):
             raise ValueError("TIME_AHEAD")
         self.time = max(now_ns, self.time) if self.time is not None else now_ns

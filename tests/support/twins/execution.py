@@ -95,9 +95,9 @@ class Order:
     priority: int = 0
     expires: int | None = None  # DAY: its midnight; GTD: its date
     arriving: bool = False  # waits for the next tick to be handled (fill_on="next")
-    asleep: bool = False  # a child whose parent has not filled, or that has filled all its parent did
+    asleep: bool = False  # a child whose parent has not filled, or that has filled as much as its parent
     group: Group | None = None
-    instrument: Instrument = PLAIN  # as its fills counted it
+    instrument: Instrument = PLAIN  # the definition used by its fills
     bill: Bill = field(default_factory=Bill)
     asked: tuple[object, ...] = ()  # the fields as first submitted
 
@@ -121,7 +121,7 @@ class Order:
 
     @property
     def fillable(self) -> Fraction:
-        """At most this may fill now."""
+        """The greatest quantity that may fill now."""
         return min(self.leaves, self.group.room(self)) if self.group else self.leaves
 
     @property
@@ -177,7 +177,7 @@ class Order:
 
     @property
     def stop_now(self) -> Fraction | None:
-        """The stop price; of a trailing stop, where it is, if it is anywhere."""
+        """The stop price; a trailing stop's current one, None if it has none."""
         if self.order_type not in TRAILS or self.triggered or not self.active:
             return self.stop_price
         if self.extreme is None:
@@ -191,7 +191,7 @@ class Order:
         return offset if self.trailing_offset_type == "Price" else half_even(price * offset / 10_000, 9)
 
     def follow(self, price: Fraction) -> None:
-        """The last price is now this one."""
+        """Update a trailing stop with the new last price."""
         if self.extreme is not None:
             self.extreme = min(self.extreme, price) if self.buys else max(self.extreme, price)
         elif self.activation_price is None or (
@@ -200,7 +200,7 @@ class Order:
             self.extreme = price
 
     def fix_stop(self, instrument: Instrument) -> None:
-        """A trailing stop triggers or ends: its stop stays, and its limit follows from it, on the instrument's grid."""
+        """Fix the stop of a trailing stop that triggers or ends, and derive its limit, on the instrument's grid."""
         if self.order_type in TRAILS and not self.triggered and (stop := self.stop_now) is not None:
             self.stop_price = stop
             if self.limit_offset is not None:
@@ -250,7 +250,7 @@ class Market:
     time: int | None = None
     pool: dict[str, Fraction] = field(default_factory=dict)
     due: list[Group] = field(default_factory=list)  # whose parents have filled since the last tick
-    seen: deque[Tick] = field(default_factory=deque)  # those with an id, of which the last few are looked at
+    seen: deque[Tick] = field(default_factory=deque)  # ticks with an id; the last few are checked for duplicates
 
 
 @dataclass
@@ -274,7 +274,7 @@ class Config:
 
 @dataclass
 class Account:
-    """A strategy's, where accounts are kept."""
+    """A strategy's account, if the engine keeps accounts."""
 
     peak: Fraction
     base: Fraction
@@ -360,7 +360,7 @@ class ExecutionEngine:
         return self.instruments.get(symbol, PLAIN)
 
     def fitted(self, order: Order) -> Order:
-        """The order as it is kept: on its instrument's grid, if it is rounded."""
+        """Return the order as stored: rounded to its instrument's grid if that is set."""
         fitted: Order = self.instrument(order.symbol).fit_order(
             replace(order, fills=[], bill=Bill(), asked=order.fields())
         )
@@ -486,7 +486,7 @@ class ExecutionEngine:
                 self.measure(strategy_id)
 
     def work(self, tick: Tick) -> None:
-        """What a tick does to the orders of its symbol, in four steps."""
+        """Apply a tick to the orders of its symbol, in four steps."""
         market = self.market(tick.instrument_id)
         releases, market.due = [(group, group.filled_by_parent) for group in market.due], []
         ours = self.alive(lambda order: order.symbol == tick.instrument_id)
@@ -519,7 +519,7 @@ class ExecutionEngine:
                 self.trigger(order, fresh=True)
 
     def release(self, group: Group, quantity: Fraction) -> None:
-        """Children may fill so much, which their parent had filled before this tick, and arrive."""
+        """Let children fill as much as their parent filled before this tick; they arrive."""
         group.released = quantity
         children = [child for child in group.children if child.alive]
         for child in children:
@@ -550,7 +550,7 @@ class ExecutionEngine:
         return self.accounts.setdefault(strategy_id, Account(peak=start, base=start))
 
     def measure(self, strategy_id: str) -> None:
-        """A fill, or a tick of a symbol that it holds, has changed a strategy's equity."""
+        """Update a strategy's account after a fill, or a tick of a symbol that it holds, has changed its equity."""
         if self.config.starting_cash is None and self.config.max_loss is None:
             return
         account, equity = self.account(strategy_id), self.equity(strategy_id)
@@ -589,7 +589,7 @@ class ExecutionEngine:
     # What becomes of an order
 
     def place(self, order: Order) -> None:
-        """A new or changed order: a stop waits unless it is already through, anything else arrives."""
+        """Place a new or changed order: a stop waits unless its price is already reached, other orders arrive."""
         last = self.market(order.symbol).last
         if order.order_type in TRAILS and order.stop_waits:
             if last and order.extreme is None:
@@ -613,7 +613,7 @@ class ExecutionEngine:
             self.arrive(order, fresh=fresh)
 
     def arrive(self, order: Order, *, fresh: bool = False) -> None:
-        """Meet the last print; what is left rests or waits, or ends where the order allows neither."""
+        """Match the order with the last print; the rest rests or waits, or is cancelled if the order allows neither."""
         takes = self.takes(order, fresh=fresh)
         if order.post_only and takes:
             self.cancel(order, "POST_ONLY_WOULD_TAKE")
@@ -632,7 +632,7 @@ class ExecutionEngine:
         return min(self.wants(order), self.available(order, fresh=fresh))
 
     def wants(self, order: Order) -> Fraction:
-        """How much the order may fill at its turn."""
+        """Return how much the order may fill when its turn comes."""
         return min(order.fillable, self.reducible(order)) if order.reduce_only else order.fillable
 
     def reducible(self, order: Order) -> Fraction:
@@ -648,7 +648,7 @@ class ExecutionEngine:
             self.fill(order, self.slipped(order, last.price), quantity, "Taker")
 
     def available(self, order: Order, *, fresh: bool) -> Fraction:
-        """What the last tick still holds for this side; `fresh` while that tick itself is at work."""
+        """Return the last tick's quantity still available to this side; `fresh` while that tick is being applied."""
         market, age = self.market(order.symbol), self.config.max_price_age_ns
         now = self.market_time(order.symbol)
         if not market.last or (age is not None and not fresh and now is not None and now - market.last.ts_event > age):
@@ -693,7 +693,7 @@ class ExecutionEngine:
                 self.cancel(other, "NOTHING_TO_REDUCE")
 
     def share(self, group: Group, filled: Order) -> None:
-        """A sibling or child has filled: whether there is more to fill, for it or for all."""
+        """After the fill of a sibling or child, let orders that may fill no more sleep, or cancel them."""
         if group.room(filled):
             return
         for order in [order for order in group.children if order is filled or group.shares]:
@@ -703,7 +703,7 @@ class ExecutionEngine:
                 self.cancel(order, "GROUP_FILLED")
 
     def end_parent(self, group: Group) -> None:
-        """The parent has ended: its children are what it filled."""
+        """After a parent has ended, reduce its children to what it filled, or cancel them."""
         for child in [child for child in group.children if child.alive]:
             if not child.alive:
                 continue
@@ -745,7 +745,7 @@ class ExecutionEngine:
             raise ValueError(f"malformed order {order}")
 
     def refusal(self, order: Order) -> str:
-        """The rule that refuses a well-formed order, or "" """
+        """Return the rule that refuses a well-formed order, or "" """
         now = self.market_time(order.symbol)
         if self.halted:
             return "HALTED"
@@ -810,7 +810,7 @@ def midnight_after(time: int) -> int:
 
 @dataclass
 class Ledger:
-    """Which orders are remembered (rule 3.1), where each is final when it is submitted."""
+    """The orders that the engine remembers (rule 3.1), if each is final on submission."""
 
     max_final_orders: int
     order_retention_ns: int
@@ -819,7 +819,7 @@ class Ledger:
     too_old: set[str] = field(default_factory=set)
 
     def submit(self, order_id: str, created_at: int, now: int) -> bool:
-        """Whether the order is rejected as too old, now or when it was first submitted."""
+        """Submit an order; return whether it is rejected as too old, now or on its first submission."""
         if order_id in self.orders:
             return order_id in self.too_old
         while self.orders:

@@ -82,7 +82,7 @@ class Instrument:
         return rounded if least <= rounded <= LARGEST_PRICE else price
 
     def fit(self, buys: bool, given: dict[str, Any]) -> tuple[dict[str, Any], str]:
-        """The fields of an order or a change that are given, rounded where they may be, and why they are refused."""
+        """Return the given fields of an order or a change, rounded where allowed, and the reason of a refusal."""
         upward = {
             "price": not buys, "stop_price": buys, "activation_price": not buys,
             "trailing_offset": True, "limit_offset": False,

@@ -33,7 +33,7 @@ def check_group(kind: str, orders: list[Order]) -> None:
 class Group:
     kind: str
     orders: list[Order]
-    released: Fraction = Fraction(0)  # what children may fill: what their parent had filled before the last tick
+    released: Fraction = Fraction(0)  # what children may fill: as much as their parent filled before the last tick
     ids: list[str] = field(init=False)
     asked: tuple[str, list[tuple[object, ...]]] = field(init=False)
     greatest: Fraction = field(init=False)  # of the quantities submitted
@@ -49,7 +49,7 @@ class Group:
 
     @property
     def children(self) -> list[Order]:
-        """Those that wait for the parent, or, without one, all."""
+        """Return the orders that wait for the parent, or all if the group has no parent."""
         return self.orders[1:] if self.parent else self.orders
 
     @property
@@ -62,7 +62,7 @@ class Group:
 
     @property
     def may_grow(self) -> bool:
-        """Whether children may come to fill more than now."""
+        """Whether children may later fill more than now."""
         return self.parent is not None and (self.parent.active or self.released < self.parent.filled)
 
     def is_child(self, order: Order) -> bool:

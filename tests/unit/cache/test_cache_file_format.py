@@ -32,7 +32,7 @@ def kept(path: Path, max_size: int = 100_000, notes: tuple[bytes, ...] = ()) -> 
 
 
 class Loaded:
-    """What a file says."""
+    """The content of a file."""
 
     def __init__(self, path: Path, wall_ns: int | None = None, brief_ns: int = MINUTE) -> None:
         self.engine = CacheEngine(4_000_000_000)
@@ -217,7 +217,7 @@ def test_damage_is_noticed_wherever_it_is(tmp_path: Path) -> None:
 
 @contextmanager
 def file_size_limit(size: int) -> Iterator[None]:
-    """Files can't grow beyond it, as if the disk were full."""
+    """Limits the size of files, as if the disk were full."""
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))

@@ -16,7 +16,7 @@ SECOND = 1_000_000_000
 
 
 class Clock:
-    """Nanoseconds that pass when the test says so."""
+    """A clock in nanoseconds that the test advances."""
 
     def __init__(self) -> None:
         self.now = 1_000 * SECOND
@@ -110,7 +110,7 @@ def test_expired_entries_are_freed_without_being_touched(clock: Clock) -> None:
     cache.put_many({f"key{n}": bytes(100) for n in range(50_000)})
     full = cache.statistics().estimated_memory_bytes
     clock.wait(10)
-    # Other calls free them in passing, a few each.
+    # Other calls free a few expired entries each.
     for _ in range(20_000):
         cache.contains("other")
     statistics = cache.statistics()

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-# In a process of its own, so that nothing that was freed before is used again.
+# In a separate process, so that no memory freed earlier is reused.
 FILL = """
 import json, os, sys
 from alphaforge_core.cache import GenericCache

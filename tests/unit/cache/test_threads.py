@@ -47,7 +47,7 @@ def test_nothing_is_lost_or_torn_under_load() -> None:
     in_threads(work)
     cache.validate()
     statistics = cache.statistics()
-    # Between the two calls entries may expire, and none can come.
+    # Between the two calls entries may expire, but none is added.
     assert len(cache.keys()) <= statistics.entries <= 500
     assert statistics.hits + statistics.misses <= statistics.total_operations
 

@@ -43,7 +43,7 @@ def run(*words: str, status: int = 0) -> str:
 
 
 def value(shown: str, name: str) -> str:
-    """What the summary says of it."""
+    """Returns the summary's value for a name."""
     found = re.search(rf"^│ {re.escape(name)} +│ +(.+?) +│$", shown, re.MULTILINE)
     assert found is not None, shown
     return found[1]
@@ -101,7 +101,7 @@ def test_trades_dated_in_the_future_are_refused_and_said_unless_they_are_allowed
     shown = run(str(path), buyer, "--max-jump", "0")
     assert "2 trades refused by the engine: ahead of the clock" in shown
     assert "2 trades refused" not in run(str(path), buyer, "--max-jump", "0", "--max-time-jump", "0")
-    # A strategy with all hooks is fed trade by trade; there reasons are told too.
+    # A strategy with all hooks is fed trade by trade; reasons are printed there too.
     strategy = tmp_path / "hooked.py"
     strategy.write_text(
         "from alphaforge_client.strategy import Strategy\n\nclass Hooked(Strategy):\n    def on_bar(self, bar): ...\n"
@@ -149,7 +149,7 @@ def test_a_strategy_of_the_client_gets_all_its_hooks(trades: str, tmp_path: Path
         "    def on_fill(self, fill):\n        self.sell('X', 1) if fill.side.name == 'Buy' else None\n"
     )
     shown = run(trades, str(strategy))
-    # Bought at the first trade; sold, once that is known, at the second.
+    # Bought at the first trade; sold at the second, once the first fill is known.
     assert value(shown, "fills") == "2"
     assert value(shown, "earned after commission") == "1"
     assert value(shown, "of them won") == "100.0%"

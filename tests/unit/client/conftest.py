@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-# First of all, since it sets grpc up.
+# Imported first, since it configures grpc.
 import alphaforge_client  # noqa: F401
 import grpc
 import pytest

@@ -15,7 +15,7 @@ from alphaforge_client.credentials import Credentials
 from alphaforge_client.data import DataEngine, DataEngineConfig
 from alphaforge_client.execution import ExecutionEngine, ExecutionEngineConfig
 
-# Nobody listens there: what would send something would fail.
+# Nothing listens there, so sending anything would fail.
 NOWHERE = "127.0.0.1:1"
 
 
@@ -24,7 +24,7 @@ def kind(request: pytest.FixtureRequest) -> type[Any]:
     return request.param
 
 
-def test_making_one_sends_nothing(kind: type[Any]) -> None:
+def test_making_a_client_sends_nothing(kind: type[Any]) -> None:
     client = kind(name="n", target=NOWHERE)
     assert client.name == "n"
     assert client.target == NOWHERE

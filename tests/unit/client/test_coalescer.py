@@ -17,7 +17,7 @@ from tests.support.waiting import let_pass, turns, until
 
 
 class Doubler:
-    """Doubles numbers; refuses 13, and any batch that has it. Its first call lasts until `callers` have come."""
+    """Doubles numbers; refuses 13, and any batch with it. Its first call blocks until `callers` calls have come."""
 
     def __init__(self, callers: int = 0) -> None:
         self.callers = callers
@@ -86,7 +86,7 @@ def test_an_unreachable_service_is_an_error_of_every_call() -> None:
 
 
 def test_a_hanging_call_takes_those_behind_it_no_further_than_their_deadline() -> None:
-    # What the first in the batch has waited is taken from what the batch may take.
+    # The time that the batch's first call has waited is subtracted from the batch's time limit.
     waited = threading.Event()
     given: list[float] = []
 
@@ -125,7 +125,7 @@ def test_a_call_that_has_waited_too_long_is_given_up_and_not_sent() -> None:
         until(lambda: sent)
         late = [pool.submit(coalescer.call, item) for item in (1, 2, 3)]
     assert first.result() == 0
-    # A late one that came after the first had ended is sent; no other is.
+    # Only a late call that came after the end of the first is sent.
     given_up = [future.exception() for future in late if future.exception()]
     assert all(isinstance(error, errors.DeadlineExceeded) for error in given_up)
     assert len(sent) + len(given_up) == 4

@@ -258,7 +258,7 @@ def test_forked_children_call_and_follow_on_their_own_while_threads_of_the_paren
     server.calls = {"Open": lambda *_: b"7", "Peer": lambda _, context: context.peer().encode()}
     server.streams = {"Numbers": numbers}
     server.start()
-    # In a process of its own: grpc is set up for it when alphaforge_client is imported before it.
+    # In a separate process, where alphaforge_client is imported before grpc, and so configures it.
     script = [sys.executable, PROGRAMS / "fork_while_calling.py", server.target]
     run = subprocess.run(script, capture_output=True, text=True, timeout=100, check=False)
     assert run.returncode == 0, run.stderr
@@ -288,7 +288,7 @@ def test_the_asyncio_side_behaves_the_same(server: Server, hanging: Hanging) -> 
         assert await asyncio.gather(*(connection.call("Echo", b"a") for _ in range(20))) == [b"7:a"] * 20
         with pytest.raises(errors.DeadlineExceeded):
             await connection.call("Hang", b"", timeout=0.2)
-        # A caller's own time limit stays a caller's own.
+        # The caller's own timeout raises TimeoutError, not an AlphaForgeError.
         with pytest.raises(TimeoutError) as caught:
             async with asyncio.timeout(0.1):
                 await connection.call("Hang", b"")

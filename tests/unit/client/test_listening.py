@@ -20,7 +20,7 @@ from .test_subscription import Log, decode, follow, opening, request
 
 
 class Seen:
-    """A callback that keeps what it gets, and says when it has got so much."""
+    """A callback that stores what it gets, and signals when it has got a given number."""
 
     def __init__(self, count: int) -> None:
         self.events: list[int | Gap] = []
@@ -206,7 +206,7 @@ def test_an_error_of_an_asyncio_callback_goes_to_the_loop_and_to_who_waits(serve
         with pytest.raises(ZeroDivisionError):
             await subscription.wait(10)
         await subscription._connection.close()
-        # Earlier loops of the test process may have left things for the handler to say, too.
+        # The handler may also report leftovers of earlier loops of the test process.
         errors_of_callbacks = [context["exception"] for context in reported if "callback" in context["message"]]
         assert [str(error) for error in errors_of_callbacks] == ["1"]
 

@@ -20,7 +20,7 @@ from tests.support.waiting import until
 
 CLIENTS = int(os.environ.get("LOST_CLIENTS", "1000"))
 
-# Threads and descriptors that grpc starts, opens and closes as it likes.
+# Threads and descriptors that grpc opens and closes on its own.
 SLACK = 12
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts descriptors in /proc")
@@ -53,7 +53,7 @@ def test_clients_are_closed_when_they_are_dropped(cache_target: str) -> None:
     before = held()
     for _ in range(CLIENTS):
         use_and_drop()
-        # At once, and not when the collector of cycles happens to run.
+        # Immediately, not at the next run of the garbage collector.
         assert held() <= before + SLACK
 
 

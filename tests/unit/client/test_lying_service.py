@@ -18,7 +18,7 @@ from alphaforge.type.v1 import market_pb2
 from alphaforge_client._grpc.endpoint import CHANNEL_OPTIONS
 from alphaforge_client._wire import pages
 
-# First of all, since it sets grpc up.
+# Imported first, since it configures grpc.
 from alphaforge_client.cache import GenericCache, NearCache
 from alphaforge_client.data import DataEngine
 from alphaforge_client.errors import AlphaForgeError, EngineError, ResourceExhausted
@@ -153,7 +153,7 @@ CALLS: dict[type, dict[str, Callable[[Any], object]]] = {
 }
 EVERY_CALL = [pytest.param(kind, name, id=f"{kind.__name__}.{name}") for kind, calls in CALLS.items() for name in calls]
 
-# Calls whose response has nothing to read.
+# Calls whose response has no field that is read.
 SILENT = {"put", "clear", "put_many", "warm_cache", "start", "stop", "halt", "resume"} | {
     "ExecutionEngine.process_trade_tick",
     "ExecutionEngine.advance_time",
@@ -211,7 +211,7 @@ def test_an_opening_that_cannot_be_read_is_an_error_of_the_tree(liar: Liar, kind
 
 BAR = market_pb2.Bar(instrument_id="BTCUSD", bar_type="1min", sequence=5)
 
-# Each list, and a page of it that leads to the place given.
+# Each list, and a page of it that points to the given position.
 LISTS: dict[str, tuple[type, str, str, Callable[[int], Message]]] = {
     "keys": (
         GenericCache,

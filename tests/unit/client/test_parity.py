@@ -152,7 +152,7 @@ def test_constructors_take_what_the_engine_takes_and_where_it_is(name: str, kind
         assert parameters[parameter].kind is inspect.Parameter.KEYWORD_ONLY
 
 
-# What an engine offers to the service that hosts it, and to tests of itself.
+# Methods of an engine for the service that hosts it, and for its tests.
 IN_PROCESS_ONLY = {
     "GenericCache": {"keys_page", "release_expired", "resize", "validate"},
     "DataEngine": {

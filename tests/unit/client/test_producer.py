@@ -35,7 +35,7 @@ class Engine:
         self.lose_answers = 0
 
     def forget(self) -> None:
-        """What kill -9 does to an engine that keeps nothing."""
+        """Loses the state, like an engine without a journal after kill -9."""
         self.epoch += 1
         self.last = {}
 
@@ -66,7 +66,7 @@ class Engine:
 
 
 def body(text: str) -> bytes:
-    """A request that can be told from others."""
+    """Returns a distinguishable request."""
     return ticks_pb2.ProcessTradeTicksRequest(bar_types=[text]).SerializeToString()
 
 

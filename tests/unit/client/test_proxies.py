@@ -29,7 +29,7 @@ def opening() -> Opening:
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """A proxy that nobody listens at, with a password."""
+    """The variables of a proxy with a password, at an address where nothing listens."""
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     with socket.socket() as free:
@@ -135,7 +135,7 @@ def test_a_unix_socket_is_reached_without_the_proxy(tmp_path: Path) -> None:
 
 @contextmanager
 def tunnel(port: int) -> Iterator[tuple[int, list[bytes]]]:
-    """An HTTP proxy that leads every CONNECT to `port`; its own port, and what it was asked."""
+    """Runs an HTTP proxy that leads every CONNECT to `port`; yields its own port, and the requests it got."""
     asked: list[bytes] = []
     sockets: list[socket.socket] = []
 

@@ -102,7 +102,7 @@ def test_a_backtest_is_its_equity_and_its_statistics() -> None:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A second passes each time that a run looks."""
+    """A clock that advances one second each time that a run reads it."""
     times = iter(range(10**6))
     monkeypatch.setattr(backtest._progress, "monotonic", lambda: float(next(times)))
 

@@ -69,7 +69,7 @@ def test_bars_of_an_added_type_begin_with_the_next_tick() -> None:
     engine.process_trade_tick(tick(10))
     engine.add_bar_types(["2tick", "60s", "2volume", "30s", "10dollar"])
     assert engine.bar_types == ["1min", "2tick", "2volume", "30s", "10dollar"]
-    # Late in the minute, and before the tick that was there first: none of it reaches into the time before.
+    # Late in the minute, and earlier than the existing tick: bars of new types don't reach back before their addition.
     bars = engine.process_trade_tick(tick(5))
     assert [(str(bar.bar_type), bar.trade_count, bar.ts_open) for bar in bars] == [("10dollar", 1, 5)]
     bars = engine.process_trade_tick(tick(20))

@@ -90,7 +90,7 @@ def test_the_window_holds_the_last_ticks_with_an_id() -> None:
     engine = DataEngine(DataEngineConfig(duplicate_window=3))
     for number in (1, 2, 3):
         engine.process_trade_tick(tick("A", number, f"{number}"))
-    engine.process_trade_tick(tick("A", 4))  # without an id: takes no place
+    engine.process_trade_tick(tick("A", 4))  # without an id, so not in the window
     assert engine.process_trade_ticks([tick("A", 1, "1"), tick("A", 3, "3")]).duplicates == [0, 1]
     engine.process_trade_tick(tick("A", 5, "5"))  # and 1 is forgotten
     assert engine.process_trade_ticks([tick("A", 1, "1"), tick("A", 3, "3")]).duplicates == [1]
@@ -101,7 +101,7 @@ def test_all_windows_together_are_bounded_and_the_longest_idle_instrument_forget
     engine = DataEngine(DataEngineConfig(max_duplicate_entries=6))
     for name in "ABC":
         engine.process_trade_ticks([tick(name, 1, "1"), tick(name, 2, "2")])
-    engine.process_trade_tick(tick("A", 3, "3"))  # B is the longest idle: its oldest goes
+    engine.process_trade_tick(tick("A", 3, "3"))  # B is the longest idle, so its oldest entry is forgotten
     engine.validate()
     check = [tick(name, number, str(number)) for name in "CA" for number in (1, 2)]
     assert engine.process_trade_ticks(check).duplicates == [0, 1, 2, 3]

@@ -67,7 +67,7 @@ def test_how_a_stream_is_cut_into_calls_changes_nothing(
     settings: dict[str, Any], ticks: list[Any], size: int, with_ids: bool
 ) -> None:
     whole, cut, single = (ServiceEngine(DataEngineConfig(**settings)) for _ in range(3))
-    # Without ids, ticks that end no bar are taken many at a time.
+    # Without ids, ticks that close no bar are applied in groups.
     batch = TradeTickBatch.from_ticks([native_tick(t if with_ids else t._replace(trade_id="")) for t in ticks])
     bars = whole.process_batch(batch)
     assert bars == [
@@ -247,7 +247,7 @@ def test_any_state_with_a_good_checksum_is_restored_or_refused(data: st.DataObje
         engine.restore(resealed(snapshot, bytes(state)))
     except EngineError:
         return
-    # Whatever it is, it works.
+    # Whatever the restored state is, the engine works.
     for number in range(20):
         time = 10**18 + (number * 40 - 100) * 10**9
         engine.process_trade_tick(TradeTick("ABC"[number % 3], Price(10), Quantity("3.5"), "BUY", str(number), time))

@@ -115,7 +115,7 @@ def test_a_clock_that_is_ahead_makes_nobody_elses_orders_too_old() -> None:
         engine.submit_order(order(f"o{number}: market BUY 1 IOC", created_at=created_at))
         assert engine.get_order(f"o{number}").reject_reason is None
     assert engine.get_order("ahead") is None
-    # Made before the one that was forgotten was received: it may be a repeat.
+    # Created before the forgotten order was received, so it may be a repeat.
     engine.submit_order(order("late: market BUY 1 IOC", created_at=1_000))
     assert engine.get_order("late").reject_reason == "ORDER_TOO_OLD"
 

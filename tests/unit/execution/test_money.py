@@ -79,7 +79,7 @@ def test_commission_is_rate_by_value_half_even_at_eighteen_places() -> None:
 def test_commissions_round_per_fill_and_sum_exactly() -> None:
     venue = Venue(taker_commission_rate="0.5")
     venue.play("tick 0.000000001 x 0.000000003 | a: market BUY 0.000000001 IOC | b: market BUY 0.000000001 IOC")
-    # 0.5 x 1e-18 is half of the last place: to the even digit, 0.
+    # 0.5 x 1e-18 is half of the last place, so it rounds to the even digit, 0.
     assert [venue.get(each).fills[0].commission for each in "ab"] == [0, 0]
 
 

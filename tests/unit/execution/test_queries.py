@@ -117,7 +117,7 @@ def test_duplicates_and_refused_ticks_change_nothing() -> None:
         TradeTick("X", 0, 1, "NONE", "", 2),
         TradeTick("X", 9, 1, "NONE", "", -1),
         TradeTick("X", 9, 1, "NONE", "t2", 2),
-        TradeTick("X", 9, 1, "NONE", "t1", 1),  # beyond the window: taken for another
+        TradeTick("X", 9, 1, "NONE", "t1", 1),  # beyond the window: not recognized as a duplicate
     ]
     result = engine.process_trade_ticks(ticks)
     assert result.rejected == [(5, "QUANTITY_NOT_POSITIVE"), (6, "PRICE_NOT_POSITIVE"), (7, "TIME_OUT_OF_RANGE")]
@@ -169,7 +169,7 @@ def test_cancel_and_modify_answer_and_never_raise_for_a_state() -> None:
     engine = venue.engine
     assert not engine.cancel_order("unknown")
     assert not engine.modify_order("unknown", quantity=1)
-    assert engine.modify_order("a", quantity=2)  # what it has already
+    assert engine.modify_order("a", quantity=2)  # the quantity it already has
     assert not engine.modify_order("a", quantity=1)  # filled
     assert engine.cancel_order("a")
     assert not engine.cancel_order("a")

@@ -33,7 +33,7 @@ LIMITS = st.fixed_dictionaries(
         "max_orders_per_second": st.sampled_from((1, 5)),
     },
 )
-# Beside the histories that the twins know: the last times there are, and clients whose clocks are anything.
+# Not covered by the twins' histories: the latest possible times, and clients with arbitrary clocks.
 ODD_TIMES = st.sampled_from((0, 1, LAST_TIME - 1, LAST_TIME))
 
 
@@ -206,7 +206,7 @@ def test_an_instrument_of_rejected_orders_that_occurs_twice_is_damage() -> None:
     snapshot = venue.engine.snapshot()
     state = state_of(snapshot)
     start = state.index(b"\x08YYYY")
-    end = state.index(b"\x02s", start) - 1  # strategies follow, with their number
+    end = state.index(b"\x02s", start) - 1  # the number of strategies follows
     assert state[start - 1] == 2  # zigzag: one instrument
     twice = state[: start - 1] + b"\x04" + state[start:end] * 2 + state[end:]
     with pytest.raises(EngineError, match="an instrument occurs twice"):

@@ -110,7 +110,7 @@ def line(event: OrderEvent) -> str:
 
 
 class Venue:
-    """An engine, spoken to in texts; a tick without a time comes a second after the one before."""
+    """An engine that takes texts; a tick without a time comes one second after the previous tick."""
 
     def __init__(self, **settings: Any) -> None:
         self.engine = ServiceEngine(ExecutionEngineConfig(**settings))
@@ -131,7 +131,7 @@ class Venue:
             self.engine.process_trade_tick(tick)
 
     def log(self) -> list[str]:
-        """The events since the last call; on the way, that the engine is consistent and its laws hold."""
+        """Returns the events since the last call; asserts that the engine is consistent."""
         events = self.engine.events(self._seen + 1)
         assert [event.sequence for event in events] == list(range(self._seen + 1, self._seen + 1 + len(events)))
         self._seen += len(events)

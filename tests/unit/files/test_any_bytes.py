@@ -53,7 +53,7 @@ BASES = [
     parquet(),
 ]
 EDITS = st.lists(
-    st.tuples(st.floats(0, 1), st.integers(0, 8), st.binary(max_size=8)),  # where, how much goes, what comes
+    st.tuples(st.floats(0, 1), st.integers(0, 8), st.binary(max_size=8)),  # where, bytes removed, bytes inserted
     max_size=6,
 )
 

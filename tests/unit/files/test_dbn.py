@@ -89,7 +89,7 @@ def test_a_dbn_file_without_symbols_needs_an_instrument(dbn: Any, tmp_path: Path
 
 
 def test_a_damaged_dbn_file_is_an_error_that_names_it(dbn: Any, tmp_path: Path) -> None:
-    # Packed: the library leaves a plain file open whose beginning it can't read.
+    # Compressed, since the library does not close a plain file whose beginning it can't read.
     path = tmp_path / "trades.dbn.gz"
     for content in (b"DBN\x03", b"DBN\x03" + b"\xff" * 200, encoded(dbn)[:60]):
         path.write_bytes(gzip.compress(content))

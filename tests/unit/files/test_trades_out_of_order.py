@@ -37,7 +37,7 @@ def test_a_file_that_is_newest_first_is_read_backwards_and_that_is_said(tmp_path
     assert [trade_id for trade_id, _ in rows] == ["4", "3", "2", "1", "0"]
     assert any("newest first, read backwards" in note for note in reader.report.notes)
     assert seconds(read_trades(path, limit=2)) == [1, 3]
-    # On disk, where memory is not enough.
+    # Sorted on disk if memory is not enough.
     assert seconds(read_trades(path, memory_bytes=0)) == [1, 3, 7, 7, 9]
 
 
@@ -100,7 +100,7 @@ def is_falling(times: list[int]) -> bool:
         ([0, 1, 2, 50, 3], [0, 1, 2, 3]),  # one print with a wrong clock
         ([0, 1, 50, 51], [0, 1, 50, 51]),  # a weekend: the next row agrees
         ([50, 0, 1], [0, 1]),  # the very first print
-        ([0, 1, 50], [0, 1, 50]),  # nobody comes after it
+        ([0, 1, 50], [0, 1, 50]),  # no trade follows it
         ([0, 50, 1, 60, 2], [0, 1, 2]),
         ([50], [50]),
     ],

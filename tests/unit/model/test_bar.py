@@ -33,7 +33,7 @@ FIELDS: dict[str, Any] = {
 }
 NAMES = {"Bar": Bar, "BarType": BarType, "Price": Price, "Quantity": Quantity, "Decimal": Decimal}
 
-# For each field another value than above.
+# For each field, a value that differs from the one above.
 OTHERS: dict[str, Any] = {
     "instrument_id": "ETHUSD",
     "bar_type": "5min",

@@ -27,7 +27,7 @@ class Level(enum.IntEnum):
     FIVE = 5
 
 
-# What is given, what a price and a quantity made of it show.
+# The input, and how a price and a quantity made from it are shown.
 SHOWN = [
     (45000.0, "45000.00", "45000"),
     (0.5, "0.50", "0.5"),

@@ -102,7 +102,7 @@ def test_dashboards_and_rules_name_series_that_the_tables_declare() -> None:
 
 
 def test_every_counter_of_an_engine_can_be_seen_somewhere() -> None:
-    """Not each in a panel of its own, but a counter that nothing shows is noticed when it is added."""
+    """A counter needs no panel, but the metrics page must list it."""
     page = (ROOT / "docs/reference/metrics.md").read_text()
     assert {name for name in all_series() if f"`{name}`" not in page} == set()
 
@@ -119,7 +119,7 @@ def test_the_page_of_metrics_is_what_the_tables_say() -> None:
 
 
 def test_labels_of_panels_are_bounded() -> None:
-    """Queries group by what is few: never by a key, an order or an instrument."""
+    """Queries group only by labels with few values: never by a key, an order or an instrument."""
     allowed = {"job", "engine", "shard", "grpc_method", "grpc_code", "le", "lane", "reason"}
     for path in DASHBOARDS:
         for group in re.findall(r"by \(([^)]*)\)", json.dumps(json.loads(path.read_text()))):

@@ -20,12 +20,12 @@ SERVICES = [
 METHODS = [pytest.param(method, id=method.full_name) for service in SERVICES for method in service.methods]
 STREAMS = [pytest.param(*case.values, id=case.id) for case in METHODS if case.values[0].server_streaming]
 
-# Of the whole service, so no engine is named.
+# Calls of the whole service, which name no engine.
 LISTS_OF_ENGINES = {"ListCaches", "ListEngines"}
-# They answer the epoch that all other calls carry.
+# Calls that return the epoch that all other calls carry.
 OPENINGS = {"OpenCache", "OpenEngine"}
 
-# Calls whose answer a repeat would change.
+# Calls that would answer a repeat differently.
 REPEATS_MATTER = {
     "CacheService": {
         *("ResetCache", "DropCache", "Delete", "DeleteMany", "Clear", "PutIfAbsent", "CompareAndSwap", "Increment"),

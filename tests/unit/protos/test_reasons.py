@@ -13,7 +13,7 @@ PROTOS = Path(__file__).parents[3] / "protos/alphaforge"
 
 
 def commented_values(file: str, enum: str) -> dict[str, str]:
-    """The comment of each value of an enum but the first, which is never sent."""
+    """Returns the comment of each enum value except the first, which is never sent."""
     body = re.search(rf"^enum {enum} {{(.*?)^}}", (PROTOS / file).read_text(), re.MULTILINE | re.DOTALL)
     assert body
     values = re.findall(r"((?:^ +//.*\n)+) +(\w+) = [1-9]", body[1], re.MULTILINE)

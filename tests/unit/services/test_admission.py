@@ -35,7 +35,7 @@ WARM_UP_SECONDS = 2.0
 
 
 class World:
-    """Events by their time."""
+    """A simulation that runs events in order of time."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -55,7 +55,7 @@ class World:
 
 
 class Link:
-    """Requests arrive side by side, each as fast as the others."""
+    """A link whose capacity the requests in transfer share equally."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -66,7 +66,7 @@ class Link:
         self._change = 0
 
     def send(self, seconds: float, then: Callable[[], None]) -> int:
-        """Calls back when a request has arrived that would take `seconds` alone."""
+        """Transfers a request that takes `seconds` if alone, then calls back."""
         self._pass_time()
         number = next(self._numbers)
         self._arriving[number] = self._each + seconds, then
@@ -74,7 +74,7 @@ class Link:
         return number
 
     def drop(self, number: int) -> None:
-        """The caller has left."""
+        """Stops a transfer because the caller has left."""
         self._pass_time()
         self._arriving.pop(number, None)
         self._expect()
@@ -88,7 +88,7 @@ class Link:
         self._change += 1
         if not self._arriving:
             return
-        # All are as long: who came first has arrived first.
+        # All requests are equally long, so the first to start is the first to arrive.
         number = next(iter(self._arriving))
         left = max(self._arriving[number][0] - self._each, 0.0)
         change = self._change
@@ -112,9 +112,9 @@ class Way(Enum):
 
 
 class Service:
-    """One worker behind a link: it looks at the calls that come, one between two others, and works them off.
+    """One worker behind a link. Between two calls that it processes, it looks at one new call.
 
-    Like the server's, it looks at calls in the order in which they came, those too whose callers have left.
+    Like the real server, it looks at calls in order of arrival, including those whose callers have left.
     """
 
     def __init__(self, world: World, way: Way) -> None:
@@ -130,7 +130,7 @@ class Service:
         self._is_working = False
 
     def call(self, done: Callable[[float | None], None]) -> None:
-        """Calls back with None for an answer or a deadline that passed, else with the seconds to wait."""
+        """Calls back with None after an answer or the deadline, or with the seconds to wait after a refusal."""
         call = _Call(self, self._world.now + DEADLINE_SECONDS, done)
         self._world.at(call.deadline, lambda: call.end(answered=False))
         self._come.append(lambda: self._look_at(call))
@@ -166,7 +166,7 @@ class Service:
         return True
 
     def ended(self, call: _Call, *, answered: bool) -> None:
-        """The caller has its answer, or has left."""
+        """Releases a call's resources: its caller has the answer, or has left."""
         if call.transfer is not None:
             self._link.drop(call.transfer)
         if call.ticket is not None:
@@ -201,21 +201,21 @@ class _Call:
     has_ended: bool = False
 
     def end(self, *, answered: bool) -> None:
-        """Once: the answer is there, or the deadline."""
+        """Ends the call once, with its answer or at its deadline."""
         if not self.has_ended:
             self.has_ended = True
             self.service.ended(self, answered=answered)
             self.done(None)
 
     def refused(self, wait: float) -> None:
-        """Unless the caller has left."""
+        """Reports a refusal, unless the caller has left."""
         if not self.has_ended:
             self.has_ended = True
             self.done(wait)
 
 
 def goodput(clients: int, way: Way, *, honours: bool) -> tuple[float, Service]:
-    """Answers a second after a warm-up, of clients that call again and again."""
+    """Returns the service, and its answers per second after a warm-up, with clients that call in a loop."""
     world = World()
     chance = random.Random(1)
     service = Service(world, way)
@@ -274,28 +274,28 @@ def reason(call: Callable[[], object]) -> str:
 
 
 def of(usual_bytes: float, usual_seconds: float = 0.0) -> Usual:
-    """Calls that usually come to so much."""
+    """Returns the usual size and duration of calls."""
     usual = Usual()
     usual.bytes, usual.seconds = usual_bytes, usual_seconds
     return usual
 
 
 def admitted(lane: Admission, seconds: float, usual_bytes: float = 0) -> Ticket:
-    """A call whose request is not there yet."""
+    """Admits a call whose request has not arrived yet."""
     ticket = lane.enter(of(usual_bytes), seconds)
     assert ticket is not None
     return ticket
 
 
 def entered(lane: Admission, seconds: float) -> Ticket:
-    """A call whose request, of no bytes, is there."""
+    """Admits a call whose request, of no bytes, has arrived."""
     ticket = admitted(lane, seconds)
     lane.received(ticket, 0)
     return ticket
 
 
 def slow(lane: Admission, clock: Clock) -> None:
-    """Five calls are answered in a second, the last of them late."""
+    """Answers 20 calls at five per second, the last ones late."""
     tickets = [entered(lane, 5.0) for _ in range(20)]
     for ticket in tickets:
         clock.now += 0.2
@@ -353,7 +353,7 @@ def test_while_calls_come_too_late_one_with_less_time_than_its_like_take_is_refu
     clock = Clock()
     lane = Admission(clock)
     lane.enter(of(0), 1.0)
-    # While nobody comes too late, slow calls of others keep no one out.
+    # As long as no call comes too late, slow calls of others don't keep a call out.
     lane.enter(of(0, usual_seconds=0.02), 0.01)
     for _ in range(100):
         assert lane.enter(of(0), 0.0) is None

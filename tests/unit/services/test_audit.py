@@ -104,7 +104,7 @@ def test_a_failed_write_is_counted_and_the_next_command_refused() -> None:
         with pytest.raises(Unavailable, match="nothing was done: audit log /dev/full can't be written") as refused:
             halts(log).check()
         assert refused.value.reason == "AUDIT_FAILED"
-        # It is written again and again.
+        # The failed write is repeated.
         until(lambda: log.statistics().failures > 2)
         assert log.statistics().waiting_lines == 1
     assert log.statistics() == AuditStatistics(0, log.statistics().failures, 1, 0, 0)
@@ -130,7 +130,7 @@ def test_a_log_that_is_too_far_behind_refuses_commands_and_leaves_nothing_out(co
             log.put({"command": "Halt"}, size)
         with pytest.raises(Unavailable):
             log.check()
-        # Calls that were let in before are carried out by now.
+        # Calls that were admitted earlier have been applied by now.
         log.put({"command": "Halt"}, size)
         assert log.statistics().waiting_lines == count + 1
 
@@ -140,7 +140,7 @@ def test_lines_that_could_not_be_written_are_written_once_there_is_room(tmp_path
     with audit(path) as log:
         halts(log).done("before", REQUEST, ANSWER)
         until(lambda: log.statistics().lines == 1)
-        # Room for a part of a line.
+        # The disk has room for a part of a line.
         with file_size_limit(path.stat().st_size + 20):
             for name in ("full", "full too"):
                 halts(log).done(name, REQUEST, ANSWER)

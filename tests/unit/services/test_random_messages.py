@@ -41,7 +41,7 @@ NUMBERS = (0.0, 1.0, -1.0, 0.1, 1e308, float("nan"), float("inf"))
 
 
 def chosen(dice: random.Random, field: Field) -> Any:
-    """A value, which may not fit the field."""
+    """Returns a value that may not fit the field."""
     if field.name in ("engine", "cache"):
         return dice.choice(("", "", "e"))
     if field.cpp_type == Field.CPPTYPE_STRING:
@@ -88,7 +88,7 @@ async def call(service: Serving, row: Row, request: bytes) -> None:
 
 
 def kept(service: Serving) -> dict[str, object]:
-    """What a restart must not change."""
+    """Returns the state that a restart must not change."""
     return {
         engine.name: (engine.epoch, engine.sequence, engine.settings, engine.core.state_hash())
         for engine in service.service.engines.engines()

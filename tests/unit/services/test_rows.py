@@ -63,7 +63,7 @@ def test_a_row_says_of_its_request_what_the_proto_says(service: type, row: Row) 
         repeated = {field.name for field in method.input_type.fields if field.is_repeated}
         assert row.items_max.keys() <= repeated
     if row.finds is Finds.ENGINE:
-        # What the pipeline reads of every request without decoding it.
+        # The fields that the pipeline reads from every request without decoding it.
         one, two = (method.input_type.fields_by_number[number] for number in (1, 2))
         assert one.name == ("cache" if service is CacheService else "engine")
         assert (one.type, two.type) == (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_FIXED64)

@@ -45,7 +45,7 @@ def bearer(token: str) -> list[tuple[str, str | bytes]]:
 
 
 def reason(call: Callable[[], object]) -> str:
-    """Why the call was refused, in a context of its own as each call has; "" where it was not."""
+    """Runs the call in a separate context; returns the reason of its refusal, or ""."""
     try:
         copy_context().run(call)
     except AlphaForgeError as error:

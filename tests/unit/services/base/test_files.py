@@ -70,7 +70,7 @@ def test_it_says_for_how_long_the_files_could_not_be_used_and_tries_again(path: 
     assert (number.current(), number.failing_seconds()) == (1, 0.0)
     clock.now = 4.0
     assert (number.current(), number.failing_seconds()) == (1, 3.0)
-    # The file has not changed since, and can be read.
+    # The file has not changed since, but is readable again.
     is_readable = True
     clock.now = 5.0
     assert (number.current(), number.failing_seconds()) == (22, 0.0)

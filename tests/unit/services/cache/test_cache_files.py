@@ -27,7 +27,7 @@ def build(name: str, epoch: int, settings: Mapping[str, Any], core: CacheEngine 
 
 @contextmanager
 def files_in(folder: Path) -> Iterator[CacheFiles]:
-    """As a process that is killed at the end."""
+    """Opens the files like a process that is killed at the end."""
     files = CacheFiles(folder, "os", warm_restart=True)
     try:
         yield files

@@ -14,7 +14,7 @@ from tests.support.waiting import turns
 
 
 class Call:
-    """Answers with how often it was called; fails the first `failures` times."""
+    """Answers with the number of its calls; fails the first `failures` times."""
 
     def __init__(self, failures: int = 0) -> None:
         self.count = 0

@@ -28,7 +28,7 @@ class Engine(NamedEngine):
 
 
 class Raw:
-    """A request that is its bytes."""
+    """A request that consists of raw bytes."""
 
     FromString = bytes
 
@@ -36,7 +36,7 @@ class Raw:
 def row(
     call: Callable[[bytes], bytes], runs: Runs = Runs.BY_SIZE, is_long: Callable[[bytes], bool] | None = None
 ) -> Row:
-    """A call that is given its request."""
+    """Returns the row of a call that gets its request as an argument."""
 
     def made(_engine: Any, message: bytes) -> bytes:
         return call(message)
@@ -94,7 +94,7 @@ def test_a_long_call_does_not_hold_up_the_event_loop_and_nobody_overtakes_it() -
         second = asyncio.ensure_future(asked(engine, row(echo), b"second"))
         await turns(100)
         assert engine.published == []
-        # A caller that leaves stops nothing.
+        # A caller that leaves does not stop the call.
         first.cancel()
         release.set()
         assert await second == b"second"

@@ -91,7 +91,7 @@ def test_a_restart_at_every_batch_boundary_of_real_trades_gives_the_bars_of_an_u
                 assert repeated.startswith(answer)
                 assert service.engine().core.state_hash() == uninterrupted.state_hash()
                 if number % 7:
-                    # Else the next round starts from the checkpoint of an orderly stop.
+                    # Otherwise the next round starts from the checkpoint of a clean stop.
                     folder = as_killed(folder, tmp_path / f"{number}-again")
 
     asyncio.run(run())
@@ -266,7 +266,7 @@ def test_orders_fills_and_events_are_the_same_byte_for_byte_after_restarts_at_ra
                         await service.engine().checkpoint()
                 state, events = service.engine().core.state_hash(), await events_of(service)
                 killed = as_killed(folder, tmp_path / str(restart))
-            # Killed, or stopped cleanly.
+            # Continue from the files of a kill, or of a clean stop.
             folder = dice.choice((killed, folder))
         assert len(events) > 100
 
@@ -430,7 +430,7 @@ def test_whatever_an_engine_s_recovery_raises_the_others_are_served(
                 with pytest.raises(EngineError, match=r"'bad' can't be recovered \(KeyError\)") as caught:
                     await service.call("OpenEngine", request("bad"))
                 assert caught.value.reason == "JOURNAL_DAMAGED"
-        # A release without the flaw has it again.
+        # A release without the flaw serves the engine again.
         async with serving("data", tmp_path) as service:
             answer = await service.call("OpenEngine", request("bad"), data_engines.OpenEngineResponse)
             assert not answer.created

@@ -20,7 +20,7 @@ ENDS = pytest.mark.parametrize("is_killed", [True, False], ids=["killed", "stopp
 
 
 async def restarted(noun: str, tmp_path: Path, is_killed: bool, before: Any, after: Any) -> None:
-    """Makes the calls of `before`, ends the service, and makes those of `after` on the next one."""
+    """Makes the calls of `before`, stops the service, and makes the calls of `after` on the next one."""
     folder = tmp_path / "first"
     async with serving(noun, folder) as service:
         await before(service)

@@ -20,7 +20,7 @@ from services.engines.engine import NamedEngine
 from tests.support.in_process import Serving, as_killed, serving
 from tests.support.tape import SECOND
 
-# Long ago: a clock that is asked at the restart would allow every time below.
+# Long ago, so the clock at the restart would allow every time below.
 RECEIVED = 1_700_000_000 * SECOND
 LIMIT = RECEIVED + 300 * SECOND
 MESSAGES = {"data": ticks_pb2, "execution": market_data_pb2}
@@ -65,7 +65,7 @@ def test_a_call_is_judged_again_as_it_was(
         async with serving(noun, folder) as service:
             assert _counts(service) == expected
             assert service.engine().core.state_hash() == state
-            # What comes now is judged by the present clock.
+            # New calls are checked against the current clock.
             await service.call("ProcessTradeTicks", Ticks(LIMIT + 1))
             assert _counts(service)[0] == 3
 

@@ -42,7 +42,7 @@ def test_deferring_the_end_of_an_ended_session_does_nothing() -> None:
 
 
 class Watching:
-    """A watch over two sessions of 1 s and 10 s, by the test's own clock; looks are made when `at` says so."""
+    """A watch over two sessions of 1 s and 10 s, with a simulated clock; it checks when `at` is called."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -63,7 +63,7 @@ class Watching:
     async def at(self, *times: float) -> None:
         for self.now in times:
             await self.watch.look()
-            # What a look begins runs in the loop's next turns.
+            # Tasks started by a check run in the loop's next turns.
             for _ in range(3):
                 await turns()
 

@@ -12,7 +12,7 @@ from alphaforge_core.model import TradeTick
 
 from services.execution.position_metrics import PositionCollector
 
-# Names that would be confused where names were merely put together, or ordered by length.
+# Names that would be confused if they were merely concatenated, or ordered by length.
 STRATEGIES = ("b", "1:a", "a", "ab", "é")
 SYMBOLS = ("X", "bX", "10", "2")
 

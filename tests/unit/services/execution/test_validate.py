@@ -24,7 +24,7 @@ def test_other_calls_are_answered_while_an_engine_is_checked(tmp_path: Path) -> 
             submit = service.handler("SubmitOrders")
             await submit(submission("first"))
             engine = service.engine()
-            # As while a checkpoint is written: the check waits for its end, and nobody waits for the check.
+            # As during a checkpoint: the check waits for its end, and no call waits for the check.
             async with engine.walking:
                 checked = asyncio.ensure_future(
                     service.call("ValidateEngine", ValidateEngineRequest(), ValidateEngineResponse)

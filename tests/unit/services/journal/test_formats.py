@@ -37,7 +37,7 @@ def journal_of_format_1(folder: Path, boot: str = "closed") -> Path:
         connection.executescript(FORMAT_1)
         connection.execute("INSERT INTO boot VALUES (?)", (boot,))
         connection.execute("INSERT INTO checkpoint VALUES ('used', 0, 7, ?, ?)", (zlib.crc32(STATE), STATE))
-        # What the checkpoint contains may not have been removed yet.
+        # Inputs that the checkpoint contains may not have been removed yet.
         connection.execute("INSERT INTO record VALUES ('used', 7, ?, 1, 0, x'00')", (SOME_INPUT,))
         connection.execute("INSERT INTO record VALUES ('opened', 1, ?, 5, 0, x'abcd')", (OPENED,))
     return path
@@ -106,7 +106,7 @@ def test_the_release_before_refuses_this_format_and_changes_nothing(tmp_path: Pa
     path = journal_of_this_format(tmp_path)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         tables = connection.execute("SELECT name, sql FROM sqlite_schema").fetchall()
-        # What it does when it opens a journal.
+        # The release does this when it opens a journal.
         connection.executescript(FORMAT_1)
         with pytest.raises(sqlite3.OperationalError, match="a later release of AlphaForge wrote this file"):
             connection.execute("SELECT id FROM boot").fetchone()

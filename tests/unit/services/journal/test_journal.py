@@ -101,7 +101,7 @@ def test_inputs_are_applied_in_the_order_of_the_journal(kept: Kept) -> None:
 
 
 def test_the_event_loop_has_turns_while_a_large_batch_is_applied(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One input at a stretch: between any two of them, what else waits has its turn."""
+    """One input at a time: other waiting work runs between any two inputs."""
     monkeypatch.setattr("services.journal.journal._APPLY_SECONDS", 0.0)
     happened: list[int | str] = []
 
@@ -111,7 +111,7 @@ def test_the_event_loop_has_turns_while_a_large_batch_is_applied(kept: Kept, mon
                 raise ValueError("no")
             happened.append(number)
             if number == 100:
-                # Written while the batch before is being applied, and applied after it.
+                # Written while the previous batch is being applied, and applied after it.
                 more.append(append(200))
             assert not journal.is_idle
             return number

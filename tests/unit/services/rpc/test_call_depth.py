@@ -1,4 +1,4 @@
-"""How many functions of the services a lone call goes through, from the handler's entry to the answer's bytes."""
+"""The number of the services' functions that a lone call runs, from the handler's entry to the answer's bytes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from alphaforge_core.model import TradeTick
 
 from tests.support.in_process import grpc_target, serving
 
-# The service's timers, and what admission does ten times a second: the slower the machine, the more calls have them.
+# Not counted: timers, and admission's work ten times a second, which coincide with more calls on a slow machine.
 BESIDE = (
     *("Periodic.", "LiveClock.", "Registry.engines"),
     *("Admission._turn_window", "Admission._adjust", "Admission._pass_over", "Admission._begin_window"),

@@ -161,7 +161,7 @@ def executed() -> ServiceEngine:
 
 
 def fills_of_contracts() -> list[FillMessage]:
-    """Fills of an instrument with a multiplier: only those have a value of their own."""
+    """Fills of an instrument with a multiplier, since only these have a separate value."""
     engine = ServiceEngine(ExecutionEngineConfig())
     engine.register_instruments([Instrument("FUT", multiplier=10)])
     engine.process_trade_tick(TradeTick("FUT", 100, 1, "BUY", "1", 1_000, 1_000))
@@ -250,7 +250,7 @@ def test_statistics_have_a_value_for_every_field() -> None:
         assert set_fields(message) == names(message)
 
 
-# What is absent where it has no bound, and where no bar type names a time zone.
+# Fields that are absent if there is no bound, or no bar type with a time zone.
 ABSENT = {"max_bytes", "max_price_age_ns", "max_order_quantity", "max_order_notional", "max_open_orders"}
 ABSENT |= {"max_orders_per_second", "max_loss", "starting_cash", "time_zones"}
 
@@ -269,7 +269,7 @@ def test_settings_in_force_are_all_of_them() -> None:
 def test_every_setting_that_is_given_reaches_the_engine(message: Message) -> None:
     for field in message.DESCRIPTOR.fields:
         if field.name == "partitions":
-            # The registry's.
+            # Belongs to the registry, not to the engine.
             continue
         one = type(message)()
         if field.is_repeated:

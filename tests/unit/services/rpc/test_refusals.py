@@ -63,7 +63,7 @@ def test_a_call_that_has_expired_by_its_turn_is_dropped(tmp_path: Path) -> None:
                 while not gate.writes.expired:
                     thread = threading.Thread(target=expire, args=(channel,))
                     thread.start()
-                    # The event loop stands still meanwhile.
+                    # Meanwhile, the event loop is blocked.
                     thread.join()
                     await let_pass_async(0.05)
             assert gate.refused["OVERLOADED"] == 0
@@ -73,7 +73,7 @@ def test_a_call_that_has_expired_by_its_turn_is_dropped(tmp_path: Path) -> None:
 
 
 def expire(channel: grpc.Channel) -> None:
-    """Calls until the deadline."""
+    """Makes a call that exceeds its deadline."""
     call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(METHOD)
     with pytest.raises(grpc.RpcError) as late:
         call(REQUEST, timeout=0.1, wait_for_ready=True)

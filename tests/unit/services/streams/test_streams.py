@@ -24,7 +24,7 @@ def delivery(sequence: int, previous: int, events: list[int], sequences: list[in
 
 
 class Responses:
-    """Encodes a delivery as a number that stands for it, so that tests see deliveries."""
+    """Encodes each delivery as its index in `made`, from which tests get it back."""
 
     def __init__(self) -> None:
         self.made: list[Delivery[int]] = []
