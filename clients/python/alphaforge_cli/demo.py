@@ -40,6 +40,7 @@ REPORT_SECONDS = 10.0
 RETRY_SECONDS = 1.0
 SETTLE_SECONDS = 3.0
 
+STARTING_CASH = 100_000
 # Small enough that entries must make room for others, and short enough that some expire first.
 CACHE_SIZE = 2_000
 REMEMBERED_PER_BATCH = 20
@@ -82,7 +83,11 @@ async def _run(
     batches: AsyncIterator[TradeTickBatch], config: DataEngineConfig, seed: int, partitions: int, duration: float | None
 ) -> None:
     limits = ExecutionEngineConfig(
-        max_order_quantity=MAX_ORDER_QUANTITY, maker_commission_rate="0.0001", taker_commission_rate="0.0004"
+        max_order_quantity=MAX_ORDER_QUANTITY,
+        maker_commission_rate="0.0001",
+        taker_commission_rate="0.0004",
+        # Accounts are over all symbols, so an engine with partitions has none.
+        starting_cash=STARTING_CASH if partitions == 1 else None,
     )
     async with AsyncExitStack() as stack:
         # The engines may already exist, with the settings of another release or the defaults.
