@@ -181,7 +181,7 @@ def test_every_field_of_an_order_and_of_its_fills_is_sent() -> None:
     assert union([*fills, *fills_of_contracts()]) == names(fills[0])
     assert [FillMessage.FromString(fill.to_wire()) for fill in engine.get_fills()] == fills
     whole, bare = (
-        ListOrdersResponse.FromString(engine.list_orders_wire(None, None, None, 10_000, None, with_fills)).orders
+        ListOrdersResponse.FromString(engine.list_orders_wire(None, None, None, 10_000, None, with_fills, False)).orders
         for with_fills in (True, False)
     )
     assert list(whole) == orders
