@@ -142,7 +142,7 @@ async def _switch(database: Database, shard: str, to: str) -> None:
     candidates = [each["address"] for each in found if each["address"] != rows[0]["address"]]
     to = to or (candidates[0] if candidates else "")
     if to not in candidates:
-        raise problem(f"{to or 'nobody'} is not a live candidate of {shard}; there are: {candidates or 'none'}")
+        raise problem(f"{shard} has no live candidate{to and f' {to}'}; live: {', '.join(candidates) or 'none'}")
     await session.execute("UPDATE shard SET wanted = $3 WHERE noun = $1 AND id = $2", noun, number, to)
     for _ in range(100):
         await asyncio.sleep(0.1)
@@ -172,7 +172,7 @@ async def _move(database: Database, engine: str, target: str) -> None:
     if not alive:
         await _move_stopped(session, noun, stream, here, to)
     elif not is_kept:
-        raise problem(f"{engine} has nothing in the journal that could be moved; stop all candidates of both shards")
+        raise problem(f"{engine} has nothing in the journal to move; stop all candidates of both shards, then move it")
     elif {here, to} <= {row["id"] for row in alive}:
         await _move_running(session, engine, noun, stream, to)
     else:

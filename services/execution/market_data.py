@@ -64,7 +64,7 @@ class _Link(Follower):
         self._source = source
         self._peer, self._absent = source(home)
         self._failures = 0
-        # Whether to ask for all trades of a new epoch of the data engine, which is not known yet.
+        # Whether to ask for all trades of the data engine's new epoch, whose value is not known yet.
         self._begins_anew = False
         self.heard = float("-inf")
         self._began = time.monotonic()

@@ -54,8 +54,8 @@ class Suspects:
         found, deaths = self._deaths.get(key or name, (0, 0))
         if found == sequence and deaths >= _DEATHS_MAX:
             raise EngineError(
-                f"input {sequence} of {name!r} ended the process {deaths} times while it was applied; give the process "
-                f"more memory, or start a release that can apply it, and remove {self._path}; or skip the input with "
+                f"input {sequence} of {name!r} ended the process {deaths} times while it was applied; to retry, remove "
+                f"{self._path} and restart with more memory or a release that can apply it; or skip the input with "
                 "`alphaforge journal skip`, or drop the engine",
                 reason="JOURNAL_DAMAGED",
             )

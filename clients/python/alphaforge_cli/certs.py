@@ -38,7 +38,7 @@ class Pair:
     key: bytes
 
     def write(self, folder: Path, name: str) -> None:
-        """Writes `name`.pem and `name`.key, readable by their owner only. Each is replaced atomically."""
+        """Writes `name`.pem, and `name`.key, which only its owner can read. Each is replaced atomically."""
         _write(folder / f"{name}.key", self.key, 0o600)
         _write(folder / f"{name}.pem", self.certificate, 0o644)
 
@@ -169,7 +169,7 @@ def certs(
     if reserved := {"ca", "server"} & set(clients):
         raise typer.BadParameter(f"{reserved.pop()} is a file name of this command; choose another client name")
     if wrong := [name for name in clients if not name or "/" in name or name.startswith(".")]:
-        raise typer.BadParameter(f"{wrong[0]!r} can't be a client's name: it is also the name of a file")
+        raise typer.BadParameter(f"{wrong[0]!r} can't be a client's name: files are named after the client")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if (folder / "ca.key").exists():
         authority = Authority.load(folder)

@@ -8,7 +8,7 @@ from alphaforge_core.errors import AlphaForgeError
 
 __all__ = ["StrategyError", "extra_wanted", "is_said_in_one_line", "said"]
 
-# The extra of alphaforge-client that brings a module. This file imports none of them.
+# The extra of alphaforge-client that installs each module. This file itself imports none of these modules.
 _EXTRAS = {
     "cryptography": "certs",
     "matplotlib": "chart",

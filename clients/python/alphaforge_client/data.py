@@ -306,7 +306,7 @@ class DataEngine(RemoteEngine):
 
         Raises InvalidArgument (a ValueError, SETTING_INVALID) for an engine with partitions, where each has its own.
         """
-        self._parts.check_one("a producer of the caller's has no one number")
+        self._parts.check_one("a producer of the caller's has no single number")
         return self._producers[0].last_sequence(producer_id, timeout)
 
     def subscribe_bars(

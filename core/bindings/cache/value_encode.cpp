@@ -23,7 +23,7 @@ using wire::Writer;
 [[noreturn]] void unsupported(const std::string& what) {
   throw UnsupportedValue(Reason::VALUE_UNSUPPORTED,
                          what +
-                             " can't be stored; types are matched exactly: None, bool, int, float, str, bytes, "
+                             " can't be stored; the exact types supported are None, bool, int, float, str, bytes, "
                              "Decimal, datetime with a timezone or "
                              "ZoneInfo, date, timedelta, list, tuple, set, dict with scalar keys, Price, Quantity, "
                              "NumPy scalars and arrays without objects");

@@ -28,8 +28,8 @@ T = TypeVar("T")
 class Parts:
     """The connections to an engine's partitions, in order.
 
-    The first partition's engine has the number of partitions among its settings. It is opened before any other, so that
-    of two clients with different numbers one is refused before it has written anything.
+    The first partition's engine has the number of partitions among its settings. It is opened before any other: if two
+    clients give different numbers, one of them is refused before it has written anything.
     """
 
     def __init__(
@@ -47,8 +47,8 @@ class Parts:
         for index, endpoint in enumerate(endpoints[1:], start=1):
             named = opening(partition_name(name or "default", index), self.count)
             self.connections.append(Connection(endpoint, named, timeout, after=self.first))
-        # One connection to each shard of the list, for questions about all engines; a separate one where the engine's
-        # connection has followed the engine to another shard.
+        # A connection to each shard in the list of targets, for questions about all engines. It is shared with the
+        # partition on that shard, if there is one, until that partition's connection follows its engine elsewhere.
         found = dict(zip(endpoints[::-1], self.connections[::-1], strict=True))
         self._everywhere = placement.everywhere
         self._to: Callable[[Endpoint], Connection] = partial(
@@ -89,7 +89,7 @@ class Parts:
         return sorted(listed, key=lambda each: each.name)
 
     def drop(self, method: str, request: Callable[[], bytes], timeout: float | None) -> list[bytes]:
-        """Drops every partition, last the first one, which stores their number."""
+        """Drops every partition; the first one last, because it stores their number."""
         others = [partial(one.call_by_name, method, request(), timeout) for one in self.connections[1:]]
         return [*together(others), self.first.call_by_name(method, request(), timeout)]
 
@@ -111,7 +111,7 @@ class Parts:
 def producers_of(parts: Parts, producer_id: str | None) -> list[Producer]:
     """A producer for each partition. Raises InvalidArgument (SETTING_INVALID) for an id where there are several."""
     if producer_id is not None:
-        parts.check_one("each partition numbers its calls, so a producer_id has no one number to continue with")
+        parts.check_one("each partition numbers its own calls, so a producer_id has no single number to continue from")
     return [Producer(connection, producer_id) for connection in parts.connections]
 
 

@@ -62,7 +62,7 @@ class TickChunks:
         sent = min(CHUNK_TICKS_MAX, len(self._batch) - self._start)
         response = _process_response(answer)
         if not 0 <= response.left_count < sent:
-            raise malformed(f"leaves {response.left_count:,} of {sent:,} ticks")
+            raise malformed(f"leaves {response.left_count:,} of {sent:,} ticks unprocessed")
         self._unread = self._start, response
         self._start += sent - response.left_count
 

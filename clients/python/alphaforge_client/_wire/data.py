@@ -59,7 +59,7 @@ def bars_by_tick(answer: bytes, count: int) -> list[list[Bar]]:
     """The bars closed or corrected by each of `count` ticks."""
     response = ProcessResponse.from_wire(answer)
     if not 0 <= response.left_count < count:
-        raise malformed(f"leaves {response.left_count:,} of {count:,} ticks")
+        raise malformed(f"leaves {response.left_count:,} of {count:,} ticks unprocessed")
     found: list[list[Bar]] = [[] for _ in range(count - response.left_count)]
     for place, bar in zip(response.tick_indexes, response.bars, strict=True):
         found[place].append(bar)
