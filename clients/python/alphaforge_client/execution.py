@@ -345,7 +345,7 @@ class ExecutionEngine(RemoteEngine):
             pages = messages.order_pages(strategy_id, status, symbol, limit, after)
             return read_pages(connection, "ListOrders", pages, timeout)
 
-        return self._listed(read, symbol, lambda order: order.created_at, limit, after)
+        return self._listed(read, symbol, lambda order: order.created_at, limit, after, newest=True)
 
     def get_fills(
         self,
@@ -369,7 +369,7 @@ class ExecutionEngine(RemoteEngine):
             pages = messages.fill_pages(strategy_id, order_id, symbol, limit, after)
             return read_pages(connection, "ListFills", pages, timeout)
 
-        return self._listed(read, symbol, lambda fill: fill.ts_event, limit, after)
+        return self._listed(read, symbol, lambda fill: fill.ts_event, limit, after, newest=True)
 
     def get_positions(
         self, strategy_id: str | None = None, *, symbol: str | None = None, timeout: float | None = None
@@ -647,14 +647,18 @@ class ExecutionEngine(RemoteEngine):
         key: Callable[[T], Any],
         limit: int | None = None,
         after: str | None = None,
+        *,
+        newest: bool = False,
     ) -> list[T]:
-        """The last `limit` items of the symbol's partition, or of all partitions, merged by `key`."""
+        """The first `limit` items, or the newest, of the symbol's partition, or of all partitions, merged by `key`."""
         if symbol is not None or self._parts.count == 1:
             return read(self._parts.of(symbol or ""))
         if after is not None:
             self._parts.check_one("a page continues after an item of one partition; give a symbol, or no `after`")
         found = list(merge(*self._parts.each(read), key=key))
-        return found if limit is None else found[max(0, len(found) - limit) :]
+        if limit is None:
+            return found
+        return found[max(0, len(found) - limit) :] if newest else found[:limit]
 
 
 # Called by the coalescers, without a reference to the client, so that the client can be freed.
