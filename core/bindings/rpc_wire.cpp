@@ -1,3 +1,6 @@
+#include <cstddef>
+#include <cstdint>
+
 #include "bindings/bindings.hpp"
 #include "bindings/numbers.hpp"
 #include "wire/head.hpp"
@@ -16,6 +19,10 @@ nb::tuple read_head(const nb::bytes& request, bool with_request_id) {
   return nb::make_tuple(to_str(head.name), epoch, to_str(head.request_id));
 }
 
+std::size_t count_items(const nb::bytes& request, std::uint32_t field) {
+  return wire::count_items({request.c_str(), request.size()}, field);
+}
+
 }  // namespace
 
 void bind_rpc_wire(nb::module_ m) {
@@ -25,6 +32,8 @@ void bind_rpc_wire(nb::module_ m) {
         "`with_request_id` (otherwise \"\").\n\n"
         "Reads the length of every field and decodes no other field. Raises InvalidArgument "
         "(MESSAGE_MALFORMED).");
+  m.def("count_items", &count_items, "request"_a, "field"_a,
+        "How often a field occurs in a request. Decodes nothing. Raises InvalidArgument (MESSAGE_MALFORMED).");
 }
 
 }  // namespace alphaforge::bindings

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from alphaforge_core.errors import InvalidArgument
+from alphaforge_core.rpc_wire import count_items
 
 from services.access.roles import Role
 
@@ -122,8 +123,12 @@ class Row:
 
     def __post_init__(self) -> None:
         # Decoding runs on every call, so it is the class's own function unless there are limits to check.
-        items_max, decode = self.items_max, self.request.FromString
-        object.__setattr__(self, "decode", partial(_decode_bounded, decode, items_max) if items_max else decode)
+        decode = self.request.FromString
+        if self.items_max:
+            fields = self.request.DESCRIPTOR.fields_by_name
+            limits = {(name, fields[name].number): most for name, most in self.items_max.items()}
+            decode = partial(_decode_bounded, decode, limits)
+        object.__setattr__(self, "decode", decode)
 
     def too_large(self, request: bytes) -> InvalidArgument:
         """The error for a request beyond `bytes_max`."""
@@ -133,12 +138,21 @@ class Row:
         )
 
 
-def _decode_bounded(decode: Callable[[bytes], Any], items_max: Mapping[str, int], request: bytes) -> Any:
+def _decode_bounded(decode: Callable[[bytes], Any], items_max: Mapping[tuple[str, int], int], request: bytes) -> Any:
+    """Decodes a request; `items_max` is by name and number of the field."""
+    # Items are counted before they are decoded, since in memory they are much larger than in the request.
+    for (name, number), most in items_max.items():
+        _check_count(name, count_items(request, number), most)
     message = decode(request)
-    for name, most in items_max.items():
-        if (count := len(getattr(message, name))) > most:
-            raise InvalidArgument(f"{name} has {count:,} items; at most {most:,}", reason="LIMIT_EXCEEDED")
+    # Packed items are one field of the request.
+    for (name, _), most in items_max.items():
+        _check_count(name, len(getattr(message, name)), most)
     return message
+
+
+def _check_count(name: str, count: int, most: int) -> None:
+    if count > most:
+        raise InvalidArgument(f"{name} has {count:,} items; at most {most:,}", reason="LIMIT_EXCEEDED")
 
 
 class Table(Mapping[str, Row]):

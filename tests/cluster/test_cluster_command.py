@@ -72,7 +72,7 @@ def test_a_service_that_can_not_use_its_postgresql_says_why_and_ends(postgres: P
     postgres.a.sql("DROP ROLE IF EXISTS nobody")
     postgres.a.sql("CREATE ROLE nobody LOGIN")
     poor = dsn.replace("postgres@", "nobody@")
-    assert "rights" in refused("data", tmp_path, poor, "--cluster", "live")
+    assert "grant the role access" in refused("data", tmp_path, poor, "--cluster", "live")
     postgres.a.sql_in(name, "GRANT USAGE ON SCHEMA alphaforge TO nobody")
     postgres.a.sql_in(name, "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA alphaforge TO nobody")
     postgres.a.sql_in(name, "REVOKE INSERT ON alphaforge.record FROM nobody")

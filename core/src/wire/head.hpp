@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -41,6 +42,13 @@ inline RequestHead decode_head(std::string_view message, bool with_request_id) {
       reader.skip();
   }
   return head;
+}
+
+// How often a field occurs in a message, of which nothing is decoded. Throws InvalidArgument MESSAGE_MALFORMED.
+inline std::size_t count_items(std::string_view message, std::uint32_t field) {
+  std::size_t count = 0;
+  for (Reader reader(message); reader.next(); reader.skip()) count += reader.field() == field ? 1 : 0;
+  return count;
 }
 
 }  // namespace alphaforge::wire
