@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from alphaforge_core.errors import EngineError
 
-__all__ = ["SCHEMA", "Database", "Session", "SessionLost", "check_facts", "problem"]
+__all__ = ["PINNED", "SCHEMA", "Database", "Session", "SessionLost", "check_facts", "problem"]
 
 SCHEMA = "alphaforge"
 
@@ -29,7 +29,7 @@ _CLOCK_SECONDS_MAX = 60.0
 _MINORS = {14: 18, 15: 13, 16: 9, 17: 5}
 
 # Override the settings of the role and the database, and are verified.
-_PINNED = {
+PINNED = {
     "client_min_messages": "warning",
     "synchronous_commit": "on",
     "default_transaction_isolation": "read committed",
@@ -44,8 +44,11 @@ _PINNED = {
 
 _FACTS = """
 SELECT pg_is_in_recovery() AS is_standby, current_setting('server_version_num')::int AS version,
-       pg_postmaster_start_time()::text AS started, extract(epoch FROM clock_timestamp())::float8 AS time
+       pg_postmaster_start_time()::text AS started, extract(epoch FROM clock_timestamp())::float8 AS time,
+       pg_backend_pid() AS pid
 """
+
+_POOLER = "a connection pooler answers here; a cluster needs sessions of its own: use PostgreSQL's own address"
 
 _SETTINGS = "SELECT name, current_setting(name) FROM unnest($1::text[]) name"
 
@@ -178,7 +181,7 @@ class Database:
         except ImportError:
             raise problem("a journal in PostgreSQL needs asyncpg: install alphaforge-services[cluster]") from None
         settings = {
-            **_PINNED,
+            **PINNED,
             "synchronous_commit": "on" if synchronous else "off",
             "application_name": f"alphaforge {self._name}"[:63],
         }
@@ -186,13 +189,20 @@ class Database:
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 facts = (await connection.fetch(_FACTS))[0]
+                if facts["pid"] != connection.get_server_pid():
+                    # A pooler makes up the pid that it tells its clients.
+                    raise problem(_POOLER)
                 for name, found in await connection.fetch(_SETTINGS, list(settings)):
                     if found != settings[name]:
                         raise problem(
-                            f"a session has {name} = {found} instead of {settings[name]}: a pooler ignores session "
-                            "settings; use PostgreSQL's own address"
+                            f"a session has {name} = {found} instead of {settings[name]}, as behind a pooler that "
+                            "ignores settings; use PostgreSQL's own address"
                         )
             check_facts(facts)
+        except (asyncpg.DuplicatePreparedStatementError, asyncpg.InvalidSQLStatementNameError):
+            # Another client of the pooler has used this session.
+            connection.terminate()
+            raise problem(_POOLER) from None
         except BaseException:
             connection.terminate()
             raise
@@ -246,7 +256,8 @@ def _split(dsn: str) -> list[tuple[str, str]]:
 def _told(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {CONNECT_SECONDS:g} s"
-    text = str(error) or type(error).__name__
+    # A detail or a hint of the server's would be further lines.
+    text = (str(error) or type(error).__name__).splitlines()[0]
     if "startup parameter" in text:
         return f"{text}; connect to PostgreSQL itself, not to a pooler"
     return text
