@@ -14,16 +14,14 @@ import pytest
 from tests.support.prometheus import (
     CHECK_DASHBOARD,
     DASHBOARDS,
-    OBSERVABILITY,
-    ROOT,
+    TOOLS,
     Prometheus,
     named_series,
+    running_prometheus,
     wait_for_panels,
     wait_until,
 )
-from tests.support.stack import NOUNS, Stack, free_ports, running_stack
-
-TOOLS = f"{ROOT / '.tools/bin'}:/usr/bin:/usr/local/bin"
+from tests.support.stack import NOUNS, Stack, running_stack
 
 
 def tool(name: str) -> str:
@@ -58,26 +56,10 @@ def demo(stack: Stack) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.fixture(scope="module")
 def prometheus(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    """Prometheus with the committed configuration, scraping this stack five times as often."""
-    binary = tool("prometheus")
-    folder = tmp_path_factory.mktemp("prometheus")
-    (port,) = free_ports(1)
-    shutil.copytree(OBSERVABILITY / "rules", folder / "rules")
-    config = (OBSERVABILITY / "prometheus.yml").read_text().replace("interval: 5s", "interval: 1s")
-    config = config.replace("timeout: 4s", "timeout: 1s").replace("localhost:9090", f"127.0.0.1:{port}")
-    for noun, default in zip(NOUNS, (9151, 9152, 9153), strict=True):
-        config = config.replace(f"{noun}:{default}", f"127.0.0.1:{stack.metrics_ports[noun]}")
-    (folder / "prometheus.yml").write_text(config)
-    command = [binary, f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
-    command.append(f"--web.listen-address=127.0.0.1:{port}")
-    with (folder / "log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
-        try:
-            server = Prometheus(f"http://127.0.0.1:{port}")
-            wait_until(lambda: all(server.up().values()), 30, f"targets up, see {folder}/log")
-            yield server
-        finally:
-            process.terminate()
-            process.wait(20)
+    tool("prometheus")
+    ports = {noun: [stack.metrics_ports[noun]] for noun in NOUNS}
+    with running_prometheus(tmp_path_factory.mktemp("prometheus"), ports) as server:
+        yield server
 
 
 @pytest.mark.parametrize("noun", NOUNS)

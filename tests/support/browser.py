@@ -77,10 +77,10 @@ class Browser:
         return result["result"].get("value")
 
     def picture(self, path: Path, height_max: int = 2_000) -> None:
-        """Saves the page as a PNG, down to `height_max`."""
+        """Saves the page, down to `height_max`, as a PNG or, by the name, a WebP."""
         size = self.call("Page.getLayoutMetrics")["cssContentSize"]
         clip = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], height_max), "scale": 1}
-        taken = self.call("Page.captureScreenshot", format="png", clip=clip, captureBeyondViewport=True)
+        taken = self.call("Page.captureScreenshot", format=path.suffix[1:], clip=clip, captureBeyondViewport=True)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(base64.b64decode(taken["data"]))
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from tests.support.stack import free_ports
 from tests.support.waiting import until
 
 T = TypeVar("T")
@@ -19,6 +22,8 @@ T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
 OBSERVABILITY = ROOT / "observability"
 DASHBOARDS = sorted((OBSERVABILITY / "grafana/dashboards").glob("*.json"))
+TOOLS = f"{ROOT / '.tools/bin'}:/usr/bin:/usr/local/bin"
+"""Where .ci/run or Debian's package puts Prometheus and promtool."""
 CHECK_DASHBOARD = ROOT.parent / "shared/tools/check_dashboard.py"
 
 # What each of the services' jobs must have in every scrape, and what Prometheus itself makes.
@@ -75,6 +80,31 @@ def wait_until(condition: Callable[[], T], seconds: float, what: str | Callable[
             return None
 
     return cast("T", until(answer, what, seconds, every))
+
+
+@contextmanager
+def running_prometheus(folder: Path, ports: Mapping[str, Sequence[int]], *, often: bool = True) -> Iterator[Prometheus]:
+    """Prometheus with the committed configuration, scraping these ports of each job, `often`: every second."""
+    binary = shutil.which("prometheus", path=TOOLS)
+    assert binary is not None
+    (port,) = free_ports(1)
+    shutil.copytree(OBSERVABILITY / "rules", folder / "rules")
+    config = (OBSERVABILITY / "prometheus.yml").read_text().replace("localhost:9090", f"127.0.0.1:{port}")
+    if often:
+        config = config.replace("interval: 5s", "interval: 1s").replace("timeout: 4s", "timeout: 1s")
+    for job, own in ports.items():
+        config = re.sub(rf'"{job}:\d+"', ", ".join(f'"127.0.0.1:{each}"' for each in own), config)
+    (folder / "prometheus.yml").write_text(config)
+    command = [binary, f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data-of-prometheus"]
+    command.append(f"--web.listen-address=127.0.0.1:{port}")
+    with (folder / "prometheus.log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+        try:
+            server = Prometheus(f"http://127.0.0.1:{port}")
+            wait_until(lambda: all(server.up().values()), 30, f"targets up, see {folder}/prometheus.log")
+            yield server
+        finally:
+            process.terminate()
+            process.wait(20)
 
 
 def wait_for_panels(prometheus: Prometheus, dashboards: Sequence[Path], seconds: float) -> None:

@@ -89,6 +89,7 @@ def cluster() -> Dashboard:
                             ("{{shard}} unknown", rate("alphaforge_cluster_unknown_outcomes_total", by="shard")),
                         ],
                         "suffix:/s",
+                        soft_maximum=1,
                     ),
                 ],
             ),

@@ -23,7 +23,7 @@ def data() -> Dashboard:
                         "ticks",
                         "Accepted ticks per second.",
                         [("", rate("alphaforge_data_ticks_processed_total", where=own))],
-                        "suffix: ticks/s",
+                        "suffix:ticks/s",
                     ),
                     Stat(
                         "refused ticks",
@@ -62,7 +62,7 @@ def data() -> Dashboard:
                             ("duplicate", rate("alphaforge_data_duplicate_ticks_total", where=own)),
                             ("rejected", rate("alphaforge_data_ticks_rejected_total", where=own)),
                         ],
-                        "suffix: ticks/s",
+                        "suffix:ticks/s",
                         stacked=True,
                     ),
                     TimeSeries(
@@ -73,13 +73,13 @@ def data() -> Dashboard:
                             ("duplicate", rate("alphaforge_data_duplicate_ticks_total", where=own)),
                             ("{{reason}}", rate("alphaforge_data_refused_total", by="reason", where=own)),
                         ],
-                        "suffix: ticks/s",
+                        "suffix:ticks/s",
                     ),
                     TimeSeries(
                         "Bars",
                         "Bars closed, of all types, by engine.",
                         [("{{engine}}", rate("alphaforge_data_bars_generated_total", by="engine", where=own))],
-                        "suffix: bars/s",
+                        "suffix:bars/s",
                     ),
                     TimeSeries(
                         "Time per tick",
@@ -91,7 +91,7 @@ def data() -> Dashboard:
                         "Processing rate",
                         "Ticks per second over the last ten seconds, as measured by the engine.",
                         [("{{engine}}", f"alphaforge_data_processing_rate{{{own}}}")],
-                        "suffix: ticks/s",
+                        "suffix:ticks/s",
                     ),
                     TimeSeries(
                         "Memory",

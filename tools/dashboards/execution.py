@@ -24,7 +24,7 @@ def execution() -> Dashboard:
             minimum=None,
         )
 
-    def account(title: str, description: str, name: str) -> TimeSeries:
+    def account(title: str, description: str, name: str, maximum: float | None = None) -> TimeSeries:
         return TimeSeries(
             title,
             description,
@@ -32,6 +32,7 @@ def execution() -> Dashboard:
             "short",
             width=12,
             minimum=None,
+            maximum=maximum,
         )
 
     return Dashboard(
@@ -43,7 +44,7 @@ def execution() -> Dashboard:
                 "Health",
                 [
                     up("execution"),
-                    Stat("orders", "Orders submitted per second.", [flow("orders_submitted", "")], "suffix: orders/s"),
+                    Stat("orders", "Orders submitted per second.", [flow("orders_submitted", "")], "suffix:orders/s"),
                     Stat(
                         "rejected orders",
                         "Share of orders rejected by a rule.",
@@ -81,9 +82,9 @@ def execution() -> Dashboard:
                             flow("orders_cancelled", "cancelled"),
                             flow("orders_rejected", "rejected"),
                         ],
-                        "suffix: orders/s",
+                        "suffix:orders/s",
                     ),
-                    TimeSeries("Fills", "Executions per second.", [flow("fills", "fills")], "suffix: fills/s"),
+                    TimeSeries("Fills", "Executions per second.", [flow("fills", "fills")], "suffix:fills/s"),
                     TimeSeries(
                         "Open orders",
                         "Open orders, and those with a partial fill.",
@@ -97,7 +98,7 @@ def execution() -> Dashboard:
                         "Filled value",
                         "Price x quantity of the fills, per second.",
                         [flow("notional", "value")],
-                        "suffix: value/s",
+                        "suffix:value/s",
                     ),
                     TimeSeries(
                         "Fill ratio",
@@ -131,7 +132,7 @@ def execution() -> Dashboard:
                     account("Equity", "Cash and unrealized profit, where accounts are kept.", "equity"),
                     account("Exposure", "What positions are worth, long and short added up.", "exposure"),
                     account("Drawdown", "How far equity is below its greatest.", "drawdown"),
-                    account("Halted", "1 for a strategy that max_loss halted.", "halted"),
+                    account("Halted", "1 for a strategy that max_loss halted.", "halted", maximum=1),
                 ],
             ),
             Row(
@@ -146,7 +147,7 @@ def execution() -> Dashboard:
                             flow("ticks_rejected", "rejected"),
                             flow("market_data_missed_ticks", "missed"),
                         ],
-                        "suffix: trades/s",
+                        "suffix:trades/s",
                     ),
                     TimeSeries(
                         "Acknowledgement",

@@ -81,9 +81,13 @@ class Panel:
 
 @dataclass(frozen=True)
 class TimeSeries(Panel):
-    """Lines over time, stacked if `stacked`."""
+    """Lines over time, stacked if `stacked`. The axis ends at `soft_maximum` at least.
+
+    A panel that is usually 0 needs one: Grafana's axis ends at 100 otherwise, and a first failure can't be seen.
+    """
 
     stacked: bool = False
+    soft_maximum: float | None = None
 
     def _defaults(self) -> dict[str, Any]:
         return {
@@ -96,6 +100,7 @@ class TimeSeries(Panel):
                 "spanNulls": False,
                 "stacking": {"mode": "normal" if self.stacked else "none", "group": "A"},
                 "thresholdsStyle": {"mode": "dashed" if self.thresholds else "off"},
+                **({} if self.soft_maximum is None else {"axisSoftMax": self.soft_maximum}),
             },
             "thresholds": self._steps(),
         }

@@ -63,6 +63,7 @@ def overview() -> Dashboard:
                             ("{{job}} failed", "job:grpc_server_failed:rate1m"),
                         ],
                         "reqps",
+                        soft_maximum=1,
                     ),
                     TimeSeries(
                         "Duration",

@@ -89,6 +89,7 @@ def calls(job: str) -> Row:
                 ],
                 "reqps",
                 stacked=True,
+                soft_maximum=1,
             ),
             TimeSeries(
                 "p99 by method",
@@ -121,6 +122,7 @@ def streams(job: str) -> list[Panel]:
             "Slow subscribers, which got a gap or were disconnected. Should be 0.",
             [("{{job}}", f'increase(alphaforge_stream_slow_subscribers_total{{job="{job}"}}[{RATE}])')],
             "short",
+            soft_maximum=1,
         ),
     ]
 
@@ -150,6 +152,7 @@ def journal(job: str) -> Row:
                 ],
                 "short",
                 thresholds={10_000: "red"},
+                soft_maximum=1,
             ),
             TimeSeries(
                 "Journal size",
@@ -197,13 +200,15 @@ def access(job: str) -> Row:
                 [("{{reason}}", rate("alphaforge_access_refused_calls_total", by="reason", where=own))],
                 "reqps",
                 stacked=True,
+                soft_maximum=1,
             ),
             TimeSeries(
                 "p99 of a refusal",
                 "99th percentile of the time to refuse a call, over the last five minutes.",
-                [("", f"({refusals} >= 0) or 0 * sum by (job) (up{{{own}}} == 1)")],
+                [("{{job}}", f"({refusals} >= 0) or 0 * sum by (job) (up{{{own}}} == 1)")],
                 "s",
                 thresholds={0.05: "red"},
+                soft_maximum=0.06,
             ),
             TimeSeries(
                 "Load",
@@ -220,6 +225,7 @@ def access(job: str) -> Row:
                     ("lost", f"increase(alphaforge_audit_lost_lines_total{{{own}}}[{RATE}])"),
                 ],
                 "short",
+                soft_maximum=1,
             ),
         ],
     )
@@ -234,7 +240,7 @@ def process(jobs: str, width: int = 8) -> Row:
                 "Processor",
                 "CPU use; 1 is one fully used core.",
                 [("{{job}}", f"rate(process_cpu_seconds_total{where}[{RATE}])")],
-                "suffix: cores",
+                "suffix:cores",
                 width=width,
             ),
             TimeSeries(
