@@ -3,7 +3,8 @@
     a: limit BUY 0.5 @ 3000           submit order a; words after it: GTC DAY IOC FOK, GTD+5s (that much later),
                                       post-only, reduce-only, strategy NAME
     b: stop SELL 1 @ 99               a stop; `stop-limit SELL 1 @ 99 limit 98`, `market BUY 1`
-    c: trailing-stop SELL 1 by 2      `by 50bps`, `from 100` is its activation price; `trailing-stop-limit ... limit 1`
+    c: trailing-stop SELL 1 by 2      `by 50bps`, `by 4ticks`, `from 100` is its activation price;
+                                      `trailing-stop-limit ... limit 1`
     bracket a: ...; b: ...; c: ...    a group of orders, in one submission; also `oco` and `oto`
     tick 2999 x 1 SELL                a trade; SELL, BUY or (nothing) NONE; `+1d`, `-90s`: so much later, earlier;
                                       `midnight`: at the next 00:00 UTC; `of Y`: another symbol than X (orders too)
@@ -28,6 +29,7 @@ from tests.support.tape import DAY, SECOND
 START = 19_000 * DAY + DAY // 2  # noon of some day
 UNITS = {"s": SECOND, "d": DAY, "h": DAY // 24}
 GROUPS = {"oco": "OneCancelsOther", "oto": "OneTriggersOther", "bracket": "Bracket"}
+OFFSET_UNITS = {None: "Price", "bps": "BasisPoints", "ticks": "Ticks"}
 TIMES_IN_FORCE = {
     "GTC": "GoodTillCancel", "DAY": "Day", "IOC": "ImmediateOrCancel", "FOK": "FillOrKill",
     "GTD": "GoodTillDate",
@@ -75,7 +77,7 @@ class Player:
     def order(self, name: str, text: str) -> Any:
         found = re.fullmatch(
             r"(market|limit|stop|stop-limit|trailing-stop|trailing-stop-limit) (BUY|SELL) (\S+)"
-            r"(?: @ (\S+)| by ([\d.]+)(bps)?)?(?: limit (\S+))?(?: from (\S+))?"
+            r"(?: @ (\S+)| by ([\d.]+)(bps|ticks)?)?(?: limit (\S+))?(?: from (\S+))?"
             r"(?: (GTC|DAY|IOC|FOK|GTD)([+-]\d+[sdh])?)?( post-only)?( reduce-only)?(?: strategy (\w+))?(?: of (\w+))?",
             text,
         )
@@ -86,7 +88,7 @@ class Player:
             quantity,
             price,
             offset,
-            bps,
+            unit,
             limit,
             activation,
             tif,
@@ -103,7 +105,7 @@ class Player:
         if kind == "market":
             keywords["time_in_force"] = tif
         if offset:
-            keywords["trailing_offset_type"] = self.execution.TrailingOffsetType["BasisPoints" if bps else "Price"]
+            keywords["trailing_offset_type"] = self.execution.TrailingOffsetType[OFFSET_UNITS[unit]]
             keywords["activation_price"] = activation and Decimal(activation)
         if later:
             keywords["expire_time_ns"] = self.time + int(later[:-1]) * UNITS[later[-1]]

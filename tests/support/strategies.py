@@ -196,6 +196,7 @@ def time_jumps() -> st.SearchStrategy[int]:
 OFFSETS = {
     "Price": tuple(map(Fraction, ("0.5", "1", "1", "2", "0.000000001", "101", "9000000000"))),
     "BasisPoints": tuple(map(Fraction, ("50", "50", "100", "101", "0.000000001", "9999.999999999"))),
+    "Ticks": tuple(map(Fraction, ("1", "2", "2", "3", "9000000000"))),
 }
 # Close to the times of a history's ticks.
 EXPIRE_TIMES = tuple(MIDNIGHT + step for step in (-2 * MINUTE, -MINUTE, -SECOND, 0, SECOND, MINUTE, MINUTE, DAY))

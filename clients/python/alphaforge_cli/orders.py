@@ -43,6 +43,8 @@ class Side(Enum):
     SELL = "sell"
 
 
+OFFSET_UNITS = {TrailingOffsetType.BasisPoints: " bps", TrailingOffsetType.Ticks: " ticks"}
+
 # Includes orders that are asleep, which are Initialized.
 OPEN = (OrderStatus.Initialized, OrderStatus.Submitted, OrderStatus.PartiallyFilled)
 
@@ -183,8 +185,8 @@ def _orders_table(shown: list[Order], amount: Callable[[Decimal | float | None],
 
 def _type_of(order: Order) -> str:
     words = [order.order_type.name]
-    if order.trailing_offset is not None:
-        unit = " bps" if order.trailing_offset_type is TrailingOffsetType.BasisPoints else ""
+    if order.trailing_offset_type is not None:
+        unit = OFFSET_UNITS.get(order.trailing_offset_type, "")
         words.append(f"by {exact(order.trailing_offset)}{unit}")
     if order.reduce_only:
         words.append("reduce-only")

@@ -44,7 +44,8 @@ void bind_enums(nb::module_ m) {
       .value("TrailingStopLimit", OrderType::kTrailingStopLimit, "The same; a limit order once it is reached.");
   nb::enum_<TrailingOffsetType>(m, "TrailingOffsetType", "What the offset of a trailing stop counts.")
       .value("Price", TrailingOffsetType::kPrice, "A difference of prices.")
-      .value("BasisPoints", TrailingOffsetType::kBasisPoints, "Hundredths of a percent of the extreme.");
+      .value("BasisPoints", TrailingOffsetType::kBasisPoints, "Hundredths of a percent of the extreme.")
+      .value("Ticks", TrailingOffsetType::kTicks, "Tick sizes of the registered instrument.");
   nb::enum_<OrderStatus>(m, "OrderStatus", "The status of an order; the last three are final.")
       .value("Initialized", OrderStatus::kInitialized,
              "Created, not submitted; or a child that sleeps until its parent fills.")
@@ -180,7 +181,9 @@ std::string repr_order(const Order& order) {
                      std::string(name_of(order.side)) + " " + to_string(order.quantity) + " " + order.symbol;
   if (order.trailing_offset)
     text += " by " + to_string(*order.trailing_offset) +
-            (order.trailing_offset_type == TrailingOffsetType::kBasisPoints ? " bps" : "");
+            (order.trailing_offset_type == TrailingOffsetType::kBasisPoints ? " bps"
+             : order.trailing_offset_type == TrailingOffsetType::kTicks     ? " ticks"
+                                                                            : "");
   if (order.stop_price) text += " stop " + to_string(*order.stop_price);
   if (order.price) text += " @ " + to_string(*order.price);
   if (order.reduce_only) text += " reduce-only";
@@ -248,7 +251,8 @@ void bind_factories(nb::class_<Order>& type) {
 constexpr const char* kTrailingErrors =
     "\n\n"
     "`trailing_offset`: how far the stop is from the extreme, above 0: as `trailing_offset_type` says, a difference of "
-    "prices, or basis points of the extreme, below 10,000. `activation_price`: the last price at which it begins to "
+    "prices, basis points of the extreme, below 10,000, or a whole number of the registered instrument's ticks. "
+    "`activation_price`: the last price at which it begins to "
     "trail: at or above it to sell, at or below it to buy; by default immediately.";
 
 void bind_trailing_factories(nb::class_<Order>& type) {

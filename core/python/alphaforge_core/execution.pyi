@@ -835,7 +835,7 @@ class Order:
         """
         A stop that follows the extreme of the last prices, the highest to sell, the lowest to buy, and never moves back (rule 3.25); a market order once the last price is at or beyond it.
 
-        `trailing_offset`: how far the stop is from the extreme, above 0: as `trailing_offset_type` says, a difference of prices, or basis points of the extreme, below 10,000. `activation_price`: the last price at which it begins to trail: at or above it to sell, at or below it to buy; by default immediately.
+        `trailing_offset`: how far the stop is from the extreme, above 0: as `trailing_offset_type` says, a difference of prices, basis points of the extreme, below 10,000, or a whole number of the registered instrument's ticks. `activation_price`: the last price at which it begins to trail: at or above it to sell, at or below it to buy; by default immediately.
 
         Numbers are int, str, Decimal, float (its shortest decimal), Price or Quantity. `order_id` is the idempotency key, by default a new random id; `created_at` is by default the wall clock. `reduce_only`: fills at most what closes the strategy's position (rule 3.24). `expire_time_ns`: the market time at which a GoodTillDate order expires.
 
@@ -847,7 +847,7 @@ class Order:
         """
         A trailing stop that becomes a limit order, with a limit `limit_offset`, at least 0, beyond its stop: above to buy, below to sell.
 
-        `trailing_offset`: how far the stop is from the extreme, above 0: as `trailing_offset_type` says, a difference of prices, or basis points of the extreme, below 10,000. `activation_price`: the last price at which it begins to trail: at or above it to sell, at or below it to buy; by default immediately.
+        `trailing_offset`: how far the stop is from the extreme, above 0: as `trailing_offset_type` says, a difference of prices, basis points of the extreme, below 10,000, or a whole number of the registered instrument's ticks. `activation_price`: the last price at which it begins to trail: at or above it to sell, at or below it to buy; by default immediately.
 
         Numbers are int, str, Decimal, float (its shortest decimal), Price or Quantity. `order_id` is the idempotency key, by default a new random id; `created_at` is by default the wall clock. `reduce_only`: fills at most what closes the strategy's position (rule 3.24). `expire_time_ns`: the market time at which a GoodTillDate order expires.
 
@@ -1507,5 +1507,8 @@ class TrailingOffsetType(enum.Enum):
 
     BasisPoints = 2
     """Hundredths of a percent of the extreme."""
+
+    Ticks = 3
+    """Tick sizes of the registered instrument."""
 
 _kind: TypeAlias = Position

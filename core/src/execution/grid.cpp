@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/decimal.hpp"
 #include "base/int128.hpp"
 #include "execution/venue.hpp"
 #include "model/instrument_definition.hpp"
@@ -50,6 +51,25 @@ void each_price(AnyOrder& order, Visit visit) {
   if (order.limit_offset) visit(*order.limit_offset, Towards::kDown, 0);
 }
 
+// The price of a number of ticks; none if it is out of range.
+std::optional<Price> price_of_ticks(Price tick, Price count) {
+  const int128 price = int128{tick.mantissa} * (count.mantissa / kUnit);
+  if (price > std::numeric_limits<std::int64_t>::max()) return std::nullopt;
+  return Price{static_cast<std::int64_t>(price)};
+}
+
+// The order with offsets by price instead of ticks; none without a tick size, or if an offset is out of range.
+std::optional<Order> in_prices(Price tick, const Order& order) {
+  const auto offset = price_of_ticks(tick, *order.trailing_offset);
+  const auto limit_offset = price_of_ticks(tick, order.limit_offset.value_or(Price{}));
+  if (tick.mantissa == 0 || !offset || !limit_offset) return std::nullopt;
+  std::optional<Order> priced = order;
+  priced->trailing_offset_type = TrailingOffsetType::kPrice;
+  priced->trailing_offset = offset;
+  if (order.limit_offset) priced->limit_offset = limit_offset;
+  return priced;
+}
+
 }  // namespace
 
 RejectReason grid_refusal(const InstrumentDefinition& definition, const Order& order) {
@@ -61,10 +81,13 @@ RejectReason grid_refusal(const InstrumentDefinition& definition, const Order& o
   return is_on ? RejectReason::kNone : RejectReason::kPriceOffGrid;
 }
 
-std::optional<Order> round_to_grid(const InstrumentDefinition& definition, const Order& order) {
-  if (definition.off_grid != OffGrid::kRound || grid_refusal(definition, order) == RejectReason::kNone)
-    return std::nullopt;
-  std::optional<Order> fitted = order;
+std::optional<Order> fit_to_grid(const InstrumentDefinition& definition, const Order& order) {
+  std::optional<Order> fitted;
+  if (order.trailing_offset_type == TrailingOffsetType::kTicks) fitted = in_prices(definition.tick_size, order);
+  if (definition.off_grid != OffGrid::kRound ||
+      grid_refusal(definition, fitted ? *fitted : order) == RejectReason::kNone)
+    return fitted;
+  if (!fitted) fitted = order;
   fitted->quantity = rounded(order.quantity, definition.lot_size);
   each_price(*fitted, [&](Price& price, Towards towards, std::int64_t least) {
     price = rounded(price, definition.tick_size, towards, least);
@@ -72,10 +95,10 @@ std::optional<Order> round_to_grid(const InstrumentDefinition& definition, const
   return fitted;
 }
 
-std::optional<OrderGroup> round_to_grid(const InstrumentDefinition& definition, const OrderGroup& group) {
+std::optional<OrderGroup> fit_to_grid(const InstrumentDefinition& definition, const OrderGroup& group) {
   std::optional<OrderGroup> fitted;
   for (std::size_t i = 0; i != group.orders.size(); ++i) {
-    auto order = round_to_grid(definition, group.orders[i]);
+    auto order = fit_to_grid(definition, group.orders[i]);
     if (!order) continue;
     if (!fitted) fitted = group;
     fitted->orders[i] = *std::move(order);

@@ -16,9 +16,10 @@ struct Change;
 
 // kPriceOffGrid or kQuantityOffGrid if a number of the order is off the grid.
 RejectReason grid_refusal(const InstrumentDefinition& definition, const Order& order);
-// The order as it is rounded; none if it is on the grid, or may not be rounded. What would become 0 stays off the grid.
-std::optional<Order> round_to_grid(const InstrumentDefinition& definition, const Order& order);
-std::optional<OrderGroup> round_to_grid(const InstrumentDefinition& definition, const OrderGroup& group);
+// The order as it is rounded, with offsets by price instead of ticks; none if it is the same. What would become 0 stays
+// off the grid, and offsets in ticks stay where the instrument has no tick size or they are out of range.
+std::optional<Order> fit_to_grid(const InstrumentDefinition& definition, const Order& order);
+std::optional<OrderGroup> fit_to_grid(const InstrumentDefinition& definition, const OrderGroup& group);
 // The change, rounded where it may be; none if it is off the grid.
 std::optional<Change> fit_to_grid(const InstrumentDefinition& definition, OrderSide side, const Change& change);
 

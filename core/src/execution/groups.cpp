@@ -74,12 +74,12 @@ std::vector<Submission> Venue::submit_group(const OrderGroup& group, std::int64_
   Instrument& instrument = instrument_for_order(first.symbol);
   begin(instrument, now_ns);
   touch(strategy);
-  std::optional<OrderGroup> rounded;
-  if (instrument.definition != nullptr) rounded = round_to_grid(*instrument.definition, group);
-  const OrderGroup& fitted = rounded ? *rounded : group;
+  std::optional<OrderGroup> fitted_group;
+  if (instrument.definition != nullptr) fitted_group = fit_to_grid(*instrument.definition, group);
+  const OrderGroup& fitted = fitted_group ? *fitted_group : group;
   const RejectReason reason = group_refusal(fitted, instrument, strategy);
   GroupRecord& placed = ledger_.add_group(fitted, instrument, strategy, now_ns);
-  for (std::size_t i = 0; rounded && i != placed.size; ++i) set_submitted(*placed.orders[i], group.orders[i]);
+  for (std::size_t i = 0; fitted_group && i != placed.size; ++i) set_submitted(*placed.orders[i], group.orders[i]);
   for (OrderRecord* order : std::span(placed.orders).first(placed.size)) {
     ++counts_.orders_submitted;
     if (reason != RejectReason::kNone) {

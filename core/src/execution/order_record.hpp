@@ -67,7 +67,7 @@ struct TrailTerms {
 
 // What only a trailing stop has (rule 3.25).
 struct Trail {
-  TrailTerms terms;
+  TrailTerms terms;              // never in ticks, unless it was rejected
   TrailTerms submitted_terms;    // before they were rounded: what a repeated submission is compared with
   std::int64_t since = kNoTime;  // the number of ticks of the engine when it began to trail; kNoTime: not yet
   // In the heap of its cohort (trailing.hpp).

@@ -42,11 +42,13 @@ bool has_stop_price(const OrderRecord& order, const Terms& terms) {
   return order.is_stop() && (!order.is_trailing() || terms.stop_price.mantissa > 0);
 }
 
-void show_trail(Order& order, const TrailTerms& terms) {
-  order.trailing_offset = terms.offset;
-  order.trailing_offset_type = terms.type;
+// Offsets in ticks are shown as they were submitted.
+void show_trail(Order& order, const TrailTerms& terms, const TrailTerms& submitted) {
+  const TrailTerms& offsets = submitted.type == TrailingOffsetType::kTicks ? submitted : terms;
+  order.trailing_offset = offsets.offset;
+  order.trailing_offset_type = offsets.type;
   if (terms.activation_price.mantissa > 0) order.activation_price = terms.activation_price;
-  if (order.type == OrderType::kTrailingStopLimit) order.limit_offset = terms.limit_offset;
+  if (order.type == OrderType::kTrailingStopLimit) order.limit_offset = offsets.limit_offset;
 }
 
 Fill show(const FillRecord& record) {
@@ -82,7 +84,7 @@ Order show_terms(const OrderRecord& record, const Terms& terms, const TrailTerms
   order.quantity = terms.quantity;
   order.price = price_of_terms(has_limit_price(record, terms), terms.price);
   order.stop_price = price_of_terms(has_stop_price(record, terms), terms.stop_price);
-  if (record.is_trailing()) show_trail(order, trail);
+  if (record.is_trailing()) show_trail(order, trail, record.trail->submitted_terms);
   order.created_at = record.created_at;
   order.expire_time = record.expire_time();
   order.reduce_only = record.reduce_only;

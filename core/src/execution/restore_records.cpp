@@ -178,22 +178,25 @@ bool may_be_at(const OrderRecord& order, Place place) {
   return false;
 }
 
-TrailTerms read_trail_terms(SnapshotReader& in) {
+TrailTerms read_trail_terms(SnapshotReader& in, std::int64_t version) {
   TrailTerms terms;
-  terms.type = in.member<TrailingOffsetType>(1, 2);
+  terms.type = in.member<TrailingOffsetType>(1, version >= kTicksVersion ? 3 : 2);
   terms.offset.mantissa = read_price(in);
   terms.limit_offset.mantissa = read_price(in);
   terms.activation_price.mantissa = read_price(in);
   const std::int64_t most = terms.type == TrailingOffsetType::kBasisPoints ? 10'000 * kUnit - 1 : INT64_MAX;
+  const bool is_whole = terms.offset.mantissa % kUnit == 0 && terms.limit_offset.mantissa % kUnit == 0;
+  demand(is_whole || terms.type != TrailingOffsetType::kTicks, "an offset in ticks is no whole number");
   demand(terms.offset.mantissa > 0 && terms.offset.mantissa <= most, "a trailing offset is out of range");
   demand(terms.limit_offset.mantissa <= most, "a limit's offset is out of range");
   return terms;
 }
 
-void read_trail(SnapshotReader& in, Trail& trail, std::int64_t version) {
-  trail.terms = read_trail_terms(in);
+void read_trail(SnapshotReader& in, Trail& trail, std::int64_t version, bool is_rejected) {
+  trail.terms = read_trail_terms(in, version);
   trail.since = in.number();
-  trail.submitted_terms = version >= kDefinitionsVersion ? read_trail_terms(in) : trail.terms;
+  trail.submitted_terms = version >= kDefinitionsVersion ? read_trail_terms(in, version) : trail.terms;
+  demand(is_rejected || trail.terms.type != TrailingOffsetType::kTicks, "a trailing stop counts ticks");
   demand(trail.since == kNoTime || trail.since >= 0, "a trailing stop's beginning is out of range");
 }
 
@@ -214,7 +217,7 @@ bool read_order(SnapshotReader& in, OrderRecord& order, std::int64_t version,
   order.type = in.member<OrderType>(1, 6);
   order.time_in_force = in.member<TimeInForce>(1, 5);
   order.status = in.member<OrderStatus>(1, 6);
-  order.reject_reason = in.member<RejectReason>(0, 16);
+  order.reject_reason = in.member<RejectReason>(0, 17);
   order.cancel_reason = in.member<CancelReason>(0, 31);
   demand(order.cancel_reason == CancelReason::kNone || !name_of(order.cancel_reason).empty(), "a reason is unknown");
   order.place = in.member<Place>(0, 7);
@@ -237,7 +240,7 @@ bool read_order(SnapshotReader& in, OrderRecord& order, std::int64_t version,
   if (is_trailing(order.type)) {
     demand(version >= kOptionsVersion, "an enumeration has no such member");
     add_trail(order);
-    read_trail(in, *order.trail, version);
+    read_trail(in, *order.trail, version, order.status == OrderStatus::kRejected);
   }
   demand(!order.expire_time() || is_time(*order.expire_time()), "an order's date is out of range");
   demand(is_final(order.status) ? order.place == Place::kNowhere : may_be_at(order, order.place),

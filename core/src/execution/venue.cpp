@@ -172,12 +172,12 @@ Submission Venue::submit(const Order& order, std::int64_t now_ns) {
   begin(instrument, now_ns);
   touch(strategy);
   if (instrument.definition != nullptr) [[unlikely]]
-    if (const auto rounded = round_to_grid(*instrument.definition, order))
-      return place(*rounded, order, instrument, strategy);
+    if (const auto fitted = fit_to_grid(*instrument.definition, order))
+      return place(*fitted, order, instrument, strategy);
   return place(order, order, instrument, strategy);
 }
 
-// `fitted` is the order rounded to its instrument's grid.
+// `fitted` is the order on its instrument's grid.
 Submission Venue::place(const Order& fitted, const Order& order, Instrument& instrument, Strategy& strategy) {
   RejectReason reason = refusal(fitted, instrument);
   if (reason == RejectReason::kNone && strategy.account.is_halted && !order.reduce_only)
@@ -216,6 +216,10 @@ RejectReason Venue::refusal(const Order& order, const Instrument& instrument) co
   if (instrument.definition != nullptr) [[unlikely]] {
     const RejectReason off_grid = grid_refusal(*instrument.definition, order);
     if (off_grid != RejectReason::kNone) return off_grid;
+  }
+  if (order.trailing_offset_type == TrailingOffsetType::kTicks) [[unlikely]] {
+    const bool has_size = instrument.definition != nullptr && instrument.definition->tick_size.mantissa != 0;
+    return has_size ? RejectReason::kValueOverflow : RejectReason::kTickSizeUnknown;
   }
   if (market_data_stale_ && config_.reject_market_orders_while_stale && order.type == OrderType::kMarket &&
       parent_id(order).empty())

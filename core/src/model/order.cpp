@@ -42,7 +42,7 @@ void check_price(const Order& order, bool wanted, const std::optional<Price>& pr
     malformed(order, Reason::PRICE_NOT_POSITIVE, std::string(what) + " must be above 0, not " + to_string(*price));
 }
 
-// An offset; one in basis points is below 100 %.
+// An offset; one in basis points is below 100 %, one in ticks a whole number.
 void check_offset(const Order& order, bool wanted, const std::optional<Price>& offset, bool may_be_zero,
                   const char* what) {
   const auto type = [&order] { return "a " + std::string(name_of(order.type)) + " order "; };
@@ -54,12 +54,15 @@ void check_offset(const Order& order, bool wanted, const std::optional<Price>& o
   if (order.trailing_offset_type == TrailingOffsetType::kBasisPoints && offset->mantissa >= 10'000 * kUnit)
     malformed(order, Reason::NUMBER_OUT_OF_RANGE,
               std::string(what) + " must be below 10,000 basis points, not " + to_string(*offset));
+  if (order.trailing_offset_type == TrailingOffsetType::kTicks && offset->mantissa % kUnit != 0)
+    malformed(order, Reason::NUMBER_OUT_OF_RANGE,
+              std::string(what) + " must be a whole number of ticks, not " + to_string(*offset));
 }
 
 void check_trail(const Order& order) {
   const bool trails = is_trailing(order.type);
   const int type = static_cast<int>(order.trailing_offset_type);
-  if (type > 2 || (trails && type < 1))
+  if (type > 3 || (trails && type < 1))
     malformed(order, Reason::ENUM_UNKNOWN, "trailing_offset_type has no member " + std::to_string(type));
   if (!trails && type != 0)
     malformed(order, Reason::ORDER_FIELD_SURPLUS,
@@ -136,6 +139,8 @@ std::string_view name_of(TrailingOffsetType type) {
       return "Price";
     case TrailingOffsetType::kBasisPoints:
       return "BasisPoints";
+    case TrailingOffsetType::kTicks:
+      return "Ticks";
   }
   return "";
 }
@@ -230,6 +235,8 @@ std::string_view name_of(RejectReason reason) {
       return "QUANTITY_OFF_GRID";
     case RejectReason::kLossLimit:
       return "LOSS_LIMIT";
+    case RejectReason::kTickSizeUnknown:
+      return "TICK_SIZE_UNKNOWN";
   }
   return "";
 }

@@ -25,7 +25,7 @@ constexpr bool is_trailing(OrderType type) {
   return type == OrderType::kTrailingStop || type == OrderType::kTrailingStopLimit;
 }
 // What the offset of a trailing stop counts.
-enum class TrailingOffsetType : std::uint8_t { kNone = 0, kPrice = 1, kBasisPoints = 2 };
+enum class TrailingOffsetType : std::uint8_t { kNone = 0, kPrice = 1, kBasisPoints = 2, kTicks = 3 };
 enum class TimeInForce : std::uint8_t {
   kDay = 1,
   kGoodTillCancel = 2,
@@ -74,6 +74,7 @@ enum class RejectReason : std::uint8_t {
   kPriceOffGrid = 14,
   kQuantityOffGrid = 15,
   kLossLimit = 16,
+  kTickSizeUnknown = 17,
 };
 
 // Why an order ended Cancelled.
@@ -139,7 +140,8 @@ struct Order {
   std::int64_t created_at = 0;
   std::optional<std::int64_t> expire_time;  // market time; good till date
   bool reduce_only = false;
-  // Trailing stops: how far the stop is from the extreme, and the limit from the stop, with nine places.
+  // Trailing stops: how far the stop is from the extreme, and the limit from the stop, with nine places; whole numbers
+  // where they count ticks.
   std::optional<Price> trailing_offset;
   TrailingOffsetType trailing_offset_type = TrailingOffsetType::kNone;
   std::optional<Price> activation_price;

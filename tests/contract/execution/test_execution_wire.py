@@ -70,23 +70,30 @@ TEXTS = st.sampled_from(("a", "ä-€", "x" * 64))
 TIMES_IN_FORCE = st.sampled_from([each for each in TimeInForce if each is not TimeInForce.GTD])
 COMMON = {"order_id": TEXTS, "created_at": st.integers(0, 2**62)}
 OFFSETS = st.sampled_from(("0.000000001", "0.5", "9999.999999999"))
-ORDERS = st.one_of(
-    st.builds(
+
+
+def trailing_stop_limits(offset_type: TrailingOffsetType) -> st.SearchStrategy[Order]:
+    offsets = st.sampled_from(("1", "9000000000")) if offset_type is TrailingOffsetType.Ticks else OFFSETS
+    return st.builds(
         Order.trailing_stop_limit,
         TEXTS,
         st.sampled_from(OrderSide),
         NUMBERS,
-        OFFSETS,
-        OFFSETS,
+        offsets,
+        offsets,
         st.just(TimeInForce.GTD),
         TEXTS,
-        trailing_offset_type=st.sampled_from(TrailingOffsetType),
+        trailing_offset_type=st.just(offset_type),
         activation_price=st.none() | NUMBERS,
         post_only=st.booleans(),
         reduce_only=st.booleans(),
         expire_time_ns=st.integers(0, 2**62),
         **COMMON,
-    ),
+    )
+
+
+ORDERS = st.one_of(
+    st.sampled_from(TrailingOffsetType).flatmap(trailing_stop_limits),
     st.builds(
         Order.market,
         TEXTS,

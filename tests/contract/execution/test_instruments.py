@@ -116,6 +116,47 @@ GRIDS = [
         a is Filled: 1 @ 99 maker
         """,
     ),
+    (
+        "a trailing stop in ticks is that many tick sizes from its extreme",
+        {"tick_size": "0.5"},
+        """
+        tick 100 x 9
+        a: trailing-stop SELL 1 by 4ticks
+        b: trailing-stop-limit BUY 1 by 2ticks limit 1 from 99
+        tick 102 x 9
+        tick 100.5 x 9
+        a is Submitted
+        tick 100 x 9
+        a is Filled: 1 @ 100 taker
+        tick 98 x 9
+        tick 98.75 x 9
+        b is Submitted
+        tick 99 x 9
+        b is Filled: 1 @ 99 taker
+        """,
+    ),
+    (
+        "ticks without a size, or out of range, are refused with a reason",
+        {"lot_size": 1},
+        """
+        a: trailing-stop SELL 1 by 4ticks
+        a is Rejected (TICK_SIZE_UNKNOWN)
+        b: trailing-stop SELL 1 by 4ticks of Y
+        b is Rejected (TICK_SIZE_UNKNOWN)
+        """,
+    ),
+    (
+        "ticks that no price can hold are refused with a reason",
+        {"tick_size": 1000, "off_grid": "round"},
+        """
+        a: trailing-stop SELL 1 by 9223373ticks
+        a is Rejected (VALUE_OVERFLOW)
+        b: trailing-stop-limit SELL 1 by 9223372ticks limit 9223373
+        b is Rejected (VALUE_OVERFLOW)
+        c: trailing-stop SELL 1 by 9223372ticks
+        c is Submitted
+        """,
+    ),
 ]
 
 
@@ -127,6 +168,35 @@ def registered(api: Api, engine: Any, **terms: Any) -> Any:
 @pytest.mark.parametrize(("terms", "scenario"), [case[1:] for case in GRIDS], ids=[case[0] for case in GRIDS])
 def test_the_grid(api: Api, terms: dict[str, Any], scenario: str) -> None:
     Player(api, registered(api, api.make_execution_engine(), **terms)).play(scenario)
+
+
+def test_a_trailing_stop_in_ticks_shows_ticks_and_keeps_what_they_were_at_its_submission(api: Api) -> None:
+    x = api.execution
+    engine = registered(api, api.make_execution_engine(), tick_size="0.5", off_grid="round")
+    ticks = {"trailing_offset_type": x.TrailingOffsetType.Ticks, "order_id": "mine", "created_at": 1}
+    order = x.Order.trailing_stop_limit("X", x.OrderSide.Sell, 1, 4, 2, x.TimeInForce.GTC, "s", **ticks)
+    assert pickle.loads(pickle.dumps(order)) == order
+    assert engine.submit_order(order) == engine.submit_order(order) == "mine"
+    engine.register_instruments([x.Instrument("X", tick_size=1)])
+    Player(api, engine).play("tick 100 x 9")
+    shown = engine.get_order("mine")
+    assert (shown.trailing_offset, shown.trailing_offset_type.name, shown.limit_offset) == (4.0, "Ticks", 2.0)
+    assert shown.stop_price == 98.0
+    assert shown.as_dict()["trailing_offset_type"] == "Ticks"
+    assert "by 4.00 ticks" in repr(shown)
+    assert next(iter(engine.events())).order == order
+    same_in_prices = x.Order.trailing_stop_limit(
+        "X", x.OrderSide.Sell, 1, 2, 1, x.TimeInForce.GTC, "s", order_id="mine", created_at=1
+    )
+    with pytest.raises(ValueError, match="was submitted with other fields"):
+        engine.submit_order(same_in_prices)
+    assert engine.submit_order(order) == "mine"
+    for offsets in ((1.5, 1), (1, 0.5)):
+        with pytest.raises(ValueError, match="a whole number of ticks"):
+            x.Order.trailing_stop_limit(
+                "X", x.OrderSide.Sell, 1, *offsets, x.TimeInForce.GTC, "s",
+                trailing_offset_type=x.TrailingOffsetType.Ticks,
+            )  # fmt: skip
 
 
 def test_a_rounded_order_is_known_by_what_was_submitted(api: Api) -> None:

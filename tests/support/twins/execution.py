@@ -7,8 +7,8 @@ fractions. Sides, types, states and times in force go by the names of their docu
 Readings (where the rules leave a choice, this twin takes the one named here):
 
 - The fields compared when an order is submitted again are what the strategy asked for; `created_at` informs only.
-- A refusal by rule names the first that applies of: halt, an unknown instrument, off the grid, a date that has
-  passed, quantity, notional, the loss, open orders, nothing to reduce, post-only.
+- A refusal by rule names the first that applies of: halt, an unknown instrument, off the grid, ticks without a
+  size or a price, a date that has passed, quantity, notional, the loss, open orders, nothing to reduce, post-only.
 - Post-only "would take" means that some quantity would fill at once: at a marketable price with an empty pool the
   order rests. Where that shows only after acceptance (`fill_on="next"`, a new price), the order ends Cancelled.
 - A stale last tick (`max_price_age`) has no pool left but still triggers stops. The age is market time of the
@@ -84,7 +84,7 @@ class Order:
     expire_time: int | None = None  # GTD
     reduce_only: bool = False
     trailing_offset: Fraction | None = None
-    trailing_offset_type: str | None = None  # "Price" or "BasisPoints"
+    trailing_offset_type: str | None = None  # "Price", "BasisPoints" or "Ticks"
     activation_price: Fraction | None = None
     limit_offset: Fraction | None = None
     extreme: Fraction | None = None  # the best last price since it began to trail
@@ -741,6 +741,10 @@ class ExecutionEngine:
             or (order.limit_offset is None) != (order.order_type != "TrailingStopLimit")
             or (order.expire_time is None) != (order.time_in_force != "GoodTillDate")
             or any(number is not None and number <= 0 for number in numbers)
+            or (
+                order.trailing_offset_type == "Ticks"
+                and any(offset is not None and offset % 1 for offset in (order.trailing_offset, order.limit_offset))
+            )
         ):
             raise ValueError(f"malformed order {order}")
 
@@ -753,6 +757,8 @@ class ExecutionEngine:
             return "INSTRUMENT_UNKNOWN"
         if off_grid := self.instrument(order.symbol).order_refusal(order):
             return off_grid
+        if in_ticks := self.instrument(order.symbol).tick_refusal(order):
+            return in_ticks
         if order.expire_time is not None and now is not None and order.expire_time <= now:
             return "EXPIRE_TIME_PASSED"
         return self.too_large(order)

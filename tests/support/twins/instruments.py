@@ -104,7 +104,27 @@ class Instrument:
             reason = "QUANTITY_OFF_GRID"
         return fitted, reason
 
+    def priced(self, order: Any) -> Any:
+        """The order with offsets by price instead of ticks, unless the ticks have no price."""
+        if order.trailing_offset_type != "Ticks" or not self.tick_size:
+            return order
+        offsets = {
+            name: getattr(order, name) * self.tick_size
+            for name in ("trailing_offset", "limit_offset")
+            if getattr(order, name) is not None
+        }
+        if max(offsets.values()) > LARGEST_PRICE:
+            return order
+        return replace(order, trailing_offset_type="Price", **offsets)
+
+    def tick_refusal(self, order: Any) -> str:
+        """Why the offset of an order is still in ticks."""
+        if order.trailing_offset_type != "Ticks":
+            return ""
+        return "VALUE_OVERFLOW" if self.tick_size else "TICK_SIZE_UNKNOWN"
+
     def fit_order(self, order: Any) -> Any:
+        order = self.priced(order)
         names = (
             "quantity", "price", "stop_price", "activation_price", "trailing_offset", "limit_offset",
             "trailing_offset_type",

@@ -26,6 +26,13 @@ RELEASES: dict[str, tuple[dict[str, Any], str]] = {
         " | bracket h: limit BUY 2 @ 9 GTC u; i: limit SELL 2 @ 15 GTC u; j: stop SELL 2 stop 6 GTC u"
         " | tick 9 x 1 SELL | tick 12.5 x 1 | tick 11 x 1",
     ),
+    "accounts": (
+        {"starting_cash": 1000, "max_loss": 500, "maker_commission_rate": "0.001"},
+        "register tick_size=0.5 lot_size=0.5 multiplier=2 off_grid=round min_commission=0.1 | tick 10 x 5"
+        " | a: market BUY 2 GTC s | b: limit SELL 3 @ 12.2 GTC s | c: trail SELL 1 by 1.7 GTC"
+        " | d: trail-limit SELL 1 by 50bps limit 10 from 13 GTC | e: trail BUY 1 by 75bps GTC | f: market SELL 1 IOC t"
+        " | tick 9 x 1 SELL | tick 12.5 x 1 | tick 11 x 1",
+    ),
 }
 LATER = "tick 22 x 9 | k: reduce-only limit SELL 9 @ 23 GTD:9 s | l: trail SELL 1 by 2 GTC | tick 6 x 9"
 
@@ -39,7 +46,7 @@ def test_it_is_read_and_goes_on_like_the_engine_that_wrote_it(release: str, name
     restored.engine.restore((EARLIER / release / name).read_bytes())
     assert restored.engine.validate() == []
     assert restored.engine.events() == venue.engine.events()
-    assert restored.engine.get_instruments() == []
+    assert restored.engine.get_instruments() == venue.engine.get_instruments()
     restored.seconds = venue.seconds
     restored.log()
     assert restored.play(LATER) == venue.play(LATER)

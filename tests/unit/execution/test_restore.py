@@ -155,7 +155,7 @@ def crafted(seed: int) -> bytes:
     if seed % 2:
         terms = {"multiplier": 50, "tick_size": 1, "commission_per_order": 1, "max_commission": 2, "off_grid": "round"}
         venue.engine.register_instruments([Instrument("X", inverse=seed % 4 == 1, **terms)])
-    venue.play(HISTORY + GROUPS)
+    venue.play(HISTORY + GROUPS + " | t1: trail SELL 1 by 4ticks GTC | t2: trail-limit BUY 1 by 4ticks limit 0 GTC")
     venue.submit("x1: limit BUY 1 @ 9 GTC", "x2: limit BUY 1 @ 9 GTC", symbol="Y")
     snapshot = venue.engine.snapshot()
     state, rng = state_of(snapshot), random.Random(seed)

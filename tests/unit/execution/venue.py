@@ -4,7 +4,8 @@
     venue.tick("2999 x 1 SELL")
     venue.log() == ["a Submitted", "a Filled 0.5 @ 3000.00 Maker"]
 
-A trailing stop: `trail SELL 1 by 2 GTC`; `by 50bps`; `from 100` is its activation price; `trail-limit ... limit 1`.
+A trailing stop: `trail SELL 1 by 2 GTC`; `by 50bps`; `by 4ticks`; `from 100` is its activation price;
+`trail-limit ... limit 1`.
 
 An order: `id: [post-only] [reduce-only] type side quantity [stop price] [@ price] time-in-force [strategy]`; the type
 is market, limit, stop or stop-limit; the side BUY or SELL; the time in force DAY, GTC, IOC, FOK, or GTD with seconds,
@@ -20,6 +21,7 @@ from typing import Any
 
 from alphaforge_core.execution import (
     ExecutionEngineConfig,
+    Instrument,
     Order,
     OrderEvent,
     OrderEventType,
@@ -43,6 +45,7 @@ TIMES_IN_FORCE = {
     "FOK": TimeInForce.FillOrKill,
     "GTD": TimeInForce.GoodTillDate,
 }
+UNITS = {None: TrailingOffsetType.Price, "bps": TrailingOffsetType.BasisPoints, "ticks": TrailingOffsetType.Ticks}
 GROUPS = {
     "oco": OrderGroupType.OneCancelsOther,
     "oto": OrderGroupType.OneTriggersOther,
@@ -52,7 +55,7 @@ ORDER = re.compile(
     r"(?P<id>\w+): (?P<post_only>post-only )?(?P<reduce_only>reduce-only )?"
     r"(?P<type>market|limit|stop|stop-limit|trail|trail-limit)"
     r" (?P<side>BUY|SELL) (?P<quantity>\S+)(?: stop (?P<stop>\S+))?"
-    r"(?: by (?P<by>[\d.]+)(?P<bps>bps)?)?(?: limit (?P<limit>[\d.]+))?(?: from (?P<activation>\S+))?"
+    r"(?: by (?P<by>[\d.]+)(?P<unit>bps|ticks)?)?(?: limit (?P<limit>[\d.]+))?(?: from (?P<activation>\S+))?"
     r"(?: @ (?P<price>\S+))?"
     r" (?P<tif>DAY|GTC|IOC|FOK|GTD)(?::(?P<expires>\d+))?(?: (?P<strategy>\w+))?"
 )
@@ -74,7 +77,7 @@ def order(text: str, *, symbol: str = "X", created_at: int = 1) -> Order:
         more["expire_time_ns"] = int(match["expires"]) * SECOND
     quantity, price, stop = match["quantity"], match["price"], match["stop"]
     if match["by"]:
-        more["trailing_offset_type"] = TrailingOffsetType.BasisPoints if match["bps"] else TrailingOffsetType.Price
+        more["trailing_offset_type"] = UNITS[match["unit"]]
         more["activation_price"] = match["activation"]
     if match["type"] == "trail":
         return Order.trailing_stop(symbol, side, quantity, match["by"], tif, strategy, **more)
@@ -144,7 +147,8 @@ class Venue:
         return found
 
     def play(self, script: str) -> list[str]:
-        """Runs steps between `|`: orders, `tick ...`, `cancel id`, `modify id field=value`, `time seconds`, `halt`."""
+        """Runs steps between `|`: orders, `tick ...`, `cancel id`, `modify id field=value`, `time seconds`, `halt`,
+        `register field=value`."""
         for step in (part.strip() for part in script.split("|")):
             verb, _, rest = step.partition(" ")
             if step.startswith("tick "):
@@ -155,6 +159,9 @@ class Venue:
                 getattr(self.engine, verb)()
             elif verb == "time":
                 self.engine.advance_time(int(rest) * SECOND)
+            elif verb == "register":
+                fields = dict(field.split("=") for field in rest.split())
+                self.engine.register_instruments([Instrument("X", **fields)])
             elif verb in GROUPS:
                 self.engine.submit_order_group(group(step))
             elif verb == "modify":

@@ -176,7 +176,11 @@ def order_of_any_kind(number: int, dice: random.Random) -> Order:
     side = dice.choice((OrderSide.Buy, OrderSide.Sell))
     head, tail = ("BTC", side, 1 + number % 5), (TimeInForce.GTC, "s")
     options: dict[str, Any] = {"order_id": f"o{number}", "created_at": START_NS, "reduce_only": dice.random() < 0.3}
-    match dice.randrange(6):
+    match dice.randrange(7):
+        case 6:
+            return Order.trailing_stop(
+                *head, dice.randint(1, 4), *tail, trailing_offset_type=TrailingOffsetType.Ticks, **options
+            )
         case 0:
             options |= {
                 "trailing_offset_type": TrailingOffsetType.BasisPoints,

@@ -95,6 +95,8 @@ class _TrailingOffsetTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Tr
     """A difference of prices."""
     TRAILING_OFFSET_TYPE_BASIS_POINTS: _TrailingOffsetType.ValueType  # 2
     """Basis points, hundredths of a percent, of the extreme."""
+    TRAILING_OFFSET_TYPE_TICKS: _TrailingOffsetType.ValueType  # 3
+    """Ticks: tick sizes that the instrument has when the order is submitted."""
 
 class TrailingOffsetType(_TrailingOffsetType, metaclass=_TrailingOffsetTypeEnumTypeWrapper):
     """What the offset of a trailing stop counts."""
@@ -105,6 +107,8 @@ TRAILING_OFFSET_TYPE_PRICE: TrailingOffsetType.ValueType  # 1
 """A difference of prices."""
 TRAILING_OFFSET_TYPE_BASIS_POINTS: TrailingOffsetType.ValueType  # 2
 """Basis points, hundredths of a percent, of the extreme."""
+TRAILING_OFFSET_TYPE_TICKS: TrailingOffsetType.ValueType  # 3
+"""Ticks: tick sizes that the instrument has when the order is submitted."""
 Global___TrailingOffsetType: _TypeAlias = TrailingOffsetType  # noqa: Y015
 
 class _OrderStatus:
@@ -289,6 +293,10 @@ class _OrderRejectReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Ord
     """Its strategy has lost max_loss, and the order is not reduce-only. Example: max_loss 1000, and an equity that has
     fallen by 1,020.
     """
+    ORDER_REJECT_REASON_TICK_SIZE_UNKNOWN: _OrderRejectReason.ValueType  # 17
+    """A trailing stop's offset is in ticks, and its instrument has no tick size. Example: a trailing stop SELL 1 by 4 ticks
+    of an instrument that is not registered.
+    """
 
 class OrderRejectReason(_OrderRejectReason, metaclass=_OrderRejectReasonEnumTypeWrapper):
     """Why a well-formed order was refused. The order is kept with status REJECTED, and its id can't be reused."""
@@ -340,6 +348,10 @@ ORDER_REJECT_REASON_QUANTITY_OFF_GRID: OrderRejectReason.ValueType  # 15
 ORDER_REJECT_REASON_LOSS_LIMIT: OrderRejectReason.ValueType  # 16
 """Its strategy has lost max_loss, and the order is not reduce-only. Example: max_loss 1000, and an equity that has
 fallen by 1,020.
+"""
+ORDER_REJECT_REASON_TICK_SIZE_UNKNOWN: OrderRejectReason.ValueType  # 17
+"""A trailing stop's offset is in ticks, and its instrument has no tick size. Example: a trailing stop SELL 1 by 4 ticks
+of an instrument that is not registered.
 """
 Global___OrderRejectReason: _TypeAlias = OrderRejectReason  # noqa: Y015
 
@@ -487,8 +499,8 @@ class NewOrder(_message.Message):
     reduce_only: _builtins.bool
     """Reduce-only: fills at most what closes its strategy's position, and ends when there is none."""
     trailing_offset: _builtins.str
-    """How far the stop is from the extreme, a decimal above 0 of at most 9 places, below 10,000 if in basis points; required
-    for TRAILING_STOP and TRAILING_STOP_LIMIT, otherwise absent.
+    """How far the stop is from the extreme, a decimal above 0 of at most 9 places, below 10,000 if in basis points, whole
+    if in ticks; required for TRAILING_STOP and TRAILING_STOP_LIMIT, otherwise absent.
     """
     trailing_offset_type: Global___TrailingOffsetType.ValueType
     """What trailing_offset and limit_offset count; required for TRAILING_STOP and TRAILING_STOP_LIMIT, otherwise absent."""
