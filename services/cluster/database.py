@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from typing import Any, NamedTuple
 
 from alphaforge_core.errors import EngineError
@@ -100,14 +100,25 @@ class Session:
         rows: list[Any] = await self._run(lambda: self._connection.fetch(query, *arguments), 0)
         return rows
 
-    async def together(self, work: Callable[[Any], Awaitable[Any]]) -> Any:
-        """Runs several queries in one snapshot. Raises SessionLost."""
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Callable[..., Awaitable[list[Any]]]]:
+        """Yields a function for queries in one snapshot; until the end, the session does nothing else.
 
-        async def inside() -> Any:
-            async with self._connection.transaction(isolation="repeatable_read", readonly=True):
-                return await work(self._connection)
+        Raises SessionLost.
+        """
 
-        return await self._run(inside, 0, patience=600.0)
+        async def fetch(query: str, *arguments: Any) -> list[Any]:
+            rows: list[Any] = await self._bounded(lambda: self._connection.fetch(query, *arguments), 0)
+            return rows
+
+        async with self._lock:
+            transaction = self._connection.transaction(isolation="repeatable_read", readonly=True)
+            await self._bounded(transaction.start, 0)
+            try:
+                yield fetch
+            finally:
+                if not self.is_lost:
+                    await self._bounded(transaction.rollback, 0)
 
     async def change(self, work: Callable[[Any], Awaitable[Any]]) -> Any:
         """Runs a function that needs the connection itself. Raises SessionLost."""
@@ -117,32 +128,35 @@ class Session:
         """Closes the socket."""
         self._connection.terminate()
 
-    async def _run(self, begin: Callable[[], Awaitable[Any]], size: int, patience: float = _PATIENCE_SECONDS) -> Any:
+    async def _run(self, begin: Callable[[], Awaitable[Any]], size: int) -> Any:
+        async with self._lock:
+            return await self._bounded(begin, size)
+
+    async def _bounded(self, begin: Callable[[], Awaitable[Any]], size: int) -> Any:
         import asyncpg
 
-        async with self._lock:
-            self._warning = None
-            work = asyncio.ensure_future(begin())
-            # The waiting task may be cancelled.
-            work.add_done_callback(lambda done: done.cancelled() or done.exception())
-            await asyncio.wait({work}, timeout=patience + size / _BYTES_PER_SECOND)
-            while not work.done():
-                # A slow standby catches up, but a session with a lost server never recovers.
-                if await self._is_gone(self.server):
-                    self.terminate()
-                    work.cancel()
-                await asyncio.wait({work}, timeout=1.0)
-            try:
-                answer = work.result()
-            except (asyncpg.UniqueViolationError, EngineError):
-                raise
-            except (Exception, asyncio.CancelledError) as error:
+        self._warning = None
+        work = asyncio.ensure_future(begin())
+        # The waiting task may be cancelled.
+        work.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await asyncio.wait({work}, timeout=_PATIENCE_SECONDS + size / _BYTES_PER_SECOND)
+        while not work.done():
+            # A slow standby catches up, but a session with a lost server never recovers.
+            if await self._is_gone(self.server):
                 self.terminate()
-                raise SessionLost(f"{type(error).__name__}: {error}") from None
-            if self._warning is not None:
-                self.terminate()
-                raise SessionLost(self._warning)
-            return answer
+                work.cancel()
+            await asyncio.wait({work}, timeout=1.0)
+        try:
+            answer = work.result()
+        except (asyncpg.UniqueViolationError, EngineError):
+            raise
+        except (Exception, asyncio.CancelledError) as error:
+            self.terminate()
+            raise SessionLost(f"{type(error).__name__}: {error}") from None
+        if self._warning is not None:
+            self.terminate()
+            raise SessionLost(self._warning)
+        return answer
 
 
 class Database:

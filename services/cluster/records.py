@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import AsyncGenerator
 from typing import Any, NamedTuple
 
 from alphaforge_core.errors import EngineError
@@ -23,14 +24,19 @@ FROM stream s LEFT JOIN LATERAL (
     SELECT sequence, crc FROM record WHERE record.stream = s.stream ORDER BY sequence DESC LIMIT 1
 ) r ON true WHERE s.noun = $1 AND s.shard = $2 ORDER BY s.engine
 """
+# At most $4 records, and no more after $5 bytes.
 _RECORDS = """
-SELECT sequence, semantics, kind, time_ns, crc, payload FROM record
-WHERE stream = $1 AND sequence > $2 AND batch <= $3 ORDER BY sequence LIMIT $4
+SELECT sequence, semantics, kind, time_ns, crc, payload FROM (
+    SELECT *, sum(octet_length(payload)) OVER (ORDER BY sequence ROWS UNBOUNDED PRECEDING) AS size FROM record
+    WHERE stream = $1 AND sequence > $2 AND batch <= $3 ORDER BY sequence LIMIT $4
+) counted WHERE size - octet_length(payload) < $5 ORDER BY sequence
 """
 _NEXT = "SELECT min(sequence) AS sequence FROM record WHERE stream = $1 AND sequence > $2"
 _PARTS = "SELECT part, crc, payload FROM checkpoint WHERE stream = $1 AND generation = $2 ORDER BY part"
 
 _ALL = 2**62
+# How much is read at once, at least one record; so reading takes little memory however much there is.
+_RECORDS_AT_ONCE, _BYTES_AT_ONCE = 500, 8 << 20
 
 
 class Place(NamedTuple):
@@ -77,13 +83,13 @@ async def read_places(session: Session, noun: str, shard: int) -> dict[str, Plac
 
 
 async def read_records(
-    session: Session, engine: str, stream: int, after: int, batch_max: int = _ALL, limit: int = 2_000
+    session: Session, engine: str, stream: int, after: int, batch_max: int = _ALL, limit: int = _RECORDS_AT_ONCE
 ) -> tuple[list[Record], int | None]:
-    """Returns the next records of a stream and the checksum of the last one.
+    """Returns the next records of a stream, at most 500 and some 8 MiB, and the checksum of the last one.
 
     Raises SessionLost, and EngineError: JOURNAL_DAMAGED, JOURNAL_VERSION.
     """
-    rows = await session.fetch(_RECORDS, stream, after, batch_max, limit)
+    rows = await session.fetch(_RECORDS, stream, after, batch_max, min(limit, _RECORDS_AT_ONCE), _BYTES_AT_ONCE)
     return _checked(engine, stream, after, rows)
 
 
@@ -94,27 +100,28 @@ async def are_gone(session: Session, stream: int, after: int) -> bool:
 
 async def read_all(
     session: Session, engine: str, stream: int, batch_max: int
-) -> tuple[list[Checkpoint | Record], int | None]:
-    """Reads in one snapshot a stream's checkpoint and the records after it; returns also the last record's checksum.
+) -> AsyncGenerator[tuple[list[Checkpoint | Record], int | None], None]:
+    """Yields in one snapshot a stream's checkpoint, then the records after it, as many at once as `read_records`.
 
-    Raises SessionLost, and EngineError: JOURNAL_DAMAGED, JOURNAL_VERSION.
+    With each, the checksum of its last record. Raises SessionLost, and EngineError: JOURNAL_DAMAGED, JOURNAL_VERSION.
     """
+    async with session.snapshot() as fetch:
+        found = await fetch("SELECT generation, sequence, parts, size, checksum FROM stream WHERE stream = $1", stream)
+        if not found:
+            return
+        row = found[0]
+        after: int = row["sequence"]
+        if row["generation"]:
+            parts = await fetch(_PARTS, stream, row["generation"])
+            yield [_checkpoint(engine, row, parts)], None
+            del parts
+        while rows := await fetch(_RECORDS, stream, after, batch_max, _RECORDS_AT_ONCE, _BYTES_AT_ONCE):
+            records, crc = _checked(engine, stream, after, rows)
+            after = records[-1].sequence
+            yield [*records], crc
 
-    async def read(connection: Any) -> tuple[Any, Any, Any]:
-        row = await connection.fetchrow(
-            "SELECT generation, sequence, parts, size, checksum FROM stream WHERE stream = $1", stream
-        )
-        if row is None:
-            return None, (), ()
-        parts = await connection.fetch(_PARTS, stream, row["generation"]) if row["generation"] else ()
-        return row, parts, await connection.fetch(_RECORDS, stream, row["sequence"], batch_max, _ALL)
 
-    row, parts, records = await session.together(read)
-    if row is None:
-        return [], None
-    found, crc = _checked(engine, stream, row["sequence"], records)
-    if not row["generation"]:
-        return list(found), crc
+def _checkpoint(engine: str, row: Any, parts: Any) -> Checkpoint:
     manifest = Manifest()
     for number, part in enumerate(parts):
         if part["part"] != number or zlib.crc32(part["payload"]) != part["crc"]:
@@ -122,8 +129,7 @@ async def read_all(
         manifest = manifest.with_part(Part(len(part["payload"]), part["crc"]))
     if manifest != Manifest(row["parts"], row["size"], row["checksum"]):
         raise _damaged(f"the checkpoint of {engine!r} is missing or damaged")
-    state = Checkpoint(row["sequence"], b"".join(part["payload"] for part in parts))
-    return [state, *found], crc
+    return Checkpoint(row["sequence"], b"".join(part["payload"] for part in parts))
 
 
 def _checked(engine: str, stream: int, after: int, rows: Any) -> tuple[list[Record], int | None]:

@@ -217,8 +217,12 @@ class PostgresStore:
         found = self._streams.get(stream)
         if found is not None:
             assert self._shard.reader is not None
-            items, _ = self._thread.call(read_all(self._shard.reader, stream, found.id, _ALL))
-            yield from items
+            reading = read_all(self._shard.reader, stream, found.id, _ALL)
+
+            async def read() -> list[Checkpoint | Record]:
+                return [item async for items, _ in reading for item in items]
+
+            yield from self._thread.call(read())
 
     def may_have_lost(self, stream: str) -> bool:
         """Whether the database was restored from a backup, which requires a new epoch."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -52,3 +52,21 @@ class ClusterThread:
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Like `call`, from another event loop. The coroutine continues if the caller is cancelled."""
         return await asyncio.shield(asyncio.wrap_future(self.start(work)))
+
+    async def each(self, items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
+        """Yields, on another event loop, what a generator yields on the thread; closes it at the end."""
+        turn = asyncio.Lock()
+
+        async def following() -> T | None:
+            async with turn:
+                return await anext(items, None)
+
+        async def close() -> None:
+            async with turn:
+                await items.aclose()
+
+        try:
+            while (item := await self.run(following())) is not None:
+                yield item
+        finally:
+            self.start(close())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import aclosing
 from typing import Any
 
 from alphaforge_core.errors import AlphaForgeError, Unavailable
@@ -20,7 +21,7 @@ from services.runtime.comparisons import Comparisons
 
 __all__ = ["Memory"]
 
-_RECORDS_AT_ONCE = 500
+_ALL = 2**62
 
 _logger = logging.getLogger("services.cluster")
 
@@ -141,18 +142,19 @@ class Memory:
         self._known[name] = (place.id, None)
         if place.restored:
             self._restored.add(name)
+        last: tuple[int | None] | None = None
         try:
-            items, crc = await self._thread.run(read_all(reader, name, place.id, batch_max))
-            if not items:
-                # The engine's first record is not confirmed yet.
-                return
-            for begin in range(0, len(items), _RECORDS_AT_ONCE):
-                self._follow(name, place, items[begin : begin + _RECORDS_AT_ONCE], from_start=not begin)
-                await asyncio.sleep(0)
+            async with aclosing(self._thread.each(read_all(reader, name, place.id, batch_max))) as reading:
+                async for items, crc in reading:
+                    self._follow(name, place, items, from_start=last is None)
+                    last = (crc,)
+                    await asyncio.sleep(0)
         except AlphaForgeError as error:
             self._refuse(name, place, error)
-        else:
-            self._known[name] = (place.id, crc)
+            return
+        # Otherwise the engine's first record is not confirmed yet.
+        if last is not None:
+            self._known[name] = (place.id, *last)
             self._note_absent(name, place)
 
     def _note_absent(self, name: str, place: Place) -> None:
@@ -173,7 +175,7 @@ class Memory:
             while True:
                 # The state is compared where the primary makes a checkpoint.
                 stops = [stop - after for stop in (place.sequence, place.checking) if stop > after]
-                reading = read_records(reader, name, place.id, after, batch_max, min([_RECORDS_AT_ONCE, *stops]))
+                reading = read_records(reader, name, place.id, after, batch_max, min([_ALL, *stops]))
                 records, crc = await self._thread.run(reading)
                 if not records:
                     self._note_absent(name, place)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import aclosing
 from typing import Any, NamedTuple
 
 from alphaforge_core.errors import AlphaForgeError
@@ -20,7 +21,7 @@ from services.cluster.records import read_all, read_places, read_records
 from services.cluster.shard import Shard, now
 from services.cluster.store_postgres import PostgresStore
 from services.cluster.thread import ClusterThread
-from services.journal.journal import Checkpoint, Journal, Record
+from services.journal.journal import Journal
 from services.runtime.memory import Memory
 from services.runtime.places import Places
 
@@ -29,7 +30,6 @@ __all__ = ["Moves"]
 _IDLE_SECONDS, _ACTIVE_SECONDS = 0.1, 0.01
 # How often the table is compared with this primary's engines.
 _CHECK_SECONDS = 2.0
-_RECORDS_AT_ONCE = 500
 _ALL = 2**62
 
 _WANTED = """
@@ -176,15 +176,14 @@ class Moves:
             await self._execute(_READY, row.stream, row.wanted, self._shard.term)
 
     async def _load(self, row: _Row) -> Any:
-        items, _ = await self._thread.run(self._read_all(row))
         engine = None
-        for begin in range(0, len(items), _RECORDS_AT_ONCE):
-            engine = self._engines.built(self._journal, row.engine, engine, items[begin : begin + _RECORDS_AT_ONCE])
-            await asyncio.sleep(0)
+        session = await self._thread.run(self._shard.bulk())
+        reading = self._thread.each(read_all(session, row.engine, row.stream, row.confirmed_batch))
+        async with aclosing(reading):
+            async for items, _ in reading:
+                engine = self._engines.built(self._journal, row.engine, engine, items)
+                await asyncio.sleep(0)
         return engine
-
-    async def _read_all(self, row: _Row) -> tuple[list[Checkpoint | Record], int | None]:
-        return await read_all(await self._shard.bulk(), row.engine, row.stream, row.confirmed_batch)
 
     async def _apply(self, name: str, coming: _Coming, batch_max: int) -> tuple[Any, int | None]:
         """Applies the next records; returns the engine (new after a reset, None after a drop) and the last checksum."""
@@ -194,9 +193,7 @@ class Moves:
             reader = self._shard.reader
             if reader is None:
                 raise SessionLost("not connected to the database")
-            records, crc = await self._thread.run(
-                read_records(reader, name, coming.stream, after, batch_max, _RECORDS_AT_ONCE)
-            )
+            records, crc = await self._thread.run(read_records(reader, name, coming.stream, after, batch_max))
             if not records:
                 return engine, last
             engine, last, after = self._engines.built(self._journal, name, engine, records), crc, records[-1].sequence

@@ -10,7 +10,7 @@ import pytest
 
 from services.cluster import store_postgres
 from services.cluster.database import Database
-from services.cluster.records import read_all, read_places
+from services.cluster.records import read_places, read_records
 from services.journal.store import PART_BYTES_MAX, Append, Commit, Manifest, OutcomeUnknown, WriteRefused
 from tests.support.cluster import Held, cluster_command
 from tests.support.postgres import Pair
@@ -226,8 +226,8 @@ def test_a_follower_reads_what_is_confirmed_and_nothing_else(hold: Callable[...,
     reader = a.shard.reader
     assert reader is not None
     place = a.thread.call(read_places(reader, "data", 0))["e"]
-    items, _ = a.thread.call(read_all(reader, "e", place.id, confirmed))
-    assert [item.payload for item in items] == [b"1"]
+    records, _ = a.thread.call(read_records(reader, "e", place.id, 0, confirmed))
+    assert [record.payload for record in records] == [b"1"]
 
 
 def test_random_bytes_of_any_size_come_back(hold: Callable[..., Held]) -> None:
