@@ -248,11 +248,10 @@ def group_table() -> tuple[tuple[str, tuple[Order, ...]], ...]:
     """Groups of every type, mostly well-formed: brackets around a price, siblings on one side or both."""
     chooser = Chooser(seed=3)
     choose = chooser.random.choice
-    # Others can't be in a group.
     plain_orders = [order for order in ORDERS if not order.reduce_only and not order.order_type.startswith("Trailing")]
 
     def choose_order() -> Order:
-        return chooser.often(plain_orders, ORDERS, odds=40)
+        return chooser.often(plain_orders, ORDERS, odds=2)
 
     def make() -> tuple[str, tuple[Order, ...]]:
         kind = choose(("OneCancelsOther", "OneTriggersOther", "Bracket", "Bracket"))

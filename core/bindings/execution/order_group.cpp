@@ -42,9 +42,44 @@ void bind_group_type(nb::module_ m) {
 // Whether the prices are in this order for a buy, in the opposite one for a sell.
 bool is_ordered(OrderSide side, Price low, Price high) { return side == OrderSide::kBuy ? low < high : high < low; }
 
+// How a bracket ends its loss: by a stop, a stop-limit or a trailing stop.
+struct LossTerms {
+  nb::handle stop;
+  nb::handle limit;
+  nb::handle trailing_offset;
+  TrailingOffsetType offset_type;
+};
+
+void set_loss(Order& loss, const LossTerms& terms) {
+  if (terms.stop.is_none() == terms.trailing_offset.is_none())
+    throw InvalidArgument(terms.stop.is_none() ? Reason::ORDER_FIELD_MISSING : Reason::ORDER_FIELD_SURPLUS,
+                          "bracket: it needs either a stop_loss or a trailing_offset");
+  if (terms.stop.is_none()) {
+    if (!terms.limit.is_none())
+      throw InvalidArgument(Reason::ORDER_FIELD_SURPLUS,
+                            "bracket: with a trailing_offset, it takes no stop_loss_limit");
+    loss.type = OrderType::kTrailingStop;
+    loss.trailing_offset = to_price(terms.trailing_offset, "trailing_offset");
+    loss.trailing_offset_type = terms.offset_type;
+    return;
+  }
+  loss.type = terms.limit.is_none() ? OrderType::kStop : OrderType::kStopLimit;
+  loss.stop_price = to_price(terms.stop, "stop_loss");
+  if (!terms.limit.is_none()) loss.price = to_price(terms.limit, "stop_loss_limit");
+}
+
+// Whether entry, take profit and stop loss are in order, as far as they have prices.
+bool are_ordered(const Order& entry, const Order& profit, const Order& loss) {
+  const auto& stop = loss.stop_price;
+  if (stop && !is_ordered(entry.side, *stop, *profit.price)) return false;
+  return !entry.price || (is_ordered(entry.side, *entry.price, *profit.price) &&
+                          (!stop || is_ordered(entry.side, *stop, *entry.price)));
+}
+
 OrderGroup bracket(nb::handle symbol, OrderSide side, nb::handle quantity, nb::handle strategy_id,
                    nb::handle take_profit, nb::handle stop_loss, nb::handle price, nb::handle stop_loss_limit,
-                   TimeInForce time_in_force, TimeInForce exit_time_in_force, bool post_only, nb::handle order_id,
+                   nb::handle trailing_offset, TrailingOffsetType trailing_offset_type, TimeInForce time_in_force,
+                   TimeInForce exit_time_in_force, bool post_only, bool reduce_only, nb::handle order_id,
                    nb::handle created_at) {
   Order entry = make_order(price.is_none() ? OrderType::kMarket : OrderType::kLimit, symbol, side, quantity,
                            time_in_force, strategy_id, false, nb::none(), order_id, created_at);
@@ -55,17 +90,15 @@ OrderGroup bracket(nb::handle symbol, OrderSide side, nb::handle quantity, nb::h
     exit->side = side == OrderSide::kBuy ? OrderSide::kSell : OrderSide::kBuy;
     exit->time_in_force = exit_time_in_force;
     exit->post_only = false;
+    exit->reduce_only = reduce_only;
   }
   profit.order_id += "-tp";
   profit.type = OrderType::kLimit;
   profit.price = to_price(take_profit, "take_profit");
   loss.order_id += "-sl";
-  loss.type = stop_loss_limit.is_none() ? OrderType::kStop : OrderType::kStopLimit;
-  loss.stop_price = to_price(stop_loss, "stop_loss");
-  loss.price = stop_loss_limit.is_none() ? std::nullopt : std::optional(to_price(stop_loss_limit, "stop_loss_limit"));
-  if (!is_ordered(side, *loss.stop_price, *profit.price) ||
-      (entry.price &&
-       !(is_ordered(side, *loss.stop_price, *entry.price) && is_ordered(side, *entry.price, *profit.price))))
+  loss.price.reset();
+  set_loss(loss, {stop_loss, stop_loss_limit, trailing_offset, trailing_offset_type});
+  if (!are_ordered(entry, profit, loss))
     throw InvalidArgument(Reason::ORDER_CONFLICT,
                           side == OrderSide::kBuy
                               ? "bracket: to buy, stop_loss must be below take_profit, and a price between them"
@@ -77,28 +110,34 @@ constexpr const char* kBracketSignature =
     "def bracket(symbol: str, side: OrderSide, "
     "quantity: alphaforge_core.model.Quantity | int | str | float | decimal.Decimal, strategy_id: str, *, "
     "take_profit: alphaforge_core.model.Price | int | str | float | decimal.Decimal, "
-    "stop_loss: alphaforge_core.model.Price | int | str | float | decimal.Decimal, "
+    "stop_loss: alphaforge_core.model.Price | int | str | float | decimal.Decimal | None = None, "
     "price: alphaforge_core.model.Price | int | str | float | decimal.Decimal | None = None, "
     "stop_loss_limit: alphaforge_core.model.Price | int | str | float | decimal.Decimal | None = None, "
+    "trailing_offset: alphaforge_core.model.Price | int | str | float | decimal.Decimal | None = None, "
+    "trailing_offset_type: TrailingOffsetType = ..., "
     "time_in_force: TimeInForce = ..., exit_time_in_force: TimeInForce = ..., post_only: bool = False, "
-    "order_id: str | None = None, created_at: int | None = None) -> OrderGroup";
+    "reduce_only: bool = False, order_id: str | None = None, created_at: int | None = None) -> OrderGroup";
 
 void bind_bracket() {
   auto type = nb::borrow<nb::class_<Order>>(nb::type<Order>());
   type.def_static(
       "bracket", &bracket, "symbol"_a, "side"_a, "quantity"_a, "strategy_id"_a, nb::kw_only(), "take_profit"_a,
-      "stop_loss"_a, "price"_a = nb::none(), "stop_loss_limit"_a = nb::none(),
+      "stop_loss"_a = nb::none(), "price"_a = nb::none(), "stop_loss_limit"_a = nb::none(),
+      "trailing_offset"_a = nb::none(), "trailing_offset_type"_a = TrailingOffsetType::kPrice,
       "time_in_force"_a = TimeInForce::kGoodTillCancel, "exit_time_in_force"_a = TimeInForce::kGoodTillCancel,
-      "post_only"_a = false, "order_id"_a = nb::none(), "created_at"_a = nb::none(), nb::sig(kBracketSignature),
+      "post_only"_a = false, "reduce_only"_a = false, "order_id"_a = nb::none(), "created_at"_a = nb::none(),
+      nb::sig(kBracketSignature),
       "An entry, its take profit and its stop loss, for ExecutionEngine.submit_order_group().\n\n"
       "The entry is a limit order at `price`, or without one a market order, with `time_in_force` and `post_only`. The "
       "exits are on the other side, with `exit_time_in_force`: a limit order at `take_profit`, whose id is `order_id` "
       "+ "
-      "\"-tp\", and a stop at `stop_loss`, or with `stop_loss_limit` a stop-limit, whose id is `order_id` + \"-sl\". "
+      "\"-tp\", and a stop at `stop_loss`, or with `stop_loss_limit` a stop-limit, or with `trailing_offset` instead a "
+      "trailing stop that begins once the entry has filled, whose id is `order_id` + \"-sl\". With `reduce_only` both "
+      "close at most the strategy's position, and end with it (rule 3.24). "
       "They sleep until the entry fills, and what one of them fills, the other can't (rules 3.22 and 3.23).\n\n"
       "Raises InvalidArgument (a ValueError): ORDER_CONFLICT if the prices are not in order or an exit is IOC or FOK, "
-      "and "
-      "the errors of the other factories.\n\n"
+      "ORDER_FIELD_MISSING or ORDER_FIELD_SURPLUS unless it has either stop_loss or trailing_offset, and the errors of "
+      "the other factories.\n\n"
       ">>> group = Order.bracket(\"BTCUSD\", OrderSide.Buy, 1, \"my_strategy\", take_profit=47000, stop_loss=44000)\n"
       ">>> [order.order_type.name for order in group.orders]\n"
       "['Market', 'Limit', 'Stop']");
@@ -153,9 +192,8 @@ void bind_order_group(nb::module_ m) {
           "2 to 10 orders, in order of submission; a parent comes first.\n\n"
           "Raises InvalidArgument (a ValueError): ORDER_CONFLICT if they differ in symbol or strategy or share an id, "
           "if "
-          "one is a trailing stop or reduce-only, or IOC or FOK without being a parent, if a child is for more than "
-          "its parent, and if the child of a bracket "
-          "is on the side of the entry; LIMIT_EXCEEDED for too few or too many.")
+          "one is IOC or FOK without being a parent, if a child is for more than its parent, and if the child of a "
+          "bracket is on the side of the entry; LIMIT_EXCEEDED for too few or too many.")
       .def_ro("type", &OrderGroup::type, "The type of the group.")
       .def_prop_ro(
           "orders", [](const OrderGroup& self) { return self.orders; },

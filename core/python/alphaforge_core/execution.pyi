@@ -1077,13 +1077,13 @@ class Order:
     def __setstate__(self, message: bytes, /) -> None: ...
 
     @staticmethod
-    def bracket(symbol: str, side: OrderSide, quantity: alphaforge_core.model.Quantity | int | str | float | decimal.Decimal, strategy_id: str, *, take_profit: alphaforge_core.model.Price | int | str | float | decimal.Decimal, stop_loss: alphaforge_core.model.Price | int | str | float | decimal.Decimal, price: alphaforge_core.model.Price | int | str | float | decimal.Decimal | None = None, stop_loss_limit: alphaforge_core.model.Price | int | str | float | decimal.Decimal | None = None, time_in_force: TimeInForce = ..., exit_time_in_force: TimeInForce = ..., post_only: bool = False, order_id: str | None = None, created_at: int | None = None) -> OrderGroup:
+    def bracket(symbol: str, side: OrderSide, quantity: alphaforge_core.model.Quantity | int | str | float | decimal.Decimal, strategy_id: str, *, take_profit: alphaforge_core.model.Price | int | str | float | decimal.Decimal, stop_loss: alphaforge_core.model.Price | int | str | float | decimal.Decimal | None = None, price: alphaforge_core.model.Price | int | str | float | decimal.Decimal | None = None, stop_loss_limit: alphaforge_core.model.Price | int | str | float | decimal.Decimal | None = None, trailing_offset: alphaforge_core.model.Price | int | str | float | decimal.Decimal | None = None, trailing_offset_type: TrailingOffsetType = ..., time_in_force: TimeInForce = ..., exit_time_in_force: TimeInForce = ..., post_only: bool = False, reduce_only: bool = False, order_id: str | None = None, created_at: int | None = None) -> OrderGroup:
         """
         An entry, its take profit and its stop loss, for ExecutionEngine.submit_order_group().
 
-        The entry is a limit order at `price`, or without one a market order, with `time_in_force` and `post_only`. The exits are on the other side, with `exit_time_in_force`: a limit order at `take_profit`, whose id is `order_id` + "-tp", and a stop at `stop_loss`, or with `stop_loss_limit` a stop-limit, whose id is `order_id` + "-sl". They sleep until the entry fills, and what one of them fills, the other can't (rules 3.22 and 3.23).
+        The entry is a limit order at `price`, or without one a market order, with `time_in_force` and `post_only`. The exits are on the other side, with `exit_time_in_force`: a limit order at `take_profit`, whose id is `order_id` + "-tp", and a stop at `stop_loss`, or with `stop_loss_limit` a stop-limit, or with `trailing_offset` instead a trailing stop that begins once the entry has filled, whose id is `order_id` + "-sl". With `reduce_only` both close at most the strategy's position, and end with it (rule 3.24). They sleep until the entry fills, and what one of them fills, the other can't (rules 3.22 and 3.23).
 
-        Raises InvalidArgument (a ValueError): ORDER_CONFLICT if the prices are not in order or an exit is IOC or FOK, and the errors of the other factories.
+        Raises InvalidArgument (a ValueError): ORDER_CONFLICT if the prices are not in order or an exit is IOC or FOK, ORDER_FIELD_MISSING or ORDER_FIELD_SURPLUS unless it has either stop_loss or trailing_offset, and the errors of the other factories.
 
         >>> group = Order.bracket("BTCUSD", OrderSide.Buy, 1, "my_strategy", take_profit=47000, stop_loss=44000)
         >>> [order.order_type.name for order in group.orders]
@@ -1263,7 +1263,7 @@ class OrderGroup:
         """
         2 to 10 orders, in order of submission; a parent comes first.
 
-        Raises InvalidArgument (a ValueError): ORDER_CONFLICT if they differ in symbol or strategy or share an id, if one is a trailing stop or reduce-only, or IOC or FOK without being a parent, if a child is for more than its parent, and if the child of a bracket is on the side of the entry; LIMIT_EXCEEDED for too few or too many.
+        Raises InvalidArgument (a ValueError): ORDER_CONFLICT if they differ in symbol or strategy or share an id, if one is IOC or FOK without being a parent, if a child is for more than its parent, and if the child of a bracket is on the side of the entry; LIMIT_EXCEEDED for too few or too many.
         """
 
     @property

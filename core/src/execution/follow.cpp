@@ -45,14 +45,18 @@ std::optional<Price> stop_price_of(const OrderRecord& order) {
 
 // A trailing stop is submitted, or changed: then it keeps its extreme.
 void Venue::place_trailing(OrderRecord& order, std::optional<Price> extreme) {
-  Instrument& instrument = *order.instrument;
-  if (instrument.trailing == nullptr) instrument.trailing = std::make_unique<Trailing>();
+  const Instrument& instrument = *order.instrument;
   if (extreme)
     begin_trailing(order, *extreme);
   else if (instrument.has_price && is_active_at(order, instrument.last_price))
     begin_trailing(order, instrument.last_price);
   else
-    rest_inactive(order);
+    wait_to_trail(order);
+}
+
+void Venue::wait_to_trail(OrderRecord& order) {
+  if (order.instrument->trailing == nullptr) order.instrument->trailing = std::make_unique<Trailing>();
+  rest_inactive(order);
 }
 
 void Venue::rest_inactive(OrderRecord& order) {
@@ -63,6 +67,7 @@ void Venue::rest_inactive(OrderRecord& order) {
 
 void Venue::begin_trailing(OrderRecord& order, Price extreme) {
   touch(*order.instrument);
+  if (order.instrument->trailing == nullptr) order.instrument->trailing = std::make_unique<Trailing>();
   order.place = Place::kTrailing;
   if (order.trail->since == kNoTime) order.trail->since = counts_.ticks_processed;
   stops_of(order).add(order, extreme);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -8,12 +9,14 @@
 #include "base/error.hpp"
 #include "base/int128.hpp"
 #include "base/reason.hpp"
+#include "base/time.hpp"
 #include "execution/grid.hpp"
 #include "execution/group_record.hpp"
 #include "execution/instrument.hpp"
 #include "execution/ledger.hpp"
 #include "execution/limits.hpp"
 #include "execution/order_record.hpp"
+#include "execution/trailing.hpp"
 #include "execution/venue.hpp"
 #include "model/order.hpp"
 #include "model/order_group.hpp"
@@ -106,18 +109,25 @@ std::vector<Submission> Venue::submit_group(const OrderGroup& group, std::int64_
 RejectReason Venue::group_refusal(const OrderGroup& group, const Instrument& instrument, Strategy& strategy) const {
   for (const Order& order : group.orders)
     if (const RejectReason reason = refusal(order, instrument); reason != RejectReason::kNone) return reason;
-  if (strategy.account.is_halted) return RejectReason::kLossLimit;
+  if (strategy.account.is_halted && !std::ranges::all_of(group.orders, &Order::reduce_only))
+    return RejectReason::kLossLimit;
   const auto count = static_cast<std::int64_t>(group.orders.size());
   if (const RejectReason reason = count_refusal(config_, strategy, market_time_, count); reason != RejectReason::kNone)
     return reason;
-  for (const Order& order : group.orders)
-    if (parent_id(order).empty() && would_take(order, instrument)) return RejectReason::kPostOnlyWouldTake;
+  for (const Order& order : group.orders) {
+    if (!parent_id(order).empty()) continue;
+    if (order.reduce_only && reducible(strategy, instrument, order.side) == 0) return RejectReason::kNothingToReduce;
+    if (would_take(order, instrument)) return RejectReason::kPostOnlyWouldTake;
+  }
   return RejectReason::kNone;
 }
 
-// Takes the order out of the books until more is released to it.
+// Takes the order out of the books until more is released to it. Asleep, it doesn't trail, and a fill that leaves
+// nothing to reduce doesn't end it.
 void Venue::sleep(OrderRecord& order) {
+  if (order.reduce_only && order.place != Place::kAsleep) leave_reducing(order);
   unlink(order);
+  if (order.is_trailing() && !order.is_triggered()) order.trail->since = kNoTime;
   order.place = Place::kAsleep;
 }
 
@@ -194,9 +204,15 @@ void Venue::release_due(Instrument& instrument) {
 void Venue::release(GroupRecord& group) {
   touch_group(group);
   group.released = group.releasing;
+  for (OrderRecord* child : group.children())
+    if (child != nullptr && child->place == Place::kAsleep && child->reduce_only &&
+        reducible(*child->strategy, *child->instrument, child->side) == 0)
+      cancel(*child, CancelReason::kNothingToReduce);
   for (OrderRecord* child : group.children()) {
     if (child == nullptr || is_final(child->status)) continue;
-    unlink(*child);
+    if (child->place == Place::kAsleep && child->reduce_only) enter_reducing(*child);
+    // One that trails is in its place until its turn, so that its stop is known if it ends before.
+    if (child->place != Place::kTrailing) unlink(*child);
     if (child->status == OrderStatus::kInitialized) {
       ledger_.set_status(*child, OrderStatus::kSubmitted);
       ++counts_.orders_open;
@@ -205,13 +221,23 @@ void Venue::release(GroupRecord& group) {
   }
   for (OrderRecord* child : group.children()) {
     // A child that arrived earlier may have ended this one or put it to sleep.
-    if (child == nullptr || !is_active(child->status) || child->place != Place::kNowhere) continue;
-    child->priority = ++last_priority_;
-    if (child->is_stop() && !child->is_triggered())
-      place_stop(*child);
-    else
-      meet_market(*child);
+    if (child == nullptr || !is_active(child->status) || child->place == Place::kAsleep) continue;
+    arrive_released(*child);
   }
+}
+
+void Venue::arrive_released(OrderRecord& child) {
+  const auto extreme = extreme_of(child);
+  unlink(child);
+  child.priority = ++last_priority_;
+  if (!child.is_stop() || child.is_triggered())
+    meet_market(child);
+  else if (!child.is_trailing())
+    place_stop(child);
+  else if (extreme)
+    place_trailing(child, extreme);
+  else
+    wait_to_trail(child);
 }
 
 }  // namespace alphaforge::execution

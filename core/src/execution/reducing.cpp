@@ -22,10 +22,11 @@ int128 Venue::reducible(const Strategy& strategy, const Instrument& instrument, 
 
 // How much the order may fill at its turn, as far as it does not depend on the market.
 int128 Venue::fillable(const OrderRecord& order) const {
+  int128 quantity = order.leaves();
   if (order.group != nullptr) [[unlikely]]
-    return std::min(order.leaves(), order.group->room(order));
-  if (!order.reduce_only) return order.leaves();
-  return std::min(order.leaves(), reducible(*order.strategy, *order.instrument, order.side));
+    quantity = std::min(quantity, order.group->room(order));
+  if (!order.reduce_only) return quantity;
+  return std::min(quantity, reducible(*order.strategy, *order.instrument, order.side));
 }
 
 void Venue::enter_reducing(OrderRecord& order) {

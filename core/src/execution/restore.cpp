@@ -315,7 +315,7 @@ void Venue::restore_queues() {
   for (OrderRecord* order : active) {
     order->strategy->open.push_back(order);
     ++order->strategy->open_count;
-    if (order->reduce_only) enter_reducing(*order);
+    if (order->reduce_only && order->place != Place::kAsleep) enter_reducing(*order);
   }
   std::ranges::sort(active, {}, &OrderRecord::priority);
   for (OrderRecord* order : active) {
@@ -335,8 +335,7 @@ void Venue::restore_queues() {
         defer(*order);
         break;
       case Place::kInactive:
-        if (order->instrument->trailing == nullptr) order->instrument->trailing = std::make_unique<Trailing>();
-        rest_inactive(*order);
+        wait_to_trail(*order);
         break;
       case Place::kTrailing:
         demand(restore_trailing(*order), "a trailing stop has no cohort");

@@ -247,7 +247,10 @@ bool read_order(SnapshotReader& in, OrderRecord& order, std::int64_t version,
          "an order's place is wrong");
   demand(order.place == Place::kAsleep ? is_grouped : order.status != OrderStatus::kInitialized,
          "an order without a parent is asleep");
-  demand(!is_grouped || !(order.reduce_only || order.is_trailing()), "an order can't be in a group");
+  demand(!is_grouped || version >= kTicksVersion || !(order.reduce_only || order.is_trailing()),
+         "an order can't be in a group");
+  demand(order.place != Place::kAsleep || !order.is_trailing() || order.is_triggered() || order.trail->since == kNoTime,
+         "a trailing stop trails asleep");
   for (const Terms* terms : {&order.terms, &order.submitted_terms}) {
     demand(terms->quantity.mantissa > 0, "an order has no quantity");
     demand(has_its_prices(order, *terms), "an order's prices are wrong");

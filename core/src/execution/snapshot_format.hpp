@@ -18,7 +18,7 @@ inline constexpr std::int64_t kGroupsVersion = 5;
 inline constexpr std::int64_t kDefinitionsVersion = 7;
 // The first that has accounts.
 inline constexpr std::int64_t kAccountsVersion = 9;
-// The first that has offsets in ticks.
+// The first that has offsets in ticks, and trailing stops and reduce-only orders in groups.
 inline constexpr std::int64_t kTicksVersion = 11;
 
 }  // namespace alphaforge::execution

@@ -214,7 +214,7 @@ bool Venue::check_orders(Validation& found) const {
     check_order_record(found, *order);
     found.expect(ledger_.find(id) == order, "not found by its id", id);
     found.expect(is_in_its_queue(*order), "not in the queue of its place, by priority", id);
-    const bool reduces = is_active(order->status) && order->reduce_only;
+    const bool reduces = is_active(order->status) && order->reduce_only && order->place != Place::kAsleep;
     found.expect(is_among_reducing(*order) == reduces, "reduce-only orders are not those that are active", id);
     found.expect(!reduces || fillable(*order) > 0, "reduce-only, and there is nothing to reduce", id);
     if (order->group != nullptr && is_first_remembered(*order->group, *order)) check_group_record(found, *order->group);

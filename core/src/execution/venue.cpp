@@ -246,7 +246,7 @@ void Venue::open(OrderRecord& order) {
   ++order.strategy->open_count;
   count_accepted(config_, *order.strategy, market_time_);
   if (order.expires()) enter_expiry(order);
-  if (order.reduce_only) enter_reducing(order);
+  if (order.reduce_only && order.place != Place::kAsleep) enter_reducing(order);
   record(order, OrderEventType::kSubmitted);
 }
 
@@ -254,9 +254,9 @@ void Venue::open(OrderRecord& order) {
 void Venue::close(OrderRecord& order, OrderStatus status) {
   touch(order);
   if (order.place == Place::kTrailing) fix_stop(order);
+  if (order.reduce_only && order.place != Place::kAsleep) leave_reducing(order);
   unlink(order);
   if (order.expires()) leave_expiry(order);
-  if (order.reduce_only) leave_reducing(order);
   order.strategy->open.remove(&order);
   --order.strategy->open_count;
   counts_.orders_open -= is_active(order.status);

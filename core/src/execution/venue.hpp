@@ -287,6 +287,7 @@ class Venue {
   void begin_releases(Instrument& instrument);
   void release_due(Instrument& instrument);
   void release(GroupRecord& group);
+  void arrive_released(OrderRecord& child);
 
   // arrival.cpp: arrival of orders (rules 3.8 to 3.10)
   void enter(OrderRecord& order);
@@ -299,6 +300,7 @@ class Venue {
   // follow.cpp: trailing stops (rule 3.25)
   void place_trailing(OrderRecord& order, std::optional<Price> extreme);
   void rest_inactive(OrderRecord& order);
+  void wait_to_trail(OrderRecord& order);
   void begin_trailing(OrderRecord& order, Price extreme);
   void follow(Instrument& instrument);
   template <class Levels>

@@ -63,8 +63,6 @@ OrderGroup make_order_group(OrderGroupType type, std::vector<Order> orders) {
   check_size(type, orders.size());
   for (const Order& order : orders) {
     check_order(order);
-    if (is_trailing(order.type) || order.reduce_only)
-      invalid("order " + order.order_id + " is a trailing stop or reduce-only, which an order of a group can't be");
     if (order.group_type != OrderGroupType::kNone)
       invalid("order " + order.order_id + " is in a group already", Reason::ORDER_FIELD_SURPLUS);
   }

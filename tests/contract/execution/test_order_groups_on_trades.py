@@ -1,6 +1,6 @@
 """Groups of orders when trades print, in process and remote: rules 3.21 to 3.23.
 
-Each row of the rules' table is in tests/unit/execution/test_order_groups.py.
+Each row of the rules' table is in tests/unit/execution/groups.
 """
 
 from __future__ import annotations
@@ -119,6 +119,36 @@ SCENARIOS: list[tuple[str, dict[str, Any], str]] = [
         p is Initialized
         tick 115 x 9
         p is Filled: 2 @ 115 taker
+        """,
+    ),
+    (
+        "a bracket whose exits are reduce-only, and whose loss trails once the entry has filled",
+        {},
+        """
+        tick 120 x 1
+        bracket e: limit BUY 2 @ 100; p: limit SELL 2 @ 130 reduce-only; l: trailing-stop SELL 2 by 5 reduce-only
+        tick 99 x 2 SELL
+        e is Filled: 2 @ 100 maker
+        tick 110 x 9
+        tick 106 x 9
+        l is Submitted
+        tick 105 x 9
+        l is Filled: 2 @ 105 taker
+        p is Cancelled (GROUP_FILLED)
+        """,
+    ),
+    (
+        "reduce-only exits end with the position, and are refused without one",
+        {},
+        """
+        tick 100 x 9
+        oco a: limit SELL 2 @ 110 reduce-only; b: trailing-stop SELL 2 by 5 reduce-only
+        b is Rejected (NOTHING_TO_REDUCE)
+        e: market BUY 2
+        oco c: limit SELL 2 @ 110 reduce-only; d: trailing-stop SELL 2 by 5 reduce-only
+        x: market SELL 2
+        c is Cancelled (NOTHING_TO_REDUCE)
+        d is Cancelled (GROUP_CANCELLED)
         """,
     ),
 ]

@@ -28,6 +28,7 @@ Readings (where the rules leave a choice, this twin takes the one named here):
 - A refused group names the first reason of its first refused order; the limit on open orders is asked once for all.
 - Released children all have their event before the first of them takes its new priority and arrives. Siblings after
   the first take theirs as they arrive.
+- A trailing child begins to trail after all arrivals of the tick that releases it, or keeps the extreme that it has.
 - A change of an order that is asleep takes no priority: it takes one when it arrives.
 """
 
@@ -341,6 +342,7 @@ class ExecutionEngine:
             self.orders[order.order_id] = order
         arriving = [order for order in group.orders if not group.is_child(order)]
         reason = next(filter(None, map(self.refusal, group.orders)), "")
+        reason = reason or ("LOSS_LIMIT" if any(map(self.is_lost, group.orders)) else "")
         reason = reason or self.count_refusal(group.orders[0], len(orders))
         reason = reason or next(filter(None, map(self.arrival_refusal, arriving)), "")
         for order in group.orders:
@@ -521,6 +523,9 @@ class ExecutionEngine:
     def release(self, group: Group, quantity: Fraction) -> None:
         """Let children fill as much as their parent filled before this tick; they arrive."""
         group.released = quantity
+        for child in group.children:
+            if child.asleep and child.reduce_only and not self.reducible(child):
+                self.cancel(child, "NOTHING_TO_REDUCE")
         children = [child for child in group.children if child.alive]
         for child in children:
             child.asleep = child.arriving = False
@@ -532,7 +537,7 @@ class ExecutionEngine:
             child.priority = self.next_priority()
             if not child.stop_waits:
                 self.arrive(child, fresh=True)
-            elif child.hit_by(self.market(child.symbol).last.price):
+            elif child.order_type not in TRAILS and child.hit_by(self.market(child.symbol).last.price):
                 self.trigger(child, fresh=True)
 
     def equity(self, strategy_id: str) -> Fraction:
@@ -689,7 +694,7 @@ class ExecutionEngine:
 
         for other in list(self.orders.values()):  # in order of submission
             is_same = (other.strategy_id, other.symbol) == (order.strategy_id, order.symbol)
-            if is_same and other.active and other.reduce_only and not self.reducible(other):
+            if is_same and other.at_venue and other.reduce_only and not self.reducible(other):
                 self.cancel(other, "NOTHING_TO_REDUCE")
 
     def share(self, group: Group, filled: Order) -> None:
@@ -699,6 +704,7 @@ class ExecutionEngine:
         for order in [order for order in group.children if order is filled or group.shares]:
             if order.alive and group.may_grow:
                 order.asleep, order.arriving = True, False
+                order.extreme = order.extreme if order.triggered else None
             elif order.alive:
                 self.cancel(order, "GROUP_FILLED")
 

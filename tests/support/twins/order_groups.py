@@ -19,7 +19,6 @@ def check_group(kind: str, orders: list[Order]) -> None:
     children = orders if kind == "OneCancelsOther" else others
     if (
         not least <= len(orders) <= most
-        or any(order.order_type.startswith("Trailing") or order.reduce_only for order in orders)
         or len({order.order_id for order in orders}) < len(orders)
         or any((order.symbol, order.strategy_id) != (first.symbol, first.strategy_id) for order in others)
         or any(order.time_in_force in ("ImmediateOrCancel", "FillOrKill") for order in children)

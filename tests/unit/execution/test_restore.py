@@ -125,7 +125,9 @@ HISTORY = (
 GROUPS = (
     " | bracket g1: limit BUY 3 @ 13 GTC; g2: limit SELL 3 @ 30 GTC; g3: stop SELL 3 stop 5 GTC | tick 12 x 1"
     " | tick 12 x 1 | oco g4: stop BUY 2 stop 25 DAY; g5: stop SELL 2 stop 4 GTC | oto g6: limit BUY 1 @ 3 GTC;"
-    " g7: market SELL 1 GTC"
+    " g7: market SELL 1 GTC | bracket g8: market BUY 3 GTC; g9: reduce-only limit SELL 3 @ 30 GTC;"
+    " ga: reduce-only trail SELL 3 by 2 GTC | tick 12 x 1 | tick 13 x 1 | oco gb: trail BUY 1 by 4 GTC;"
+    " gc: trail SELL 1 by 4 from 40 GTC"
 )
 AFTERWARDS = (
     "p: trail SELL 1 by 2 GTC | q: trail BUY 1 by 2 GTC | tick 13 x 1 | cancel m | modify l quantity=2 | tick 10 x 1"

@@ -123,13 +123,14 @@ class Strategy:
         quantity: Quantity | int | str | float | Decimal,
         *,
         take_profit: Price | int | str | float | Decimal,
-        stop_loss: Price | int | str | float | Decimal,
+        stop_loss: Price | int | str | float | Decimal | None = None,
         price: Price | int | str | float | Decimal | None = None,
         **options: Any,
     ) -> list[str]:
         """Enters at the market, or at `price` or better, with a take profit and a stop loss that sleep until it fills.
 
-        options: others of Order.bracket. Returns the ids of the entry, the take profit and the stop loss.
+        options: others of Order.bracket, such as `trailing_offset` instead of `stop_loss`. Returns the ids of the
+        entry, the take profit and the stop loss.
         """
         group = Order.bracket(
             symbol, side, quantity, self.strategy_id, take_profit=take_profit, stop_loss=stop_loss, price=price,

@@ -208,9 +208,10 @@ async def random_input(service: Serving, dice: random.Random, number: int) -> No
         method = "SubmitOrder" if kind == "submit" else "SubmitOrders"
         await service.call(method, Bytes(encode_submit_orders(orders)))
     elif kind == "group":
+        loss = {"stop_loss": dice.randint(95, 99)} if dice.random() < 0.5 else {"trailing_offset": dice.randint(1, 4)}
         group = Order.bracket(
-            "BTC", OrderSide.Buy, 5, "s", take_profit=dice.randint(101, 105), stop_loss=dice.randint(95, 99),
-            price=100, order_id=f"o{number * 10}", created_at=START_NS,
+            "BTC", OrderSide.Buy, 5, "s", take_profit=dice.randint(101, 105), price=100, order_id=f"o{number * 10}",
+            created_at=START_NS, reduce_only=dice.random() < 0.5, **loss,
         )  # fmt: skip
         await service.call("SubmitOrderGroup", Bytes(encode_submit_order_group(group)))
     elif kind == "tick":

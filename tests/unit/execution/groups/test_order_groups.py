@@ -6,7 +6,15 @@ from decimal import Decimal
 
 import pytest
 from alphaforge_core.errors import InvalidArgument
-from alphaforge_core.execution import ExecutionEngineConfig, Order, OrderGroup, OrderGroupType, OrderSide, TimeInForce
+from alphaforge_core.execution import (
+    ExecutionEngineConfig,
+    Order,
+    OrderGroup,
+    OrderGroupType,
+    OrderSide,
+    TimeInForce,
+    TrailingOffsetType,
+)
 from alphaforge_core.execution_wire import ServiceEngine
 
 from tests.unit.execution.venue import OrderStatus, Venue, group, order
@@ -482,3 +490,33 @@ def test_a_bracket_whose_prices_are_not_in_order_is_a_value_error(side: str, pri
     with pytest.raises(InvalidArgument) as caught:
         Order.bracket("X", OrderSide[side], 1, "s", **prices)
     assert caught.value.reason == "ORDER_CONFLICT"
+
+
+def test_a_bracket_whose_loss_trails_and_whose_exits_are_reduce_only() -> None:
+    unit = TrailingOffsetType.BasisPoints
+    for options in ({"price": 100}, {}):
+        _, profit, loss = Order.bracket(
+            "X", OrderSide.Buy, 2, "s", take_profit=110, trailing_offset=50, trailing_offset_type=unit,
+            reduce_only=True, **options,
+        ).orders  # fmt: skip
+        assert (loss.order_type.name, loss.side, loss.stop_price, loss.price) == (
+            "TrailingStop", OrderSide.Sell, None, None,
+        )  # fmt: skip
+        assert (loss.trailing_offset, loss.trailing_offset_type) == (50, unit)
+        assert (profit.reduce_only, loss.reduce_only) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("terms", "reason"),
+    [
+        ({}, "ORDER_FIELD_MISSING"),
+        ({"stop_loss": 90, "trailing_offset": 5}, "ORDER_FIELD_SURPLUS"),
+        ({"stop_loss_limit": 90, "trailing_offset": 5}, "ORDER_FIELD_SURPLUS"),
+        ({"price": 111, "trailing_offset": 5}, "ORDER_CONFLICT"),
+        ({"trailing_offset": 0}, "PRICE_NOT_POSITIVE"),
+    ],
+)
+def test_a_bracket_has_one_way_to_end_its_loss(terms: dict[str, object], reason: str) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        Order.bracket("X", OrderSide.Buy, 1, "s", take_profit=110, **terms)
+    assert caught.value.reason == reason
