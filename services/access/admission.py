@@ -1,4 +1,4 @@
-"""Admission: a call that could not be answered in time is refused immediately, before its request is read.
+"""Admission: a call that could not be answered in time is refused immediately, and if large, before it is read.
 
 Under overload, every call would wait behind all others, and most would be executed after their callers had given up. So
 the service tracks its backlog, the calls in progress, and its pace. A call that would wait for more than half of its
@@ -18,9 +18,7 @@ only the limits refuse calls.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import inf
-from time import monotonic
 
 from alphaforge_core.errors import ResourceExhausted
 
@@ -85,7 +83,7 @@ class Ticket:
 class Admission:
     """The calls in progress in one lane, such as all writes. Used on the event loop only."""
 
-    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, now: float) -> None:
         self.calls = 0
         self.bytes = 0
         """The backlog: the sizes of the requests in progress, plus CALL_BYTES for each."""
@@ -100,19 +98,18 @@ class Admission:
         """Calls whose requests are not read yet, in order of arrival."""
         self.retry_seconds = _RETRY_SECONDS_MIN
         """The delay suggested to refused calls, which grows with the number of refused calls per answered call."""
-        self._clock = clock
         self._error: ResourceExhausted | None = None
         self._refused_this_window = 0
-        self._begin_window(clock())
+        self._begin_window(now)
 
-    # Runs on every call, so it avoids further function calls.
+    # Runs on every call, so it avoids further function calls. `now` is of the monotonic clock.
 
-    def enter(self, usual: Usual, seconds: float | None) -> Ticket | None:
-        """Admits a call with `seconds` left to answer it, whose request is not read yet and has about the usual size.
+    def enter(self, usual: Usual, seconds: float | None, now: float, size: int | None = None) -> Ticket | None:
+        """Admits a call with `seconds` left to answer it, whose request has `size` bytes.
 
-        Returns None if no time is left: nobody waits for the answer any more. Raises ResourceExhausted OVERLOADED.
+        A request that is not read yet has None, and counts with the usual size. Returns None if no time is left: nobody
+        waits for the answer any more. Raises ResourceExhausted OVERLOADED.
         """
-        now = self._clock()
         if now >= self._window_ends:
             self._turn_window(now)
         self._came += 1
@@ -123,22 +120,25 @@ class Admission:
             self._expired += 1
             self._refused_this_window += 1
             return None
-        cost = round(usual.bytes) + CALL_BYTES
-        if self.calls >= self.calls_max:
+        cost = CALL_BYTES + (round(usual.bytes) if size is None else size)
+        calls = self.calls
+        if calls >= self.calls_max:
             raise self._refusal()
         # One call is always admitted: however large, since max_message_bytes bounds it, and however slow earlier calls
         # were, since otherwise the service could not find out that it has become faster.
-        if self.calls >= 1 and self.bytes + cost > UNDER_WAY_BYTES_MAX:
-            raise self._refusal()
-        if self.calls >= 1 and self.calls_max < inf and seconds < usual.seconds:
-            raise self._refusal()
-        if self.calls >= ALWAYS_ADMITTED and self.bytes / self.pace > _SHARE * seconds:
-            raise self._refusal()
+        if calls:
+            if self.bytes + cost > UNDER_WAY_BYTES_MAX:
+                raise self._refusal()
+            if self.calls_max < inf and seconds < usual.seconds:
+                raise self._refusal()
+            if calls >= ALWAYS_ADMITTED and self.bytes / self.pace > _SHARE * seconds:
+                raise self._refusal()
         ticket = Ticket()
         ticket.usual, ticket.size, ticket.began, ticket.seconds = usual, cost, now, seconds
-        self.calls += 1
+        self.calls = calls + 1
         self.bytes += cost
-        self._arriving[id(ticket)] = ticket
+        if size is None:
+            self._arriving[id(ticket)] = ticket
         return ticket
 
     def received(self, ticket: Ticket, size: int) -> None:
@@ -151,19 +151,21 @@ class Admission:
         if self.calls > 1 and self.bytes > UNDER_WAY_BYTES_MAX:
             raise self._refusal()
 
-    def leave(self, ticket: Ticket, *, answered: bool) -> None:
+    def leave(self, ticket: Ticket, now: float, *, answered: bool) -> None:
         """Called when the call was answered or cancelled."""
-        now = self._clock()
         seconds = now - ticket.began
+        size = ticket.size
         self._ended += 1
         if answered:
-            self._answered_bytes += ticket.size
+            usual = ticket.usual
+            self._answered_bytes += size
             self._answered += 1
-            ticket.usual.seconds += _USUAL_SHARE * (seconds - ticket.usual.seconds)
-        self._arriving.pop(id(ticket), None)
-        if ticket.size:
+            usual.seconds += _USUAL_SHARE * (seconds - usual.seconds)
+        if self._arriving:
+            self._arriving.pop(id(ticket), None)
+        if size:
             self.calls -= 1
-            self.bytes -= ticket.size
+            self.bytes -= size
         if seconds > _LATE_SECONDS_MIN and seconds > _SHARE * ticket.seconds:
             self._late += 1
         if now >= self._window_ends:

@@ -61,8 +61,13 @@ class Gate:
         """Refused calls, by reason."""
         self.refusals = Durations()
         """How long refusals took, from the gate to handing the error to gRPC."""
-        self.reads = Admission(clock)
-        self.writes = Admission(clock)
+        self.reads = Admission(clock())
+        self.writes = Admission(clock())
+
+    @property
+    def is_open(self) -> bool:
+        """Whether everybody may call: without a tokens file."""
+        return self._tokens is None
 
     @property
     def tokens_failing_seconds(self) -> float:

@@ -54,10 +54,14 @@ class _Tracing(grpc.aio.ServerInterceptor):
     ) -> Handler:
         handler = await continuation(details)
         method = details.method.lstrip("/")
-        # The unary methods: their handlers read the request themselves (rpc/methods.py).
-        if handler is None or handler.stream_unary is None or not method.startswith("alphaforge."):
+        if handler is None or not method.startswith("alphaforge."):
             return handler
-        return grpc.stream_unary_rpc_method_handler(self._traced(handler.stream_unary, method))
+        if handler.unary_unary is not None:
+            return grpc.unary_unary_rpc_method_handler(self._traced(handler.unary_unary, method))
+        if handler.stream_unary is not None:
+            # Unary too, but the handler reads the request itself (rpc/methods.py).
+            return grpc.stream_unary_rpc_method_handler(self._traced(handler.stream_unary, method))
+        return handler
 
     def _traced(self, handle: Callable[..., Any], method: str) -> Callable[..., Awaitable[bytes]]:
         from opentelemetry.propagate import extract
@@ -65,12 +69,12 @@ class _Tracing(grpc.aio.ServerInterceptor):
         service, _, name = method.rpartition("/")
         attributes = {"rpc.system": "grpc", "rpc.service": service, "rpc.method": name}
 
-        async def call(requests: object, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+        async def call(request: object, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
             parent = extract(dict(context.invocation_metadata() or ()))
             kind = self._trace.SpanKind.SERVER
             with self._tracer.start_as_current_span(method, parent, kind, attributes) as span:
                 try:
-                    answer: bytes = await handle(requests, context)
+                    answer: bytes = await handle(request, context)
                 finally:
                     span.set_attribute("rpc.grpc.status_code", _number(context))
                 return answer

@@ -227,7 +227,7 @@ _LOOP, _THREAD, _WAIT = Runs.LOOP, Runs.THREAD, Runs.WAIT
 _KEYS_MAX = {"keys": BATCH_KEYS_MAX}
 _get = partial(Row, role=_READ, runs=_LOOP)
 _put = partial(Row, publish=_Cache.publish, role=_WRITE, runs=_LOOP, bytes_max=_ALL)
-_batch = partial(Row, publish=_Cache.publish, role=_WRITE, runs=Runs.BY_SIZE, bytes_max=_ALL)
+_batch = partial(Row, publish=_Cache.publish, role=_WRITE, runs=Runs.BY_SIZE, bytes_max=_ALL, admits_unread=True)
 _lease = partial(Row, role=_WRITE, runs=_LOOP)
 _scan = partial(Row, role=_READ, runs=_THREAD)
 
@@ -252,7 +252,7 @@ CacheService.table = Table(
         _put("CompareAndSwap", CompareAndSwapRequest, _Cache.compare_and_swap, once=True),
         _put("Increment", IncrementRequest, _Cache.increment, once=True),
         # Batches.
-        Row("GetMany", GetManyRequest, _Cache.get_many, role=_READ, bytes_max=_ALL),
+        Row("GetMany", GetManyRequest, _Cache.get_many, role=_READ, bytes_max=_ALL, admits_unread=True),
         _batch("PutMany", PutManyRequest, _Cache.put_many),
         _batch("DeleteMany", DeleteManyRequest, _Cache.delete_many, once=True, items_max=_KEYS_MAX),
         # The whole cache.

@@ -87,7 +87,14 @@ DataService.table = Table(
         on_service("DropEngine", DropEngineRequest, _Service.drop_engine, role=_ADMIN, once=True, audited=True),
         # Changes.
         _change("ProcessTradeTick", TickRequest, _Engine.process, number=16),
-        _change("ProcessTradeTicks", TicksRequest, _Engine.process, number=17, bytes_max=BATCH_BYTES_MAX),
+        _change(
+            "ProcessTradeTicks",
+            TicksRequest,
+            _Engine.process,
+            number=17,
+            bytes_max=BATCH_BYTES_MAX,
+            admits_unread=True,
+        ),
         _change("AdvanceTime", AdvanceTimeRequest, _Engine.advance_time, number=18, once=True),
         Row("Start", StartRequest, _Engine.start, role=_WRITE, number=19, once=True),
         _change("Stop", StopRequest, _Engine.stop, number=20, once=True),

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from alphaforge_core.errors import AlphaForgeError, EngineError
 
 from services.engines.answers import Answers
-from services.engines.rows import Answer, Row, Runs, Table
+from services.engines.rows import Answer, Row, Table
 from services.journal.journal import Journal, Record
 
 __all__ = ["LONG_BYTES", "Engine", "Turn", "apply", "replay", "submit"]
@@ -80,7 +80,7 @@ class Engine(Protocol):
 
 def submit(engine: Engine, row: Row, request: bytes, message: Any) -> Answer:
     """Executes a call on an engine; `message` is the decoded `request`. Continues if its caller cancels."""
-    if row.runs is Runs.TASK or row.runs is Runs.WAIT:
+    if row.is_task:
         task: asyncio.Future[bytes] = asyncio.ensure_future(row.call(engine, message))
         return task
     received_ns = time.time_ns()
@@ -110,7 +110,7 @@ def _in_turn(
     The event loop never waits for an engine's lock: while a thread holds it, later calls are queued here. When their
     turn comes, this function runs again with `result`, which executes the call or returns a thread's result.
     """
-    in_thread = row.runs is Runs.THREAD or size >= LONG_BYTES or (row.is_long is not None and row.is_long(message))
+    in_thread = row.in_thread or size >= LONG_BYTES or (row.is_long is not None and row.is_long(message))
     if result is None and (in_thread or engine.turn.waiting):
         call = partial(apply, engine, row, message, received_ns)
         finish = partial(_in_turn, engine, row, message, received_ns, size, sequence)

@@ -113,6 +113,10 @@ class Row:
     """Maximum number of items per repeated field. Native requests have the core's limits."""
     is_long: Callable[[Any], bool] | None = None
     """With BY_SIZE: whether a short request may still take long, and so runs in a thread."""
+    admits_unread: bool = False
+    """Admitted or refused before the request is read, because reading many items is much of the work."""
+    is_task: bool = field(init=False, repr=False, compare=False)
+    in_thread: bool = field(init=False, repr=False, compare=False)
     decode: Callable[[bytes], Any] = field(init=False, repr=False, compare=False)
     """Decodes a request. Raises InvalidArgument: MESSAGE_MALFORMED, or LIMIT_EXCEEDED beyond `items_max`."""
 
@@ -129,6 +133,9 @@ class Row:
             limits = {(name, fields[name].number): most for name, most in self.items_max.items()}
             decode = partial(_decode_bounded, decode, limits)
         object.__setattr__(self, "decode", decode)
+        # Python 3.11 looks up the members of an enumeration slowly, so the calls test these.
+        object.__setattr__(self, "is_task", self.runs in (Runs.TASK, Runs.WAIT))
+        object.__setattr__(self, "in_thread", self.runs is Runs.THREAD)
 
     def too_large(self, request: bytes) -> InvalidArgument:
         """The error for a request beyond `bytes_max`."""

@@ -145,7 +145,8 @@ class ExecutionService(JournalledService[NamedExecutionEngine]):
 _READ, _WRITE, _ADMIN = Role
 _Engine, _Service = NamedExecutionEngine, ExecutionService
 _order = partial(Row, publish=_Engine.publish, role=_WRITE, audited=True)
-_many = partial(_order, once=True, bytes_max=BATCH_BYTES_MAX)
+_orders = partial(_order, bytes_max=BATCH_BYTES_MAX, admits_unread=True)
+_many = partial(_orders, once=True)
 _ticks = partial(Row, publish=_Engine.publish_ticks, role=_WRITE)
 # Audited because the end of a session can cancel orders.
 _session = partial(Row, role=_WRITE, runs=Runs.TASK, once=True, audited=True)
@@ -164,7 +165,7 @@ ExecutionService.table = Table(
         on_service("DropEngine", DropEngineRequest, _Service.drop_engine, role=_ADMIN, once=True, audited=True),
         # Orders.
         _order("SubmitOrder", OrderRequest, _Engine.submit_orders, number=16),
-        _order("SubmitOrders", OrdersRequest, _Engine.submit_orders, number=17, bytes_max=BATCH_BYTES_MAX),
+        _orders("SubmitOrders", OrdersRequest, _Engine.submit_orders, number=17),
         _order("SubmitOrderGroup", OrderGroupRequest, _Engine.submit_orders, number=30),
         _order("CancelOrder", CancelOrderRequest, _Engine.cancel_order, number=18, once=True),
         _order("CancelAllOrders", CancelAllOrdersRequest, _Engine.cancel_all_orders, number=19, once=True),
@@ -174,7 +175,14 @@ ExecutionService.table = Table(
         _many("ModifyOrders", ModifyRequest, _Engine.modify_orders, number=33),
         # Market data.
         _ticks("ProcessTradeTick", TickRequest, _Engine.process, number=21),
-        _ticks("ProcessTradeTicks", TicksRequest, _Engine.process, number=22, bytes_max=BATCH_BYTES_MAX),
+        _ticks(
+            "ProcessTradeTicks",
+            TicksRequest,
+            _Engine.process,
+            number=22,
+            bytes_max=BATCH_BYTES_MAX,
+            admits_unread=True,
+        ),
         Row("AdvanceTime", AdvanceTimeRequest, _Engine.advance_time, _Engine.publish, role=_WRITE, number=23),
         # Sessions.
         _session("OpenSession", OpenSessionRequest, _Engine.open_session),

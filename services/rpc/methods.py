@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
-from time import perf_counter
+from time import monotonic
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import grpc
@@ -29,6 +29,7 @@ __all__ = ["Methods", "Replica"]
 
 Context: TypeAlias = grpc.aio.ServicerContext[bytes, bytes]
 
+_OK = grpc.StatusCode.OK
 _UNANSWERED = (grpc.StatusCode.CANCELLED, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
@@ -63,6 +64,8 @@ class _Method(NamedTuple):
     metrics: MethodMetrics
     audit: MethodAudit | None
     role: Role
+    is_open: bool
+    """Whether there is nothing to check before a call: no tokens, no audit log, no candidate."""
 
 
 class Methods(grpc.GenericRpcHandler):
@@ -110,14 +113,19 @@ class Methods(grpc.GenericRpcHandler):
             served = (
                 _stream(row, handler, metrics, gate) if streaming else _unary(row, handler, metrics, log, gate, lane)
             )
-            self._methods[f"/{descriptor.full_name}/{row.name}"] = _Method(served, reader, metrics, log, row.role)
+            is_open = gate.is_open and log is None and replica is None
+            self._methods[f"/{descriptor.full_name}/{row.name}"] = _Method(
+                served, reader, metrics, log, row.role, is_open
+            )
             self.metrics.append(metrics)
 
     def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes] | None:
-        """The handler of a call, chosen before its message is read; a refusing handler if the gate refuses the call."""
+        """The handler of a call, chosen before its request is read; a refusing handler if the gate refuses the call."""
         method = self._methods.get(details.method)
         if method is None:
             return _unimplemented(self._description, details.method) if details.method.startswith(_OURS) else None
+        if method.is_open:
+            return method.handler
         try:
             self._gate.enter(details.invocation_metadata, method.role, method.metrics.method)
             if self._replica is not None and (refusal := self._replica.refusal()) is not None:
@@ -206,7 +214,7 @@ def _unimplemented(description: str, method: str) -> grpc.RpcMethodHandler[bytes
 
 def _refusal(error: AlphaForgeError, method: _Method, gate: Gate) -> grpc.RpcMethodHandler[bytes, bytes]:
     """Returns an error without reading the request: as a request-stream handler, which reads only on demand."""
-    began = perf_counter()
+    began = monotonic()
     code, message, trailers = failure_of(error, method.metrics.method)
 
     async def refuse(_: object, context: Context) -> None:
@@ -232,7 +240,7 @@ def _refuse(
     context.set_code(code)
     context.set_details(message)
     context.set_trailing_metadata(trailers)
-    gate.refusals.add(perf_counter() - began)
+    gate.refusals.add(monotonic() - began)
 
 
 def _unary(
@@ -245,28 +253,31 @@ def _unary(
     lag: Callable[[], float] | None = None,
 ) -> grpc.RpcMethodHandler[bytes, bytes]:
     usual = Usual()
+    admits_unread, bytes_max = row.admits_unread, row.bytes_max
 
-    async def call(_: object, context: Context) -> bytes:
-        started = perf_counter()
+    async def call(request: Any, context: Context) -> bytes:
+        started = monotonic()
         metrics.started += 1
-        code = grpc.StatusCode.OK
+        code = _OK
         ticket: Ticket | None = None
-        request: bytes | None = None
+        is_admitted = False
         try:
             if lane is not None:
-                ticket = lane.enter(usual, context.time_remaining())
+                size = None if admits_unread else len(request)
+                ticket = lane.enter(usual, context.time_remaining(), started, size)
                 if ticket is None:
                     # The call has expired; gRPC cancels it and sends nothing.
                     raise asyncio.CancelledError
-            message: object = await context.read()
-            if not isinstance(message, bytes):
-                # The client has disconnected. A client that stays but sends nothing waits until its deadline.
-                raise asyncio.CancelledError
-            request = message
-            started = perf_counter()
-            if lane is not None and ticket is not None:
-                lane.received(ticket, len(request))
-            if len(request) > row.bytes_max:
+            if admits_unread:
+                request = await context.read()
+                if not isinstance(request, bytes):
+                    # The client has disconnected. A client that stays but sends nothing waits until its deadline.
+                    raise asyncio.CancelledError
+                started = monotonic()
+                if lane is not None and ticket is not None:
+                    lane.received(ticket, len(request))
+            is_admitted = True
+            if len(request) > bytes_max:
                 raise row.too_large(request)
             answer = await handler(request)
             # settled(), inlined: this runs on every call.
@@ -282,26 +293,29 @@ def _unary(
             if isinstance(error, AlphaForgeError):
                 gate.count(error)
             if audit is not None:
-                if request is not None:
+                if is_admitted:
                     audit.failed(caller_name(context), request, code.name, message)
                 else:
                     audit.refused(caller_name(context), code.name, message, is_known=True)
-            if request is not None:
+            if is_admitted:
                 await context.abort(code, message, trailers)
             _refuse(context, code, message, trailers, gate, started)
             return b""
         except asyncio.CancelledError:
             code = _cancelled(context)
-            if audit is not None and request is not None:
+            if audit is not None and is_admitted:
                 audit.failed(caller_name(context), request, code.name, "the caller has gone")
             raise
         finally:
+            now = monotonic()
             if lane is not None and ticket is not None:
-                lane.leave(ticket, answered=code not in _UNANSWERED)
-            metrics.end(code, perf_counter() - started)
+                lane.leave(ticket, now, answered=code not in _UNANSWERED)
+            metrics.end(code, now - started)
 
-    # A handler of request streams is called before the request is read.
-    return grpc.stream_unary_rpc_method_handler(call)
+    # gRPC reads the request of a unary handler before it calls it, and that of a handler of request streams on demand.
+    if admits_unread:
+        return grpc.stream_unary_rpc_method_handler(call)
+    return grpc.unary_unary_rpc_method_handler(call)
 
 
 async def _tell_lag(context: Context, seconds: float) -> None:
@@ -316,9 +330,9 @@ def _stream(
     lag: Callable[[], float] | None = None,
 ) -> grpc.RpcMethodHandler[bytes, bytes]:
     async def call(request: bytes, context: Context) -> None:
-        started = perf_counter()
+        started = monotonic()
         metrics.started += 1
-        code = grpc.StatusCode.OK
+        code = _OK
         try:
             if len(request) > row.bytes_max:
                 raise row.too_large(request)
@@ -339,7 +353,7 @@ def _stream(
             code = _cancelled(context)
             raise
         finally:
-            metrics.end(code, perf_counter() - started)
+            metrics.end(code, monotonic() - started)
 
     return grpc.unary_stream_rpc_method_handler(call)
 

@@ -71,7 +71,7 @@ async def _on_engine(row: Row, engines: Engines, request: bytes) -> Answer:
         message = row.decode(request)
     else:
         message = await asyncio.get_running_loop().run_in_executor(None, row.decode, request)
-    if row.runs is Runs.WAIT and not request_id:
+    if row.is_task and row.runs is Runs.WAIT and not request_id:
         return bytes(await row.call(engine, message))
     answer: Answer = engine.submit(row, request, message)
     return engine.answers.keep(row, request_id, request, answer) if request_id else answer

@@ -34,6 +34,20 @@ RUN_SECONDS = 7.0
 WARM_UP_SECONDS = 2.0
 
 
+class Lane(Admission):
+    """Admission by a simulated clock."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        super().__init__(clock())
+        self._clock = clock
+
+    def come(self, usual: Usual, seconds: float | None, size: int | None = None) -> Ticket | None:
+        return self.enter(usual, seconds, self._clock(), size)
+
+    def go(self, ticket: Ticket, *, answered: bool) -> None:
+        self.leave(ticket, self._clock(), answered=answered)
+
+
 class World:
     """A simulation that runs events in order of time."""
 
@@ -118,7 +132,7 @@ class Service:
     """
 
     def __init__(self, world: World, way: Way) -> None:
-        self.lane = Admission(world.clock)
+        self.lane = Lane(world.clock)
         self.answered: list[float] = []
         self.most_under_way = 0
         self._way = way
@@ -151,7 +165,7 @@ class Service:
 
     def _enter(self, call: _Call) -> bool:
         try:
-            ticket = self.lane.enter(self._usual, max(call.deadline - self._world.now, 0.0))
+            ticket = self.lane.come(self._usual, max(call.deadline - self._world.now, 0.0))
             if ticket is None:
                 return False
         except ResourceExhausted as error:
@@ -160,7 +174,7 @@ class Service:
         if self._world.now > WARM_UP_SECONDS:
             self.most_under_way = max(self.most_under_way, self.lane.bytes)
         if call.has_ended:
-            self.lane.leave(ticket, answered=False)
+            self.lane.go(ticket, answered=False)
         else:
             call.ticket = ticket
         return True
@@ -170,7 +184,7 @@ class Service:
         if call.transfer is not None:
             self._link.drop(call.transfer)
         if call.ticket is not None:
-            self.lane.leave(call.ticket, answered=answered)
+            self.lane.go(call.ticket, answered=answered)
         if answered:
             self.answered.append(self._world.now)
 
@@ -280,158 +294,173 @@ def of(usual_bytes: float, usual_seconds: float = 0.0) -> Usual:
     return usual
 
 
-def admitted(lane: Admission, seconds: float, usual_bytes: float = 0) -> Ticket:
+def admitted(lane: Lane, seconds: float, usual_bytes: float = 0) -> Ticket:
     """Admits a call whose request has not arrived yet."""
-    ticket = lane.enter(of(usual_bytes), seconds)
+    ticket = lane.come(of(usual_bytes), seconds)
     assert ticket is not None
     return ticket
 
 
-def entered(lane: Admission, seconds: float) -> Ticket:
+def entered(lane: Lane, seconds: float) -> Ticket:
     """Admits a call whose request, of no bytes, has arrived."""
     ticket = admitted(lane, seconds)
     lane.received(ticket, 0)
     return ticket
 
 
-def slow(lane: Admission, clock: Clock) -> None:
+def slow(lane: Lane, clock: Clock) -> None:
     """Answers 20 calls at five per second, the last ones late."""
     tickets = [entered(lane, 5.0) for _ in range(20)]
     for ticket in tickets:
         clock.now += 0.2
-        lane.leave(ticket, answered=True)
+        lane.go(ticket, answered=True)
 
 
 def test_a_call_whose_turn_would_come_too_late_is_refused_and_one_with_more_time_is_not() -> None:
     clock = Clock()
-    lane = Admission(clock)
+    lane = Lane(clock)
     slow(lane, clock)
     for _ in range(10):
-        lane.enter(of(0), 60.0)
-    assert reason(lambda: lane.enter(of(0), 3.0)) == "OVERLOADED"
-    assert reason(lambda: lane.enter(of(0), 5.0)) == ""
+        lane.come(of(0), 60.0)
+    assert reason(lambda: lane.come(of(0), 3.0)) == "OVERLOADED"
+    assert reason(lambda: lane.come(of(0), 5.0)) == ""
+
+
+def test_a_request_that_was_read_counts_with_its_size_from_the_start() -> None:
+    clock = Clock()
+    lane = Lane(clock)
+    ticket = lane.come(of(0), 5.0, module.UNDER_WAY_BYTES_MAX)
+    assert ticket is not None
+    assert lane.bytes == module.UNDER_WAY_BYTES_MAX + module.CALL_BYTES
+    assert reason(lambda: lane.come(of(0), 5.0, 1)) == "OVERLOADED"
+    # It is work, however long it takes; only requests that still arrive are passed over.
+    clock.now += 10
+    assert lane.come(of(0), 0.0) is None
+    assert lane.calls == 1
+    lane.go(ticket, answered=True)
+    assert (lane.calls, lane.bytes) == (0, 0)
 
 
 def test_the_pace_is_found_again_when_the_service_is_fast_again() -> None:
     clock = Clock()
-    lane = Admission(clock)
+    lane = Lane(clock)
     slow(lane, clock)
     for _ in range(3):
         tickets = [admitted(lane, 5.0) for _ in range(module.ALWAYS_ADMITTED)]
         clock.now += 0.11
         for ticket in tickets:
-            lane.leave(ticket, answered=True)
+            lane.go(ticket, answered=True)
     for _ in range(100):
-        lane.enter(of(0), 5.0)
+        lane.come(of(0), 5.0)
 
 
 def test_while_most_calls_come_too_late_to_be_told_nothing_is_let_in() -> None:
     clock = Clock()
-    lane = Admission(clock)
+    lane = Lane(clock)
     for _ in range(100):
-        assert lane.enter(of(0), 0.0) is None
+        assert lane.come(of(0), 0.0) is None
     clock.now += 0.11
-    assert reason(lambda: lane.enter(of(0), 5.0)) == "OVERLOADED"
+    assert reason(lambda: lane.come(of(0), 5.0)) == "OVERLOADED"
     clock.now += 0.11
     for _ in range(module.CALLS_MIN):
-        lane.enter(of(0), 5.0)
-    assert reason(lambda: lane.enter(of(0), 5.0)) == "OVERLOADED"
+        lane.come(of(0), 5.0)
+    assert reason(lambda: lane.come(of(0), 5.0)) == "OVERLOADED"
 
 
 def test_a_few_calls_without_time_keep_nobody_out() -> None:
     clock = Clock()
-    lane = Admission(clock)
+    lane = Lane(clock)
     for _ in range(10):
         for _ in range(10):
-            assert lane.enter(of(0), 0.0) is None
+            assert lane.come(of(0), 0.0) is None
         clock.now += 0.11
         for ticket in [entered(lane, 5.0) for _ in range(module.CALLS_MIN)]:
-            lane.leave(ticket, answered=True)
+            lane.go(ticket, answered=True)
 
 
 def test_while_calls_come_too_late_one_with_less_time_than_its_like_take_is_refused_unless_there_is_no_other() -> None:
     clock = Clock()
-    lane = Admission(clock)
-    lane.enter(of(0), 1.0)
+    lane = Lane(clock)
+    lane.come(of(0), 1.0)
     # As long as no call comes too late, slow calls of others don't keep a call out.
-    lane.enter(of(0, usual_seconds=0.02), 0.01)
+    lane.come(of(0, usual_seconds=0.02), 0.01)
     for _ in range(100):
-        assert lane.enter(of(0), 0.0) is None
+        assert lane.come(of(0), 0.0) is None
     for _ in range(2):
         clock.now += 0.11
-        reason(lambda: lane.enter(of(0), 0.5))
-    assert reason(lambda: lane.enter(of(0, usual_seconds=0.02), 0.01)) == "OVERLOADED"
-    lane.enter(of(0, usual_seconds=0.02), 0.03)
+        reason(lambda: lane.come(of(0), 0.5))
+    assert reason(lambda: lane.come(of(0, usual_seconds=0.02), 0.01)) == "OVERLOADED"
+    lane.come(of(0, usual_seconds=0.02), 0.03)
 
 
 def test_slow_calls_of_a_caller_in_a_hurry_slow_nobody_down() -> None:
     clock = Clock()
-    lane = Admission(clock)
+    lane = Lane(clock)
     for _ in range(100):
         ticket = admitted(lane, 0.001)
         clock.now += 0.001
-        lane.leave(ticket, answered=False)
+        lane.go(ticket, answered=False)
     assert lane.pace == float("inf")
 
 
 def test_a_few_calls_are_let_in_whatever_the_pace() -> None:
     clock = Clock()
-    lane = Admission(clock)
+    lane = Lane(clock)
     for _ in range(20):
         tickets = [admitted(lane, 1.0) for _ in range(module.ALWAYS_ADMITTED)]
         clock.now += 1.0
         for ticket in tickets:
-            lane.leave(ticket, answered=False)
+            lane.go(ticket, answered=False)
 
 
 def test_what_is_under_way_is_bounded_in_bytes_and_one_large_request_is_let_in() -> None:
-    lane = Admission(Clock())
+    lane = Lane(Clock())
     first = admitted(lane, 5.0, 2 * module.UNDER_WAY_BYTES_MAX)
-    assert reason(lambda: lane.enter(of(1), 5.0)) == "OVERLOADED"
-    lane.leave(first, answered=True)
-    lane.enter(of(1), 5.0)
+    assert reason(lambda: lane.come(of(1), 5.0)) == "OVERLOADED"
+    lane.go(first, answered=True)
+    lane.come(of(1), 5.0)
 
 
 def test_requests_that_turn_out_too_large_together_are_refused_once_they_are_read() -> None:
-    lane = Admission(Clock())
+    lane = Lane(Clock())
     tickets = [admitted(lane, 5.0) for _ in range(2)]
     lane.received(tickets[0], module.UNDER_WAY_BYTES_MAX // 2)
     assert reason(lambda: lane.received(tickets[1], module.UNDER_WAY_BYTES_MAX // 2)) == "OVERLOADED"
-    lane.leave(tickets[1], answered=True)
-    lane.leave(tickets[0], answered=True)
+    lane.go(tickets[1], answered=True)
+    lane.go(tickets[0], answered=True)
     assert (lane.calls, lane.bytes) == (0, 0)
 
 
 def test_calls_whose_requests_are_not_read_yet_count_as_what_is_usual() -> None:
     clock = Clock()
-    lane = Admission(clock)
+    lane = Lane(clock)
     slow(lane, clock)
     for _ in range(module.ALWAYS_ADMITTED):
-        lane.enter(of(100_000), 60.0)
-    assert reason(lambda: lane.enter(of(0), 5.0)) == "OVERLOADED"
+        lane.come(of(100_000), 60.0)
+    assert reason(lambda: lane.come(of(0), 5.0)) == "OVERLOADED"
 
 
 def test_requests_that_somebody_never_sends_keep_nobody_else_out() -> None:
     clock = Clock()
-    lane = Admission(clock)
+    lane = Lane(clock)
     slow(lane, clock)
     never = [admitted(lane, 60.0) for _ in range(100)]
-    assert reason(lambda: lane.enter(of(0), 3.0)) == "OVERLOADED"
+    assert reason(lambda: lane.come(of(0), 3.0)) == "OVERLOADED"
     clock.now += 1.2
-    lane.enter(of(0), 3.0)
+    lane.come(of(0), 3.0)
     assert lane.calls == 1
     lane.received(never[0], 10)
     assert lane.calls == 2
     for ticket in never:
-        lane.leave(ticket, answered=False)
+        lane.go(ticket, answered=False)
     assert (lane.calls, lane.bytes) == (1, module.CALL_BYTES)
 
 
 def test_a_refusal_says_when_to_try_again() -> None:
-    lane = Admission(Clock())
-    lane.enter(of(module.UNDER_WAY_BYTES_MAX), 5.0)
+    lane = Lane(Clock())
+    lane.come(of(module.UNDER_WAY_BYTES_MAX), 5.0)
     with pytest.raises(ResourceExhausted, match="nothing was done: 1 calls with 256 MiB are under way") as refused:
-        lane.enter(of(1), 5.0)
+        lane.come(of(1), 5.0)
     failure = failure_of(refused.value, "SubmitOrders")
     assert failure.code is grpc.StatusCode.RESOURCE_EXHAUSTED
     (_, packed), *_ = failure.trailers

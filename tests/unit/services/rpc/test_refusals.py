@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from pathlib import Path
+from time import monotonic
 
 import grpc
 import pytest
@@ -32,7 +33,7 @@ def test_a_refusal_says_why_and_for_how_long_and_is_counted(tmp_path: Path) -> N
             call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(METHOD)
             large = Usual()
             large.bytes = 2.0 * UNDER_WAY_BYTES_MAX
-            ticket = gate.writes.enter(large, 5.0)
+            ticket = gate.writes.enter(large, 5.0, monotonic())
             assert ticket is not None
             for count in (1, 2):
                 with pytest.raises(grpc.aio.AioRpcError) as refused:
@@ -45,7 +46,7 @@ def test_a_refusal_says_why_and_for_how_long_and_is_counted(tmp_path: Path) -> N
                 assert retry_seconds(problem) == pytest.approx(gate.writes.retry_seconds, rel=0.9)
                 assert gate.refused["OVERLOADED"] == count
                 assert gate.refusals.cumulative()[-1] == ("+Inf", count)
-            gate.writes.leave(ticket, answered=True)
+            gate.writes.leave(ticket, monotonic(), answered=True)
             await call(REQUEST, timeout=30.0)
 
     asyncio.run(run())
