@@ -132,6 +132,9 @@ class CacheService:
         """Called when this candidate is no longer the primary."""
         await self.stop_primary()
 
+    async def checkpoint_all(self) -> None:
+        """Does nothing: the journal has no entries of caches."""
+
     def start_primary(self) -> None:
         """Starts sweeping expired entries and maintaining files."""
         self._sweep.start()

@@ -43,6 +43,7 @@ FROM stream s WHERE noun = $1 AND engine = $2
 _FREE_SECONDS = 10.0
 _SECONDS_MAX = 90.0
 _MOVE_SECONDS = 60.0
+_SWITCH_SECONDS = 60.0
 _DIGITS_MAX = 4
 
 
@@ -144,14 +145,14 @@ async def _switch(database: Database, shard: str, to: str) -> None:
     if to not in candidates:
         raise problem(f"{shard} has no live candidate{to and f' {to}'}; live: {', '.join(candidates) or 'none'}")
     await session.execute("UPDATE shard SET wanted = $3 WHERE noun = $1 AND id = $2", noun, number, to)
-    for _ in range(100):
+    for _ in range(int(_SWITCH_SECONDS / 0.1)):
         await asyncio.sleep(0.1)
         row = (await session.fetch("SELECT address, term FROM shard WHERE noun = $1 AND id = $2", noun, number))[0]
         if row["address"] == to:
             print(f"{to} is primary of {shard}, term {row['term']}")
             return
     await session.execute("UPDATE shard SET wanted = '' WHERE noun = $1 AND id = $2", noun, number)
-    raise problem(f"{shard} was not switched within 10 s; see `alphaforge cluster status`")
+    raise problem(f"{shard} was not switched within {_SWITCH_SECONDS:g} s; see `alphaforge cluster status`")
 
 
 async def _move(database: Database, engine: str, target: str) -> None:

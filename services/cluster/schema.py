@@ -9,7 +9,7 @@ from services.cluster.database import SCHEMA, Session, SessionLost, problem
 
 __all__ = ["VERSION", "check", "make"]
 
-VERSION = 2
+VERSION = 3
 
 _TABLES = """
 CREATE TABLE cluster (name text NOT NULL, version int NOT NULL, id text NOT NULL);
@@ -20,7 +20,7 @@ CREATE TABLE shard (
 ) WITH (fillfactor = 10);
 CREATE TABLE candidate (
     noun text, id int, address text, owner text NOT NULL, seen timestamptz NOT NULL, applied_batch bigint NOT NULL,
-    PRIMARY KEY (noun, id, address)
+    semantics smallint NOT NULL, PRIMARY KEY (noun, id, address)
 ) WITH (fillfactor = 10);
 CREATE TABLE stream (
     stream int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, noun text NOT NULL, engine text NOT NULL, shard int NOT NULL,

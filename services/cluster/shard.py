@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from alphaforge_core.errors import AlphaForgeError, EngineError, Unavailable
+from alphaforge_core.journal import SEMANTICS
 
 from services.base.errors import with_metadata
 from services.cluster import schema
@@ -53,10 +54,16 @@ UPDATE shard SET owner = '', address = '', confirmed_batch = greatest(confirmed_
 WHERE noun = $1 AND id = $2 AND term = $3
 """
 _SEEN = """
-INSERT INTO candidate VALUES ($1, $2, $3, $4, clock_timestamp(), $5)
-ON CONFLICT (noun, id, address) DO UPDATE SET owner = $4, seen = clock_timestamp(), applied_batch = $5
+INSERT INTO candidate VALUES ($1, $2, $3, $4, clock_timestamp(), $5, $6)
+ON CONFLICT (noun, id, address) DO UPDATE
+SET owner = $4, seen = clock_timestamp(), applied_batch = $5, semantics = $6
 RETURNING extract(epoch FROM clock_timestamp())::float8 AS time
 """
+_FOLLOWERS = """
+SELECT count(*) AS live, coalesce(bool_and(semantics = $4), false) AS alike FROM candidate
+WHERE noun = $1 AND id = $2 AND owner <> $3 AND clock_timestamp() - seen < interval '5 s'
+"""
+_UNSEEN = "DELETE FROM candidate WHERE noun = $1 AND id = $2 AND address = $3 AND owner = $4"
 # Covers only sessions that the role may see; with pg_monitor, that is all of them.
 _OLDEST_SNAPSHOT = """
 SELECT coalesce(max(age(xmin)), 0) AS age FROM (
@@ -229,7 +236,18 @@ class Shard:
         """Makes a synchronous write, to check that PostgreSQL confirms writes. Raises SessionLost."""
         assert self.session is not None
         noun, shard, address = self.name
-        await self._heartbeat(_SEEN, noun, shard, address, self.owner, applied_batch)
+        await self._heartbeat(_SEEN, noun, shard, address, self.owner, applied_batch, SEMANTICS)
+
+    async def be_unseen(self) -> None:
+        """Removes this candidate from those that are seen. Raises SessionLost."""
+        assert self.session is not None
+        await self.session.execute(_UNSEEN, *self.name, self.owner)
+
+    async def is_followed(self) -> bool:
+        """Whether other candidates live, which all compute the same from the same inputs. Raises SessionLost."""
+        assert self.session is not None
+        row = (await self.session.fetch(_FOLLOWERS, self.name.noun, self.name.id, self.owner, SEMANTICS))[0]
+        return bool(row["live"] and row["alike"])
 
     async def _heartbeat(self, query: str, *arguments: Any) -> list[Any]:
         assert self.session is not None

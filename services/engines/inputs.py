@@ -142,14 +142,14 @@ def apply(engine: Engine, row: Row, message: Any, received_ns: int) -> Any:
 def replay(engine: Engine, record: Record) -> None:
     """Replays a record of the journal. A call that was refused then is refused again and changes nothing.
 
-    Raises EngineError JOURNAL_DAMAGED for an unknown kind of record.
+    Raises EngineError JOURNAL_VERSION for an unknown kind of record.
     """
     row = engine.table.by_number.get(record.kind)
     if row is None:
         raise EngineError(
             f"input {record.sequence} of {engine.name!r} is of kind {record.kind}, which this release does not know; "
-            "a later release wrote it",
-            reason="JOURNAL_DAMAGED",
+            "a later release wrote it: start that release",
+            reason="JOURNAL_VERSION",
         )
     try:
         message = row.request.FromString(record.payload)

@@ -280,6 +280,11 @@ class RecoveredEngines(Generic[N]):
         """Names of the engines that are refused."""
         return list(self._damaged)
 
+    @property
+    def is_of_another_release(self) -> bool:
+        """Whether an engine is refused because another release has written what this one can't apply."""
+        return any(error.reason == "JOURNAL_VERSION" for _, error in self._damaged.values())
+
     def _reopened(self, name: str, opened: bytes) -> N:
         message = EngineOpened.FromString(opened)
         settings, partitions = apart(name, {**BEFORE, **plain(getattr(message, self.noun))})

@@ -50,6 +50,8 @@ _SNAPSHOT_SECONDS = 15.0
 # A clock that is further off makes bars close at wrong times, so others go first.
 _CLOCK_SECONDS_MAX = 0.25
 _START_SECONDS_MAX = 20.0
+# How long a stop waits for the shard's release, and for the checkpoints before it.
+_LEAVE_SECONDS, _SAVE_SECONDS = 3.0, 60.0
 _ALL = 2**62
 
 _logger = logging.getLogger("services.cluster")
@@ -69,6 +71,9 @@ class Takes(Protocol):
 
     async def end_primary(self) -> None:
         """Stops taking calls. Nothing can be written any more."""
+
+    async def checkpoint_all(self) -> None:
+        """Checkpoints every engine that has changed."""
 
 
 def candidate_of(settings: ServiceSettings) -> Candidate | None:
@@ -112,6 +117,7 @@ class Candidate:
         self._has_term = False
         self._tasks: list[asyncio.Future[None]] = []
         self._leaving = False
+        self._is_saving = False
         self._left = asyncio.Event()
         self.is_serving = False
         self.is_advertised = False
@@ -161,18 +167,28 @@ class Candidate:
         self._leaving = True
         if self._trouble is not None:
             self._trouble.set()
-            if self.shard.term:
-                try:
-                    async with asyncio.timeout(3.0):
-                        await self._left.wait()
-                except TimeoutError:
-                    _logger.warning("the shard could not be released cleanly", extra={"shard": str(self.shard.name)})
+            if self.shard.term and not await self._has_left():
+                _logger.warning("the shard could not be released cleanly", extra={"shard": str(self.shard.name)})
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.shard.step_down()
         self.store.unsettle()
+        await self.thread.run(self._be_unseen())
         await self.thread.run(self._disconnect())
+
+    async def _has_left(self) -> bool:
+        left = asyncio.ensure_future(self._left.wait())
+        await asyncio.wait({left}, timeout=_LEAVE_SECONDS)
+        if self._is_saving:
+            await asyncio.wait({left}, timeout=_SAVE_SECONDS)
+        return left.done() or not left.cancel()
+
+    async def _be_unseen(self) -> None:
+        with suppress(SessionLost, TimeoutError):
+            async with asyncio.timeout(1.0):
+                if self.shard.session is not None:
+                    await self.shard.be_unseen()
 
     async def _disconnect(self) -> None:
         self.shard.lose_sessions()
@@ -239,6 +255,7 @@ class Candidate:
         since = self._confirmed_at = now()
         witness = asyncio.ensure_future(self._be_seen())
         looked_at = 0.0
+        is_told = False
         try:
             while not self._leaving:
                 row = await self.thread.run(self.shard.read())
@@ -247,7 +264,9 @@ class Candidate:
                 if moved or unconfirmed:
                     since = now()
                 began = now()
-                if row.confirmed_batch != seen.confirmed_batch or now() - looked_at > 1.0:
+                is_free = not row.owner and row.wanted in ("", "*", self.shard.name.address)
+                is_released = is_free and bool(seen.owner)
+                if row.confirmed_batch != seen.confirmed_batch or now() - looked_at > 1.0 or is_released:
                     await self._catch_up(row)
                     looked_at = now()
                 if moved:
@@ -255,10 +274,17 @@ class Candidate:
                     self._fresh_at = began
                 seen = row
                 limit = SILENCE_SECONDS * (_UNFIT_FACTOR if self._is_unfit else 1.0)
-                is_free = not row.owner and row.wanted in ("", "*", self.shard.name.address)
                 if (is_free or now() - since >= limit) and not unconfirmed:
-                    if await self.thread.run(self.shard.take(row)):
+                    # An operator may want it all the same.
+                    may = row.wanted == self.shard.name.address or not self.memory.engines.is_of_another_release
+                    if may and await self.thread.run(self.shard.take(row)):
                         return
+                    if not may and not is_told:
+                        is_told = True
+                        _logger.error(
+                            "not taking over: another release wrote inputs that this one can't apply",
+                            extra={"shard": str(self.shard.name)},
+                        )
                     since = now()
                 if witness.done():
                     witness.result()
@@ -435,4 +461,10 @@ class Candidate:
         self.shard.fall_silent()
         await self._end_serving()
         await self.memory.idle()
+        if self.memory.is_kept and not await self.thread.run(self.shard.is_followed()):
+            # Whoever takes over has to load the engines, and another release can't replay these inputs.
+            assert self._service is not None
+            self._is_saving = True
+            await self._service.checkpoint_all()
+            self._is_saving = False
         await self.thread.run(self.shard.release())

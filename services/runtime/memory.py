@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 from typing import Any
@@ -22,8 +21,6 @@ from services.runtime.comparisons import Comparisons
 __all__ = ["Memory"]
 
 _ALL = 2**62
-
-_logger = logging.getLogger("services.cluster")
 
 
 class Memory:
@@ -50,8 +47,8 @@ class Memory:
         self._suspects = suspects
         self._known: dict[str, tuple[int, int | None]] = {}
         """By engine: the id of its stream, and the checksum of its last record, or None if unknown."""
-        self._refused: dict[str, Place] = {}
-        """Places of engines that can't be followed, to notice when an operator changes their log."""
+        self._refused: dict[str, tuple[int, int, bool]] = {}
+        """What engines that can't be followed were read from; they are read again once that changes."""
         self._restored: set[str] = set()
         """Engines read after an operator changed their log, whose new epoch no primary has begun yet."""
         self._absent: dict[str, tuple[int, int]] = {}
@@ -86,10 +83,8 @@ class Memory:
                     self.engines.forget(name, self.elsewhere())
                 continue
             stream, crc = self._known.get(name, (0, None))
-            if (name in self.engines.damaged and self._refused.get(name) == place) or self._absent.get(name) == (
-                place.id,
-                place.last,
-            ):
+            is_refused = name in self.engines.damaged and self._refused.get(name) == _origin(place)
+            if is_refused or self._absent.get(name) == (place.id, place.last):
                 continue
             if engine is not None and stream == place.id and not self._is_changed(name, place):
                 if engine.sequence > place.last or (engine.sequence == place.last and place.differs(crc)):
@@ -209,6 +204,10 @@ class Memory:
             yield item
 
     def _refuse(self, name: str, place: Place, error: AlphaForgeError) -> None:
-        self._refused[name] = place
-        _logger.error("an engine can't be followed", extra={"engine": name, "reason": str(error)})
+        self._refused[name] = _origin(place)
         self.engines.refuse(self._journal, name, error)
+
+
+def _origin(place: Place) -> tuple[int, int, bool]:
+    """The stream and its checkpoint, and whether an operator has changed the log."""
+    return place.id, place.generation, place.restored

@@ -114,6 +114,10 @@ class JournalledService(Generic[N]):
         await self._checkpoints.stop()
         await self._clock.stop()
 
+    async def checkpoint_all(self) -> None:
+        """Checkpoints every engine that has changed, for candidates that can't have followed it."""
+        await self._checkpoints.finish()
+
     def _restore_answers(self) -> None:
         # A repeated reset or drop finds its first answer where this engine, or the next of its name, keeps it.
         kept = {

@@ -41,7 +41,7 @@ def test_a_cluster_is_made_once_and_shown(postgres: Pair) -> None:
     assert cluster_command(dsn, "init", "--name", "paper").stdout == "cluster 'paper' is made\n"
     again = cluster_command(dsn, "init")
     assert again.returncode == 1
-    assert "already, of cluster 'paper', version 2; nothing was changed" in again.stderr
+    assert "already, of cluster 'paper', version 3; nothing was changed" in again.stderr
     assert "1 connected" in cluster_command(dsn, "status").stdout
 
 
@@ -67,8 +67,8 @@ def test_a_service_that_can_not_use_its_postgresql_says_why_and_ends(postgres: P
     assert cluster_command(dsn, "init", "--name", "live").returncode == 0
     assert "belongs to the cluster 'live', and this service to 'alphaforge'" in refused("data", tmp_path, dsn)
     postgres.a.sql_in(name, "UPDATE alphaforge.cluster SET version = 9")
-    assert "version 9; this release needs 2" in refused("data", tmp_path, dsn, "--cluster", "live")
-    postgres.a.sql_in(name, "UPDATE alphaforge.cluster SET version = 2")
+    assert "version 9; this release needs 3" in refused("data", tmp_path, dsn, "--cluster", "live")
+    postgres.a.sql_in(name, "UPDATE alphaforge.cluster SET version = 3")
     postgres.a.sql("DROP ROLE IF EXISTS nobody")
     postgres.a.sql("CREATE ROLE nobody LOGIN")
     poor = dsn.replace("postgres@", "nobody@")

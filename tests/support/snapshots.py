@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["resealed", "state_of"]
+__all__ = ["of_version", "resealed", "state_of"]
 
 _CHECKSUM_BYTES = 20
 _MASK = 2**64 - 1
@@ -16,6 +16,13 @@ def state_of(snapshot: bytes) -> bytes:
 def resealed(snapshot: bytes, state: bytes) -> bytes:
     """Returns the snapshot with another state and a matching checksum."""
     body = snapshot[: _head_bytes(snapshot)] + state
+    return body + _checksum(body)
+
+
+def of_version(snapshot: bytes, version: int) -> bytes:
+    """Returns the snapshot with another version and a matching checksum."""
+    head = _head_bytes(snapshot)
+    body = snapshot[: head - 1] + bytes([version << 1]) + state_of(snapshot)
     return body + _checksum(body)
 
 

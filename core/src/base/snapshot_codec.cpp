@@ -60,7 +60,7 @@ std::string_view unseal_snapshot(std::string_view magic, std::int64_t version, s
   SnapshotReader in(sealed);
   if (in.text(magic.size()) != magic) SnapshotReader::damaged("it is not a snapshot");
   if (const std::int64_t found = in.number(); found != version)
-    throw EngineError(Reason::JOURNAL_DAMAGED, "the snapshot is of version " + std::to_string(found) +
+    throw EngineError(Reason::JOURNAL_VERSION, "the snapshot is of version " + std::to_string(found) +
                                                    "; this release reads " + std::to_string(version));
   return in.rest();
 }

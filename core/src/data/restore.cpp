@@ -141,6 +141,7 @@ void Aggregator::restore(std::string_view snapshot) {
     restore_state(snapshot);
   } catch (const EngineError& error) {
     clear();
+    if (error.reason() == Reason::JOURNAL_VERSION) throw;
     throw EngineError(Reason::JOURNAL_DAMAGED, error.what());
   } catch (...) {
     clear();

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.property.conftest import fewer
 from tests.support import strategies
 from tests.support.native import native_tick
-from tests.support.snapshots import resealed, state_of
+from tests.support.snapshots import of_version, resealed, state_of
 from tests.support.strategies import Operation
 
 
@@ -221,6 +221,12 @@ def test_damage_anywhere_is_noticed() -> None:
 def test_the_seal_of_this_test_is_that_of_the_engine() -> None:
     snapshot = busy_engine().snapshot()
     assert resealed(snapshot, state_of(snapshot)) == snapshot
+
+
+def test_the_version_of_a_later_release_is_no_damage() -> None:
+    with pytest.raises(EngineError, match="version 60; this release reads") as caught:
+        ServiceEngine().restore(of_version(busy_engine().snapshot(), 60))
+    assert caught.value.reason == "JOURNAL_VERSION"
 
 
 @pytest.mark.parametrize("text", [b"\x02A", b"\x02B", b"\x081min", b"\x0a3tick", b"\x12100dollar"])

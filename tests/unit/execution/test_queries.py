@@ -7,7 +7,7 @@ from alphaforge_core.errors import EngineError
 from alphaforge_core.execution import ExecutionEngine, ExecutionEngineConfig, OrderEventType, OrderStatus
 from alphaforge_core.model import TradeTick
 
-from tests.support.snapshots import resealed, state_of
+from tests.support.snapshots import of_version, resealed, state_of
 from tests.unit.execution.venue import Venue, line, order
 
 HISTORY = (
@@ -215,6 +215,13 @@ def test_a_damaged_snapshot_is_refused() -> None:
             ExecutionEngine().restore(snapshot[:size])
     with pytest.raises(EngineError, match="only an empty engine"):
         venue.engine.restore(snapshot)
+
+
+def test_the_version_of_a_later_release_is_no_damage() -> None:
+    venue = Venue()
+    with pytest.raises(EngineError, match="version 60; this release reads") as caught:
+        ExecutionEngine().restore(of_version(venue.engine.snapshot(), 60))
+    assert caught.value.reason == "JOURNAL_VERSION"
 
 
 @pytest.mark.parametrize("text", [b"\x02a", b"\x02s", b"\x02X"])

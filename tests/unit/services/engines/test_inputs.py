@@ -7,9 +7,13 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+from alphaforge_core.errors import EngineError
+
 from services.engines.engine import NamedEngine
-from services.engines.inputs import LONG_BYTES, submit
+from services.engines.inputs import LONG_BYTES, replay, submit
 from services.engines.rows import Row, Runs, Table, settled
+from services.journal.journal import Record
 from tests.support.waiting import turns
 
 LONG = bytes(LONG_BYTES)
@@ -50,6 +54,12 @@ def echo(request: bytes) -> bytes:
 
 async def asked(engine: Engine, kind: Row, request: bytes) -> bytes:
     return await settled(submit(engine, kind, request, request))
+
+
+def test_an_input_of_a_later_release_is_no_damage() -> None:
+    with pytest.raises(EngineError, match="a later release wrote it") as caught:
+        replay(Engine(), Record(1, 250, 0, b""))
+    assert caught.value.reason == "JOURNAL_VERSION"
 
 
 def test_calls_are_made_and_published_in_the_order_in_which_they_came() -> None:
