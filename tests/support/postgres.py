@@ -132,10 +132,10 @@ class Pair:
         """Both servers."""
         return f"postgresql://postgres@127.0.0.1:{self.a.port},127.0.0.1:{self.b.port}/postgres"
 
-    def database(self) -> str:
-        """The DSN of a new database."""
+    def database(self, template: str = "template1") -> str:
+        """The DSN of a new database, a copy of another one that nobody uses."""
         name = f"test_{secrets.token_hex(6)}"
-        self.a.sql(f"CREATE DATABASE {name} STRATEGY wal_log")
+        self.a.sql(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY wal_log")
         return self.dsn.rpartition("/")[0] + f"/{name}"
 
     def promote(self) -> None:

@@ -18,6 +18,7 @@ os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_client,-event_engine_li
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from tests.support.journals import journals_in
 from tests.support.preloaded import ForkedProcess, Preloaded
 from tests.support.waiting import until
 
@@ -159,7 +160,7 @@ class Stack:
 @contextmanager
 def running_stack(data_dir: Path, journal: str | None = None) -> Iterator[Stack]:
     """Yields a stack whose services start when a test first needs them; stops the running ones at the end."""
-    stack = Stack(data_dir, journal)
+    stack = Stack(data_dir, journal or journals_in(data_dir))
     try:
         yield stack
     finally:
