@@ -213,10 +213,10 @@ class NamedCache(NamedEngine):
         A change with a request id is written together with its answer, which a repeat gets even after a kill.
         """
         request_id = message.request_id if row.once else ""
-        if row.runs is Runs.WAIT:
+        if row.is_task:
             task: asyncio.Future[bytes] = asyncio.ensure_future(row.call(self, message))
             return task
-        if row.runs is Runs.THREAD or (row.runs is Runs.BY_SIZE and len(request) >= LONG_BYTES):
+        if row.in_thread or (len(request) >= LONG_BYTES and row.runs is not Runs.LOOP):
             return asyncio.ensure_future(self._in_thread(row, request, message, request_id))
         if request_id:
             return self._once(row, request, message, request_id)
