@@ -73,9 +73,14 @@ class RegisterRequest:
 
     @classmethod
     def FromString(cls, request: bytes) -> RegisterRequest:  # noqa: N802
-        """Raises InvalidArgument for a malformed instrument."""
+        """Raises InvalidArgument for a malformed instrument.
+
+        The rules of time zones are the request's own: those of this machine may be others when it is replayed.
+        """
         message = RegisterInstrumentsRequest.FromString(request)
-        instruments = [Instrument(**{"instrument_id": "", **given(each)}) for each in message.instruments]
+        instruments = [
+            Instrument(**{"instrument_id": "", "time_zone": "", **given(each)}) for each in message.instruments
+        ]
         return cls(message.request_id, instruments)
 
 

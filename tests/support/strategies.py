@@ -312,6 +312,7 @@ def instrument_table() -> tuple[Instrument, ...]:
             commission_per_order=choose(tuple(map(Fraction, ("0", "1")))),
             min_commission=choose((None, None, Fraction("0.5"))),
             max_commission=choose((None, None, Fraction(2))),
+            session=choose(("", "", "UTC+23:59", "America/New_York+19:00", "Asia/Tokyo+09:01")),
         )
         for _ in range(400)
     )

@@ -35,13 +35,12 @@ def instruments(
 
 
 def _instruments_table(shown: list[Instrument]) -> Table:
-    made = table(
-        "instruments", ("instrument", "kind", "currency", "off grid"), ("tick", "lot", "multiplier", "commission")
-    )
+    words = ("instrument", "kind", "currency", "off grid", "session")
+    made = table("instruments", words, ("tick", "lot", "multiplier", "commission"))
     for each in shown:
         kind = "inverse" if each.inverse else "linear"
         figures = (exact(each.tick_size), exact(each.lot_size), exact(each.multiplier), _commission(each))
-        made.add_row(each.instrument_id, kind, each.currency, each.off_grid, *figures)
+        made.add_row(each.instrument_id, kind, each.currency, each.off_grid, each.session, *figures)
     return made
 
 

@@ -11,9 +11,9 @@
 #include "bindings/data/data.hpp"
 #include "bindings/gil.hpp"
 #include "bindings/model/model.hpp"
-#include "data/grid.hpp"
 #include "model/bar.hpp"
 #include "model/bar_type.hpp"
+#include "model/grid.hpp"
 
 namespace alphaforge::bindings {
 
@@ -25,7 +25,7 @@ nb::list combine_bars(nb::iterable given, nb::handle bar_type, bool with_open) {
   const auto type = std::make_shared<const BarType>(to_bar_type(bar_type));
   if (!closes_by_time(type->kind))
     throw InvalidArgument(Reason::BAR_TYPE_INVALID, "bars can be combined to time bars, not to " + type->name);
-  const data::Grid grid(*type, 0, data::parse_time_zones(time_zones_of({type->name}, {})));
+  const Grid grid(*type, 0, parse_time_zones(time_zones_of({type->name}, {})));
   std::vector<Bar> bars;
   for (nb::handle bar : given) {
     if (!nb::isinstance<Bar>(bar))

@@ -18,12 +18,14 @@
 #include "base/int128.hpp"
 #include "base/reason.hpp"
 #include "bindings/bindings.hpp"
+#include "bindings/data/config.hpp"
 #include "bindings/execution/execution.hpp"
 #include "bindings/gil.hpp"
 #include "bindings/numbers.hpp"
 #include "execution/venue.hpp"
 #include "model/instrument_definition.hpp"
 #include "model/numbers.hpp"
+#include "model/session.hpp"
 
 // Instruments, and their registration with an engine.
 
@@ -83,6 +85,8 @@ struct Attribute {
   nb::object (*get)(const Definition&);
 };
 
+constexpr const char* kTimeZone = "time_zone";
+
 constexpr Attribute kAttributes[] = {
     {"instrument_id", "str", nullptr, "The instrument, as on ticks; the symbol of its orders.",
      [](Definition& self, nb::handle v) { self.instrument_id = to_text(v, "instrument_id"); },
@@ -131,6 +135,16 @@ constexpr Attribute kAttributes[] = {
     {"max_commission", "decimal.Decimal | None", "None", "The greatest commission of an order; None: none.",
      [](Definition& self, nb::handle v) { self.commission.most = amount_of(v, "max_commission"); },
      [](const Definition& self) { return optional_amount(self.commission.most); }},
+    {"session", "str", "''",
+     "Whose days DAY orders last: a time zone, perhaps with the start of its sessions, such as "
+     "'America/New_York+17:00'; "
+     "empty: those of UTC.",
+     [](Definition& self, nb::handle v) { self.session = canonical_session(to_text(v, "session")); },
+     [](const Definition& self) -> nb::object { return to_str(self.session); }},
+    {kTimeZone, "str", "...",
+     "The rules of the session's time zone; by default those of this machine's database. Empty for UTC.",
+     [](Definition& self, nb::handle v) { self.time_zone = to_text(v, kTimeZone); },
+     [](const Definition& self) -> nb::object { return to_str(self.time_zone); }},
 };
 
 const Attribute& attribute_of(std::string_view name) {
@@ -147,6 +161,8 @@ void init_instrument(Definition* self, nb::handle instrument_id, const nb::kwarg
     const bool is_default = value.is_none() && std::string_view(attribute.type).ends_with("None");
     if (!is_default) attribute.set(made, value);
   }
+  if (!made.session.empty() && !attributes.contains(kTimeZone))
+    for (const std::string& rules : time_zones_of({bar_type_of_session(made.session)}, {})) made.time_zone = rules;
   check_definition(made);
   new (self) Definition(std::move(made));
 }
@@ -175,7 +191,7 @@ nb::object repr_instrument(const Definition& self) {
   parts.append(nb::repr(to_str(self.instrument_id)));
   for (const Attribute& attribute : kAttributes) {
     const nb::object value = attribute.get(self);
-    if (attribute.given == nullptr || value.equal(attribute.get(plain))) continue;
+    if (attribute.given == nullptr || attribute.name == kTimeZone || value.equal(attribute.get(plain))) continue;
     const bool is_number = std::string_view(attribute.type).starts_with("decimal.Decimal");
     parts.append(nb::str(attribute.name) + nb::str("=") + nb::repr(is_number ? nb::str(value) : value));
   }

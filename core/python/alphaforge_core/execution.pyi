@@ -693,7 +693,7 @@ class Fill:
 class Instrument:
     """An instrument, for register_instruments() (rule 3.27). Immutable."""
 
-    def __init__(self, instrument_id: str, *, tick_size: int | str | float | decimal.Decimal | None = None, lot_size: int | str | float | decimal.Decimal | None = None, multiplier: int | str | float | decimal.Decimal = 1, currency: str = '', inverse: bool = False, off_grid: str = 'reject', maker_commission_rate: int | str | float | decimal.Decimal | None = None, taker_commission_rate: int | str | float | decimal.Decimal | None = None, commission_per_contract: int | str | float | decimal.Decimal = 0, commission_per_order: int | str | float | decimal.Decimal = 0, min_commission: int | str | float | decimal.Decimal | None = None, max_commission: int | str | float | decimal.Decimal | None = None) -> None:
+    def __init__(self, instrument_id: str, *, tick_size: int | str | float | decimal.Decimal | None = None, lot_size: int | str | float | decimal.Decimal | None = None, multiplier: int | str | float | decimal.Decimal = 1, currency: str = '', inverse: bool = False, off_grid: str = 'reject', maker_commission_rate: int | str | float | decimal.Decimal | None = None, taker_commission_rate: int | str | float | decimal.Decimal | None = None, commission_per_contract: int | str | float | decimal.Decimal = 0, commission_per_order: int | str | float | decimal.Decimal = 0, min_commission: int | str | float | decimal.Decimal | None = None, max_commission: int | str | float | decimal.Decimal | None = None, session: str = '', time_zone: str = ...) -> None:
         """
         Raises InvalidArgument (a ValueError): NAME_INVALID; NUMBER_OUT_OF_RANGE for a number that is not above 0, a rate that is not between -1 and 1, a minimum above the maximum; ENUM_UNKNOWN. UnsupportedValue (a TypeError) for an unknown attribute or a wrong type.
         """
@@ -751,6 +751,18 @@ class Instrument:
     @property
     def max_commission(self) -> decimal.Decimal | None:
         """The greatest commission of an order; None: none."""
+
+    @property
+    def session(self) -> str:
+        """
+        Whose days DAY orders last: a time zone, perhaps with the start of its sessions, such as 'America/New_York+17:00'; empty: those of UTC.
+        """
+
+    @property
+    def time_zone(self) -> str:
+        """
+        The rules of the session's time zone; by default those of this machine's database. Empty for UTC.
+        """
 
     def as_dict(self) -> dict[str, Any]:
         """

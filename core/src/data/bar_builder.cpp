@@ -14,12 +14,12 @@
 #include "base/time.hpp"
 #include "data/closed_bars.hpp"
 #include "data/config.hpp"
-#include "data/grid.hpp"
 #include "data/instrument.hpp"
 #include "data/open_bar.hpp"
 #include "data/tick_run.hpp"
 #include "model/bar.hpp"
 #include "model/bar_type.hpp"
+#include "model/grid.hpp"
 
 namespace alphaforge::data {
 

@@ -13,12 +13,12 @@
 #include "data/bar_history.hpp"
 #include "data/closed_bars.hpp"
 #include "data/config.hpp"
-#include "data/grid.hpp"
 #include "data/instrument.hpp"
 #include "data/open_bar.hpp"
 #include "data/time_bars.hpp"
 #include "model/bar.hpp"
 #include "model/bar_type.hpp"
+#include "model/grid.hpp"
 
 namespace alphaforge {
 class SnapshotReader;

@@ -13,9 +13,9 @@
 #include "base/error.hpp"
 #include "base/reason.hpp"
 #include "base/time.hpp"
-#include "data/grid.hpp"
 #include "model/bar.hpp"
 #include "model/bar_type.hpp"
+#include "model/grid.hpp"
 
 namespace alphaforge::data {
 namespace {

@@ -3,9 +3,9 @@
 #include <memory>
 #include <vector>
 
-#include "data/grid.hpp"
 #include "model/bar.hpp"
 #include "model/bar_type.hpp"
+#include "model/grid.hpp"
 
 namespace alphaforge::data {
 

@@ -10,8 +10,8 @@
 
 #include "base/error.hpp"
 #include "base/reason.hpp"
-#include "data/grid.hpp"
 #include "model/bar_type.hpp"
+#include "model/grid.hpp"
 
 namespace alphaforge::data {
 

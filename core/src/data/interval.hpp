@@ -3,9 +3,9 @@
 #include <cstdint>
 
 #include "base/time.hpp"
-#include "data/grid.hpp"
 #include "data/open_bar.hpp"
 #include "model/bar.hpp"
+#include "model/grid.hpp"
 
 namespace alphaforge::data {
 

@@ -17,15 +17,15 @@
 #include "data/bar_builder.hpp"
 #include "data/bar_history.hpp"
 #include "data/config.hpp"
-#include "data/grid.hpp"
 #include "data/instrument.hpp"
 #include "data/interval.hpp"
 #include "data/open_bar.hpp"
 #include "data/time_bars.hpp"
-#include "data/time_zone.hpp"
 #include "model/bar.hpp"
 #include "model/bar_type.hpp"
+#include "model/grid.hpp"
 #include "model/numbers.hpp"
+#include "model/time_zone.hpp"
 
 namespace alphaforge::data {
 namespace {

@@ -13,13 +13,13 @@
 #include "data/bar_history.hpp"
 #include "data/checkpoint.hpp"
 #include "data/describe.hpp"
-#include "data/grid.hpp"
 #include "data/instrument.hpp"
 #include "data/interval.hpp"
 #include "data/open_bar.hpp"
 #include "data/snapshot_format.hpp"
 #include "data/time_bars.hpp"
 #include "model/bar_type.hpp"
+#include "model/grid.hpp"
 
 namespace alphaforge::data {
 namespace {

@@ -9,13 +9,13 @@
 #include "data/bar_history.hpp"
 #include "data/closed_bars.hpp"
 #include "data/config.hpp"
-#include "data/grid.hpp"
 #include "data/instrument.hpp"
 #include "data/interval.hpp"
 #include "data/lazy_heap.hpp"
 #include "data/open_bar.hpp"
 #include "model/bar.hpp"
 #include "model/bar_type.hpp"
+#include "model/grid.hpp"
 
 namespace alphaforge {
 class SnapshotReader;

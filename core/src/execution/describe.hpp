@@ -55,6 +55,8 @@ void describe_definition(Sink& sink, const InstrumentDefinition& definition) {
     sink.number(std::int64_t{amount.has_value()});
     sink.number(amount.value_or(Price{}).mantissa);
   }
+  sink.text(definition.session);
+  sink.text(definition.time_zone);
 }
 
 template <class Sink>

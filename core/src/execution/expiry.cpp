@@ -5,8 +5,10 @@
 
 #include "base/reason.hpp"
 #include "base/time.hpp"
+#include "execution/instrument.hpp"
 #include "execution/order_record.hpp"
 #include "execution/venue.hpp"
+#include "model/grid.hpp"
 #include "model/order.hpp"
 #include "model/time_guard.hpp"
 
@@ -17,7 +19,20 @@ namespace alphaforge::execution {
 
 namespace {
 
-std::int64_t next_midnight(std::int64_t market_time) { return (market_time / kDayNs + 1) * kDayNs; }
+// Where the day of a DAY order ends: strictly after that market time.
+std::int64_t end_of_day(const Instrument& instrument, std::int64_t market_time) {
+  if (instrument.days != nullptr) [[unlikely]]
+    return instrument.days->span_of(market_time).end;
+  return (market_time / kDayNs + 1) * kDayNs;
+}
+
+// Market time never goes back, so an order comes last, unless its instrument has got other sessions.
+void add_by_day(DayQueue& orders, OrderRecord& order) {
+  OrderRecord* after = orders.back();
+  while (after != nullptr && after->expires_at > order.expires_at) [[unlikely]]
+    after = DayQueue::previous(after);
+  orders.insert_after(after, &order);
+}
 
 }  // namespace
 
@@ -25,8 +40,12 @@ void Venue::enter_expiry(OrderRecord& order) {
   if (order.time_in_force == TimeInForce::kGoodTillDate)
     return order.instrument->dated_orders[order.expires_at].push_back(&order);
   const std::int64_t now = market_time(*order.instrument);
-  order.expires_at = now == kNoTime ? kNoTime : next_midnight(now);
-  (now == kNoTime ? order.instrument->undated_orders : order.instrument->day_orders).push_back(&order);
+  if (now == kNoTime) {
+    order.expires_at = kNoTime;
+    return order.instrument->undated_orders.push_back(&order);
+  }
+  order.expires_at = end_of_day(*order.instrument, now);
+  add_by_day(order.instrument->day_orders, order);
 }
 
 void Venue::leave_expiry(OrderRecord& order) {
@@ -45,7 +64,7 @@ void Venue::date_day_orders(Instrument& instrument, std::int64_t first_ts_event)
   while (!instrument.undated_orders.empty()) {
     touch(*instrument.undated_orders.front());
     orders.push_back(instrument.undated_orders.pop_front());
-    orders.back()->expires_at = next_midnight(first_ts_event);
+    orders.back()->expires_at = end_of_day(instrument, first_ts_event);
   }
   while (!instrument.day_orders.empty()) orders.push_back(instrument.day_orders.pop_front());
   std::ranges::stable_sort(orders, {}, &OrderRecord::expires_at);

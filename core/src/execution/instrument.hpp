@@ -16,6 +16,7 @@
 #include "execution/positions.hpp"
 #include "execution/trailing.hpp"
 #include "model/duplicate_window.hpp"
+#include "model/grid.hpp"
 #include "model/instrument_definition.hpp"
 #include "model/numbers.hpp"
 
@@ -34,6 +35,7 @@ struct Instrument {
   std::int64_t order_count = 0;        // orders remembered
   std::int64_t market_time = kNoTime;  // greatest ts_event accepted; the engine's own time may be later
   std::unique_ptr<const InstrumentDefinition> definition;  // null: not registered
+  std::unique_ptr<const Grid> days;                        // of its sessions; null: those of UTC
   bool has_price = false;
   bool is_due = false;   // there are groups whose parents have filled
   bool is_held = false;  // there are holders
@@ -56,7 +58,7 @@ struct Instrument {
   InstrumentOrders orders;  // those remembered
   InstrumentFills fills;
   std::int64_t fill_count = 0;
-  DayQueue day_orders;      // by midnight: market time never goes back
+  DayQueue day_orders;      // by the end of their days
   DayQueue undated_orders;  // DAY orders from before any market time: theirs is the day of the first print
   std::map<std::int64_t, DayQueue> dated_orders;  // GTD orders by their time
   std::vector<GroupRecord*> due;   // whose parents have filled since the last tick, by their first such fill

@@ -102,7 +102,8 @@ struct OrderRecord {
   std::int64_t submitted_at = 0;  // wall clock of the submission
   std::int64_t updated_at = 0;    // wall clock of the last change
   std::int64_t triggered_at = kNoTime;
-  std::int64_t expires_at = kNoTime;  // of a DAY order, its midnight, kNoTime while it is undated; of GTD, its time
+  std::int64_t expires_at =
+      kNoTime;  // of a DAY order, the end of its day, kNoTime while it is undated; of GTD, its time
   std::int64_t last_event = 0;
   FillRecord* first_fill = nullptr;
   FillRecord* last_fill = nullptr;

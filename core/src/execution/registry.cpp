@@ -10,6 +10,7 @@
 #include "execution/instrument.hpp"
 #include "execution/venue.hpp"
 #include "model/instrument_definition.hpp"
+#include "model/session.hpp"
 
 // Registered instruments (rule 3.27).
 
@@ -27,6 +28,7 @@ void Venue::register_instruments(const std::vector<InstrumentDefinition>& defini
     Instrument& instrument = known == nullptr ? add_instrument(definition.instrument_id) : *known;
     touch(instrument);
     instrument.definition = std::make_unique<const InstrumentDefinition>(definition);
+    instrument.days = make_days(definition.session, definition.time_zone);
   }
 }
 

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/decimal.hpp"
+#include "base/error.hpp"
 #include "base/int128.hpp"
 #include "base/snapshot_codec.hpp"
 #include "base/time.hpp"
@@ -22,6 +23,7 @@
 #include "model/numbers.hpp"
 #include "model/order.hpp"
 #include "model/order_group.hpp"
+#include "model/session.hpp"
 
 namespace alphaforge::execution {
 
@@ -92,7 +94,8 @@ void read_trailing(SnapshotReader& in, Instrument& instrument) {
     instrument.trailing.reset();
 }
 
-std::unique_ptr<const InstrumentDefinition> read_definition(SnapshotReader& in, const std::string& instrument_id) {
+std::unique_ptr<const InstrumentDefinition> read_definition(SnapshotReader& in, const std::string& instrument_id,
+                                                            std::int64_t version) {
   auto definition = std::make_unique<InstrumentDefinition>();
   definition->instrument_id = instrument_id;
   definition->currency = in.text(kCurrencyBytesMax);
@@ -118,6 +121,9 @@ std::unique_ptr<const InstrumentDefinition> read_definition(SnapshotReader& in, 
   }
   demand(!commission.least || !commission.most || *commission.least <= *commission.most,
          "a commission's bounds are wrong");
+  if (version < kSessionsVersion) return definition;
+  definition->session = in.text(kSessionBytesMax);
+  definition->time_zone = in.text(kZoneRulesBytesMax);
   return definition;
 }
 
@@ -135,7 +141,13 @@ void read_instrument(SnapshotReader& in, Instrument& instrument, std::int64_t ve
   demand(!instrument.has_price || instrument.last_price.mantissa > 0, "a last price is missing");
   if (version < kOptionsVersion) return;
   read_trailing(in, instrument);
-  if (version >= kDefinitionsVersion && in.flag()) instrument.definition = read_definition(in, instrument.id);
+  if (version < kDefinitionsVersion || !in.flag()) return;
+  instrument.definition = read_definition(in, instrument.id, version);
+  try {
+    instrument.days = make_days(instrument.definition->session, instrument.definition->time_zone);
+  } catch (const InvalidArgument&) {
+    demand(false, "the session of an instrument is wrong");
+  }
 }
 
 void read_window(SnapshotReader& in, Instrument& instrument) {

@@ -8,6 +8,7 @@
 #include "model/commission.hpp"
 #include "model/names.hpp"
 #include "model/numbers.hpp"
+#include "model/session.hpp"
 
 namespace alphaforge {
 
@@ -35,6 +36,7 @@ void check_definition(const InstrumentDefinition& definition) {
            "commission rates must lie between -1 and 1, not " + format_decimal(rate.value_or(0), kPlaces, 0));
   demand(definition, !commission.least || !commission.most || *commission.least <= *commission.most,
          "min_commission is above max_commission");
+  make_days(definition.session, definition.time_zone);
 }
 
 }  // namespace alphaforge

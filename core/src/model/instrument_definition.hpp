@@ -25,6 +25,8 @@ struct InstrumentDefinition {
   bool is_inverse = false;          // a contract is worth multiplier / price instead of price x multiplier
   OffGrid off_grid = OffGrid::kReject;
   CommissionTerms commission;
+  std::string session;    // canonical (session.hpp): whose days DAY orders last; empty: those of UTC
+  std::string time_zone;  // the rules of its time zone; empty for UTC
   bool operator==(const InstrumentDefinition&) const = default;
 
   // Whether a value is price x quantity, as for an instrument without a definition.

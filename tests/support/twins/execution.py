@@ -13,7 +13,7 @@ Readings (where the rules leave a choice, this twin takes the one named here):
   order rests. Where that shows only after acceptance (`fill_on="next"`, a new price), the order ends Cancelled.
 - A stale last tick (`max_price_age`) has no pool left but still triggers stops. The age is market time of the
   symbol minus `ts_event` of its last tick. In its own steps a tick is never too old.
-- A DAY order accepted while its symbol has no market time at all gets its midnight from the first tick.
+- A DAY order accepted while its symbol has no market time at all gets its day from the first tick.
 - `advance_time` expires DAY orders of all symbols by priority; `cancel_all_orders` cancels by priority too.
 - With `fill_on="next"` step (iv) first handles the waiting arrivals by priority, then triggers stops. A triggered
   stop's arrival is handled at the tick after. An arrival is neither waiting in (ii) nor resting in (iii) before it
@@ -40,7 +40,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import NamedTuple
 
-from tests.support.tape import DAY, NANO, Tick, half_even
+from tests.support.tape import NANO, Tick, half_even
 from tests.support.twins.data import LARGEST_VALUE, LAST_TIME, same_trade
 from tests.support.twins.instruments import LARGEST_PRICE, PLAIN, Bill, Instrument
 from tests.support.twins.order_groups import Group, check_group
@@ -94,7 +94,7 @@ class Order:
     triggered: bool = False
     reason: str = ""  # why it was rejected or cancelled
     priority: int = 0
-    expires: int | None = None  # DAY: its midnight; GTD: its date
+    expires: int | None = None  # DAY: the end of its day; GTD: its date
     arriving: bool = False  # waits for the next tick to be handled (fill_on="next")
     asleep: bool = False  # a child whose parent has not filled, or that has filled as much as its parent
     group: Group | None = None
@@ -377,7 +377,7 @@ class ExecutionEngine:
         order.priority = self.next_priority()
         now = self.market_time(order.symbol)
         if order.time_in_force == "Day" and now is not None:
-            order.expires = midnight_after(now)
+            order.expires = self.instrument(order.symbol).end_of_day(now)
         if order.time_in_force == "GoodTillDate":
             order.expires = order.expire_time
         self.emit(order, "Submitted")
@@ -494,7 +494,7 @@ class ExecutionEngine:
         ours = self.alive(lambda order: order.symbol == tick.instrument_id)
         for order in ours:
             if order.time_in_force == "Day" and order.expires is None:
-                order.expires = midnight_after(tick.ts_event)
+                order.expires = self.instrument(order.symbol).end_of_day(tick.ts_event)
         self.expire(ours)
 
         for order in (order for order in ours if order.at_venue and order.is_market and not order.arriving):
@@ -813,11 +813,6 @@ class ExecutionEngine:
 
     def emit(self, order: Order, kind: str, reason: str = "", fill: Fill | None = None) -> None:
         self.events.append(Event(len(self.events) + 1, order.order_id, kind, order.status, reason, fill))
-
-
-def midnight_after(time: int) -> int:
-    """The first 00:00 UTC strictly after this time."""
-    return (time // DAY + 1) * DAY
 
 
 @dataclass

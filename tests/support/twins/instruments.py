@@ -8,11 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
-from tests.support.tape import NANO, half_even
+from tests.support.tape import DAY, NANO, SECOND, half_even
+from tests.support.twins.data import Calendar, parse_bar_type
 
 LARGEST_PRICE = Fraction(2**63 - 1, 10**9)
+
+
+@cache
+def days_of(session: str) -> Calendar:
+    return Calendar(parse_bar_type(f"1day@{session}"))
 
 
 @dataclass
@@ -38,6 +45,13 @@ class Instrument:
     commission_per_order: Fraction = Fraction(0)
     min_commission: Fraction | None = None
     max_commission: Fraction | None = None
+    session: str = ""
+
+    def end_of_day(self, time: int) -> int:
+        """Where the day of a DAY order ends, strictly after a time."""
+        if not self.session:
+            return (time // DAY + 1) * DAY
+        return days_of(self.session).interval(time // SECOND)[1] * SECOND
 
     def value(self, price: Fraction, quantity: Fraction) -> Fraction:
         return half_even(quantity * self.multiplier * (1 / price if self.inverse else price), 18)

@@ -155,7 +155,14 @@ def crafted(seed: int) -> bytes:
     """A snapshot with one number replaced, or a piece repeated or left out, under the right checksum."""
     venue = Venue(max_instruments=1, max_final_orders=3, **accounts(seed))
     if seed % 2:
-        terms = {"multiplier": 50, "tick_size": 1, "commission_per_order": 1, "max_commission": 2, "off_grid": "round"}
+        terms: dict[str, Any] = {
+            "multiplier": 50,
+            "tick_size": 1,
+            "commission_per_order": 1,
+            "max_commission": 2,
+            "off_grid": "round",
+        }
+        terms |= {"session": "Mars/Olympus+01:00", "time_zone": "Mars/Olympus 0 1656676800:7200"}
         venue.engine.register_instruments([Instrument("X", inverse=seed % 4 == 1, **terms)])
     venue.play(HISTORY + GROUPS + " | t1: trail SELL 1 by 4ticks GTC | t2: trail-limit BUY 1 by 4ticks limit 0 GTC")
     venue.submit("x1: limit BUY 1 @ 9 GTC", "x2: limit BUY 1 @ 9 GTC", symbol="Y")

@@ -287,7 +287,7 @@ def _instruments_page(answer: bytes) -> tuple[list[Instrument], str]:
 
 def _instrument(message: instruments_pb2.Instrument) -> Instrument:
     fields = read_settings(message)
-    return Instrument(**{name: value for name, value in fields.items() if value is not None})
+    return Instrument(**{"time_zone": "", **{name: value for name, value in fields.items() if value is not None}})
 
 
 def account_pages(strategy_id: str | None, limit: int | None, after: str | None) -> Pages[Account]:

@@ -193,7 +193,8 @@ def order_of_any_kind(number: int, dice: random.Random) -> Order:
             expires = START_NS + (number + dice.randrange(100)) * 10**10
             return Order.limit(*head, dice.randint(95, 105), TimeInForce.GTD, "s", expire_time_ns=expires, **options)
         case 3:
-            return Order.stop(*head, dice.randint(95, 105), *tail, **options)
+            day_or_not = dice.choice((TimeInForce.DAY, TimeInForce.GTC))
+            return Order.stop(*head, dice.randint(95, 105), day_or_not, "s", **options)
         case _:
             return limit(number, dice.randint(95, 105), side)
 
@@ -235,6 +236,7 @@ async def random_input(service: Serving, dice: random.Random, number: int) -> No
         registration = instruments_pb2.RegisterInstrumentsRequest(request_id=f"r{number}")
         registration.instruments.add(
             instrument_id="BTC", tick_size=dice.choice(("1", "2")), off_grid=instruments_pb2.OFF_GRID_ROUND,
+            session=dice.choice(("", "UTC+09:30")),
             taker_commission_rate="0.001", commission_per_order=str(dice.randint(0, 2)), max_commission="3",
         )  # fmt: skip
         await service.call("RegisterInstruments", registration)

@@ -66,6 +66,8 @@ class Instrument(_message.Message):
     COMMISSION_PER_ORDER_FIELD_NUMBER: _builtins.int
     MIN_COMMISSION_FIELD_NUMBER: _builtins.int
     MAX_COMMISSION_FIELD_NUMBER: _builtins.int
+    SESSION_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
     instrument_id: _builtins.str
     """The instrument, 1 to 64 bytes."""
     tick_size: _builtins.str
@@ -92,6 +94,14 @@ class Instrument(_message.Message):
     """The least commission of an order that has filled. Absent: none."""
     max_commission: _builtins.str
     """The greatest commission of an order. Absent: none."""
+    session: _builtins.str
+    """Whose days DAY orders last: a time zone, perhaps with the start of its sessions, such as "America/New_York+17:00"
+    (rule 2.15). Absent: those of UTC.
+    """
+    time_zone: _builtins.str
+    """The rules of the session's time zone: its name, its offset from UTC in seconds, and time:offset for each change of its
+    clocks. Required for a session that names a time zone other than UTC.
+    """
     def __init__(
         self,
         *,
@@ -108,10 +118,12 @@ class Instrument(_message.Message):
         commission_per_order: _builtins.str | None = ...,
         min_commission: _builtins.str | None = ...,
         max_commission: _builtins.str | None = ...,
+        session: _builtins.str | None = ...,
+        time_zone: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_commission_per_contract", b"_commission_per_contract", "_commission_per_order", b"_commission_per_order", "_currency", b"_currency", "_inverse", b"_inverse", "_lot_size", b"_lot_size", "_maker_commission_rate", b"_maker_commission_rate", "_max_commission", b"_max_commission", "_min_commission", b"_min_commission", "_multiplier", b"_multiplier", "_off_grid", b"_off_grid", "_taker_commission_rate", b"_taker_commission_rate", "_tick_size", b"_tick_size", "commission_per_contract", b"commission_per_contract", "commission_per_order", b"commission_per_order", "currency", b"currency", "inverse", b"inverse", "lot_size", b"lot_size", "maker_commission_rate", b"maker_commission_rate", "max_commission", b"max_commission", "min_commission", b"min_commission", "multiplier", b"multiplier", "off_grid", b"off_grid", "taker_commission_rate", b"taker_commission_rate", "tick_size", b"tick_size"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_commission_per_contract", b"_commission_per_contract", "_commission_per_order", b"_commission_per_order", "_currency", b"_currency", "_inverse", b"_inverse", "_lot_size", b"_lot_size", "_maker_commission_rate", b"_maker_commission_rate", "_max_commission", b"_max_commission", "_min_commission", b"_min_commission", "_multiplier", b"_multiplier", "_off_grid", b"_off_grid", "_session", b"_session", "_taker_commission_rate", b"_taker_commission_rate", "_tick_size", b"_tick_size", "_time_zone", b"_time_zone", "commission_per_contract", b"commission_per_contract", "commission_per_order", b"commission_per_order", "currency", b"currency", "inverse", b"inverse", "lot_size", b"lot_size", "maker_commission_rate", b"maker_commission_rate", "max_commission", b"max_commission", "min_commission", b"min_commission", "multiplier", b"multiplier", "off_grid", b"off_grid", "session", b"session", "taker_commission_rate", b"taker_commission_rate", "tick_size", b"tick_size", "time_zone", b"time_zone"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_commission_per_contract", b"_commission_per_contract", "_commission_per_order", b"_commission_per_order", "_currency", b"_currency", "_inverse", b"_inverse", "_lot_size", b"_lot_size", "_maker_commission_rate", b"_maker_commission_rate", "_max_commission", b"_max_commission", "_min_commission", b"_min_commission", "_multiplier", b"_multiplier", "_off_grid", b"_off_grid", "_taker_commission_rate", b"_taker_commission_rate", "_tick_size", b"_tick_size", "commission_per_contract", b"commission_per_contract", "commission_per_order", b"commission_per_order", "currency", b"currency", "instrument_id", b"instrument_id", "inverse", b"inverse", "lot_size", b"lot_size", "maker_commission_rate", b"maker_commission_rate", "max_commission", b"max_commission", "min_commission", b"min_commission", "multiplier", b"multiplier", "off_grid", b"off_grid", "taker_commission_rate", b"taker_commission_rate", "tick_size", b"tick_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_commission_per_contract", b"_commission_per_contract", "_commission_per_order", b"_commission_per_order", "_currency", b"_currency", "_inverse", b"_inverse", "_lot_size", b"_lot_size", "_maker_commission_rate", b"_maker_commission_rate", "_max_commission", b"_max_commission", "_min_commission", b"_min_commission", "_multiplier", b"_multiplier", "_off_grid", b"_off_grid", "_session", b"_session", "_taker_commission_rate", b"_taker_commission_rate", "_tick_size", b"_tick_size", "_time_zone", b"_time_zone", "commission_per_contract", b"commission_per_contract", "commission_per_order", b"commission_per_order", "currency", b"currency", "instrument_id", b"instrument_id", "inverse", b"inverse", "lot_size", b"lot_size", "maker_commission_rate", b"maker_commission_rate", "max_commission", b"max_commission", "min_commission", b"min_commission", "multiplier", b"multiplier", "off_grid", b"off_grid", "session", b"session", "taker_commission_rate", b"taker_commission_rate", "tick_size", b"tick_size", "time_zone", b"time_zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__commission_per_contract: _TypeAlias = _typing.Literal["commission_per_contract"]  # noqa: Y015
     _WhichOneofArgType__commission_per_contract: _TypeAlias = _typing.Literal["_commission_per_contract", b"_commission_per_contract"]  # noqa: Y015
@@ -133,10 +145,14 @@ class Instrument(_message.Message):
     _WhichOneofArgType__multiplier: _TypeAlias = _typing.Literal["_multiplier", b"_multiplier"]  # noqa: Y015
     _WhichOneofReturnType__off_grid: _TypeAlias = _typing.Literal["off_grid"]  # noqa: Y015
     _WhichOneofArgType__off_grid: _TypeAlias = _typing.Literal["_off_grid", b"_off_grid"]  # noqa: Y015
+    _WhichOneofReturnType__session: _TypeAlias = _typing.Literal["session"]  # noqa: Y015
+    _WhichOneofArgType__session: _TypeAlias = _typing.Literal["_session", b"_session"]  # noqa: Y015
     _WhichOneofReturnType__taker_commission_rate: _TypeAlias = _typing.Literal["taker_commission_rate"]  # noqa: Y015
     _WhichOneofArgType__taker_commission_rate: _TypeAlias = _typing.Literal["_taker_commission_rate", b"_taker_commission_rate"]  # noqa: Y015
     _WhichOneofReturnType__tick_size: _TypeAlias = _typing.Literal["tick_size"]  # noqa: Y015
     _WhichOneofArgType__tick_size: _TypeAlias = _typing.Literal["_tick_size", b"_tick_size"]  # noqa: Y015
+    _WhichOneofReturnType__time_zone: _TypeAlias = _typing.Literal["time_zone"]  # noqa: Y015
+    _WhichOneofArgType__time_zone: _TypeAlias = _typing.Literal["_time_zone", b"_time_zone"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__commission_per_contract) -> _WhichOneofReturnType__commission_per_contract | None: ...
     @_typing.overload
@@ -158,9 +174,13 @@ class Instrument(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__off_grid) -> _WhichOneofReturnType__off_grid | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__session) -> _WhichOneofReturnType__session | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__taker_commission_rate) -> _WhichOneofReturnType__taker_commission_rate | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__tick_size) -> _WhichOneofReturnType__tick_size | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__time_zone) -> _WhichOneofReturnType__time_zone | None: ...
 
 Global___Instrument: _TypeAlias = Instrument  # noqa: Y015
 

@@ -1,4 +1,4 @@
-#include "data/grid.hpp"
+#include "model/grid.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -11,10 +11,10 @@
 #include "base/error.hpp"
 #include "base/reason.hpp"
 #include "base/time.hpp"
-#include "data/time_zone.hpp"
 #include "model/bar_type.hpp"
+#include "model/time_zone.hpp"
 
-namespace alphaforge::data {
+namespace alphaforge {
 namespace {
 
 constexpr std::int64_t kSecondNs = 1'000'000'000;
@@ -96,4 +96,4 @@ Span Grid::calendar_span(std::int64_t ts) const {
   return {begins(number), begins(number + 1)};
 }
 
-}  // namespace alphaforge::data
+}  // namespace alphaforge

@@ -1,4 +1,4 @@
-#include "data/time_zone.hpp"
+#include "model/time_zone.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -11,7 +11,7 @@
 #include "base/error.hpp"
 #include "base/reason.hpp"
 
-namespace alphaforge::data {
+namespace alphaforge {
 namespace {
 
 constexpr std::size_t kChangesMax = 2'000;
@@ -76,4 +76,4 @@ std::int64_t TimeZone::first_at(std::int64_t local) const {
   return at == 0 ? time : std::max(time, changes_[at - 1]);
 }
 
-}  // namespace alphaforge::data
+}  // namespace alphaforge

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "base/time.hpp"
-#include "data/time_zone.hpp"
 #include "model/bar_type.hpp"
+#include "model/time_zone.hpp"
 
-namespace alphaforge::data {
+namespace alphaforge {
 
 using TimeZones = std::vector<std::shared_ptr<const TimeZone>>;
 
@@ -63,4 +63,4 @@ class Grid {
   std::shared_ptr<const TimeZone> zone_;
 };
 
-}  // namespace alphaforge::data
+}  // namespace alphaforge

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-namespace alphaforge::data {
+namespace alphaforge {
 
 // What the clocks of a time zone show over time. The caller passes the rules; they are never looked up, so a replay
 // uses the original ones. Times are seconds, of UTC since the Unix epoch, or the same count of what clocks show
@@ -32,4 +32,4 @@ class TimeZone {
   std::vector<std::int64_t> local_ends_;  // what clocks would show at each change without it; ascending
 };
 
-}  // namespace alphaforge::data
+}  // namespace alphaforge
