@@ -91,11 +91,11 @@ std::uint64_t Venue::state_hash() const {
   StateSum sum;
   const auto add = [&](CheckpointRecord kind, auto describe) { sum.add(static_cast<std::uint32_t>(kind), describe); };
   add(CheckpointRecord::kEngine, [&](auto& out) { describe_head(out); });
-  for (const auto& [id, instrument] : instruments_) {
-    add(CheckpointRecord::kInstrument, [&](auto& out) { describe_instrument(out, *instrument); });
-    for (std::size_t i = 0; i < instrument->seen.size(); ++i)
-      add(CheckpointRecord::kWindow,
-          [&](auto& out) { describe_fingerprint(out, *instrument, i, instrument->seen[i]); });
+  for (const auto& [id, kept] : instruments_) {
+    const auto& instrument = *kept;  // clang 14 captures no structured binding
+    add(CheckpointRecord::kInstrument, [&](auto& out) { describe_instrument(out, instrument); });
+    for (std::size_t i = 0; i < instrument.seen.size(); ++i)
+      add(CheckpointRecord::kWindow, [&](auto& out) { describe_fingerprint(out, instrument, i, instrument.seen[i]); });
   }
   for (const Strategy* strategy : strategies_by_index_)
     add(CheckpointRecord::kStrategy, [&](auto& out) { describe_strategy(out, *strategy); });
