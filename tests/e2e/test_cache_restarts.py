@@ -36,6 +36,8 @@ VALUES = {
     "big": 2**200,
 }
 
+pytestmark = pytest.mark.files("caches start empty after a takeover")
+
 
 @pytest.fixture
 def own_stack(own_stack: Stack) -> Stack:
