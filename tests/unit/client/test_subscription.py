@@ -208,6 +208,61 @@ def test_a_service_that_was_never_there_is_reported(server: Server) -> None:
         next(subscription)
 
 
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("what", ["silent", "ended"])
+def test_a_stream_without_a_first_message_is_an_error(server: Server, what: str) -> None:
+    Log(server, 1)
+
+    def say_nothing(_: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
+        while what == "silent" and context.is_active():
+            let_pass(0.02)
+        yield from ()
+
+    server.streams["Follow"] = say_nothing
+    server.start()
+    subscription = follow(server, silence=0.5)
+    with pytest.raises(errors.DeadlineExceeded, match="did not begin Follow in time"):
+        next(subscription)
+
+
+def test_a_few_streams_start_at_a_time(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit, count = 3, 12
+    monkeypatch.setattr(aio_connection, "_STREAMS_STARTING_MAX", limit)
+    log = Log(server, 1)
+    all_of_a_round, lock = threading.Barrier(limit), threading.Lock()
+    starting: list[int] = [0]
+
+    def follow_slowly(request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
+        with lock:
+            starting.append(starting[-1] + 1)
+        all_of_a_round.wait(30)
+        let_pass(0.05)
+        with lock:
+            starting.append(starting[-1] - 1)
+        yield from log.follow(request, context)
+
+    server.streams["Follow"] = follow_slowly
+    server.start()
+
+    async def read() -> list[int | Gap]:
+        connection = aio_connection.Connection(Endpoint("data", server.target), opening(), 30.0)
+        found: list[int | Gap] = await asyncio.gather(
+            *(
+                anext(
+                    aio_subscription.Subscription(
+                        connection, "Follow", request, decode, from_sequence=1, silence_seconds_max=30.0
+                    )
+                )
+                for _ in range(count)
+            )
+        )
+        await connection.close()
+        return found
+
+    assert asyncio.run(read()) == [1] * count
+    assert max(starting) == limit
+
+
 def test_a_refusal_ends_the_iteration(server: Server) -> None:
     Log(server, 1)
 

@@ -232,13 +232,7 @@ class Subscription(Generic[T]):
             opened = self._connection.open()
             self._epoch, self._begins_until = self._epoch or opened, begins_until
         try:
-            stream = self._stream
-            if stream is None:
-                stream = self._stream = self._connection.stream(self._method, self._resumed)
-                if self._closed:
-                    self._drop_stream()
-                    return
-            message = stream.read(self._connection.silence(self._silence_seconds_max))
+            message = self._next_message()
         except TimeoutError:
             # Heartbeats are more frequent than this timeout, so the peer has vanished.
             message = None
@@ -250,10 +244,42 @@ class Subscription(Generic[T]):
         if message is None:
             self._drop_stream()
             if not self._closed:
+                if self._is_overdue:
+                    raise DeadlineExceeded(
+                        f"{self._connection.endpoint} did not begin {self._method} in time", reason="DEADLINE_EXCEEDED"
+                    )
                 self._connection.pause(self._backoff.pause())
         else:
             self._backoff.reset()
             self._accept(self._decode(message))
+
+    def _next_message(self) -> bytes | None:
+        """The next message of the stream, which is started if there is none; None if it has ended.
+
+        Raises TimeoutError if none comes in time.
+        """
+        seconds = self._connection.silence(self._silence_seconds_max)
+        stream = self._stream
+        if stream is not None:
+            return stream.read(seconds)
+        if not self._has_begun and self._begins_until is not None:
+            seconds = min(seconds, max(0.0, self._begins_until - monotonic()))
+        starts = self._connection.starts
+        if not starts.acquire(seconds):
+            raise TimeoutError
+        try:
+            stream = self._stream = self._connection.stream(self._method, self._resumed)
+            if self._closed:
+                self._drop_stream()
+                return None
+            return stream.read(seconds)
+        finally:
+            starts.release()
+
+    @property
+    def _is_overdue(self) -> bool:
+        """Whether the time in which it has to begin is over."""
+        return not self._has_begun and self._begins_until is not None and monotonic() >= self._begins_until
 
     def _resumed(self, epoch: int) -> bytes:
         """The request that resumes this subscription in the engine's current epoch."""
@@ -268,7 +294,7 @@ class Subscription(Generic[T]):
         is_lost = isinstance(problem, (Unavailable, DeadlineExceeded))
         if not is_lost and problem.reason not in _RESUMABLE:
             raise problem
-        if not self._has_begun and self._begins_until is not None and monotonic() > self._begins_until:
+        if self._is_overdue:
             raise problem
         if problem.reason == "EPOCH_CHANGED":
             self._connection.forget_epoch(self._epoch)

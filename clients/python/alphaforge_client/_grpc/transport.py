@@ -39,6 +39,7 @@ __all__ = [
     "Beside",
     "Channel",
     "Mutex",
+    "Permits",
     "Queue",
     "ResponseStream",
     "UnaryCall",
@@ -166,6 +167,20 @@ class Mutex:
 
     def release(self) -> None:
         self._lock.release()
+
+
+class Permits:
+    """A number of permits."""
+
+    def __init__(self, count: int) -> None:
+        self._free = threading.Semaphore(count)
+
+    def acquire(self, timeout: float) -> bool:
+        """False if no permit was free within `timeout` seconds."""
+        return self._free.acquire(timeout=max(0.0, timeout))
+
+    def release(self) -> None:
+        self._free.release()
 
 
 class Channel:

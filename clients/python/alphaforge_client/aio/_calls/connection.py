@@ -17,6 +17,7 @@ from alphaforge_client.aio._grpc.transport import (
     CALL_FAILED,
     Channel,
     Mutex,
+    Permits,
     ResponseStream,
     UnaryCall,
     being_cancelled,
@@ -34,6 +35,9 @@ T = TypeVar("T")
 _FOUND_SECONDS, _SEEK_SECONDS = 0.02, 0.2
 # After this many failed calls, an engine that has moved is sought at home again.
 _FAILURES_AWAY_MAX = 3
+# Streams of a connection that may wait for their first message at a time. Thousands at once would keep the client too
+# busy to answer the service's pings, and the connection with all of them would be lost.
+_STREAMS_STARTING_MAX = 32
 # A timeout above 0 for calls that begin at their deadline.
 _MOMENT_SECONDS = 0.001
 
@@ -44,7 +48,7 @@ class _Session:
     `header` is None until the engine has been opened, and after its epoch has changed.
     """
 
-    __slots__ = ("at", "calls", "channels", "endpoint", "epoch", "header", "mutex", "read_at", "scope")
+    __slots__ = ("at", "calls", "channels", "endpoint", "epoch", "header", "mutex", "read_at", "scope", "starts")
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.scope = scope()
@@ -55,6 +59,7 @@ class _Session:
         """The index of the address for reads that any candidate may answer."""
         self.channels = {0: Channel(endpoint)}
         self.mutex = Mutex()
+        self.starts = Permits(_STREAMS_STARTING_MAX)
         self.calls: dict[tuple[int, str], UnaryCall] = {}
         self.header: bytes | None = None
         self.epoch = 0
@@ -133,6 +138,11 @@ class Connection:
             return session.epoch
 
         return await self._repeat(self._opening.method, epoch, self.attempts(timeout))
+
+    @property
+    def starts(self) -> Permits:
+        """Permits to start a stream, held until its first message."""
+        return self._current_session().starts
 
     async def stream(self, method: str, body: Callable[[int], bytes]) -> ResponseStream:
         """Starts a subscription, after opening the engine; `body` creates the request for its epoch.

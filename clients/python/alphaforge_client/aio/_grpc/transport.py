@@ -34,6 +34,7 @@ __all__ = [
     "Beside",
     "Channel",
     "Mutex",
+    "Permits",
     "Queue",
     "ResponseStream",
     "UnaryCall",
@@ -154,6 +155,24 @@ class Mutex:
 
     def release(self) -> None:
         self._lock.release()
+
+
+class Permits:
+    """A number of permits, given in the order of requests."""
+
+    def __init__(self, count: int) -> None:
+        self._free = asyncio.Semaphore(count)
+
+    async def acquire(self, timeout: float) -> bool:
+        """False if no permit was free within `timeout` seconds."""
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._free.acquire()
+        except TimeoutError:
+            return False
+
+    def release(self) -> None:
+        self._free.release()
 
 
 class Channel:
