@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from typing import Any, TypeVar
 
-from alphaforge.data.v1.engines_pb2 import ListEnginesResponse
+from alphaforge.data.v1.engines_pb2 import EngineSummary
 from alphaforge.data.v1.settings_pb2 import DataEngineSettings
 from alphaforge.data.v1.subscriptions_pb2 import SubscribeBarsRequest, SubscribeTradesRequest
 from alphaforge_core.errors import AlphaForgeError, EngineError, InvalidArgument, Unavailable
@@ -17,7 +17,7 @@ from services.data.wire import bar_filter, trade_filter
 from services.engines.engine import called, epoch_changed
 from services.engines.registry import DEFAULT_NAME
 from services.relay.link import BARS, TRADES, Counts, Kind, Link
-from services.relay.upstream import Upstream
+from services.relay.upstream import Place, Upstreams
 from services.streams.feed import Subscribers
 
 __all__ = ["RelayedEngine", "RelayedEngines"]
@@ -35,6 +35,7 @@ class RelayedEngine:
         self.epoch = epoch
         self.settings = DataEngineSettings()
         self.links: dict[str, Link[Any]] = {}
+        self.place = engines.new_place()
         self._engines = engines
 
     def _link(self, kind: Kind[T], capacity: int) -> Link[T]:
@@ -52,7 +53,7 @@ class RelayedEngine:
         from_sequence = message.from_sequence if message.HasField("from_sequence") else None
         if message.snapshot_bars:
             message.epoch = self.epoch
-            async with aclosing(self._engines.upstream.snapshot(message)) as pieces:
+            async with aclosing(self.place.upstream.snapshot(message)) as pieces:
                 async for piece, position in pieces:
                     if position is None:
                         yield piece
@@ -91,7 +92,7 @@ class RelayedEngine:
         if differing:
             raise EngineError(
                 f"{called('data', self.name)} has other settings for {', '.join(differing)}, and a "
-                f"relay can't change them; open it without settings, or at {self._engines.upstream.target}",
+                f"relay can't change them; open it without settings, or at {self.place.upstream.target}",
                 reason="SETTINGS_DIFFER",
             )
 
@@ -120,11 +121,11 @@ def _is_same(name: str, wanted: Any, has: Any) -> bool:
 class RelayedEngines:
     """The engines of the data service upstream, as it last listed them. Used on the event loop only."""
 
-    def __init__(self, upstream: Upstream, subscribers: Subscribers, *, bars_max: int, trades_max: int) -> None:
-        self.upstream = upstream
+    def __init__(self, upstreams: Upstreams, subscribers: Subscribers, *, bars_max: int, trades_max: int) -> None:
         self.bars_max = bars_max
         self.trades_max = trades_max
         self.counts = Counts()
+        self._upstreams = upstreams
         self._subscribers = subscribers
         self._engines: dict[str, RelayedEngine] = {}
 
@@ -134,35 +135,73 @@ class RelayedEngines:
         return engine if engine is not None and engine.epoch == epoch else None
 
     async def get(self, name: str, epoch: int | None, *, creates: bool = False) -> RelayedEngine:
-        """Returns the data service's current engine of that name; creates nothing.
+        """Returns the current engine of that name at the data service, or where it has moved to; creates nothing.
 
         Raises EngineError: EPOCH_CHANGED if it isn't in that epoch, ENGINE_UNKNOWN if it doesn't exist; and Unavailable
         if the data service can't be asked.
         """
+        name = name or DEFAULT_NAME
         await self.refresh()
-        engine = self._engines.get(name or DEFAULT_NAME)
+        if name not in self._engines:
+            await self._find_away(name, epoch)
+        engine = self._engines.get(name)
         if epoch is not None and (engine is None or engine.epoch != epoch):
-            raise epoch_changed("data", name or DEFAULT_NAME)
+            raise epoch_changed("data", name)
         if engine is None:
             raise EngineError(
-                f"no {called('data', name or DEFAULT_NAME)} at {self.upstream.target}, and a relay can't create one",
+                f"no {called('data', name)} at {self._upstreams.home.target}, and a relay can't create one",
                 reason="ENGINE_UNKNOWN",
             )
         return engine
 
-    async def refresh(self) -> ListEnginesResponse:
-        """Lists the data service's engines, and ends the engines that no longer exist. Raises Unavailable."""
-        listed = await self.upstream.list()
-        there = {summary.engine: summary for summary in listed.engines}
+    async def refresh(self) -> list[EngineSummary]:
+        """Lists the engines, at the data service or where they have moved to, and ends those that no longer exist.
+
+        Raises Unavailable.
+        """
+        found = {summary.engine: summary for summary in (await self._upstreams.home.list()).engines}
+        moving = set()
         for name, engine in list(self._engines.items()):
-            if name not in there or there[name].epoch != engine.epoch:
+            if name not in found and await self._follow(engine):
+                moving.add(name)
+                if (summary := await engine.place.upstream.summary(name)) is not None:
+                    found[name] = summary
+        for name, engine in list(self._engines.items()):
+            if found[name].epoch != engine.epoch if name in found else name not in moving:
                 del self._engines[name]
                 engine.end(epoch_changed("data", name))
-        for name, summary in there.items():
+        for name, summary in found.items():
             if name not in self._engines:
                 self._engines[name] = RelayedEngine(name, summary.epoch, self)
             self._engines[name].settings = summary.settings
-        return listed
+        return [found[name] for name in sorted(found)]
+
+    async def _follow(self, engine: RelayedEngine) -> bool:
+        """Whether another shard has an engine that the data service doesn't list; its links go there."""
+        if engine.place.is_away and await engine.place.upstream.summary(engine.name) is not None:
+            return True
+        target = await self._upstreams.home.moved_to(engine.name, engine.epoch)
+        if target is not None:
+            engine.place.go(target)
+        return target is not None
+
+    async def _find_away(self, name: str, epoch: int | None) -> None:
+        """Adds an engine that had moved to another shard before the relay knew it. Raises Unavailable."""
+        target = await self._upstreams.home.moved_to(name, epoch)
+        if target is None:
+            return
+        there = self._upstreams.at(target)
+        summary = await there.summary(name)
+        if summary is None:
+            raise there.unreachable(f"{called('data', name)} is moving there")
+        if name not in self._engines:
+            self._engines[name] = engine = RelayedEngine(name, summary.epoch, self)
+            engine.settings = summary.settings
+            engine.place.go(target)
+
+    def new_place(self) -> Place:
+        """The place of an engine, for now the data service."""
+        return Place(self._upstreams)
 
     def new_link(self, engine: RelayedEngine, kind: Kind[T], capacity: int) -> Link[T]:
         """A subscription upstream."""
@@ -172,7 +211,7 @@ class RelayedEngines:
                 del self._engines[engine.name]
             engine.end(epoch_changed("data", engine.name))
 
-        return Link(kind, engine.name, engine.epoch, self.upstream, self._subscribers, capacity, self.counts, ended)
+        return Link(kind, engine.name, engine.epoch, engine.place, self._subscribers, capacity, self.counts, ended)
 
     def links(self) -> Iterator[Link[Any]]:
         """All links."""

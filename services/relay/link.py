@@ -20,7 +20,7 @@ from alphaforge_core.model import Bar, TradeTick
 from services.base.errors import reason_of
 from services.data.engine import TRADES_PER_RESPONSE
 from services.data.wire import bars_response, instrument_of, trades_response
-from services.relay.upstream import Upstream
+from services.relay.upstream import Place, new_target
 from services.rpc.follower import Follower
 from services.rpc.peer import Peer
 from services.streams.feed import EVENTS_PER_RESPONSE, Delivery, Feed, Subscribers
@@ -94,7 +94,7 @@ class Link(Follower, Generic[T]):
     upstream's gaps and drops the events kept from before a gap, so a subscriber gets one gap and then the events after
     it. While upstream can't be reached, subscribers keep their streams for `silence_seconds_max`. Then the streams end
     with UNAVAILABLE and new ones are refused, so a client finds another relay or learns that it is behind. `ended` is
-    called when the engine has another epoch or is gone.
+    called when the engine has another epoch or is gone. If the engine moves to another shard, its links follow it.
     """
 
     SOURCE = "upstream"
@@ -104,7 +104,7 @@ class Link(Follower, Generic[T]):
         kind: Kind[T],
         engine: str,
         epoch: int,
-        upstream: Upstream,
+        place: Place,
         subscribers: Subscribers,
         capacity: int,
         counts: Counts,
@@ -114,7 +114,7 @@ class Link(Follower, Generic[T]):
         self._kind = kind
         self._engine = engine
         self._epoch = epoch
-        self._upstream = upstream
+        self._place = place
         self._subscribers = subscribers
         self._counts = counts
         self._ended = ended
@@ -144,7 +144,7 @@ class Link(Follower, Generic[T]):
     @property
     def is_silent(self) -> bool:
         """Whether upstream has been silent for too long."""
-        return self.silence_seconds > self._upstream.silence_seconds_max
+        return self.silence_seconds > self._place.upstream.silence_seconds_max
 
     @property
     def idle_seconds(self) -> float:
@@ -159,9 +159,9 @@ class Link(Follower, Generic[T]):
                 async with asyncio.timeout(READY_SECONDS_MAX):
                     await self._ready.wait()
             except TimeoutError:
-                raise self._upstream.unreachable("it does not answer") from None
+                raise self._place.upstream.unreachable("it does not answer") from None
         if self.is_silent:
-            raise self._upstream.silent()
+            raise self._place.upstream.silent()
         return self.feed
 
     def look(self) -> None:
@@ -170,7 +170,7 @@ class Link(Follower, Generic[T]):
             self._used = time.monotonic()
         if self.is_silent and self.feed.open:
             before, self.feed = self.feed, self._new_feed()
-            before.end(self._upstream.silent())
+            before.end(self._place.upstream.silent())
 
     def end(self, error: AlphaForgeError) -> None:
         """Ends the link and the streams that it feeds."""
@@ -182,19 +182,22 @@ class Link(Follower, Generic[T]):
     @property
     def peer(self) -> Peer:
         """The data service upstream."""
-        return self._upstream.peer
+        return self._place.upstream.peer
 
     def begin_again(self) -> None:
         """Counts the reconnect."""
         self._counts.reconnects += 1
 
     async def explain(self, error: grpc.aio.AioRpcError) -> None:
-        """Ends the link if the engine has another epoch or doesn't exist."""
+        """Follows an engine that has moved; ends the link if the engine has another epoch or doesn't exist."""
         reason = reason_of(error)
         if reason in _ENDS:
             self.is_over = True
             self._ended()
+        elif target := new_target(error):
+            self._place.go(target)
         else:
+            self._place.fail()
             self.warn_refused(error, reason)
 
     async def follow(self) -> None:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from alphaforge.data.v1 import data_service_pb2
-from alphaforge.data.v1.engines_pb2 import ListEnginesRequest, OpenEngineRequest, OpenEngineResponse
+from alphaforge.data.v1.engines_pb2 import (
+    ListEnginesRequest,
+    ListEnginesResponse,
+    OpenEngineRequest,
+    OpenEngineResponse,
+)
 from alphaforge.data.v1.subscriptions_pb2 import SubscribeBarsRequest, SubscribeTradesRequest
 from alphaforge_core.errors import Unavailable
 from prometheus_client.core import Metric
@@ -19,7 +24,7 @@ from services.engines.rows import Table, on_service, stream
 from services.metrics.service_metrics import Counters, StreamCollector, families
 from services.relay.engines import RelayedEngine, RelayedEngines
 from services.relay.settings import RelaySettings
-from services.relay.upstream import Upstream
+from services.relay.upstream import Upstream, Upstreams
 from services.rpc.peer import DATA_SERVICE
 from services.runtime.candidate import Candidate
 from services.runtime.server import Health
@@ -56,8 +61,9 @@ class RelayService:
         self.answers = Answers()
         self.subscribers = Subscribers(settings.max_subscribers, settings.heartbeat_seconds)
         self._upstream = Upstream(settings.of, settings.data_files)
+        self._upstreams = Upstreams(self._upstream, settings.data_files)
         self.engines = RelayedEngines(
-            self._upstream,
+            self._upstreams,
             self.subscribers,
             bars_max=settings.max_replay_bars,
             trades_max=settings.max_replay_trades,
@@ -90,7 +96,7 @@ class RelayService:
 
     async def close(self) -> None:
         """Ends the connections upstream."""
-        await self._upstream.close()
+        await self._upstreams.close()
 
     async def _look(self) -> None:
         """Sets the health to upstream's, so that clients that choose by health prefer relays whose upstream serves."""
@@ -111,7 +117,7 @@ class RelayService:
 
     async def list_engines(self, _message: ListEnginesRequest) -> bytes:
         """Lists the engines of the data service."""
-        return (await self.engines.refresh()).SerializeToString()
+        return ListEnginesResponse(engines=await self.engines.refresh()).SerializeToString()
 
 
 # Name, request, method; the rest by keyword (engines/rows.py).

@@ -8,8 +8,8 @@ from contextlib import aclosing
 
 import grpc
 from alphaforge.data.v1.data_service_pb2_grpc import DataServiceStub
-from alphaforge.data.v1.engines_pb2 import ListEnginesRequest, ListEnginesResponse
-from alphaforge.data.v1.subscriptions_pb2 import SubscribeBarsRequest
+from alphaforge.data.v1.engines_pb2 import EngineSummary, ListEnginesRequest, ListEnginesResponse
+from alphaforge.data.v1.subscriptions_pb2 import SubscribeBarsRequest, SubscribeTradesRequest
 from alphaforge_core.data_wire import BarsResponse
 from alphaforge_core.errors import (
     AlphaForgeError,
@@ -19,15 +19,18 @@ from alphaforge_core.errors import (
     Unavailable,
 )
 
-from services.base.errors import STATUSES, reason_of
+from services.base.errors import STATUSES, info_of, reason_of
 from services.rpc.peer import Peer, PeerFiles, silence_seconds_max
 
-__all__ = ["Upstream"]
+__all__ = ["Place", "Upstream", "Upstreams", "new_target"]
 
 # Below the clients' own deadline, so that they receive the reason.
 _ANSWER_SECONDS_MAX = 4.0
 # Maximum number of snapshots read at once; each opens its own stream upstream.
 _SNAPSHOTS_MAX = 16
+
+# After this many failures at the shard that an engine has moved to, it is sought at home again.
+_FAILURES_AWAY_MAX = 3
 
 # Errors passed on to clients. Others, such as a token that upstream refuses, concern only the relay.
 _PASSED_ON = (InvalidArgument, EngineError, ResourceExhausted)
@@ -74,6 +77,32 @@ class Upstream:
         except grpc.aio.AioRpcError as error:
             await self.peer.find_primary()
             raise self._explained(error) from None
+
+    async def summary(self, engine: str) -> EngineSummary | None:
+        """Returns an engine as it is listed; None if it isn't. Raises Unavailable."""
+        return next((each for each in (await self.list()).engines if each.engine == engine), None)
+
+    async def moved_to(self, engine: str, epoch: int | None) -> str | None:
+        """Returns the addresses of the shard that has the engine instead of this service; None if there is none.
+
+        Raises Unavailable.
+        """
+        # Without an epoch, the service might create the engine.
+        request = SubscribeTradesRequest(engine=engine, epoch=epoch or 1)
+        try:
+            async with (
+                asyncio.timeout(_ANSWER_SECONDS_MAX),
+                aclosing(self.peer.subscribe("SubscribeTrades", request)) as messages,
+            ):
+                await anext(messages, None)
+        except grpc.aio.AioRpcError as error:
+            target = new_target(error)
+            if target is None and (error.code() is grpc.StatusCode.UNAVAILABLE or not reason_of(error)):
+                raise self._explained(error) from None
+            return target
+        except TimeoutError:
+            raise self.unreachable("it does not answer") from None
+        return None
 
     async def snapshot(self, request: SubscribeBarsRequest) -> AsyncGenerator[tuple[bytes, int | None]]:
         """Yields each message of a snapshot with None, and last the sequence after which the stream continues.
@@ -123,3 +152,57 @@ class Upstream:
     def unreachable(self, why: str) -> Unavailable:
         """Returns the error for calls that need upstream."""
         return Unavailable(f"the relay can't reach {self.target}: {why}", reason="UNAVAILABLE")
+
+
+def new_target(error: grpc.aio.AioRpcError) -> str | None:
+    """The addresses of the shard that an engine has moved to, from the error of a call; None in any other error."""
+    info = info_of(error)
+    if info is None or info.reason != "ENGINE_MOVED":
+        return None
+    return info.metadata.get("target") or None
+
+
+class Upstreams:
+    """The data service upstream, and the other shards that its engines have moved to."""
+
+    def __init__(self, home: Upstream, files: PeerFiles) -> None:
+        self.home = home
+        self._files = files
+        self._away: dict[str, Upstream] = {}
+
+    def at(self, target: str) -> Upstream:
+        """The data service at those addresses."""
+        if target == self.home.target:
+            return self.home
+        if target not in self._away:
+            self._away[target] = Upstream(target, self._files)
+        return self._away[target]
+
+    async def close(self) -> None:
+        """Ends the connections."""
+        for upstream in (self.home, *self._away.values()):
+            await upstream.close()
+
+
+class Place:
+    """Where an engine is: at the data service upstream, or at the shard that it has moved to."""
+
+    def __init__(self, upstreams: Upstreams) -> None:
+        self.upstream = upstreams.home
+        self._upstreams = upstreams
+        self._failures = 0
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the engine has moved."""
+        return self.upstream is not self._upstreams.home
+
+    def go(self, target: str) -> None:
+        """Follows the engine to another shard."""
+        self.upstream, self._failures = self._upstreams.at(target), 0
+
+    def fail(self) -> None:
+        """Counts a failure; after a few, the engine is sought at home, which knows where it is."""
+        self._failures += 1
+        if self._failures >= _FAILURES_AWAY_MAX:
+            self.upstream, self._failures = self._upstreams.home, 0

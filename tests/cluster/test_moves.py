@@ -1,13 +1,14 @@
-"""Engines move between shards under load: nothing is lost or done twice, and clients follow."""
+"""Engines move between shards under load: nothing is lost or done twice, and clients and relays follow."""
 
 from __future__ import annotations
 
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alphaforge_client.data import DataEngine, DataEngineConfig, Gap
@@ -18,6 +19,7 @@ from tests.support.cluster import cluster_command, running_cluster
 from tests.support.cluster_load import START_NS, Writer
 from tests.support.cluster_shards import Shards, running_cluster_shards
 from tests.support.postgres import Pair
+from tests.support.service import running_service
 from tests.support.waiting import until
 
 MOVES = 6
@@ -27,6 +29,10 @@ MOVES = 6
 def shards(postgres: Pair, tmp_path: Path) -> Iterator[Shards]:
     with running_cluster_shards(postgres.database(), tmp_path, "data", (1, 2)) as shards:
         yield shards
+
+
+def trades(subscription: Iterator[Any], count: int) -> list[int]:
+    return [int(next(subscription).trade_id) for _ in range(count)]
 
 
 def test_moves_under_load_lose_and_double_nothing(shards: Shards) -> None:
@@ -106,6 +112,43 @@ def test_an_execution_engine_follows_a_data_engine_that_moves(shards: Shards, tm
             trade()
         series = venues.primary("execution").series()
         assert series['alphaforge_execution_market_data_missed_ticks_total{engine="e"}'] == 0.0
+
+
+def test_subscribers_of_a_relay_see_each_event_once_over_moves(shards: Shards, tmp_path: Path) -> None:
+    with ExitStack() as exits:
+        config = DataEngineConfig(bar_types=["1tick"])
+        engine = exits.enter_context(closing(DataEngine(config, name="e", targets=shards.targets, timeout=30.0)))
+        engine.wait_ready()
+        here = shards.place_of(engine)
+
+        def feed(first: int, last: int) -> None:
+            engine.process_trade_ticks(
+                [TradeTick("BTC", 100, 1, "BUY", str(each), START_NS + each) for each in range(first, last + 1)]
+            )
+
+        def relayed(folder: str, of: str) -> str:
+            place = tmp_path / folder
+            place.mkdir()
+            return exits.enter_context(running_service("relay", place, "--of", of)).address
+
+        def reading(target: str) -> Iterator[Any]:
+            reader = exits.enter_context(closing(DataEngine(name="e", target=target, timeout=30.0)))
+            return exits.enter_context(reader.subscribe_trades(from_sequence=1))
+
+        first = relayed("first", shards.seeds(here))
+        second = relayed("second", first)
+        readers = [reading(first), reading(second)]
+        feed(1, 5)
+        assert [trades(each, 5) for each in readers] == [[1, 2, 3, 4, 5]] * 2
+        shards.move("e", 1 - here)
+        feed(6, 9)
+        assert [trades(each, 4) for each in readers] == [[6, 7, 8, 9]] * 2
+        # Subscribers that come later, to these relays and to one that never saw the engine in its shard.
+        late = [reading(first), reading(second), reading(relayed("third", shards.seeds(here)))]
+        assert [trades(each, 9) for each in late] == [list(range(1, 10))] * 3
+        shards.move("e", here)
+        feed(10, 12)
+        assert [trades(each, 3) for each in (*readers, *late)] == [[10, 11, 12]] * 5
 
 
 def test_a_refused_move_is_one_clear_line(shards: Shards) -> None:
