@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from alphaforge_core.errors import AlphaForgeError, Unavailable
 from alphaforge_core.journal import SEMANTICS
 
+from services.cluster import statements
 from services.cluster.database import SessionLost
 from services.cluster.records import Place, crc_of, read_all, read_places
 from services.cluster.shard import Shard, now
@@ -44,66 +45,6 @@ _PRUNED_RECORDS_MAX = 2_000
 # instead of loading the checkpoint.
 KEPT_SECONDS = 5.0
 _GENERATIONS = 16
-
-_FENCE = "fence AS MATERIALIZED (SELECT 1 FROM shard WHERE noun = $1 AND id = $2 AND term = $3 FOR SHARE)"
-_STREAM = f"""
-WITH {_FENCE} INSERT INTO stream (noun, engine, shard) SELECT $1, $4, $2 FROM fence
-ON CONFLICT (noun, engine) DO NOTHING RETURNING stream
-"""
-_WRITE = f"""
-WITH {_FENCE}, mine AS MATERIALIZED (
-    SELECT 1 WHERE NOT EXISTS (
-        SELECT FROM (SELECT DISTINCT unnest($4::int[]) AS stream) wanted
-        LEFT JOIN stream s ON s.stream = wanted.stream AND s.noun = $1 AND s.shard = $2 WHERE s.stream IS NULL
-    )
-)
-INSERT INTO record (stream, sequence, batch, semantics, kind, time_ns, crc, payload)
-SELECT r.stream, r.sequence, $5, $6, r.kind, r.time_ns, r.crc, r.payload FROM fence, mine,
-unnest($4::int[], $7::bigint[], $8::smallint[], $9::bigint[], $10::bigint[], $11::bytea[])
-    AS r (stream, sequence, kind, time_ns, crc, payload)
-"""
-# The same statement for a single record, such as an order or a chunk of ticks; arrays would copy it twice more.
-_WRITE_ONE = f"""
-WITH {_FENCE} INSERT INTO record (stream, sequence, batch, semantics, kind, time_ns, crc, payload)
-SELECT s.stream, $7, $5, $6, $8, $9, $10, $11 FROM fence, stream s WHERE s.stream = $4 AND s.noun = $1 AND s.shard = $2
-"""
-_FLIP = f"""
-WITH {_FENCE}
-UPDATE stream s SET generation = $5, sequence = $6, parts = $7, size = $8, checksum = $9, state = $10 FROM fence
-WHERE s.stream = $4 AND s.noun = $1 AND s.shard = $2 AND s.generation < $5 AND s.sequence <= $6
-AND (SELECT count(*) FROM checkpoint c WHERE c.stream = $4 AND c.generation = $5) = $7
-"""
-_CHECKING = f"""
-WITH {_FENCE} UPDATE stream s SET checking = $5 FROM fence WHERE s.stream = $4 AND s.noun = $1 AND s.shard = $2
-"""
-_DROP = f"WITH {_FENCE} DELETE FROM stream s USING fence WHERE s.stream = $4 AND s.noun = $1 AND s.shard = $2"
-_MOVE = f"""
-WITH {_FENCE} UPDATE stream s SET shard = s.wanted, wanted = NULL, ready = 0 FROM fence
-WHERE s.stream = $4 AND s.noun = $1 AND s.shard = $2 AND s.wanted <> $2
-AND s.ready = (SELECT term FROM shard t WHERE t.noun = $1 AND t.id = s.wanted) AND s.ready > 0
-"""
-_LAST_BATCH = "SELECT coalesce(max(batch), 0) AS batch FROM record WHERE stream = $1"
-_SERVED = f"WITH {_FENCE} UPDATE stream s SET restored = false FROM fence WHERE s.noun = $1 AND s.shard = $2"
-_PRUNE = """
-WITH gone AS (
-    DELETE FROM record WHERE stream = $1 AND sequence <= $2
-    AND sequence < (SELECT min(sequence) FROM record WHERE stream = $1) + $3
-    RETURNING octet_length(payload) AS size
-) SELECT count(*) AS records, coalesce(sum(size), 0)::bigint AS size FROM gone
-"""
-_ORPHANS = """
-WITH RECURSIVE found AS (
-    SELECT min(stream) AS stream FROM record
-    UNION ALL SELECT (SELECT min(stream) FROM record WHERE record.stream > found.stream) FROM found
-    WHERE found.stream IS NOT NULL
-) SELECT stream FROM found WHERE stream IS NOT NULL AND NOT EXISTS (
-    SELECT FROM stream WHERE stream.stream = found.stream
-)
-"""
-_HELD = """
-SELECT coalesce(sum(octet_length(payload)), 0)::bigint AS size FROM record
-WHERE stream = ANY(SELECT stream FROM stream WHERE noun = $1 AND shard = $2)
-"""
 
 
 class _Stream:
@@ -175,11 +116,11 @@ class PostgresStore:
         self._batch = self._shard.confirmed_batch = max(self._shard.confirmed_batch, last[0]["batch"])
         self._streams = {name: _Stream(place) for name, place in places.items()}
         self._prunable = {place.id: _Prunable(place.sequence) for place in places.values() if place.sequence}
-        self._prunable |= {row["stream"]: _Prunable(_ALL) for row in await reader.fetch(_ORPHANS)}
+        self._prunable |= {row["stream"]: _Prunable(_ALL) for row in await reader.fetch(statements.ORPHANS)}
         self._begun.clear()
         self._generations.clear()
         await self._refill()
-        held = (await reader.fetch(_HELD, noun, shard))[0]["size"]
+        held = (await reader.fetch(statements.HELD, noun, shard))[0]["size"]
         self.held_bytes = held + sum(place.manifest.size for place in places.values())
         return places
 
@@ -231,7 +172,7 @@ class PostgresStore:
     def ready(self) -> None:
         """Notes that the required new epochs have started."""
         if any(stream.restored for stream in self._streams.values()):
-            self._thread.call(self._fenced(_SERVED))
+            self._thread.call(self._fenced(statements.SERVED))
 
     # --- Writing.
 
@@ -274,7 +215,9 @@ class PostgresStore:
             crc = crc_of(stream.id, sequence, entry.kind, entry.time_ns, entry.payload)
             following[entry.stream] = sequence, crc
             rows.append((stream.id, sequence, entry.kind, entry.time_ns, crc, entry.payload))
-        query, columns = (_WRITE_ONE, rows[0]) if len(rows) == 1 else (_WRITE, zip(*rows, strict=True))
+        query, columns = (
+            (statements.WRITE_ONE, rows[0]) if len(rows) == 1 else (statements.WRITE, zip(*rows, strict=True))
+        )
         ids, *others = columns
         size = sum(len(entry.payload) for entry in batch)
         if await self._fenced(query, ids, self._batch + 1, SEMANTICS, *others, size=size) != len(batch):
@@ -298,7 +241,7 @@ class PostgresStore:
     async def give_up(self, name: str) -> None:
         """Deletes the row of an empty stream. Raises SessionLost."""
         stream = self._streams.get(name)
-        if stream is not None and not stream.last and await self._fenced(_DROP, stream.id):
+        if stream is not None and not stream.last and await self._fenced(statements.DROP, stream.id):
             del self._streams[name]
 
     async def _begin(self, name: str) -> _Stream:
@@ -306,7 +249,7 @@ class PostgresStore:
         if session is None:
             raise SessionLost("not connected to the database")
         noun, shard, _ = self._shard.name
-        rows = await session.fetch(_STREAM, noun, shard, self._shard.term, name)
+        rows = await session.fetch(statements.STREAM, noun, shard, self._shard.term, name)
         if not rows:
             rows = await session.fetch("SELECT stream, shard FROM stream WHERE noun = $1 AND engine = $2", noun, name)
             if rows and rows[0]["shard"] != shard:
@@ -321,7 +264,7 @@ class PostgresStore:
         if stream is None or self._begun.pop(entry.generation, None) != stream.id:
             return
         arguments = (stream.id, entry.generation, entry.sequence, *entry.manifest, entry.state)
-        if not await self._fenced(_FLIP, *arguments):
+        if not await self._fenced(statements.FLIP, *arguments):
             raise await self._refused()
         self.held_bytes += entry.manifest.size - stream.manifest.size
         stream.manifest, stream.checkpoint = entry.manifest, entry.sequence
@@ -331,7 +274,7 @@ class PostgresStore:
         stream = self._streams.get(entry.stream)
         if stream is None:
             return
-        if not await self._fenced(_DROP, stream.id):
+        if not await self._fenced(statements.DROP, stream.id):
             raise await self._refused()
         del self._streams[entry.stream]
         self.held_bytes -= stream.manifest.size
@@ -339,7 +282,7 @@ class PostgresStore:
 
     async def _move(self, entry: Move) -> None:
         stream = self._streams.get(entry.stream)
-        if stream is None or not await self._fenced(_MOVE, stream.id):
+        if stream is None or not await self._fenced(statements.MOVE, stream.id):
             raise WriteRefused(f"the move of {entry.stream!r} is no longer requested")
         # From now on, the other shard writes the stream and removes the records that its checkpoints replace.
         del self._streams[entry.stream]
@@ -355,7 +298,7 @@ class PostgresStore:
         reader = self._shard.reader
         if reader is None:
             raise SessionLost("not connected to the database")
-        last = (await reader.fetch(_LAST_BATCH, place.id))[0]["batch"]
+        last = (await reader.fetch(statements.LAST_BATCH, place.id))[0]["batch"]
         async with self._writing:
             self._batch = self._shard.confirmed_batch = max(self._batch, last)
             self._streams[name] = _Stream(place)
@@ -412,7 +355,7 @@ class PostgresStore:
     async def _announce(self, stream: int, sequence: int) -> None:
         """Tells followers after which input to compare their state; followers already past it skip the comparison."""
         with suppress(SessionLost, WriteRefused):
-            await self._fenced(_CHECKING, stream, sequence)
+            await self._fenced(statements.CHECKING, stream, sequence)
 
     def checkpoint_part(self, generation: int, part: int, pieces: Sequence[memoryview]) -> Part:
         """Writes a part, which is confirmed together with the checkpoint's commit. Thread-safe. Raises OSError."""
@@ -459,7 +402,7 @@ class PostgresStore:
             raise SessionLost("not connected to the database")
         session = await self._shard.bulk()
         stream, prunable = next(each for each in self._prunable.items() if each[1].at <= now())
-        gone = (await session.fetch(_PRUNE, stream, prunable.sequence, _PRUNED_RECORDS_MAX))[0]
+        gone = (await session.fetch(statements.PRUNE, stream, prunable.sequence, _PRUNED_RECORDS_MAX))[0]
         self.held_bytes -= gone["size"]
         if gone["records"]:
             return
