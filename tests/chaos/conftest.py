@@ -1,11 +1,13 @@
-"""The fixture of the chaos tests, and a table of their results; `tests.support.chaos` has the settings."""
+"""The fixtures of the chaos tests, and a table of their results; `tests.support.chaos` has the settings."""
 
 from __future__ import annotations
 
 import re
+import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +29,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def chaos(chaos_seed: int, record_property: Callable[[str, object], None]) -> Chaos:
     """The random numbers and rounds of one run; its counts are shown in the table."""
     return Chaos(chaos_seed, record_property)
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """A folder in memory if possible: tests of damage are about the files' content, not about how long a disk syncs."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as name:
+        yield Path(name)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import random
 import shutil
-import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from alphaforge_core.errors import EngineError
 from services.journal.store import Append, Checkpoint, Commit, Drop, Durability, Manifest, Record, WriteRefused
 from services.journal.store_sqlite import SqliteStore
 from tests.support.chaos import many
+from tests.support.damage import damage
 
 STREAMS = ("checkpointed", "records only", "twice", "idle")
 ENDS = ("closed", "killed")
@@ -126,30 +126,6 @@ def make_history(folder: Path, older: Path, random: random.Random, *, is_closed:
     return writer.history
 
 
-def damage(path: Path, older: Path, operation: str, random: random.Random) -> bool:
-    """Damages a file; False where that changes nothing."""
-    content = path.read_bytes()
-    if operation == "delete":
-        path.unlink()
-        return True
-    if operation == "older":
-        if not older.exists():
-            return False
-        shutil.copy(older, path)
-    elif not content:
-        return False
-    elif operation == "truncate":
-        path.write_bytes(content[: random.randrange(len(content))])
-    elif operation == "zero":
-        page = random.randrange(0, len(content), 4096)
-        path.write_bytes(content[:page] + bytes(len(content[page : page + 4096])) + content[page + 4096 :])
-    else:
-        flipped = bytearray(content)
-        flipped[random.randrange(len(content))] ^= 1 << random.randrange(8)
-        path.write_bytes(flipped)
-    return path.read_bytes() != content
-
-
 def allowed(history: History, path: Path, operation: str, stream: str) -> set[str]:
     """Returns the permitted states of a stream when a service starts with one damaged file."""
     if path.suffix == ".part":
@@ -209,14 +185,6 @@ def verdicts(history: History) -> dict[str, str]:
         return {name: found.get(name, "gone") for name in STREAMS}
     finally:
         store.close()
-
-
-@pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    """A folder in memory if possible: the test is about the files' content, not about how long a disk syncs."""
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as name:
-        yield Path(name)
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,10 +23,10 @@ from services.cache.memory import Memory
 from services.engines.rows import Table
 from services.streams.feed import Subscribers
 from tests.support.chaos import many
+from tests.support.damage import damage
 
 NAMES = ("large", "small", "rewritten")
 ENDS = ("closed", "killed")
-# `older` is written over the file, `moved` takes its place.
 OPERATIONS = ("flip", "truncate", "delete", "older", "moved", "zero")
 
 State = dict[str, bytes]
@@ -104,32 +103,6 @@ async def make_history(folder: Path, older: Path, chance: random.Random, *, is_c
     return writer.history
 
 
-def damage(path: Path, older: Path, operation: str, chance: random.Random) -> bool:
-    """Damages a file; False where that changes nothing."""
-    content = path.read_bytes()
-    if operation == "delete":
-        path.unlink()
-        return True
-    if operation in ("older", "moved"):
-        if not older.exists():
-            return False
-        if operation == "moved":
-            path.unlink()
-        shutil.copy(older, path)
-    elif not content:
-        return False
-    elif operation == "truncate":
-        path.write_bytes(content[: chance.randrange(len(content))])
-    elif operation == "zero":
-        page = chance.randrange(0, len(content), 4096)
-        path.write_bytes(content[:page] + bytes(len(content[page : page + 4096])) + content[page + 4096 :])
-    else:
-        flipped = bytearray(content)
-        flipped[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
-        path.write_bytes(flipped)
-    return path.read_bytes() != content
-
-
 def state_of(cache: NamedCache) -> State:
     found = ((str(key), cache.core.get(str(key))) for key in range(30))
     return {key: entry[0] for key, entry in found if entry is not None}
@@ -155,13 +128,6 @@ def look_at(history: History, damaged: Path) -> dict[str, int]:
         return {name: cache.epoch for name, cache in found.items()}
     finally:
         files._lock.close()
-
-
-@pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as name:
-        yield Path(name)
 
 
 @pytest.fixture(scope="module")
