@@ -209,8 +209,8 @@ class Database:
                 for name, found in await connection.fetch(_SETTINGS, list(settings)):
                     if found != settings[name]:
                         raise problem(
-                            f"a session has {name} = {found} instead of {settings[name]}, as behind a pooler that "
-                            "ignores settings; use PostgreSQL's own address"
+                            f"PostgreSQL has {name} = {found}, although this service set {settings[name]}; if there is "
+                            "a connection pooler in between, connect to PostgreSQL directly"
                         )
             check_facts(facts)
         except (asyncpg.DuplicatePreparedStatementError, asyncpg.InvalidSQLStatementNameError):

@@ -110,4 +110,4 @@ def side_or_none(number: int) -> OrderSide | None:
     try:
         return OrderSide(number)
     except ValueError:
-        raise InvalidArgument(f"side has no member {number}", reason="ENUM_UNKNOWN") from None
+        raise InvalidArgument(f"unknown side {number}", reason="ENUM_UNKNOWN") from None

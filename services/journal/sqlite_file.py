@@ -135,7 +135,7 @@ def create(path: Path, streams: Iterable[StreamRow] = (), records: Iterable[tupl
             connection.executemany(INSERT_RECORD, records)
         _sync(temporary)
     except sqlite3.Error as error:
-        raise OSError(f"{path} can't be made: {error}") from None
+        raise OSError(f"can't create {path}: {error}") from None
     os.replace(temporary, path)
     sync_folder(path.parent)
 

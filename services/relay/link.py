@@ -1,4 +1,4 @@
-"""One subscription upstream, and the subscriptions here that it feeds."""
+"""One upstream subscription, and the local subscriptions that it feeds."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _bars(encoded: bytes) -> Message[Bar]:
 def _trades(encoded: bytes) -> Message[TradeTick]:
     message = TradesResponse.from_wire(encoded)
     gap = None if message.gap is None else Gap.FromString(message.gap)
-    # A batch is enough of a sequence for a ring, and creates no objects until they are read.
+    # The ring only needs len() and slices, which a batch has; its ticks become objects when they are read.
     ticks: Any = message.ticks
     return Message(message.epoch, message.sequence, message.previous_sequence, ticks, gap)
 
@@ -218,7 +218,7 @@ class Link(Follower, Generic[T]):
         return self.peer.subscribe(self._kind.method, request)
 
     def _take(self, message: Message[T]) -> None:
-        """Appends a message's events to the ring. Raises InvalidArgument MESSAGE_MALFORMED if they don't follow."""
+        """Appends a message's events to the ring. Raises InvalidArgument MESSAGE_MALFORMED if some are missing."""
         first = message.sequence - len(message.events) + 1
         if message.epoch != self._epoch or first > self._next_after(message):
             raise InvalidArgument(
@@ -241,7 +241,7 @@ class Link(Follower, Generic[T]):
         return self._ring.last + 1
 
     def _lose(self, gap: Gap) -> None:
-        """Passes on a gap, except before the link has begun, when it had no events to lose."""
+        """Passes on a gap. Before the link has begun, nothing was lost, so the gap is only skipped."""
         lost = gap.last_sequence - self._ring.last
         self._ring.skip(gap.last_sequence)
         if self._began:

@@ -47,7 +47,7 @@ def strategy_class(
         inspect.signature(found[chosen]).bind("venue", **(parameters or {}))
     except TypeError as error:
         given = ", ".join(parameters or ()) or "no parameters"
-        raise typer.BadParameter(f"{chosen} of {path} can't be created with the venue and {given}: {error}") from None
+        raise typer.BadParameter(f"can't create {chosen} of {path} from the venue and {given}: {error}") from None
     return found[chosen]
 
 

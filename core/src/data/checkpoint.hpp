@@ -17,38 +17,38 @@ class BarBuilder;
 
 // The records of a checkpoint written in the background, by kind.
 enum class CheckpointRecord : std::uint32_t {
-  kEngine = 1,  // one; then the numbers of the instruments whose fingerprints go first, and -1
-  kInstrument,  // its number; as one text: its id, its open bars, then per series the last sequence and the bars kept
-  kWindow,      // an instrument's number, a count, and that many of its fingerprints, from the oldest on
-  kBars,        // an instrument's and a type's number, the first bar's sequence, a count, and that many bars
+  kEngine = 1,  // once: the engine, then the numbers of the instruments whose fingerprints are dropped first, then -1
+  kInstrument,  // number, then one text: id, open bars, and for each series its last sequence and number of kept bars
+  kWindow,      // instrument number, count, and that many of its fingerprints, oldest first
+  kBars,        // instrument number, bar type number, sequence of the first bar, count, and that many bars
 };
 inline constexpr std::size_t kCheckpointKinds = 5;
 
-// The state of a data engine at the beginning of the checkpoint, written in parts while the engine continues: code that
-// is about to change something unwritten reports it, so that it is written first. Kept bars hardly ever change; the
-// data that change with every tick are small.
+// The state of a data engine when the checkpoint began, written in parts while the engine keeps running. Code calls
+// before_...() ahead of each change, so that the old state is written first. Kept bars hardly ever change; the data
+// that change with every tick are small.
 class Checkpoint {
  public:
   // `number` is greater than those of all previous checkpoints.
   Checkpoint(std::uint32_t number, const CheckpointLimits& limits, const InstrumentBook& book,
              const BarBuilder& builder);
 
-  // Where the engine is described, once, and checked.
+  // Writes the engine's own record: call head() once, then check_head().
   SnapshotWriter& head() { return of(CheckpointRecord::kEngine); }
   template <class Describe>
   void check_head(Describe describe) {
     sum_.add(CheckpointRecord::kEngine, describe);
   }
-  // Writes some of the records that are left; true if those were the last.
+  // Writes some of the remaining records; true if none remain.
   bool write();
   // What was written since the last call.
   std::vector<Frame> take() { return records_.take(); }
-  // Too much has changed to keep in memory: what is written is discarded.
+  // True if too much changed to keep in memory; the checkpoint is then discarded.
   bool is_overtaken() const { return is_overtaken_; }
-  // The hash of the state, once all is written: equal states have equal hashes, whatever changed meanwhile.
+  // The hash of the state, valid once all is written. Equal states have equal hashes, whatever changed meanwhile.
   std::uint64_t state_hash() const { return sum_.value(); }
 
-  // The instrument is about to change, even if only by a tick that is added to its run.
+  // The instrument is about to change. A tick added to its run is a change too.
   void before_change(Instrument& instrument);
   // The instrument's oldest fingerprint is about to be removed.
   void before_pop_id(Instrument& instrument);

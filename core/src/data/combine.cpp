@@ -40,7 +40,7 @@ void check(const Bar& bar, const BarType& type, const Span& span, const Longer& 
     refuse(Reason::BAR_TYPE_INVALID, bar, type, "only time bars can be combined");
   if (bar.ts_event > span.end) refuse(Reason::BAR_TYPE_INVALID, bar, type, "it ends in a later one");
   if (bar.ts_open < longer.last_end || bar.ts_event <= bar.ts_open)
-    refuse(Reason::TIME_OUT_OF_RANGE, bar, type, "give the bars of an instrument in order of time, each once");
+    refuse(Reason::TIME_OUT_OF_RANGE, bar, type, "the bars of an instrument must be in order of time, without repeats");
 }
 
 template <class Number>

@@ -296,7 +296,7 @@ DateTimeParts parse_datetime(std::string_view content) {
           reader.skip();
       }
     }
-    if (zones != 1) refuse_value("a datetime has exactly one zone");
+    if (zones != 1) refuse_value("a datetime must have exactly one time zone");
     if (parts.local_us < kDaysMin * kDayUs || parts.local_us >= (kDaysMax + 1) * kDayUs)
       refuse_value("local_us is beyond the years 1 to 9999");
     if (parts.utc_offset_us <= -kDayUs || parts.utc_offset_us >= kDayUs)

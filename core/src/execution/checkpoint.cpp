@@ -39,7 +39,7 @@ bool Checkpoint::write() {
          write_orders(until);
 }
 
-// What is hashed takes none.
+// A hash alone takes no memory.
 void Checkpoint::check_memory() {
   is_overtaken_ = is_overtaken_ || (!is_hash_ && records_.bytes() > limits_.waiting_bytes);
 }
@@ -185,7 +185,7 @@ bool Checkpoint::write_fills(std::size_t until) {
 }
 
 bool Checkpoint::write_orders(std::size_t until) {
-  // Those that changed are passed over, which takes time too.
+  // Orders that changed were written before; skipping them takes time too.
   constexpr int kOrdersMax = 4096;
   int orders = 0;
   for (;;) {

@@ -16,21 +16,21 @@ namespace alphaforge::execution {
 
 // The records of a checkpoint written in the background, by kind.
 enum class CheckpointRecord : std::uint32_t {
-  kEngine = 1,  // one
-  kInstrument,  // its number, then what describe_instrument() says
-  kWindow,      // an instrument's number, a count, and that many of its fingerprints, from the oldest on
+  kEngine = 1,  // once
+  kInstrument,  // number, then the output of describe_instrument()
+  kWindow,      // instrument number, count, and that many of its fingerprints, oldest first
   kStrategy,
-  kOrder,  // in no order
-  kFill,   // those of an order in their order
-  kEvent,  // in order
+  kOrder,  // unordered
+  kFill,   // by sequence
+  kEvent,  // by sequence
 };
 inline constexpr std::size_t kCheckpointKinds = 8;
 
-// The state of a venue at the beginning of the checkpoint, written in parts while the venue continues: code that is
-// about to change something unwritten reports it, so that it is written first. Queues and indexes are derived from the
+// The state of a venue when the checkpoint began, written in parts while the venue keeps running. Code calls
+// before_...() ahead of each change, so that the old state is written first. Queues and indexes are derived from the
 // records.
 //
-// The parts are hashed too; or only that, for the hash alone.
+// The parts are also hashed. With `is_hash`, they are only hashed, not written.
 class Checkpoint {
  public:
   struct Pieces {
@@ -48,13 +48,13 @@ class Checkpoint {
   void describe_head(Describe describe) {
     put(CheckpointRecord::kEngine, describe);
   }
-  // Writes some of the records that are left; true if those were the last.
+  // Writes some of the remaining records; true if none remain.
   bool write();
   // The hash of the state, once all is written.
   std::uint64_t state_hash() const { return sum_.value(); }
   // What was written since the last call.
   std::vector<Frame> take() { return records_.take(); }
-  // Too much has changed to keep in memory: what is written is discarded.
+  // True if too much changed to keep in memory; the checkpoint is then discarded.
   bool is_overtaken() const { return is_overtaken_; }
 
   // These are about to change.
@@ -99,7 +99,7 @@ class Checkpoint {
   bool is_hash_;
   std::size_t hashed_bytes_ = 0;
   bool is_overtaken_ = false;
-  // How far each kind goes, and how far it is written.
+  // Where each kind ends, and the next record to write.
   std::size_t instruments_end_;
   std::size_t strategies_end_;
   std::int64_t last_event_;
@@ -108,8 +108,8 @@ class Checkpoint {
   std::size_t next_strategy_ = 0;
   std::int64_t next_event_;
   const FillRecord* next_fill_;
-  std::int64_t written_fill_ = 0;   // sequence of the last one written in its turn
-  std::int64_t written_order_ = 0;  // number of the last one written in its turn
+  std::int64_t written_fill_ = 0;   // sequence of the last fill written in order
+  std::int64_t written_order_ = 0;  // number of the last order written in order
 };
 
 }  // namespace alphaforge::execution

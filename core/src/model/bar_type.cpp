@@ -66,7 +66,7 @@ int128 parse_step(std::string_view text, std::string_view number, int places) {
     // Nine places are what may be typed; a dollar step is kept at the eighteen of a value.
     return rescale(parse_decimal(number, kPlaces, "step"), kPlaces, places);
   } catch (const InvalidArgument& error) {
-    refuse(text, std::string("has no usable step: ") + error.what());
+    refuse(text, std::string("has an invalid step: ") + error.what());
   }
 }
 

@@ -67,8 +67,7 @@ Grid::Grid(const BarType& type, std::int64_t origin_offset_ns, const TimeZones& 
       shift_s_(type.start_s < kDayS / 2 ? type.start_s : type.start_s - kDayS),
       zone_(find_zone(type.zone, zones)) {
   if (zone_ == nullptr)
-    throw InvalidArgument(Reason::BAR_TYPE_INVALID,
-                          "bar type '" + type.name + "' names a time zone without rules in time_zones");
+    throw InvalidArgument(Reason::BAR_TYPE_INVALID, "bar type '" + type.name + "' needs its time zone in time_zones");
 }
 
 std::int64_t Grid::number_of(std::int64_t date) const {

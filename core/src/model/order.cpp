@@ -26,7 +26,7 @@ void check_enums(const Order& order) {
   const auto within = [&order](auto member, int last, const char* what) {
     const int number = static_cast<int>(member);
     if (number < 1 || number > last)
-      malformed(order, Reason::ENUM_UNKNOWN, std::string(what) + " has no member " + std::to_string(number));
+      malformed(order, Reason::ENUM_UNKNOWN, "unknown " + std::string(what) + " " + std::to_string(number));
   };
   within(order.side, 2, "side");
   within(order.type, 6, "order_type");
@@ -63,7 +63,7 @@ void check_trail(const Order& order) {
   const bool trails = is_trailing(order.type);
   const int type = static_cast<int>(order.trailing_offset_type);
   if (type > 3 || (trails && type < 1))
-    malformed(order, Reason::ENUM_UNKNOWN, "trailing_offset_type has no member " + std::to_string(type));
+    malformed(order, Reason::ENUM_UNKNOWN, "unknown trailing_offset_type " + std::to_string(type));
   if (!trails && type != 0)
     malformed(order, Reason::ORDER_FIELD_SURPLUS,
               "a " + std::string(name_of(order.type)) + " order takes no trailing_offset_type");

@@ -58,8 +58,7 @@ std::string_view parent_id(const Order& order) {
 
 OrderGroup make_order_group(OrderGroupType type, std::vector<Order> orders) {
   if (name_of(type).empty())
-    throw InvalidArgument(Reason::ENUM_UNKNOWN,
-                          "type of group has no member " + std::to_string(static_cast<int>(type)));
+    throw InvalidArgument(Reason::ENUM_UNKNOWN, "unknown group type " + std::to_string(static_cast<int>(type)));
   check_size(type, orders.size());
   for (const Order& order : orders) {
     check_order(order);

@@ -56,7 +56,7 @@ class Service:
         response: Any = parsed(self.open_response, answer)
         if partitions > 1 and response.settings.partitions != partitions:
             raise EngineError(
-                "the service is of a release without partitions; upgrade it, or open the engine without partitions",
+                "the service's release does not support partitions; upgrade it, or open the engine without partitions",
                 reason="UNIMPLEMENTED",
             )
         epoch: int = response.epoch

@@ -15,7 +15,7 @@ def new_request_id() -> str:
 
 
 def with_id(kind: Callable[..., Any], **fields: Any) -> Callable[[], bytes]:
-    """Makes requests of that kind, each with a request id of its own."""
+    """Returns a function that creates a request of that kind with a new request id."""
 
     def make() -> bytes:
         request: bytes = kind(request_id=new_request_id(), **fields).SerializeToString()

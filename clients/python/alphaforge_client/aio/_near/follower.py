@@ -27,7 +27,7 @@ _PAUSE_SECONDS_MAX = 2.0
 
 
 class NearFollower:
-    """Copies of entries that follow the changes of their cache; belongs to one process and one event loop.
+    """Keeps local copies of entries up to date with their cache. Belongs to one process and one event loop.
 
     It works in the background while its client is open. The background work holds no reference to the follower between
     messages, so it also stops when the client is dropped without close().
