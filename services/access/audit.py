@@ -2,7 +2,8 @@
 
 A thread writes the lines. A line that can't be written is kept and retried every second. Meanwhile, audited commands
 are refused with AUDIT_FAILED before they are executed (fail closed), or executed anyway if the setting
-`audit_required` is off. So a full disk stops commands, or loses lines once 10,000 wait, but never stops the service.
+`audit_required` is off. So a full disk never stops the service: it stops commands or,
+if the log is not required, loses lines once 10,000 are waiting.
 
 A request holds no secrets: tokens travel as metadata, which is never logged.
 """
@@ -132,8 +133,8 @@ class Audit:
             )
         if self._is_full:
             raise Unavailable(
-                f"nothing was done: {self._put_lines - self._taken_lines:,} lines are waiting for audit log "
-                f"{self._path}, the limit; retry in a moment",
+                f"nothing was done: audit log {self._path} is too slow: {self._put_lines - self._taken_lines:,} lines "
+                "are waiting to be written; retry in a moment",
                 reason="AUDIT_FAILED",
             )
 
@@ -148,7 +149,7 @@ class Audit:
         self._lines.put((line, size))
 
     def admits_refusal(self, caller: str) -> int | None:
-        """The number of refusals of `caller` suppressed before this one, or None to suppress it too."""
+        """The refusals of `caller` suppressed since the last one written; None if this one is suppressed too."""
         now = self._clock()
         refusals = self._refusals.get(caller)
         if refusals is None:

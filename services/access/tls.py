@@ -42,7 +42,7 @@ class ServerTls:
         """Credentials whose files are checked for changes at each new connection."""
         given = self._material.current()
 
-        # None means no change, which the stubs don't know. Returning the same configuration twice crashes the process.
+        # None means no change, though grpc's stubs lack it. Returning the same configuration twice crashes the process.
         def changed() -> Any:
             nonlocal given
             current = self._material.current()

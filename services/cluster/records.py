@@ -141,8 +141,8 @@ def _checked(engine: str, stream: int, after: int, rows: Any) -> tuple[list[Reco
         if semantics != SEMANTICS:
             raise EngineError(
                 f"the inputs of {engine!r} from {sequence} on were written under other rules ({semantics}; this "
-                f"release has {SEMANTICS}); let the release that wrote them checkpoint, by a switch, then start this "
-                "one",
+                f"release has {SEMANTICS}); switch to a candidate of the release that wrote them, so that it "
+                "makes a checkpoint, then start this one",
                 reason="JOURNAL_VERSION",
             )
         records.append(Record(sequence, kind, time_ns, payload))

@@ -40,7 +40,7 @@ SNAPSHOT_BARS_MAX = 100_000
 # Reading and encoding this many bars takes about as long as a hand-over to a thread.
 SHORT_PAGE_BARS = 256
 
-# How many instruments a subscription checks for a first trade, and how many without one it names.
+# Of its first WAITS_LOOKED_UP instruments, a subscription names up to WAITS_FOR_MAX that have no trade yet.
 WAITS_LOOKED_UP = 1_000
 WAITS_FOR_MAX = 100
 
@@ -145,6 +145,6 @@ async def subscribe_trades(engine: NamedDataEngine, message: SubscribeTradesRequ
 
 
 def _unseen(engine: NamedDataEngine, instrument_ids: Iterable[str]) -> Iterator[str]:
-    """Yields the instruments without a trade among the first WAITS_LOOKED_UP, WAITS_FOR_MAX at most."""
+    """Yields those of the first WAITS_LOOKED_UP instruments that have no trade yet, at most WAITS_FOR_MAX."""
     looked_up = islice(dict.fromkeys(instrument_ids), WAITS_LOOKED_UP)
     return islice((name for name in looked_up if engine.core.market_time(name) is None), WAITS_FOR_MAX)

@@ -36,7 +36,7 @@ BATCH_BYTES_MAX = 1 << 31
 _SMALL_BYTES_MAX = 1 << 20
 
 
-# The answer of a call, or a future of it, which may yield another future once the input is written.
+# The answer of a call, or a future of it. The future may have another future as its result, to be awaited in turn.
 Answer: TypeAlias = bytes | asyncio.Future[Any]
 
 

@@ -65,7 +65,7 @@ class _Link(Follower):
         self._peer, self._absent = source(home)
         self._failures = 0
         # Whether to ask for all trades of the data engine's new epoch, whose value is not known yet.
-        self._begins_anew = False
+        self._starts_over = False
         self.heard = float("-inf")
         self._began = time.monotonic()
         self._is_silent: bool | None = None
@@ -81,7 +81,7 @@ class _Link(Follower):
         return float(self.engine.settings["stale_after_ns"] / 1e9)
 
     async def watch(self) -> None:
-        """Tells the engine when its market data become stale, and when they resume."""
+        """Notifies the engine when its market data become stale and when they resume."""
         is_silent = time.monotonic() - max(self.heard, self._began) > self._stale_after_seconds
         is_told = is_silent == self._is_silent
         # A new link can't tell yet; an engine that never followed any trades is not stale (rule 3.20).
@@ -102,7 +102,7 @@ class _Link(Follower):
     async def follow(self) -> None:
         """Applies the trades after the position. The core decodes the messages, and the journal stores their bytes."""
         request = SubscribeTradesRequest(engine=self.engine.name)
-        if self._begins_anew:
+        if self._starts_over:
             request.from_sequence = 1
         elif self.engine.market_data.epoch:
             request.epoch = self.engine.market_data.epoch
@@ -114,7 +114,7 @@ class _Link(Follower):
 
     async def _apply(self, encoded: bytes) -> None:
         message = TradesResponse.from_wire(encoded)
-        self._begins_anew = False
+        self._starts_over = False
         if message.gap is not None:
             self.warn("trades were lost", gap=str(Gap.FromString(message.gap)))
         if self.engine.market_data.is_behind(message):
@@ -131,7 +131,7 @@ class _Link(Follower):
                 if self.engine.retired is not None:
                     self.is_over = True
                     raise
-                self.warn("trades wait", reason=str(error))
+                self.warn("trades not applied yet", reason=str(error))
             await asyncio.sleep(pause)
             pause = min(2 * pause, PAUSE_SECONDS_MAX)
 
@@ -146,7 +146,7 @@ class _Link(Follower):
         reason = "" if info is None else info.reason
         if reason in ("ENGINE_UNKNOWN", "EPOCH_CHANGED"):
             self.heard = time.monotonic()
-            self._begins_anew = True
+            self._starts_over = True
         if reason == "ENGINE_UNKNOWN":
             async for _ in self._absent.until_there(self.engine.name):
                 self.heard = time.monotonic()

@@ -65,7 +65,7 @@ def keep(to: Path, engine: str, record: Record, because: str) -> None:
 def skip(folder: Path, engine: str, sequence: int, because: str, to: Path) -> Path:
     """Replaces an input in the journals of a stopped service, and keeps it in the file `to`; returns the journal.
 
-    Raises OSError, and EngineError: SETTING_INVALID if there is no such input, and as a start does.
+    Raises OSError, EngineError SETTING_INVALID if there is no such input, and the errors of opening a journal.
     """
     noun, name = named(engine)
     for durability in (Durability.FSYNC, Durability.OS):

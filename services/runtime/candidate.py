@@ -450,7 +450,7 @@ class Candidate:
                     break
                 await asyncio.sleep(BEAT_SECONDS)
         except (SessionLost, EngineError) as error:
-            _logger.warning("no beat", extra={"reason": str(error)})
+            _logger.warning("heartbeat not confirmed", extra={"reason": str(error)})
         self._hear_trouble()
 
     async def _release(self) -> None:

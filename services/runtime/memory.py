@@ -24,9 +24,9 @@ _ALL = 2**62
 
 
 class Memory:
-    """Applies to engines the records of their journal, whichever candidate wrote them.
+    """Applies records of the journal to engines, no matter which candidate wrote them.
 
-    `is_kept`: the log contains the engines; False for caches, of which it contains nothing.
+    `is_kept` is False for caches, which have no records in the log.
     """
 
     def __init__(
@@ -50,13 +50,13 @@ class Memory:
         self._refused: dict[str, tuple[int, int, bool]] = {}
         """What engines that can't be followed were read from; they are read again once that changes."""
         self._restored: set[str] = set()
-        """Engines read after an operator changed their log, whose new epoch no primary has begun yet."""
+        """Engines loaded again after an operator changed their log. A primary has yet to begin their new epoch."""
         self._absent: dict[str, tuple[int, int]] = {}
         """Streams that end with the drop of their engine: the id and the last sequence read."""
         self.comparisons = Comparisons()
 
     async def catch_up(self, batch_max: int) -> None:
-        """Applies confirmed records, up to a batch. Raises SessionLost."""
+        """Applies confirmed records, up to and including batch `batch_max`. Raises SessionLost."""
         if self.is_kept:
             assert self._shard.reader is not None
             name = self._shard.name

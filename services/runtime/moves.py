@@ -1,9 +1,9 @@
-"""Moves engines from this shard to another one, or from there to here, while calls continue.
+"""Moves engines between this shard and others, while calls continue.
 
-`alphaforge cluster move` notes in the table where an engine is wanted. The primary there loads it and follows its log,
-as a standby does, and notes that it is ready. The primary here then refuses the engine's calls, and writes one fenced
-statement after all waiting inputs of the engine, which changes the shard of the stream. The other primary sees this,
-applies the rest of the log, and serves, with the same epoch and sequences. If either primary dies in between, the row
+`alphaforge cluster move` writes to the table which shard should get the engine. That shard's primary loads the engine,
+follows its log as a standby does, and records that it is ready. The engine's primary then refuses its calls, writes its
+waiting inputs and, in one fenced statement, changes the shard of the stream. The other primary sees this, applies the
+rest of the log and serves the engine, with the same epoch and sequences. If either primary dies in between, the row
 says which shard has the engine.
 """
 
@@ -92,7 +92,7 @@ class Moves:
                 if self._shard.moves or self._coming:
                     is_active = await self._look()
             except SessionLost as error:
-                _logger.warning("moves wait", extra={"reason": str(error)})
+                _logger.warning("moves paused", extra={"reason": str(error)})
             await asyncio.sleep(_ACTIVE_SECONDS if is_active else _IDLE_SECONDS)
 
     async def _execute(self, query: str, *arguments: Any) -> None:
@@ -119,7 +119,7 @@ class Moves:
         return bool(arriving or leaving)
 
     async def _look_for_missing(self) -> None:
-        """Loads what another primary handed over to this shard just when this one took its term."""
+        """Loads engines that another primary handed over while this one was taking its term."""
         noun, here, _ = self._shard.name
         placed = [_Row(*row) for row in await self.places.fetch(_PLACED, noun, here)]
         known = self._store.known()
@@ -140,7 +140,7 @@ class Moves:
         try:
             await self._journal.move(name)
         except AlphaForgeError as failure:
-            _logger.warning("an engine could not leave", extra={"engine": name, "reason": str(failure)})
+            _logger.warning("engine not handed over", extra={"engine": name, "reason": str(failure)})
             if failure.reason == "OUTCOME_UNKNOWN":
                 # The next term settles which shard has the engine; until then its calls fail. If here, it is reloaded.
                 while not self._store.is_settled:
@@ -151,7 +151,7 @@ class Moves:
             return
         self._memory.lose(name)
         self._engines.let_go(engine)
-        _logger.info("engine left", extra={"engine": name, "shard": row.wanted})
+        _logger.info("engine handed over", extra={"engine": name, "shard": row.wanted})
 
     # --- Coming.
 
@@ -164,7 +164,7 @@ class Moves:
             else:
                 engine, _ = await self._apply(row.engine, coming, row.confirmed_batch)
         except AlphaForgeError as error:
-            _logger.error("an engine can't come", extra={"engine": row.engine, "reason": str(error)})
+            _logger.error("move cancelled: engine not loaded", extra={"engine": row.engine, "reason": str(error)})
             self._coming.pop(row.engine, None)
             await self._execute(_CANCEL, row.stream, row.wanted)
             return
@@ -221,4 +221,4 @@ class Moves:
         self._memory.note({name: (place.id, crc)})
         self._engines.adopt(engine)
         await self._thread.run(self._shard.beat())
-        _logger.info("engine came", extra={"engine": name, "epoch": engine.epoch})
+        _logger.info("engine taken over", extra={"engine": name, "epoch": engine.epoch})

@@ -1,6 +1,6 @@
-"""Where the engines of a cluster are: what the table says, and for a new one rendezvous hashing over the live shards.
+"""Which shard has an engine: the one in the table or, for a new engine, one chosen by rendezvous hashing.
 
-A new engine goes to the shard that rule 5.8 chooses from a list of shards named `data-0`, `data-1` and so on, so
+A new engine goes to the shard that rule 5.8 chooses from the live shards, named `data-0`, `data-1` and so on, so
 clients with such a list call that shard first. A shard that is asked for another shard's engine answers which shard
 has it. It creates an engine only after inserting the engine's row, which only one shard can do.
 """
@@ -43,7 +43,7 @@ class Places:
         self._is_coming = is_coming
 
     async def elsewhere(self, name: str, partitions: int | None = None) -> AlphaForgeError | None:
-        """Why an engine that is missing here is not here; None if no other shard has it.
+        """The error for calls of an engine that this shard does not have; None if no other shard has it either.
 
         With `partitions`, the engine is about to be created: None only if it should be created here.
         """
@@ -51,7 +51,7 @@ class Places:
         try:
             rows = await self.fetch(_WHERE, here.noun, name)
             if self._is_coming(name):
-                return Unavailable(f"{called(here.noun, name)} is coming to {here}; call again", reason="UNAVAILABLE")
+                return Unavailable(f"{called(here.noun, name)} is moving to {here}; call again", reason="UNAVAILABLE")
             if rows:
                 place = rows[0]["shard"]
             elif partitions is None:
@@ -103,4 +103,4 @@ class Places:
 
 
 def _unknown(error: SessionLost) -> AlphaForgeError:
-    return Unavailable(f"PostgreSQL can't be asked where it is: {error}", reason="NOT_PRIMARY")
+    return Unavailable(f"PostgreSQL can't be asked which shard has the engine: {error}", reason="NOT_PRIMARY")

@@ -24,7 +24,7 @@ namespace {
 nb::list combine_bars(nb::iterable given, nb::handle bar_type, bool with_open) {
   const auto type = std::make_shared<const BarType>(to_bar_type(bar_type));
   if (!closes_by_time(type->kind))
-    throw InvalidArgument(Reason::BAR_TYPE_INVALID, "bars can be combined to time bars, not to " + type->name);
+    throw InvalidArgument(Reason::BAR_TYPE_INVALID, "bars can be combined into time bars, not into " + type->name);
   const Grid grid(*type, 0, parse_time_zones(time_zones_of({type->name}, {})));
   std::vector<Bar> bars;
   for (nb::handle bar : given) {

@@ -70,8 +70,8 @@ struct Storage {
 
 // Entries in exact order of use, with limits and times to live. Not thread-safe; see Cache.
 //
-// Every call takes the time, in ns of any monotonic clock; a time earlier than that of a previous call is replaced by
-// the latter. Each call frees a few expired entries, so the work of freeing is spread over calls.
+// Every call takes the time, in ns of any monotonic clock; a time earlier than that of a previous call
+// counts as the latter. Each call frees a few expired entries, so the work of freeing is spread over calls.
 class Table {
  public:
   explicit Table(const Settings& settings);
@@ -91,14 +91,14 @@ class Table {
   // Stores a value if the entry has that version (0: if there is none); otherwise returns 0 and changes nothing.
   std::uint64_t compare_and_swap(const HashedKey& key, std::uint64_t version, std::string_view value,
                                  std::int64_t expires_at_ns, std::int64_t now_ns);
-  // Adds to an encoded number; `expires_at_ns` is that of a new entry, an existing one keeps its own.
+  // Adds to an encoded number. `expires_at_ns` applies to a new entry only; an existing one keeps its own.
   // Throws as wire::add_values. The amount must have passed wire::check_amount.
   Sum increment(const HashedKey& key, std::string_view amount, std::int64_t expires_at_ns, std::int64_t now_ns);
   bool erase(const HashedKey& key, std::int64_t now_ns);
   // Sets a new deadline and makes the entry the newest; false if there is no such entry.
   bool touch(const HashedKey& key, std::int64_t expires_at_ns, std::int64_t now_ns);
-  // A read that makes the entry the newest and counts nothing: for get_or_compute, and for what a near cache has
-  // served.
+  // A read that makes the entry the newest and counts nothing: for get_or_compute, and for entries that a near cache
+  // has served.
   std::optional<Found> use(const HashedKey& key, std::int64_t now_ns);
   void count_near_hits(std::uint64_t hits) { counters_.near_hits += hits; }
 
@@ -115,9 +115,9 @@ class Table {
 
   // Frees at most `limit` expired entries; true when none is left.
   bool release_expired(std::int64_t now_ns, std::size_t limit);
-  // Appends keys with that prefix, at most `limit` (and those whose tags equal the last one's), from one segment of the
-  // index, the one at `cursor` (0: the first); returns the next cursor, 0 at the end. A key that stays throughout is
-  // met exactly once.
+  // Appends keys with that prefix from the segment of the index at `cursor` (0: the first) and returns the next cursor,
+  // 0 at the end. Appends at most `limit` keys, and a few more if their tags equal the last key's. A key that exists
+  // throughout is appended exactly once.
   std::uint64_t keys(std::string_view prefix, std::size_t limit, std::uint64_t cursor, std::int64_t now_ns,
                      std::vector<std::string>& out);
 
@@ -129,7 +129,7 @@ class Table {
   // the entries, so that no put has to evict the whole difference.
   bool resize(const Settings& settings, std::int64_t now_ns, std::size_t limit);
 
-  // Evicts at most `limit` least recently used entries while the table takes more memory; true when done or empty.
+  // Evicts least recently used entries, at most `limit`, down to that much memory; true when done or empty.
   bool shrink(std::uint64_t memory_max, std::size_t limit);
 
   // The memory of the table.
@@ -160,7 +160,7 @@ class Table {
 
  private:
   std::uint32_t find(const HashedKey& key) const;
-  // The first slot under the key's tag, whose entry is hardly ever another key's.
+  // The first slot under the key's tag; almost always the key's own, since tags rarely collide.
   std::uint32_t first_of(const HashedKey& key) const {
     return storage_->index.find(key.tag, [](std::uint32_t) { return true; });
   }

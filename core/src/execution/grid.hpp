@@ -11,16 +11,16 @@ namespace alphaforge::execution {
 
 struct Change;
 
-// The grid of prices and quantities of an instrument (rule 3.27). Rounding never makes an order fill where it would not
-// have as it was given: a limit becomes no better, a stop and an activation price no nearer, a quantity no greater.
+// The grid of prices and quantities of an instrument (rule 3.27). A rounded order never fills where the original
+// would not: no limit becomes better, no stop or activation price moves nearer, and no quantity grows.
 
 // kPriceOffGrid or kQuantityOffGrid if a number of the order is off the grid.
 RejectReason grid_refusal(const InstrumentDefinition& definition, const Order& order);
-// The order as it is rounded, with offsets by price instead of ticks; none if it is the same. What would become 0 stays
-// off the grid, and offsets in ticks stay where the instrument has no tick size or they are out of range.
+// The rounded order, with offsets in ticks converted to prices; none if nothing changes. A number that would become 0
+// is not rounded, and offsets in ticks are not converted if they are out of range or the instrument has no tick size.
 std::optional<Order> fit_to_grid(const InstrumentDefinition& definition, const Order& order);
 std::optional<OrderGroup> fit_to_grid(const InstrumentDefinition& definition, const OrderGroup& group);
-// The change, rounded where it may be; none if it is off the grid.
+// The change, rounded where rounding is allowed; none if it is off the grid otherwise.
 std::optional<Change> fit_to_grid(const InstrumentDefinition& definition, OrderSide side, const Change& change);
 
 // A limit that follows from an offset, and the price of a taker after slippage.

@@ -25,7 +25,7 @@ class Checkpoint;
 
 Terms terms_of(const Order& order);
 TrailTerms trail_terms(const Order& order);
-// What `order` was submitted with, where the record has it rounded.
+// Stores the order's numbers as submitted; the record's own terms are rounded.
 void set_submitted(OrderRecord& record, const Order& order);
 
 // The orders that the engine remembers, with their fills. Final orders are forgotten, oldest first, when there are too
@@ -54,11 +54,11 @@ class Ledger {
   // For a trailing stop.
   void add_trail(OrderRecord& order) { order.trail = trail_pool_.take(); }
   void set_status(OrderRecord& order, OrderStatus status) { orders_.set_status(order, status); }
-  // Creates a restored order or fill, whose fields the caller fills in. It is found by its id or order, but is in no
-  // list until it is added to the history and, with all others, to the lists of its strategy and instrument.
+  // Creates a restored order or fill; the caller sets its fields. find() and the order know it at once. The caller then
+  // adds it to the history, and calls list() once everything is restored.
   OrderRecord& restore(std::string_view order_id, Instrument& instrument, Strategy& strategy, std::int64_t number);
   FillRecord& restore_fill(OrderRecord& order);
-  // The group whose first order has that number; new ones are empty.
+  // The group whose first order has that number; creates an empty one if there is none.
   GroupRecord& restore_group(std::int64_t number);
   void add_to_history(OrderRecord& order) { orders_.add(order); }
   void list(OrderRecord& order);
@@ -70,7 +70,7 @@ class Ledger {
     return order.queue.previous != nullptr || order.queue.next != nullptr || final_.front() == &order;
   }
 
-  // True if an order created then might have been submitted before and forgotten.
+  // Whether an order created at that time might have been submitted before and forgotten.
   bool is_too_old(std::int64_t created_at) const { return created_at <= youngest_forgotten_; }
   // Frees final orders that need not be remembered any more, and drops their events.
   void forget(EventLog& events, std::int64_t now_ns);

@@ -64,7 +64,7 @@ struct BatchResult {
 struct BatchProgress {
   explicit BatchProgress(const TradeTickBatch& batch) : instruments(batch.instrument_ids.size(), nullptr) {}
 
-  bool is_judged = false;                // the times are those of prints that a data engine has accepted
+  bool is_judged = false;                // a data engine has already accepted the times
   std::vector<Instrument*> instruments;  // per name of the batch, once it is known; a venue forgets none
   BatchResult result;
 };
@@ -97,7 +97,7 @@ struct Filter {
   std::optional<std::string> order_id;  // fills
   std::vector<OrderStatus> statuses;    // orders; empty is any
   std::string after;                    // previous page's last order_id, fill_id or PositionKey; empty at first
-  bool newest = false;                  // orders, fills: the last ones; then `after` is the first of the page after it
+  bool newest = false;                  // orders, fills: the last ones; `after` is then the previous page's first id
   std::size_t limit = SIZE_MAX;
   bool with_fills = true;  // orders
 };
@@ -105,9 +105,9 @@ struct Filter {
 // Whether the order was submitted with these fields.
 bool is_same(const Order& order, const OrderRecord& record);
 
-// A simulated venue: all of the rules 3, single-threaded and without a clock. Whatever happens is decided by the orders
-// and prints it is given, in their order; `now_ns` is the wall clock of the caller, which fills submitted_at and
-// updated_at, ages what is remembered, and says which times are too far ahead (rule 1.8).
+// A simulated venue: part 3 of the rules, single-threaded and without a clock. Orders and prints, in the order of the
+// calls, determine everything that happens. `now_ns` is the caller's wall clock: it sets submitted_at and updated_at,
+// decides when final orders are forgotten, and which times are too far ahead (rule 1.8).
 class Venue {
  public:
   explicit Venue(const ExecutionConfig& config);
@@ -126,7 +126,7 @@ class Venue {
   bool cancel(std::string_view order_id, std::int64_t now_ns);
   // Cancels all orders that match and are not final, by priority. Returns how many.
   std::int64_t cancel_all(const CancelFilter& filter, CancelReason reason, std::int64_t now_ns);
-  // rule 3.11. Throws InvalidArgument if the change is malformed or names a field that the order's type lacks.
+  // Rule 3.11. Throws InvalidArgument if the change is malformed or has a field that the order's type lacks.
   bool modify(std::string_view order_id, const Change& change, std::int64_t now_ns);
   // Applies a tick to the orders of its symbol; a refused or duplicate tick changes nothing.
   PrintResult process(const Print& print, std::int64_t now_ns);

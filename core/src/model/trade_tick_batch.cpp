@@ -119,8 +119,9 @@ TradeTickBatch TradeTickBatch::filtered(const std::vector<bool>& keep) const {
 TradeTickBatch TradeTickBatch::taken(std::span<const std::int64_t> rows) const {
   for (const std::int64_t row : rows)
     if (row < 0 || static_cast<std::size_t>(row) >= size())
-      throw InvalidArgument(Reason::NUMBER_OUT_OF_RANGE,
-                            "row " + std::to_string(row) + " of a batch of " + std::to_string(size()) + " ticks");
+      throw InvalidArgument(
+          Reason::NUMBER_OUT_OF_RANGE,
+          "row " + std::to_string(row) + " is out of range: the batch has " + std::to_string(size()) + " ticks");
   const auto pick = [&](const auto& column) {
     std::remove_cvref_t<decltype(column)> out;
     if (column.empty()) return out;

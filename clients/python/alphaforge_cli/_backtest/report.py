@@ -37,7 +37,7 @@ def write_report(path: Path, result: BacktestResult, title: str) -> None:
 
 
 def _page(result: BacktestResult, title: str) -> str:
-    # Loaded here: it is large, and an extra.
+    # Imported here, because plotly is large and optional.
     try:
         from alphaforge_cli._backtest.figure import figure_html
     except ImportError as error:

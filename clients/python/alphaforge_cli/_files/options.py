@@ -136,7 +136,9 @@ def _renamed(given: list[str]) -> dict[str, str]:
     for text in given:
         ours, separator, theirs = text.partition("=")
         if not separator or ours not in FIELDS or not theirs:
-            raise typer.BadParameter(f"--column {text!r}: OURS=THEIRS, where OURS is one of {', '.join(FIELDS)}")
+            raise typer.BadParameter(
+                f"--column {text!r}: expected OURS=THEIRS, where OURS is one of {', '.join(FIELDS)}"
+            )
         renamed[ours] = theirs
     return renamed
 

@@ -18,7 +18,7 @@ def note_unnamed_cache() -> None:
     if next(_made) == 2:
         warnings.warn(
             "a second remote GenericCache without a name shares the entries and settings of the first one; "
-            'give name="..." for a cache of its own, or name="default" where sharing is meant',
+            'give name="..." for a cache of its own, or name="default" to share them on purpose',
             UserWarning,
             stacklevel=3,
         )

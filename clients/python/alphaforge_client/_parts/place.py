@@ -39,7 +39,7 @@ def begin_of(partitions: int, from_sequence: int | None, epoch: int | None, toke
         )
     if partitions > 1 and epoch:
         raise InvalidArgument(
-            f"each of the {partitions} partitions has its own epoch; give the subscription's token",
+            f"each of the {partitions} partitions has its own epoch; pass the subscription's token instead",
             reason="SETTING_INVALID",
         )
     return [Place(from_sequence, epoch or 0)] * partitions

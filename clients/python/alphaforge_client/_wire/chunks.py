@@ -58,7 +58,7 @@ class TickChunks:
             self._prepared = after, self._piece(after)
 
     def answered(self, answer: bytes) -> None:
-        """Takes the response to the chunk in progress: the service has applied its ticks, or the first of them."""
+        """Takes the response to the chunk in progress, of which the service has applied all ticks or the first."""
         sent = min(CHUNK_TICKS_MAX, len(self._batch) - self._start)
         response = _process_response(answer)
         if not 0 <= response.left_count < sent:

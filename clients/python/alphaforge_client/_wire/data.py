@@ -157,7 +157,7 @@ def decode_bars_message(message: bytes) -> StreamMessage[Bar]:
         gap_of(response.gap, response.epoch),
         response.is_snapshot,
         response.sequences,
-        # Only a heartbeat has it, so what comes often is read once.
+        # Only heartbeats have waits_for, so messages with bars are decoded once.
         () if response.bars else tuple(parsed(subscriptions_pb2.SubscribeBarsResponse, message).waits_for),
     )
 
