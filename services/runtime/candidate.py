@@ -462,7 +462,7 @@ class Candidate:
         await self._end_serving()
         await self.memory.idle()
         if self.memory.is_kept and not await self.thread.run(self.shard.is_followed()):
-            # Whoever takes over has to load the engines, and another release can't replay these inputs.
+            # The candidate that takes over has to load the engines, and another release can't replay these inputs.
             assert self._service is not None
             self._is_saving = True
             await self._service.checkpoint_all()
