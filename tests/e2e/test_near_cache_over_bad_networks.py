@@ -106,6 +106,7 @@ class OwnWriter(Reader):
             let_pass(0.001)
 
 
+@pytest.mark.files("caches start empty after a takeover")
 def test_promises_hold_over_delays_cuts_resets_and_restarts(own_stack: Stack, proxy: Proxy) -> None:
     stop = threading.Event()
     target = own_stack.target("cache")
