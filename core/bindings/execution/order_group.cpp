@@ -70,10 +70,11 @@ void set_loss(Order& loss, const LossTerms& terms) {
 
 // Whether entry, take profit and stop loss are in order, as far as they have prices.
 bool are_ordered(const Order& entry, const Order& profit, const Order& loss) {
-  const auto& stop = loss.stop_price;
-  if (stop && !is_ordered(entry.side, *stop, *profit.price)) return false;
-  return !entry.price || (is_ordered(entry.side, *entry.price, *profit.price) &&
-                          (!stop || is_ordered(entry.side, *stop, *entry.price)));
+  const auto in_order = [&](const std::optional<Price>& first, const std::optional<Price>& second) {
+    return !first || !second || is_ordered(entry.side, *first, *second);
+  };
+  return in_order(loss.stop_price, profit.price) && in_order(entry.price, profit.price) &&
+         in_order(loss.stop_price, entry.price);
 }
 
 OrderGroup bracket(nb::handle symbol, OrderSide side, nb::handle quantity, nb::handle strategy_id,

@@ -60,9 +60,10 @@ std::optional<Price> price_of_ticks(Price tick, Price count) {
 
 // The order with offsets by price instead of ticks; none without a tick size, or if an offset is out of range.
 std::optional<Order> in_prices(Price tick, const Order& order) {
+  if (tick.mantissa == 0 || !order.trailing_offset) return std::nullopt;
   const auto offset = price_of_ticks(tick, *order.trailing_offset);
   const auto limit_offset = price_of_ticks(tick, order.limit_offset.value_or(Price{}));
-  if (tick.mantissa == 0 || !offset || !limit_offset) return std::nullopt;
+  if (!offset || !limit_offset) return std::nullopt;
   std::optional<Order> priced = order;
   priced->trailing_offset_type = TrailingOffsetType::kPrice;
   priced->trailing_offset = offset;

@@ -24,7 +24,6 @@
 #include "execution/positions.hpp"
 #include "execution/restore_records.hpp"
 #include "execution/snapshot_format.hpp"
-#include "execution/trailing.hpp"
 #include "execution/venue.hpp"
 #include "model/commission.hpp"
 #include "model/names.hpp"
