@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -90,13 +91,16 @@ def test_a_hung_event_loop_is_deposed(postgres: Pair, tmp_path: Path) -> None:
 
 def test_followers_keep_no_snapshot_that_holds_vacuum_back(orders: Cluster, postgres: Pair) -> None:
     held = (
-        "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'alphaforge%' "
+        "SELECT pid || ' ' || xact_start FROM pg_stat_activity WHERE application_name LIKE 'alphaforge%' "
         "AND state <> 'active' AND backend_xmin IS NOT NULL"
     )
+    seen: Counter[str] = Counter()
     with Load(orders.target("execution")) as load:
         for _ in range(20):
             load.await_more(2)
-            assert postgres.a.sql(held) == "0"
+            seen.update(postgres.a.sql(held).splitlines())
+    # A follower loads an engine in one snapshot, which it ends before it follows.
+    assert all(count < 10 for count in seen.values()), seen
 
 
 def test_a_session_of_short_grace_survives_what_its_strategy_could_not_help(own_postgres: Pair, tmp_path: Path) -> None:
