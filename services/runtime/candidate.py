@@ -178,11 +178,13 @@ class Candidate:
         await self.thread.run(self._disconnect())
 
     async def _has_left(self) -> bool:
-        left = asyncio.ensure_future(self._left.wait())
-        await asyncio.wait({left}, timeout=_LEAVE_SECONDS)
-        if self._is_saving:
-            await asyncio.wait({left}, timeout=_SAVE_SECONDS)
-        return left.done() or not left.cancel()
+        for seconds in (_LEAVE_SECONDS, _SAVE_SECONDS):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._left.wait()
+            if not self._is_saving:
+                break
+        return self._left.is_set()
 
     async def _be_unseen(self) -> None:
         with suppress(SessionLost, TimeoutError):
@@ -465,6 +467,8 @@ class Candidate:
             # The candidate that takes over has to load the engines, and another release can't replay these inputs.
             assert self._service is not None
             self._is_saving = True
-            await self._service.checkpoint_all()
-            self._is_saving = False
+            try:
+                await self._service.checkpoint_all()
+            finally:
+                self._is_saving = False
         await self.thread.run(self.shard.release())
