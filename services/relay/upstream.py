@@ -26,8 +26,8 @@ __all__ = ["Place", "Upstream", "Upstreams", "new_target"]
 
 # Below the clients' own deadline, so that they receive the reason.
 _ANSWER_SECONDS_MAX = 4.0
-# Maximum number of snapshots read at once; each opens its own stream upstream.
-_SNAPSHOTS_MAX = 16
+# Maximum number of snapshots read, and of engines sought, at once; each opens its own stream upstream.
+_STREAMS_MAX = 16
 
 # After this many failures at the shard that an engine has moved to, it is sought at home again.
 _FAILURES_AWAY_MAX = 3
@@ -46,7 +46,8 @@ class Upstream:
         self.silence_seconds_max = silence_seconds_max(target)
         self._asked: asyncio.Task[ListEnginesResponse] | None = None
         self._next: asyncio.Task[ListEnginesResponse] | None = None
-        self._snapshots = asyncio.Semaphore(_SNAPSHOTS_MAX)
+        self._snapshots = asyncio.Semaphore(_STREAMS_MAX)
+        self._searches = asyncio.Semaphore(_STREAMS_MAX)
 
     @property
     def peer(self) -> Peer:
@@ -92,6 +93,7 @@ class Upstream:
         try:
             async with (
                 asyncio.timeout(_ANSWER_SECONDS_MAX),
+                self._searches,
                 aclosing(self.peer.subscribe("SubscribeTrades", request)) as messages,
             ):
                 await anext(messages, None)
