@@ -116,7 +116,9 @@ class Row:
     admits_unread: bool = False
     """Admitted or refused before the request is read, because reading many items is much of the work."""
     is_task: bool = field(init=False, repr=False, compare=False)
+    """Whether `runs` is TASK or WAIT."""
     in_thread: bool = field(init=False, repr=False, compare=False)
+    """Whether `runs` is THREAD."""
     decode: Callable[[bytes], Any] = field(init=False, repr=False, compare=False)
     """Decodes a request. Raises InvalidArgument: MESSAGE_MALFORMED, or LIMIT_EXCEEDED beyond `items_max`."""
 
