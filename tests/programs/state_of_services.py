@@ -9,6 +9,7 @@ Uses only what the clients of all releases have, since it also runs in those of 
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Iterable
 from decimal import Decimal
@@ -24,6 +25,7 @@ from alphaforge_client.model import Price, Quantity, TradeTick
 BAR_TYPES = ["1min", "7tick", "100volume"]
 SYMBOLS = ("BTCUSD", "ETHUSD")
 START_NS = 1_700_000_000_000_000_000
+A_CENTURY = 100 * 365 * 86_400.0
 BAR_FIELDS = (
     "instrument_id", "bar_type", "open", "high", "low", "close", "volume", "value", "trade_count", "buy_volume",
     "sell_volume", "ts_open", "ts_event", "sequence", "is_partial",
@@ -77,6 +79,7 @@ def fill(cache: GenericCache, data: DataEngine, venue: ExecutionEngine) -> None:
     cache.put_many({f"key {number}": number for number in range(50)})
     cache.put_many({"text": "words", "bytes": b"\x00\xff", "price": Price("1.250"), "list": [1, "two", None]})
     cache.put("array", np.arange(6.0).reshape(2, 3))
+    cache.put("lasts a century", 100, ttl=A_CENTURY)
     cache.delete("key 7")
     cache.increment("counter", 5)
     venue.process_trade_ticks(ticks()[:10])
@@ -124,7 +127,9 @@ def main() -> None:
     config = ExecutionEngineConfig(
         fill_on="next", taker_commission_rate="0.001", max_order_quantity=1_000, subscribe_market_data=False
     )
-    cache, data = GenericCache(1_000, name="kept"), DataEngine(DataEngineConfig(bar_types=BAR_TYPES), name="kept")
+    # The entries outlive the folder, which is read years later.
+    cache = GenericCache(1_000, math.inf, name="kept")
+    data = DataEngine(DataEngineConfig(bar_types=BAR_TYPES), name="kept")
     with cache, data, ExecutionEngine(config, name="kept") as venue:
         if "fill" in sys.argv:
             fill(cache, data, venue)
