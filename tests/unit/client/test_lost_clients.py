@@ -45,6 +45,7 @@ def execution_target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield service.address
 
 
+@pytest.mark.slow
 def test_clients_are_closed_when_they_are_dropped(cache_target: str) -> None:
     def use_and_drop() -> None:
         GenericCache(name="shared", target=cache_target).put("key", 1)
@@ -57,6 +58,7 @@ def test_clients_are_closed_when_they_are_dropped(cache_target: str) -> None:
         assert held() <= before + SLACK
 
 
+@pytest.mark.slow
 def test_asyncio_clients_are_closed_when_they_are_dropped(cache_target: str) -> None:
     async def use_and_drop() -> None:
         await AioCache(name="shared", target=cache_target).put("key", 1)

@@ -190,6 +190,7 @@ def parameter_names(kind: type, member: str) -> list[str]:
     return [argument.arg for argument in (*arguments.args, *arguments.kwonlyargs) if argument.arg != "self"]
 
 
+@pytest.mark.slow
 def test_the_sync_client_is_what_the_async_one_makes() -> None:
     check = subprocess.run(
         [sys.executable, ROOT / "tools/unasync.py", "--check"], capture_output=True, text=True, check=False

@@ -192,6 +192,7 @@ def test_a_snapshot_that_breaks_off_comes_anew_and_once() -> None:
     assert list(subscription._ready) == [(10, 7), (10, 8), (11, 10), (12, 11)]
 
 
+@pytest.mark.slow
 def test_the_first_read_of_a_service_that_dies_meanwhile_ends_in_time(server: Server) -> None:
     Log(server, 1)
     server.start()
@@ -210,6 +211,7 @@ def test_a_service_that_was_never_there_is_reported(server: Server) -> None:
 
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("what", ["silent", "ended"])
+@pytest.mark.slow
 def test_a_stream_without_a_first_message_is_an_error(server: Server, what: str) -> None:
     Log(server, 1)
 

@@ -22,6 +22,7 @@ CHECKERS = {
 
 
 @pytest.mark.parametrize("checker", CHECKERS)
+@pytest.mark.slow
 def test_users_programs_are_checked_strictly(checker: str) -> None:
     if checker == "pyright" and not PYRIGHT.exists():
         pytest.skip("pyright is installed by make check")

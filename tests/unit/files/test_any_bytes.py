@@ -67,6 +67,7 @@ EDITS = st.lists(
 @example(base=b"ts_event,price,quantity\n" + b"," * 1000, edits=[])
 @example(base=b"PAR1", edits=[])
 @example(base=b"PK\x03\x04", edits=[])
+@pytest.mark.slow
 def test_any_bytes_are_trades_or_one_kind_of_error(
     tmp_path: Path, base: bytes, edits: list[tuple[float, int, bytes]]
 ) -> None:

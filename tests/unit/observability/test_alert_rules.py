@@ -36,6 +36,7 @@ def promtool() -> str:
     ],
     ids=lambda command: " ".join(command[:3]),
 )
+@pytest.mark.slow
 def test_promtool_accepts(promtool: str, command: tuple[str, ...]) -> None:
     result = subprocess.run((promtool, *command), cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr

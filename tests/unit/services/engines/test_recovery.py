@@ -59,6 +59,7 @@ async def open_data(service: Serving, **settings: Any) -> data_engines.OpenEngin
     return answer
 
 
+@pytest.mark.slow
 def test_a_restart_at_every_batch_boundary_of_real_trades_gives_the_bars_of_an_uninterrupted_run(
     tmp_path: Path,
 ) -> None:

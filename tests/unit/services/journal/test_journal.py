@@ -57,7 +57,7 @@ def in_sqlite(path: Path) -> Kept:
     return Kept(lambda: nullcontext(SqliteStore(path, Durability.OS)))
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Kept:
     """One contract, two stores."""
     if request.param == "sqlite":
@@ -269,6 +269,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 def test_nothing_acknowledged_is_lost_by_kill_9(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     for after in (1, 20, 200, 1000):
