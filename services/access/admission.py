@@ -56,7 +56,9 @@ _CALLS_MAX = 10_000
 _LATE_SECONDS_MIN = 0.05
 _LATE_SHARE_MIN = 0.1
 _RETRY_SECONDS_MIN = 0.02
-_RETRY_SECONDS_MAX = 2.0
+_RETRY_SECONDS_MAX = 5.0
+# Each refusal takes time from the calls that are answered, so callers come back no faster than one refusal for four answers.
+_REFUSED_PER_ANSWER = 0.25
 # The retry delay rises immediately and falls slowly; otherwise all callers would come back together.
 _RETRY_LESS, _RETRY_MORE = 0.95, 2.0
 
@@ -234,9 +236,9 @@ class Admission:
             self.calls_max = inf
 
     def _adjust_retry(self) -> None:
-        """Makes refused callers come back at the rate at which calls are answered."""
+        """Makes refused callers come back later while more calls are refused than _REFUSED_PER_ANSWER."""
         if self._refused_this_window:
-            ratio = self._refused_this_window / max(self._answered, 1)
+            ratio = self._refused_this_window / max(_REFUSED_PER_ANSWER * self._answered, 1)
             wanted = self.retry_seconds * min(max(ratio, _RETRY_LESS), _RETRY_MORE)
         else:
             wanted = self.retry_seconds * _RETRY_LESS

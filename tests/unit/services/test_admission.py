@@ -30,8 +30,8 @@ BEST = 1 / (SERVICE_SECONDS + LOOK_SECONDS)
 LINK_SECONDS = 0.001
 DEADLINE_SECONDS = 0.5
 CLIENTS = 600
-RUN_SECONDS = 7.0
-WARM_UP_SECONDS = 2.0
+RUN_SECONDS = 12.0
+WARM_UP_SECONDS = 4.0
 
 
 class Lane(Admission):
@@ -254,7 +254,7 @@ def test_requests_that_arrive_side_by_side_all_come_too_late(way: Way) -> None:
     assert rate < 0.1 * BEST
 
 
-@pytest.mark.parametrize(("honours", "share"), [(True, 0.7), (False, 0.3)])
+@pytest.mark.parametrize(("honours", "share"), [(True, 0.8), (False, 0.3)])
 def test_a_service_under_ten_times_its_load_answers_what_it_can(honours: bool, share: float) -> None:
     rate, service = goodput(CLIENTS, Way.COME, honours=honours)
     assert rate >= share * BEST
