@@ -57,7 +57,8 @@ _LATE_SECONDS_MIN = 0.05
 _LATE_SHARE_MIN = 0.1
 _RETRY_SECONDS_MIN = 0.02
 _RETRY_SECONDS_MAX = 5.0
-# Each refusal takes time from the calls that are answered, so callers come back no faster than one refusal for four answers.
+# Each refusal takes time from the calls that are answered, so callers come back no faster than one refusal for four
+# answers.
 _REFUSED_PER_ANSWER = 0.25
 # The retry delay rises immediately and falls slowly; otherwise all callers would come back together.
 _RETRY_LESS, _RETRY_MORE = 0.95, 2.0
