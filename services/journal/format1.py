@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from services.journal import sqlite_file
-from services.journal.boot import boot_id
-from services.journal.mark import Mark, Place, write_mark
+from services.journal.mark import Mark, Place, boot_id, write_mark
 from services.journal.parts import Parts
 from services.journal.sqlite_file import StreamRow
 from services.journal.store import PART_BYTES_MAX, Manifest

@@ -35,7 +35,6 @@ from services.journal.store import (
     Commit,
     Drop,
     Durability,
-    Entry,
     JournalStore,
     Limits,
     Manifest,
@@ -44,15 +43,13 @@ from services.journal.store import (
     Record,
     ThreadedStore,
 )
+from services.journal.waiting import FairWaiting, Waiting, Work
 
 __all__ = ["Checkpoint", "Durability", "Journal", "JournalStatistics", "Record"]
 
 _logger = logging.getLogger("services.journal")
 
 T = TypeVar("T")
-
-WAITING_RECORDS_MAX = 100_000
-WAITING_BYTES_MAX = 256 << 20
 
 # How long written inputs are applied before other calls get a turn. A batch has up to WAITING_RECORDS_MAX.
 _APPLY_SECONDS = 0.002
@@ -76,14 +73,6 @@ class JournalStatistics(NamedTuple):
     checkpoints: int
 
 
-class _Work(NamedTuple):
-    """A pending write, the function to call afterwards, and the future of its caller."""
-
-    entry: Entry
-    apply: Callable[[int], Any]
-    done: asyncio.Future[Any]
-
-
 _ENTRY = itemgetter(0)
 
 
@@ -95,24 +84,23 @@ class Journal:
 
     def __init__(self, store: JournalStore, *, size_bytes_max: int = 16 << 30) -> None:
         self._size_bytes_max = size_bytes_max
-        self._waiting: list[_Work] = []
-        self._waiting_bytes = 0
         self._writing = False
         # Entries written but not applied yet, with their sequence or error; and whether the next batch waits for them.
-        self._written: deque[tuple[_Work, int | AlphaForgeError]] = deque()
+        self._written: deque[tuple[Work, int | AlphaForgeError]] = deque()
         self._is_behind = False
         self._checkpointing: set[asyncio.Future[int]] = set()
         self._commits = self._records = self._record_bytes = self._failures = self._checkpoints = 0
         self._failure: str | None = None
         self._store = store
         self._limits = store.limits
+        self._waiting = Waiting() if self._limits is None else FairWaiting(self._limits)
         self._impatience: asyncio.TimerHandle | None = None
         self._is_late = False
         self._marked_at = time.monotonic()
         self._idle_seconds = 0.0  # after which the writer prunes
-        self._batches: SimpleQueue[list[_Work] | None] = SimpleQueue()
+        self._batches: SimpleQueue[list[Work] | None] = SimpleQueue()
         # Passes a batch to the writer thread, or to the store's own thread if it has one.
-        self._begin: Callable[[list[_Work]], object] = self._batches.put
+        self._begin: Callable[[list[Work]], object] = self._batches.put
         if isinstance(store, ThreadedStore):
             self._begin = partial(self._begin_write, store)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -176,22 +164,21 @@ class Journal:
         """
         if self._limits is not None:
             self._check(self._limits, len(payload))
-        if len(self._waiting) >= WAITING_RECORDS_MAX or self._waiting_bytes + len(payload) > WAITING_BYTES_MAX:
+        if not self._waiting.has_room(stream, len(payload)):
             raise ResourceExhausted(
                 f"{len(self._waiting):,} inputs are already waiting for the disk; retry in a moment",
                 reason="JOURNAL_BACKLOG",
             )
-        if self._store.held_bytes + self._waiting_bytes + len(payload) > self._size_bytes_max:
+        if self._store.held_bytes + self._waiting.bytes + len(payload) > self._size_bytes_max:
             raise ResourceExhausted(
                 f"{self._store} has {self._store.held_bytes:,} bytes, its maximum; raise "
                 "journal_size_bytes_max or drop engines",
                 reason="JOURNAL_FULL",
             )
         self._loop = asyncio.get_running_loop()
-        work = _Work(Append(stream, kind, time_ns, payload), apply, self._loop.create_future())
+        work = Work(Append(stream, kind, time_ns, payload), apply, self._loop.create_future())
         if self._writing:
-            self._waiting.append(work)
-            self._waiting_bytes += len(payload)
+            self._waiting.add(work)
         else:
             self._writing = True
             if self._limits is not None:
@@ -279,51 +266,34 @@ class Journal:
 
     def _enqueue(self, entry: Commit | Drop | Move) -> asyncio.Future[Any]:
         self._loop = asyncio.get_running_loop()
-        work = _Work(entry, _nothing, self._loop.create_future())
-        self._waiting.append(work)
+        work = Work(entry, _nothing, self._loop.create_future())
+        self._waiting.add(work)
         if not self._writing:
             self._hand_over()
         return work.done
 
     def _hand_over(self) -> None:
-        batch, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        batch = self._waiting.take()
         self._writing = True
         if self._limits is not None:
-            batch = self._limited(batch, self._limits)
             self._be_patient(self._limits)
         self._begin(batch)
 
-    def _begin_write(self, store: ThreadedStore, batch: list[_Work]) -> None:
+    def _begin_write(self, store: ThreadedStore, batch: list[Work]) -> None:
         store.begin_write(list(map(_ENTRY, batch)), partial(self._finish, batch))
-
-    def _limited(self, waiting: list[_Work], limits: Limits) -> list[_Work]:
-        """The next batch: appends within the limits, or one other entry. The rest keeps waiting."""
-        count = size = 0
-        for work in waiting:
-            size += _size(work)
-            is_append = isinstance(work.entry, Append)
-            if count and (not is_append or size > limits.batch_bytes or count >= limits.batch_records):
-                break
-            count += 1
-            if not is_append:
-                break
-        self._waiting = waiting[count:]
-        self._waiting_bytes = sum(map(_size, self._waiting))
-        return waiting[:count]
 
     def _be_patient(self, limits: Limits) -> None:
         self._impatience = asyncio.get_running_loop().call_later(limits.patience_seconds, self._refuse_waiting)
 
     def _refuse_waiting(self) -> None:
         """Refuses the inputs behind a slow batch: their callers would have given up by the time they are written."""
-        waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
         self._impatience = None
         self._is_late = True
-        for work in waiting:
+        for work in self._waiting.take_all():
             if not work.done.cancelled():
                 work.done.set_exception(_late())
 
-    def _on_written(self, batch: list[_Work], sequences: list[int], error: AlphaForgeError | None) -> None:
+    def _on_written(self, batch: list[Work], sequences: list[int], error: AlphaForgeError | None) -> None:
         if self._impatience is not None:
             self._impatience.cancel()
             self._impatience = None
@@ -416,7 +386,7 @@ class Journal:
                 self._store.answer_backup_request(partial(self._write_batches, while_copying=True))
                 self._marked_at = time.monotonic()
 
-    def _finish(self, batch: list[_Work], sequences: list[int], failure: Exception | None) -> None:
+    def _finish(self, batch: list[Work], sequences: list[int], failure: Exception | None) -> None:
         """Tells the event loop the result of a batch, from the thread that wrote it."""
         error: AlphaForgeError | None = None
         if isinstance(failure, OutcomeUnknown):
@@ -444,10 +414,6 @@ class Journal:
 
 def _nothing(_sequence: int) -> None:
     """Does nothing: for checkpoints and drops, which have nothing to apply."""
-
-
-def _size(work: _Work) -> int:
-    return len(work.entry.payload) if isinstance(work.entry, Append) else 0
 
 
 def _late() -> Unavailable:

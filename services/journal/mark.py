@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Mark", "Place", "read_mark", "write_mark"]
+__all__ = ["Mark", "Place", "boot_id", "read_mark", "write_mark"]
 
 _FORMAT = 1
 
@@ -32,6 +32,14 @@ class Mark(NamedTuple):
     boot: str
     is_closed: bool
     places: Mapping[str, Place]
+
+
+def boot_id() -> str:
+    """A different id after each boot, which loses what the system had not written; containers see their host's."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return "unknown"
 
 
 def read_mark(path: Path) -> Mark | None:

@@ -29,8 +29,7 @@ from alphaforge_core.journal import SEMANTICS
 
 from services.journal import format1, sqlite_file
 from services.journal.backup import answer_request, copy_open_journal
-from services.journal.boot import boot_id
-from services.journal.mark import Mark, Place, read_mark, write_mark
+from services.journal.mark import Mark, Place, boot_id, read_mark, write_mark
 from services.journal.parts import PartDamaged, Parts
 from services.journal.sqlite_file import INSERT_RECORD, StreamRow, pack_record, record_row, sync_wal
 from services.journal.store import (
