@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from alphaforge_core.errors import EngineError
 
-__all__ = ["PINNED", "SCHEMA", "Database", "Session", "SessionLost", "check_facts", "problem"]
+__all__ = ["PINNED", "PINNED_IF_KNOWN", "SCHEMA", "Database", "Session", "SessionLost", "check_facts", "problem"]
 
 SCHEMA = "alphaforge"
 
@@ -41,6 +41,9 @@ PINNED = {
     "client_connection_check_interval": "1s",
     "search_path": SCHEMA,
 }
+# As these do, but not every release knows them, and one that doesn't refuses a session that starts with them:
+# transaction_timeout is PostgreSQL 17's.
+PINNED_IF_KNOWN = {"transaction_timeout": "0"}
 
 _FACTS = """
 SELECT pg_is_in_recovery() AS is_standby, current_setting('server_version_num')::int AS version,
@@ -50,7 +53,11 @@ SELECT pg_is_in_recovery() AS is_standby, current_setting('server_version_num'):
 
 _POOLER = "a connection pooler answers here; a cluster needs sessions of its own: use PostgreSQL's own address"
 
-_SETTINGS = "SELECT name, current_setting(name) FROM unnest($1::text[]) name"
+_SETTINGS = "SELECT name, current_setting(name, true) FROM unnest($1::text[]) name"
+_PIN = """
+SELECT set_config(name, setting, false) FROM unnest($1::text[], $2::text[]) AS wanted (name, setting)
+WHERE current_setting(name, true) IS NOT NULL
+"""
 
 
 class SessionLost(Exception):
@@ -206,8 +213,10 @@ class Database:
                 if facts["pid"] != connection.get_server_pid():
                     # A pooler makes up the pid that it tells its clients.
                     raise problem(_POOLER)
+                await connection.execute(_PIN, list(PINNED_IF_KNOWN), list(PINNED_IF_KNOWN.values()))
+                settings |= PINNED_IF_KNOWN
                 for name, found in await connection.fetch(_SETTINGS, list(settings)):
-                    if found != settings[name]:
+                    if found != settings[name] and not (found is None and name in PINNED_IF_KNOWN):
                         raise problem(
                             f"PostgreSQL has {name} = {found}, although this service set {settings[name]}; if there is "
                             "a connection pooler in between, connect to PostgreSQL directly"
