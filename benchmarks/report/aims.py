@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from benchmarks.execution import BATCH
 from benchmarks.report.figures import number
 from benchmarks.results import Run
 from benchmarks.scale import ENTRIES, INSTRUMENTS
@@ -93,6 +94,10 @@ _WRITES = (
     "are the floor on these processors, which readers and service share."
 )
 _STATE = "A random key or instrument is a miss in the processor's caches: memory's latency is the limit, not the work."
+_COMMITS = (
+    "A commit in PostgreSQL wakes four processes in turn, which share the processors with client and services. A "
+    "bare INSERT shows their part."
+)
 
 TICK, FOLLOWED, WRITTEN = (
     f"process_trade_tick, {kind}one call" for kind in ("", "an execution engine follows, ", "durability os, ")
@@ -100,6 +105,7 @@ TICK, FOLLOWED, WRITTEN = (
 VENUE, BARS = "a venue with", "a data engine with"
 SUBMIT_NONE, SUBMIT = "submit_order, none, another engine", "submit_order, fsync"
 GET_BARS = "get_bars, 10 of one instrument"
+STORES = "batches, by where the journal is"
 
 AIMS = (
     Aim("a lone `get`, of a bare gRPC echo", _cell("cache get, one call", "p50 ratio", "sync"), 1.08, limit=_LONE),
@@ -237,6 +243,28 @@ AIMS = (
     Aim("ten orders of a million, of ten of a thousand", _greatest("queries, ms p50", "ratio"), 1.3),
     Aim("ten bars or keys of a million, of ten of a thousand", _greatest("pages, ms p50", "ratio"), 1.3),
     Aim("a health check's p99 beside long calls, beyond its bound", _health, 0.0, "ms"),
+    Aim(
+        "a lone order, journal in PostgreSQL, p50, more than in a file",
+        _cell("one order at a time, by where", "p50 us more", "PostgreSQL"),
+        1_000,
+        "us",
+        limit=_COMMITS,
+    ),
+    Aim(
+        "orders, 500 at a time, journal in PostgreSQL, of the rate in a file",
+        _cell(STORES, "ratio", f"orders, {BATCH} at a time"),
+        0.5,
+        is_least=True,
+        limit=_COMMITS,
+    ),
+    Aim(
+        "ticks in columns, journal in PostgreSQL",
+        _cell(STORES, "PostgreSQL/s", "ticks in columns, three bar types"),
+        1.5e6,
+        "/s",
+        is_least=True,
+        limit=_COMMITS,
+    ),
 )
 
 
