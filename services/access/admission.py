@@ -181,8 +181,8 @@ class Admission:
         if self._error is None:
             self._error = with_retry_after(
                 ResourceExhausted(
-                    f"nothing was done: {self.calls:,} calls with {self.bytes >> 20:,} MiB are under way; try again in "
-                    f"{self.retry_seconds:.2g} s, or send less at once",
+                    f"nothing was done: the service is overloaded ({self.calls:,} calls with {self.bytes >> 20:,} MiB "
+                    f"in progress); retry in {self.retry_seconds:.2g} s, or send smaller requests",
                     reason="OVERLOADED",
                 ),
                 self.retry_seconds,

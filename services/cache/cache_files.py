@@ -370,9 +370,7 @@ def _locked(path: Path) -> IO[bytes]:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         file.close()
-        raise RuntimeError(
-            f"another cache service keeps its state in {path.parent}; give each its own data_dir"
-        ) from None
+        raise RuntimeError(f"another cache service uses {path.parent}; give each service its own data_dir") from None
     return file
 
 

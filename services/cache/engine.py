@@ -161,7 +161,7 @@ class NamedCache(NamedEngine):
         self.notify()
         if (error := self.core.file_error) is not None:
             raise EngineError(
-                f"applied, but not persisted: the cache's file can't be written; a restart may lose this: {error}",
+                f"the change was applied, but a restart may lose it: the cache's file can't be written: {error}",
                 reason="JOURNAL_FAILED",
             )
         return answer

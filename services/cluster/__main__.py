@@ -94,13 +94,15 @@ async def _with_database(work: Callable[[Database], Awaitable[None]]) -> None:
         async with asyncio.timeout(_SECONDS_MAX):
             await work(Database(dsn, "cluster"))
     except TimeoutError:
-        raise problem(f"PostgreSQL did not confirm within {_SECONDS_MAX:g} s: check its synchronous standby") from None
+        raise problem(
+            f"PostgreSQL did not confirm a write within {_SECONDS_MAX:g} s: check its synchronous standby"
+        ) from None
 
 
 async def _init(database: Database, name: str) -> None:
     session = await database.connect()
     await schema.make(session, name)
-    print(f"cluster {name!r} is made")
+    print(f"created cluster {name!r}")
 
 
 async def _opened(database: Database) -> Session:
@@ -123,7 +125,7 @@ async def _status(database: Database, *, lists_engines: bool) -> None:
                 behind = max(0, row["batch"] - each["applied_batch"])
                 print(f"  candidate {each['address']}: seen {each['age']:.1f} s ago, {behind} batches behind")
     for row in await session.fetch(_ENGINES) if lists_engines else ():
-        print(f"{row['engine']} is in {row['shard']}" + (f", wanted in {row['wanted']}" if row["wanted"] else ""))
+        print(f"{row['engine']} is in {row['shard']}" + (f", moving to {row['wanted']}" if row["wanted"] else ""))
 
 
 def _shard(text: str) -> tuple[str, int]:
@@ -178,7 +180,7 @@ async def _move(database: Database, engine: str, target: str) -> None:
         await _move_running(session, engine, noun, stream, to)
     else:
         which = ", ".join(row["address"] for row in alive)
-        raise problem(f"start candidates of both shards, or stop those of both; alive: {which}")
+        raise problem(f"a move needs live candidates of both shards, or of neither; live now: {which}")
     print(f"{engine} is placed in {noun}-{to}")
 
 
@@ -232,7 +234,7 @@ async def _restored(database: Database) -> None:
             await connection.execute("UPDATE stream SET restored = true")
 
     await session.change(note)
-    print("every engine starts a new epoch with its next primary")
+    print("every engine will start a new epoch under its next primary")
 
 
 async def _skip(database: Database, engine: str, sequence: int, because: str, to: Path) -> None:

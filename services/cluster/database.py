@@ -51,7 +51,7 @@ SELECT pg_is_in_recovery() AS is_standby, current_setting('server_version_num'):
        pg_backend_pid() AS pid
 """
 
-_POOLER = "a connection pooler answers here; a cluster needs sessions of its own: use PostgreSQL's own address"
+_POOLER = "this is a connection pooler; connect to PostgreSQL directly"
 
 _SETTINGS = "SELECT name, current_setting(name, true) FROM unnest($1::text[]) name"
 _PIN = """
@@ -261,7 +261,9 @@ def check_facts(facts: Mapping[str, Any]) -> None:
         )
     offset = facts["time"] - time.time()
     if abs(offset) > _CLOCK_SECONDS_MAX:
-        raise problem(f"the clock of this machine is {abs(offset):,.0f} s off PostgreSQL's; synchronize both with NTP")
+        raise problem(
+            f"this machine's clock and PostgreSQL's differ by {abs(offset):,.0f} s; synchronize both with NTP"
+        )
 
 
 def _split(dsn: str) -> list[tuple[str, str]]:

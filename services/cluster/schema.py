@@ -91,9 +91,11 @@ async def check(session: Session, name: str | None) -> str:
         raise problem(f"the cluster's tables have version {rows[0]['version']}; this release needs {VERSION}")
     if lacking is not None and lacking["what"]:
         raise problem(
-            f"the role {lacking['role']!r} lacks rights on {lacking['what']}: "
+            f"the role {lacking['role']!r} needs more rights on {lacking['what']}: "
             f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {SCHEMA}, and USAGE ON ALL SEQUENCES"
         )
     if name is not None and rows[0]["name"] != name:
-        raise problem(f"this database belongs to the cluster {rows[0]['name']!r}, and this service to {name!r}")
+        raise problem(
+            f"this database belongs to the cluster {rows[0]['name']!r}, but this service is configured for {name!r}"
+        )
     return str(rows[0]["id"])

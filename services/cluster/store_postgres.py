@@ -187,7 +187,9 @@ class PostgresStore:
     async def _write(self, batch: Sequence[Entry]) -> list[int]:
         async with self._writing:
             if not self._is_settled:
-                raise WriteRefused("this shard does not accept writes: its term has ended, or has an open outcome")
+                raise WriteRefused(
+                    "this shard does not accept writes: its term has ended, or the outcome of a write is unknown"
+                )
             try:
                 return await self._written(batch)
             except SessionLost as error:

@@ -117,8 +117,8 @@ async def subscribe_bars(engine: NamedDataEngine, message: SubscribeBarsRequest)
     for bar_type in map(BarType, message.bar_types):
         if str(bar_type) not in known:
             raise InvalidArgument(
-                f"bar type {bar_type} is not among those of this engine ({', '.join(known)}); open it with "
-                f"DataEngineConfig(bar_types=['{bar_type}']), which adds it",
+                f"bar type {bar_type} is not among those of this engine ({', '.join(known)}); add it by opening the "
+                f"engine with DataEngineConfig(bar_types=['{bar_type}'])",
                 reason="BAR_TYPE_UNKNOWN",
             )
     from_sequence = message.from_sequence if message.HasField("from_sequence") else None

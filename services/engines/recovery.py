@@ -186,7 +186,9 @@ class RecoveredEngines(Generic[N]):
         if engine is None:
             if name in self._drops:
                 return None
-            raise EngineError(f"the journal of {name!r} has no first input; drop it", reason="JOURNAL_DAMAGED")
+            raise EngineError(
+                f"the first input of {name!r} is missing in the journal; drop the engine", reason="JOURNAL_DAMAGED"
+            )
         engine.journal = journal
         return engine
 

@@ -237,16 +237,17 @@ class Registry(RecoveredEngines[N]):
     def _settings_differ(self, name: str, differing: Mapping[str, tuple[Any, Any]]) -> EngineError:
         values = "; ".join(f"{setting} is {has}, not {given}" for setting, (has, given) in differing.items())
         return EngineError(
-            f"{called(self.noun, name)} has other settings: {values}. Use another one with name=, "
-            "or change this one, for all its clients, with reconfigure=True",
+            f"{called(self.noun, name)} has other settings: {values}. Use another engine with name=, or change the "
+            "settings for all its clients with reconfigure=True",
             reason="SETTINGS_DIFFER",
         )
 
     def _partitions_differ(self, engine: N, given: int) -> EngineError:
         name = called(self.noun, split_name(engine.name)[0])
         return EngineError(
-            f"{name} has {engine.partitions} partitions, not {given}: their number is fixed when it is created. Open "
-            f"it with partitions={engine.partitions}, use another one with name=, or drop it and create it again",
+            f"{name} has {engine.partitions} partitions, not {given}: the number is fixed when the engine is created. "
+            f"Open it with partitions={engine.partitions}, use another engine with name=, or drop this one and create "
+            "it again",
             reason="SETTINGS_DIFFER",
         )
 

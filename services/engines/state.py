@@ -114,5 +114,5 @@ def sections(checkpoint: bytes) -> tuple[bytes, bytes, bytes]:
         parts.append(checkpoint[position : position + size])
         position += size
     if len(parts) != 3 or position != len(checkpoint):
-        raise EngineError("a checkpoint is damaged; restore the journal from a copy", reason="JOURNAL_DAMAGED")
+        raise EngineError("a checkpoint is damaged; restore the journal from a backup", reason="JOURNAL_DAMAGED")
     return parts[0], parts[1], parts[2]

@@ -46,7 +46,8 @@ def session_begun(message: OpenSessionRequest) -> SessionBegun:
         raise InvalidArgument(f"strategy id {message.strategy_id!r} must have 1 to 64 bytes", reason="NAME_INVALID")
     if not GRACE_NS_MIN <= message.grace_ns <= GRACE_NS_MAX:
         raise InvalidArgument(
-            f"a session's grace is 1 s to 1 h, not {message.grace_ns / 1e9:g} s", reason="NUMBER_OUT_OF_RANGE"
+            f"a session's grace period must be 1 s to 1 h, not {message.grace_ns / 1e9:g} s",
+            reason="NUMBER_OUT_OF_RANGE",
         )
     begun = SessionBegun(session_id=secrets.token_hex(16), strategy_id=message.strategy_id, grace_ns=message.grace_ns)
     if message.request_id:

@@ -154,7 +154,7 @@ def _verified(path: Path) -> Iterator[tuple[str, str | None]]:
     mark = read_mark(path.with_suffix(".mark"))
     try:
         if sqlite_file.format_of(path) != sqlite_file.FORMAT:
-            yield path.name, "it has another format than this release writes"
+            yield path.name, "its format is not the one that this release writes"
             return
         sqlite_file.check_before_opening(path, was_closed=mark is not None and mark.is_closed)
         with tempfile.TemporaryDirectory() as name:

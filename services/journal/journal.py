@@ -407,7 +407,8 @@ class Journal:
                 return _refused(str(failure))
             time.sleep(_SETTLE_PAUSE_SECONDS)
         return Unavailable(
-            f"the journal failed during this write ({failure}): it may or may not be there later; repeat the call",
+            f"the journal failed during this write ({failure}): the change may or may not survive a restart; repeat "
+            "the call",
             reason="OUTCOME_UNKNOWN",
         )
 

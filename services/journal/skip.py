@@ -40,7 +40,8 @@ def replacement(engine: str, record: Record, because: str) -> Record:
     """The record that replaces a skipped input. Raises EngineError SETTING_INVALID for one that can't be skipped."""
     if record.kind in (OPENED, DROPPED):
         raise EngineError(
-            f"input {record.sequence} of {engine} opens or drops it and can't be skipped; drop the engine instead",
+            f"input {record.sequence} of {engine} opens or drops the engine and can't be skipped; drop the engine "
+            "instead",
             reason="SETTING_INVALID",
         )
     digest = hashlib.sha256(record.payload).hexdigest()

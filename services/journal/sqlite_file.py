@@ -184,7 +184,9 @@ def check_before_opening(path: Path, *, was_closed: bool) -> None:
     if not wal.is_header_valid:
         raise damaged(log, "its header is damaged")
     if wal.frames_after_bad:
-        raise damaged(log, f"its page {wal.frames + 1} is damaged, and {wal.frames_after_bad} after it are good")
+        raise damaged(
+            log, f"its page {wal.frames + 1} is damaged, but {wal.frames_after_bad} pages after it are intact"
+        )
 
 
 # --- Rows.

@@ -148,7 +148,7 @@ class SqliteStore:
 
     def _create(self) -> None:
         if (self._mark is not None and self._mark.places) or _has_content(sqlite_file.wal_of(self._path)):
-            raise sqlite_file.damaged(self._path, "it is missing, although there are files that belong to it")
+            raise sqlite_file.damaged(self._path, "it is missing, but other files of the journal exist")
         sqlite_file.create(self._path)
         self._mark = Mark(self._boot, is_closed=False, places={})
         write_mark(self._mark_path, self._mark)

@@ -78,8 +78,8 @@ class RelayedEngine:
             await self._engines.refresh()
         if unknown := sorted(wanted - set(self.settings.bar_types)):
             raise InvalidArgument(
-                f"bar type {unknown[0]} is not among those of this engine ({', '.join(self.settings.bar_types)}); open "
-                f"it at the data service with DataEngineConfig(bar_types=['{unknown[0]}']), which adds it",
+                f"bar type {unknown[0]} is not among those of this engine ({', '.join(self.settings.bar_types)}); add "
+                f"it by opening the engine on the data service with DataEngineConfig(bar_types=['{unknown[0]}'])",
                 reason="BAR_TYPE_UNKNOWN",
             )
 
@@ -91,8 +91,8 @@ class RelayedEngine:
             differing.append("partitions")
         if differing:
             raise EngineError(
-                f"{called('data', self.name)} has other settings for {', '.join(differing)}, and a "
-                f"relay can't change them; open it without settings, or at {self.place.upstream.target}",
+                f"{called('data', self.name)} has other settings for {', '.join(differing)}, and a relay can't change "
+                f"them; open the engine without settings, or at {self.place.upstream.target}",
                 reason="SETTINGS_DIFFER",
             )
 

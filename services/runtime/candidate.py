@@ -141,7 +141,7 @@ class Candidate:
             await self._catch_up(await self.thread.run(self.shard.read()))
         except TimeoutError:
             raise EngineError(
-                f"PostgreSQL did not confirm within {_START_SECONDS_MAX:g} s; check its synchronous standby",
+                f"PostgreSQL did not confirm a write within {_START_SECONDS_MAX:g} s; check its synchronous standby",
                 reason="DATABASE_UNREACHABLE",
             ) from None
         except SessionLost as error:

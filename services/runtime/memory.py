@@ -120,7 +120,7 @@ class Memory:
 
     def elsewhere(self) -> AlphaForgeError:
         """The error for streams and calls of engines that are no longer here."""
-        gone = Unavailable("the engine is not here any more; call again", reason="NOT_PRIMARY")
+        gone = Unavailable("the engine is no longer on this candidate; repeat the call", reason="NOT_PRIMARY")
         return self._shard.refusal() or gone
 
     async def idle(self) -> None:

@@ -38,7 +38,7 @@ def refused(noun: str, folder: Path, dsn: str, *arguments: str) -> str:
 def test_a_cluster_is_made_once_and_shown(postgres: Pair) -> None:
     dsn = postgres.database()
     assert "no cluster; create one" in cluster_command(dsn, "status").stderr
-    assert cluster_command(dsn, "init", "--name", "paper").stdout == "cluster 'paper' is made\n"
+    assert cluster_command(dsn, "init", "--name", "paper").stdout == "created cluster 'paper'\n"
     again = cluster_command(dsn, "init")
     assert again.returncode == 1
     assert "already, of cluster 'paper', version 3; nothing was changed" in again.stderr
@@ -65,7 +65,9 @@ def test_a_service_that_can_not_use_its_postgresql_says_why_and_ends(postgres: P
     name = dsn.rpartition("/")[2]
     assert "create one with `alphaforge cluster init`" in refused("data", tmp_path, dsn)
     assert cluster_command(dsn, "init", "--name", "live").returncode == 0
-    assert "belongs to the cluster 'live', and this service to 'alphaforge'" in refused("data", tmp_path, dsn)
+    assert "belongs to the cluster 'live', but this service is configured for 'alphaforge'" in refused(
+        "data", tmp_path, dsn
+    )
     postgres.a.sql_in(name, "UPDATE alphaforge.cluster SET version = 9")
     assert "version 9; this release needs 3" in refused("data", tmp_path, dsn, "--cluster", "live")
     postgres.a.sql_in(name, "UPDATE alphaforge.cluster SET version = 3")
@@ -77,7 +79,7 @@ def test_a_service_that_can_not_use_its_postgresql_says_why_and_ends(postgres: P
     postgres.a.sql_in(name, "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA alphaforge TO nobody")
     postgres.a.sql_in(name, "REVOKE INSERT ON alphaforge.record FROM nobody")
     # Otherwise every write would have an unknown outcome.
-    assert "the role 'nobody' lacks rights on generation, record: GRANT" in refused(
+    assert "the role 'nobody' needs more rights on generation, record: GRANT" in refused(
         "data", tmp_path, poor, "--cluster", "live"
     )
     assert "permission denied" in cluster_command(postgres.database().replace("postgres@", "nobody@"), "init").stderr
@@ -135,7 +137,7 @@ def test_a_service_that_can_not_reach_its_postgresql_says_so(tmp_path: Path) -> 
         ({"version": 130_020}, "PostgreSQL 13; a cluster needs 14 or later"),
         ({"version": 150_012}, "15.12 may confirm commits without its standby just after a start; update it to 15.13"),
         ({"version": 170_004}, "update it to 17.5"),
-        ({"time": time.time() + 7_200}, "s off PostgreSQL's; synchronize both"),
+        ({"time": time.time() + 7_200}, "s; synchronize both with NTP"),
     ],
 )
 def test_an_old_release_and_a_clock_that_is_hours_off_are_refused(facts: dict[str, float], why: str) -> None:

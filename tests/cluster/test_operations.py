@@ -30,7 +30,7 @@ def test_an_engine_moves_to_another_shard_with_its_whole_state(postgres: Pair, t
             bars = engine.get_bars("BTC", "1tick")
         for wrong, why in (
             ("data/unknown", "there is no engine"),
-            ("data/moved", "stop those of both"),
+            ("data/moved", "live candidates of both shards, or of neither"),
         ):
             assert why in cluster_command(cluster.dsn, "move", wrong, "--to", "1").stderr
         assert here.stop() == 0

@@ -93,7 +93,7 @@ def test_an_operator_skips_the_input_and_the_engine_goes_on_in_a_new_epoch(tmp_p
             submit(service, "bad", "fatal")
     assert [start_that_ends(tmp_path) for _ in range(2)] == [-signal.SIGKILL] * 2
     for engine, sequence, why in (
-        ("execution/bad", 1, "opens or drops it"),
+        ("execution/bad", 1, "opens or drops the engine"),
         ("execution/bad", 4, "has inputs 1 to 3"),
         ("execution/other", 3, "no journal of execution/other"),
         ("bad", 3, "expected a name such as"),

@@ -288,7 +288,7 @@ def _ended(children: Sequence[_Child]) -> str | None:
     for noun, _, target, _, process, log in children:
         if (status := process.poll()) is not None:
             how = f"signal {signal.Signals(-status).name}" if status < 0 else f"status {status}"
-            return f"{noun} on {target} ended by itself with {how}; {_why(log)}"
+            return f"{noun} on {target} ended unexpectedly with {how}; {_why(log)}"
     return None
 
 

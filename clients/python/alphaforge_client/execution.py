@@ -654,7 +654,7 @@ class ExecutionEngine(RemoteEngine):
         if symbol is not None or self._parts.count == 1:
             return read(self._parts.of(symbol or ""))
         if after is not None:
-            self._parts.check_one("a page continues after an item of one partition; give a symbol, or no `after`")
+            self._parts.check_one("`after` is an item of one partition; give a symbol, or omit `after`")
         found = list(merge(*self._parts.each(read), key=key))
         if limit is None:
             return found

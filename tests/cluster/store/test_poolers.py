@@ -43,4 +43,4 @@ def test_a_pooler_that_ignores_settings_is_named(postgres: Pair, tmp_path: Path,
     for setting, value in PINNED.items() if are_given else ():
         postgres.a.sql(f"ALTER DATABASE {dsn.rpartition('/')[2]} SET {setting} = '{value}'")
     with running_pooler(postgres.a, mode, ignored=IGNORED) as port:
-        assert_refused(postgres, tmp_path, dsn, port, "a connection pooler answers here")
+        assert_refused(postgres, tmp_path, dsn, port, "this is a connection pooler")

@@ -223,7 +223,7 @@ def test_a_stream_without_a_first_message_is_an_error(server: Server, what: str)
     server.streams["Follow"] = say_nothing
     server.start()
     subscription = follow(server, silence=0.5)
-    with pytest.raises(errors.DeadlineExceeded, match="did not begin Follow in time"):
+    with pytest.raises(errors.DeadlineExceeded, match="did not start Follow in time"):
         next(subscription)
 
 

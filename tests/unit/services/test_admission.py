@@ -459,7 +459,7 @@ def test_requests_that_somebody_never_sends_keep_nobody_else_out() -> None:
 def test_a_refusal_says_when_to_try_again() -> None:
     lane = Lane(Clock())
     lane.come(of(module.UNDER_WAY_BYTES_MAX), 5.0)
-    with pytest.raises(ResourceExhausted, match="nothing was done: 1 calls with 256 MiB are under way") as refused:
+    with pytest.raises(ResourceExhausted, match="1 calls with 256 MiB in progress") as refused:
         lane.come(of(1), 5.0)
     failure = failure_of(refused.value, "SubmitOrders")
     assert failure.code is grpc.StatusCode.RESOURCE_EXHAUSTED

@@ -106,7 +106,7 @@ class Coalescer(Generic[Item, Answer]):
                 queue.is_busy = False
         for waiter in late:
             waiter.error = DeadlineExceeded(
-                "the calls before it took too long; nothing was sent", reason="DEADLINE_EXCEEDED"
+                "earlier calls took the whole timeout; nothing was sent", reason="DEADLINE_EXCEEDED"
             )
             waiter.woken.release()
         if batch:

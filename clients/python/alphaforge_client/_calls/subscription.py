@@ -86,7 +86,7 @@ class Subscription(Generic[T]):
 
     def __iter__(self) -> Self:
         if self._listener is not None:
-            raise RuntimeError("this subscription has a callback; create another one to iterate over")
+            raise RuntimeError("this subscription has a callback, so it can't be iterated over; create another one")
         return self
 
     def __next__(self) -> T | Gap:
@@ -246,7 +246,7 @@ class Subscription(Generic[T]):
             if not self._closed:
                 if self._is_overdue:
                     raise DeadlineExceeded(
-                        f"{self._connection.endpoint} did not begin {self._method} in time", reason="DEADLINE_EXCEEDED"
+                        f"{self._connection.endpoint} did not start {self._method} in time", reason="DEADLINE_EXCEEDED"
                     )
                 self._connection.pause(self._backoff.pause())
         else:

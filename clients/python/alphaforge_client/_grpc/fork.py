@@ -119,8 +119,8 @@ def check_may_connect() -> None:
     """Raises EngineError in a child that was forked while its parent had an asyncio channel."""
     if _inherited:
         raise EngineError(
-            "this process was forked from one with an open client of alphaforge_client.aio and can't use a client; "
-            "start it with multiprocessing.get_context('spawn') instead",
+            "this process was forked while a client of alphaforge_client.aio was open, so it can't use clients; start "
+            "it with multiprocessing.get_context('spawn') instead",
             reason="FORK_UNSAFE",
         )
 

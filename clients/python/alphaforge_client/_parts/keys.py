@@ -79,7 +79,7 @@ class KeyListing:
         if partitions > 1 and cursor:
             part, _, self._cursor = cursor.partition(":")
             if not (part.isascii() and part.isdigit() and int(part) < partitions):
-                raise InvalidArgument(f"{cursor[:40]!r} is no cursor of this cache", reason="PAGE_TOKEN_INVALID")
+                raise InvalidArgument(f"{cursor[:40]!r} is not a cursor of this cache", reason="PAGE_TOKEN_INVALID")
             self.part = int(part)
 
     def next_pages(self) -> Pages[str] | None:

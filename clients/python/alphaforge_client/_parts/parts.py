@@ -96,7 +96,7 @@ class Parts:
     def check_one(self, why: str) -> None:
         """Raises InvalidArgument (SETTING_INVALID) if there are several partitions."""
         if self.count > 1:
-            raise InvalidArgument(f"not for an engine with {self.count} partitions: {why}", reason="SETTING_INVALID")
+            raise InvalidArgument(f"not possible with {self.count} partitions: {why}", reason="SETTING_INVALID")
 
     def open(self, timeout: float | None) -> None:
         """Opens every partition."""
@@ -111,7 +111,7 @@ class Parts:
 def producers_of(parts: Parts, producer_id: str | None) -> list[Producer]:
     """A producer for each partition. Raises InvalidArgument (SETTING_INVALID) for an id where there are several."""
     if producer_id is not None:
-        parts.check_one("each partition numbers its own calls, so a producer_id has no single number to continue from")
+        parts.check_one("each partition numbers its own calls, so a producer_id does not have one sequence")
     return [Producer(connection, producer_id) for connection in parts.connections]
 
 

@@ -53,7 +53,9 @@ def _read(partitions: int, token: str) -> list[Place]:
             raise ValueError
         found = [_place(place) for place in places]
     except (ValueError, AttributeError):
-        raise InvalidArgument(f"{token[:40]!r} is no token of a subscription", reason="PAGE_TOKEN_INVALID") from None
+        raise InvalidArgument(
+            f"{token[:40]!r} is not the token of a subscription", reason="PAGE_TOKEN_INVALID"
+        ) from None
     if len(found) != partitions:
         raise InvalidArgument(
             f"the token is of an engine with {len(found)} partitions; this one has {partitions}",

@@ -172,7 +172,7 @@ class MergedSubscription(Subscription[T]):
 
     def _no_one(self, what: str) -> EngineError:
         return EngineError(
-            f"an engine with {len(self._places)} partitions has no one {what}; the subscription's place is its `token`",
+            f"with {len(self._places)} partitions there is no single {what}; use the subscription's `token` instead",
             reason="SETTING_INVALID",
         )
 

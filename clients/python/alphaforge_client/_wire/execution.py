@@ -79,8 +79,8 @@ def opening(name: str, partitions: int, *, config: ExecutionEngineConfig | None,
         for limit in _LIMITS_OVER_SYMBOLS:
             if given.get(limit) is not None:
                 raise InvalidArgument(
-                    f"{limit} is a limit over all symbols, which an engine with {partitions} partitions can't keep; "
-                    "use an engine without partitions for strategies that need it",
+                    f"{limit} is a limit over all symbols, which an engine with {partitions} partitions can't "
+                    "enforce; use an engine without partitions",
                     reason="SETTING_INVALID",
                 )
     fill_settings(request.settings, given)

@@ -305,7 +305,7 @@ class DataEngine(RemoteEngine):
 
         Raises InvalidArgument (a ValueError, SETTING_INVALID) for an engine with partitions, where each has its own.
         """
-        self._parts.check_one("a producer of the caller's has no single number")
+        self._parts.check_one("each partition numbers its own calls, so a producer_id does not have one sequence")
         return await self._producers[0].last_sequence(producer_id, timeout)
 
     def subscribe_bars(

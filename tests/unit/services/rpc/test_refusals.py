@@ -47,7 +47,7 @@ def test_a_refusal_says_why_and_for_how_long_and_is_counted(method: str, request
                 problem = translated(refused.value)
                 assert isinstance(problem, ResourceExhausted)
                 assert problem.reason == "OVERLOADED"
-                assert "nothing was done: 1 calls with 512 MiB are under way" in str(problem)
+                assert "nothing was done: the service is overloaded (1 calls with 512 MiB in progress)" in str(problem)
                 # Rounded to nanoseconds; another window of admission may have begun since.
                 assert retry_seconds(problem) == pytest.approx(gate.writes.retry_seconds, rel=0.9)
                 assert gate.refused["OVERLOADED"] == count

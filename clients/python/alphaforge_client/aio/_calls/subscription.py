@@ -85,7 +85,7 @@ class Subscription(Generic[T]):
 
     def __aiter__(self) -> Self:
         if self._listener is not None:
-            raise RuntimeError("this subscription has a callback; create another one to iterate over")
+            raise RuntimeError("this subscription has a callback, so it can't be iterated over; create another one")
         return self
 
     async def __anext__(self) -> T | Gap:
@@ -245,7 +245,7 @@ class Subscription(Generic[T]):
             if not self._closed:
                 if self._is_overdue:
                     raise DeadlineExceeded(
-                        f"{self._connection.endpoint} did not begin {self._method} in time", reason="DEADLINE_EXCEEDED"
+                        f"{self._connection.endpoint} did not start {self._method} in time", reason="DEADLINE_EXCEEDED"
                     )
                 await self._connection.pause(self._backoff.pause())
         else:
