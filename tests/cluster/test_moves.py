@@ -165,6 +165,6 @@ def test_a_refused_move_is_one_clear_line(shards: Shards) -> None:
         here = shards.place_of(engine)
     assert f"already placed in data-{here}" in refused("data/e", "--to", f"data-{here}")
     # The table still has the engine, and the service serves it.
-    assert re.search("start candidates of both shards", refused("data/e", "--to", "7"))
+    assert re.search("live candidates of both shards", refused("data/e", "--to", "7"))
     with closing(DataEngine(name="e", target=shards.each[0].target("data"), timeout=30.0)) as engine:
         assert engine.statistics().ticks_processed == 0

@@ -354,7 +354,7 @@ def test_late_trades_are_told_and_sorting_puts_them_in_their_bars(up: Up, tmp_pa
     path = trades_csv(tmp_path, *rows, header="instrument_id,ts_event,price,quantity")
     replayed = up.run("replay", path)
     assert totals(replayed.stdout) == {"1min": Decimal(4)}
-    assert "1 trade too late for a bar (rule 2.8); --sort" in replayed.stderr
+    assert "1 trade too late for a bar (rule 2.8); use --sort" in replayed.stderr
     assert (
         "trades.csv:5: the trade of 2024-08-08T00:02:00Z comes after its bar"
         in up.run("replay", path, "--strict", status=1).stderr

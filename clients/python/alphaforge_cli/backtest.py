@@ -35,38 +35,49 @@ def backtest(
     ] = None,
     parameters: Annotated[
         list[str] | None,
-        typer.Option("--set", help="A parameter of the class, fast=10, or a grid, fast=5,10,20. Repeatable."),
+        typer.Option(
+            "--set",
+            help="A parameter of the class, such as fast=10, or several values for a grid: fast=5,10,20. Repeatable.",
+        ),
     ] = None,
     bars: Annotated[
-        str | None, typer.Option(help="Bar types, comma separated. Default: the class's bar_types.")
+        str | None, typer.Option(help="Bar types, comma-separated. Default: the class's bar_types.")
     ] = None,
     fill_on: Annotated[
         Literal["next", "arrival"],
-        typer.Option(help="next: orders fill after the bar's last trade. arrival: at that trade."),
+        typer.Option(
+            help="When an order can fill first. next: at the trade after the bar's last one. arrival: at the bar's "
+            "last trade."
+        ),
     ] = "next",
     liquidity: Annotated[
         Literal["tick", "unlimited"],
-        typer.Option(help="tick: a trade fills its own quantity. unlimited: any quantity."),
+        typer.Option(
+            help="How much of an order a trade fills. tick: at most the trade's quantity. unlimited: any quantity."
+        ),
     ] = "tick",
     slippage_bps: Annotated[str, typer.Option(help="Slippage of taker fills, in basis points.")] = "0",
     maker: Annotated[str, typer.Option(help="Commission rate of maker fills, such as 0.0002.")] = "0",
     taker: Annotated[str, typer.Option(help="Commission rate of taker fills.")] = "0",
     instruments: Annotated[
-        Path | None, typer.Option(help="A CSV or JSON file of instruments: grid, multiplier, commissions.")
+        Path | None, typer.Option(help="CSV or JSON file of instruments: tick size, lot size, multiplier, commissions.")
     ] = None,
     max_time_jump: Annotated[
-        str, typer.Option(help="How far ahead of the clock trades may be; 0 for files dated in the future.")
+        str,
+        typer.Option(
+            help="How far ahead of the clock trades may be, such as 5min. 0: no limit, for files dated in the future."
+        ),
     ] = "5min",
-    capital: Annotated[str, typer.Option(help="Capital that returns are measured against.")] = "100000",
+    capital: Annotated[str, typer.Option(help="Starting capital, from which returns are computed.")] = "100000",
     jobs: Annotated[int | None, typer.Option(help="Concurrent runs of a grid. Default: one per core.", min=1)] = None,
     picture: Annotated[
         Path | None, typer.Option("--output", help="Write a report (.html) or the equity curve (.svg).")
     ] = None,
     results: Annotated[
-        Path | None, typer.Option(help="Directory to write bars, orders, fills, round trips and equity to, as tables.")
+        Path | None, typer.Option(help="Directory for tables of bars, orders, fills, round trips and equity.")
     ] = None,
     results_format: Annotated[
-        Literal["parquet", "csv"], typer.Option("--format", help="Format of these tables.")
+        Literal["parquet", "csv"], typer.Option("--format", help="Format of the tables in --results.")
     ] = "parquet",
 ) -> None:
     """Run a strategy on files of trades, with the engines in process, and print a summary.
@@ -115,7 +126,7 @@ def _print_losses(result: BacktestResult) -> None:
     print_losses(result.losses)
     refused = Counter(result.losses)
     if refused.total() - refused["LATE"] - refused["DUPLICATE"] == report.trades:
-        raise TradeFileError("the engines refused every trade; the reasons are above")
+        raise TradeFileError("the engines refused every trade; see the reasons above")
 
 
 def _print_grid(run: Run, grid: list[dict[str, object]], jobs: int | None, results: Path | None) -> None:

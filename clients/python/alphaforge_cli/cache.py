@@ -1,4 +1,4 @@
-"""`alphaforge cache get|put|delete|keys|stats`: entries by hand, values as JSON."""
+"""`alphaforge cache get|put|delete|keys|stats`: read and change entries; values are JSON."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def chart(
         Path | None, typer.Option(help="Write an offline page (.html) or an image (.png). Default: the terminal.")
     ] = None,
     live: Annotated[bool, typer.Option("--live", help="Update with every change, until Ctrl-C.")] = False,
-    limit: Annotated[int, typer.Option(help="Number of bars, the newest.", min=1, max=100_000)] = 200,
+    limit: Annotated[int, typer.Option(help="Number of bars to draw: the newest ones.", min=1, max=100_000)] = 200,
     engine: Annotated[str, typer.Option(help="Name of the data engine.")] = "default",
     target: Annotated[str | None, typer.Option(help="Address of the data service.")] = None,
 ) -> None:

@@ -1,4 +1,4 @@
-"""`alphaforge cluster`: the tables of a cluster in PostgreSQL, who is primary, and the changes an operator makes."""
+"""`alphaforge cluster`: create and inspect a cluster, switch primaries, move engines."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ import typer
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="Candidates of services over one PostgreSQL, named by ALPHAFORGE_JOURNAL or ALPHAFORGE_JOURNAL_FILE.",
+    help="Manage a cluster. Its PostgreSQL is the one in ALPHAFORGE_JOURNAL or ALPHAFORGE_JOURNAL_FILE.",
     no_args_is_help=True,
 )
 
-_Shard = Annotated[str, typer.Argument(help="A shard: data-0, execution-0, cache-0.")]
+_Shard = Annotated[str, typer.Argument(help="A shard, such as data-0, execution-0 or cache-0.")]
 
 
 @app.command()
 def init(
-    name: Annotated[str, typer.Option(help="Name of the cluster; services give it as --cluster.")] = "alphaforge",
+    name: Annotated[
+        str, typer.Option(help="Name of the cluster. Start its services with the same --cluster.")
+    ] = "alphaforge",
 ) -> None:
-    """Make the tables of a cluster, all of them or none. Once for a database."""
+    """Create the tables of a cluster in PostgreSQL, all or none. Run it once per database."""
     _run("init", "--name", name)
 
 
@@ -36,26 +38,31 @@ def status(
 
 
 @app.command()
-def switch(shard: _Shard, to: Annotated[str, typer.Option(help="Address of the next primary.")] = "") -> None:
-    """Make another candidate primary, in order: calls wait for a fraction of a second. For upgrades, one by one."""
+def switch(
+    shard: _Shard,
+    to: Annotated[
+        str, typer.Option(help="Address of the candidate to make primary. Default: any live candidate.")
+    ] = "",
+) -> None:
+    """Make another candidate the primary, for example before its upgrade. Calls wait for a fraction of a second."""
     _run("switch", shard, *(("--to", to) if to else ()))
 
 
 @app.command()
 def move(
-    engine: Annotated[str, typer.Argument(help="An engine: data/binance.")],
-    to: Annotated[str, typer.Option(help="The shard it is placed in from now on: data-1, or 1.")],
+    engine: Annotated[str, typer.Argument(help="An engine, such as data/binance.")],
+    to: Annotated[str, typer.Option(help="The shard to move the engine to: data-1, or 1.")],
 ) -> None:
-    """Place an engine in another shard, with its epoch and sequences, while calls continue.
+    """Move an engine to another shard while calls continue. It keeps its epoch and sequences.
 
-    The candidates of both shards run, or those of both are stopped.
+    Candidates of both shards must be running, or all of them stopped.
     """
     _run("move", engine, "--to", to)
 
 
 @app.command()
 def restored() -> None:
-    """Say that PostgreSQL was restored from a copy: every engine begins a new epoch, for clients may know more."""
+    """Run this after restoring PostgreSQL from a backup. Every engine starts a new epoch, as changes may be lost."""
     _run("restored")
 
 

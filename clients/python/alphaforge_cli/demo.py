@@ -55,12 +55,17 @@ def demo(
     rate: Annotated[float, typer.Option(help="Synthetic trades per second.", min=1, max=100_000)] = 2_000,
     file: Annotated[
         list[str] | None,
-        typer.Option(help="Play recorded trades, in any format of replay: a path, glob or directory. Repeatable."),
+        typer.Option(
+            help="Replay recorded trades instead, in any format of `alphaforge replay`: a path, glob or directory. "
+            "Repeatable."
+        ),
     ] = None,
     instrument: Annotated[str | None, typer.Option(help="Instrument of a file without that column.")] = None,
-    speed: Annotated[str, typer.Option(help="Speed of a file: max, or a multiple of real time such as 10x.")] = "1x",
+    speed: Annotated[
+        str, typer.Option(help="Speed of replayed files: max, or a multiple of real time such as 10x.")
+    ] = "1x",
     partitions: Annotated[
-        int, typer.Option(help="Partitions of the three engines; their number is fixed once they exist.", min=1)
+        int, typer.Option(help="Number of partitions of each engine; fixed when the engines are created.", min=1)
     ] = 1,
     duration: Annotated[float | None, typer.Option(help="Stop after this many seconds.", min=0.1)] = None,
 ) -> None:

@@ -19,12 +19,13 @@ __all__ = ["instruments"]
 
 def instruments(
     file: Annotated[
-        Path | None, typer.Argument(help="A CSV or JSON file of instruments to register; without it, they are listed.")
+        Path | None,
+        typer.Argument(help="CSV or JSON file of instruments to register. Default: list the registered ones."),
     ] = None,
     engine: EngineName = "default",
     timeout: Timeout = 5.0,
 ) -> None:
-    """Register the instruments of a file with an execution engine, or print those that are registered."""
+    """Register the instruments of a file with an execution engine, or print the registered instruments."""
     given = [] if file is None else read_instruments(file)
     with existing(ExecutionEngine, engine, timeout) as venue:
         if file is None:

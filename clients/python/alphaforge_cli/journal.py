@@ -22,7 +22,7 @@ _DataDir = Annotated[Path, typer.Option(help="Data directory of the service.", e
 def backup(
     to: Annotated[Path, typer.Argument(help="New directory for the copy.")], data_dir: _DataDir = Path("var")
 ) -> None:
-    """Copy the journals of a service, which may be running. Engines restored from the copy start new epochs."""
+    """Copy the journals of a running or stopped service. Engines restored from the copy start new epochs."""
     _run("backup", str(data_dir), str(to))
 
 
@@ -36,15 +36,16 @@ def verify(
 
 @app.command()
 def skip(
-    engine: Annotated[str, typer.Argument(help="An engine: execution/default.")],
-    sequence: Annotated[int, typer.Argument(help="The input, as the error of the engine names it.")],
-    because: Annotated[str, typer.Option(help="Why; the journal keeps it.")],
-    to: Annotated[Path, typer.Option(help="File to which the input is appended, as a line of JSON.")],
+    engine: Annotated[str, typer.Argument(help="An engine, such as execution/default.")],
+    sequence: Annotated[int, typer.Argument(help="Number of the input, as in the error message.")],
+    because: Annotated[str, typer.Option(help="Reason, which is kept in the journal.")],
+    to: Annotated[Path, typer.Option(help="File to append the skipped input to, as a line of JSON.")],
     data_dir: _DataDir = Path("var"),
 ) -> None:
-    """Skip an input that ends the process whenever it is applied. The engine of a stopped service starts a new epoch.
+    """Skip an input that crashes the service whenever it is applied. The engine then starts a new epoch.
 
-    With ALPHAFORGE_JOURNAL or ALPHAFORGE_JOURNAL_FILE: in the PostgreSQL of a cluster, whose services keep running.
+    Stop the service first. Exception: with ALPHAFORGE_JOURNAL or ALPHAFORGE_JOURNAL_FILE, the journal is in PostgreSQL,
+    and the services keep running.
     """
     arguments = (engine, str(sequence), "--because", because, "--to", str(to))
     if os.environ.get("ALPHAFORGE_JOURNAL_FILE") or os.environ.get("ALPHAFORGE_JOURNAL", "sqlite") != "sqlite":

@@ -31,7 +31,7 @@ __all__ = ["accounts", "cancel", "halt", "orders", "positions", "positions_table
 
 EngineName = Annotated[str, typer.Option("--engine", help="Name of the execution engine.")]
 Strategy = Annotated[str | None, typer.Option("--strategy", help="Only this strategy.")]
-EveryEngine = Annotated[bool, typer.Option("--all", help="Every execution engine that there is, on all shards.")]
+EveryEngine = Annotated[bool, typer.Option("--all", help="All existing execution engines, on all shards.")]
 Exact = Annotated[bool, typer.Option("--exact", help="Print amounts with all digits instead of rounding them.")]
 Timeout = Annotated[float, typer.Option(help="Timeout of a call, in seconds.", min=0.001)]
 
@@ -53,7 +53,7 @@ def orders(
     strategy: Strategy = None,
     engine: EngineName = "default",
     every: Annotated[bool, typer.Option("--all", help="Include final orders.")] = False,
-    limit: Annotated[int, typer.Option(help="Maximum number of orders, the newest.", min=1)] = 50,
+    limit: Annotated[int, typer.Option(help="Maximum number of orders to print; the newest are printed.", min=1)] = 50,
     follow: Annotated[bool, typer.Option("--follow", help="Keep printing changes, until Ctrl-C.")] = False,
     all_digits: Exact = False,
     timeout: Timeout = 5.0,
@@ -94,16 +94,16 @@ def accounts(
 def cancel(
     order_ids: Annotated[list[str] | None, typer.Argument(help="Order ids.")] = None,
     strategy: Strategy = None,
-    symbol: Annotated[str | None, typer.Option("--symbol", help="Only in this symbol.")] = None,
-    side: Annotated[Side | None, typer.Option("--side", help="Only on this side.")] = None,
+    symbol: Annotated[str | None, typer.Option("--symbol", help="Only orders of this symbol.")] = None,
+    side: Annotated[Side | None, typer.Option("--side", help="Only orders on this side.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Cancel all active orders of all strategies.")] = False,
     engine: EngineName = "default",
     timeout: Timeout = 5.0,
 ) -> None:
-    """Cancel orders by id, of a strategy, a symbol and a side, or all. Exits with 1 if a named order is not active."""
+    """Cancel orders by id, by strategy, symbol and side, or all orders. Exits with 1 if a given order is not active."""
     is_filtered = any(word is not None for word in (strategy, symbol, side))
     if bool(order_ids) + is_filtered + every != 1:
-        raise typer.BadParameter("give order ids; or --strategy, --symbol, --side; or --all")
+        raise typer.BadParameter("give either order ids, or --strategy, --symbol or --side, or --all")
     with _venue(engine, timeout) as venue:
         if not order_ids:
             only = None if side is None else OrderSide[side.value.capitalize()]
@@ -118,7 +118,7 @@ def cancel(
 def halt(engine: EngineName = "default", every: EveryEngine = False, timeout: Timeout = 5.0) -> None:
     """Reject new orders. Open orders can still fill, be reduced and be cancelled. Survives a restart.
 
-    With --all, an engine that can't be halted doesn't keep the others from being halted; the exit status is then 1.
+    With --all, if an engine can't be halted, the others still are, and the exit status is 1.
     """
     _on_each(engine, every, timeout, ExecutionEngine.halt)
     print(f"halted: new orders are rejected until `alphaforge resume{' --all' if every else ''}`")
@@ -127,7 +127,7 @@ def halt(engine: EngineName = "default", every: EveryEngine = False, timeout: Ti
 def resume(
     strategy: Strategy = None, engine: EngineName = "default", every: EveryEngine = False, timeout: Timeout = 5.0
 ) -> None:
-    """Accept new orders again, after `halt`; or those of a strategy that its loss halted."""
+    """Accept new orders again after `halt`. With --strategy: those of a strategy that max_loss halted."""
     if strategy is None:
         _on_each(engine, every, timeout, ExecutionEngine.resume)
     elif every:

@@ -25,7 +25,9 @@ def record(
         list[str] | None, typer.Option(help="Only this instrument. Repeatable. Default: all.")
     ] = None,
     engine: Annotated[str, typer.Option(help="Name of the data engine.")] = "default",
-    megabytes: Annotated[float, typer.Option(help="File size at which a new file is started.", min=0.001)] = 64.0,
+    megabytes: Annotated[
+        float, typer.Option(help="Size in megabytes at which a new file is started.", min=0.001)
+    ] = 64.0,
     limit: Annotated[int | None, typer.Option(help="Stop after this many trades.", min=1)] = None,
 ) -> None:
     """Write each trade that the data engine accepts to Parquet files, until Ctrl-C or SIGTERM.

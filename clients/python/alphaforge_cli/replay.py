@@ -53,22 +53,26 @@ class BarTotals:
 @reads_files
 def replay(
     files: FileInput,
-    bars: Annotated[str, typer.Option(help="Bar types, comma separated.")] = "1min",
+    bars: Annotated[str, typer.Option(help="Bar types, comma-separated.")] = "1min",
     speed: Annotated[str, typer.Option(help="max, or a multiple of real time such as 1x or 10x.")] = "max",
-    engine: Annotated[str | None, typer.Option(help="Name of the engine to feed. Default: a temporary engine.")] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="Name of the engine to send the trades to. Default: a temporary engine.")
+    ] = None,
     reset: Annotated[bool, typer.Option("--reset", help="Reset the engine first; needs --engine.")] = False,
     max_time_jump: Annotated[
         str | None,
-        typer.Option(help="How far ahead of the clock trades may be: 5min, or 0 for files dated in the future."),
+        typer.Option(
+            help="How far ahead of the clock trades may be, such as 5min. 0: no limit, for files dated in the future."
+        ),
     ] = None,
-    show: Annotated[int, typer.Option(help="Closed bars to print per type, the newest.", min=0)] = 5,
+    show: Annotated[int, typer.Option(help="Number of closed bars to print per type: the newest ones.", min=0)] = 5,
     target: Annotated[str | None, typer.Option(help="Address of the data service.")] = None,
 ) -> None:
     """Send files of trades to the data service and print the bars.
 
     The tables go to stdout and are the same for every replay. Progress, the rate and the trades that were skipped, late
-    or refused go to stderr. Exits with 1 if a file can't be read to its end, if there are no trades, and with --strict
-    at the first row that would be skipped; the trades before it have been applied.
+    or refused go to stderr. Exits with 1 if a file can't be read to its end or there are no trades. With --strict,
+    stops with 1 at the first row that would be skipped; the trades before it are already applied.
     """
     if reset and engine is None:
         raise typer.BadParameter("--reset needs --engine")
@@ -159,7 +163,7 @@ def _run(feed: _Feed, reader: TradeReader, multiple: float | None) -> None:
         f"{max(0.0, seconds - feed.seconds):.2f} s more for reading"
     )
     if refused == feed.sent:
-        raise TradeFileError("the engine refused every trade; the reasons are above")
+        raise TradeFileError("the engine refused every trade; see the reasons above")
 
 
 def _print_bars(totals: dict[str, BarTotals], open_bars: list[Bar]) -> None:

@@ -34,29 +34,31 @@ def run(
     engine: Annotated[str, typer.Option(help="Name of the data engine and the execution engine.")] = "default",
     partitions: Annotated[
         int | None,
-        typer.Option(help="Partitions of both engines. Default: those that they have; 1 if they don't exist.", min=1),
+        typer.Option(
+            help="Number of partitions of both engines. Default: that of the existing engines, 1 for new ones.", min=1
+        ),
     ] = None,
     tape: Annotated[
-        Path | None, typer.Option(help="Run on this file of trades, in lock-step, instead of live.", exists=True)
+        Path | None, typer.Option(help="Run on this file of recorded trades instead of live trades.", exists=True)
     ] = None,
     state: Annotated[
         Path | None, typer.Option(help="Save the run's progress to this file and resume from it.", dir_okay=False)
     ] = None,
     cancel: Annotated[bool, typer.Option("--cancel", help="Cancel the strategy's orders when it stops.")] = False,
     parameters: Annotated[
-        list[str] | None, typer.Option("--set", help="A parameter of the class, fast=10. Repeatable.")
+        list[str] | None, typer.Option("--set", help="A parameter of the class, such as fast=10. Repeatable.")
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Send no orders, cancels or changes; print them instead.")
     ] = False,
     log: Annotated[
-        Path | None, typer.Option(help="Append what happens to this file, one line of JSON per event.", dir_okay=False)
+        Path | None, typer.Option(help="Append every event to this file, one line of JSON each.", dir_okay=False)
     ] = None,
 ) -> None:
     """Run a strategy against the services until Ctrl-C or SIGTERM, and print its positions.
 
-    With --tape it uses temporary engines. Each trade is sent only after the strategy has handled the one before, so the
-    fills are those of `alphaforge backtest`.
+    With --tape, it uses temporary engines. Each trade is sent only after the strategy has handled the previous one, so
+    the fills equal those of `alphaforge backtest`.
     """
     grid = grid_of(parameters or [])
     if len(grid) > 1:

@@ -23,7 +23,7 @@ def stats(
 ) -> None:
     """Print the statistics of the cache, data and execution engines of that name.
 
-    Exits with 1 if a service does not answer or none has an engine of that name.
+    Exits with 1 if a service does not answer, or if no service has an engine of that name.
     """
     console = output()
     failed, found = False, False

@@ -25,16 +25,16 @@ class _Role(StrEnum):
 
 
 def token(
-    name: Annotated[str, typer.Argument(help="Name of the caller, shown in the audit log.")],
+    name: Annotated[str, typer.Argument(help="Name of the caller, as shown in the audit log.")],
     file: Annotated[Path, typer.Option(help="Tokens file of the services; created if missing.")],
-    role: Annotated[_Role, typer.Option(help="Role of the caller; each role includes the ones before it.")],
+    role: Annotated[_Role, typer.Option(help="Role of the caller. Each role includes the previous ones.")],
     calls_per_second: Annotated[
         float | None, typer.Option(help="Maximum calls per second. Default: no limit.", min=0.001)
     ] = None,
 ) -> None:
     """Create a token, add its hash to the tokens file, and print the token. It can't be shown again.
 
-    Running services accept it within a second. To revoke it, delete its line.
+    Running services accept it within a second. To revoke it, delete its line from the file.
     """
     if not name or not name.isprintable() or any(character.isspace() or character == "#" for character in name):
         raise typer.BadParameter(f"a name can't be empty or contain spaces or '#'; got {name!r}")

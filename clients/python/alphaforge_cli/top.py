@@ -192,7 +192,8 @@ def top(
     """Show rates, latencies, hit ratio and open orders of the three engines, until Ctrl-C.
 
     Journal figures come from the services' /metrics, on the same hosts at ALPHAFORGE_CACHE_METRICS_PORT (9151),
-    ALPHAFORGE_DATA_METRICS_PORT (9152) and ALPHAFORGE_EXECUTION_METRICS_PORT (9153); not with a list of targets.
+    ALPHAFORGE_DATA_METRICS_PORT (9152) and ALPHAFORGE_EXECUTION_METRICS_PORT (9153). They are not shown with a list of
+    targets.
     """
     found = services()
     nouns = [noun for noun, _ in found]

@@ -92,7 +92,7 @@ def up(
     port_base: Annotated[
         int,
         typer.Option(
-            help="Base N of the ports: cache N+1, data N+2, execution N+3; 3 more for each further shard.",
+            help="Base N of the ports: cache N+1, data N+2, execution N+3; each further shard takes the next three.",
             min=1,
             max=65532,
         ),
@@ -100,20 +100,18 @@ def up(
     metrics_base: Annotated[
         int, typer.Option(help="Base M of the metrics ports, in the same order.", min=1, max=65532)
     ] = METRICS_BASE,
-    bars: Annotated[
-        str | None, typer.Option(help="Bar types of data engines opened without any, such as 1min,100tick.")
-    ] = None,
+    bars: Annotated[str | None, typer.Option(help="Default bar types of data engines, such as 1min,100tick.")] = None,
     shards: Annotated[
         int,
-        typer.Option(help="Services of each kind; engines are spread over them.", min=1, max=64),
+        typer.Option(help="Number of services of each kind, over which engines are spread.", min=1, max=64),
     ] = 1,
     verbose: Annotated[bool, typer.Option("--verbose", help="Log to this terminal instead of files.")] = False,
 ) -> None:
     """Start the cache, data and execution services and run them until Ctrl-C or SIGTERM.
 
-    Prints their addresses, with --shards the variables that clients need, and `alphaforge ready` once all pass their
-    health check. Their logs go to files in the data directory. Exits with 0 when stopped, and with 1 if a service ended
-    by itself.
+    Prints their addresses, and `alphaforge ready` once all pass their health check. With --shards, also prints the
+    variables that clients need. Logs go to files in the data directory. Exits with 0 when stopped, and with 1 if a
+    service ends unexpectedly.
     """
     try:
         distribution("alphaforge-services")

@@ -20,7 +20,7 @@ ERRORS = Console(stderr=True, highlight=False, soft_wrap=True)
 _ENGINE = {
     "DUPLICATE": "trade dropped by the engine as a duplicate (rule 2.9)",
     "TIME_AHEAD": "trade refused by the engine: ahead of the clock (rule 1.8); --max-time-jump 0 accepts such trades",
-    "LATE": "trade too late for a bar (rule 2.8); --sort puts a file in order",
+    "LATE": "trade too late for a bar (rule 2.8); use --sort for an unsorted file",
 }
 
 

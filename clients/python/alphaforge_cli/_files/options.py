@@ -41,24 +41,27 @@ def file_input(
         typer.Argument(help="CSV or Parquet, plain or compressed: paths, globs, folders, or - for standard input."),
     ],
     instrument: Annotated[
-        str | None, typer.Option(help="Instrument of files without that column; otherwise selects its rows.")
+        str | None,
+        typer.Option(
+            help="Instrument, if the files don't have that column; otherwise only rows of this instrument are read."
+        ),
     ] = None,
     preset: Annotated[str, typer.Option(help=f"Vendor format: auto, none, {', '.join(PRESETS)}.")] = "auto",
     column: Annotated[
-        list[str] | None, typer.Option(help="The files' name of a field, such as price=px. Repeatable.")
+        list[str] | None, typer.Option(help="Name of a field's column in the files, such as price=px. Repeatable.")
     ] = None,
     columns: Annotated[
         str | None, typer.Option(help="Columns of files without a header, such as ts_event,price,quantity.")
     ] = None,
     where: Annotated[
         list[str] | None,
-        typer.Option(help="Only rows with one of these values, such as action=T,F. Repeatable."),
+        typer.Option(help="Only rows with one of these values in a column, such as action=T,F. Repeatable."),
     ] = None,
     time_unit: Annotated[
-        TimeUnit | None, typer.Option(help="Unit of integer times. Default: by their magnitude.")
+        TimeUnit | None, typer.Option(help="Unit of integer times. Default: detected from their size.")
     ] = None,
     side: Annotated[
-        SideMeaning | None, typer.Option(help="Meaning of the side column. Default: that of the format.")
+        SideMeaning | None, typer.Option(help="Meaning of the side column. Default: as the format defines it.")
     ] = None,
     price_scale: Annotated[int | None, typer.Option(help="Decimal places of integer prices.", min=0, max=18)] = None,
     quantity_scale: Annotated[int, typer.Option(help="Decimal places of integer quantities.", min=0, max=18)] = 0,
@@ -72,17 +75,26 @@ def file_input(
     end: Annotated[str | None, typer.Option(help="Only trades before this time.")] = None,
     limit: Annotated[int | None, typer.Option(help="Maximum number of rows to read.", min=1)] = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Stop at the first row that is invalid, late or has a wrong clock.")
+        bool,
+        typer.Option(
+            "--strict", help="Stop at the first row that is invalid, late or has a wrong clock (see --max-jump)."
+        ),
     ] = False,
     round_numbers: Annotated[
         bool,
-        typer.Option("--round", help="Round numbers with more than nine decimal places; else their rows are skipped."),
+        typer.Option(
+            "--round", help="Round numbers with more than nine decimal places instead of skipping their rows."
+        ),
     ] = False,
     max_jump: Annotated[
-        str, typer.Option(help="How far ahead of both its neighbours a row has a wrong clock: 1h, 30min; 0: no check.")
+        str,
+        typer.Option(
+            help="Skip rows whose time is this far ahead of both neighbours (a wrong clock), such as 30min. 0: no "
+            "check."
+        ),
     ] = "1h",
     sort: Annotated[bool, typer.Option("--sort", help="Sort the trades by time first.")] = False,
-    memory: Annotated[str, typer.Option(help="Memory for sorting; beyond it, temporary files are used.")] = "256MiB",
+    memory: Annotated[str, typer.Option(help="Memory for sorting. Larger inputs use temporary files.")] = "256MiB",
 ) -> FileInput:
     """The input that the options describe."""
     options = ReadOptions(
