@@ -26,7 +26,8 @@ class CacheServiceSettings(ServiceSettings):
     max_memory_bytes: int = Field(2**30, ge=2**20)
     """Total memory of all caches, in bytes."""
     when_full: WhenFull = "evict"
-    """At the memory limit: evict the least recently used entries of the largest cache, or refuse puts."""
+    """What to do at the memory limit. evict: evict the least recently used entries of the largest cache; refuse: refuse
+    puts."""
     durability: CacheDurability = "os"
     """What acknowledged changes survive. os: a killed process; none: only a clean stop."""
     warm_restart: bool = True

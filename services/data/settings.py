@@ -33,8 +33,8 @@ class DataServiceSettings(JournalSettings):
     metrics_port: Port = 9152
     """TCP port of /metrics; 0 picks a free one."""
     bar_types: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_canonical)] = ("1min",)
-    """Bar types, comma separated: 1min,100tick. This and the following settings are defaults for engines that don't
-    set them."""
+    """Bar types, comma-separated, such as 1min,100tick. This and the following settings are defaults for engines that
+    don't set them."""
     enable_statistics: bool = True
     """Measure rates and latencies."""
     max_bars_per_instrument: int = 1_000
@@ -60,9 +60,10 @@ class DataServiceSettings(JournalSettings):
     allowed_lateness_ns: int = 0
     """How long late trades still correct a closed time bar, in nanoseconds of market time."""
     max_time_jump_ns: int = 300_000_000_000
-    """How far ahead of their receipt trades and advance_time may be, in nanoseconds; 0 is no limit."""
+    """How far ahead of the clock trades and advance_time may be, in nanoseconds; later ones are refused. 0: no
+    limit."""
     zero_quantity: Literal["reject", "price_only"] = "reject"
-    """Reject trades of quantity 0, or use their price in time bars."""
+    """What to do with trades of quantity 0. reject: refuse them; price_only: use their price in time bars."""
     flush_on_stop: bool = False
     """Close open bars as partial when the engine stops."""
     live_clock: bool = False

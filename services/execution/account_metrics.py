@@ -14,10 +14,10 @@ __all__ = ["AccountCollector"]
 
 _LABELS = ("engine", "strategy")
 _SERIES: tuple[tuple[str, str, Callable[[Account], Decimal | bool | None]], ...] = (
-    ("equity", "Cash and unrealized profit at the last trades.", lambda account: account.equity),
-    ("exposure", "What a strategy's positions are worth, long and short added up.", lambda account: account.exposure),
-    ("drawdown", "How far the equity of a strategy is below its greatest.", lambda account: account.drawdown),
-    ("halted", "1 for a strategy that max_loss halted.", lambda account: account.is_halted),
+    ("equity", "Equity of a strategy: cash plus unrealized profit at the last trades.", lambda account: account.equity),
+    ("exposure", "Value of a strategy's positions, long and short added up.", lambda account: account.exposure),
+    ("drawdown", "How far the equity of a strategy is below its highest value.", lambda account: account.drawdown),
+    ("halted", "1 if max_loss halted the strategy, else 0.", lambda account: account.is_halted),
 )
 
 

@@ -279,10 +279,14 @@ class MarketDataLinks(Collector):
     def collect(self) -> Iterator[Metric]:
         """The series of each link, and of "default" before it exists."""
         stale = GaugeMetricFamily(
-            "alphaforge_execution_market_data_stale", "1 while an engine receives no trades.", labels=("engine",)
+            "alphaforge_execution_market_data_stale",
+            "1 while an engine's market data are stale: it receives nothing from the data service.",
+            labels=("engine",),
         )
         missed = CounterMetricFamily(
-            "alphaforge_execution_market_data_missed_ticks", "Trades that an engine missed.", labels=("engine",)
+            "alphaforge_execution_market_data_missed_ticks",
+            "Trades that an engine missed permanently.",
+            labels=("engine",),
         )
         links = dict(self._links)
         for name in {"default", *links}:

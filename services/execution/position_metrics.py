@@ -18,7 +18,7 @@ _SERIES: tuple[tuple[str, str, Callable[[Position], Decimal]], ...] = (
     ("quantity", "Net quantity; negative when short.", lambda position: position.net_quantity),
     (
         "exposure",
-        "What it is worth at the symbol's last trade; negative when short.",
+        "Value of the position at the symbol's last trade; negative when short.",
         lambda position: position.exposure,
     ),
     ("realized_pnl", "Realized profit, before commission.", lambda position: position.realized_pnl),
@@ -50,7 +50,8 @@ class PositionCollector(Collector):
         ]
         left_out = GaugeMetricFamily(
             "alphaforge_execution_positions_left_out",
-            "1 for an engine that has more positions than metrics_positions_max allows to show.",
+            "1 for an engine with more positions than metrics_positions_max allows, some of which are therefore not "
+            "shown.",
             labels=("engine",),
         )
         room = self._max

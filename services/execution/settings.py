@@ -25,23 +25,24 @@ class ExecutionServiceSettings(PeerSettings, JournalSettings):
     metrics_port: Port = 9153
     """TCP port of /metrics; 0 picks a free one."""
     market_data: Literal["subscribe", "off"] = "subscribe"
-    """Subscribe to the trades of the data engine of the same name; "off" overrides the engines' own setting."""
+    """subscribe: each engine follows the trades of the data engine of its name, unless the engine's own setting is off.
+    off: no engine does."""
     data_target: str = "localhost:50052"
-    """Address of the data service, or those of its candidates with commas between them. Also set by
-    ALPHAFORGE_DATA_TARGET, which clients read too."""
+    """Address of the data service, or the comma-separated addresses of its candidates. Also read from
+    ALPHAFORGE_DATA_TARGET, the variable of clients."""
     data_targets: str = ""
-    """Addresses of several data services, with commas between them, instead of data_target: each engine follows the
-    service on which clients place the data engine of its name (rule 5.8). Also set by ALPHAFORGE_DATA_TARGETS."""
+    """Comma-separated addresses of several data services, instead of data_target: each engine follows the data engine
+    of its name on the service where clients place that engine (rule 5.8). Also read from ALPHAFORGE_DATA_TARGETS."""
     event_backlog: int = Field(10_000, ge=256)
-    """How many order events a subscriber may lag behind before it is disconnected."""
+    """Maximum number of order events that a subscriber may be behind before it is disconnected."""
     metrics_positions_max: int = Field(200, ge=0, le=10_000)
-    """How many positions /metrics shows, with four series each: the first by engine, strategy and symbol. And how many
-    accounts, with four series each: the first by engine and strategy. 0: none."""
+    """Maximum number of positions on /metrics, and of accounts: the first ones by engine, strategy and symbol. Each has
+    four series. 0: none."""
     live_clock: bool = False
     """Advance market time by the wall clock, for engines that don't set it."""
     max_time_jump_ns: int = Field(300_000_000_000, ge=0, le=366 * DAY_NS)
-    """How far ahead of their receipt trades and advance_time may be, in nanoseconds, for engines that don't set it; 0
-    is no limit."""
+    """How far ahead of the clock trades and advance_time may be, in nanoseconds, for engines that don't set it; later
+    ones are refused. 0: no limit."""
     durability: Literal["fsync", "os", "none"] = "fsync"
     """What acknowledged calls survive, for engines that don't set it. fsync: a power loss; os: a killed process; none:
     neither."""

@@ -28,13 +28,15 @@ AUDIT_COUNTERS: Counters = (
         "suppressed_refusals",
         "counter",
         "calls",
-        "Refused calls counted but not written, beyond one line per second and caller.",
+        "Refused calls that were only counted, because one line per second and caller is written.",
     ),
 )
 
-REFUSED_HELP = "Calls refused before anything was done, and streams ended because their reader was too slow, by reason."
+REFUSED_HELP = (
+    "Calls refused before anything was done, and streams ended because their subscriber was too slow, by reason."
+)
 
-REFUSAL_HELP = "Time to refuse a call, from the gate until gRPC had the refusal to send."
+REFUSAL_HELP = "Time to refuse a call, from its arrival at the gate until the refusal was handed to gRPC."
 
 _NO_AUDIT = AuditStatistics(0, 0, 0, 0, 0)
 
@@ -51,14 +53,19 @@ class AuditCollector(Collector):
 
 ACCESS_COUNTERS: Counters = (
     ("tokens_file_failing_seconds", "gauge", "s", "How long the tokens file has been unusable; 0 while it is usable."),
-    ("dropped_log_lines", "counter", "lines", "Log lines dropped because nobody reads standard error."),
+    ("dropped_log_lines", "counter", "lines", "Log lines dropped because standard error was not read fast enough."),
 )
 
 ADMISSION_COUNTERS: Counters = (
     ("calls", "gauge", "calls", "Unary calls in progress."),
     ("bytes", "gauge", "bytes", "Size of the requests in progress, plus 8 KiB per call."),
     ("retry_seconds", "gauge", "s", "Delay currently suggested to refused calls."),
-    ("expired", "counter", "calls", "Calls dropped because they had expired before the service could look at them."),
+    (
+        "expired",
+        "counter",
+        "calls",
+        "Calls dropped because their deadline had passed before the service could handle them.",
+    ),
 )
 
 

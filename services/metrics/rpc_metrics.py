@@ -93,7 +93,7 @@ class RpcCollector(Collector):
         sent = CounterMetricFamily("grpc_server_msg_sent", "Messages sent on streams.", labels=labels)
         in_flight = GaugeMetricFamily("grpc_server_in_flight", "Calls in progress and open streams.", labels=labels)
         seconds = HistogramMetricFamily(
-            "grpc_server_handling_seconds", "Time in the handler; for a stream, how long it was open.", labels=labels
+            "grpc_server_handling_seconds", "Time in the handler; for a stream, the time it was open.", labels=labels
         )
         for method in self._methods:
             key = ("server_stream" if method.streaming else "unary", self._service, method.method)

@@ -35,7 +35,7 @@ Counters = Sequence[tuple[str, str, str, str]]
 
 STREAM_COUNTERS: Counters = (
     ("subscribers", "gauge", "streams", "Open streams."),
-    ("subscribers_limit", "gauge", "streams", "Maximum number of open streams (max_subscribers)."),
+    ("subscribers_limit", "gauge", "streams", "Maximum number of open streams: the setting max_subscribers."),
     (
         "slow_subscribers",
         "counter",
@@ -48,15 +48,15 @@ JOURNAL_COUNTERS: Counters = (
     ("commits", "counter", "commits", "Commits; one commit may write many records."),
     ("records", "counter", "records", "Inputs written; for caches, changes."),
     ("record_bytes", "counter", "bytes", "Bytes of the records written."),
-    ("failures", "counter", "commits", "Failed writes; none of their inputs was acknowledged."),
+    ("failures", "counter", "commits", "Failed writes; their inputs were not acknowledged."),
     ("waiting_records", "gauge", "records", "Inputs waiting for the next commit."),
     ("held_bytes", "gauge", "bytes", "Bytes of the records and checkpoints kept."),
     ("checkpoints", "counter", "checkpoints", "Checkpoints written."),
 )
 
 CHECKPOINT_COUNTERS: Counters = (
-    ("longest_hold_seconds", "gauge", "s", "Longest time that a checkpoint held an engine's lock since the start."),
-    ("restarts", "counter", "checkpoints", "Checkpoints begun again because the engine changed too fast."),
+    ("longest_hold_seconds", "gauge", "s", "Longest time, since the start, that a checkpoint held an engine's lock."),
+    ("restarts", "counter", "checkpoints", "Checkpoints that were restarted because the engine changed too fast."),
 )
 
 RECOVERY_COUNTERS: Counters = (
@@ -66,7 +66,7 @@ RECOVERY_COUNTERS: Counters = (
         "damaged_engines",
         "gauge",
         "engines",
-        "Engines whose journal is damaged: they refuse calls until dropped. Damaged caches start empty.",
+        "Engines whose journal is damaged. They refuse calls until restored or dropped; damaged caches start empty.",
     ),
 )
 

@@ -36,7 +36,7 @@ _LOOK_SECONDS = 1.0
 
 RELAY_COUNTERS: Counters = (
     ("links", "gauge", "streams", "Open upstream subscriptions, at most two per engine."),
-    ("silent_links", "gauge", "streams", "Upstream subscriptions that have been silent for too long to serve anybody."),
+    ("silent_links", "gauge", "streams", "Upstream subscriptions that have been silent for too long to be used."),
     (
         "silence_seconds",
         "gauge",
@@ -44,8 +44,8 @@ RELAY_COUNTERS: Counters = (
         "The longest time without a message from upstream; normally below 2 s.",
     ),
     ("events", "counter", "events", "Events received from upstream."),
-    ("lost_events", "counter", "events", "Events that upstream no longer had; passed on as gaps."),
-    ("reconnects", "counter", "streams", "Upstream subscriptions that ended and were begun again."),
+    ("lost_events", "counter", "events", "Events that upstream no longer had. Subscribers got gaps instead."),
+    ("reconnects", "counter", "streams", "Upstream subscriptions that ended and were restarted."),
 )
 
 

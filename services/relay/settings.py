@@ -23,8 +23,8 @@ class RelaySettings(PeerSettings):
     metrics_port: Port = 9154
     """TCP port of /metrics; 0 picks a free one."""
     of: str = "localhost:50052"
-    """Address of the data service, or of another relay, whose subscriptions this one serves; or the addresses of its
-    candidates, comma separated."""
+    """Address of the upstream data service or relay whose subscriptions this relay serves, or the comma-separated
+    addresses of its candidates."""
     max_replay_bars: int = Field(10_000, ge=256, le=10_000_000)
     """Closed bars kept per engine for resuming subscribers."""
     max_replay_trades: int = Field(100_000, ge=256, le=10_000_000)

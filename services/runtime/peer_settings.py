@@ -20,13 +20,13 @@ class PeerSettings(ServerSettings):
 
     tls_ca_file: Path | None = None
     """PEM file with the CA certificates for the data service's certificate. Without it, the connection doesn't use TLS.
-    This setting and the next three are read from the client's variables: ALPHAFORGE_TLS_CA_FILE and so on."""
+    This setting and the next three have the same variables as clients: ALPHAFORGE_TLS_CA_FILE and so on."""
     tls_client_certificate_file: Path | None = None
-    """PEM file with the client certificate shown to the data service; needs the key file too."""
+    """PEM file with the client certificate for the data service. Set it together with tls_client_key_file."""
     tls_client_key_file: Path | None = None
     """PEM file with that certificate's private key."""
     token_file: Path | None = None
-    """File with the token for the data service; its role can be read."""
+    """File with the token for the data service; role read is enough."""
 
     @model_validator(mode="after")
     def _check_way_to_data(self) -> Self:

@@ -45,26 +45,27 @@ class ServerSettings(BaseSettings):
     """The name of the service: cache, data, execution or relay."""
 
     host: str = "127.0.0.1"
-    """Address to listen on, or `unix:PATH` for a socket file. Other than loopback, it needs TLS or --insecure."""
+    """Address to listen on, or `unix:PATH` for a socket file. An address other than loopback needs TLS or
+    --insecure."""
     port: Port
     """TCP port of the gRPC service; 0 picks a free one. Unused with `unix:`."""
     metrics_host: str = "127.0.0.1"
-    """Address to serve /metrics on, over HTTPS if TLS is set. Other than loopback, it needs TLS or --insecure."""
+    """Address of /metrics, with HTTPS if TLS is set. An address other than loopback needs TLS or --insecure."""
     metrics_port: Port
     """TCP port of /metrics; 0 picks a free one."""
     insecure: bool = False
     """Allow addresses other than loopback without TLS."""
     tls_certificate_file: Path | None = None
-    """PEM file with the server's certificate chain; needs the key file too."""
+    """PEM file with the server's certificate chain. Set it together with tls_key_file."""
     tls_key_file: Path | None = None
     """PEM file with the server's private key."""
     tls_client_ca_file: Path | None = None
     """PEM file with the CA certificates for client certificates. If set, clients without a certificate are refused."""
     tokens_file: Path | None = None
-    """File with the callers' names, roles and token hashes, written by `alphaforge token`. Without it, anyone who
-    can connect may do everything."""
+    """File with the callers' names, roles and token hashes, written by `alphaforge token`. Without it, any client that
+    can connect has all rights."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """Minimum level of the log lines written."""
+    """Log lines below this level are not written."""
     log_format: Literal["json", "text"] = "json"
     """Log format: one JSON object per line, or plain text. Logs go to standard error."""
     max_message_bytes: int = Field(64 * 2**20, ge=2**20, le=2**30)
@@ -78,7 +79,7 @@ class ServerSettings(BaseSettings):
     max_streams_per_caller: int = Field(1_000, ge=1)
     """Maximum number of open streams per token; without tokens, per host."""
     max_connections: int = Field(10_000, ge=1)
-    """Maximum number of open connections; further ones are closed at once."""
+    """Maximum number of open connections; further ones are closed immediately."""
 
     @model_validator(mode="after")
     def _check_tls(self) -> Self:
@@ -150,29 +151,30 @@ class ServiceSettings(ServerSettings):
     audit_file: Path | None = None
     """Audit log: every order command and every admin command is appended to this file as a JSON line."""
     audit_required: bool = True
-    """Refuse commands with AUDIT_FAILED while the audit log can't be written. If off, they are executed, and lines
-    may be lost."""
+    """Refuse commands with AUDIT_FAILED while the audit log can't be written. If off, commands are executed even then,
+    and lines may be lost."""
     audit_size_bytes_max: int = Field(64 * 2**20, ge=2**16)
-    """Size at which the audit log is rotated to FILE.1, in bytes."""
+    """Size in bytes at which the audit log is rotated to FILE.1."""
     audit_files_max: int = Field(16, ge=2)
-    """Maximum number of audit log files; the oldest is deleted."""
+    """Maximum number of audit log files; beyond it, the oldest is deleted."""
     data_dir: Path = Path("var")
     """Directory of the service's state."""
 
     journal: SecretStr = SecretStr("sqlite")
-    """`sqlite` for files in data_dir, or the DSN of the PostgreSQL of a cluster, `postgresql://user@host:5432/database`,
-    with several hosts where there are standbys. Give a DSN by the variable or by journal_file, never as a flag."""
+    """Where the journal is: `sqlite` for files in data_dir, or the DSN of a cluster's PostgreSQL,
+    `postgresql://user@host:5432/database`, with all hosts if it has standbys. Set a DSN by the variable or
+    journal_file, never by the flag."""
     journal_file: Path | None = None
-    """File with the DSN of a cluster; overrides journal."""
+    """File with the DSN of a cluster's PostgreSQL; overrides journal."""
     cluster: str = Field("alphaforge", min_length=1, max_length=64)
     """Name of the cluster, as given to `alphaforge cluster init`."""
     shard: int = Field(0, ge=0, le=9_999)
-    """Number of the shard of which this process is a candidate."""
+    """Number of this process's shard."""
     advertise: str | None = Field(None, max_length=255)
     """Address at which clients reach this candidate, `host:port`. Default: the address it listens on."""
     unreplicated: Literal["refuse", "serve", "managed"] = "refuse"
-    """While PostgreSQL has no synchronous standby: refuse all calls, serve with one copy, or trust that the storage
-    is replicated (managed)."""
+    """What to do while PostgreSQL has no synchronous standby. refuse: refuse all calls; serve: serve with one copy;
+    managed: serve, because the storage is replicated."""
 
     def journal_dsn(self) -> str | None:
         """The DSN of the cluster's PostgreSQL; None for a service on its own. Raises EngineError SETTING_INVALID."""
@@ -203,11 +205,11 @@ class JournalSettings(ServiceSettings):
     """What acknowledged calls survive, for engines that don't set it. fsync: a power loss; os: a killed process; none:
     neither."""
     journal_size_bytes_max: int = Field(16 * 2**30, ge=2**20)
-    """Maximum size of a journal, in bytes of inputs and checkpoints. A full journal refuses inputs."""
+    """Maximum size of a journal: bytes of inputs and checkpoints. A full journal refuses inputs."""
     journal_checkpoint_bytes: int = Field(64 * 2**20, ge=2**16)
-    """Bytes of inputs after which an engine is checkpointed and those inputs are deleted."""
+    """A checkpoint of an engine is written after this many bytes of inputs, which are then deleted."""
     journal_checkpoint_seconds: float = Field(3600.0, ge=1)
-    """Maximum age of an input before its engine is checkpointed, in seconds."""
+    """Maximum time from an input to the next checkpoint of its engine, in seconds."""
 
 
 S = TypeVar("S", bound=ServerSettings)
