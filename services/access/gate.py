@@ -1,7 +1,7 @@
 """Access control: tokens, roles, rate limits, stream limits and admission by load.
 
-A call is checked by its metadata, before its message is read. Without a tokens file every caller that can connect may
-do everything.
+A call is checked by its metadata, before its message is read. Without a tokens file, every caller that can connect has
+all rights.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Gate:
 
     @property
     def is_open(self) -> bool:
-        """Whether everybody may call: without a tokens file."""
+        """Whether every caller may call, because there is no tokens file."""
         return self._tokens is None
 
     @property
@@ -86,7 +86,7 @@ class Gate:
             self.refused[error.reason] += 1
 
     def enter(self, metadata: Metadata, role: Role, method: str) -> None:
-        """Checks the caller of a call that needs `role`. Without a tokens file, everybody may call."""
+        """Checks the caller of a call that needs `role`. Without a tokens file, every caller may call."""
         if self._tokens is None:
             return
         caller = self._authenticated(self._tokens, metadata)

@@ -294,7 +294,7 @@ class NamedCache(NamedEngine):
         return ClearResponse().SerializeToString()
 
     def touch(self, message: TouchRequest) -> bytes:
-        """Gives an entry a new time to live."""
+        """Sets a new time to live of an entry."""
         self._check(stores=False)
         return TouchResponse(touched=self.core.touch(message.key, _ttl_ns(message))).SerializeToString()
 

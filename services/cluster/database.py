@@ -232,7 +232,7 @@ class Database:
         return connection, facts
 
     async def _is_gone(self, server: _Server) -> bool:
-        """Whether a session with that server is hopeless: it is down, or another server accepts writes."""
+        """Whether a session with that server can't recover: the server is down, or another one accepts writes."""
         found = await asyncio.gather(*(self._look(host, dsn) for host, dsn in self._dsns))
         if [each for each in found if each is not None] == [server]:
             return False

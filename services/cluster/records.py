@@ -35,7 +35,7 @@ _NEXT = "SELECT min(sequence) AS sequence FROM record WHERE stream = $1 AND sequ
 _PARTS = "SELECT part, crc, payload FROM checkpoint WHERE stream = $1 AND generation = $2 ORDER BY part"
 
 _ALL = 2**62
-# How much is read at once, at least one record; so reading takes little memory however much there is.
+# How much is read at once, but at least one record. So reading takes little memory, however long the stream is.
 _RECORDS_AT_ONCE, _BYTES_AT_ONCE = 500, 8 << 20
 
 

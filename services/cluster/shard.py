@@ -239,12 +239,12 @@ class Shard:
         await self._heartbeat(_SEEN, noun, shard, address, self.owner, applied_batch, SEMANTICS)
 
     async def be_unseen(self) -> None:
-        """Removes this candidate from those that are seen. Raises SessionLost."""
+        """Removes this candidate from the list of live candidates. Raises SessionLost."""
         assert self.session is not None
         await self.session.execute(_UNSEEN, *self.name, self.owner)
 
     async def is_followed(self) -> bool:
-        """Whether other candidates live, which all compute the same from the same inputs. Raises SessionLost."""
+        """Whether there are other live candidates, all with the same rules as this one. Raises SessionLost."""
         assert self.session is not None
         row = (await self.session.fetch(_FOLLOWERS, self.name.noun, self.name.id, self.owner, SEMANTICS))[0]
         return bool(row["live"] and row["alike"])

@@ -100,7 +100,7 @@ class Answers:
     def saved(self) -> Iterator[FirstAnswer]:
         """The answers kept now, for a checkpoint or cache file with the matching state; encoded as they are read."""
         kept, expired = list(self._answers.values()), self._clock() - ANSWER_SECONDS
-        # What is answered later belongs to a later state.
+        # Later answers belong to a later state.
         later = {key for key, future in self._in_progress.items() if not future.done()}
         offset = self._time_of_day() - self._clock()
         return (

@@ -135,7 +135,7 @@ class Registry(RecoveredEngines[N]):
     async def reset(self, name: str, epoch: int | None, first_answer: Callable[[int], bytes] = _no_answer) -> N:
         """Resets an engine: an empty one with the same settings and a new epoch takes its place.
 
-        `first_answer` makes the answer to a repeat after a restart from the new epoch.
+        `first_answer` creates, from the new epoch, the answer for a repeat after a restart.
         """
         async with self._changing:
             engine = await self.get(name, epoch, creates=False)
@@ -144,7 +144,7 @@ class Registry(RecoveredEngines[N]):
     async def drop(self, name: str, epoch: int | None, first_answer: bytes = b"") -> bool:
         """Drops an engine, on disk too; False if it doesn't exist.
 
-        The journal keeps `first_answer` for a minute: what a repeated call is to be answered after a restart.
+        The journal keeps `first_answer` for a minute, for a call repeated after a restart.
         """
         name = name or DEFAULT_NAME
         async with self._changing:

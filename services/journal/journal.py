@@ -159,8 +159,8 @@ class Journal:
         """Writes an input; once it is committed, calls `apply` on the event loop, in the order of the journal.
 
         `apply` gets the input's sequence, and the future gets its result or exception. If the write fails, nothing is
-        applied and the future raises EngineError JOURNAL_FAILED. Raises ResourceExhausted at once: JOURNAL_BACKLOG if
-        too much is waiting, JOURNAL_FULL at the size limit; and the refusal of a store with limits.
+        applied and the future raises EngineError JOURNAL_FAILED. Raises ResourceExhausted immediately: JOURNAL_BACKLOG
+        if too much is waiting, JOURNAL_FULL at the size limit. Also raises if a store with limits refuses the input.
         """
         if self._limits is not None:
             self._check(self._limits, len(payload))
@@ -242,13 +242,13 @@ class Journal:
         return manifest
 
     def drop(self, stream: str) -> asyncio.Future[None]:
-        """Drops a stream with all its records. Raises at once the refusal of a store with limits."""
+        """Drops a stream with all its records. Raises immediately if a store with limits refuses the call."""
         if self._limits is not None:
             self._check(self._limits, 0)
         return self._enqueue(Drop(stream))
 
     def move(self, stream: str) -> asyncio.Future[None]:
-        """Hands a stream over to the shard where it is wanted, after all its inputs that wait here."""
+        """Hands a stream over to the shard to which it moves, after all its inputs that wait here."""
         return self._enqueue(Move(stream))
 
     async def close(self) -> None:

@@ -116,7 +116,7 @@ class Drop(NamedTuple):
 
 
 class Move(NamedTuple):
-    """A stream to hand over to the shard where it is wanted."""
+    """A stream to hand over to the shard to which it moves."""
 
     stream: str
 

@@ -29,7 +29,7 @@ _ANSWER_SECONDS_MAX = 4.0
 # Maximum number of snapshots read, and of engines sought, at once; each opens its own stream upstream.
 _STREAMS_MAX = 16
 
-# After this many failures at the shard that an engine has moved to, it is sought at home again.
+# After this many failures at the shard that an engine has moved to, its home shard is asked again.
 _FAILURES_AWAY_MAX = 3
 
 # Errors passed on to clients. Others, such as a token that upstream refuses, concern only the relay.
@@ -204,7 +204,7 @@ class Place:
         self.upstream, self._failures = self._upstreams.at(target), 0
 
     def fail(self) -> None:
-        """Counts a failure; after a few, the engine is sought at home, which knows where it is."""
+        """Counts a failure; after a few, asks the home shard, which knows where the engine is."""
         self._failures += 1
         if self._failures >= _FAILURES_AWAY_MAX:
             self.upstream, self._failures = self._upstreams.home, 0

@@ -277,7 +277,7 @@ class Candidate:
                 seen = row
                 limit = SILENCE_SECONDS * (_UNFIT_FACTOR if self._is_unfit else 1.0)
                 if (is_free or now() - since >= limit) and not unconfirmed:
-                    # An operator may want it all the same.
+                    # An operator may still want this candidate.
                     may = row.wanted == self.shard.name.address or not self.memory.engines.is_of_another_release
                     if may and await self.thread.run(self.shard.take(row)):
                         return

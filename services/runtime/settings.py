@@ -103,7 +103,7 @@ class ServerSettings(BaseSettings):
         return self
 
     def audit(self) -> Audit | None:
-        """The audit log of these settings, None for none. Raises OSError for a file that can't be opened."""
+        """The audit log of these settings; None if there is none. Raises OSError for a file that can't be opened."""
         return None
 
     def tls(self) -> ServerTls | None:
@@ -187,7 +187,7 @@ class ServiceSettings(ServerSettings):
         return None if value == "sqlite" else value
 
     def audit(self) -> Audit | None:
-        """The audit log of these settings, None for none. Raises OSError for a file that can't be opened."""
+        """The audit log of these settings; None if there is none. Raises OSError for a file that can't be opened."""
         if self.audit_file is None:
             return None
         return Audit(

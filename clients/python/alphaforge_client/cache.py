@@ -55,10 +55,10 @@ class GenericCache(RemoteEngine):
     name: name of the cache on the service, "default" if None; all clients that use the name share its entries.
     target: address of the service, "host:port" or "unix:path"; else the environment variable ALPHAFORGE_CACHE_TARGET,
         else "localhost:50051".
-    targets: addresses of several services, each perhaps as "name=host:port"; the cache is on the one that its name
-        chooses (rule 5.8). Else the environment variable ALPHAFORGE_CACHE_TARGETS, with commas between them.
-    partitions: the cache is that many caches, which share its keys; fixed when it is created. The limits, the order of
-        use and "none is stored" are those of each partition (rule 5.9).
+    targets: addresses of several services, each as "host:port" or "name=host:port"; the name of the cache decides which
+        of them has it (rule 5.8). Else the environment variable ALPHAFORGE_CACHE_TARGETS, comma-separated.
+    partitions: number of partitions of the cache, each with a part of its keys; fixed when the cache is created. Each
+        partition has its own limits and order of use, and stores its part of a batch or refuses it (rule 5.9).
     timeout: timeout of each call in seconds, retries included; can be set per call.
     near_cache: keeps copies of entries in this client (see NearCache); off if None.
     coalesce: concurrent calls of one kind, from several tasks or threads, share a request. A lone call, and one with
@@ -177,7 +177,8 @@ class GenericCache(RemoteEngine):
     def put_many(self, items: Mapping[str, object], ttl: float | None = None, *, timeout: float | None = None) -> None:
         """Stores many values in order; a large batch is sent in chunks, each within `timeout`.
 
-        If one of them can't be stored, none is. If a service can't be reached, values of other partitions may be.
+        If one of them can't be stored, none is. If a service can't be reached, values of other partitions may still be
+        stored.
         """
         with self._changing(*items):
             shares = split_puts(items, self._ttl(ttl), self._parts.count)
@@ -307,7 +308,8 @@ class GenericCache(RemoteEngine):
             self._parts.each(lambda connection: _reset(connection, request(), timeout))
 
     def list_caches(self, *, timeout: float | None = None) -> list[EngineSummary]:
-        """Lists the caches of the service, or of all in the list, with their settings, by name; opens none."""
+        """Lists the caches of the service, or of all services in `targets`, with their settings, by name. Opens
+        none."""
         return self._parts.summaries("ListCaches", messages.SERVICE.summaries, timeout)
 
     def drop(self, *, timeout: float | None = None) -> bool:

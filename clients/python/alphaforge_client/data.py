@@ -81,16 +81,17 @@ class DataEngine(RemoteEngine):
     name: name of the engine on the service, "default" if None; all clients that use the name share it.
     target: address of the service, "host:port" or "unix:path"; else the environment variable ALPHAFORGE_DATA_TARGET,
         else "localhost:50052".
-    targets: addresses of several services, each perhaps as "name=host:port"; the engine is on the one that its name
-        chooses (rule 5.8). Else the environment variable ALPHAFORGE_DATA_TARGETS, with commas between them.
-    partitions: the engine is that many engines, which share its instruments; fixed when it is created (rule 5.9).
+    targets: addresses of several services, each as "host:port" or "name=host:port"; the name of the engine decides
+        which of them has it (rule 5.8). Else the environment variable ALPHAFORGE_DATA_TARGETS, comma-separated.
+    partitions: number of partitions of the engine, each with a part of its instruments; fixed when the engine is
+        created (rule 5.9).
     timeout: timeout of each call in seconds, retries included; can be set per call.
     coalesce: concurrent calls of one kind, from several tasks or threads, share a request. A lone call, and one with
         its own timeout, is always sent immediately.
     producer_id: id of this sender of ticks, 1 to 64 bytes, so that a new process continues where the last one stopped;
         used by one client at a time. Random if None.
     read_from: with several candidates as the target, which of them answer queries and subscriptions: the "primary", or
-        "any". A follower's answers are somewhat old (`lag_seconds`), and need not include this client's last calls.
+        "any". A follower's answers are somewhat old (`lag_seconds`), and may lack this client's last calls.
 
     Every call may raise Unavailable (a ConnectionError), DeadlineExceeded (a TimeoutError) and EngineError (a
     RuntimeError). May be used by many tasks or threads at once; a client's ticks are applied in the order in which it
@@ -174,7 +175,7 @@ class DataEngine(RemoteEngine):
     def process_batch(self, batch: TradeTickBatch, *, timeout: float | None = None) -> BarList:
         """Applies the ticks of a batch in order; a large batch is sent in chunks, each within `timeout`.
 
-        If a chunk fails, those before it have been applied, and perhaps those of other partitions.
+        If a chunk fails, the earlier ones have been applied, and those of other partitions may have been.
         """
         if self._parts.count == 1:
             chunks = TickChunks(batch, self._named.names)
@@ -292,7 +293,8 @@ class DataEngine(RemoteEngine):
             _reset(self._parts.of(instrument_id), request(), timeout)
 
     def list_engines(self, *, timeout: float | None = None) -> list[EngineSummary]:
-        """Lists the engines of the service, or of all in the list, with their settings, by name; opens none."""
+        """Lists the engines of the service, or of all services in `targets`, with their settings, by name. Opens
+        none."""
         return self._parts.summaries("ListEngines", messages.SERVICE.summaries, timeout)
 
     def drop(self, *, timeout: float | None = None) -> bool:
@@ -304,7 +306,8 @@ class DataEngine(RemoteEngine):
     def producer_state(self, producer_id: str, *, timeout: float | None = None) -> int:
         """The number of the producer's last applied call; its next call has the next number. 0 if it is unknown.
 
-        Raises InvalidArgument (a ValueError, SETTING_INVALID) for an engine with partitions, where each has its own.
+        Raises InvalidArgument (a ValueError, SETTING_INVALID) for an engine with partitions, because each partition
+        numbers the calls itself.
         """
         self._parts.check_one("each partition numbers its own calls, so a producer_id does not have one sequence")
         return self._producers[0].last_sequence(producer_id, timeout)
@@ -325,9 +328,9 @@ class DataEngine(RemoteEngine):
         epoch: the `epoch` of that subscription; if the engine's epoch has changed, a Gap comes first.
         snapshot_bars: begins with up to this many closed bars per instrument and type, and the open bars; not together
             with from_sequence.
-        token: instead of from_sequence and epoch: the `token` of that subscription. Partitions have sequences of their
-            own, so of an engine with partitions only a token, or from_sequence=1, says where to begin; each
-            instrument's bars are in order.
+        token: instead of from_sequence and epoch: the `token` of that subscription. Each partition has its own
+            sequences, so for an engine with partitions give only a token, or from_sequence=1; each instrument's bars
+            are in order.
 
         >>> with engine.subscribe_bars(["BTCUSD"], ["1tick"]) as bars:
         ...     closed = engine.process_trade_tick(tick)

@@ -134,17 +134,18 @@ class ExecutionEngine(RemoteEngine):
     name: name of the engine on the service, "default" if None; all clients that use the name share it.
     target: address of the service, "host:port" or "unix:path"; else the environment variable
         ALPHAFORGE_EXECUTION_TARGET, else "localhost:50053".
-    targets: addresses of several services, each perhaps as "name=host:port"; the engine is on the one that its name
-        chooses (rule 5.8). Else the environment variable ALPHAFORGE_EXECUTION_TARGETS, with commas between them.
-    partitions: the engine is that many engines, which share its symbols; as many as the data engine of its name has,
-        whose trades they follow. Fixed when it is created. Limits over all symbols are refused (rule 5.9).
+    targets: addresses of several services, each as "host:port" or "name=host:port"; the name of the engine decides
+        which of them has it (rule 5.8). Else the environment variable ALPHAFORGE_EXECUTION_TARGETS, comma-separated.
+    partitions: number of partitions of the engine, each with a part of its symbols; fixed when the engine is created.
+        Use the number of the data engine of that name, whose trades they follow. Limits over all symbols are refused
+        (rule 5.9).
     timeout: timeout of each call in seconds, retries included; can be set per call.
     coalesce: concurrent calls of one kind, from several tasks or threads, share a request. A lone call, and one with
         its own timeout, is always sent immediately.
     producer_id: id of this sender of ticks, 1 to 64 bytes, so that a new process continues where the last one stopped;
         used by one client at a time. Random if None.
     read_from: with several candidates as the target, which of them answer queries and subscriptions: the "primary", or
-        "any". A follower's answers are somewhat old (`lag_seconds`), and need not include this client's last calls.
+        "any". A follower's answers are somewhat old (`lag_seconds`), and may lack this client's last calls.
 
     Every call may raise Unavailable (a ConnectionError), DeadlineExceeded (a TimeoutError) and EngineError (a
     RuntimeError). After any of them an order can safely be submitted again: its id ensures that it is placed once. May
@@ -206,8 +207,9 @@ class ExecutionEngine(RemoteEngine):
     def submit_orders(self, orders: Iterable[Order], *, timeout: float | None = None) -> list[str]:
         """Places the orders in turn and returns their ids; a large batch is sent in chunks, each within `timeout`.
 
-        If an order is malformed, places the others and raises BatchError (a ValueError) with `.results`. The same
-        if some partitions fail: the results of their orders are that error, and they may be submitted again.
+        If an order is malformed, places the others and raises BatchError (a ValueError) with `.results`. It does the
+        same if some partitions fail: the results of their orders are that error, and these orders can be submitted
+        again.
         """
         if self._parts.count == 1:
             return messages.order_ids(_submit_many(self._connection, list(orders), timeout))
@@ -244,9 +246,10 @@ class ExecutionEngine(RemoteEngine):
         return any(parsed(orders_pb2.CancelOrderResponse, answer).cancelled for answer in answers)
 
     def cancel_orders(self, order_ids: Iterable[str], *, timeout: float | None = None) -> list[bool]:
-        """Cancels the orders in turn; for each, in the same order, what `cancel_order` would return.
+        """Cancels the orders in turn. Returns the result of `cancel_order` for each, in the same order.
 
-        A large batch is sent in chunks, each within `timeout`; if one fails, those before it have been cancelled.
+        A large batch is sent in chunks, each within `timeout`; if a chunk fails, the orders of earlier chunks have been
+        cancelled.
         """
         ids = messages.checked_ids(order_ids)
         shares = self._submitted.shares(ids, self._parts.count)
@@ -261,8 +264,8 @@ class ExecutionEngine(RemoteEngine):
         side: OrderSide | None = None,
         timeout: float | None = None,
     ) -> int:
-        """Cancels the orders of one strategy (None: of all) that are active or asleep, in one symbol and on one side if
-        they are given, by priority. Returns how many."""
+        """Cancels the active and sleeping orders of one strategy (None: of all), of one symbol and on one side if
+        given, by priority. Returns how many."""
         if symbol is not None or side is not None:
             return self._cancel_matching(strategy_id, symbol, side, timeout)
         request = with_id(orders_pb2.CancelAllOrdersRequest, strategy_id=strategy_id)
@@ -283,7 +286,7 @@ class ExecutionEngine(RemoteEngine):
         A decrease keeps the priority; a new price or an increase takes a new priority, and the order arrives again.
         Returns False if the order is unknown or final, if the quantity is not above the filled quantity, for a new stop
         price after the trigger, and, except for a decrease, while halted or beyond a limit. Raises InvalidArgument (a
-        ValueError) for numbers not above 0 and for a field that the order's type lacks.
+        ValueError) for numbers not above 0 and for a field that does not apply to the order's type.
 
         >>> order_id = engine.submit_order(order)
         >>> engine.modify_order(order_id, price=44900), engine.modify_order("unknown", price=44900)
@@ -294,10 +297,10 @@ class ExecutionEngine(RemoteEngine):
         return any(parsed(orders_pb2.ModifyOrderResponse, answer).modified for answer in answers)
 
     def modify_orders(self, changes: Iterable[OrderChange], *, timeout: float | None = None) -> list[bool]:
-        """Changes the orders in turn; for each, in the same order, what `modify_order` would return.
+        """Changes the orders in turn. Returns the result of `modify_order` for each, in the same order.
 
         If a change is malformed, makes the others and raises BatchError (a ValueError) with `.results`. A large batch
-        is sent in chunks, each within `timeout`; if one fails, the changes before it have been made.
+        is sent in chunks, each within `timeout`; if a chunk fails, the changes of earlier chunks have been made.
 
         >>> order_id = engine.submit_order(order)
         >>> engine.modify_orders([OrderChange(order_id, price=44900), OrderChange("unknown", price=44900)])
@@ -386,7 +389,7 @@ class ExecutionEngine(RemoteEngine):
 
         Raises ResourceExhausted (INSTRUMENT_LIMIT) beyond max_instruments; EngineError (a RuntimeError,
         INSTRUMENT_IN_USE) for an instrument that was traded with another multiplier, kind or currency. If a partition
-        fails, others may have registered theirs: repeat the call.
+        fails, other partitions may have registered their instruments: repeat the call.
 
         >>> engine.register_instruments([Instrument("BTCUSD", tick_size="0.5", lot_size="0.001")])
         """
@@ -454,7 +457,7 @@ class ExecutionEngine(RemoteEngine):
     def process_batch(self, batch: TradeTickBatch, *, timeout: float | None = None) -> TickResult:
         """Applies the ticks of a batch in order; a large batch is sent in chunks, each within `timeout`.
 
-        If a chunk fails, those before it have been applied, and perhaps those of other partitions.
+        If a chunk fails, the earlier ones have been applied, and those of other partitions may have been.
         """
         if self._parts.count == 1:
             return _process_many(self._producers[0], batch, timeout)
@@ -528,7 +531,7 @@ class ExecutionEngine(RemoteEngine):
     def halt(self, *, timeout: float | None = None) -> None:
         """Rejects new orders. Open orders can still fill, be reduced and be cancelled. Survives a restart.
 
-        Returns once every partition is halted; if it fails, some may be: repeat it.
+        Returns when every partition is halted. If the call fails, some partitions may be halted: repeat it.
         """
         self._parts.all("Halt", with_id(engines_pb2.HaltRequest), timeout)
 
@@ -546,7 +549,8 @@ class ExecutionEngine(RemoteEngine):
     ) -> list[OrderEvent]:
         """The kept events from that sequence on, at most `limit`.
 
-        Each partition has its own sequence: of an engine with partitions, all kept events, merged by `ts_event`.
+        Each partition has its own sequence. For an engine with partitions, returns all kept events, merged by
+        `ts_event`.
         """
         if from_sequence > 1:
             self._parts.check_one("each partition has its own sequence; list all events, or subscribe with a token")
@@ -570,9 +574,9 @@ class ExecutionEngine(RemoteEngine):
         from_sequence: where to begin: `next_sequence` of an earlier subscription, or 1 for all events kept; None: with
             the next event.
         epoch: the `epoch` of that subscription; if the engine's epoch has changed, a Gap comes first.
-        token: instead of from_sequence and epoch: the `token` of that subscription. Partitions have sequences of their
-            own, so of an engine with partitions only a token, or from_sequence=1, says where to begin; each symbol's
-            events are in order.
+        token: instead of from_sequence and epoch: the `token` of that subscription. Each partition has its own
+            sequences, so for an engine with partitions give only a token, or from_sequence=1; each symbol's events are
+            in order.
 
         >>> with engine.subscribe_order_events("my_strategy") as events:
         ...     order_id = engine.submit_order(order)
@@ -612,7 +616,8 @@ class ExecutionEngine(RemoteEngine):
         self._parts.each(lambda connection: _reset(connection, request(), timeout))
 
     def list_engines(self, *, timeout: float | None = None) -> list[EngineSummary]:
-        """Lists the engines of the service, or of all in the list, with their settings, by name; opens none."""
+        """Lists the engines of the service, or of all services in `targets`, with their settings, by name. Opens
+        none."""
         return self._parts.summaries("ListEngines", messages.SERVICE.summaries, timeout)
 
     def drop(self, *, timeout: float | None = None) -> bool:

@@ -130,8 +130,9 @@ class Strategy:
     ) -> list[str]:
         """Enters at the market, or at `price` or better, with a take profit and a stop loss that sleep until it fills.
 
-        options: others of Order.bracket, such as `trailing_offset` instead of `stop_loss`. Returns the ids of the
-        entry, the take profit and the stop loss.
+        options: other arguments of Order.bracket, such as `trailing_offset` instead of `stop_loss`.
+
+        Returns the ids of the entry, the take profit and the stop loss.
         """
         group = Order.bracket(
             symbol, side, quantity, self.strategy_id, take_profit=take_profit, stop_loss=stop_loss, price=price,

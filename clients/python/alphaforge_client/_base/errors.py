@@ -68,7 +68,7 @@ def retry_seconds(problem: errors.AlphaForgeError) -> float | None:
 
 
 def moved_to(problem: errors.AlphaForgeError) -> str | None:
-    """The addresses, with commas between them, of the service to which the engine has moved; None if it hasn't."""
+    """The comma-separated addresses of the service to which the engine has moved; None if it hasn't."""
     target: str | None = problem.__dict__.get(_TARGET_KEY)
     return target
 

@@ -50,7 +50,7 @@ _EXPECTED = "give 'host:port', such as 'localhost:50051', or 'unix:/path'"
 
 
 def checked_target(target: object) -> str:
-    """Validates an address, or several with commas between them.
+    """Validates an address, or several comma-separated ones.
 
     gRPC accepts nearly any text, and then fails to connect until the deadline. Raises InvalidArgument, or TypeError
     if it isn't a str.

@@ -92,12 +92,12 @@ class MergedSubscription(Subscription[T]):
 
     @property
     def next_sequence(self) -> int | None:
-        """Not for an engine with partitions, which has no one sequence. Raises EngineError (SETTING_INVALID)."""
+        """Raises EngineError (SETTING_INVALID): with partitions there is no single sequence. Use `token`."""
         raise self._no_one("sequence")
 
     @property
     def epoch(self) -> int:
-        """Not for an engine with partitions, which has no one epoch. Raises EngineError (SETTING_INVALID)."""
+        """Raises EngineError (SETTING_INVALID): with partitions there is no single epoch. Use `token`."""
         raise self._no_one("epoch")
 
     @property

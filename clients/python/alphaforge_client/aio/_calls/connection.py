@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 # The pause before the next attempt once the primary is found, and while it is still sought.
 _FOUND_SECONDS, _SEEK_SECONDS = 0.02, 0.2
-# After this many failed calls, an engine that has moved is sought at home again.
+# After this many failed calls to the shard that an engine has moved to, its home shard is called again.
 _FAILURES_AWAY_MAX = 3
 # Streams of a connection that may wait for their first message at a time. Thousands at once would keep the client too
 # busy to answer the service's pings, and the connection with all of them would be lost.
@@ -344,7 +344,7 @@ class Connection:
         return True
 
     def _follow(self, problem: Unavailable) -> None:
-        """From now on, calls the service to which the engine has moved; asks at home again if that can't be reached."""
+        """From now on, calls the service to which the engine has moved; if that can't be reached, the home service."""
         target = moved_to(problem)
         self._failures_away = 0 if target else self._failures_away + 1
         if target is None and self._failures_away < _FAILURES_AWAY_MAX:

@@ -16,7 +16,7 @@ __all__ = ["Producer"]
 
 
 class _Numbering:
-    """The state of one producer; a forked child or another event loop is a different producer."""
+    """The state of one producer. A forked child or another event loop counts as a different producer."""
 
     __slots__ = ("epoch", "is_known", "mutex", "producer_id", "scope", "sequence")
 

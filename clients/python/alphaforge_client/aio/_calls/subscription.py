@@ -277,7 +277,7 @@ class Subscription(Generic[T]):
 
     @property
     def _is_overdue(self) -> bool:
-        """Whether the time in which it has to begin is over."""
+        """Whether the time within which the subscription has to begin is over."""
         return not self._has_begun and self._begins_until is not None and monotonic() >= self._begins_until
 
     def _resumed(self, epoch: int) -> bytes:
