@@ -44,7 +44,7 @@ def cluster() -> Dashboard:
                     ),
                     Stat(
                         "differing states",
-                        "Checkpoints of the primary at which a follower had another state.",
+                        "Checkpoints of the primary at which a follower had a different state.",
                         [("", "sum(alphaforge_cluster_differing_states_total)")],
                         "short",
                         thresholds={1: "red"},
@@ -69,7 +69,7 @@ def cluster() -> Dashboard:
                     ),
                     TimeSeries(
                         "Time to confirm",
-                        "How long a candidate's last heartbeat took until PostgreSQL and its standby had it.",
+                        "Time until PostgreSQL and its standby confirmed a candidate's last heartbeat.",
                         [(candidate, "alphaforge_cluster_confirm_seconds")],
                         "s",
                         thresholds={0.25: "red"},
@@ -83,7 +83,7 @@ def cluster() -> Dashboard:
                     ),
                     TimeSeries(
                         "Lost sessions and unknown outcomes",
-                        "Sessions with PostgreSQL that were lost, and commits that were in progress then.",
+                        "Sessions with PostgreSQL that were lost, and commits that were in progress at that time.",
                         [
                             ("{{shard}} sessions", rate("alphaforge_cluster_lost_sessions_total", by="shard")),
                             ("{{shard}} unknown", rate("alphaforge_cluster_unknown_outcomes_total", by="shard")),

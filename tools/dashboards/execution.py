@@ -114,14 +114,14 @@ def execution() -> Dashboard:
                 [
                     position(
                         "Quantity",
-                        "Net quantity; below zero: short. Never summed: symbols have units of their own.",
+                        "Net quantity; negative when short. Not summed, because each symbol has its own unit.",
                         "quantity",
                     ),
-                    position("Exposure", "What a position is worth at the last price; below zero: short.", "exposure"),
-                    position("Realized profit", "Of closed quantities, before commission.", "realized_pnl"),
+                    position("Exposure", "Value of a position at the last price; negative when short.", "exposure"),
+                    position("Realized profit", "Profit of closed quantities, before commission.", "realized_pnl"),
                     position(
                         "Unrealized profit",
-                        "Of open quantities at the last price, before commission.",
+                        "Profit of open quantities at the last price, before commission.",
                         "unrealized_pnl",
                     ),
                 ],
@@ -129,10 +129,10 @@ def execution() -> Dashboard:
             Row(
                 "Accounts of strategies",
                 [
-                    account("Equity", "Cash and unrealized profit, where accounts are kept.", "equity"),
-                    account("Exposure", "What positions are worth, long and short added up.", "exposure"),
-                    account("Drawdown", "How far equity is below its greatest.", "drawdown"),
-                    account("Halted", "1 for a strategy that max_loss halted.", "halted", maximum=1),
+                    account("Equity", "Cash plus unrealized profit, if the engine keeps accounts.", "equity"),
+                    account("Exposure", "Value of the positions, long and short added up.", "exposure"),
+                    account("Drawdown", "How far equity is below its highest value.", "drawdown"),
+                    account("Halted", "1 if max_loss halted the strategy, else 0.", "halted", maximum=1),
                 ],
             ),
             Row(

@@ -178,7 +178,7 @@ def journal(job: str) -> Row:
             ),
             Stat(
                 "damaged engines",
-                "Engines whose journal is damaged: they refuse calls until it is restored. Caches started empty.",
+                "Engines whose journal is damaged. They refuse calls until restored or dropped; caches started empty.",
                 [("", f"alphaforge_recovery_damaged_engines{{{own}}}")],
                 "none",
                 height=8,
@@ -212,7 +212,7 @@ def access(job: str) -> Row:
             ),
             TimeSeries(
                 "Load",
-                "Bytes of requests in progress. Above the limit, calls are refused with a delay to wait.",
+                "Bytes of requests in progress. Above the limit, calls are refused with a retry delay.",
                 [("{{lane}}", f"sum by (lane) (alphaforge_admission_bytes{{{own}}})")],
                 "bytes",
             ),

@@ -40,7 +40,7 @@ def _json_rows(path: Path) -> list[tuple[str, Mapping[str, Any]]]:
         # Keeps numbers exactly as written.
         items = json.loads(path.read_text(encoding="utf-8"), parse_float=str)
     except ValueError as error:
-        raise InvalidArgument(f"{path}: no JSON: {error}", reason="ROW_INVALID") from None
+        raise InvalidArgument(f"{path}: not JSON: {error}", reason="ROW_INVALID") from None
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise InvalidArgument(f"{path}: expected a list of objects", reason="ROW_INVALID")
     return [(f"item {number}", item) for number, item in enumerate(items, start=1)]

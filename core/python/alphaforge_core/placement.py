@@ -55,7 +55,7 @@ def shards_of(listed: str | Iterable[str]) -> tuple[Shard, ...]:
     shards = tuple(_shard(entry) for entry in entries if entry)
     if not 1 <= len(shards) <= SHARDS_MAX:
         raise InvalidArgument(
-            f"a list of targets has 1 to {SHARDS_MAX} of them, not {len(shards)}", reason="SETTING_INVALID"
+            f"a list of targets must have 1 to {SHARDS_MAX} targets, not {len(shards)}", reason="SETTING_INVALID"
         )
     for what, values in (("name", [one.name for one in shards]), ("target", [one.target for one in shards])):
         if twice := next((value for value in values if values.count(value) > 1), None):
@@ -68,14 +68,14 @@ def _shard(entry: str) -> Shard:
     if not is_named:
         if "|" in entry:
             raise InvalidArgument(
-                f"{entry!r} has several candidates; give the shard a name, 'name={entry}', by which it is known when "
-                "they change",
+                f"{entry!r} has several candidates; give the shard a name, 'name={entry}', which stays the same when "
+                "the candidates change",
                 reason="SETTING_INVALID",
             )
         return Shard(entry, entry)
     if not _SHARD_NAME.fullmatch(name.strip()):
         raise InvalidArgument(
-            f"a shard's name has 1 to 64 letters, digits, '_', '.' or '-', unlike {name!r}; give 'name=host:port'",
+            f"a shard's name must have 1 to 64 letters, digits, '_', '.' or '-', not {name!r}; give 'name=host:port'",
             reason="SETTING_INVALID",
         )
     return Shard(name.strip(), ",".join(seed.strip() for seed in target.split("|")))
@@ -122,8 +122,8 @@ def split_name(name: str) -> tuple[str, int]:
 def _checked_name(engine: str, partitions: int) -> None:
     if _PARTITION.search(engine) or len(partition_name(engine, partitions - 1).encode()) > _NAME_BYTES_MAX:
         raise InvalidArgument(
-            f"an engine with partitions can't have the name {engine!r}: those of its partitions end with ~1, ~2, ... "
-            f"and have at most {_NAME_BYTES_MAX} bytes",
+            f"an engine with partitions can't have the name {engine!r}: the names of its partitions end with ~1, ~2, "
+            f"... and must have at most {_NAME_BYTES_MAX} bytes",
             reason="NAME_INVALID",
         )
 

@@ -43,7 +43,7 @@ def test_a_file_has_the_attributes_by_name(tmp_path: Path, name: str, text: str)
         ("a.csv", "tick_size\n1\n", "line 2: instrument_id is empty"),
         ("a.json", '[{"instrument_id": "ES"}, {"instrument_id": "NQ", "lot_size": 0}]', "item 2: lot_size"),
         ("a.json", '{"instrument_id": "ES"}', "expected a list of objects"),
-        ("a.json", "[", "no JSON"),
+        ("a.json", "[", "not JSON"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, name: str, text: str, place: str) -> None:

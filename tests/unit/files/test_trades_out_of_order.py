@@ -50,7 +50,7 @@ def test_a_file_that_falls_and_rises_is_read_as_it_is_and_counted(tmp_path: Path
 
 def test_strict_stops_at_the_first_trade_that_is_too_late_for_its_bar(tmp_path: Path) -> None:
     path = csv_file(tmp_path / "late.csv", [SECOND + each for each in (30, 10, 70, 59, 75)])
-    with pytest.raises(TradeFileError, match=r"late\.csv:5: the trade of .*after its bar has closed; --sort"):
+    with pytest.raises(TradeFileError, match=r"late\.csv:5: the trade of .*after its bar has closed; use --sort"):
         seconds(read_trades(path, strict=True, late_steps_ns=(60 * 10**9,)))
     # Ten seconds back within the minute are not late for it.
     assert seconds(read_trades(path, strict=True, late_steps_ns=(HOUR_NS,))) == [30, 10, 70, 59, 75]

@@ -76,7 +76,7 @@ def recognise(content: Content, name: str, delimiter: str | None, encoding: str 
         raise TradeFileError(f"{name}: neither text nor Parquet;  expected CSV or Parquet, plain or compressed")
     delimiter = delimiter or _delimiter(filled)
     if len(delimiter) != 1:
-        raise TradeFileError(f"--delimiter {delimiter!r}: one character, such as ';'")
+        raise TradeFileError(f"--delimiter {delimiter!r}: expected one character, such as ';'")
     widths = Counter(len(_cells(line, delimiter)) for line in filled)
     width = max(widths, key=lambda each: (widths[each], each))
     start = next(number for number, line in enumerate(lines) if len(_cells(line, delimiter)) == width and line.strip())

@@ -134,8 +134,8 @@ class TradeReader:
         if late is not None and self.options.strict:
             where = f"{block.path}:{int(block.lines[late])}" if len(block.lines) else block.path
             raise TradeFileError(
-                f"{where}: the trade of {moment(int(block.ts[late]))} comes after its bar has closed; --sort puts the "
-                "trades in order"
+                f"{where}: the trade of {moment(int(block.ts[late]))} comes after its bar has closed; use --sort to "
+                "put the trades in order"
             )
         low, high = int(block.ts.min()), int(block.ts.max())
         if low < YEAR_2000_NS:
