@@ -37,7 +37,7 @@ _PARTITION = re.compile(r"~[0-9]+$")
 class Shard(NamedTuple):
     """One service of a list. Engines are placed by its name, so its address may change.
 
-    `target` is one address, or its candidates' addresses with commas between them.
+    `target` is one address, or the comma-separated addresses of its candidates.
     """
 
     name: str
@@ -45,10 +45,10 @@ class Shard(NamedTuple):
 
 
 def shards_of(listed: str | Iterable[str]) -> tuple[Shard, ...]:
-    """The shards in a list of targets: texts, or one text with commas between them.
+    """The shards in a list of targets, which is a list of texts or one comma-separated text.
 
     Each is a target, or `name=target`; without a name, the target is the name. The candidates of a shard, which must
-    have a name, have `|` between them: `name=a:50052|b:50052`. Raises InvalidArgument (SETTING_INVALID) for an empty
+    have a name, are separated by `|`: `name=a:50052|b:50052`. Raises InvalidArgument (SETTING_INVALID) for an empty
     list, more than 256 shards, a shard that is listed twice, or candidates without a name.
     """
     entries = [entry.strip() for entry in (listed.split(",") if isinstance(listed, str) else listed)]

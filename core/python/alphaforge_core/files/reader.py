@@ -63,7 +63,8 @@ class ReadOptions:
     strict: stop at the first row that is invalid, has a wrong clock or is too late for a bar.
     late_steps_ns: the time bars that a trade must not be late for, with `strict`.
     round_numbers: round numbers with more than nine decimal places instead of leaving the row out.
-    max_jump_ns: a row further ahead of both its neighbours has a wrong clock and is left out; 0 for no such check.
+    max_jump_ns: a row whose time is further than this ahead of both its neighbours has a wrong clock and is left out;
+        0: no check.
     sort: by (ts_event, path as given, row), in runs of about `memory_bytes`.
     """
 
