@@ -227,14 +227,14 @@ class CacheServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Contains(self, request, context):
-        """Whether there is an entry. Does not refresh it.
+        """Returns whether there is an entry, without refreshing it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetSize(self, request, context):
-        """The number of entries.
+        """Returns the number of entries.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -248,7 +248,7 @@ class CacheServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetStatistics(self, request, context):
-        """The cache's counters.
+        """Returns the cache's counters.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -290,7 +290,7 @@ class CacheServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Increment(self, request, context):
-        """Adds to an int or a Decimal. Any other value: VALUE_NOT_NUMERIC.
+        """Adds to an int or a Decimal. Refused with VALUE_NOT_NUMERIC for any other value.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -304,14 +304,14 @@ class CacheServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetTtl(self, request, context):
-        """The remaining time to live of an entry. Does not refresh it.
+        """Returns the remaining time to live of an entry, without refreshing it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListKeys(self, request, context):
-        """Keys with a prefix, page by page. Does not refresh them.
+        """Lists keys with a prefix, page by page, without refreshing them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

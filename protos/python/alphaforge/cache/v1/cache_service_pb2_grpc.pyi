@@ -55,13 +55,13 @@ class CacheServiceStub:
     Delete: _grpc.UnaryUnaryMultiCallable[_entries_pb2.DeleteRequest, _entries_pb2.DeleteResponse]
     """Deletes one entry."""
     Contains: _grpc.UnaryUnaryMultiCallable[_entries_pb2.ContainsRequest, _entries_pb2.ContainsResponse]
-    """Whether there is an entry. Does not refresh it."""
+    """Returns whether there is an entry, without refreshing it."""
     GetSize: _grpc.UnaryUnaryMultiCallable[_entries_pb2.GetSizeRequest, _entries_pb2.GetSizeResponse]
-    """The number of entries."""
+    """Returns the number of entries."""
     Clear: _grpc.UnaryUnaryMultiCallable[_entries_pb2.ClearRequest, _entries_pb2.ClearResponse]
     """Removes all entries. Counters stay."""
     GetStatistics: _grpc.UnaryUnaryMultiCallable[_caches_pb2.GetStatisticsRequest, _caches_pb2.GetStatisticsResponse]
-    """The cache's counters."""
+    """Returns the cache's counters."""
     PutMany: _grpc.UnaryUnaryMultiCallable[_batches_pb2.PutManyRequest, _batches_pb2.PutManyResponse]
     """Stores many values."""
     GetMany: _grpc.UnaryUnaryMultiCallable[_batches_pb2.GetManyRequest, _batches_pb2.GetManyResponse]
@@ -73,13 +73,13 @@ class CacheServiceStub:
     CompareAndSwap: _grpc.UnaryUnaryMultiCallable[_atomics_pb2.CompareAndSwapRequest, _atomics_pb2.CompareAndSwapResponse]
     """Stores a value if the entry still has the given version."""
     Increment: _grpc.UnaryUnaryMultiCallable[_atomics_pb2.IncrementRequest, _atomics_pb2.IncrementResponse]
-    """Adds to an int or a Decimal. Any other value: VALUE_NOT_NUMERIC."""
+    """Adds to an int or a Decimal. Refused with VALUE_NOT_NUMERIC for any other value."""
     Touch: _grpc.UnaryUnaryMultiCallable[_entries_pb2.TouchRequest, _entries_pb2.TouchResponse]
     """Sets the time to live of an entry."""
     GetTtl: _grpc.UnaryUnaryMultiCallable[_entries_pb2.GetTtlRequest, _entries_pb2.GetTtlResponse]
-    """The remaining time to live of an entry. Does not refresh it."""
+    """Returns the remaining time to live of an entry, without refreshing it."""
     ListKeys: _grpc.UnaryUnaryMultiCallable[_entries_pb2.ListKeysRequest, _entries_pb2.ListKeysResponse]
-    """Keys with a prefix, page by page. Does not refresh them."""
+    """Lists keys with a prefix, page by page, without refreshing them."""
     AcquireLease: _grpc.UnaryUnaryMultiCallable[_leases_pb2.AcquireLeaseRequest, _leases_pb2.AcquireLeaseResponse]
     """Returns a value, or grants one caller a lease to compute it while the others wait."""
     RenewLease: _grpc.UnaryUnaryMultiCallable[_leases_pb2.RenewLeaseRequest, _leases_pb2.RenewLeaseResponse]
@@ -115,13 +115,13 @@ class CacheServiceAsyncStub(CacheServiceStub):
     Delete: _aio.UnaryUnaryMultiCallable[_entries_pb2.DeleteRequest, _entries_pb2.DeleteResponse]  # type: ignore[assignment]
     """Deletes one entry."""
     Contains: _aio.UnaryUnaryMultiCallable[_entries_pb2.ContainsRequest, _entries_pb2.ContainsResponse]  # type: ignore[assignment]
-    """Whether there is an entry. Does not refresh it."""
+    """Returns whether there is an entry, without refreshing it."""
     GetSize: _aio.UnaryUnaryMultiCallable[_entries_pb2.GetSizeRequest, _entries_pb2.GetSizeResponse]  # type: ignore[assignment]
-    """The number of entries."""
+    """Returns the number of entries."""
     Clear: _aio.UnaryUnaryMultiCallable[_entries_pb2.ClearRequest, _entries_pb2.ClearResponse]  # type: ignore[assignment]
     """Removes all entries. Counters stay."""
     GetStatistics: _aio.UnaryUnaryMultiCallable[_caches_pb2.GetStatisticsRequest, _caches_pb2.GetStatisticsResponse]  # type: ignore[assignment]
-    """The cache's counters."""
+    """Returns the cache's counters."""
     PutMany: _aio.UnaryUnaryMultiCallable[_batches_pb2.PutManyRequest, _batches_pb2.PutManyResponse]  # type: ignore[assignment]
     """Stores many values."""
     GetMany: _aio.UnaryUnaryMultiCallable[_batches_pb2.GetManyRequest, _batches_pb2.GetManyResponse]  # type: ignore[assignment]
@@ -133,13 +133,13 @@ class CacheServiceAsyncStub(CacheServiceStub):
     CompareAndSwap: _aio.UnaryUnaryMultiCallable[_atomics_pb2.CompareAndSwapRequest, _atomics_pb2.CompareAndSwapResponse]  # type: ignore[assignment]
     """Stores a value if the entry still has the given version."""
     Increment: _aio.UnaryUnaryMultiCallable[_atomics_pb2.IncrementRequest, _atomics_pb2.IncrementResponse]  # type: ignore[assignment]
-    """Adds to an int or a Decimal. Any other value: VALUE_NOT_NUMERIC."""
+    """Adds to an int or a Decimal. Refused with VALUE_NOT_NUMERIC for any other value."""
     Touch: _aio.UnaryUnaryMultiCallable[_entries_pb2.TouchRequest, _entries_pb2.TouchResponse]  # type: ignore[assignment]
     """Sets the time to live of an entry."""
     GetTtl: _aio.UnaryUnaryMultiCallable[_entries_pb2.GetTtlRequest, _entries_pb2.GetTtlResponse]  # type: ignore[assignment]
-    """The remaining time to live of an entry. Does not refresh it."""
+    """Returns the remaining time to live of an entry, without refreshing it."""
     ListKeys: _aio.UnaryUnaryMultiCallable[_entries_pb2.ListKeysRequest, _entries_pb2.ListKeysResponse]  # type: ignore[assignment]
-    """Keys with a prefix, page by page. Does not refresh them."""
+    """Lists keys with a prefix, page by page, without refreshing them."""
     AcquireLease: _aio.UnaryUnaryMultiCallable[_leases_pb2.AcquireLeaseRequest, _leases_pb2.AcquireLeaseResponse]  # type: ignore[assignment]
     """Returns a value, or grants one caller a lease to compute it while the others wait."""
     RenewLease: _aio.UnaryUnaryMultiCallable[_leases_pb2.RenewLeaseRequest, _leases_pb2.RenewLeaseResponse]  # type: ignore[assignment]
@@ -220,7 +220,7 @@ class CacheServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _entries_pb2.ContainsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_entries_pb2.ContainsResponse, _abc.Awaitable[_entries_pb2.ContainsResponse]]:
-        """Whether there is an entry. Does not refresh it."""
+        """Returns whether there is an entry, without refreshing it."""
 
     @_abc_1.abstractmethod
     def GetSize(
@@ -228,7 +228,7 @@ class CacheServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _entries_pb2.GetSizeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_entries_pb2.GetSizeResponse, _abc.Awaitable[_entries_pb2.GetSizeResponse]]:
-        """The number of entries."""
+        """Returns the number of entries."""
 
     @_abc_1.abstractmethod
     def Clear(
@@ -244,7 +244,7 @@ class CacheServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _caches_pb2.GetStatisticsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_caches_pb2.GetStatisticsResponse, _abc.Awaitable[_caches_pb2.GetStatisticsResponse]]:
-        """The cache's counters."""
+        """Returns the cache's counters."""
 
     @_abc_1.abstractmethod
     def PutMany(
@@ -292,7 +292,7 @@ class CacheServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _atomics_pb2.IncrementRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_atomics_pb2.IncrementResponse, _abc.Awaitable[_atomics_pb2.IncrementResponse]]:
-        """Adds to an int or a Decimal. Any other value: VALUE_NOT_NUMERIC."""
+        """Adds to an int or a Decimal. Refused with VALUE_NOT_NUMERIC for any other value."""
 
     @_abc_1.abstractmethod
     def Touch(
@@ -308,7 +308,7 @@ class CacheServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _entries_pb2.GetTtlRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_entries_pb2.GetTtlResponse, _abc.Awaitable[_entries_pb2.GetTtlResponse]]:
-        """The remaining time to live of an entry. Does not refresh it."""
+        """Returns the remaining time to live of an entry, without refreshing it."""
 
     @_abc_1.abstractmethod
     def ListKeys(
@@ -316,7 +316,7 @@ class CacheServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _entries_pb2.ListKeysRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_entries_pb2.ListKeysResponse, _abc.Awaitable[_entries_pb2.ListKeysResponse]]:
-        """Keys with a prefix, page by page. Does not refresh them."""
+        """Lists keys with a prefix, page by page, without refreshing them."""
 
     @_abc_1.abstractmethod
     def AcquireLease(

@@ -189,35 +189,35 @@ class DataServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetProducerState(self, request, context):
-        """The last sequence of a producer, from which it continues after a failure.
+        """Returns the last sequence of a producer, so that it can continue after a failure.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetBars(self, request, context):
-        """Closed bars of one instrument and type.
+        """Returns closed bars of one instrument and type.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetOpenBars(self, request, context):
-        """Open bars of one instrument.
+        """Returns the open bars of one instrument.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListInstruments(self, request, context):
-        """Instruments with trades.
+        """Lists instruments with trades.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetStatistics(self, request, context):
-        """The engine's counters.
+        """Returns the engine's counters.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -57,15 +57,15 @@ class DataServiceStub:
     AdvanceTime: _grpc.UnaryUnaryMultiCallable[_ticks_pb2.AdvanceTimeRequest, _ticks_pb2.AdvanceTimeResponse]
     """Advances market time without a trade, which closes time bars."""
     GetProducerState: _grpc.UnaryUnaryMultiCallable[_ticks_pb2.GetProducerStateRequest, _ticks_pb2.GetProducerStateResponse]
-    """The last sequence of a producer, from which it continues after a failure."""
+    """Returns the last sequence of a producer, so that it can continue after a failure."""
     GetBars: _grpc.UnaryUnaryMultiCallable[_queries_pb2.GetBarsRequest, _queries_pb2.GetBarsResponse]
-    """Closed bars of one instrument and type."""
+    """Returns closed bars of one instrument and type."""
     GetOpenBars: _grpc.UnaryUnaryMultiCallable[_queries_pb2.GetOpenBarsRequest, _queries_pb2.GetOpenBarsResponse]
-    """Open bars of one instrument."""
+    """Returns the open bars of one instrument."""
     ListInstruments: _grpc.UnaryUnaryMultiCallable[_queries_pb2.ListInstrumentsRequest, _queries_pb2.ListInstrumentsResponse]
-    """Instruments with trades."""
+    """Lists instruments with trades."""
     GetStatistics: _grpc.UnaryUnaryMultiCallable[_queries_pb2.GetStatisticsRequest, _queries_pb2.GetStatisticsResponse]
-    """The engine's counters."""
+    """Returns the engine's counters."""
     SubscribeBars: _grpc.UnaryStreamMultiCallable[_subscriptions_pb2.SubscribeBarsRequest, _subscriptions_pb2.SubscribeBarsResponse]
     """Streams bars as they close. A slow subscriber gets a gap."""
     SubscribeTrades: _grpc.UnaryStreamMultiCallable[_subscriptions_pb2.SubscribeTradesRequest, _subscriptions_pb2.SubscribeTradesResponse]
@@ -97,15 +97,15 @@ class DataServiceAsyncStub(DataServiceStub):
     AdvanceTime: _aio.UnaryUnaryMultiCallable[_ticks_pb2.AdvanceTimeRequest, _ticks_pb2.AdvanceTimeResponse]  # type: ignore[assignment]
     """Advances market time without a trade, which closes time bars."""
     GetProducerState: _aio.UnaryUnaryMultiCallable[_ticks_pb2.GetProducerStateRequest, _ticks_pb2.GetProducerStateResponse]  # type: ignore[assignment]
-    """The last sequence of a producer, from which it continues after a failure."""
+    """Returns the last sequence of a producer, so that it can continue after a failure."""
     GetBars: _aio.UnaryUnaryMultiCallable[_queries_pb2.GetBarsRequest, _queries_pb2.GetBarsResponse]  # type: ignore[assignment]
-    """Closed bars of one instrument and type."""
+    """Returns closed bars of one instrument and type."""
     GetOpenBars: _aio.UnaryUnaryMultiCallable[_queries_pb2.GetOpenBarsRequest, _queries_pb2.GetOpenBarsResponse]  # type: ignore[assignment]
-    """Open bars of one instrument."""
+    """Returns the open bars of one instrument."""
     ListInstruments: _aio.UnaryUnaryMultiCallable[_queries_pb2.ListInstrumentsRequest, _queries_pb2.ListInstrumentsResponse]  # type: ignore[assignment]
-    """Instruments with trades."""
+    """Lists instruments with trades."""
     GetStatistics: _aio.UnaryUnaryMultiCallable[_queries_pb2.GetStatisticsRequest, _queries_pb2.GetStatisticsResponse]  # type: ignore[assignment]
-    """The engine's counters."""
+    """Returns the engine's counters."""
     SubscribeBars: _aio.UnaryStreamMultiCallable[_subscriptions_pb2.SubscribeBarsRequest, _subscriptions_pb2.SubscribeBarsResponse]  # type: ignore[assignment]
     """Streams bars as they close. A slow subscriber gets a gap."""
     SubscribeTrades: _aio.UnaryStreamMultiCallable[_subscriptions_pb2.SubscribeTradesRequest, _subscriptions_pb2.SubscribeTradesResponse]  # type: ignore[assignment]
@@ -194,7 +194,7 @@ class DataServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ticks_pb2.GetProducerStateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ticks_pb2.GetProducerStateResponse, _abc.Awaitable[_ticks_pb2.GetProducerStateResponse]]:
-        """The last sequence of a producer, from which it continues after a failure."""
+        """Returns the last sequence of a producer, so that it can continue after a failure."""
 
     @_abc_1.abstractmethod
     def GetBars(
@@ -202,7 +202,7 @@ class DataServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _queries_pb2.GetBarsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_queries_pb2.GetBarsResponse, _abc.Awaitable[_queries_pb2.GetBarsResponse]]:
-        """Closed bars of one instrument and type."""
+        """Returns closed bars of one instrument and type."""
 
     @_abc_1.abstractmethod
     def GetOpenBars(
@@ -210,7 +210,7 @@ class DataServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _queries_pb2.GetOpenBarsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_queries_pb2.GetOpenBarsResponse, _abc.Awaitable[_queries_pb2.GetOpenBarsResponse]]:
-        """Open bars of one instrument."""
+        """Returns the open bars of one instrument."""
 
     @_abc_1.abstractmethod
     def ListInstruments(
@@ -218,7 +218,7 @@ class DataServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _queries_pb2.ListInstrumentsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_queries_pb2.ListInstrumentsResponse, _abc.Awaitable[_queries_pb2.ListInstrumentsResponse]]:
-        """Instruments with trades."""
+        """Lists instruments with trades."""
 
     @_abc_1.abstractmethod
     def GetStatistics(
@@ -226,7 +226,7 @@ class DataServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _queries_pb2.GetStatisticsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_queries_pb2.GetStatisticsResponse, _abc.Awaitable[_queries_pb2.GetStatisticsResponse]]:
-        """The engine's counters."""
+        """Returns the engine's counters."""
 
     @_abc_1.abstractmethod
     def SubscribeBars(

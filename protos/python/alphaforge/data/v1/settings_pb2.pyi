@@ -120,25 +120,25 @@ class DataEngineSettings(_message.Message):
     max_replay_bars: _builtins.int
     """Closed bars, over all instruments and types, kept for resuming subscribers. Default 10,000."""
     max_time_jump_ns: _builtins.int
-    """How far ahead of their receipt ticks and AdvanceTime may be before they are refused with TIME_AHEAD, nanoseconds,
-    at most 366 days. Default 5 min; 0: no limit.
+    """How far ahead of the clock ticks and AdvanceTime may be, nanoseconds, at most 366 days; later ones are refused with
+    TIME_AHEAD. Default 5 min; 0: no limit.
     """
     partitions: _builtins.int
-    """Number of the engine's partitions, 1 to 256; each is an engine of its own, and all have the same number. It is fixed
-    when the engine is created. Default 1; absent is 1 for an existing engine, too.
+    """Number of the engine's partitions, 1 to 256; each is an engine of its own, and all have the same number. It is
+    fixed when the engine is created. Default 1. Absent means 1 for an existing engine, too.
     """
     @_builtins.property
     def bar_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Bar types, at most 32, in the order in which bars close: "<n>ms|s|min|hour", "1day", "<n>tick", "<x>volume",
-        "<x>dollar", "<x>range", "<n>day|week|month", perhaps with "@zone" and "+HH:MM". Empty: not set. Default "1min".
+        "<x>dollar", "<x>range", "<n>day|week|month", optionally with "@zone" and "+HH:MM". Empty: not set. Default "1min".
         Missing types are added to an existing engine.
         """
 
     @_builtins.property
     def time_zones(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The rules of the time zones that bar types name: "name offset time:offset time:offset ...", the offset from UTC in
-        seconds at first, and from each time on, in seconds since the Unix epoch. Empty: the service looks them up. Rules of
-        a zone that the engine has already are ignored.
+        """The rules of the time zones in bar_types, each as "name offset time:offset time:offset ...": the first offset from
+        UTC in seconds, then each time (seconds since the Unix epoch) from which another offset applies. Empty: the service
+        looks them up. Rules of a zone that the engine already has are ignored.
         """
 
     def __init__(

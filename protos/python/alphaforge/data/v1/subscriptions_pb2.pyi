@@ -120,7 +120,7 @@ class SubscribeBarsResponse(_message.Message):
 
     @_builtins.property
     def waits_for(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Only in the first heartbeat: those of the request's first 1,000 instruments that have had no trade yet, at most 100."""
+        """Only in the first heartbeat: which of the request's first 1,000 instruments have had no trade yet, at most 100."""
 
     def __init__(
         self,
@@ -225,7 +225,7 @@ class SubscribeTradesResponse(_message.Message):
 
     @_builtins.property
     def waits_for(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Only in the first heartbeat: those of the request's first 1,000 instruments that have had no trade yet, at most 100."""
+        """Only in the first heartbeat: which of the request's first 1,000 instruments have had no trade yet, at most 100."""
 
     def __init__(
         self,

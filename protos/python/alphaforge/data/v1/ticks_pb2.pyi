@@ -206,8 +206,8 @@ class ProcessTradeTicksResponse(_message.Message):
     duplicate_count: _builtins.int
     """Ticks dropped as duplicates."""
     left_count: _builtins.int
-    """Number of trades at the end of the batch that were not applied, because those before closed 50,000 bars, the limit
-    of a response. Send them again as a separate call. Nearly always 0.
+    """Number of trades at the end of the batch that were not applied, because the earlier ones closed 50,000 bars, the
+    limit of a response. Send them again in a separate call. Nearly always 0.
     """
     @_builtins.property
     def bars(self) -> _containers.RepeatedCompositeFieldContainer[_market_pb2.Bar]:
@@ -225,7 +225,7 @@ class ProcessTradeTicksResponse(_message.Message):
 
     @_builtins.property
     def duplicate_indexes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Positions in the batch of the trades dropped as duplicates, ascending."""
+        """Positions in the batch of the duplicates, ascending."""
 
     def __init__(
         self,
@@ -362,8 +362,8 @@ class AdvanceTimeResponse(_message.Message):
     BARS_FIELD_NUMBER: _builtins.int
     HAS_MORE_FIELD_NUMBER: _builtins.int
     has_more: _builtins.bool
-    """True if more bars are due than one call closes. They close with another call with the same time, or with the next
-    tick of their instrument.
+    """True if more bars are due than one call closes. The others close with another call with the same time, or with the
+    next tick of their instrument.
     """
     @_builtins.property
     def bars(self) -> _containers.RepeatedCompositeFieldContainer[_market_pb2.Bar]:

@@ -20,7 +20,9 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Account(_message.Message):
-    """What a strategy's trading has come to (rule 3.30). Amounts are decimals of at most 18 places."""
+    """The account of a strategy: cash, equity, exposure and drawdown (rule 3.30). Amounts are decimals of at most 18
+    places.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -36,17 +38,17 @@ class Account(_message.Message):
     strategy_id: _builtins.str
     """The strategy."""
     starting_cash: _builtins.str
-    """The engine's setting; 0 without it."""
+    """The engine's setting starting_cash; 0 if it is not set."""
     cash: _builtins.str
-    """Starting cash and realized profit, less commissions."""
+    """Starting cash plus realized profit, less commissions."""
     equity: _builtins.str
-    """Cash and unrealized profit at the last trades."""
+    """Cash plus unrealized profit at the last trades."""
     exposure: _builtins.str
-    """What its positions are worth, long and short added up."""
+    """The value of its positions, long and short added up."""
     net_exposure: _builtins.str
-    """What its positions are worth, short ones subtracted."""
+    """The value of its positions, short ones subtracted."""
     drawdown: _builtins.str
-    """How far equity is below its greatest. Absent if the engine keeps no accounts."""
+    """How far equity is below its highest value. Absent if the engine keeps no accounts."""
     max_drawdown: _builtins.str
     """The greatest drawdown. Absent if the engine keeps no accounts."""
     is_halted: _builtins.bool

@@ -34,7 +34,7 @@ class _MarketDataStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Marke
     MARKET_DATA_STATE_LIVE: _MarketDataState.ValueType  # 2
     """Subscribed to the data engine, and up to date."""
     MARKET_DATA_STATE_STALE: _MarketDataState.ValueType  # 3
-    """Nothing heard from the data service for stale_after_ns, or ever. It resumes where it stopped."""
+    """No message from the data service for stale_after_ns, or never one. The engine resumes where it stopped."""
 
 class MarketDataState(_MarketDataState, metaclass=_MarketDataStateEnumTypeWrapper):
     """How the engine gets its trades."""
@@ -46,7 +46,7 @@ MARKET_DATA_STATE_OFF: MarketDataState.ValueType  # 1
 MARKET_DATA_STATE_LIVE: MarketDataState.ValueType  # 2
 """Subscribed to the data engine, and up to date."""
 MARKET_DATA_STATE_STALE: MarketDataState.ValueType  # 3
-"""Nothing heard from the data service for stale_after_ns, or ever. It resumes where it stopped."""
+"""No message from the data service for stale_after_ns, or never one. The engine resumes where it stopped."""
 Global___MarketDataState: _TypeAlias = MarketDataState  # noqa: Y015
 
 @_typing.final

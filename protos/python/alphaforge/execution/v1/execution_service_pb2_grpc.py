@@ -252,22 +252,22 @@ class ExecutionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def RegisterInstruments(self, request, context):
-        """Registers instruments: the grid of their prices and quantities, and what a contract is worth. Refused with
-        INSTRUMENT_IN_USE for one that was traded and would be worth something else.
+        """Registers instruments: the grid of their prices and quantities, and the value of a contract. Refused with
+        INSTRUMENT_IN_USE if the value of a traded instrument would change.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListInstruments(self, request, context):
-        """Registered instruments, page by page.
+        """Lists registered instruments, page by page.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SubmitOrder(self, request, context):
-        """Submits one order. If malformed, INVALID_ARGUMENT and no order; if refused by a rule, a REJECTED order.
+        """Submits one order. A malformed order is refused with INVALID_ARGUMENT; an order that a rule refuses is REJECTED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -281,8 +281,8 @@ class ExecutionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def SubmitOrderGroup(self, request, context):
-        """Submits a group of orders: one-cancels-other, one-triggers-other or bracket. If malformed, INVALID_ARGUMENT and no
-        order; if a rule refuses one of them, all are REJECTED.
+        """Submits a group of orders: one-cancels-other, one-triggers-other or bracket. A malformed group is refused with
+        INVALID_ARGUMENT; if a rule refuses one of the orders, all are REJECTED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -310,7 +310,7 @@ class ExecutionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CancelMatchingOrders(self, request, context):
-        """Cancels the active orders of a strategy, an instrument and a side.
+        """Cancels the active orders that match a strategy, an instrument and a side.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -331,49 +331,49 @@ class ExecutionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetOrder(self, request, context):
-        """The current state of one order.
+        """Returns the current state of one order.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListOrders(self, request, context):
-        """Orders by strategy, status and instrument, page by page.
+        """Lists orders by strategy, status and instrument, page by page.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListFills(self, request, context):
-        """Fills by strategy, order and instrument, page by page.
+        """Lists fills by strategy, order and instrument, page by page.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListPositions(self, request, context):
-        """Positions by strategy and instrument, page by page.
+        """Lists positions by strategy and instrument, page by page.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListAccounts(self, request, context):
-        """The accounts of strategies, page by page.
+        """Lists the accounts of strategies, page by page.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ResumeStrategy(self, request, context):
-        """Accepts orders of a strategy that max_loss halted.
+        """Accepts new orders of a strategy that max_loss halted.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListOrderEvents(self, request, context):
-        """Kept events, page by page.
+        """Lists kept events, page by page.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -408,7 +408,7 @@ class ExecutionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetProducerState(self, request, context):
-        """The last sequence of a producer, from which it continues after a failure.
+        """Returns the last sequence of a producer, so that it can continue after a failure.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -429,14 +429,14 @@ class ExecutionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetStatistics(self, request, context):
-        """The engine's counters.
+        """Returns the engine's counters.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetEngineStatus(self, request, context):
-        """Whether the engine is halted, its last event and its market data link.
+        """Returns whether the engine is halted, its last event and the state of its market data link.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

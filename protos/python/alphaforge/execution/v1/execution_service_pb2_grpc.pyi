@@ -50,18 +50,18 @@ class ExecutionServiceStub:
     DropEngine: _grpc.UnaryUnaryMultiCallable[_engines_pb2.DropEngineRequest, _engines_pb2.DropEngineResponse]
     """Drops an engine."""
     RegisterInstruments: _grpc.UnaryUnaryMultiCallable[_instruments_pb2.RegisterInstrumentsRequest, _instruments_pb2.RegisterInstrumentsResponse]
-    """Registers instruments: the grid of their prices and quantities, and what a contract is worth. Refused with
-    INSTRUMENT_IN_USE for one that was traded and would be worth something else.
+    """Registers instruments: the grid of their prices and quantities, and the value of a contract. Refused with
+    INSTRUMENT_IN_USE if the value of a traded instrument would change.
     """
     ListInstruments: _grpc.UnaryUnaryMultiCallable[_instruments_pb2.ListInstrumentsRequest, _instruments_pb2.ListInstrumentsResponse]
-    """Registered instruments, page by page."""
+    """Lists registered instruments, page by page."""
     SubmitOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.SubmitOrderRequest, _orders_pb2.SubmitOrderResponse]
-    """Submits one order. If malformed, INVALID_ARGUMENT and no order; if refused by a rule, a REJECTED order."""
+    """Submits one order. A malformed order is refused with INVALID_ARGUMENT; an order that a rule refuses is REJECTED."""
     SubmitOrders: _grpc.UnaryUnaryMultiCallable[_orders_pb2.SubmitOrdersRequest, _orders_pb2.SubmitOrdersResponse]
     """Submits many orders. If one is malformed, the others are still placed."""
     SubmitOrderGroup: _grpc.UnaryUnaryMultiCallable[_orders_pb2.SubmitOrderGroupRequest, _orders_pb2.SubmitOrderGroupResponse]
-    """Submits a group of orders: one-cancels-other, one-triggers-other or bracket. If malformed, INVALID_ARGUMENT and no
-    order; if a rule refuses one of them, all are REJECTED.
+    """Submits a group of orders: one-cancels-other, one-triggers-other or bracket. A malformed group is refused with
+    INVALID_ARGUMENT; if a rule refuses one of the orders, all are REJECTED.
     """
     CancelOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.CancelOrderRequest, _orders_pb2.CancelOrderResponse]
     """Cancels one order."""
@@ -70,25 +70,25 @@ class ExecutionServiceStub:
     CancelOrders: _grpc.UnaryUnaryMultiCallable[_orders_pb2.CancelOrdersRequest, _orders_pb2.CancelOrdersResponse]
     """Cancels many orders, with a result for each."""
     CancelMatchingOrders: _grpc.UnaryUnaryMultiCallable[_orders_pb2.CancelMatchingOrdersRequest, _orders_pb2.CancelMatchingOrdersResponse]
-    """Cancels the active orders of a strategy, an instrument and a side."""
+    """Cancels the active orders that match a strategy, an instrument and a side."""
     ModifyOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.ModifyOrderRequest, _orders_pb2.ModifyOrderResponse]
     """Changes the quantity, limit or stop price of an active order."""
     ModifyOrders: _grpc.UnaryUnaryMultiCallable[_orders_pb2.ModifyOrdersRequest, _orders_pb2.ModifyOrdersResponse]
     """Changes many orders, with a result for each. If a change is malformed, the others are still made."""
     GetOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.GetOrderRequest, _orders_pb2.GetOrderResponse]
-    """The current state of one order."""
+    """Returns the current state of one order."""
     ListOrders: _grpc.UnaryUnaryMultiCallable[_orders_pb2.ListOrdersRequest, _orders_pb2.ListOrdersResponse]
-    """Orders by strategy, status and instrument, page by page."""
+    """Lists orders by strategy, status and instrument, page by page."""
     ListFills: _grpc.UnaryUnaryMultiCallable[_orders_pb2.ListFillsRequest, _orders_pb2.ListFillsResponse]
-    """Fills by strategy, order and instrument, page by page."""
+    """Lists fills by strategy, order and instrument, page by page."""
     ListPositions: _grpc.UnaryUnaryMultiCallable[_orders_pb2.ListPositionsRequest, _orders_pb2.ListPositionsResponse]
-    """Positions by strategy and instrument, page by page."""
+    """Lists positions by strategy and instrument, page by page."""
     ListAccounts: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.ListAccountsRequest, _accounts_pb2.ListAccountsResponse]
-    """The accounts of strategies, page by page."""
+    """Lists the accounts of strategies, page by page."""
     ResumeStrategy: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.ResumeStrategyRequest, _accounts_pb2.ResumeStrategyResponse]
-    """Accepts orders of a strategy that max_loss halted."""
+    """Accepts new orders of a strategy that max_loss halted."""
     ListOrderEvents: _grpc.UnaryUnaryMultiCallable[_events_pb2.ListOrderEventsRequest, _events_pb2.ListOrderEventsResponse]
-    """Kept events, page by page."""
+    """Lists kept events, page by page."""
     SubscribeOrderEvents: _grpc.UnaryStreamMultiCallable[_events_pb2.SubscribeOrderEventsRequest, _events_pb2.SubscribeOrderEventsResponse]
     """Streams order events. A slow subscriber is disconnected, with the sequence to resume at."""
     ProcessTradeTick: _grpc.UnaryUnaryMultiCallable[_market_data_pb2.ProcessTradeTickRequest, _market_data_pb2.ProcessTradeTickResponse]
@@ -98,15 +98,15 @@ class ExecutionServiceStub:
     AdvanceTime: _grpc.UnaryUnaryMultiCallable[_market_data_pb2.AdvanceTimeRequest, _market_data_pb2.AdvanceTimeResponse]
     """Advances market time without a trade."""
     GetProducerState: _grpc.UnaryUnaryMultiCallable[_market_data_pb2.GetProducerStateRequest, _market_data_pb2.GetProducerStateResponse]
-    """The last sequence of a producer, from which it continues after a failure."""
+    """Returns the last sequence of a producer, so that it can continue after a failure."""
     Halt: _grpc.UnaryUnaryMultiCallable[_engines_pb2.HaltRequest, _engines_pb2.HaltResponse]
     """Rejects new orders until Resume."""
     Resume: _grpc.UnaryUnaryMultiCallable[_engines_pb2.ResumeRequest, _engines_pb2.ResumeResponse]
     """Accepts new orders again."""
     GetStatistics: _grpc.UnaryUnaryMultiCallable[_engines_pb2.GetStatisticsRequest, _engines_pb2.GetStatisticsResponse]
-    """The engine's counters."""
+    """Returns the engine's counters."""
     GetEngineStatus: _grpc.UnaryUnaryMultiCallable[_engines_pb2.GetEngineStatusRequest, _engines_pb2.GetEngineStatusResponse]
-    """Whether the engine is halted, its last event and its market data link."""
+    """Returns whether the engine is halted, its last event and the state of its market data link."""
     ValidateEngine: _grpc.UnaryUnaryMultiCallable[_engines_pb2.ValidateEngineRequest, _engines_pb2.ValidateEngineResponse]
     """Checks the engine's invariants and hashes its state."""
     OpenSession: _grpc.UnaryUnaryMultiCallable[_sessions_pb2.OpenSessionRequest, _sessions_pb2.OpenSessionResponse]
@@ -132,18 +132,18 @@ class ExecutionServiceAsyncStub(ExecutionServiceStub):
     DropEngine: _aio.UnaryUnaryMultiCallable[_engines_pb2.DropEngineRequest, _engines_pb2.DropEngineResponse]  # type: ignore[assignment]
     """Drops an engine."""
     RegisterInstruments: _aio.UnaryUnaryMultiCallable[_instruments_pb2.RegisterInstrumentsRequest, _instruments_pb2.RegisterInstrumentsResponse]  # type: ignore[assignment]
-    """Registers instruments: the grid of their prices and quantities, and what a contract is worth. Refused with
-    INSTRUMENT_IN_USE for one that was traded and would be worth something else.
+    """Registers instruments: the grid of their prices and quantities, and the value of a contract. Refused with
+    INSTRUMENT_IN_USE if the value of a traded instrument would change.
     """
     ListInstruments: _aio.UnaryUnaryMultiCallable[_instruments_pb2.ListInstrumentsRequest, _instruments_pb2.ListInstrumentsResponse]  # type: ignore[assignment]
-    """Registered instruments, page by page."""
+    """Lists registered instruments, page by page."""
     SubmitOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.SubmitOrderRequest, _orders_pb2.SubmitOrderResponse]  # type: ignore[assignment]
-    """Submits one order. If malformed, INVALID_ARGUMENT and no order; if refused by a rule, a REJECTED order."""
+    """Submits one order. A malformed order is refused with INVALID_ARGUMENT; an order that a rule refuses is REJECTED."""
     SubmitOrders: _aio.UnaryUnaryMultiCallable[_orders_pb2.SubmitOrdersRequest, _orders_pb2.SubmitOrdersResponse]  # type: ignore[assignment]
     """Submits many orders. If one is malformed, the others are still placed."""
     SubmitOrderGroup: _aio.UnaryUnaryMultiCallable[_orders_pb2.SubmitOrderGroupRequest, _orders_pb2.SubmitOrderGroupResponse]  # type: ignore[assignment]
-    """Submits a group of orders: one-cancels-other, one-triggers-other or bracket. If malformed, INVALID_ARGUMENT and no
-    order; if a rule refuses one of them, all are REJECTED.
+    """Submits a group of orders: one-cancels-other, one-triggers-other or bracket. A malformed group is refused with
+    INVALID_ARGUMENT; if a rule refuses one of the orders, all are REJECTED.
     """
     CancelOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.CancelOrderRequest, _orders_pb2.CancelOrderResponse]  # type: ignore[assignment]
     """Cancels one order."""
@@ -152,25 +152,25 @@ class ExecutionServiceAsyncStub(ExecutionServiceStub):
     CancelOrders: _aio.UnaryUnaryMultiCallable[_orders_pb2.CancelOrdersRequest, _orders_pb2.CancelOrdersResponse]  # type: ignore[assignment]
     """Cancels many orders, with a result for each."""
     CancelMatchingOrders: _aio.UnaryUnaryMultiCallable[_orders_pb2.CancelMatchingOrdersRequest, _orders_pb2.CancelMatchingOrdersResponse]  # type: ignore[assignment]
-    """Cancels the active orders of a strategy, an instrument and a side."""
+    """Cancels the active orders that match a strategy, an instrument and a side."""
     ModifyOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.ModifyOrderRequest, _orders_pb2.ModifyOrderResponse]  # type: ignore[assignment]
     """Changes the quantity, limit or stop price of an active order."""
     ModifyOrders: _aio.UnaryUnaryMultiCallable[_orders_pb2.ModifyOrdersRequest, _orders_pb2.ModifyOrdersResponse]  # type: ignore[assignment]
     """Changes many orders, with a result for each. If a change is malformed, the others are still made."""
     GetOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.GetOrderRequest, _orders_pb2.GetOrderResponse]  # type: ignore[assignment]
-    """The current state of one order."""
+    """Returns the current state of one order."""
     ListOrders: _aio.UnaryUnaryMultiCallable[_orders_pb2.ListOrdersRequest, _orders_pb2.ListOrdersResponse]  # type: ignore[assignment]
-    """Orders by strategy, status and instrument, page by page."""
+    """Lists orders by strategy, status and instrument, page by page."""
     ListFills: _aio.UnaryUnaryMultiCallable[_orders_pb2.ListFillsRequest, _orders_pb2.ListFillsResponse]  # type: ignore[assignment]
-    """Fills by strategy, order and instrument, page by page."""
+    """Lists fills by strategy, order and instrument, page by page."""
     ListPositions: _aio.UnaryUnaryMultiCallable[_orders_pb2.ListPositionsRequest, _orders_pb2.ListPositionsResponse]  # type: ignore[assignment]
-    """Positions by strategy and instrument, page by page."""
+    """Lists positions by strategy and instrument, page by page."""
     ListAccounts: _aio.UnaryUnaryMultiCallable[_accounts_pb2.ListAccountsRequest, _accounts_pb2.ListAccountsResponse]  # type: ignore[assignment]
-    """The accounts of strategies, page by page."""
+    """Lists the accounts of strategies, page by page."""
     ResumeStrategy: _aio.UnaryUnaryMultiCallable[_accounts_pb2.ResumeStrategyRequest, _accounts_pb2.ResumeStrategyResponse]  # type: ignore[assignment]
-    """Accepts orders of a strategy that max_loss halted."""
+    """Accepts new orders of a strategy that max_loss halted."""
     ListOrderEvents: _aio.UnaryUnaryMultiCallable[_events_pb2.ListOrderEventsRequest, _events_pb2.ListOrderEventsResponse]  # type: ignore[assignment]
-    """Kept events, page by page."""
+    """Lists kept events, page by page."""
     SubscribeOrderEvents: _aio.UnaryStreamMultiCallable[_events_pb2.SubscribeOrderEventsRequest, _events_pb2.SubscribeOrderEventsResponse]  # type: ignore[assignment]
     """Streams order events. A slow subscriber is disconnected, with the sequence to resume at."""
     ProcessTradeTick: _aio.UnaryUnaryMultiCallable[_market_data_pb2.ProcessTradeTickRequest, _market_data_pb2.ProcessTradeTickResponse]  # type: ignore[assignment]
@@ -180,15 +180,15 @@ class ExecutionServiceAsyncStub(ExecutionServiceStub):
     AdvanceTime: _aio.UnaryUnaryMultiCallable[_market_data_pb2.AdvanceTimeRequest, _market_data_pb2.AdvanceTimeResponse]  # type: ignore[assignment]
     """Advances market time without a trade."""
     GetProducerState: _aio.UnaryUnaryMultiCallable[_market_data_pb2.GetProducerStateRequest, _market_data_pb2.GetProducerStateResponse]  # type: ignore[assignment]
-    """The last sequence of a producer, from which it continues after a failure."""
+    """Returns the last sequence of a producer, so that it can continue after a failure."""
     Halt: _aio.UnaryUnaryMultiCallable[_engines_pb2.HaltRequest, _engines_pb2.HaltResponse]  # type: ignore[assignment]
     """Rejects new orders until Resume."""
     Resume: _aio.UnaryUnaryMultiCallable[_engines_pb2.ResumeRequest, _engines_pb2.ResumeResponse]  # type: ignore[assignment]
     """Accepts new orders again."""
     GetStatistics: _aio.UnaryUnaryMultiCallable[_engines_pb2.GetStatisticsRequest, _engines_pb2.GetStatisticsResponse]  # type: ignore[assignment]
-    """The engine's counters."""
+    """Returns the engine's counters."""
     GetEngineStatus: _aio.UnaryUnaryMultiCallable[_engines_pb2.GetEngineStatusRequest, _engines_pb2.GetEngineStatusResponse]  # type: ignore[assignment]
-    """Whether the engine is halted, its last event and its market data link."""
+    """Returns whether the engine is halted, its last event and the state of its market data link."""
     ValidateEngine: _aio.UnaryUnaryMultiCallable[_engines_pb2.ValidateEngineRequest, _engines_pb2.ValidateEngineResponse]  # type: ignore[assignment]
     """Checks the engine's invariants and hashes its state."""
     OpenSession: _aio.UnaryUnaryMultiCallable[_sessions_pb2.OpenSessionRequest, _sessions_pb2.OpenSessionResponse]  # type: ignore[assignment]
@@ -241,8 +241,8 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _instruments_pb2.RegisterInstrumentsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_instruments_pb2.RegisterInstrumentsResponse, _abc.Awaitable[_instruments_pb2.RegisterInstrumentsResponse]]:
-        """Registers instruments: the grid of their prices and quantities, and what a contract is worth. Refused with
-        INSTRUMENT_IN_USE for one that was traded and would be worth something else.
+        """Registers instruments: the grid of their prices and quantities, and the value of a contract. Refused with
+        INSTRUMENT_IN_USE if the value of a traded instrument would change.
         """
 
     @_abc_1.abstractmethod
@@ -251,7 +251,7 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _instruments_pb2.ListInstrumentsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_instruments_pb2.ListInstrumentsResponse, _abc.Awaitable[_instruments_pb2.ListInstrumentsResponse]]:
-        """Registered instruments, page by page."""
+        """Lists registered instruments, page by page."""
 
     @_abc_1.abstractmethod
     def SubmitOrder(
@@ -259,7 +259,7 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _orders_pb2.SubmitOrderRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_orders_pb2.SubmitOrderResponse, _abc.Awaitable[_orders_pb2.SubmitOrderResponse]]:
-        """Submits one order. If malformed, INVALID_ARGUMENT and no order; if refused by a rule, a REJECTED order."""
+        """Submits one order. A malformed order is refused with INVALID_ARGUMENT; an order that a rule refuses is REJECTED."""
 
     @_abc_1.abstractmethod
     def SubmitOrders(
@@ -275,8 +275,8 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _orders_pb2.SubmitOrderGroupRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_orders_pb2.SubmitOrderGroupResponse, _abc.Awaitable[_orders_pb2.SubmitOrderGroupResponse]]:
-        """Submits a group of orders: one-cancels-other, one-triggers-other or bracket. If malformed, INVALID_ARGUMENT and no
-        order; if a rule refuses one of them, all are REJECTED.
+        """Submits a group of orders: one-cancels-other, one-triggers-other or bracket. A malformed group is refused with
+        INVALID_ARGUMENT; if a rule refuses one of the orders, all are REJECTED.
         """
 
     @_abc_1.abstractmethod
@@ -309,7 +309,7 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _orders_pb2.CancelMatchingOrdersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_orders_pb2.CancelMatchingOrdersResponse, _abc.Awaitable[_orders_pb2.CancelMatchingOrdersResponse]]:
-        """Cancels the active orders of a strategy, an instrument and a side."""
+        """Cancels the active orders that match a strategy, an instrument and a side."""
 
     @_abc_1.abstractmethod
     def ModifyOrder(
@@ -333,7 +333,7 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _orders_pb2.GetOrderRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_orders_pb2.GetOrderResponse, _abc.Awaitable[_orders_pb2.GetOrderResponse]]:
-        """The current state of one order."""
+        """Returns the current state of one order."""
 
     @_abc_1.abstractmethod
     def ListOrders(
@@ -341,7 +341,7 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _orders_pb2.ListOrdersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_orders_pb2.ListOrdersResponse, _abc.Awaitable[_orders_pb2.ListOrdersResponse]]:
-        """Orders by strategy, status and instrument, page by page."""
+        """Lists orders by strategy, status and instrument, page by page."""
 
     @_abc_1.abstractmethod
     def ListFills(
@@ -349,7 +349,7 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _orders_pb2.ListFillsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_orders_pb2.ListFillsResponse, _abc.Awaitable[_orders_pb2.ListFillsResponse]]:
-        """Fills by strategy, order and instrument, page by page."""
+        """Lists fills by strategy, order and instrument, page by page."""
 
     @_abc_1.abstractmethod
     def ListPositions(
@@ -357,7 +357,7 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _orders_pb2.ListPositionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_orders_pb2.ListPositionsResponse, _abc.Awaitable[_orders_pb2.ListPositionsResponse]]:
-        """Positions by strategy and instrument, page by page."""
+        """Lists positions by strategy and instrument, page by page."""
 
     @_abc_1.abstractmethod
     def ListAccounts(
@@ -365,7 +365,7 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _accounts_pb2.ListAccountsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_accounts_pb2.ListAccountsResponse, _abc.Awaitable[_accounts_pb2.ListAccountsResponse]]:
-        """The accounts of strategies, page by page."""
+        """Lists the accounts of strategies, page by page."""
 
     @_abc_1.abstractmethod
     def ResumeStrategy(
@@ -373,7 +373,7 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _accounts_pb2.ResumeStrategyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_accounts_pb2.ResumeStrategyResponse, _abc.Awaitable[_accounts_pb2.ResumeStrategyResponse]]:
-        """Accepts orders of a strategy that max_loss halted."""
+        """Accepts new orders of a strategy that max_loss halted."""
 
     @_abc_1.abstractmethod
     def ListOrderEvents(
@@ -381,7 +381,7 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _events_pb2.ListOrderEventsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_events_pb2.ListOrderEventsResponse, _abc.Awaitable[_events_pb2.ListOrderEventsResponse]]:
-        """Kept events, page by page."""
+        """Lists kept events, page by page."""
 
     @_abc_1.abstractmethod
     def SubscribeOrderEvents(
@@ -421,7 +421,7 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _market_data_pb2.GetProducerStateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_market_data_pb2.GetProducerStateResponse, _abc.Awaitable[_market_data_pb2.GetProducerStateResponse]]:
-        """The last sequence of a producer, from which it continues after a failure."""
+        """Returns the last sequence of a producer, so that it can continue after a failure."""
 
     @_abc_1.abstractmethod
     def Halt(
@@ -445,7 +445,7 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _engines_pb2.GetStatisticsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_engines_pb2.GetStatisticsResponse, _abc.Awaitable[_engines_pb2.GetStatisticsResponse]]:
-        """The engine's counters."""
+        """Returns the engine's counters."""
 
     @_abc_1.abstractmethod
     def GetEngineStatus(
@@ -453,7 +453,7 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _engines_pb2.GetEngineStatusRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_engines_pb2.GetEngineStatusResponse, _abc.Awaitable[_engines_pb2.GetEngineStatusResponse]]:
-        """Whether the engine is halted, its last event and its market data link."""
+        """Returns whether the engine is halted, its last event and the state of its market data link."""
 
     @_abc_1.abstractmethod
     def ValidateEngine(

@@ -35,7 +35,7 @@ class _OffGridEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OffGrid.Value
     """
 
 class OffGrid(_OffGrid, metaclass=_OffGridEnumTypeWrapper):
-    """What becomes of an order whose price or quantity is off the grid of its instrument."""
+    """How to handle an order whose price or quantity is off the grid of its instrument."""
 
 OFF_GRID_UNSPECIFIED: OffGrid.ValueType  # 0
 """Not set: REJECT."""
@@ -75,28 +75,28 @@ class Instrument(_message.Message):
     lot_size: _builtins.str
     """Quantities are multiples of it. Absent: any quantity."""
     multiplier: _builtins.str
-    """What one contract is of. Default "1"."""
+    """Factor from price to value: with "50", one contract is worth 50 x the price. Default "1"."""
     currency: _builtins.str
-    """The currency of values, profits and commissions, at most 16 bytes. It informs."""
+    """The currency of values, profits and commissions, at most 16 bytes; for information only."""
     inverse: _builtins.bool
     """A contract is worth multiplier / price instead of multiplier x price. Default false."""
     off_grid: Global___OffGrid.ValueType
-    """What becomes of an order off the grid. Default REJECT."""
+    """How to handle an order off the grid. Default REJECT."""
     maker_commission_rate: _builtins.str
     """Commission rate of makers, between -1 and 1; negative is a rebate. Absent: the engine's."""
     taker_commission_rate: _builtins.str
     """Commission rate of takers. Absent: the engine's."""
     commission_per_contract: _builtins.str
-    """Commission by quantity: so much for each 1; negative is a rebate. Default "0"."""
+    """Commission for each 1 of quantity; negative is a rebate. Default "0"."""
     commission_per_order: _builtins.str
     """Commission of an order, with its first fill. Default "0"."""
     min_commission: _builtins.str
-    """The least commission of an order that has filled. Absent: none."""
+    """Minimum commission of an order that has filled. Absent: no minimum."""
     max_commission: _builtins.str
-    """The greatest commission of an order. Absent: none."""
+    """Maximum commission of an order. Absent: no maximum."""
     session: _builtins.str
-    """Whose days DAY orders last: a time zone, perhaps with the start of its sessions, such as "America/New_York+17:00"
-    (rule 2.15). Absent: those of UTC.
+    """Time zone whose days end DAY orders, optionally with the start of its sessions, such as "America/New_York+17:00"
+    (rule 2.15). Absent: UTC.
     """
     time_zone: _builtins.str
     """The rules of the session's time zone: its name, its offset from UTC in seconds, and time:offset for each change of its

@@ -186,7 +186,7 @@ class ProcessTradeTicksResponse(_message.Message):
 
     @_builtins.property
     def duplicate_indexes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Positions in the batch of the trades dropped as duplicates, ascending."""
+        """Positions in the batch of the duplicates, ascending."""
 
     def __init__(
         self,

@@ -62,7 +62,7 @@ class _OrderTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OrderType.V
     ORDER_TYPE_TRAILING_STOP: _OrderType.ValueType  # 5
     """A stop that follows the extreme of the last prices in the order's favour (rule 3.25)."""
     ORDER_TYPE_TRAILING_STOP_LIMIT: _OrderType.ValueType  # 6
-    """The same; becomes a limit order."""
+    """A trailing stop that becomes a limit order when it triggers."""
 
 class OrderType(_OrderType, metaclass=_OrderTypeEnumTypeWrapper):
     """The type of an order."""
@@ -80,7 +80,7 @@ ORDER_TYPE_STOP_LIMIT: OrderType.ValueType  # 4
 ORDER_TYPE_TRAILING_STOP: OrderType.ValueType  # 5
 """A stop that follows the extreme of the last prices in the order's favour (rule 3.25)."""
 ORDER_TYPE_TRAILING_STOP_LIMIT: OrderType.ValueType  # 6
-"""The same; becomes a limit order."""
+"""A trailing stop that becomes a limit order when it triggers."""
 Global___OrderType: _TypeAlias = OrderType  # noqa: Y015
 
 class _TrailingOffsetType:
@@ -99,7 +99,7 @@ class _TrailingOffsetTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Tr
     """Ticks: tick sizes that the instrument has when the order is submitted."""
 
 class TrailingOffsetType(_TrailingOffsetType, metaclass=_TrailingOffsetTypeEnumTypeWrapper):
-    """What the offset of a trailing stop counts."""
+    """The unit of a trailing stop's offset."""
 
 TRAILING_OFFSET_TYPE_UNSPECIFIED: TrailingOffsetType.ValueType  # 0
 """Not set; refused for a trailing stop."""
@@ -264,8 +264,8 @@ class _OrderRejectReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Ord
     order in 400 ms.
     """
     ORDER_REJECT_REASON_ORDER_TOO_OLD: _OrderRejectReason.ValueType  # 7
-    """Created no later than the youngest forgotten order, so it may be a repeat of one. Example: an order created two
-    days ago is submitted again after its id was forgotten; nothing is placed twice.
+    """The order was created no later than the youngest forgotten order, so it may be a repeat of a forgotten one.
+    Example: an order created two days ago is submitted again after its id was forgotten; nothing is placed twice.
     """
     ORDER_REJECT_REASON_MARKET_DATA_STALE: _OrderRejectReason.ValueType  # 8
     """Market data are stale and market_orders_while_stale is REJECT. Example: the data service is down, BUY 1 at the
@@ -276,26 +276,28 @@ class _OrderRejectReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Ord
     ORDER_REJECT_REASON_VALUE_OVERFLOW: _OrderRejectReason.ValueType  # 10
     """Price times quantity does not fit 128 bits at 18 places. Example: BUY 1e12 @ 9e9."""
     ORDER_REJECT_REASON_EXPIRE_TIME_PASSED: _OrderRejectReason.ValueType  # 11
-    """A good-till-date order whose `expire_time_ns` is not after the market time of its symbol. Example: the last trade
+    """The `expire_time_ns` of a good-till-date order is not after the market time of its symbol. Example: the last trade
     was at 12:00, a limit BUY 1 @ 100 until 11:59.
     """
     ORDER_REJECT_REASON_NOTHING_TO_REDUCE: _OrderRejectReason.ValueType  # 12
-    """A reduce-only order on whose other side its strategy has no position. Example: flat, reduce-only limit SELL 1 @ 100."""
+    """A reduce-only order, but its strategy has no position that it would reduce. Example: flat, reduce-only limit SELL 1
+    @ 100.
+    """
     ORDER_REJECT_REASON_INSTRUMENT_UNKNOWN: _OrderRejectReason.ValueType  # 13
-    """The engine has require_instruments, and its instrument is not registered. Example: a market order in BTCUSD when only
-    ETHUSD is registered.
+    """The engine has require_instruments, and the order's instrument is not registered. Example: a market order in BTCUSD
+    when only ETHUSD is registered.
     """
     ORDER_REJECT_REASON_PRICE_OFF_GRID: _OrderRejectReason.ValueType  # 14
-    """A price is no multiple of the instrument's tick size. Example: tick size 0.5, a limit BUY 1 @ 100.3."""
+    """A price is not a multiple of the instrument's tick size. Example: tick size 0.5, a limit BUY 1 @ 100.3."""
     ORDER_REJECT_REASON_QUANTITY_OFF_GRID: _OrderRejectReason.ValueType  # 15
-    """The quantity is no multiple of the instrument's lot size. Example: lot size 10, a market BUY 15."""
+    """The quantity is not a multiple of the instrument's lot size. Example: lot size 10, a market BUY 15."""
     ORDER_REJECT_REASON_LOSS_LIMIT: _OrderRejectReason.ValueType  # 16
-    """Its strategy has lost max_loss, and the order is not reduce-only. Example: max_loss 1000, and an equity that has
-    fallen by 1,020.
+    """The strategy's losses have reached max_loss, and the order is not reduce-only. Example: max_loss 1,000, and equity
+    has fallen by 1,020.
     """
     ORDER_REJECT_REASON_TICK_SIZE_UNKNOWN: _OrderRejectReason.ValueType  # 17
-    """A trailing stop's offset is in ticks, and its instrument has no tick size. Example: a trailing stop SELL 1 by 4 ticks
-    of an instrument that is not registered.
+    """The offset of a trailing stop is in ticks, but its instrument has no tick size. Example: a trailing stop SELL 1 by
+    4 ticks of an instrument that is not registered.
     """
 
 class OrderRejectReason(_OrderRejectReason, metaclass=_OrderRejectReasonEnumTypeWrapper):
@@ -320,8 +322,8 @@ ORDER_REJECT_REASON_ORDER_RATE_LIMIT: OrderRejectReason.ValueType  # 6
 order in 400 ms.
 """
 ORDER_REJECT_REASON_ORDER_TOO_OLD: OrderRejectReason.ValueType  # 7
-"""Created no later than the youngest forgotten order, so it may be a repeat of one. Example: an order created two
-days ago is submitted again after its id was forgotten; nothing is placed twice.
+"""The order was created no later than the youngest forgotten order, so it may be a repeat of a forgotten one.
+Example: an order created two days ago is submitted again after its id was forgotten; nothing is placed twice.
 """
 ORDER_REJECT_REASON_MARKET_DATA_STALE: OrderRejectReason.ValueType  # 8
 """Market data are stale and market_orders_while_stale is REJECT. Example: the data service is down, BUY 1 at the
@@ -332,26 +334,28 @@ ORDER_REJECT_REASON_INSTRUMENT_LIMIT: OrderRejectReason.ValueType  # 9
 ORDER_REJECT_REASON_VALUE_OVERFLOW: OrderRejectReason.ValueType  # 10
 """Price times quantity does not fit 128 bits at 18 places. Example: BUY 1e12 @ 9e9."""
 ORDER_REJECT_REASON_EXPIRE_TIME_PASSED: OrderRejectReason.ValueType  # 11
-"""A good-till-date order whose `expire_time_ns` is not after the market time of its symbol. Example: the last trade
+"""The `expire_time_ns` of a good-till-date order is not after the market time of its symbol. Example: the last trade
 was at 12:00, a limit BUY 1 @ 100 until 11:59.
 """
 ORDER_REJECT_REASON_NOTHING_TO_REDUCE: OrderRejectReason.ValueType  # 12
-"""A reduce-only order on whose other side its strategy has no position. Example: flat, reduce-only limit SELL 1 @ 100."""
+"""A reduce-only order, but its strategy has no position that it would reduce. Example: flat, reduce-only limit SELL 1
+@ 100.
+"""
 ORDER_REJECT_REASON_INSTRUMENT_UNKNOWN: OrderRejectReason.ValueType  # 13
-"""The engine has require_instruments, and its instrument is not registered. Example: a market order in BTCUSD when only
-ETHUSD is registered.
+"""The engine has require_instruments, and the order's instrument is not registered. Example: a market order in BTCUSD
+when only ETHUSD is registered.
 """
 ORDER_REJECT_REASON_PRICE_OFF_GRID: OrderRejectReason.ValueType  # 14
-"""A price is no multiple of the instrument's tick size. Example: tick size 0.5, a limit BUY 1 @ 100.3."""
+"""A price is not a multiple of the instrument's tick size. Example: tick size 0.5, a limit BUY 1 @ 100.3."""
 ORDER_REJECT_REASON_QUANTITY_OFF_GRID: OrderRejectReason.ValueType  # 15
-"""The quantity is no multiple of the instrument's lot size. Example: lot size 10, a market BUY 15."""
+"""The quantity is not a multiple of the instrument's lot size. Example: lot size 10, a market BUY 15."""
 ORDER_REJECT_REASON_LOSS_LIMIT: OrderRejectReason.ValueType  # 16
-"""Its strategy has lost max_loss, and the order is not reduce-only. Example: max_loss 1000, and an equity that has
-fallen by 1,020.
+"""The strategy's losses have reached max_loss, and the order is not reduce-only. Example: max_loss 1,000, and equity
+has fallen by 1,020.
 """
 ORDER_REJECT_REASON_TICK_SIZE_UNKNOWN: OrderRejectReason.ValueType  # 17
-"""A trailing stop's offset is in ticks, and its instrument has no tick size. Example: a trailing stop SELL 1 by 4 ticks
-of an instrument that is not registered.
+"""The offset of a trailing stop is in ticks, but its instrument has no tick size. Example: a trailing stop SELL 1 by
+4 ticks of an instrument that is not registered.
 """
 Global___OrderRejectReason: _TypeAlias = OrderRejectReason  # noqa: Y015
 
@@ -382,25 +386,29 @@ class _OrderCancelReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Ord
     resting post-only BUY 1 @ 98, last trade 99 x 5, its price is changed to 100.
     """
     ORDER_CANCEL_REASON_SESSION_LAPSED: _OrderCancelReason.ValueType  # 6
-    """Its strategy's session ended without being closed and the grace period passed. Example: the strategy's host lost
+    """The strategy's session was not renewed within its grace period. Example: the strategy's host lost
     power.
     """
     ORDER_CANCEL_REASON_VALUE_OVERFLOW: _OrderCancelReason.ValueType  # 7
-    """The value of a fill, or a sum with it, does not fit 128 bits at 18 places. Example: a second market BUY 1.8e10 @ 9e9."""
+    """The value of a fill, or a sum that includes it, does not fit 128 bits at 18 places. Example: a second market BUY
+    1.8e10 @ 9e9.
+    """
     ORDER_CANCEL_REASON_DATE_EXPIRED: _OrderCancelReason.ValueType  # 8
     """Market time reached the `expire_time_ns` of a good-till-date order. Example: until 12:00, the first trade at or after
     12:00 cancels it.
     """
     ORDER_CANCEL_REASON_NOTHING_TO_REDUCE: _OrderCancelReason.ValueType  # 9
-    """A fill left its strategy without a position that a reduce-only order could reduce. Example: long 1, two resting
-    reduce-only limits SELL 1 @ 100; a trade at 101 fills the first and ends the second.
+    """A fill left the strategy without a position for its reduce-only orders to reduce. Example: long 1, two resting
+    reduce-only limits SELL 1 @ 100; a trade at 101 fills the first, and the second is cancelled.
     """
     ORDER_CANCEL_REASON_GROUP_FILLED: _OrderCancelReason.ValueType  # 30
-    """Its siblings have filled all that they share with it. Example: the take profit of a bracket fills in full; the stop
-    loss ends.
+    """The order's siblings have filled the whole remainder that they share. Example: the take profit of a bracket fills
+    in full; the stop loss ends.
     """
     ORDER_CANCEL_REASON_GROUP_CANCELLED: _OrderCancelReason.ValueType  # 31
-    """A sibling ended otherwise, or its parent ended without a fill. Example: CancelOrder of the entry of a bracket."""
+    """A sibling was cancelled for another reason, or the parent ended without a fill. Example: CancelOrder of the entry
+    of a bracket.
+    """
 
 class OrderCancelReason(_OrderCancelReason, metaclass=_OrderCancelReasonEnumTypeWrapper):
     """Why an order ended without being filled in full."""
@@ -426,25 +434,29 @@ ORDER_CANCEL_REASON_POST_ONLY_WOULD_TAKE: OrderCancelReason.ValueType  # 5
 resting post-only BUY 1 @ 98, last trade 99 x 5, its price is changed to 100.
 """
 ORDER_CANCEL_REASON_SESSION_LAPSED: OrderCancelReason.ValueType  # 6
-"""Its strategy's session ended without being closed and the grace period passed. Example: the strategy's host lost
+"""The strategy's session was not renewed within its grace period. Example: the strategy's host lost
 power.
 """
 ORDER_CANCEL_REASON_VALUE_OVERFLOW: OrderCancelReason.ValueType  # 7
-"""The value of a fill, or a sum with it, does not fit 128 bits at 18 places. Example: a second market BUY 1.8e10 @ 9e9."""
+"""The value of a fill, or a sum that includes it, does not fit 128 bits at 18 places. Example: a second market BUY
+1.8e10 @ 9e9.
+"""
 ORDER_CANCEL_REASON_DATE_EXPIRED: OrderCancelReason.ValueType  # 8
 """Market time reached the `expire_time_ns` of a good-till-date order. Example: until 12:00, the first trade at or after
 12:00 cancels it.
 """
 ORDER_CANCEL_REASON_NOTHING_TO_REDUCE: OrderCancelReason.ValueType  # 9
-"""A fill left its strategy without a position that a reduce-only order could reduce. Example: long 1, two resting
-reduce-only limits SELL 1 @ 100; a trade at 101 fills the first and ends the second.
+"""A fill left the strategy without a position for its reduce-only orders to reduce. Example: long 1, two resting
+reduce-only limits SELL 1 @ 100; a trade at 101 fills the first, and the second is cancelled.
 """
 ORDER_CANCEL_REASON_GROUP_FILLED: OrderCancelReason.ValueType  # 30
-"""Its siblings have filled all that they share with it. Example: the take profit of a bracket fills in full; the stop
-loss ends.
+"""The order's siblings have filled the whole remainder that they share. Example: the take profit of a bracket fills
+in full; the stop loss ends.
 """
 ORDER_CANCEL_REASON_GROUP_CANCELLED: OrderCancelReason.ValueType  # 31
-"""A sibling ended otherwise, or its parent ended without a fill. Example: CancelOrder of the entry of a bracket."""
+"""A sibling was cancelled for another reason, or the parent ended without a fill. Example: CancelOrder of the entry
+of a bracket.
+"""
 Global___OrderCancelReason: _TypeAlias = OrderCancelReason  # noqa: Y015
 
 @_typing.final
@@ -497,19 +509,19 @@ class NewOrder(_message.Message):
     expire_time_ns: _builtins.int
     """Market time at which it expires, nanoseconds since the Unix epoch; required for GOOD_TILL_DATE, otherwise absent."""
     reduce_only: _builtins.bool
-    """Reduce-only: fills at most what closes its strategy's position, and ends when there is none."""
+    """Reduce-only: the order can only reduce its strategy's position, and is cancelled when there is none."""
     trailing_offset: _builtins.str
-    """How far the stop is from the extreme, a decimal above 0 of at most 9 places, below 10,000 if in basis points, whole
-    if in ticks; required for TRAILING_STOP and TRAILING_STOP_LIMIT, otherwise absent.
+    """Distance of the stop from the extreme: a decimal above 0 of at most 9 places, below 10,000 if in basis points, a
+    whole number if in ticks. Required for TRAILING_STOP and TRAILING_STOP_LIMIT, otherwise absent.
     """
     trailing_offset_type: Global___TrailingOffsetType.ValueType
-    """What trailing_offset and limit_offset count; required for TRAILING_STOP and TRAILING_STOP_LIMIT, otherwise absent."""
+    """The unit of trailing_offset and limit_offset; required for TRAILING_STOP and TRAILING_STOP_LIMIT, otherwise absent."""
     activation_price: _builtins.str
-    """The last price at which it begins to trail: at or above it to sell, at or below it to buy. Absent: immediately; only
-    for TRAILING_STOP and TRAILING_STOP_LIMIT.
+    """The stop begins to trail when the last price is at or above this (to sell), at or below it (to buy). Absent:
+    immediately. Only for TRAILING_STOP and TRAILING_STOP_LIMIT.
     """
     limit_offset: _builtins.str
-    """How far the limit is beyond the stop, at least 0; required for TRAILING_STOP_LIMIT, otherwise absent."""
+    """Distance of the limit beyond the stop, at least 0; required for TRAILING_STOP_LIMIT, otherwise absent."""
     group_type: Global___OrderGroupType.ValueType
     """The type of its group. Set by the service in events; in a request, ORDER_FIELD_SURPLUS."""
     group_id: _builtins.str
@@ -618,8 +630,8 @@ class Order(_message.Message):
     price: _builtins.str
     """Its limit, after changes. Absent if its type has none, and before a trailing stop-limit triggers."""
     stop_price: _builtins.str
-    """Its stop price, after changes. Absent if its type has none. Of a trailing stop, where it is now; absent before it
-    trails.
+    """Its stop price, after changes. Absent if its type has none. For a trailing stop, its current stop price; absent
+    before it trails.
     """
     time_in_force: Global___TimeInForce.ValueType
     """The time in force."""
@@ -656,13 +668,13 @@ class Order(_message.Message):
     reduce_only: _builtins.bool
     """True if it is reduce-only."""
     trailing_offset: _builtins.str
-    """How far its stop is from the extreme. Absent unless it is a trailing stop."""
+    """Distance of its stop from the extreme. Absent unless it is a trailing stop."""
     trailing_offset_type: Global___TrailingOffsetType.ValueType
-    """What its offsets count. UNSPECIFIED unless it is a trailing stop."""
+    """The unit of its offsets. UNSPECIFIED unless it is a trailing stop."""
     activation_price: _builtins.str
-    """The last price at which it begins to trail. Absent: immediately, or it is no trailing stop."""
+    """It begins to trail when the last price reaches this. Absent: immediately, or it is not a trailing stop."""
     limit_offset: _builtins.str
-    """How far its limit is beyond its stop. Absent unless it is TRAILING_STOP_LIMIT."""
+    """Distance of its limit beyond its stop. Absent unless it is TRAILING_STOP_LIMIT."""
     group_type: Global___OrderGroupType.ValueType
     """The type of its group. UNSPECIFIED: it is in none."""
     group_id: _builtins.str
@@ -780,7 +792,7 @@ class Fill(_message.Message):
     quantity: _builtins.str
     """The quantity."""
     commission: _builtins.str
-    """What its order is charged for it (rule 3.29): by a rate, rounded half to even at 18 places."""
+    """What the order is charged for this fill (rule 3.29). Commission by rate is rounded half to even at 18 places."""
     liquidity_side: Global___LiquiditySide.ValueType
     """Maker or taker."""
     ts_event_ns: _builtins.int
@@ -858,7 +870,7 @@ class Position(_message.Message):
     last_price: _builtins.str
     """Price of the instrument's last trade. Absent before any."""
     exposure: _builtins.str
-    """What it is worth at the last trade; negative when short."""
+    """The value of the position at the last trade; negative when short."""
     def __init__(
         self,
         *,

@@ -149,7 +149,7 @@ class SubmitResult(_message.Message):
     error_reason: _error_pb2.ErrorReason.ValueType
     """Why it was malformed. UNSPECIFIED if it was not."""
     error_message: _builtins.str
-    """The same, as a message for people."""
+    """The same, as a human-readable message."""
     def __init__(
         self,
         *,
@@ -234,7 +234,7 @@ Global___SubmitOrderGroupRequest: _TypeAlias = SubmitOrderGroupRequest  # noqa: 
 
 @_typing.final
 class SubmitOrderGroupResponse(_message.Message):
-    """The orders are placed, or had been placed before, or are all rejected."""
+    """The orders are placed, had been placed before, or are all rejected."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -713,7 +713,7 @@ class ModifyResult(_message.Message):
     error_reason: _error_pb2.ErrorReason.ValueType
     """Why the change was malformed. UNSPECIFIED if it was not."""
     error_message: _builtins.str
-    """The same, as a message for people."""
+    """The same, as a human-readable message."""
     def __init__(
         self,
         *,
@@ -844,7 +844,7 @@ class ListOrdersRequest(_message.Message):
     with_fills: _builtins.bool
     """Return their fills too."""
     newest: _builtins.bool
-    """Return the last orders instead of the first, in the same order. The next page is then the one before."""
+    """Return the last orders instead of the first, in the same order. The next page then has the items before them."""
     @_builtins.property
     def statuses(self) -> _containers.RepeatedScalarFieldContainer[_order_pb2.OrderStatus.ValueType]:
         """Only with one of these statuses. Empty: any. SUBMITTED and PARTIALLY_FILLED are the active ones."""
@@ -940,7 +940,7 @@ class ListFillsRequest(_message.Message):
     page_token: _builtins.str
     """next_page_token of the previous page. Empty: the first page."""
     newest: _builtins.bool
-    """Return the last fills instead of the first, in the same order. The next page is then the one before."""
+    """Return the last fills instead of the first, in the same order. The next page then has the items before them."""
     def __init__(
         self,
         *,

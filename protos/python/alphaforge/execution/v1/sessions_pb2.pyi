@@ -38,7 +38,7 @@ class OpenSessionRequest(_message.Message):
     strategy_id: _builtins.str
     """The strategy. A second session of the same strategy replaces the first."""
     grace_ns: _builtins.int
-    """The grace period: how long it lasts without renewal, nanoseconds, 1 s to 1 h."""
+    """The grace period: how long the session lasts without renewal, nanoseconds, 1 s to 1 h."""
     def __init__(
         self,
         *,

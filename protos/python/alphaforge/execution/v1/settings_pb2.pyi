@@ -159,7 +159,7 @@ class ExecutionEngineSettings(_message.Message):
     subscribe_market_data: _builtins.bool
     """The engine follows the trades of the data engine of the same name. Default true."""
     stale_after_ns: _builtins.int
-    """Time without any message of the market data link, heartbeats included, after which it is stale; nanoseconds.
+    """Time without a message or heartbeat from the data service after which market data are stale; nanoseconds.
     Default 15 s.
     """
     market_orders_while_stale: Global___StaleMarketOrders.ValueType
@@ -177,12 +177,12 @@ class ExecutionEngineSettings(_message.Message):
     max_duplicate_entries: _builtins.int
     """Trade ids remembered over all instruments to find duplicates. Default 10,000,000."""
     max_time_jump_ns: _builtins.int
-    """How far ahead of their receipt ticks and AdvanceTime may be before they are refused with TIME_AHEAD, nanoseconds,
-    at most 366 days. Trades that the engine follows were judged before. Default 5 min; 0: no limit.
+    """How far ahead of the clock ticks and AdvanceTime may be, nanoseconds, at most 366 days; later ones are refused with
+    TIME_AHEAD. Followed trades were checked by their data engine. Default 5 min; 0: no limit.
     """
     partitions: _builtins.int
-    """Number of the engine's partitions, 1 to 256; each is an engine of its own, and all have the same number. It is fixed
-    when the engine is created. Default 1; absent is 1 for an existing engine, too.
+    """Number of the engine's partitions, 1 to 256; each is an engine of its own, and all have the same number. It is
+    fixed when the engine is created. Default 1. Absent means 1 for an existing engine, too.
     """
     require_instruments: _builtins.bool
     """Reject orders for instruments that are not registered, with INSTRUMENT_UNKNOWN. Default false."""

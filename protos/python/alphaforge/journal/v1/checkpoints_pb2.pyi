@@ -200,7 +200,7 @@ class ExecutionCheckpoint(_message.Message):
     market_data_epoch: _builtins.int
     """The epoch of the data engine that it follows; 0 before the first message."""
     market_data_sequence: _builtins.int
-    """The sequence of the last trade of that engine it has applied."""
+    """The sequence, in that engine, of the last trade applied."""
     market_data_missed: _builtins.int
     """Trades it has missed."""
     @_builtins.property

@@ -69,8 +69,8 @@ Global___EngineOpened: _TypeAlias = EngineOpened  # noqa: Y015
 
 @_typing.final
 class EngineDropped(_message.Message):
-    """The engine was dropped, by a call with a request id: all there is in its journal until the answer is forgotten, or
-    another engine of its name is opened.
+    """The engine was dropped by a call with a request id. Its journal has only this input until the answer is forgotten or
+    another engine of that name is opened.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -108,7 +108,7 @@ class EpochBegun(_message.Message):
     first_answer: _builtins.bytes
     """As in EngineOpened."""
     skipped: _builtins.str
-    """Written by `alphaforge journal skip` in the place of another input: who skipped what, when and why. Empty: nothing."""
+    """Written by `alphaforge journal skip` instead of the skipped input: who skipped what, when and why. Otherwise empty."""
     def __init__(
         self,
         *,
@@ -175,7 +175,7 @@ class SessionEnded(_message.Message):
     lapsed: _builtins.bool
     """True if it lapsed: the strategy's orders are cancelled."""
     first_answer: _builtins.bytes
-    """As in EngineOpened, without the answer itself: that is known when the session has ended."""
+    """As in EngineOpened, but without the answer itself, which is known only after the session has ended."""
     def __init__(
         self,
         *,

@@ -27,7 +27,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_NUMBER_MALFORMED: _ErrorReason.ValueType  # 1
     """A number is not a decimal, or not finite. Example: price "1,5". INVALID_ARGUMENT."""
     ERROR_REASON_NUMBER_OUT_OF_RANGE: _ErrorReason.ValueType  # 2
-    """A number does not fit its type. Example: price "10000000000", above the 9.22e9 a price can hold. INVALID_ARGUMENT."""
+    """A number does not fit its type. Example: price "10000000000"; the maximum is about 9.22e9. INVALID_ARGUMENT."""
     ERROR_REASON_NUMBER_TOO_PRECISE: _ErrorReason.ValueType  # 3
     """A typed decimal has more than nine places. Example: "0.1234567891". INVALID_ARGUMENT."""
     ERROR_REASON_NAME_INVALID: _ErrorReason.ValueType  # 4
@@ -55,11 +55,11 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     RejectedTick.
     """
     ERROR_REASON_VALUE_OVERFLOW: _ErrorReason.ValueType  # 13
-    """A value or a sum does not fit 128 bits. Example: 1e9 units at a price of 1e9 on top of 1.7e20. Reason in
-    RejectedTick.
+    """A value or a sum does not fit 128 bits. Example: 1e9 units at a price of 1e9 in a bar whose value is already
+    1.7e20. The reason in RejectedTick.
     """
     ERROR_REASON_INSTRUMENT_LIMIT: _ErrorReason.ValueType  # 14
-    """The engine already has max_instruments instruments. Example: the 10,001st symbol. Reason in RejectedTick."""
+    """The engine already has max_instruments instruments. Example: the 10,001st symbol. The reason in RejectedTick."""
     ERROR_REASON_PAGE_TOKEN_INVALID: _ErrorReason.ValueType  # 15
     """A page token or cursor was not returned by this call with these arguments. Example: a cursor typed by hand.
     INVALID_ARGUMENT.
@@ -73,16 +73,16 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_ROW_INVALID: _ErrorReason.ValueType  # 18
     """A row of a file is invalid. Example: a price "n/a" in line 17. Raised by the client."""
     ERROR_REASON_TIME_AHEAD: _ErrorReason.ValueType  # 19
-    """A tick's ts_event or AdvanceTime's now_ns is further ahead of when it was received than the engine's
-    max_time_jump_ns. Example: a print of next year, by a wrong clock. In RejectedTick, or INVALID_ARGUMENT; nothing
-    changed.
+    """A tick's ts_event, or AdvanceTime's now_ns, is more than the engine's max_time_jump_ns after its time of receipt;
+    nothing was changed. Example: a trade dated next year by a wrong clock. INVALID_ARGUMENT; for a tick, the reason in
+    RejectedTick.
     """
     ERROR_REASON_SETTINGS_DIFFER: _ErrorReason.ValueType  # 20
-    """The engine of that name has settings other than those given. Example: "default" keeps 1,000 bars, but 500 were
-    asked for. FAILED_PRECONDITION.
+    """The engine of that name exists with other settings. Example: it has max_bars_per_instrument 1,000, but the call
+    opens it with 500. FAILED_PRECONDITION.
     """
     ERROR_REASON_ENGINE_LIMIT: _ErrorReason.ValueType  # 21
-    """A service holds at most 1,000 engines. Example: opening the 1,001st. RESOURCE_EXHAUSTED."""
+    """The service already has 1,000 engines, the maximum. Example: opening the 1,001st. RESOURCE_EXHAUSTED."""
     ERROR_REASON_EPOCH_CHANGED: _ErrorReason.ValueType  # 22
     """The engine was reset or dropped, or lost its state, since it was opened: open it again. Example: another client
     reset it. FAILED_PRECONDITION.
@@ -131,14 +131,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Example: a reader of order events that slept through 100,000 of them. RESOURCE_EXHAUSTED.
     """
     ERROR_REASON_UNIMPLEMENTED: _ErrorReason.ValueType  # 38
-    """The service has no such method, for example because it is of an earlier release. Example: a lease from a service
-    without leases. UNIMPLEMENTED.
+    """The service has no such method; it may be an earlier release. Example: AcquireLease on a release without leases.
+    UNIMPLEMENTED.
     """
     ERROR_REASON_JOURNAL_BACKLOG: _ErrorReason.ValueType  # 39
     """The journal's queue is full: the disk is too slow for the load. Example: a stalled disk. RESOURCE_EXHAUSTED."""
     ERROR_REASON_JOURNAL_DAMAGED: _ErrorReason.ValueType  # 40
-    """Inputs of an engine are missing or damaged: its calls are refused until the journal is restored from a backup or
-    the engine is dropped; other engines are served. Example: a checksum mismatch.
+    """Inputs of an engine are missing or damaged. Its calls are refused until the journal is restored from a backup or
+    the engine is dropped. Other engines are served. Example: a checksum mismatch.
     """
     ERROR_REASON_JOURNAL_FULL: _ErrorReason.ValueType  # 41
     """The journal has reached its maximum size: nothing was applied, reads continue. Example: 1 GiB of 1 GiB.
@@ -147,11 +147,11 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_JOURNAL_IN_USE: _ErrorReason.ValueType  # 42
     """Another process uses the journal; services can't share a data directory. Example: a service started twice."""
     ERROR_REASON_FORK_UNSAFE: _ErrorReason.ValueType  # 43
-    """A process forked while an asyncio client was open can't use a client. Raised by the client. Example: a worker of
-    multiprocessing's start method "fork".
+    """The process was forked while an asyncio client was open, so it can't use clients. Example: a worker of
+    multiprocessing with the start method "fork". Raised by the client.
     """
     ERROR_REASON_OUTCOME_UNKNOWN: _ErrorReason.ValueType  # 44
-    """The disk failed while a change was being written: it may or may not be there after a restart. Repeat the call.
+    """The disk failed while a change was being written. The change may or may not survive a restart: repeat the call.
     Example: fsync reports an input/output error. UNAVAILABLE.
     """
     ERROR_REASON_JOURNAL_VERSION: _ErrorReason.ValueType  # 45
@@ -163,23 +163,23 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     UNAVAILABLE.
     """
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 47
-    """The service is overloaded: nothing was done, and google.rpc.RetryInfo has the delay before a retry. Example: ten
+    """The service is overloaded: nothing was done. google.rpc.RetryInfo has the delay before a retry. Example: ten
     times the load that it can handle. RESOURCE_EXHAUSTED.
     """
     ERROR_REASON_NOT_PRIMARY: _ErrorReason.ValueType  # 48
-    """This candidate is not the primary of its shard: nothing was done. Metadata "primary" and "term" have the primary that
-    it knows of, a hint. Example: a call to a follower, or during a takeover. UNAVAILABLE.
+    """This candidate is not the primary of its shard: nothing was done. Metadata "primary" and "term" are the last
+    primary that it knows, as a hint. Example: a call to a follower, or during a takeover. UNAVAILABLE.
     """
     ERROR_REASON_ANSWER_MALFORMED: _ErrorReason.ValueType  # 49
-    """The client can't decode a response, or it is implausible. Example: the target is another program, or the pages of a
-    list go in circles. Raised by the client.
+    """The client can't decode a response, or it is implausible. Example: the target is another program, or a list repeats
+    a page. Raised by the client.
     """
     ERROR_REASON_KEY_INVALID: _ErrorReason.ValueType  # 50
     """A key is empty or longer than 1,024 bytes. Example: "". INVALID_ARGUMENT."""
     ERROR_REASON_TTL_INVALID: _ErrorReason.ValueType  # 51
     """A time to live is not above 0. Example: ttl=-1. INVALID_ARGUMENT."""
     ERROR_REASON_VALUE_UNSUPPORTED: _ErrorReason.ValueType  # 52
-    """A cache value of a type that can't be stored. Example: an open file. A TypeError in Python, INVALID_ARGUMENT."""
+    """A cache value has a type that can't be stored. Example: an open file. A TypeError in Python, INVALID_ARGUMENT."""
     ERROR_REASON_VALUE_TOO_LARGE: _ErrorReason.ValueType  # 53
     """A value's encoding is longer than 4 MiB. Example: 5,000,000 bytes. INVALID_ARGUMENT."""
     ERROR_REASON_VALUE_TOO_DEEP: _ErrorReason.ValueType  # 54
@@ -208,23 +208,24 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_ORDER_CONFLICT: _ErrorReason.ValueType  # 150
     """An order id was reused with different fields, or the orders of a group don't fit together. Example: the same id,
-    twice the quantity; a bracket whose stop loss is on the side of its entry. INVALID_ARGUMENT.
+    twice the quantity; a bracket whose stop loss is on the same side as its entry. INVALID_ARGUMENT.
     """
     ERROR_REASON_ORDER_FIELD_MISSING: _ErrorReason.ValueType  # 151
     """A field required by the order's type is missing. Example: a limit order without price. INVALID_ARGUMENT."""
     ERROR_REASON_ORDER_FIELD_SURPLUS: _ErrorReason.ValueType  # 152
-    """A field that the order's type lacks was given. Example: a market order with a price. INVALID_ARGUMENT."""
+    """A given field does not apply to the order's type. Example: a market order with a price. INVALID_ARGUMENT."""
     ERROR_REASON_SESSION_LAPSED: _ErrorReason.ValueType  # 153
-    """The session has ended: it was not renewed within its grace period, and its orders were cancelled. Example: a
-    strategy that was suspended for a minute with a grace period of 10 s. FAILED_PRECONDITION.
+    """The session has ended: it was not renewed within its grace period, so the strategy's orders were cancelled.
+    Example: a strategy that was suspended for a minute with a grace period of 10 s. FAILED_PRECONDITION.
     """
     ERROR_REASON_INSTRUMENT_IN_USE: _ErrorReason.ValueType  # 154
-    """An instrument that a strategy has traded keeps its multiplier, its kind and its currency. Example:
-    RegisterInstruments with multiplier 50 for one that has a position at multiplier 1. FAILED_PRECONDITION.
+    """The multiplier, kind (linear or inverse) and currency of an instrument can't change once a strategy has traded it.
+    Example: registering an instrument with multiplier 50 that was traded with multiplier 1. FAILED_PRECONDITION.
     """
     ERROR_REASON_ENGINE_MOVED: _ErrorReason.ValueType  # 200
-    """Another shard has the engine, or is to have it if it is new: nothing was done. Metadata "shard" and "target" have its
-    name and the addresses of its candidates. Example: a call to the shard that had the engine before. UNAVAILABLE.
+    """The engine is in another shard, or would be created there: nothing was done. Metadata "shard" is the name of that
+    shard, "target" the addresses of its candidates. Example: a call to the shard that an engine was moved from.
+    UNAVAILABLE.
     """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
@@ -237,7 +238,7 @@ ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
 ERROR_REASON_NUMBER_MALFORMED: ErrorReason.ValueType  # 1
 """A number is not a decimal, or not finite. Example: price "1,5". INVALID_ARGUMENT."""
 ERROR_REASON_NUMBER_OUT_OF_RANGE: ErrorReason.ValueType  # 2
-"""A number does not fit its type. Example: price "10000000000", above the 9.22e9 a price can hold. INVALID_ARGUMENT."""
+"""A number does not fit its type. Example: price "10000000000"; the maximum is about 9.22e9. INVALID_ARGUMENT."""
 ERROR_REASON_NUMBER_TOO_PRECISE: ErrorReason.ValueType  # 3
 """A typed decimal has more than nine places. Example: "0.1234567891". INVALID_ARGUMENT."""
 ERROR_REASON_NAME_INVALID: ErrorReason.ValueType  # 4
@@ -265,11 +266,11 @@ ERROR_REASON_QUANTITY_NOT_POSITIVE: ErrorReason.ValueType  # 12
 RejectedTick.
 """
 ERROR_REASON_VALUE_OVERFLOW: ErrorReason.ValueType  # 13
-"""A value or a sum does not fit 128 bits. Example: 1e9 units at a price of 1e9 on top of 1.7e20. Reason in
-RejectedTick.
+"""A value or a sum does not fit 128 bits. Example: 1e9 units at a price of 1e9 in a bar whose value is already
+1.7e20. The reason in RejectedTick.
 """
 ERROR_REASON_INSTRUMENT_LIMIT: ErrorReason.ValueType  # 14
-"""The engine already has max_instruments instruments. Example: the 10,001st symbol. Reason in RejectedTick."""
+"""The engine already has max_instruments instruments. Example: the 10,001st symbol. The reason in RejectedTick."""
 ERROR_REASON_PAGE_TOKEN_INVALID: ErrorReason.ValueType  # 15
 """A page token or cursor was not returned by this call with these arguments. Example: a cursor typed by hand.
 INVALID_ARGUMENT.
@@ -283,16 +284,16 @@ ERROR_REASON_COLUMNS_MISSING: ErrorReason.ValueType  # 17
 ERROR_REASON_ROW_INVALID: ErrorReason.ValueType  # 18
 """A row of a file is invalid. Example: a price "n/a" in line 17. Raised by the client."""
 ERROR_REASON_TIME_AHEAD: ErrorReason.ValueType  # 19
-"""A tick's ts_event or AdvanceTime's now_ns is further ahead of when it was received than the engine's
-max_time_jump_ns. Example: a print of next year, by a wrong clock. In RejectedTick, or INVALID_ARGUMENT; nothing
-changed.
+"""A tick's ts_event, or AdvanceTime's now_ns, is more than the engine's max_time_jump_ns after its time of receipt;
+nothing was changed. Example: a trade dated next year by a wrong clock. INVALID_ARGUMENT; for a tick, the reason in
+RejectedTick.
 """
 ERROR_REASON_SETTINGS_DIFFER: ErrorReason.ValueType  # 20
-"""The engine of that name has settings other than those given. Example: "default" keeps 1,000 bars, but 500 were
-asked for. FAILED_PRECONDITION.
+"""The engine of that name exists with other settings. Example: it has max_bars_per_instrument 1,000, but the call
+opens it with 500. FAILED_PRECONDITION.
 """
 ERROR_REASON_ENGINE_LIMIT: ErrorReason.ValueType  # 21
-"""A service holds at most 1,000 engines. Example: opening the 1,001st. RESOURCE_EXHAUSTED."""
+"""The service already has 1,000 engines, the maximum. Example: opening the 1,001st. RESOURCE_EXHAUSTED."""
 ERROR_REASON_EPOCH_CHANGED: ErrorReason.ValueType  # 22
 """The engine was reset or dropped, or lost its state, since it was opened: open it again. Example: another client
 reset it. FAILED_PRECONDITION.
@@ -341,14 +342,14 @@ ERROR_REASON_SUBSCRIBER_TOO_SLOW: ErrorReason.ValueType  # 37
 Example: a reader of order events that slept through 100,000 of them. RESOURCE_EXHAUSTED.
 """
 ERROR_REASON_UNIMPLEMENTED: ErrorReason.ValueType  # 38
-"""The service has no such method, for example because it is of an earlier release. Example: a lease from a service
-without leases. UNIMPLEMENTED.
+"""The service has no such method; it may be an earlier release. Example: AcquireLease on a release without leases.
+UNIMPLEMENTED.
 """
 ERROR_REASON_JOURNAL_BACKLOG: ErrorReason.ValueType  # 39
 """The journal's queue is full: the disk is too slow for the load. Example: a stalled disk. RESOURCE_EXHAUSTED."""
 ERROR_REASON_JOURNAL_DAMAGED: ErrorReason.ValueType  # 40
-"""Inputs of an engine are missing or damaged: its calls are refused until the journal is restored from a backup or
-the engine is dropped; other engines are served. Example: a checksum mismatch.
+"""Inputs of an engine are missing or damaged. Its calls are refused until the journal is restored from a backup or
+the engine is dropped. Other engines are served. Example: a checksum mismatch.
 """
 ERROR_REASON_JOURNAL_FULL: ErrorReason.ValueType  # 41
 """The journal has reached its maximum size: nothing was applied, reads continue. Example: 1 GiB of 1 GiB.
@@ -357,11 +358,11 @@ RESOURCE_EXHAUSTED.
 ERROR_REASON_JOURNAL_IN_USE: ErrorReason.ValueType  # 42
 """Another process uses the journal; services can't share a data directory. Example: a service started twice."""
 ERROR_REASON_FORK_UNSAFE: ErrorReason.ValueType  # 43
-"""A process forked while an asyncio client was open can't use a client. Raised by the client. Example: a worker of
-multiprocessing's start method "fork".
+"""The process was forked while an asyncio client was open, so it can't use clients. Example: a worker of
+multiprocessing with the start method "fork". Raised by the client.
 """
 ERROR_REASON_OUTCOME_UNKNOWN: ErrorReason.ValueType  # 44
-"""The disk failed while a change was being written: it may or may not be there after a restart. Repeat the call.
+"""The disk failed while a change was being written. The change may or may not survive a restart: repeat the call.
 Example: fsync reports an input/output error. UNAVAILABLE.
 """
 ERROR_REASON_JOURNAL_VERSION: ErrorReason.ValueType  # 45
@@ -373,23 +374,23 @@ ERROR_REASON_AUDIT_FAILED: ErrorReason.ValueType  # 46
 UNAVAILABLE.
 """
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 47
-"""The service is overloaded: nothing was done, and google.rpc.RetryInfo has the delay before a retry. Example: ten
+"""The service is overloaded: nothing was done. google.rpc.RetryInfo has the delay before a retry. Example: ten
 times the load that it can handle. RESOURCE_EXHAUSTED.
 """
 ERROR_REASON_NOT_PRIMARY: ErrorReason.ValueType  # 48
-"""This candidate is not the primary of its shard: nothing was done. Metadata "primary" and "term" have the primary that
-it knows of, a hint. Example: a call to a follower, or during a takeover. UNAVAILABLE.
+"""This candidate is not the primary of its shard: nothing was done. Metadata "primary" and "term" are the last
+primary that it knows, as a hint. Example: a call to a follower, or during a takeover. UNAVAILABLE.
 """
 ERROR_REASON_ANSWER_MALFORMED: ErrorReason.ValueType  # 49
-"""The client can't decode a response, or it is implausible. Example: the target is another program, or the pages of a
-list go in circles. Raised by the client.
+"""The client can't decode a response, or it is implausible. Example: the target is another program, or a list repeats
+a page. Raised by the client.
 """
 ERROR_REASON_KEY_INVALID: ErrorReason.ValueType  # 50
 """A key is empty or longer than 1,024 bytes. Example: "". INVALID_ARGUMENT."""
 ERROR_REASON_TTL_INVALID: ErrorReason.ValueType  # 51
 """A time to live is not above 0. Example: ttl=-1. INVALID_ARGUMENT."""
 ERROR_REASON_VALUE_UNSUPPORTED: ErrorReason.ValueType  # 52
-"""A cache value of a type that can't be stored. Example: an open file. A TypeError in Python, INVALID_ARGUMENT."""
+"""A cache value has a type that can't be stored. Example: an open file. A TypeError in Python, INVALID_ARGUMENT."""
 ERROR_REASON_VALUE_TOO_LARGE: ErrorReason.ValueType  # 53
 """A value's encoding is longer than 4 MiB. Example: 5,000,000 bytes. INVALID_ARGUMENT."""
 ERROR_REASON_VALUE_TOO_DEEP: ErrorReason.ValueType  # 54
@@ -418,22 +419,23 @@ FAILED_PRECONDITION.
 """
 ERROR_REASON_ORDER_CONFLICT: ErrorReason.ValueType  # 150
 """An order id was reused with different fields, or the orders of a group don't fit together. Example: the same id,
-twice the quantity; a bracket whose stop loss is on the side of its entry. INVALID_ARGUMENT.
+twice the quantity; a bracket whose stop loss is on the same side as its entry. INVALID_ARGUMENT.
 """
 ERROR_REASON_ORDER_FIELD_MISSING: ErrorReason.ValueType  # 151
 """A field required by the order's type is missing. Example: a limit order without price. INVALID_ARGUMENT."""
 ERROR_REASON_ORDER_FIELD_SURPLUS: ErrorReason.ValueType  # 152
-"""A field that the order's type lacks was given. Example: a market order with a price. INVALID_ARGUMENT."""
+"""A given field does not apply to the order's type. Example: a market order with a price. INVALID_ARGUMENT."""
 ERROR_REASON_SESSION_LAPSED: ErrorReason.ValueType  # 153
-"""The session has ended: it was not renewed within its grace period, and its orders were cancelled. Example: a
-strategy that was suspended for a minute with a grace period of 10 s. FAILED_PRECONDITION.
+"""The session has ended: it was not renewed within its grace period, so the strategy's orders were cancelled.
+Example: a strategy that was suspended for a minute with a grace period of 10 s. FAILED_PRECONDITION.
 """
 ERROR_REASON_INSTRUMENT_IN_USE: ErrorReason.ValueType  # 154
-"""An instrument that a strategy has traded keeps its multiplier, its kind and its currency. Example:
-RegisterInstruments with multiplier 50 for one that has a position at multiplier 1. FAILED_PRECONDITION.
+"""The multiplier, kind (linear or inverse) and currency of an instrument can't change once a strategy has traded it.
+Example: registering an instrument with multiplier 50 that was traded with multiplier 1. FAILED_PRECONDITION.
 """
 ERROR_REASON_ENGINE_MOVED: ErrorReason.ValueType  # 200
-"""Another shard has the engine, or is to have it if it is new: nothing was done. Metadata "shard" and "target" have its
-name and the addresses of its candidates. Example: a call to the shard that had the engine before. UNAVAILABLE.
+"""The engine is in another shard, or would be created there: nothing was done. Metadata "shard" is the name of that
+shard, "target" the addresses of its candidates. Example: a call to the shard that an engine was moved from.
+UNAVAILABLE.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

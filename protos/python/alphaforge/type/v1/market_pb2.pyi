@@ -36,7 +36,7 @@ class _AggressorSideEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Aggress
     """A seller took a resting buy order."""
 
 class AggressorSide(_AggressorSide, metaclass=_AggressorSideEnumTypeWrapper):
-    """Which side took liquidity in a trade."""
+    """The side that took liquidity in a trade."""
 
 AGGRESSOR_SIDE_UNSPECIFIED: AggressorSide.ValueType  # 0
 """Not set. In a TradeTick it counts as NONE; in a column it is refused with ENUM_UNKNOWN."""
@@ -250,7 +250,7 @@ class RejectedTick(_message.Message):
     reason: _error_pb2.ErrorReason.ValueType
     """The reason."""
     message: _builtins.str
-    """The same, as a message for people, with the refused value and what is accepted."""
+    """The same, as a human-readable message, with the refused value and what is accepted."""
     def __init__(
         self,
         *,

@@ -26,11 +26,13 @@ class _GapReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GapReason.V
     GAP_REASON_UNSPECIFIED: _GapReason.ValueType  # 0
     """Never sent."""
     GAP_REASON_NOT_RETAINED: _GapReason.ValueType  # 1
-    """They are older than what the service keeps. Example: resumed at 500 while the oldest event kept is 900; the gap is
-    500 to 899.
+    """They are older than the oldest event that the service keeps. Example: resumed at 500 while the oldest event kept is
+    900; the gap is 500 to 899.
     """
     GAP_REASON_SLOW_SUBSCRIBER: _GapReason.ValueType  # 2
-    """The subscriber fell behind the events kept. Example: a reader that paused for a minute at 10,000 ticks per second."""
+    """The subscriber fell behind the oldest event kept. Example: a reader that paused for a minute at 10,000 ticks per
+    second.
+    """
 
 class GapReason(_GapReason, metaclass=_GapReasonEnumTypeWrapper):
     """Why a stream can't deliver some events."""
@@ -38,16 +40,18 @@ class GapReason(_GapReason, metaclass=_GapReasonEnumTypeWrapper):
 GAP_REASON_UNSPECIFIED: GapReason.ValueType  # 0
 """Never sent."""
 GAP_REASON_NOT_RETAINED: GapReason.ValueType  # 1
-"""They are older than what the service keeps. Example: resumed at 500 while the oldest event kept is 900; the gap is
-500 to 899.
+"""They are older than the oldest event that the service keeps. Example: resumed at 500 while the oldest event kept is
+900; the gap is 500 to 899.
 """
 GAP_REASON_SLOW_SUBSCRIBER: GapReason.ValueType  # 2
-"""The subscriber fell behind the events kept. Example: a reader that paused for a minute at 10,000 ticks per second."""
+"""The subscriber fell behind the oldest event kept. Example: a reader that paused for a minute at 10,000 ticks per
+second.
+"""
 Global___GapReason: _TypeAlias = GapReason  # noqa: Y015
 
 @_typing.final
 class Gap(_message.Message):
-    """Events of the engine that this subscription will not get, including those that its filter would have dropped."""
+    """Events of the engine that this subscription will not get. They include events that the filter would have dropped."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
