@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import grpc
 from alphaforge.execution.v1.engines_pb2 import GetEngineStatusRequest
+from alphaforge.execution.v1.events_pb2 import SubscribeOrderEventsRequest
 from alphaforge.execution.v1.orders_pb2 import CancelOrderRequest, GetOrderRequest
 
 from tests.support.chaos import Chaos
 from tests.support.cluster import cluster_command, running_cluster
 from tests.support.cluster_load import Load, assert_all_there
 from tests.support.postgres import Pair, running_pair
-from tests.support.waiting import let_pass
+from tests.support.waiting import let_pass, until
 
 # Frequent checkpoints, so that faults interrupt some of them.
 ARGUMENTS = ("--market-data", "off", "--journal-checkpoint-bytes", "65536")
@@ -22,11 +25,30 @@ SERVICE = "/alphaforge.execution.v1.ExecutionService"
 LEASE_SECONDS = 1.5
 
 
+class Heard:
+    """A stream of order events, and when each of its messages came."""
+
+    def __init__(self, channel: grpc.Channel) -> None:
+        subscribe = channel.unary_stream(f"{SERVICE}/SubscribeOrderEvents")
+        self.call = subscribe(SubscribeOrderEventsRequest().SerializeToString(), timeout=60.0)
+        self.at: list[float] = []
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        with suppress(grpc.RpcError):
+            for _ in self.call:
+                self.at.append(time.monotonic())
+
+    def end(self) -> None:
+        self._thread.join()
+
+
 def test_primaries_are_killed(chaos: Chaos, postgres: Pair, tmp_path: Path) -> None:
     dice = chaos.dice()
     with running_cluster(tmp_path, postgres.database(), "execution", execution=ARGUMENTS) as cluster:
         with Load(cluster.target("execution")) as load:
-            for _ in range(chaos.rounds(10, 200)):
+            for _ in range(chaos.rounds(20, 200)):
                 load.await_more(dice.randrange(1, 40))
                 primary = cluster.primary("execution")
                 killed = time.monotonic()
@@ -43,11 +65,13 @@ def test_frozen_primaries_wake_up(chaos: Chaos, postgres: Pair, tmp_path: Path) 
     dice = chaos.dice()
     with running_cluster(tmp_path, postgres.database(), "execution", execution=ARGUMENTS) as cluster:
         with Load(cluster.target("execution")) as load:
-            for _ in range(chaos.rounds(3, 50)):
+            for _ in range(chaos.rounds(5, 50)):
                 load.await_more(dice.randrange(1, 40))
                 frozen = cluster.primary("execution")
                 with grpc.insecure_channel(frozen.address) as channel:
                     grpc.channel_ready_future(channel).result(timeout=30)
+                    events = Heard(channel)
+                    until(lambda: events.at, "the stream begins")  # noqa: B023
                     began = time.monotonic()
                     frozen.freeze()
                     chaos.took("without an order", load.await_pause(began))
@@ -61,9 +85,13 @@ def test_frozen_primaries_wake_up(chaos: Chaos, postgres: Pair, tmp_path: Path) 
                             ("GetEngineStatus", GetEngineStatusRequest()),
                         )
                     ]
+                    woken = time.monotonic()
                     frozen.thaw()
-                    for call in waiting:
+                    for call in (*waiting, events.call):
                         assert call.code() is grpc.StatusCode.UNAVAILABLE, call.details()
+                    # Nothing but what it was about to send when it was frozen.
+                    events.end()
+                    assert sum(at > woken for at in events.at) <= 1
                 chaos.count("calls refused", len(waiting))
             load.await_more()
         chaos.count("orders", len(load.acknowledged))
@@ -73,7 +101,7 @@ def test_frozen_primaries_wake_up(chaos: Chaos, postgres: Pair, tmp_path: Path) 
 def test_postgresqls_primary_dies_and_its_standby_is_promoted(chaos: Chaos, tmp_path: Path) -> None:
     dice = chaos.dice()
     arguments = (*ARGUMENTS, "--unreplicated", "serve")
-    for number in range(chaos.rounds(1, 20)):
+    for number in range(chaos.rounds(2, 20)):
         folder = tmp_path / str(number)
         folder.mkdir()
         with (

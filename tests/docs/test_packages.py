@@ -134,6 +134,20 @@ def test_the_line_of_the_readme_installs_services_that_run(install: Install, up:
 
 
 @pytest.mark.timeout(900)
+def test_services_need_the_extra_cluster_for_postgresql_alone(install: Install, tmp_path: Path) -> None:
+    python = install("alphaforge-services") / "python"
+    result = subprocess.run(
+        (python, "-m", "services.data", "--port", "0", "--metrics-port", "0", "--data-dir", tmp_path),
+        env=os.environ | {"ALPHAFORGE_JOURNAL": "postgresql://me@127.0.0.1:1/d"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert "a journal in PostgreSQL needs asyncpg: install alphaforge-services[cluster]" in result.stderr
+
+
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", PACKAGES)
 def test_each_wheel_installs_alone_and_is_imported_from_where_it_was_installed(name: str, install: Install) -> None:
     program = f"import {MODULES[name]} as module; print(module.__file__)"

@@ -58,7 +58,7 @@ except SystemExit as end:
 
 
 @pytest.mark.parametrize("noun", ["cache", "data", "execution"])
-def test_a_service_needs_no_numpy(noun: str) -> None:
-    program = f"import sys, services.{noun}.__main__; print('numpy' in sys.modules)"
+def test_a_service_needs_neither_numpy_nor_a_driver_of_postgresql(noun: str) -> None:
+    program = f"import sys, services.{noun}.__main__; print({{'asyncpg', 'numpy'}} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert run.stdout == "False\n"
+    assert run.stdout == "set()\n"
