@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from alphaforge_core.errors import EngineError
 
-__all__ = ["PINNED", "PINNED_IF_KNOWN", "SCHEMA", "Database", "Session", "SessionLost", "check_facts", "problem"]
+__all__ = ["PINNED", "PINNED_SINCE", "SCHEMA", "Database", "Session", "SessionLost", "check_facts", "problem"]
 
 SCHEMA = "alphaforge"
 
@@ -41,9 +41,8 @@ PINNED = {
     "client_connection_check_interval": "1s",
     "search_path": SCHEMA,
 }
-# As these do, but not every release knows them, and one that doesn't refuses a session that starts with them:
-# transaction_timeout is PostgreSQL 17's.
-PINNED_IF_KNOWN = {"transaction_timeout": "0"}
+# Those that a release introduced; an earlier one refuses a session that starts with them.
+PINNED_SINCE = {17: {"transaction_timeout": "0"}}
 
 _FACTS = """
 SELECT pg_is_in_recovery() AS is_standby, current_setting('server_version_num')::int AS version,
@@ -53,11 +52,7 @@ SELECT pg_is_in_recovery() AS is_standby, current_setting('server_version_num'):
 
 _POOLER = "this is a connection pooler; connect to PostgreSQL directly"
 
-_SETTINGS = "SELECT name, current_setting(name, true) FROM unnest($1::text[]) name"
-_PIN = """
-SELECT set_config(name, setting, false) FROM unnest($1::text[], $2::text[]) AS wanted (name, setting)
-WHERE current_setting(name, true) IS NOT NULL
-"""
+_SETTINGS = "SELECT name, current_setting(name) FROM unnest($1::text[]) name"
 
 
 class SessionLost(Exception):
@@ -173,6 +168,8 @@ class Database:
         self._dsns = _split(dsn)
         self._name = name
         self._next = 0
+        self._pinned: dict[str, dict[str, str]] = {}
+        """By DSN: what sessions with the release of that server pin."""
 
     async def connect(self, *, synchronous: bool = True) -> Session:
         """Opens a session with the server that accepts writes, trying first the host after the last one that failed.
@@ -202,21 +199,29 @@ class Database:
         except ImportError:
             raise problem("a journal in PostgreSQL needs asyncpg: install alphaforge-services[cluster]") from None
         settings = {
-            **PINNED,
+            **self._pinned.get(dsn, PINNED),
             "synchronous_commit": "on" if synchronous else "off",
             "application_name": f"alphaforge {self._name}"[:63],
         }
-        connection = await asyncpg.connect(dsn, timeout=CONNECT_SECONDS, server_settings=settings)
+        try:
+            connection = await asyncpg.connect(dsn, timeout=CONNECT_SECONDS, server_settings=settings)
+        except BaseException:
+            self._pinned.pop(dsn, None)
+            raise
+        pinned = _pinned(connection.get_server_version().major)
+        if not pinned.keys() <= settings.keys():
+            # They have to be in the first message of a session, which is sent before the release is known.
+            connection.terminate()
+            self._pinned[dsn] = pinned
+            return await self._open(dsn, synchronous=synchronous)
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 facts = (await connection.fetch(_FACTS))[0]
                 if facts["pid"] != connection.get_server_pid():
                     # A pooler makes up the pid that it tells its clients.
                     raise problem(_POOLER)
-                await connection.execute(_PIN, list(PINNED_IF_KNOWN), list(PINNED_IF_KNOWN.values()))
-                settings |= PINNED_IF_KNOWN
                 for name, found in await connection.fetch(_SETTINGS, list(settings)):
-                    if found != settings[name] and not (found is None and name in PINNED_IF_KNOWN):
+                    if found != settings[name]:
                         raise problem(
                             f"PostgreSQL has {name} = {found}, although this service set {settings[name]}; if there is "
                             "a connection pooler in between, connect to PostgreSQL directly"
@@ -247,6 +252,12 @@ class Database:
             if not facts["is_standby"]:
                 return _Server(host, facts["started"])
         return None
+
+
+def _pinned(major: int) -> dict[str, str]:
+    """The settings that sessions with a release of PostgreSQL pin."""
+    known = [settings for since, settings in PINNED_SINCE.items() if major >= since]
+    return PINNED | {name: value for settings in known for name, value in settings.items()}
 
 
 def check_facts(facts: Mapping[str, Any]) -> None:

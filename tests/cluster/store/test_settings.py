@@ -7,23 +7,25 @@ import asyncio
 import pytest
 
 from services.cluster import database
-from services.cluster.database import PINNED, PINNED_IF_KNOWN, Database
+from services.cluster.database import PINNED, PINNED_SINCE, Database
 from tests.support.postgres import Pair
 
 SETTING = "SELECT current_setting($1, true) AS it"
-# Any setting that every release knows, and one that none does: each release has both kinds.
+# A setting that every release here knows, and one that none does.
 KNOWN, UNKNOWN = "tcp_user_timeout", "a_timeout_of_a_later_release"
+NEVER = 1_000
 
 
 def test_a_setting_that_not_every_release_knows_is_pinned_where_it_is_known(
     postgres: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "PINNED_IF_KNOWN", PINNED_IF_KNOWN | {KNOWN: "0", UNKNOWN: "0"})
-    wanted = PINNED | PINNED_IF_KNOWN | {KNOWN: "0"}
+    monkeypatch.setattr(database, "PINNED_SINCE", PINNED_SINCE | {14: {KNOWN: "0"}, NEVER: {UNKNOWN: "0"}})
+    later = {name: value for settings in PINNED_SINCE.values() for name, value in settings.items()}
+    wanted = PINNED | later | {KNOWN: "0"}
     postgres.a.sql("DROP ROLE IF EXISTS bounded")
     postgres.a.sql("CREATE ROLE bounded LOGIN")
     known = postgres.a.sql("SELECT name FROM pg_settings").split()
-    for name in {*PINNED_IF_KNOWN, KNOWN} & set(known):
+    for name in {*later, KNOWN} & set(known):
         postgres.a.sql(f"ALTER ROLE bounded SET {name} = 9000")
 
     async def settings() -> dict[str, str | None]:
