@@ -40,26 +40,24 @@ def test_subscribers_of_a_cluster_miss_and_repeat_nothing(chaos: Chaos, own_post
     dice = chaos.dice()
     with running_cluster(tmp_path, own_postgres.database(), "data", data=ARGUMENTS) as data:
         follows = ("--data-target", data.target("data"), *ARGUMENTS)
-        with (
-            running_cluster(tmp_path, data.dsn, "execution", execution=follows, is_made=True) as execution,
-            Load(execution.target("execution")) as load,
-        ):
+        with running_cluster(tmp_path, data.dsn, "execution", execution=follows, is_made=True) as execution:
             cluster = Cluster(data.dsn, {**data.candidates, **execution.candidates})
-            load.await_more(1)
-            with followed_market(cluster) as prints:
-                count = chaos.rounds(6, 60)
-                faults = [FAULTS[number % len(FAULTS)] for number in range(count)]
-                dice.shuffle(faults)
-                for fault in faults:
-                    disturb(fault, dice.uniform(0.5, 6.0), cluster, dice.choice(("data", "execution")), own_postgres)
-                    load.await_more(dice.randrange(1, 40))
+            with Load(cluster.target("execution")) as load:
+                load.await_more(1)
+                with followed_market(cluster) as prints:
+                    faults = [FAULTS[number % len(FAULTS)] for number in range(chaos.rounds(6, 60))]
+                    dice.shuffle(faults)
+                    for fault in faults:
+                        noun = dice.choice(("data", "execution"))
+                        disturb(fault, dice.uniform(0.5, 6.0), cluster, noun, own_postgres)
+                        load.await_more(dice.randrange(1, 40))
+                        prints.await_more()
+                    own_postgres.a.kill()
+                    own_postgres.promote()
+                    own_postgres.b.sql("ALTER SYSTEM SET synchronous_standby_names = ''")
+                    own_postgres.b.sql("SELECT pg_reload_conf()")
+                    load.await_more()
                     prints.await_more()
-                own_postgres.a.kill()
-                own_postgres.promote()
-                own_postgres.b.sql("ALTER SYSTEM SET synchronous_standby_names = ''")
-                own_postgres.b.sql("SELECT pg_reload_conf()")
-                load.await_more()
-                prints.await_more()
-            chaos.count("orders", len(load.acknowledged))
-            chaos.count("trades", prints.count)
-        assert_all_there(cluster, load)
+            assert_all_there(cluster, load)
+        chaos.count("orders", len(load.acknowledged))
+        chaos.count("trades", prints.count)
