@@ -26,6 +26,7 @@ PLAIN_MODULES = {
     "_tables",
     "_time_zones",
     "__init__",
+    "calendars",
     "errors",
     "placement",
 }

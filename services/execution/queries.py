@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from itertools import accumulate
 
 from alphaforge.execution.v1.accounts_pb2 import ListAccountsRequest, ListAccountsResponse
 from alphaforge.execution.v1.engines_pb2 import (
@@ -43,6 +44,8 @@ from services.execution.wire import event_filter
 
 # The core's sequences have 63 bits.
 _SEQUENCE_MAX = 2**63 - 1
+# The time zones and calendars of a page of instruments have at most as many bytes, unless it is a page of one.
+_RULES_BYTES_MAX = 16 * 2**20
 
 
 def get_order(engine: NamedExecutionEngine, message: GetOrderRequest) -> bytes:
@@ -93,9 +96,11 @@ def list_instruments(engine: NamedExecutionEngine, message: ListInstrumentsReque
     limit = limit_of(message.limit)
     symbol = message.instrument_id if message.HasField("instrument_id") else None
     found = engine.core.get_instruments(symbol=symbol, limit=limit + 1, after=message.page_token or None)
+    sizes = accumulate(len(each.time_zone) + len(each.calendar) for each in found)
+    page = found[: max(1, min(limit, sum(size <= _RULES_BYTES_MAX for size in sizes)))]
     return ListInstrumentsResponse(
-        instruments=[fill(Instrument(), each.as_dict()) for each in found[:limit]],
-        next_page_token=found[limit - 1].instrument_id if len(found) > limit else "",
+        instruments=[fill(Instrument(), each.as_dict()) for each in page],
+        next_page_token=page[-1].instrument_id if len(found) > len(page) else "",
     ).SerializeToString()
 
 

@@ -61,7 +61,7 @@ def native_instrument(instrument: Instrument) -> execution.Instrument:
     numbers = {
         name: None if value is None else decimal_text(value)
         for name, value in vars(instrument).items()
-        if name not in ("instrument_id", "inverse", "off_grid", "session")
+        if name not in ("instrument_id", "inverse", "off_grid", "session", "calendar")
     }
     return execution.Instrument(**{**vars(instrument), **numbers})
 

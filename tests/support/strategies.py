@@ -295,9 +295,19 @@ def groups(first: int) -> st.SearchStrategy[tuple[str, list[Order]]]:
     )
 
 
+# Sessions around the times of a history's ticks: overnight with breaks, without a pause, and too few to know them all.
+CALENDARS = (
+    "B 2022-01-07 09:00-23:58 2022-01-08 23:59-00:01,00:02-00:03,00:05-01:00 2022-01-10w3 22:00-21:00",
+    "D 2022-01-07x400 00:00-24:00",
+    "E 2021-12-31 14:30-21:00 2022-01-07 14:30-24:00",
+)
+
+
 def instrument_table() -> tuple[Instrument, ...]:
     """Definitions whose grids fit some of the orders: linear, inverse, of one unit or others."""
     choose = Random(4).choice
+    days = [{"session": each} for each in ("", "", "", "UTC+23:59", "America/New_York+19:00", "Asia/Tokyo+09:01")]
+    days += [{"calendar": each} for each in CALENDARS]
     return tuple(
         Instrument(
             instrument_id=choose(INSTRUMENTS),
@@ -312,7 +322,7 @@ def instrument_table() -> tuple[Instrument, ...]:
             commission_per_order=choose(tuple(map(Fraction, ("0", "1")))),
             min_commission=choose((None, None, Fraction("0.5"))),
             max_commission=choose((None, None, Fraction(2))),
-            session=choose(("", "", "UTC+23:59", "America/New_York+19:00", "Asia/Tokyo+09:01")),
+            **choose(days),
         )
         for _ in range(400)
     )

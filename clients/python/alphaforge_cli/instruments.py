@@ -41,7 +41,8 @@ def _instruments_table(shown: list[Instrument]) -> Table:
     for each in shown:
         kind = "inverse" if each.inverse else "linear"
         figures = (exact(each.tick_size), exact(each.lot_size), exact(each.multiplier), _commission(each))
-        made.add_row(each.instrument_id, kind, each.currency, each.off_grid, each.session, *figures)
+        days = each.session or each.calendar.partition(" ")[0]
+        made.add_row(each.instrument_id, kind, each.currency, each.off_grid, days, *figures)
     return made
 
 

@@ -1,5 +1,5 @@
 """Prices, quantities, ticks and bars: the same objects as in process."""
 
-from alphaforge_core.model import Bar, BarType, Price, Quantity, TradeTick, TradeTickBatch
+from alphaforge_core.model import Bar, BarType, Price, Quantity, TradeTick, TradeTickBatch, TradingCalendar
 
-__all__ = ["Bar", "BarType", "Price", "Quantity", "TradeTick", "TradeTickBatch"]
+__all__ = ["Bar", "BarType", "Price", "Quantity", "TradeTick", "TradeTickBatch", "TradingCalendar"]

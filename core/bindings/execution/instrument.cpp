@@ -21,6 +21,7 @@
 #include "bindings/data/config.hpp"
 #include "bindings/execution/execution.hpp"
 #include "bindings/gil.hpp"
+#include "bindings/model/model.hpp"
 #include "bindings/numbers.hpp"
 #include "execution/venue.hpp"
 #include "model/instrument_definition.hpp"
@@ -145,6 +146,11 @@ constexpr Attribute kAttributes[] = {
      "The rules of the session's time zone; by default those of this machine's database. Empty for UTC.",
      [](Definition& self, nb::handle v) { self.time_zone = to_text(v, kTimeZone); },
      [](const Definition& self) -> nb::object { return to_str(self.time_zone); }},
+    {"calendar", "str", "''",
+     "Whose sessions are the days that DAY orders last, instead of `session`: the text of a TradingCalendar, which may "
+     "be given as such; empty: none.",
+     [](Definition& self, nb::handle v) { self.calendar = to_calendar(v); },
+     [](const Definition& self) -> nb::object { return to_str(self.calendar); }},
 };
 
 const Attribute& attribute_of(std::string_view name) {
@@ -172,7 +178,8 @@ std::string signature() {
   for (const Attribute& attribute : kAttributes) {
     if (attribute.given == nullptr) continue;
     const std::string type = attribute.type;
-    const std::string wider = type.starts_with("decimal.Decimal") ? "int | str | float | " + type : type;
+    std::string wider = type.starts_with("decimal.Decimal") ? "int | str | float | " + type : type;
+    if (std::string_view(attribute.name) == "calendar") wider += " | alphaforge_core.model.TradingCalendar";
     text += std::string(", ") + attribute.name + ": " + wider + " = " + attribute.given;
   }
   return text + ") -> None";
@@ -229,7 +236,8 @@ void bind_instrument(nb::module_ m) {
   type.def(
       "__init__", &init_instrument, "instrument_id"_a, "attributes"_a, nb::sig(kSignature.c_str()),
       "Raises InvalidArgument (a ValueError): NAME_INVALID; NUMBER_OUT_OF_RANGE for a number that is not above 0, a "
-      "rate that is not between -1 and 1, a minimum above the maximum; ENUM_UNKNOWN. UnsupportedValue (a TypeError) "
+      "rate that is not between -1 and 1, a minimum above the maximum; ENUM_UNKNOWN; SETTING_INVALID for a session or "
+      "a calendar. UnsupportedValue (a TypeError) "
       "for an unknown attribute or a wrong type.");
   getters.reserve(std::size(kAttributes));
   for (const Attribute& attribute : kAttributes) {

@@ -108,6 +108,7 @@ void bind_model(nb::module_ m) {
   bind_numbers(m);
   bind_trade_tick(m);
   bind_bar(m);
+  bind_trading_calendar(m);
   bind_trade_tick_batch(m);
 }
 

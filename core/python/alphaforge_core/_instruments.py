@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alphaforge_core.calendars import read_calendar
 from alphaforge_core.errors import AlphaForgeError, InvalidArgument
+from alphaforge_core.model import TradingCalendar
 
 if TYPE_CHECKING:
     from alphaforge_core.execution import Instrument
@@ -22,11 +25,14 @@ _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 def read_instruments(path: str | os.PathLike[str]) -> list[Instrument]:
     """The instruments in a CSV file, whose header names attributes of Instrument, or in a JSON file, a list of objects.
 
-    Empty fields are not set. Raises OSError; InvalidArgument (a ValueError) that names the file and the line or item.
+    Empty fields are not set. A calendar is the path of its file (see read_calendar), as seen from the file of
+    instruments. Raises OSError; InvalidArgument (a ValueError) that names the file and the line or item.
     """
     path = Path(path)
     rows = _json_rows(path) if path.suffix.lower() == ".json" else _csv_rows(path)
-    return [_instrument(f"{path}, {place}", row) for place, row in rows]
+    # Read once for all instruments that have it.
+    calendar = cache(lambda name: read_calendar(path.parent / name))
+    return [_instrument(f"{path}, {place}", row, calendar) for place, row in rows]
 
 
 def _csv_rows(path: Path) -> list[tuple[str, Mapping[str, Any]]]:
@@ -46,7 +52,7 @@ def _json_rows(path: Path) -> list[tuple[str, Mapping[str, Any]]]:
     return [(f"item {number}", item) for number, item in enumerate(items, start=1)]
 
 
-def _instrument(place: str, row: Mapping[str, Any]) -> Instrument:
+def _instrument(place: str, row: Mapping[str, Any], calendar: Callable[[str], TradingCalendar]) -> Instrument:
     # Imported here because alphaforge_core.execution imports this module.
     from alphaforge_core.execution import Instrument
 
@@ -55,6 +61,8 @@ def _instrument(place: str, row: Mapping[str, Any]) -> Instrument:
     try:
         if isinstance(inverse, str):
             given["inverse"] = _TRUTHS[inverse.strip().lower()]
+        if "calendar" in given:
+            given["calendar"] = calendar(str(given["calendar"]))
         return Instrument(**{"instrument_id": "", **given})
     except KeyError:
         raise InvalidArgument(f"{place}: inverse must be true or false, not {inverse}", reason="ROW_INVALID") from None

@@ -85,7 +85,8 @@ def read_instruments(path: str | os.PathLike[str]) -> list[Instrument]:
     """
     The instruments in a CSV file, whose header names attributes of Instrument, or in a JSON file, a list of objects.
 
-        Empty fields are not set. Raises OSError; InvalidArgument (a ValueError) that names the file and the line or item.
+        Empty fields are not set. A calendar is the path of its file (see read_calendar), as seen from the file of
+        instruments. Raises OSError; InvalidArgument (a ValueError) that names the file and the line or item.
     """
 
 COUNTERS: tuple[tuple[str, str, str, str], ...]
@@ -693,9 +694,9 @@ class Fill:
 class Instrument:
     """An instrument, for register_instruments() (rule 3.27). Immutable."""
 
-    def __init__(self, instrument_id: str, *, tick_size: int | str | float | decimal.Decimal | None = None, lot_size: int | str | float | decimal.Decimal | None = None, multiplier: int | str | float | decimal.Decimal = 1, currency: str = '', inverse: bool = False, off_grid: str = 'reject', maker_commission_rate: int | str | float | decimal.Decimal | None = None, taker_commission_rate: int | str | float | decimal.Decimal | None = None, commission_per_contract: int | str | float | decimal.Decimal = 0, commission_per_order: int | str | float | decimal.Decimal = 0, min_commission: int | str | float | decimal.Decimal | None = None, max_commission: int | str | float | decimal.Decimal | None = None, session: str = '', time_zone: str = ...) -> None:
+    def __init__(self, instrument_id: str, *, tick_size: int | str | float | decimal.Decimal | None = None, lot_size: int | str | float | decimal.Decimal | None = None, multiplier: int | str | float | decimal.Decimal = 1, currency: str = '', inverse: bool = False, off_grid: str = 'reject', maker_commission_rate: int | str | float | decimal.Decimal | None = None, taker_commission_rate: int | str | float | decimal.Decimal | None = None, commission_per_contract: int | str | float | decimal.Decimal = 0, commission_per_order: int | str | float | decimal.Decimal = 0, min_commission: int | str | float | decimal.Decimal | None = None, max_commission: int | str | float | decimal.Decimal | None = None, session: str = '', time_zone: str = ..., calendar: str | alphaforge_core.model.TradingCalendar = '') -> None:
         """
-        Raises InvalidArgument (a ValueError): NAME_INVALID; NUMBER_OUT_OF_RANGE for a number that is not above 0, a rate that is not between -1 and 1, a minimum above the maximum; ENUM_UNKNOWN. UnsupportedValue (a TypeError) for an unknown attribute or a wrong type.
+        Raises InvalidArgument (a ValueError): NAME_INVALID; NUMBER_OUT_OF_RANGE for a number that is not above 0, a rate that is not between -1 and 1, a minimum above the maximum; ENUM_UNKNOWN; SETTING_INVALID for a session or a calendar. UnsupportedValue (a TypeError) for an unknown attribute or a wrong type.
         """
 
     @property
@@ -762,6 +763,12 @@ class Instrument:
     def time_zone(self) -> str:
         """
         The rules of the session's time zone; by default those of this machine's database. Empty for UTC.
+        """
+
+    @property
+    def calendar(self) -> str:
+        """
+        Whose sessions are the days that DAY orders last, instead of `session`: the text of a TradingCalendar, which may be given as such; empty: none.
         """
 
     def as_dict(self) -> dict[str, Any]:

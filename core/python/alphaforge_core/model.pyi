@@ -3,6 +3,7 @@ Prices, quantities, ticks and bars: immutable values that engines, services and 
 """
 
 from collections.abc import Iterable, Iterator
+import datetime
 import decimal
 from typing import Any, Literal, Self, overload
 
@@ -468,6 +469,48 @@ class TradeTickBatch:
         """The distinct instrument ids."""
 
     def __repr__(self) -> str: ...
+
+    def __copy__(self) -> Self: ...
+
+    def __deepcopy__(self, memo: object, /) -> Self: ...
+
+class TradingCalendar:
+    """
+    The sessions of a market by date, with their breaks (rule 3.31). Immutable; equal if the texts are equal.
+
+    >>> calendar = TradingCalendar("XNYS 2024-07-01w2 13:30-20:00 2024-07-03 13:30-17:00")
+    >>> [str(date) for date, parts in calendar.sessions]
+    ['2024-07-01', '2024-07-02', '2024-07-03']
+    """
+
+    def __init__(self, text: str) -> None:
+        """
+        text: a name, then dates and times in UTC in turn. `2024-01-02` is a date, `2024-01-02x3` three dates in a row,
+        `2024-01-02w3` three without Saturdays and Sundays; times are `14:30-21:00`, with a break `01:30-04:00,05:00-08:00`. A
+        time that isn't before the next one is of the day before: `22:00-21:00`.
+
+        Raises InvalidArgument (a ValueError, SETTING_INVALID).
+        """
+
+    @property
+    def name(self) -> str:
+        """Its name, such as "XNYS"."""
+
+    @property
+    def sessions(self) -> list[tuple[datetime.date, list[tuple[int, int]]]]:
+        """
+        Each session's date and parts, from open to close in nanoseconds; between the parts are breaks.
+        """
+
+    def __str__(self) -> str: ...
+
+    def __repr__(self) -> str: ...
+
+    def __eq__(self, other: object, /) -> bool: ...
+
+    def __hash__(self) -> int: ...
+
+    def __reduce__(self) -> tuple[type, tuple[str]]: ...
 
     def __copy__(self) -> Self: ...
 

@@ -16,6 +16,7 @@
 #include "model/bar.hpp"
 #include "model/bar_type.hpp"
 #include "model/grid.hpp"
+#include "model/span.hpp"
 
 namespace alphaforge::data {
 namespace {

@@ -57,6 +57,7 @@ void describe_definition(Sink& sink, const InstrumentDefinition& definition) {
   }
   sink.text(definition.session);
   sink.text(definition.time_zone);
+  sink.text(definition.calendar);
 }
 
 template <class Sink>

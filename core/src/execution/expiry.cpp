@@ -19,8 +19,10 @@ namespace alphaforge::execution {
 
 namespace {
 
-// Where the day of a DAY order ends: strictly after that market time.
+// Where the day of a DAY order ends: strictly after that market time, unless the calendar doesn't know it.
 std::int64_t end_of_day(const Instrument& instrument, std::int64_t market_time) {
+  if (instrument.calendar != nullptr) [[unlikely]]
+    return instrument.calendar->covers(market_time) ? instrument.calendar->next_close(market_time) : market_time;
   if (instrument.days != nullptr) [[unlikely]]
     return instrument.days->span_of(market_time).end;
   return (market_time / kDayNs + 1) * kDayNs;
@@ -35,6 +37,11 @@ void add_by_day(DayQueue& orders, OrderRecord& order) {
 }
 
 }  // namespace
+
+bool Venue::knows_day(const Instrument& instrument) const {
+  const std::int64_t now = market_time(instrument);
+  return instrument.calendar == nullptr || now == kNoTime || instrument.calendar->covers(now);
+}
 
 void Venue::enter_expiry(OrderRecord& order) {
   if (order.time_in_force == TimeInForce::kGoodTillDate)

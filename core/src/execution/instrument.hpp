@@ -19,6 +19,7 @@
 #include "model/grid.hpp"
 #include "model/instrument_definition.hpp"
 #include "model/numbers.hpp"
+#include "model/trading_calendar.hpp"
 
 namespace alphaforge::execution {
 
@@ -36,6 +37,7 @@ struct Instrument {
   std::int64_t market_time = kNoTime;  // greatest ts_event accepted; the engine's own time may be later
   std::unique_ptr<const InstrumentDefinition> definition;  // null: not registered
   std::unique_ptr<const Grid> days;                        // of its sessions; null: those of UTC
+  std::shared_ptr<const TradingCalendar> calendar;         // whose sessions are its days instead; null: none
   bool has_price = false;
   bool is_due = false;   // there are groups whose parents have filled
   bool is_held = false;  // there are holders

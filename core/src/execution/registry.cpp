@@ -3,6 +3,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/error.hpp"
@@ -11,6 +13,7 @@
 #include "execution/venue.hpp"
 #include "model/instrument_definition.hpp"
 #include "model/session.hpp"
+#include "model/trading_calendar.hpp"
 
 // Registered instruments (rule 3.27).
 
@@ -23,13 +26,29 @@ void Venue::register_instruments(const std::vector<InstrumentDefinition>& defini
     throw ResourceExhausted(Reason::INSTRUMENT_LIMIT, "the engine would have more than the " +
                                                           std::to_string(config_.max_instruments) +
                                                           " instruments that max_instruments allows");
-  for (const InstrumentDefinition& definition : definitions) {
+  std::vector<std::shared_ptr<const TradingCalendar>> calendars;
+  calendars.reserve(definitions.size());
+  for (const InstrumentDefinition& definition : definitions) calendars.push_back(find_calendar(definition.calendar));
+  for (std::size_t i = 0; i != definitions.size(); ++i) {
+    const InstrumentDefinition& definition = definitions[i];
     Instrument* const known = find_instrument(definition.instrument_id);
     Instrument& instrument = known == nullptr ? add_instrument(definition.instrument_id) : *known;
     touch(instrument);
     instrument.definition = std::make_unique<const InstrumentDefinition>(definition);
     instrument.days = make_days(definition.session, definition.time_zone);
+    instrument.calendar = std::move(calendars[i]);
   }
+  std::erase_if(calendars_, [](const auto& each) { return each.second.expired(); });
+}
+
+// The calendar of that text, which all instruments that have it share; null for an empty text. Throws InvalidArgument
+// SETTING_INVALID.
+std::shared_ptr<const TradingCalendar> Venue::find_calendar(const std::string& text) {
+  if (text.empty()) return nullptr;
+  std::weak_ptr<const TradingCalendar>& known = calendars_[text];
+  std::shared_ptr<const TradingCalendar> calendar = known.lock();
+  if (calendar == nullptr) known = calendar = std::make_shared<const TradingCalendar>(TradingCalendar::parse(text));
+  return calendar;
 }
 
 // A registration must not change the value of existing positions.

@@ -103,7 +103,7 @@ void Venue::restore_checkpoint(std::string_view checkpoint, std::int64_t version
     const std::int64_t number = in.number();
     const std::string_view id = in.text(kInstrumentIdBytesMax);
     demand(find_instrument(id) == nullptr && !instruments.contains(number), "an instrument occurs twice");
-    read_instrument(in, *(instruments[number] = &add_instrument(id)), version);
+    restore_instrument(in, *(instruments[number] = &add_instrument(id)), version);
   });
   each(CheckpointRecord::kWindow, [&](SnapshotReader& in) {
     const auto instrument = instruments.find(in.number());
@@ -150,12 +150,22 @@ void Venue::restore_engine(SnapshotReader& in) {
 #undef X
 }
 
+void Venue::restore_instrument(SnapshotReader& in, Instrument& instrument, std::int64_t version) {
+  read_instrument(in, instrument, version);
+  if (instrument.definition == nullptr) return;
+  try {
+    instrument.calendar = find_calendar(instrument.definition->calendar);
+  } catch (const InvalidArgument&) {
+    demand(false, "the calendar of an instrument is wrong");
+  }
+}
+
 void Venue::restore_instruments(SnapshotReader& in, std::int64_t version) {
   for (std::int64_t rest = in.count(); rest > 0; --rest) {
     const std::string_view id = in.text(kInstrumentIdBytesMax);
     demand(find_instrument(id) == nullptr, "an instrument occurs twice");
     Instrument& instrument = add_instrument(id);
-    read_instrument(in, instrument, version);
+    restore_instrument(in, instrument, version);
     read_window(in, instrument);
   }
   for (std::int64_t rest = in.count(); rest > 0; --rest) {
@@ -164,7 +174,7 @@ void Venue::restore_instruments(SnapshotReader& in, std::int64_t version) {
     // Earlier releases kept both: an instrument beyond `max_instruments`, and itself once that had been raised.
     Instrument ignored{std::string(id)};
     Instrument& instrument = find_instrument(id) == nullptr ? add_unlisted_instrument(id) : ignored;
-    read_instrument(in, instrument, version);
+    restore_instrument(in, instrument, version);
     read_window(in, instrument);
   }
   count_duplicates();

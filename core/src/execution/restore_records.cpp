@@ -24,6 +24,7 @@
 #include "model/order.hpp"
 #include "model/order_group.hpp"
 #include "model/session.hpp"
+#include "model/trading_calendar.hpp"
 
 namespace alphaforge::execution {
 
@@ -124,6 +125,8 @@ std::unique_ptr<const InstrumentDefinition> read_definition(SnapshotReader& in, 
   if (version < kSessionsVersion) return definition;
   definition->session = in.text(kSessionBytesMax);
   definition->time_zone = in.text(kZoneRulesBytesMax);
+  if (version < kCalendarsVersion) return definition;
+  definition->calendar = in.text(kCalendarBytesMax);
   return definition;
 }
 
@@ -229,7 +232,8 @@ bool read_order(SnapshotReader& in, OrderRecord& order, std::int64_t version,
   order.type = in.member<OrderType>(1, 6);
   order.time_in_force = in.member<TimeInForce>(1, 5);
   order.status = in.member<OrderStatus>(1, 6);
-  order.reject_reason = in.member<RejectReason>(0, 17);
+  order.reject_reason = in.member<RejectReason>(0, 30);
+  demand(order.reject_reason == RejectReason::kNone || !name_of(order.reject_reason).empty(), "a reason is unknown");
   order.cancel_reason = in.member<CancelReason>(0, 31);
   demand(order.cancel_reason == CancelReason::kNone || !name_of(order.cancel_reason).empty(), "a reason is unknown");
   order.place = in.member<Place>(0, 7);

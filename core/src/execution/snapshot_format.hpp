@@ -8,8 +8,8 @@ namespace alphaforge::execution {
 inline constexpr std::string_view kSnapshotMagic = "AlphaForge venue";
 // The format versions of a snapshot taken at once (odd) and of one written in the background (even). Increase both by
 // two with every change of the format; restore.cpp reads the earlier ones.
-inline constexpr std::int64_t kSnapshotVersion = 13;
-inline constexpr std::int64_t kPiecesVersion = 14;
+inline constexpr std::int64_t kSnapshotVersion = 15;
+inline constexpr std::int64_t kPiecesVersion = 16;
 // The first that has reduce-only and trailing stops.
 inline constexpr std::int64_t kOptionsVersion = 3;
 // The first that has groups of orders.
@@ -22,5 +22,7 @@ inline constexpr std::int64_t kAccountsVersion = 9;
 inline constexpr std::int64_t kTicksVersion = 11;
 // The first that has sessions of instruments.
 inline constexpr std::int64_t kSessionsVersion = 13;
+// The first that has calendars of instruments.
+inline constexpr std::int64_t kCalendarsVersion = 15;
 
 }  // namespace alphaforge::execution

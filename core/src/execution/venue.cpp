@@ -225,6 +225,8 @@ RejectReason Venue::refusal(const Order& order, const Instrument& instrument) co
       parent_id(order).empty())
     return RejectReason::kMarketDataStale;
   if (order.expire_time && *order.expire_time <= market_time(instrument)) return RejectReason::kExpireTimePassed;
+  if (order.time_in_force == TimeInForce::kDay && !knows_day(instrument)) [[unlikely]]
+    return RejectReason::kOutsideCalendar;
   return size_refusal(config_, instrument, order.type, terms_of(order));
 }
 

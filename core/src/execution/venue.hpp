@@ -32,6 +32,7 @@
 #include "model/order_group.hpp"
 #include "model/trade_tick.hpp"
 #include "model/trade_tick_batch.hpp"
+#include "model/trading_calendar.hpp"
 
 namespace alphaforge::execution {
 
@@ -216,6 +217,7 @@ class Venue {
   void restore_snapshot(std::string_view snapshot, std::int64_t version);
   void restore_checkpoint(std::string_view checkpoint, std::int64_t version);
   void restore_engine(SnapshotReader& in);
+  void restore_instrument(SnapshotReader& in, Instrument& instrument, std::int64_t version);
   void restore_instruments(SnapshotReader& in, std::int64_t version);
   void restore_strategy(SnapshotReader& in, std::int64_t version);
   OrderRecord& restore_order(SnapshotReader& in, bool adds_instrument, std::int64_t version);
@@ -263,6 +265,7 @@ class Venue {
 
   // registry.cpp: registered instruments
   void check_registration(const InstrumentDefinition& definition, std::size_t& added) const;
+  std::shared_ptr<const TradingCalendar> find_calendar(const std::string& text);
 
   // venue.cpp: the end of an order
   void close(OrderRecord& order, OrderStatus status);
@@ -329,6 +332,7 @@ class Venue {
   void trigger_in_turn(const Instrument& instrument, const Levels& levels, const TrailingStops& trailing);
 
   // expiry.cpp: DAY and GTD orders (rule 3.9)
+  bool knows_day(const Instrument& instrument) const;
   void enter_expiry(OrderRecord& order);
   void leave_expiry(OrderRecord& order);
   void date_day_orders(Instrument& instrument, std::int64_t first_ts_event);
@@ -355,6 +359,7 @@ class Venue {
   std::unordered_map<std::string_view, std::unique_ptr<Instrument>>
       unlisted_;  // of orders rejected for INSTRUMENT_LIMIT
   std::vector<Instrument*> instruments_by_index_;
+  std::unordered_map<std::string, std::weak_ptr<const TradingCalendar>> calendars_;  // of instruments, by their text
   std::unordered_map<std::string_view, std::unique_ptr<Strategy>> strategies_;
   std::vector<Strategy*> strategies_by_index_;
   DuplicateBudget duplicates_;

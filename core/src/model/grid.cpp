@@ -12,6 +12,7 @@
 #include "base/reason.hpp"
 #include "base/time.hpp"
 #include "model/bar_type.hpp"
+#include "model/span.hpp"
 #include "model/time_zone.hpp"
 
 namespace alphaforge {

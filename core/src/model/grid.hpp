@@ -8,6 +8,7 @@
 
 #include "base/time.hpp"
 #include "model/bar_type.hpp"
+#include "model/span.hpp"
 #include "model/time_zone.hpp"
 
 namespace alphaforge {
@@ -21,12 +22,6 @@ TimeZones parse_time_zones(const std::vector<std::string>& rules);
 std::shared_ptr<const TimeZone> find_zone(std::string_view name, const TimeZones& zones);
 // Returns `zones` and those zones of `more` that it lacks.
 TimeZones joined(TimeZones zones, const TimeZones& more);
-
-// [start, end); at the end of 64 bits, the end is kNever.
-struct Span {
-  std::int64_t start;
-  std::int64_t end;
-};
 
 // The greatest multiple of `step`, counted from `origin`, that is not after `ts`.
 inline std::int64_t floor_to_step(std::int64_t ts, std::int64_t step, std::int64_t origin) {

@@ -37,6 +37,9 @@ void check_definition(const InstrumentDefinition& definition) {
   demand(definition, !commission.least || !commission.most || *commission.least <= *commission.most,
          "min_commission is above max_commission");
   make_days(definition.session, definition.time_zone);
+  if (!definition.session.empty() && !definition.calendar.empty())
+    throw InvalidArgument(Reason::SETTING_INVALID, "instrument " + definition.instrument_id +
+                                                       ": has both a session and a calendar; give one of them");
 }
 
 }  // namespace alphaforge

@@ -27,13 +27,15 @@ struct InstrumentDefinition {
   CommissionTerms commission;
   std::string session;    // canonical (session.hpp): whose days DAY orders last; empty: those of UTC
   std::string time_zone;  // the rules of its time zone; empty for UTC
+  std::string calendar;   // a text of trading_calendar.hpp, whose sessions are the days instead; empty: none
   bool operator==(const InstrumentDefinition&) const = default;
 
   // Whether a value is price x quantity, as for an instrument without a definition.
   bool is_plain() const { return multiplier == kUnit && !is_inverse; }
 };
 
-// Throws InvalidArgument NAME_INVALID, NUMBER_OUT_OF_RANGE that names what is wrong.
+// Doesn't read the calendar. Throws InvalidArgument NAME_INVALID, NUMBER_OUT_OF_RANGE, SETTING_INVALID that names what
+// is wrong.
 void check_definition(const InstrumentDefinition& definition);
 
 }  // namespace alphaforge

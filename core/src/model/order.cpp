@@ -237,6 +237,8 @@ std::string_view name_of(RejectReason reason) {
       return "LOSS_LIMIT";
     case RejectReason::kTickSizeUnknown:
       return "TICK_SIZE_UNKNOWN";
+    case RejectReason::kOutsideCalendar:
+      return "OUTSIDE_CALENDAR";
   }
   return "";
 }

@@ -75,6 +75,7 @@ enum class RejectReason : std::uint8_t {
   kQuantityOffGrid = 15,
   kLossLimit = 16,
   kTickSizeUnknown = 17,
+  kOutsideCalendar = 30,  // a DAY order, and the calendar of its instrument doesn't know which day it is
 };
 
 // Why an order ended Cancelled.

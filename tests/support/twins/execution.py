@@ -767,6 +767,8 @@ class ExecutionEngine:
             return in_ticks
         if order.expire_time is not None and now is not None and order.expire_time <= now:
             return "EXPIRE_TIME_PASSED"
+        if order.time_in_force == "Day" and not self.instrument(order.symbol).knows_day(now):
+            return "OUTSIDE_CALENDAR"
         return self.too_large(order)
 
     def count_refusal(self, order: Order, count: int) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.support.tape import DAY, NANO, SECOND, half_even
 from tests.support.twins.data import Calendar, parse_bar_type
+from tests.support.twins.trading_calendar import sessions_of
 
 LARGEST_PRICE = Fraction(2**63 - 1, 10**9)
 
@@ -46,9 +47,20 @@ class Instrument:
     min_commission: Fraction | None = None
     max_commission: Fraction | None = None
     session: str = ""
+    calendar: str = ""
+
+    def knows_day(self, time: int | None) -> bool:
+        """Whether its calendar, if it has one, says when the day of a DAY order ends."""
+        if not self.calendar or time is None:
+            return True
+        sessions = sessions_of(self.calendar)
+        return sessions[0][0][0] <= time < sessions[-1][-1][1]
 
     def end_of_day(self, time: int) -> int:
-        """Where the day of a DAY order ends, strictly after a time."""
+        """Where the day of a DAY order ends, strictly after a time; at once if the calendar doesn't know."""
+        if self.calendar:
+            closes = [parts[-1][1] for parts in sessions_of(self.calendar) if parts[-1][1] > time]
+            return closes[0] if self.knows_day(time) else time
         if not self.session:
             return (time // DAY + 1) * DAY
         return days_of(self.session).interval(time // SECOND)[1] * SECOND

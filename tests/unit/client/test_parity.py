@@ -72,7 +72,7 @@ PUBLIC = {
         "positions_to_polars",
         "read_instruments",
     ],
-    "model": ["Bar", "BarType", "Price", "Quantity", "TradeTick", "TradeTickBatch"],
+    "model": ["Bar", "BarType", "Price", "Quantity", "TradeTick", "TradeTickBatch", "TradingCalendar"],
     "time": ["nanos_to_millis", "nanos_to_secs", "unix_nanos_now"],
 }
 

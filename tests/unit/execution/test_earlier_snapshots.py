@@ -33,6 +33,12 @@ RELEASES: dict[str, tuple[dict[str, Any], str]] = {
         " | d: trail-limit SELL 1 by 50bps limit 10 from 13 GTC | e: trail BUY 1 by 75bps GTC | f: market SELL 1 IOC t"
         " | tick 9 x 1 SELL | tick 12.5 x 1 | tick 11 x 1",
     ),
+    "sessions": (
+        {"maker_commission_rate": "0.001"},
+        "register session=UTC+00:01 tick_size=0.5 | tick 10 x 5 | a: limit BUY 2 @ 9 DAY s | b: limit SELL 3 @ 12 DAY s"
+        " | c: trail SELL 1 by 4ticks DAY | oco f: limit SELL 1 @ 20 DAY t; g: stop SELL 1 stop 4 DAY t"
+        " | tick 9 x 1 SELL | h: limit BUY 1 @ 5 GTD:500 s | tick 11 x 1 at 58 | i: limit BUY 1 @ 8 DAY s",
+    ),
 }
 LATER = "tick 22 x 9 | k: reduce-only limit SELL 9 @ 23 GTD:9 s | l: trail SELL 1 by 2 GTC | tick 6 x 9"
 

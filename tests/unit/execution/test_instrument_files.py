@@ -33,6 +33,35 @@ def test_a_file_has_the_attributes_by_name(tmp_path: Path, name: str, text: str)
     assert read_instruments(path) == read_instruments(str(path)) == EXPECTED
 
 
+CALENDAR = "date,open,close\n2024-07-03,2024-07-03T13:30,2024-07-03T17:00\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.csv", "instrument_id,calendar\nSPY,days/XNYS.csv\nQQQ,days/XNYS.csv\n"),
+        (
+            "a.json",
+            '[{"instrument_id": "SPY", "calendar": "days/XNYS.csv"},'
+            ' {"instrument_id": "QQQ", "calendar": "days/XNYS.csv"}]',
+        ),
+    ],
+)
+def test_a_calendar_is_a_file_as_seen_from_that_of_the_instruments(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / "days").mkdir()
+    (tmp_path / "days/XNYS.csv").write_text(CALENDAR)
+    path = tmp_path / name
+    path.write_text(text)
+    calendar = "XNYS 2024-07-03 13:30-17:00"
+    assert read_instruments(path) == [Instrument("SPY", calendar=calendar), Instrument("QQQ", calendar=calendar)]
+    (tmp_path / "days/XNYS.csv").write_text(CALENDAR.replace("17:00", "noon"))
+    with pytest.raises(InvalidArgument, match=r"XNYS\.csv, line 2"):
+        read_instruments(path)
+    (tmp_path / "days/XNYS.csv").unlink()
+    with pytest.raises(FileNotFoundError):
+        read_instruments(path)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "place"),
     [

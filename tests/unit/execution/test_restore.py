@@ -162,7 +162,11 @@ def crafted(seed: int) -> bytes:
             "max_commission": 2,
             "off_grid": "round",
         }
-        terms |= {"session": "Mars/Olympus+01:00", "time_zone": "Mars/Olympus 0 1656676800:7200"}
+        terms |= (
+            {"session": "Mars/Olympus+01:00", "time_zone": "Mars/Olympus 0 1656676800:7200"}
+            if seed % 8 > 3
+            else {"calendar": "X 1970-01-01x3 00:00-11:00,12:00-24:00"}
+        )
         venue.engine.register_instruments([Instrument("X", inverse=seed % 4 == 1, **terms)])
     venue.play(HISTORY + GROUPS + " | t1: trail SELL 1 by 4ticks GTC | t2: trail-limit BUY 1 by 4ticks limit 0 GTC")
     venue.submit("x1: limit BUY 1 @ 9 GTC", "x2: limit BUY 1 @ 9 GTC", symbol="Y")

@@ -237,7 +237,7 @@ async def random_input(service: Serving, dice: random.Random, number: int) -> No
         registration = instruments_pb2.RegisterInstrumentsRequest(request_id=f"r{number}")
         registration.instruments.add(
             instrument_id="BTC", tick_size=dice.choice(("1", "2")), off_grid=instruments_pb2.OFF_GRID_ROUND,
-            session=dice.choice(("", "UTC+09:30")),
+            **dice.choice(({}, {"session": "UTC+09:30"}, {"calendar": "X 2023-11-14x99 21:00-20:59"})),
             taker_commission_rate="0.001", commission_per_order=str(dice.randint(0, 2)), max_commission="3",
         )  # fmt: skip
         await service.call("RegisterInstruments", registration)

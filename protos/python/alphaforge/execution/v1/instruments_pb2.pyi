@@ -68,6 +68,7 @@ class Instrument(_message.Message):
     MAX_COMMISSION_FIELD_NUMBER: _builtins.int
     SESSION_FIELD_NUMBER: _builtins.int
     TIME_ZONE_FIELD_NUMBER: _builtins.int
+    CALENDAR_FIELD_NUMBER: _builtins.int
     instrument_id: _builtins.str
     """The instrument, 1 to 64 bytes."""
     tick_size: _builtins.str
@@ -102,6 +103,10 @@ class Instrument(_message.Message):
     """The rules of the session's time zone: its name, its offset from UTC in seconds, and time:offset for each change of its
     clocks. Required for a session that names a time zone other than UTC.
     """
+    calendar: _builtins.str
+    """Whose sessions are the days that DAY orders last, instead of session: its name, then dates and times in UTC in turn,
+    such as "XNYS 2024-07-01w2 13:30-20:00 2024-07-03 13:30-17:00", at most 65,536 bytes (rule 3.31). Absent: none.
+    """
     def __init__(
         self,
         *,
@@ -120,11 +125,14 @@ class Instrument(_message.Message):
         max_commission: _builtins.str | None = ...,
         session: _builtins.str | None = ...,
         time_zone: _builtins.str | None = ...,
+        calendar: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_commission_per_contract", b"_commission_per_contract", "_commission_per_order", b"_commission_per_order", "_currency", b"_currency", "_inverse", b"_inverse", "_lot_size", b"_lot_size", "_maker_commission_rate", b"_maker_commission_rate", "_max_commission", b"_max_commission", "_min_commission", b"_min_commission", "_multiplier", b"_multiplier", "_off_grid", b"_off_grid", "_session", b"_session", "_taker_commission_rate", b"_taker_commission_rate", "_tick_size", b"_tick_size", "_time_zone", b"_time_zone", "commission_per_contract", b"commission_per_contract", "commission_per_order", b"commission_per_order", "currency", b"currency", "inverse", b"inverse", "lot_size", b"lot_size", "maker_commission_rate", b"maker_commission_rate", "max_commission", b"max_commission", "min_commission", b"min_commission", "multiplier", b"multiplier", "off_grid", b"off_grid", "session", b"session", "taker_commission_rate", b"taker_commission_rate", "tick_size", b"tick_size", "time_zone", b"time_zone"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_calendar", b"_calendar", "_commission_per_contract", b"_commission_per_contract", "_commission_per_order", b"_commission_per_order", "_currency", b"_currency", "_inverse", b"_inverse", "_lot_size", b"_lot_size", "_maker_commission_rate", b"_maker_commission_rate", "_max_commission", b"_max_commission", "_min_commission", b"_min_commission", "_multiplier", b"_multiplier", "_off_grid", b"_off_grid", "_session", b"_session", "_taker_commission_rate", b"_taker_commission_rate", "_tick_size", b"_tick_size", "_time_zone", b"_time_zone", "calendar", b"calendar", "commission_per_contract", b"commission_per_contract", "commission_per_order", b"commission_per_order", "currency", b"currency", "inverse", b"inverse", "lot_size", b"lot_size", "maker_commission_rate", b"maker_commission_rate", "max_commission", b"max_commission", "min_commission", b"min_commission", "multiplier", b"multiplier", "off_grid", b"off_grid", "session", b"session", "taker_commission_rate", b"taker_commission_rate", "tick_size", b"tick_size", "time_zone", b"time_zone"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_commission_per_contract", b"_commission_per_contract", "_commission_per_order", b"_commission_per_order", "_currency", b"_currency", "_inverse", b"_inverse", "_lot_size", b"_lot_size", "_maker_commission_rate", b"_maker_commission_rate", "_max_commission", b"_max_commission", "_min_commission", b"_min_commission", "_multiplier", b"_multiplier", "_off_grid", b"_off_grid", "_session", b"_session", "_taker_commission_rate", b"_taker_commission_rate", "_tick_size", b"_tick_size", "_time_zone", b"_time_zone", "commission_per_contract", b"commission_per_contract", "commission_per_order", b"commission_per_order", "currency", b"currency", "instrument_id", b"instrument_id", "inverse", b"inverse", "lot_size", b"lot_size", "maker_commission_rate", b"maker_commission_rate", "max_commission", b"max_commission", "min_commission", b"min_commission", "multiplier", b"multiplier", "off_grid", b"off_grid", "session", b"session", "taker_commission_rate", b"taker_commission_rate", "tick_size", b"tick_size", "time_zone", b"time_zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_calendar", b"_calendar", "_commission_per_contract", b"_commission_per_contract", "_commission_per_order", b"_commission_per_order", "_currency", b"_currency", "_inverse", b"_inverse", "_lot_size", b"_lot_size", "_maker_commission_rate", b"_maker_commission_rate", "_max_commission", b"_max_commission", "_min_commission", b"_min_commission", "_multiplier", b"_multiplier", "_off_grid", b"_off_grid", "_session", b"_session", "_taker_commission_rate", b"_taker_commission_rate", "_tick_size", b"_tick_size", "_time_zone", b"_time_zone", "calendar", b"calendar", "commission_per_contract", b"commission_per_contract", "commission_per_order", b"commission_per_order", "currency", b"currency", "instrument_id", b"instrument_id", "inverse", b"inverse", "lot_size", b"lot_size", "maker_commission_rate", b"maker_commission_rate", "max_commission", b"max_commission", "min_commission", b"min_commission", "multiplier", b"multiplier", "off_grid", b"off_grid", "session", b"session", "taker_commission_rate", b"taker_commission_rate", "tick_size", b"tick_size", "time_zone", b"time_zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__calendar: _TypeAlias = _typing.Literal["calendar"]  # noqa: Y015
+    _WhichOneofArgType__calendar: _TypeAlias = _typing.Literal["_calendar", b"_calendar"]  # noqa: Y015
     _WhichOneofReturnType__commission_per_contract: _TypeAlias = _typing.Literal["commission_per_contract"]  # noqa: Y015
     _WhichOneofArgType__commission_per_contract: _TypeAlias = _typing.Literal["_commission_per_contract", b"_commission_per_contract"]  # noqa: Y015
     _WhichOneofReturnType__commission_per_order: _TypeAlias = _typing.Literal["commission_per_order"]  # noqa: Y015
@@ -153,6 +161,8 @@ class Instrument(_message.Message):
     _WhichOneofArgType__tick_size: _TypeAlias = _typing.Literal["_tick_size", b"_tick_size"]  # noqa: Y015
     _WhichOneofReturnType__time_zone: _TypeAlias = _typing.Literal["time_zone"]  # noqa: Y015
     _WhichOneofArgType__time_zone: _TypeAlias = _typing.Literal["_time_zone", b"_time_zone"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__calendar) -> _WhichOneofReturnType__calendar | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__commission_per_contract) -> _WhichOneofReturnType__commission_per_contract | None: ...
     @_typing.overload

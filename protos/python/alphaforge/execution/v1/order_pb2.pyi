@@ -299,6 +299,10 @@ class _OrderRejectReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Ord
     """The offset of a trailing stop is in ticks, but its instrument has no tick size. Example: a trailing stop SELL 1 by
     4 ticks of an instrument that is not registered.
     """
+    ORDER_REJECT_REASON_OUTSIDE_CALENDAR: _OrderRejectReason.ValueType  # 30
+    """A DAY order, and the calendar of its instrument has no session that it could end with. Example: the calendar's last
+    session was in 2026, a market BUY 1 in January 2027.
+    """
 
 class OrderRejectReason(_OrderRejectReason, metaclass=_OrderRejectReasonEnumTypeWrapper):
     """Why a well-formed order was refused. The order is kept with status REJECTED, and its id can't be reused."""
@@ -356,6 +360,10 @@ has fallen by 1,020.
 ORDER_REJECT_REASON_TICK_SIZE_UNKNOWN: OrderRejectReason.ValueType  # 17
 """The offset of a trailing stop is in ticks, but its instrument has no tick size. Example: a trailing stop SELL 1 by
 4 ticks of an instrument that is not registered.
+"""
+ORDER_REJECT_REASON_OUTSIDE_CALENDAR: OrderRejectReason.ValueType  # 30
+"""A DAY order, and the calendar of its instrument has no session that it could end with. Example: the calendar's last
+session was in 2026, a market BUY 1 in January 2027.
 """
 Global___OrderRejectReason: _TypeAlias = OrderRejectReason  # noqa: Y015
 

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <cstdint>
+
+namespace alphaforge {
+
+// [start, end); at the end of 64 bits, the end is kNever.
+struct Span {
+  std::int64_t start;
+  std::int64_t end;
+};
+
+}  // namespace alphaforge

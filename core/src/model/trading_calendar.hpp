@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/span.hpp"
+
+namespace alphaforge {
+
+inline constexpr std::size_t kCalendarBytesMax = 65'536;
+
+// The sessions of a market by date, with their breaks (rule 3.31). The caller passes them; nothing is looked up, so a
+// replay uses the original ones.
+class TradingCalendar {
+ public:
+  // `name dates times dates times ...`: `2024-01-02` is a date, `2024-01-02x3` three dates in a row, `2024-01-02w3`
+  // three without Saturdays and Sundays. Times are of UTC, `14:30-21:00`, with a break `01:30-04:00,05:00-08:00`. The
+  // last one is on the date, up to 47:59; each one before it is the last such time before the next.
+  // Throws InvalidArgument SETTING_INVALID.
+  static TradingCalendar parse(std::string_view text);
+
+  const std::string& name() const { return name_; }
+  const std::string& text() const { return text_; }  // as given
+  // Days since 1970-01-01, ascending.
+  const std::vector<std::int32_t>& dates() const { return dates_; }
+  // From open to close, breaks included: one for each date.
+  const std::vector<Span>& sessions() const { return sessions_; }
+  // The same without breaks: one or more for each session.
+  const std::vector<Span>& parts() const { return parts_; }
+  // Whether it knows the sessions of that time: from its first open until its last close.
+  bool covers(std::int64_t time) const { return time >= sessions_.front().start && time < sessions_.back().end; }
+  // The close of the present session, or of the next one, strictly after a time that it covers.
+  std::int64_t next_close(std::int64_t time) const;
+
+ private:
+  std::string name_;
+  std::string text_;
+  std::vector<std::int32_t> dates_;
+  std::vector<Span> sessions_;
+  std::vector<Span> parts_;
+};
+
+}  // namespace alphaforge
