@@ -202,8 +202,11 @@ class Candidate:
     async def _tick(self) -> None:
         while True:
             self.shard.tick()
-            await self._health(PRIMARY, serving=self.shard.is_primary)
+            await self._tell_health()
             await asyncio.sleep(_TICK_SECONDS)
+
+    async def _tell_health(self) -> None:
+        await self._health(PRIMARY, serving=self.shard.is_primary)
 
     async def _run(self) -> None:
         while True:
@@ -369,6 +372,8 @@ class Candidate:
         self.is_serving = True
         await self._service.begin_primary()
         self.shard.speak()
+        # Clients look for the primary by its health.
+        await self._tell_health()
         _logger.info("primary", extra=extra)
         if self.memory.is_kept:
             assert self._moves is not None
