@@ -22,7 +22,7 @@ from services.execution.rpcs import ExecutionService
 from services.execution.settings import ExecutionServiceSettings
 from services.relay.settings import RelaySettings
 from services.runtime.peer_settings import PeerSettings
-from services.runtime.settings import JournalSettings, ServerSettings, ServiceSettings
+from services.runtime.settings import CheckpointSettings, ServerSettings, ServiceSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "docs/reference"
@@ -162,8 +162,7 @@ _PORTS = {"port", "metrics_port"}
 
 
 def settings_page() -> str:
-    # A field without a default has one in each service.
-    journal = {name for name, each in JournalSettings.model_fields.items() if not each.is_required()}
+    journal = CheckpointSettings.model_fields.keys() - _PORTS
     server = ServerSettings.model_fields.keys() - _PORTS
     shared = ServiceSettings.model_fields.keys() - _PORTS
     peer = PeerSettings.model_fields.keys() - server - _PORTS
@@ -175,13 +174,13 @@ def settings_page() -> str:
         settings(ServerSettings, server),
         "\n## Services with engines: cache, data and execution\n\n",
         settings(ServiceSettings, shared - server),
-        "\n## Services with a journal: data and execution\n\n",
-        settings(JournalSettings, journal - shared - _PORTS),
+        "\n## Journals and checkpoints: cache, data and execution\n\n",
+        settings(CheckpointSettings, journal - shared),
         "\n## Clients of the data service: execution and relay\n\n",
         settings(PeerSettings, peer),
     ]
     for model in (CacheServiceSettings, DataServiceSettings, ExecutionServiceSettings, RelaySettings):
-        own = model.model_fields.keys() - shared - peer - (journal - _PORTS)
+        own = model.model_fields.keys() - shared - peer - journal
         parts.append(
             f"\n## The {model.service}{'' if model is RelaySettings else ' service'}\n\n"
             + settings(model, own, f"{model.service.upper()}_")

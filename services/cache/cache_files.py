@@ -31,6 +31,7 @@ from alphaforge_core.errors import EngineError
 
 from services.base.messages import given
 from services.cache.engine import NamedCache
+from services.cache.replica import UNBOUNDED
 from services.cache.settings import CacheDurability
 from services.engines.answers import ANSWER_SECONDS
 from services.engines.engine import new_epoch
@@ -50,9 +51,6 @@ _GROWTH = 3
 
 # Backoff after failed rewrites.
 _RETRY_SECONDS, _RETRY_SECONDS_MAX = 1.0, 60.0
-
-# More entries than any cache holds: the whole file is loaded before the cache's bounds are applied.
-_UNBOUNDED = 4_000_000_000
 
 _logger = logging.getLogger("services.cache_files")
 
@@ -242,7 +240,7 @@ class CacheFiles:
         begun.replace(self._path(cache.name))
 
     def _loaded(self, path: Path, build: Build) -> NamedCache | None:
-        core = CacheEngine(_UNBOUNDED)
+        core = CacheEngine(UNBOUNDED)
         file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         try:
             found = _read(file, core, self._mark, unquote(path.stem))

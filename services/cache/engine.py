@@ -56,17 +56,21 @@ from alphaforge.cache.v1.leases_pb2 import (
 )
 from alphaforge.cache.v1.value_pb2 import Value
 from alphaforge.journal.v1.caches_pb2 import CacheNote
+from alphaforge.journal.v1.inputs_pb2 import EpochBegun
 from alphaforge_core.cache_wire import CacheEngine, GetManyRequest, GetRequest, PutManyRequest, PutRequest
 from alphaforge_core.errors import AlphaForgeError, EngineError
 
+from services.access.roles import Role
 from services.base.messages import fill
 from services.base.pages import limit_of
 from services.cache.leases import Leases
 from services.cache.memory import Memory
+from services.cache.replica import ALONE, Replica, Replication
 from services.engines.answers import first_answer
-from services.engines.engine import NamedEngine
+from services.engines.engine import NamedEngine, epoch_changed
 from services.engines.inputs import LONG_BYTES
 from services.engines.rows import Answer, Row, Runs, Table
+from services.journal.store import Durability
 from services.streams.feed import Delivery, Feed, Filter, Subscribers
 
 __all__ = ["BATCH_KEYS_MAX", "Change", "NamedCache"]
@@ -89,8 +93,9 @@ class Change(NamedTuple):
 class _ChangeLog:
     """The change log that the core's cache keeps."""
 
-    def __init__(self, engine: CacheEngine) -> None:
+    def __init__(self, engine: CacheEngine, replica: Replica) -> None:
         self._engine = engine
+        self._replica = replica
 
     @property
     def first(self) -> int:
@@ -99,9 +104,10 @@ class _ChangeLog:
 
     @property
     def last(self) -> int:
-        return self._engine.sequence
+        return self._replica.confirmed if self._replica.is_serving else self._engine.sequence
 
     def read(self, after: int, limit: int) -> Sequence[Change]:
+        limit = min(limit, self.last - after)
         keys, _, causes, _, _ = self._engine.read_changes(after + 1, limit)
         return [Change(key, InvalidationCause.ValueType(cause)) for key, cause in zip(keys, causes, strict=True)]
 
@@ -110,6 +116,8 @@ class NamedCache(NamedEngine):
     """One cache of the service."""
 
     NOUN = "cache"
+    # The order of use follows from reads, too.
+    IS_COMPARED = False
     core: CacheEngine
 
     def __init__(
@@ -121,24 +129,38 @@ class NamedCache(NamedEngine):
         subscribers: Subscribers,
         memory: Memory,
         core: CacheEngine | None = None,
+        replication: Replication = ALONE,
     ) -> None:
         """`core` is the cache restored from its file, if any."""
         super().__init__(name, epoch, {**_DEFAULTS, **settings}, table)
         self.core = core or CacheEngine()
         self.core.resize(self.settings["max_size"], self.settings["max_bytes"])
         self.leases = Leases(lambda key: self.core.ttl_ns(key)[0])
-        self.changes = Feed(_ChangeLog(self.core), epoch=epoch, subscribers=subscribers, encode=_invalidations_response)
+        self.replica = Replica(self, replication)
+        self._subscribers = subscribers
+        self.changes = self._new_feed()
         self._changes_wanted_until = 0.0
         self._memory = memory
 
+    def _new_feed(self) -> Feed[Change]:
+        log = _ChangeLog(self.core, self.replica)
+        return Feed(log, epoch=self.epoch, subscribers=self._subscribers, encode=_invalidations_response)
+
+    @property
+    def durability(self) -> str:
+        """Where there is a journal, every change is in it."""
+        return Durability.FSYNC
+
     async def reconfigure(self, given: Mapping[str, Any]) -> bool:
         """Applies new bounds immediately; entries beyond them are evicted."""
+        self.begin(0)
         self._check(stores=False)
         settings = {**self.settings, **given}
         await asyncio.to_thread(self.core.resize, settings["max_size"], settings["max_bytes"])
         self.publish(b"")
         self.settings = settings
         self.core.note(self.note())
+        await self.replica.settle()
         return True
 
     def close(self, error: AlphaForgeError) -> None:
@@ -149,6 +171,7 @@ class NamedCache(NamedEngine):
 
     def notify(self) -> None:
         """Notifies subscribers of changes, and lease waiters of new values."""
+        self.replica.write()
         self.changes.notify()
         self.leases.notify()
         self._memory.settle(self)
@@ -185,9 +208,10 @@ class NamedCache(NamedEngine):
     def sweep(self) -> None:
         """Publishes expirations, and stops keeping changes after a while without subscribers."""
         self.leases.forget_expired()
+        self.replica.write()
         self.changes.notify()
         self._memory.settle(self)
-        if self._changes_wanted_until == 0.0:
+        if self._changes_wanted_until == 0.0 or self.journal is not None:
             return
         if self.changes.open:
             self._changes_wanted_until = monotonic() + _CHANGES_KEPT_SECONDS
@@ -205,10 +229,67 @@ class NamedCache(NamedEngine):
         """First answers, for the file."""
         return [CacheNote(answer=answer).SerializeToString() for answer in self.answers.saved()]
 
+    # --- The journal of a replicated cache.
+
+    @property
+    def is_served(self) -> bool:
+        """Whether this copy takes calls, which make changes."""
+        return self.journal is None or (self.replica.is_serving and not self.is_ahead)
+
+    def begin(self, change_size: int | None = None) -> None:
+        """Called before a call; see Replica."""
+        if self.journal is not None:
+            self.replica.begin(change_size)
+
+    def begin_serving(self) -> None:
+        """Called when the first call reaches this copy of a replicated cache."""
+        # From the start, so that the log of changes has those that are not in the journal yet.
+        self.want_changes()
+        self._memory.enter(self)
+
+    def notify_confirmed(self) -> None:
+        """Notifies subscribers of changes that are in the journal now."""
+        self.changes.notify()
+
+    def apply_changes(self, blocks: bytes) -> bytes:
+        """Applies changes that the primary has made."""
+        self.replica.follow(blocks)
+        return b""
+
+    def begin_epoch(self, message: EpochBegun) -> bytes:
+        """Starts a new epoch, which ends the streams."""
+        self.epoch = message.epoch
+        self.changes.end(epoch_changed(self.NOUN, self.name))
+        self.changes = self._new_feed()
+        return b""
+
+    def restore(self, kept: bytes, snapshot: bytes) -> None:
+        """Restores a checkpoint."""
+        self.replica.restore(kept, snapshot)
+
+    def bound(self, settings: Mapping[str, Any]) -> None:
+        """Sets the bounds of the entries, as the primary has changed them."""
+        self.settings = {**_DEFAULTS, **settings}
+        self.settings.pop("partitions", None)
+
+    async def _write_checkpoint(self) -> tuple[int, int]:
+        return await self.replica.write_checkpoint(), 0
+
     # --- Calls.
 
     def submit(self, row: Row, request: bytes, message: Any) -> Answer:
-        """Executes a call, a long one in a thread. A change is in the cache's file before it is answered.
+        """Executes a call. A change is in the cache's file, or in its journal, before it is answered."""
+        if self.journal is None:
+            return self._submit(row, request, message)
+        self.begin(None if row.role is Role.READ else len(request))
+        try:
+            outcome: Answer | AlphaForgeError = self._submit(row, request, message)
+        except AlphaForgeError as error:
+            outcome = error
+        return self.replica.answer(row, outcome)
+
+    def _submit(self, row: Row, request: bytes, message: Any) -> Answer:
+        """Executes a call, a long one in a thread.
 
         A change with a request id is written together with its answer, which a repeat gets even after a kill.
         """
@@ -339,6 +420,12 @@ class NamedCache(NamedEngine):
 
     async def acquire_lease(self, message: AcquireLeaseRequest) -> bytes:
         """Returns the value, or a lease to compute it, or neither if another caller is still computing it."""
+        self.begin()
+        answer = await self._acquired(message)
+        await self.replica.settle()
+        return answer
+
+    async def _acquired(self, message: AcquireLeaseRequest) -> bytes:
         until_ns = monotonic_ns() + message.wait_ns
         while True:
             if (value := self.core.use(message.key)) is not None:
@@ -374,6 +461,7 @@ class NamedCache(NamedEngine):
 
     def subscribe(self, message: SubscribeInvalidationsRequest) -> AsyncGenerator[bytes]:
         """Streams changes as they happen."""
+        self.begin()
         self.want_changes()
         from_sequence = message.from_sequence if message.HasField("from_sequence") else None
         return self.changes.subscribe(from_sequence, _change_filter(message))

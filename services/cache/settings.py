@@ -7,14 +7,14 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from services.cache.memory import WhenFull
-from services.runtime.settings import Port, ServiceSettings
+from services.runtime.settings import CheckpointSettings, Port
 
 __all__ = ["CacheDurability", "CacheServiceSettings"]
 
-CacheDurability = Literal["os", "none"]
+CacheDurability = Literal["replicated", "os", "none"]
 
 
-class CacheServiceSettings(ServiceSettings):
+class CacheServiceSettings(CheckpointSettings):
     """The settings of `python -m services.cache`."""
 
     service: ClassVar[str] = "cache"
@@ -29,6 +29,7 @@ class CacheServiceSettings(ServiceSettings):
     """What to do at the memory limit. evict: evict the least recently used entries of the largest cache; refuse: refuse
     puts."""
     durability: CacheDurability = "os"
-    """What acknowledged changes survive. os: a killed process; none: only a clean stop."""
+    """What acknowledged changes survive. replicated: the loss of a machine, in the journal of a cluster; os: a killed
+    process; none: only a clean stop. In a cluster, os is none."""
     warm_restart: bool = True
     """Load the caches found in data_dir at startup."""

@@ -80,6 +80,10 @@ class NamedEngine:
     """One engine of a service, with its settings, epoch, streams and position in a journal."""
 
     NOUN: ClassVar[str]
+    IS_COMPARED: ClassVar[bool] = True
+    """Whether the state follows from the journal alone, so that followers compare theirs with the primary's."""
+    is_ahead: bool = False
+    """Whether its memory has changes that could not be written to its journal, from which it must be loaded again."""
     core: Any
     """The core's engine."""
 
@@ -103,6 +107,11 @@ class NamedEngine:
         """The sequence of the last input applied."""
         self.walking = asyncio.Lock()
         """Held while the state is read piece by piece, because a second reader would end the first."""
+
+    @property
+    def durability(self) -> str:
+        """What acknowledged calls survive."""
+        return str(self.settings["durability"])
 
     # --- Calls.
 

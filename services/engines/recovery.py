@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from alphaforge.journal.v1.inputs_pb2 import EngineOpened, EpochBegun
-from alphaforge_core.errors import AlphaForgeError, EngineError, InvalidArgument
+from alphaforge_core.errors import AlphaForgeError, EngineError, InvalidArgument, Unavailable
 from alphaforge_core.placement import checked_partitions, partition_name, split_name
 
 from services.base.messages import given as plain
@@ -20,6 +20,7 @@ from services.engines.engine import (
     DROPPED_NUMBER,
     OPENED_NUMBER,
     NamedEngine,
+    called,
     epoch_changed,
     new_epoch,
 )
@@ -210,7 +211,8 @@ class RecoveredEngines(Generic[N]):
                 self.forget(name, epoch_changed(self.noun, name))
             elif engine is not before:
                 if before is not None:
-                    before.close(epoch_changed(self.noun, name))
+                    before.retired = loaded_again = _replaced(before, engine)
+                    before.close(loaded_again)
                 self._engines[name] = engine
                 self._placed(engine)
 
@@ -289,10 +291,19 @@ class RecoveredEngines(Generic[N]):
 
     def _reopened(self, name: str, opened: bytes) -> N:
         message = EngineOpened.FromString(opened)
-        settings, partitions = apart(name, {**BEFORE, **plain(getattr(message, self.noun))})
+        of_noun = getattr(message, self.noun)
+        before = {each: value for each, value in BEFORE.items() if each in of_noun.DESCRIPTOR.fields_by_name}
+        settings, partitions = apart(name, {**before, **plain(of_noun)})
         engine = self._build(name, message.epoch, settings)
         engine.partitions = partitions
         return engine
+
+
+def _replaced(before: NamedEngine, engine: NamedEngine) -> AlphaForgeError:
+    """The error for streams and calls of an engine in whose place another one was loaded."""
+    if engine.epoch != before.epoch:
+        return epoch_changed(before.NOUN, before.name)
+    return Unavailable(f"{called(before.NOUN, before.name)} was loaded again; call again", reason="NOT_PRIMARY")
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from services.access.roles import Role
 from services.engines.engine import OPENED_NUMBER, NamedEngine, called, epoch_changed, new_epoch
 from services.engines.places import HERE, Files, Places
 from services.engines.recovery import RecoveredEngines, apart
+from services.journal.journal import Journal
 from services.journal.journals import Journals
 
 __all__ = ["DEFAULT_NAME", "ENGINES_MAX", "Registry"]
@@ -212,7 +213,7 @@ class Registry(RecoveredEngines[N]):
         try:
             if before is None:
                 await self.places.claim(name)
-            if self._journals is not None and (journal := self._journals.of(engine.settings["durability"])):
+            if (journal := self._journal_of(engine, before)) is not None:
                 engine.journal = journal
                 message = engine.opened()
                 message.first_answer = answer
@@ -233,6 +234,11 @@ class Registry(RecoveredEngines[N]):
             engine.bytes_since_checkpoint += before.bytes_since_checkpoint
         self._placed(engine)
         return engine
+
+    def _journal_of(self, engine: N, before: N | None) -> Journal | None:
+        if before is not None and before.journal is not None:
+            return before.journal
+        return None if self._journals is None else self._journals.of(engine.durability)
 
     def _settings_differ(self, name: str, differing: Mapping[str, tuple[Any, Any]]) -> EngineError:
         values = "; ".join(f"{setting} is {has}, not {given}" for setting, (has, given) in differing.items())

@@ -162,21 +162,36 @@ class Journal:
         applied and the future raises EngineError JOURNAL_FAILED. Raises ResourceExhausted immediately: JOURNAL_BACKLOG
         if too much is waiting, JOURNAL_FULL at the size limit. Also raises if a store with limits refuses the input.
         """
+        self.check(stream, len(payload))
+        return self._append(Append(stream, kind, time_ns, payload), apply, is_made=False)
+
+    def append_made(
+        self, stream: str, kind: int, time_ns: int, payload: bytes, apply: Callable[[int], T]
+    ) -> asyncio.Future[T]:
+        """The same for a change that the engine has already made, after a `check`: it is never refused for its size or
+        because the journal is slow. If it fails, the engine's memory is ahead of the journal.
+        """
+        return self._append(Append(stream, kind, time_ns, payload), apply, is_made=True)
+
+    def check(self, stream: str, size: int) -> None:
+        """Raises the errors that `append` raises at once; `size` is that of the payload."""
         if self._limits is not None:
-            self._check(self._limits, len(payload))
-        if not self._waiting.has_room(stream, len(payload)):
+            self._check(self._limits, size)
+        if not self._waiting.has_room(stream, size):
             raise ResourceExhausted(
                 f"{len(self._waiting):,} inputs are already waiting for the disk; retry in a moment",
                 reason="JOURNAL_BACKLOG",
             )
-        if self._store.held_bytes + self._waiting.bytes + len(payload) > self._size_bytes_max:
+        if self._store.held_bytes + self._waiting.bytes + size > self._size_bytes_max:
             raise ResourceExhausted(
                 f"{self._store} has {self._store.held_bytes:,} bytes, its maximum; raise "
                 "journal_size_bytes_max or drop engines",
                 reason="JOURNAL_FULL",
             )
+
+    def _append(self, entry: Append, apply: Callable[[int], T], *, is_made: bool) -> asyncio.Future[T]:
         self._loop = asyncio.get_running_loop()
-        work = Work(Append(stream, kind, time_ns, payload), apply, self._loop.create_future())
+        work = Work(entry, apply, self._loop.create_future(), is_made)
         if self._writing:
             self._waiting.add(work)
         else:
@@ -290,7 +305,9 @@ class Journal:
         self._impatience = None
         self._is_late = True
         for work in self._waiting.take_all():
-            if not work.done.cancelled():
+            if work.is_made:
+                self._waiting.add(work)
+            elif not work.done.cancelled():
                 work.done.set_exception(_late())
 
     def _on_written(self, batch: list[Work], sequences: list[int], error: AlphaForgeError | None) -> None:
@@ -320,7 +337,7 @@ class Journal:
         until = time.perf_counter() + _APPLY_SECONDS
         while self._written:
             work, outcome = self._written[0]
-            entry, apply, done = work
+            entry, apply, done, _ = work
             if not isinstance(outcome, int):
                 if not done.cancelled():
                     done.set_exception(outcome)

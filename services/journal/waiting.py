@@ -27,6 +27,8 @@ class Work(NamedTuple):
     entry: Entry
     apply: Callable[[int], Any]
     done: asyncio.Future[Any]
+    is_made: bool = False
+    """Whether the engine has the change already."""
 
 
 class Waiting:

@@ -27,7 +27,7 @@ from services.journal.journal import Journal
 from services.journal.suspects import Suspects
 from services.runtime.memory import Memory
 from services.runtime.moves import Moves
-from services.runtime.settings import ServiceSettings
+from services.runtime.settings import CheckpointSettings
 
 __all__ = ["PRIMARY", "Candidate", "Takes", "candidate_of"]
 
@@ -76,13 +76,13 @@ class Takes(Protocol):
         """Checkpoints every engine that has changed."""
 
 
-def candidate_of(settings: ServiceSettings) -> Candidate | None:
+def candidate_of(settings: CheckpointSettings) -> Candidate | None:
     """The candidate of these settings; None for a service without a cluster. Raises EngineError SETTING_INVALID."""
     dsn = settings.journal_dsn()
     if dsn is None:
         return None
     address = settings.advertise or f"{settings.host}:{settings.port}"
-    size = getattr(settings, "journal_size_bytes_max", 1 << 62)
+    size = settings.journal_size_bytes_max
     name = Name(settings.service, settings.shard, address)
     candidate = Candidate(name, dsn, settings.cluster, settings.unreplicated, size, settings.data_dir)
     candidate.is_advertised = settings.advertise is not None
@@ -125,13 +125,13 @@ class Candidate:
 
     # --- From start to stop.
 
-    async def start(self, service: Takes, engines: Registry[Any], *, kept: bool, health: PartHealth) -> None:
+    async def start(self, service: Takes, engines: Registry[Any], *, health: PartHealth) -> None:
         """Connects, and loads the engines from the log; drops engines that the log doesn't have.
 
         `health` is set to whether this is the primary. Raises EngineError if PostgreSQL can't be used.
         """
         self._main, self._trouble = asyncio.get_running_loop(), asyncio.Event()
-        self._memory = Memory(engines, self.journal, self.shard, self.thread, self._suspects, is_kept=kept)
+        self._memory = Memory(engines, self.journal, self.shard, self.thread, self._suspects)
         self._service, self._health = service, health
         self._moves = Moves(self._memory, self.journal, self.store, self.shard, self.thread)
         engines.places = self._moves.places
@@ -161,6 +161,11 @@ class Candidate:
             with suppress(OSError):
                 self._id_file.parent.mkdir(parents=True, exist_ok=True)
                 self._id_file.write_text(f"{self.shard.cluster_id}\n")
+
+    def reload(self) -> None:
+        """Loads engines whose memory is ahead of the log from the log, in a new term of this primary."""
+        self.store.unsettle()
+        self._hear_trouble()
 
     async def leave(self) -> None:
         """Releases the shard, if this is the primary; returns when another candidate may take it over."""
@@ -347,7 +352,7 @@ class Candidate:
     def read_refusal(self) -> AlphaForgeError | None:
         """Why a follower doesn't answer reads; None if it is close enough behind a live primary."""
         is_follower = not self.shard.term and self.lag_seconds() <= _READ_SECONDS_MAX
-        return None if is_follower and self.memory.is_kept else self.shard.refusal()
+        return None if is_follower else self.shard.refusal()
 
     def lag_seconds(self) -> float:
         """The age, in seconds, of the last heartbeat whose inputs a follower has applied; 0 for the primary."""
@@ -375,9 +380,8 @@ class Candidate:
         # Clients look for the primary by its health.
         await self._tell_health()
         _logger.info("primary", extra=extra)
-        if self.memory.is_kept:
-            assert self._moves is not None
-            self._moving = asyncio.ensure_future(self._moves.run())
+        assert self._moves is not None
+        self._moving = asyncio.ensure_future(self._moves.run())
         while True:
             if self._leaving:
                 await self._release()
@@ -401,9 +405,6 @@ class Candidate:
     async def _settle(self) -> None:
         """Brings the memory to the state of the log, after a term is taken."""
         places = await self.thread.run(self.store.open())
-        if not self.memory.is_kept:
-            self.store.settle_term()
-            return
         await self.memory.idle()
         ahead = await self.memory.follow(places, _ALL, keeps_others=True)
         if ahead:
@@ -468,7 +469,7 @@ class Candidate:
         self.shard.fall_silent()
         await self._end_serving()
         await self.memory.idle()
-        if self.memory.is_kept and not await self.thread.run(self.shard.is_followed()):
+        if not await self.thread.run(self.shard.is_followed()):
             # The candidate that takes over has to load the engines, and another release can't replay these inputs.
             assert self._service is not None
             self._is_saving = True

@@ -24,10 +24,7 @@ _ALL = 2**62
 
 
 class Memory:
-    """Applies records of the journal to engines, no matter which candidate wrote them.
-
-    `is_kept` is False for caches, which have no records in the log.
-    """
+    """Applies records of the journal to engines, no matter which candidate wrote them."""
 
     def __init__(
         self,
@@ -36,11 +33,8 @@ class Memory:
         shard: Shard,
         thread: ClusterThread,
         suspects: Suspects,
-        *,
-        is_kept: bool = True,
     ) -> None:
         self.engines = engines
-        self.is_kept = is_kept
         self._journal = journal
         self._shard = shard
         self._thread = thread
@@ -57,11 +51,10 @@ class Memory:
 
     async def catch_up(self, batch_max: int) -> None:
         """Applies confirmed records, up to and including batch `batch_max`. Raises SessionLost."""
-        if self.is_kept:
-            assert self._shard.reader is not None
-            name = self._shard.name
-            places = await self._thread.run(read_places(self._shard.reader, name.noun, name.id))
-            await self.follow(places, batch_max, keeps_others=False)
+        assert self._shard.reader is not None
+        name = self._shard.name
+        places = await self._thread.run(read_places(self._shard.reader, name.noun, name.id))
+        await self.follow(places, batch_max, keeps_others=False)
 
     async def follow(self, places: dict[str, Place], batch_max: int, *, keeps_others: bool) -> set[str]:
         """Brings every engine to its place in the log; `keeps_others`: engines without a journal stay.
@@ -89,7 +82,7 @@ class Memory:
             if engine is not None and stream == place.id and not self._is_changed(name, place):
                 if engine.sequence > place.last or (engine.sequence == place.last and place.differs(crc)):
                     ahead.add(name)
-                elif not self.comparisons.differs(name, place):
+                elif not (engine.is_ahead or self.comparisons.differs(name, place)):
                     self._compare_at(name, place, engine.sequence)
                     if engine.sequence == place.last or await self._apply(name, place, engine.sequence, batch_max):
                         continue
@@ -159,7 +152,7 @@ class Memory:
     def _compare_at(self, name: str, place: Place, sequence: int) -> None:
         if sequence in (place.checking, place.sequence):
             for engine in self.engines.engines():
-                if engine.name == name:
+                if engine.name == name and engine.IS_COMPARED:
                     self.comparisons.begin(name, place, engine)
 
     async def _apply(self, name: str, place: Place, after: int, batch_max: int) -> bool:

@@ -99,7 +99,7 @@ class JournalledService(Generic[N]):
     async def start(self, health: Health) -> None:
         """Recovers the engines, or becomes a candidate. `health` sets the health of a part of the service."""
         if self.candidate is not None:
-            await self.candidate.start(self, self.engines, kept=True, health=health)
+            await self.candidate.start(self, self.engines, health=health)
             return
         await self.engines.recover()
         self._restore_answers()

@@ -22,7 +22,7 @@ from services.access.tls import ServerTls
 from services.base.targets import is_local
 from services.base.variables import PER_SERVICE, PREFIX, check_environment
 
-__all__ = ["JournalSettings", "Port", "ServerSettings", "ServiceSettings", "load", "log_settings"]
+__all__ = ["CheckpointSettings", "JournalSettings", "Port", "ServerSettings", "ServiceSettings", "load", "log_settings"]
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -198,18 +198,23 @@ class ServiceSettings(ServerSettings):
         )
 
 
-class JournalSettings(ServiceSettings):
-    """Settings of services whose engines are journalled."""
+class CheckpointSettings(ServiceSettings):
+    """Settings of journals and their checkpoints."""
 
-    durability: Literal["fsync", "os", "none"]
-    """What acknowledged calls survive, for engines that don't set it. fsync: a power loss; os: a killed process; none:
-    neither."""
     journal_size_bytes_max: int = Field(16 * 2**30, ge=2**20)
     """Maximum size of a journal: bytes of inputs and checkpoints. A full journal refuses inputs."""
     journal_checkpoint_bytes: int = Field(64 * 2**20, ge=2**16)
     """A checkpoint of an engine is written after this many bytes of inputs, which are then deleted."""
     journal_checkpoint_seconds: float = Field(3600.0, ge=1)
     """Maximum time from an input to the next checkpoint of its engine, in seconds."""
+
+
+class JournalSettings(CheckpointSettings):
+    """Settings of services whose engines are journalled."""
+
+    durability: Literal["fsync", "os", "none"]
+    """What acknowledged calls survive, for engines that don't set it. fsync: a power loss; os: a killed process; none:
+    neither."""
 
 
 S = TypeVar("S", bound=ServerSettings)

@@ -242,7 +242,6 @@ def test_a_thousand_retries_from_several_processes_across_restarts_make_one_orde
         assert venue.get_active_orders("s") == [], "whatever became of it, it is not placed again"
 
 
-@pytest.mark.files("caches start empty after a takeover")
 def test_callers_of_a_cache_find_what_they_were_acknowledged_and_nothing_twice(own_stack: Stack, chaos: Chaos) -> None:
     own_stack.serve("cache")
     with GenericCache(name="c", target=own_stack.target("cache"), timeout=PATIENCE_SECONDS) as cache:

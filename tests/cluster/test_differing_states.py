@@ -53,7 +53,7 @@ class Slow:
         return iter(self._state)
 
 
-async def checkpoint_beside(both: Followed, *, later: range) -> None:
+async def checkpoint_beside(both: Followed[NamedDataEngine], *, later: range) -> None:
     """A checkpoint, which the follower sees begin and end and compares with its state, and inputs in between."""
     count = both.memory.comparisons.compared + 1
     engine, may = both.engine("e"), threading.Event()

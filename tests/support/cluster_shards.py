@@ -59,7 +59,9 @@ class Shards:
 
 
 @contextmanager
-def running_cluster_shards(dsn: str, folder: Path, noun: str, candidates: Sequence[int]) -> Iterator[Shards]:
+def running_cluster_shards(
+    dsn: str, folder: Path, noun: str, candidates: Sequence[int], arguments: Sequence[str] = ()
+) -> Iterator[Shards]:
     """Shards 0, 1, ... with the given number of candidates each, once each has a primary."""
     with ExitStack() as exits:
         made = []
@@ -67,7 +69,7 @@ def running_cluster_shards(dsn: str, folder: Path, noun: str, candidates: Sequen
             place = folder / f"{noun}-{number}"
             place.mkdir()
             running = running_cluster(
-                place, dsn, noun, count=count, is_made=number > 0, **{noun: ("--shard", str(number))}
+                place, dsn, noun, count=count, is_made=number > 0, **{noun: ("--shard", str(number), *arguments)}
             )
             made.append(exits.enter_context(running))
         for each in made:

@@ -117,6 +117,7 @@ class Stack:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ALPHAFORGE_")}
         if self.journal is not None:
             environment["ALPHAFORGE_JOURNAL"] = self.journal
+            environment["ALPHAFORGE_CACHE_DURABILITY"] = "replicated"
         module = f"services.{noun}"
         if self.preloaded is not None:
             self.processes[noun] = self.preloaded.start(module, command, environment, self.log(noun))

@@ -11,6 +11,7 @@
 #include <ctime>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -77,6 +78,36 @@ nb::object replay(CacheEngine& self, int file, std::int64_t wall_ns, std::int64_
   for (const std::string& note : replayed.notes) notes.append(to_bytes(note));
   const nb::object damage = replayed.damage.empty() ? nb::none() : nb::object(to_str(replayed.damage));
   return nb::make_tuple(notes, replayed.valid_bytes, replayed.is_complete, damage, replayed.last_sequence);
+}
+
+nb::tuple follow(CacheEngine& self, const nb::bytes& blocks, std::int64_t wall_ns) {
+  const std::int64_t now = self.now_ns();
+  std::string_view rest = view(blocks);
+  const std::uint64_t size = rest.size();
+  const cache::Replayed replayed = without_gil([&] {
+    return cache::follow(self.cache, now, wall_ns, [&](char* buffer, std::size_t wanted) {
+      const std::size_t taken = rest.copy(buffer, wanted);
+      rest.remove_prefix(taken);
+      return taken;
+    });
+  });
+  nb::list notes;
+  for (const std::string& note : replayed.notes) notes.append(to_bytes(note));
+  const std::string damage =
+      replayed.damage.empty() && replayed.valid_bytes != size ? "a block is cut off" : replayed.damage;
+  return nb::make_tuple(notes, damage.empty() ? nb::none() : nb::object(to_str(damage)));
+}
+
+nb::tuple take_changes(CacheEngine& self) {
+  std::vector<std::string> blocks;
+  std::uint64_t last_sequence = 0;
+  with_gil(self.cache, [&](cache::Table& table) {
+    if (cache::Journal* const journal = table.journal()) blocks = journal->take();
+    last_sequence = table.changes().last_sequence();
+  });
+  nb::list taken;
+  for (const std::string& block : blocks) taken.append(to_bytes(block));
+  return nb::make_tuple(taken, last_sequence);
 }
 
 void rewrite(CacheEngine& self, int file, const std::string& temporary, const std::string& path,
@@ -157,6 +188,20 @@ void bind_cache_file(nb::class_<CacheEngine, CacheBase>& type) {
           "file"_a, "file_bytes"_a,
           "Starts writing each change to a file before it is published. Takes ownership of the "
           "descriptor, which is open for reading and writing at its end.")
+      .def(
+          "collect_changes",
+          [](CacheEngine& self) {
+            auto journal = std::make_unique<cache::Journal>(&wall_clock);
+            self.cache.with([&](cache::Table& table) { table.keep(std::move(journal)); });
+          },
+          "Starts collecting changes for `take_changes`, instead of writing them to a file.")
+      .def("take_changes", &take_changes, nb::sig("def take_changes(self) -> tuple[list[bytes], int]"),
+           "The changes since the last call, in blocks as a file has them, and the sequence of the "
+           "last one.")
+      .def("follow", &follow, "blocks"_a, "wall_ns"_a,
+           nb::sig("def follow(self, blocks: bytes, wall_ns: int) -> tuple[list[bytes], str | None]"),
+           "Applies changes of another process's cache, or its entries, to this copy of it, which must be without "
+           "limits. Returns the notes among them, and what is damaged.")
       .def("write_entries", &write_entries, "file"_a, "notes"_a, "brief_notes"_a,
            "Writes notes and entries to an open file, concurrently with other calls; returns its "
            "size. Raises OSError.")

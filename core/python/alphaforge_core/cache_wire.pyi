@@ -114,6 +114,21 @@ class CacheEngine(alphaforge_core.cache.CacheBase):
         Starts writing each change to a file before it is published. Takes ownership of the descriptor, which is open for reading and writing at its end.
         """
 
+    def collect_changes(self) -> None:
+        """
+        Starts collecting changes for `take_changes`, instead of writing them to a file.
+        """
+
+    def take_changes(self) -> tuple[list[bytes], int]:
+        """
+        The changes since the last call, in blocks as a file has them, and the sequence of the last one.
+        """
+
+    def follow(self, blocks: bytes, wall_ns: int) -> tuple[list[bytes], str | None]:
+        """
+        Applies changes of another process's cache, or its entries, to this copy of it, which must be without limits. Returns the notes among them, and what is damaged.
+        """
+
     def write_entries(self, file: int, notes: Sequence[bytes], brief_notes: Sequence[bytes]) -> int:
         """
         Writes notes and entries to an open file, concurrently with other calls; returns its size. Raises OSError.

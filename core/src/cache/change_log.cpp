@@ -21,7 +21,10 @@ void ChangeLog::trim() {
 }
 
 void ChangeLog::skip_to(std::uint64_t last_sequence) {
-  if (last_sequence < next_sequence_) return;
+  if (last_sequence >= next_sequence_) continue_after(last_sequence);
+}
+
+void ChangeLog::continue_after(std::uint64_t last_sequence) {
   next_sequence_ = last_sequence + 1;
   kept_.clear();
   key_bytes_ = 0;

@@ -39,6 +39,8 @@ class ChangeLog {
   std::uint64_t last_sequence() const { return next_sequence_ - 1; }
   // Continues above this one, after a restart; never backwards.
   void skip_to(std::uint64_t last_sequence);
+  // Continues after this one, for a copy of another process's cache.
+  void continue_after(std::uint64_t last_sequence);
   Changes read(std::uint64_t from_sequence, std::size_t limit) const;
   std::size_t memory_bytes() const { return kept_.size() * sizeof(Change) + key_bytes_; }
 

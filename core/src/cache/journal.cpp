@@ -29,7 +29,9 @@ Journal::Journal(int file, std::uint64_t file_bytes, WallClock wall_clock) : fil
   statistics_.file_bytes = file_bytes;
 }
 
-Journal::~Journal() { ::close(file_); }
+Journal::~Journal() {
+  if (file_ != kNoFile) ::close(file_);
+}
 
 template <class Write>
 void Journal::record(Write&& write) noexcept {
@@ -84,7 +86,7 @@ void Journal::flush(std::uint64_t last_sequence) noexcept {
 
 void Journal::write_block() noexcept {
   const std::string_view bytes = block_.sealed();
-  if (const int error = write_whole(file_, bytes)) return fail(error);
+  if (const int error = write_or_collect(bytes)) return fail(error);
   ++statistics_.writes;
   statistics_.changes += changes_in_block_;
   statistics_.written_bytes += bytes.size();
@@ -93,11 +95,22 @@ void Journal::write_block() noexcept {
   block_.clear();
 }
 
+int Journal::write_or_collect(std::string_view block) noexcept {
+  if (file_ != kNoFile) return write_whole(file_, block);
+  try {
+    collected_.emplace_back(block);
+  } catch (const std::bad_alloc&) {
+    return ENOMEM;
+  }
+  return 0;
+}
+
 void Journal::fail(int error) noexcept {
   error_ = error;
   ++statistics_.failures;
   changes_in_block_ = 0;
   block_.clear();
+  if (file_ == kNoFile) return;
   // Removes what was written of the block; if that fails too, the file ends with a block that was cut off.
   if (::ftruncate(file_, static_cast<off_t>(statistics_.file_bytes)) == 0)
     ::lseek(file_, static_cast<off_t>(statistics_.file_bytes), SEEK_SET);

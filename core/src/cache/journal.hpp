@@ -1,7 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "cache/block.hpp"
 #include "cache/counters.hpp"
@@ -14,6 +17,8 @@ int write_whole(int file, std::string_view bytes);
 
 // The changes of a cache, before they are written to its file. The table records each change; the cache writes them in
 // one block before it is unlocked, so that no caller sees a change that a kill of the process could undo.
+//
+// Without a file, the blocks are collected for the cache's owner, who writes them elsewhere.
 //
 // Reads are not changes: after a kill, the order of use is that of puts and touches.
 //
@@ -34,6 +39,8 @@ class Journal {
 
   // Takes over a file that is open for reading and writing at its end, after `file_bytes`.
   Journal(int file, std::uint64_t file_bytes, WallClock wall_clock);
+  // Collects blocks until `take`.
+  explicit Journal(WallClock wall_clock) : Journal(kNoFile, 0, wall_clock) {}
   ~Journal();
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
@@ -52,6 +59,9 @@ class Journal {
   // Writes what was recorded.
   void flush(std::uint64_t last_sequence) noexcept;
 
+  // The blocks collected since the last call.
+  std::vector<std::string> take() { return std::exchange(collected_, {}); }
+
   // The system's error number of the failed write; 0 if none has failed.
   int error() const { return error_; }
   int file() const { return file_; }
@@ -60,14 +70,19 @@ class Journal {
   void switch_to(int file, std::uint64_t file_bytes);
 
  private:
+  static constexpr int kNoFile = -1;
+
   template <class Write>
   void record(Write&& write) noexcept;
   void write_block() noexcept;
+  // Returns 0 or the system's error number.
+  int write_or_collect(std::string_view block) noexcept;
   void fail(int error) noexcept;
 
   int file_;
   WallClock wall_clock_;
   Block block_;
+  std::vector<std::string> collected_;
   std::uint64_t changes_in_block_ = 0;
   bool is_held_ = false;
   int error_ = 0;

@@ -65,6 +65,12 @@ class Replay {
     cache_.release_expired(now_ns_);
   }
 
+  // Takes over the sequence.
+  void follow() {
+    if (last_sequence_ == 0) return;  // a part of the changes made under one lock
+    cache_.with([&](Table& table) { table.follow(last_sequence_); });
+  }
+
   bool is_complete() const { return is_complete_; }
   std::uint64_t last_sequence() const { return last_sequence_; }
   std::vector<std::string>& notes() { return notes_; }
@@ -115,11 +121,7 @@ class Replay {
   std::vector<std::string> notes_;
 };
 
-}  // namespace
-
-Replayed replay(Cache& cache, std::int64_t now_ns, std::int64_t wall_ns, std::int64_t brief_ns,
-                const ByteSource& source) {
-  Replay replay(cache, now_ns, wall_ns, brief_ns);
+Replayed apply_blocks(Replay& replay, const ByteSource& source) {
   BlockReader reader(source);
   Replayed result;
   try {
@@ -130,8 +132,27 @@ Replayed replay(Cache& cache, std::int64_t now_ns, std::int64_t wall_ns, std::in
   } catch (const InvalidArgument& error) {
     result.damage = error.what();
   }
+  return result;
+}
+
+}  // namespace
+
+Replayed replay(Cache& cache, std::int64_t now_ns, std::int64_t wall_ns, std::int64_t brief_ns,
+                const ByteSource& source) {
+  Replay replay(cache, now_ns, wall_ns, brief_ns);
+  Replayed result = apply_blocks(replay, source);
   replay.finish();
   result.is_complete = replay.is_complete() && result.damage.empty();
+  result.last_sequence = replay.last_sequence();
+  result.notes = std::move(replay.notes());
+  return result;
+}
+
+Replayed follow(Cache& cache, std::int64_t now_ns, std::int64_t wall_ns, const ByteSource& source) {
+  // An answer has the time at which it was made, from which its age follows.
+  Replay replay(cache, now_ns, wall_ns, kNever);
+  Replayed result = apply_blocks(replay, source);
+  replay.follow();
   result.last_sequence = replay.last_sequence();
   result.notes = std::move(replay.notes());
   return result;

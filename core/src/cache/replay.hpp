@@ -29,4 +29,9 @@ struct Replayed {
 Replayed replay(Cache& cache, std::int64_t now_ns, std::int64_t wall_ns, std::int64_t brief_ns,
                 const ByteSource& source);
 
+// Applies the next blocks of another process's cache to a copy of it without limits, which has its sequence and
+// versions afterwards. Entries expire only once that cache has removed them, or the copy is used. `is_complete` is not
+// set.
+Replayed follow(Cache& cache, std::int64_t now_ns, std::int64_t wall_ns, const ByteSource& source);
+
 }  // namespace alphaforge::cache

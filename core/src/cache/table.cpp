@@ -271,6 +271,11 @@ void Table::resume(const Counters& counters, std::uint64_t last_sequence) {
   changes_.skip_to(last_sequence);
 }
 
+void Table::follow(std::uint64_t last_sequence) {
+  counters_ = {};
+  changes_.continue_after(last_sequence);
+}
+
 std::unique_ptr<Storage> Table::clear() {
   auto fresh = std::make_unique<Storage>();
   storage_.swap(fresh);

@@ -148,6 +148,8 @@ class Table {
                std::int64_t now_ns);
   // Continues counters and sequence from these.
   void resume(const Counters& counters, std::uint64_t last_sequence);
+  // Takes over the sequence of the cache whose changes were applied to this one, and counts nothing of them.
+  void follow(std::uint64_t last_sequence);
 
   // Takes a few ns per entry.
   Order order() const;

@@ -23,6 +23,7 @@ RPCS = [each for each in ROWS if each.values[1].role is not None]
 
 # Released numbers. One is never given to another input, and never taken away.
 JOURNAL_NUMBERS = {
+    CacheService: {"EngineOpened": 1, "EpochBegun": 3, "EngineDropped": 4, "CacheChanged": 5},
     DataService: {
         "EngineOpened": 1, "SettingsChanged": 2, "EpochBegun": 3, "EngineDropped": 4,
         "ProcessTradeTick": 16, "ProcessTradeTicks": 17, "AdvanceTime": 18, "Start": 19, "Stop": 20,

@@ -26,7 +26,7 @@ from alphaforge.journal.v1 import inputs_pb2 as alphaforge_dot_journal_dot_v1_do
 from alphaforge.type.v1 import market_pb2 as alphaforge_dot_type_dot_v1_dot_market__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'alphaforge/journal/v1/checkpoints.proto\x12\x15\x61lphaforge.journal.v1\x1a\"alphaforge/journal/v1/inputs.proto\x1a\x1f\x61lphaforge/type/v1/market.proto\"E\n\x0cProducerMark\x12\x13\n\x0bproducer_id\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x04\x12\x0e\n\x06\x61nswer\x18\x03 \x01(\x0c\"i\n\x0b\x46irstAnswer\x12\x0f\n\x07message\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x14\n\x0crequest_hash\x18\x03 \x01(\x0c\x12\x0e\n\x06\x61nswer\x18\x04 \x01(\x0c\x12\x0f\n\x07time_ns\x18\x05 \x01(\x03\"\xfd\x02\n\x0e\x44\x61taCheckpoint\x12\x36\n\tproducers\x18\x01 \x03(\x0b\x32#.alphaforge.journal.v1.ProducerMark\x12\x33\n\x07\x61nswers\x18\x02 \x03(\x0b\x32\".alphaforge.journal.v1.FirstAnswer\x12\x14\n\x0c\x62\x61r_sequence\x18\x03 \x01(\x04\x12%\n\x04\x62\x61rs\x18\x04 \x03(\x0b\x32\x17.alphaforge.type.v1.Bar\x12\x16\n\x0etrade_sequence\x18\x05 \x01(\x04\x12\x34\n\x06trades\x18\x06 \x03(\x0b\x32$.alphaforge.type.v1.TradeTickColumns\x12\x43\n\x07refused\x18\x07 \x03(\x0b\x32\x32.alphaforge.journal.v1.DataCheckpoint.RefusedEntry\x1a.\n\x0cRefusedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"\x88\x03\n\x13\x45xecutionCheckpoint\x12\x36\n\tproducers\x18\x01 \x03(\x0b\x32#.alphaforge.journal.v1.ProducerMark\x12\x33\n\x07\x61nswers\x18\x02 \x03(\x0b\x32\".alphaforge.journal.v1.FirstAnswer\x12\x19\n\x11market_data_epoch\x18\x03 \x01(\x06\x12\x1c\n\x14market_data_sequence\x18\x04 \x01(\x04\x12\x1a\n\x12market_data_missed\x18\x05 \x01(\x04\x12\x35\n\x08sessions\x18\x06 \x03(\x0b\x32#.alphaforge.journal.v1.SessionBegun\x12H\n\x07refused\x18\x07 \x03(\x0b\x32\x37.alphaforge.journal.v1.ExecutionCheckpoint.RefusedEntry\x1a.\n\x0cRefusedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'alphaforge/journal/v1/checkpoints.proto\x12\x15\x61lphaforge.journal.v1\x1a\"alphaforge/journal/v1/inputs.proto\x1a\x1f\x61lphaforge/type/v1/market.proto\"E\n\x0cProducerMark\x12\x13\n\x0bproducer_id\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x04\x12\x0e\n\x06\x61nswer\x18\x03 \x01(\x0c\"i\n\x0b\x46irstAnswer\x12\x0f\n\x07message\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x14\n\x0crequest_hash\x18\x03 \x01(\x0c\x12\x0e\n\x06\x61nswer\x18\x04 \x01(\x0c\x12\x0f\n\x07time_ns\x18\x05 \x01(\x03\"F\n\x0f\x43\x61\x63heCheckpoint\x12\x33\n\x07\x61nswers\x18\x01 \x03(\x0b\x32\".alphaforge.journal.v1.FirstAnswer\"\xfd\x02\n\x0e\x44\x61taCheckpoint\x12\x36\n\tproducers\x18\x01 \x03(\x0b\x32#.alphaforge.journal.v1.ProducerMark\x12\x33\n\x07\x61nswers\x18\x02 \x03(\x0b\x32\".alphaforge.journal.v1.FirstAnswer\x12\x14\n\x0c\x62\x61r_sequence\x18\x03 \x01(\x04\x12%\n\x04\x62\x61rs\x18\x04 \x03(\x0b\x32\x17.alphaforge.type.v1.Bar\x12\x16\n\x0etrade_sequence\x18\x05 \x01(\x04\x12\x34\n\x06trades\x18\x06 \x03(\x0b\x32$.alphaforge.type.v1.TradeTickColumns\x12\x43\n\x07refused\x18\x07 \x03(\x0b\x32\x32.alphaforge.journal.v1.DataCheckpoint.RefusedEntry\x1a.\n\x0cRefusedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"\x88\x03\n\x13\x45xecutionCheckpoint\x12\x36\n\tproducers\x18\x01 \x03(\x0b\x32#.alphaforge.journal.v1.ProducerMark\x12\x33\n\x07\x61nswers\x18\x02 \x03(\x0b\x32\".alphaforge.journal.v1.FirstAnswer\x12\x19\n\x11market_data_epoch\x18\x03 \x01(\x06\x12\x1c\n\x14market_data_sequence\x18\x04 \x01(\x04\x12\x1a\n\x12market_data_missed\x18\x05 \x01(\x04\x12\x35\n\x08sessions\x18\x06 \x03(\x0b\x32#.alphaforge.journal.v1.SessionBegun\x12H\n\x07refused\x18\x07 \x03(\x0b\x32\x37.alphaforge.journal.v1.ExecutionCheckpoint.RefusedEntry\x1a.\n\x0cRefusedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,12 +41,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PRODUCERMARK']._serialized_end=204
   _globals['_FIRSTANSWER']._serialized_start=206
   _globals['_FIRSTANSWER']._serialized_end=311
-  _globals['_DATACHECKPOINT']._serialized_start=314
-  _globals['_DATACHECKPOINT']._serialized_end=695
-  _globals['_DATACHECKPOINT_REFUSEDENTRY']._serialized_start=649
-  _globals['_DATACHECKPOINT_REFUSEDENTRY']._serialized_end=695
-  _globals['_EXECUTIONCHECKPOINT']._serialized_start=698
-  _globals['_EXECUTIONCHECKPOINT']._serialized_end=1090
-  _globals['_EXECUTIONCHECKPOINT_REFUSEDENTRY']._serialized_start=649
-  _globals['_EXECUTIONCHECKPOINT_REFUSEDENTRY']._serialized_end=695
+  _globals['_CACHECHECKPOINT']._serialized_start=313
+  _globals['_CACHECHECKPOINT']._serialized_end=383
+  _globals['_DATACHECKPOINT']._serialized_start=386
+  _globals['_DATACHECKPOINT']._serialized_end=767
+  _globals['_DATACHECKPOINT_REFUSEDENTRY']._serialized_start=721
+  _globals['_DATACHECKPOINT_REFUSEDENTRY']._serialized_end=767
+  _globals['_EXECUTIONCHECKPOINT']._serialized_start=770
+  _globals['_EXECUTIONCHECKPOINT']._serialized_end=1162
+  _globals['_EXECUTIONCHECKPOINT_REFUSEDENTRY']._serialized_start=721
+  _globals['_EXECUTIONCHECKPOINT_REFUSEDENTRY']._serialized_end=767
 # @@protoc_insertion_point(module_scope)

@@ -89,6 +89,30 @@ class FirstAnswer(_message.Message):
 Global___FirstAnswer: _TypeAlias = FirstAnswer  # noqa: Y015
 
 @_typing.final
+class CacheCheckpoint(_message.Message):
+    """The service's state of a cache, besides its entries."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ANSWERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def answers(self) -> _containers.RepeatedCompositeFieldContainer[Global___FirstAnswer]:
+        """The first answers kept."""
+
+    def __init__(
+        self,
+        *,
+        answers: _abc.Iterable[Global___FirstAnswer] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CacheCheckpoint: _TypeAlias = CacheCheckpoint  # noqa: Y015
+
+@_typing.final
 class DataCheckpoint(_message.Message):
     """The service's state of a data engine, besides the core's snapshot."""
 
