@@ -38,6 +38,9 @@ ADVANCE_BARS_MAX = 20_000
 # Maximum number of bars of all types that one trade may close; more than the defaults allow with 32 types.
 TRADE_BARS_MAX = 400_000
 TRADES_PER_RESPONSE = 16_384
+_NEGATIVE = "negative_price_instruments"
+# Settings to which an engine's are added, and from which nothing is removed.
+_GROWING = ("bar_types", "time_zones", _NEGATIVE)
 # Bars of a checkpoint encoded at a time.
 _BARS_PER_PART = 1_024
 
@@ -95,15 +98,18 @@ class NamedDataEngine(NamedEngine):
         check_bars_of_a_trade(self.settings)
 
     def differing(self, given: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-        """Ignores bar types and time zone rules: missing ones are added, and extra ones don't matter."""
-        return super().differing({key: value for key, value in given.items() if key not in ("bar_types", "time_zones")})
+        """Ignores what only grows, such as bar types: missing ones are added, and extra ones don't matter."""
+        return super().differing({key: value for key, value in given.items() if key not in _GROWING})
 
     async def add(self, given: Mapping[str, Any]) -> None:
-        """Adds missing bar types. Raises InvalidArgument beyond the maximum."""
-        wanted = _canonical(given).get("bar_types", ())
-        if not set(wanted) <= set(self.core.bar_types):
-            require(Role.WRITE, f"add bar types to data engine {self.name!r}")
-            await self.reconfigure({"bar_types": wanted})
+        """Adds missing bar types and names of instruments. Raises InvalidArgument beyond the maximum."""
+        wanted = _canonical(given)
+        known = {"bar_types": self.core.bar_types, _NEGATIVE: self.settings[_NEGATIVE]}
+        missing = {key: wanted[key] for key, own in known.items() if not set(wanted.get(key, ())) <= set(own)}
+        if missing:
+            what = "bar types" if "bar_types" in missing else _NEGATIVE
+            require(Role.WRITE, f"add {what} to data engine {self.name!r}")
+            await self.reconfigure(missing)
 
     async def reconfigure(self, given: Mapping[str, Any]) -> bool:
         """Changes settings and keeps the bars.
@@ -115,6 +121,8 @@ class NamedDataEngine(NamedEngine):
         types = dict.fromkeys((*self.core.bar_types, *settings["bar_types"]))
         check_bars_of_a_trade({**settings, "bar_types": tuple(types)})
         changed = _canonical(given)
+        if _NEGATIVE in changed:
+            changed[_NEGATIVE] = _joined(self.settings[_NEGATIVE], changed[_NEGATIVE])
         known = (*self.settings["time_zones"], *changed.get("time_zones", ()))
         if zones := time_zones(list(types), known):
             changed["time_zones"] = zones
@@ -251,6 +259,13 @@ def _with_time_zones(settings: dict[str, Any]) -> dict[str, Any]:
     """The settings, with the rules of all time zones that the bar types name."""
     zones = time_zones(settings.get("bar_types", ()), settings.get("time_zones", ()))
     return {**settings, "time_zones": zones} if zones else settings
+
+
+def _joined(own: Iterable[str], added: Iterable[str]) -> tuple[str, ...]:
+    """The names of instruments, each once. Raises InvalidArgument SETTING_INVALID beyond the maximum."""
+    names = tuple(dict.fromkeys((*own, *added)))
+    DataEngineConfig(negative_price_instruments=names)
+    return names
 
 
 def _wanted(bars: Sequence[Bar], bar_types: Sequence[str]) -> Sequence[Bar]:

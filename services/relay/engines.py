@@ -112,9 +112,11 @@ class RelayedEngine:
 
 
 def _is_same(name: str, wanted: Any, has: Any) -> bool:
+    # Additional bar types and instruments don't matter.
+    if name == "negative_price_instruments":
+        return set(wanted) <= set(has or ())
     if name != "bar_types":
         return bool(wanted == has)
-    # Additional bar types don't matter.
     return {str(BarType(each)) for each in wanted} <= set(has or ())
 
 

@@ -397,15 +397,17 @@ def test_a_replay_at_the_markets_pace_gives_the_same_bars(up: Up, tmp_path: Path
 def test_instruments_are_registered_from_a_file_and_accounts_shown(up: Up, tmp_path: Path) -> None:
     path = tmp_path / "instruments.csv"
     path.write_text(
-        "instrument_id,tick_size,multiplier,currency,session,commission_per_contract\nES,0.25,50,USD,UTC+17:00,1.25\n"
+        "instrument_id,tick_size,multiplier,currency,session,commission_per_contract,negative_prices\n"
+        "ES,0.25,50,USD,UTC+17:00,1.25,\nCL,0.01,1000,USD,,,true\n"
     )
     config = ExecutionEngineConfig(starting_cash=10_000, max_loss=500)
     with ExecutionEngine(config, name="futures", target=f"127.0.0.1:{up.port_base + 3}") as venue:
         venue.wait_ready()
-        assert "1 instrument registered" in up.run("instruments", str(path), "--engine", "futures").stdout
+        assert "2 instruments registered" in up.run("instruments", str(path), "--engine", "futures").stdout
         shown = up.run("instruments", "--engine", "futures").stdout
         row = r"ES +│ linear +│ USD +│ reject +│ UTC\+17:00 +│ +0.25 │ +│ +50 │ +1.25 a contract"
         assert re.search(row, shown), shown
+        assert re.search(r"CL +│ linear, negative prices +│ USD", shown), shown
         for number, price in enumerate((4000, 3989)):
             venue.process_trade_tick(TradeTick("ES", price, 5, "NONE", "", 10**18 + number, 0))
             venue.submit_order(Order.market("ES", OrderSide.Buy, 1, "s1", order_id=f"o{number}"))

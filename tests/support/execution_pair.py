@@ -31,8 +31,10 @@ def native_order(order: twins.Order) -> execution.Order:
         "reduce_only": order.reduce_only,
     }  # fmt: skip
     tif = execution.TimeInForce[order.time_in_force]
-    price = order.price and decimal_text(order.price)
-    stop_price = order.stop_price and decimal_text(order.stop_price)
+    price = None if order.price is None else decimal_text(order.price)
+    stop_price = None if order.stop_price is None else decimal_text(order.stop_price)
+    if order.order_type != "Market":
+        keywords["negative_prices"] = True
     match order.order_type:
         case "Market":
             return execution.Order.market(*head, order.strategy_id, time_in_force=tif, **keywords)
@@ -43,7 +45,8 @@ def native_order(order: twins.Order) -> execution.Order:
         case "TrailingStop" | "TrailingStopLimit":
             assert order.trailing_offset_type
             keywords["trailing_offset_type"] = execution.TrailingOffsetType[order.trailing_offset_type]
-            keywords["activation_price"] = order.activation_price and decimal_text(order.activation_price)
+            given = order.activation_price
+            keywords["activation_price"] = None if given is None else decimal_text(given)
             offset = decimal_text(order.trailing_offset)
             if order.limit_offset is None:
                 return execution.Order.trailing_stop(*head, offset, tif, order.strategy_id, **keywords)
@@ -61,7 +64,7 @@ def native_instrument(instrument: Instrument) -> execution.Instrument:
     numbers = {
         name: None if value is None else decimal_text(value)
         for name, value in vars(instrument).items()
-        if name not in ("instrument_id", "inverse", "off_grid", "session", "calendar")
+        if name not in ("instrument_id", "inverse", "off_grid", "session", "calendar", "negative_prices")
     }
     return execution.Instrument(**{**vars(instrument), **numbers})
 

@@ -113,6 +113,8 @@ class Player:
             keywords["post_only"] = True
         if reduce_only:
             keywords["reduce_only"] = True
+        if kind != "market" and any(number and Decimal(number) <= 0 for number in (price, limit, activation)):
+            keywords["negative_prices"] = True
         head = (symbol or "X", self.execution.OrderSide[side.capitalize()], Decimal(quantity), *prices)
         return factory(*head, *([] if kind == "market" else [tif]), strategy or "s", **keywords)
 

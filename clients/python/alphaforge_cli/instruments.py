@@ -39,7 +39,7 @@ def _instruments_table(shown: list[Instrument]) -> Table:
     words = ("instrument", "kind", "currency", "off grid", "session")
     made = table("instruments", words, ("tick", "lot", "multiplier", "commission"))
     for each in shown:
-        kind = "inverse" if each.inverse else "linear"
+        kind = "inverse" if each.inverse else "linear, negative prices" if each.negative_prices else "linear"
         figures = (exact(each.tick_size), exact(each.lot_size), exact(each.multiplier), _commission(each))
         days = each.session or each.calendar.partition(" ")[0]
         made.add_row(each.instrument_id, kind, each.currency, each.off_grid, days, *figures)

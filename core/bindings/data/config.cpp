@@ -62,6 +62,8 @@ std::int64_t to_service_limit(nb::handle value, const char* name, std::int64_t l
 bool set_option(GivenDataConfig& config, const std::string& name, nb::handle value) {
   if (name == "bar_types") return config.bar_types = to_names(value, "bar_types"), true;
   if (name == "time_zones") return config.time_zones = to_names(value, "time_zones"), true;
+  if (name == "negative_price_instruments")
+    return config.negative_price_instruments = to_names(value, "negative_price_instruments"), true;
   if (name == "durability") return config.durability = to_durability(value), true;
   if (name == "zero_quantity")
     return config.zero_quantity = data::zero_quantity_of(to_text(value, "zero_quantity")), true;
@@ -83,6 +85,7 @@ bool set_option(GivenDataConfig& config, const std::string& name, nb::handle val
 nb::object get_option(const GivenDataConfig& config, const std::string& name) {
   if (name == "bar_types") return nb::cast(config.bar_types);
   if (name == "time_zones") return nb::cast(config.time_zones);
+  if (name == "negative_price_instruments") return nb::cast(config.negative_price_instruments);
   if (name == "durability") return to_str(config.durability);
   if (name == "zero_quantity") return to_str(data::name_of(config.zero_quantity));
 #define X(option) \
@@ -97,13 +100,29 @@ nb::object get_option(const GivenDataConfig& config, const std::string& name) {
   return nb::none();
 }
 
-constexpr const char* kOptions[] = {
-    "enable_statistics",   "bar_types",         "max_bars_per_instrument", "max_memory_bytes",
-    "max_instruments",     "max_bars_per_tick", "duplicate_window",        "max_duplicate_entries",
-    "fill_gaps",           "max_gap_bars",      "skip_first_partial",      "origin_offset_ns",
-    "allowed_lateness_ns", "zero_quantity",     "flush_on_stop",           "live_clock",
-    "close_grace_ns",      "durability",        "max_replay_trades",       "max_replay_bars",
-    "max_time_jump_ns",    "time_zones"};
+constexpr const char* kOptions[] = {"enable_statistics",
+                                    "bar_types",
+                                    "max_bars_per_instrument",
+                                    "max_memory_bytes",
+                                    "max_instruments",
+                                    "max_bars_per_tick",
+                                    "duplicate_window",
+                                    "max_duplicate_entries",
+                                    "fill_gaps",
+                                    "max_gap_bars",
+                                    "skip_first_partial",
+                                    "origin_offset_ns",
+                                    "allowed_lateness_ns",
+                                    "zero_quantity",
+                                    "flush_on_stop",
+                                    "live_clock",
+                                    "close_grace_ns",
+                                    "durability",
+                                    "max_replay_trades",
+                                    "max_replay_bars",
+                                    "max_time_jump_ns",
+                                    "time_zones",
+                                    "negative_price_instruments"};
 constexpr std::size_t kPositional = 3;  // the documented ones
 
 void init_config(GivenDataConfig* self, const nb::args& args, const nb::kwargs& kwargs) {
@@ -168,7 +187,8 @@ void bind_data_config(nb::module_ m) {
           "'price_only'] = 'reject', flush_on_stop: bool = False, live_clock: bool = False, close_grace_ns: int = 0, "
           "durability: typing.Literal['none', 'os', 'fsync'] = 'os', max_replay_trades: int = 100000, "
           "max_replay_bars: int = 10000, max_time_jump_ns: int = 300000000000, "
-          "time_zones: collections.abc.Sequence[str] = []) -> None"),
+          "time_zones: collections.abc.Sequence[str] = [], "
+          "negative_price_instruments: collections.abc.Sequence[str] = []) -> None"),
       "enable_statistics: measure rate and latency; counts are always kept.\n"
       "bar_types: 1 to 32 names such as \"1min\", \"100tick\", \"0.5volume\", \"1000000dollar\".\n"
       "max_bars_per_instrument: closed bars kept per instrument and type.\n"
@@ -191,7 +211,9 @@ void bind_data_config(nb::module_ m) {
       "flush_on_stop: stop() closes open bars as partial.\n"
       "max_time_jump_ns: a tick or an advance_time() further ahead of when it was received is "
       "refused (TIME_AHEAD); 0: none.\n"
-      "time_zones: the rules of time zones that bar types name (rule 2.15); those that are missing are looked up.\n\n"
+      "time_zones: the rules of time zones that bar types name (rule 2.15); those that are missing are looked up.\n"
+      "negative_price_instruments: up to 1,000 instruments whose trades may have a price of 0 or below (rule 2.18); "
+      "reconfigure() adds names and removes none.\n\n"
       "For engines on a service; in process there is no clock, no journal and no subscribers:\n"
       "live_clock, close_grace_ns: advance market time by the wall clock, with this lag, up to a "
       "day.\n"

@@ -142,6 +142,9 @@ constexpr Attribute kAttributes[] = {
      "empty: those of UTC.",
      [](Definition& self, nb::handle v) { self.session = canonical_session(to_text(v, "session")); },
      [](const Definition& self) -> nb::object { return to_str(self.session); }},
+    {"negative_prices", "bool", "False", "Prices may be 0 or below, as those of spreads and power (rule 3.32).",
+     [](Definition& self, nb::handle v) { self.negative_prices = flag_of(v, "negative_prices"); },
+     [](const Definition& self) -> nb::object { return nb::bool_(self.negative_prices); }},
     {kTimeZone, "str", "...",
      "The rules of the session's time zone; by default those of this machine's database. Empty for UTC.",
      [](Definition& self, nb::handle v) { self.time_zone = to_text(v, kTimeZone); },
@@ -236,8 +239,8 @@ void bind_instrument(nb::module_ m) {
   type.def(
       "__init__", &init_instrument, "instrument_id"_a, "attributes"_a, nb::sig(kSignature.c_str()),
       "Raises InvalidArgument (a ValueError): NAME_INVALID; NUMBER_OUT_OF_RANGE for a number that is not above 0, a "
-      "rate that is not between -1 and 1, a minimum above the maximum; ENUM_UNKNOWN; SETTING_INVALID for a session or "
-      "a calendar. UnsupportedValue (a TypeError) "
+      "rate that is not between -1 and 1, a minimum above the maximum, negative_prices of an inverse contract; "
+      "ENUM_UNKNOWN; SETTING_INVALID for a session or a calendar. UnsupportedValue (a TypeError) "
       "for an unknown attribute or a wrong type.");
   getters.reserve(std::size(kAttributes));
   for (const Attribute& attribute : kAttributes) {
@@ -271,7 +274,8 @@ void bind_registry(nb::class_<BoundExecutionEngine>& type) {
            "Registers instruments, or replaces their definitions; all or none. Orders that there are keep their "
            "terms.\n\n"
            "Raises ResourceExhausted (INSTRUMENT_LIMIT) beyond max_instruments; EngineError (a RuntimeError, "
-           "INSTRUMENT_IN_USE) for an instrument that was traded with another multiplier, kind or currency.")
+           "INSTRUMENT_IN_USE) for an instrument that was traded with another multiplier, kind or currency, or has "
+           "had orders or trades with negative_prices.")
       .def("get_instruments", &get_instruments, nb::kw_only(), "symbol"_a = nb::none(), "limit"_a = nb::none(),
            "after"_a = nb::none(),
            nb::sig("def get_instruments(self, *, symbol: str | None = None, limit: int | None = None, after: str | "

@@ -93,8 +93,8 @@ Order make_order(OrderType type, nb::handle symbol, OrderSide side, nb::handle q
 
 namespace {
 
-Order checked(Order&& order) {
-  check_order(order);
+Order checked(Order&& order, bool negative_prices = false) {
+  check_order(order, negative_prices);
   return std::move(order);
 }
 
@@ -105,33 +105,33 @@ Order market(nb::handle symbol, OrderSide side, nb::handle quantity, nb::handle 
 }
 
 Order limit(nb::handle symbol, OrderSide side, nb::handle quantity, nb::handle price, TimeInForce time_in_force,
-            nb::handle strategy_id, bool post_only, bool reduce_only, nb::handle expire_time_ns, nb::handle order_id,
-            nb::handle created_at) {
+            nb::handle strategy_id, bool post_only, bool reduce_only, bool negative_prices, nb::handle expire_time_ns,
+            nb::handle order_id, nb::handle created_at) {
   Order order = make_order(OrderType::kLimit, symbol, side, quantity, time_in_force, strategy_id, reduce_only,
                            expire_time_ns, order_id, created_at);
   order.price = to_price(price);
   order.post_only = post_only;
-  return checked(std::move(order));
+  return checked(std::move(order), negative_prices);
 }
 
 Order stop(nb::handle symbol, OrderSide side, nb::handle quantity, nb::handle stop_price, TimeInForce time_in_force,
-           nb::handle strategy_id, bool reduce_only, nb::handle expire_time_ns, nb::handle order_id,
-           nb::handle created_at) {
+           nb::handle strategy_id, bool reduce_only, bool negative_prices, nb::handle expire_time_ns,
+           nb::handle order_id, nb::handle created_at) {
   Order order = make_order(OrderType::kStop, symbol, side, quantity, time_in_force, strategy_id, reduce_only,
                            expire_time_ns, order_id, created_at);
   order.stop_price = to_price(stop_price, "stop_price");
-  return checked(std::move(order));
+  return checked(std::move(order), negative_prices);
 }
 
 Order stop_limit(nb::handle symbol, OrderSide side, nb::handle quantity, nb::handle stop_price, nb::handle limit_price,
                  TimeInForce time_in_force, nb::handle strategy_id, bool post_only, bool reduce_only,
-                 nb::handle expire_time_ns, nb::handle order_id, nb::handle created_at) {
+                 bool negative_prices, nb::handle expire_time_ns, nb::handle order_id, nb::handle created_at) {
   Order order = make_order(OrderType::kStopLimit, symbol, side, quantity, time_in_force, strategy_id, reduce_only,
                            expire_time_ns, order_id, created_at);
   order.stop_price = to_price(stop_price, "stop_price");
   order.price = to_price(limit_price, "limit_price");
   order.post_only = post_only;
-  return checked(std::move(order));
+  return checked(std::move(order), negative_prices);
 }
 
 Order trailing(OrderType type, nb::handle symbol, OrderSide side, nb::handle quantity, nb::handle trailing_offset,
@@ -148,23 +148,25 @@ Order trailing(OrderType type, nb::handle symbol, OrderSide side, nb::handle qua
 
 Order trailing_stop(nb::handle symbol, OrderSide side, nb::handle quantity, nb::handle trailing_offset,
                     TimeInForce time_in_force, nb::handle strategy_id, TrailingOffsetType trailing_offset_type,
-                    nb::handle activation_price, bool reduce_only, nb::handle expire_time_ns, nb::handle order_id,
-                    nb::handle created_at) {
-  return checked(trailing(OrderType::kTrailingStop, symbol, side, quantity, trailing_offset, trailing_offset_type,
-                          activation_price, time_in_force, strategy_id, reduce_only, expire_time_ns, order_id,
-                          created_at));
+                    nb::handle activation_price, bool reduce_only, bool negative_prices, nb::handle expire_time_ns,
+                    nb::handle order_id, nb::handle created_at) {
+  return checked(
+      trailing(OrderType::kTrailingStop, symbol, side, quantity, trailing_offset, trailing_offset_type,
+               activation_price, time_in_force, strategy_id, reduce_only, expire_time_ns, order_id, created_at),
+      negative_prices);
 }
 
 Order trailing_stop_limit(nb::handle symbol, OrderSide side, nb::handle quantity, nb::handle trailing_offset,
                           nb::handle limit_offset, TimeInForce time_in_force, nb::handle strategy_id,
                           TrailingOffsetType trailing_offset_type, nb::handle activation_price, bool post_only,
-                          bool reduce_only, nb::handle expire_time_ns, nb::handle order_id, nb::handle created_at) {
+                          bool reduce_only, bool negative_prices, nb::handle expire_time_ns, nb::handle order_id,
+                          nb::handle created_at) {
   Order order =
       trailing(OrderType::kTrailingStopLimit, symbol, side, quantity, trailing_offset, trailing_offset_type,
                activation_price, time_in_force, strategy_id, reduce_only, expire_time_ns, order_id, created_at);
   order.limit_offset = to_price(limit_offset, "limit_offset");
   order.post_only = post_only;
-  return checked(std::move(order));
+  return checked(std::move(order), negative_prices);
 }
 
 double real(Quantity quantity) { return to_double(quantity.mantissa, kPlaces); }
@@ -201,7 +203,9 @@ constexpr const char* kFactoryErrors =
     "the idempotency key, by default a new random id; `created_at` is by default the wall clock. "
     "`reduce_only`: fills at most what closes the strategy's position (rule 3.24). `expire_time_ns`: the market time "
     "at "
-    "which a GoodTillDate order expires.\n\n"
+    "which a GoodTillDate order expires. `negative_prices`: prices may be 0 or below, as those of an instrument that "
+    "is "
+    "registered with it (rule 3.32).\n\n"
     "Raises InvalidArgument (a ValueError) for numbers not above 0, an empty symbol or an id that is "
     "too long; UnsupportedValue (a TypeError) for a wrong type.";
 
@@ -212,6 +216,10 @@ constexpr const char* kFactoryErrors =
   "reduce_only: bool = False, expire_time_ns: int | None = None, order_id: str | None = None, created_at: int | None " \
   "= None) -> Order"
 
+#define ALPHAFORGE_PRICED                                                                                              \
+  "reduce_only: bool = False, negative_prices: bool = False, expire_time_ns: int | None = None, order_id: str | None " \
+  "= None, created_at: int | None = None) -> Order"
+
 void bind_factories(nb::class_<Order>& type) {
   type.def_static("market", &market, "symbol"_a, "side"_a, "quantity"_a, "strategy_id"_a,
                   "time_in_force"_a = TimeInForce::kDay, nb::kw_only(), "reduce_only"_a = false,
@@ -220,29 +228,30 @@ void bind_factories(nb::class_<Order>& type) {
                           ", strategy_id: str, time_in_force: TimeInForce = ..., *, " ALPHAFORGE_IDENTITY),
                   (std::string("An order at the market price.") + kFactoryErrors).c_str())
       .def_static("limit", &limit, "symbol"_a, "side"_a, "quantity"_a, "price"_a, "time_in_force"_a, "strategy_id"_a,
-                  nb::kw_only(), "post_only"_a = false, "reduce_only"_a = false, "expire_time_ns"_a = nb::none(),
-                  "order_id"_a = nb::none(), "created_at"_a = nb::none(),
+                  nb::kw_only(), "post_only"_a = false, "reduce_only"_a = false, "negative_prices"_a = false,
+                  "expire_time_ns"_a = nb::none(), "order_id"_a = nb::none(), "created_at"_a = nb::none(),
                   nb::sig("def limit(symbol: str, side: OrderSide, " ALPHAFORGE_QUANTITY ", " ALPHAFORGE_PRICE(
                       price) ", time_in_force: TimeInForce, strategy_id: str, *, post_only: bool = "
-                             "False, " ALPHAFORGE_IDENTITY),
+                             "False, " ALPHAFORGE_PRICED),
                   (std::string("An order at `price` or better; with `post_only`, it is rejected rather than "
                                "take liquidity.") +
                    kFactoryErrors)
                       .c_str())
       .def_static(
           "stop", &stop, "symbol"_a, "side"_a, "quantity"_a, "stop_price"_a, "time_in_force"_a, "strategy_id"_a,
-          nb::kw_only(), "reduce_only"_a = false, "expire_time_ns"_a = nb::none(), "order_id"_a = nb::none(),
-          "created_at"_a = nb::none(),
+          nb::kw_only(), "reduce_only"_a = false, "negative_prices"_a = false, "expire_time_ns"_a = nb::none(),
+          "order_id"_a = nb::none(), "created_at"_a = nb::none(),
           nb::sig("def stop(symbol: str, side: OrderSide, " ALPHAFORGE_QUANTITY ", " ALPHAFORGE_PRICE(
-              stop_price) ", time_in_force: TimeInForce, strategy_id: str, *, " ALPHAFORGE_IDENTITY),
+              stop_price) ", time_in_force: TimeInForce, strategy_id: str, *, " ALPHAFORGE_PRICED),
           (std::string("A market order once the last price is at or beyond `stop_price`.") + kFactoryErrors).c_str())
       .def_static(
           "stop_limit", &stop_limit, "symbol"_a, "side"_a, "quantity"_a, "stop_price"_a, "limit_price"_a,
           "time_in_force"_a, "strategy_id"_a, nb::kw_only(), "post_only"_a = false, "reduce_only"_a = false,
-          "expire_time_ns"_a = nb::none(), "order_id"_a = nb::none(), "created_at"_a = nb::none(),
+          "negative_prices"_a = false, "expire_time_ns"_a = nb::none(), "order_id"_a = nb::none(),
+          "created_at"_a = nb::none(),
           nb::sig("def stop_limit(symbol: str, side: OrderSide, " ALPHAFORGE_QUANTITY ", " ALPHAFORGE_PRICE(
               stop_price) ", " ALPHAFORGE_PRICE(limit_price) ", time_in_force: TimeInForce, strategy_id: str, *, "
-                                                             "post_only: bool = False, " ALPHAFORGE_IDENTITY),
+                                                             "post_only: bool = False, " ALPHAFORGE_PRICED),
           (std::string("A limit order at `limit_price` once the last price is at or beyond `stop_price`.") +
            kFactoryErrors)
               .c_str());
@@ -259,12 +268,12 @@ void bind_trailing_factories(nb::class_<Order>& type) {
   type.def_static(
           "trailing_stop", &trailing_stop, "symbol"_a, "side"_a, "quantity"_a, "trailing_offset"_a, "time_in_force"_a,
           "strategy_id"_a, nb::kw_only(), "trailing_offset_type"_a = TrailingOffsetType::kPrice,
-          "activation_price"_a = nb::none(), "reduce_only"_a = false, "expire_time_ns"_a = nb::none(),
-          "order_id"_a = nb::none(), "created_at"_a = nb::none(),
+          "activation_price"_a = nb::none(), "reduce_only"_a = false, "negative_prices"_a = false,
+          "expire_time_ns"_a = nb::none(), "order_id"_a = nb::none(), "created_at"_a = nb::none(),
           nb::sig("def trailing_stop(symbol: str, side: OrderSide, " ALPHAFORGE_QUANTITY ", " ALPHAFORGE_PRICE(
               trailing_offset) ", time_in_force: TimeInForce, strategy_id: str, *, trailing_offset_type: "
                                "TrailingOffsetType = ..., " ALPHAFORGE_PRICE(
-                                   activation_price) " | None = None, " ALPHAFORGE_IDENTITY),
+                                   activation_price) " | None = None, " ALPHAFORGE_PRICED),
           (std::string(
                "A stop that follows the extreme of the last prices, the highest to sell, the lowest to buy, and "
                "never moves back (rule 3.25); a market order once the last price is at or beyond it.") +
@@ -274,14 +283,14 @@ void bind_trailing_factories(nb::class_<Order>& type) {
           "trailing_stop_limit", &trailing_stop_limit, "symbol"_a, "side"_a, "quantity"_a, "trailing_offset"_a,
           "limit_offset"_a, "time_in_force"_a, "strategy_id"_a, nb::kw_only(),
           "trailing_offset_type"_a = TrailingOffsetType::kPrice, "activation_price"_a = nb::none(),
-          "post_only"_a = false, "reduce_only"_a = false, "expire_time_ns"_a = nb::none(), "order_id"_a = nb::none(),
-          "created_at"_a = nb::none(),
+          "post_only"_a = false, "reduce_only"_a = false, "negative_prices"_a = false, "expire_time_ns"_a = nb::none(),
+          "order_id"_a = nb::none(), "created_at"_a = nb::none(),
           nb::sig(
               "def trailing_stop_limit(symbol: str, side: OrderSide, " ALPHAFORGE_QUANTITY
               ", " ALPHAFORGE_PRICE(trailing_offset) ", " ALPHAFORGE_PRICE(
                   limit_offset) ", time_in_force: TimeInForce, strategy_id: str, *, trailing_offset_type: "
                                 "TrailingOffsetType = ..., " ALPHAFORGE_PRICE(
-                                    activation_price) " | None = None, post_only: bool = False, " ALPHAFORGE_IDENTITY),
+                                    activation_price) " | None = None, post_only: bool = False, " ALPHAFORGE_PRICED),
           (std::string(
                "A trailing stop that becomes a limit order, with a limit `limit_offset`, at least 0, beyond its "
                "stop: above to buy, below to sell.") +
@@ -293,6 +302,7 @@ void bind_trailing_factories(nb::class_<Order>& type) {
 #undef ALPHAFORGE_QUANTITY
 #undef ALPHAFORGE_PRICE
 #undef ALPHAFORGE_IDENTITY
+#undef ALPHAFORGE_PRICED
 
 void bind_terms(nb::class_<Order>& type) {
   type.def_prop_ro(

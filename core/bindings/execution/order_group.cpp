@@ -80,8 +80,8 @@ bool are_ordered(const Order& entry, const Order& profit, const Order& loss) {
 OrderGroup bracket(nb::handle symbol, OrderSide side, nb::handle quantity, nb::handle strategy_id,
                    nb::handle take_profit, nb::handle stop_loss, nb::handle price, nb::handle stop_loss_limit,
                    nb::handle trailing_offset, TrailingOffsetType trailing_offset_type, TimeInForce time_in_force,
-                   TimeInForce exit_time_in_force, bool post_only, bool reduce_only, nb::handle order_id,
-                   nb::handle created_at) {
+                   TimeInForce exit_time_in_force, bool post_only, bool reduce_only, bool negative_prices,
+                   nb::handle order_id, nb::handle created_at) {
   Order entry = make_order(price.is_none() ? OrderType::kMarket : OrderType::kLimit, symbol, side, quantity,
                            time_in_force, strategy_id, false, nb::none(), order_id, created_at);
   if (!price.is_none()) entry.price = to_price(price);
@@ -104,7 +104,8 @@ OrderGroup bracket(nb::handle symbol, OrderSide side, nb::handle quantity, nb::h
                           side == OrderSide::kBuy
                               ? "bracket: to buy, stop_loss must be below take_profit, and a price between them"
                               : "bracket: to sell, stop_loss must be above take_profit, and a price between them");
-  return make_order_group(OrderGroupType::kBracket, {std::move(entry), std::move(profit), std::move(loss)});
+  return make_order_group(OrderGroupType::kBracket, {std::move(entry), std::move(profit), std::move(loss)},
+                          negative_prices);
 }
 
 constexpr const char* kBracketSignature =
@@ -117,7 +118,8 @@ constexpr const char* kBracketSignature =
     "trailing_offset: alphaforge_core.model.Price | int | str | float | decimal.Decimal | None = None, "
     "trailing_offset_type: TrailingOffsetType = ..., "
     "time_in_force: TimeInForce = ..., exit_time_in_force: TimeInForce = ..., post_only: bool = False, "
-    "reduce_only: bool = False, order_id: str | None = None, created_at: int | None = None) -> OrderGroup";
+    "reduce_only: bool = False, negative_prices: bool = False, order_id: str | None = None, "
+    "created_at: int | None = None) -> OrderGroup";
 
 void bind_bracket() {
   auto type = nb::borrow<nb::class_<Order>>(nb::type<Order>());
@@ -126,8 +128,8 @@ void bind_bracket() {
       "stop_loss"_a = nb::none(), "price"_a = nb::none(), "stop_loss_limit"_a = nb::none(),
       "trailing_offset"_a = nb::none(), "trailing_offset_type"_a = TrailingOffsetType::kPrice,
       "time_in_force"_a = TimeInForce::kGoodTillCancel, "exit_time_in_force"_a = TimeInForce::kGoodTillCancel,
-      "post_only"_a = false, "reduce_only"_a = false, "order_id"_a = nb::none(), "created_at"_a = nb::none(),
-      nb::sig(kBracketSignature),
+      "post_only"_a = false, "reduce_only"_a = false, "negative_prices"_a = false, "order_id"_a = nb::none(),
+      "created_at"_a = nb::none(), nb::sig(kBracketSignature),
       "An entry, its take profit and its stop loss, for ExecutionEngine.submit_order_group().\n\n"
       "The entry is a limit order at `price`, or without one a market order, with `time_in_force` and `post_only`. The "
       "exits are on the other side, with `exit_time_in_force`: a limit order at `take_profit`, whose id is `order_id` "
@@ -135,6 +137,7 @@ void bind_bracket() {
       "\"-tp\", and a stop at `stop_loss`, or with `stop_loss_limit` a stop-limit, or with `trailing_offset` instead a "
       "trailing stop that begins once the entry has filled, whose id is `order_id` + \"-sl\". With `reduce_only` both "
       "close at most the strategy's position, and end with it (rule 3.24). "
+      "With `negative_prices` the prices may be 0 or below, as the instrument's may (rule 3.32). "
       "They sleep until the entry fills, and what one of them fills, the other can't (rules 3.22 and 3.23).\n\n"
       "Raises InvalidArgument (a ValueError): ORDER_CONFLICT if the prices are not in order or an exit is IOC or FOK, "
       "ORDER_FIELD_MISSING or ORDER_FIELD_SURPLUS unless it has either stop_loss or trailing_offset, and the errors of "
@@ -165,7 +168,8 @@ OrderGroup make_group(OrderGroupType type, nb::handle given) {
                              std::string("a group has Orders, not ") + nb::type_name(item.type()).c_str());
     orders.push_back(*order);
   }
-  return make_order_group(type, std::move(orders));
+  // Each order was checked when it was made.
+  return make_order_group(type, std::move(orders), true);
 }
 
 }  // namespace

@@ -57,14 +57,16 @@ def _instrument(place: str, row: Mapping[str, Any], calendar: Callable[[str], Tr
     from alphaforge_core.execution import Instrument
 
     given = {str(name).strip(): value for name, value in row.items() if value not in (None, "")}
-    inverse = given.get("inverse")
+    for name in ("inverse", "negative_prices"):
+        truth = given.get(name)
+        if not isinstance(truth, str):
+            continue
+        if truth.strip().lower() not in _TRUTHS:
+            raise InvalidArgument(f"{place}: {name} must be true or false, not {truth}", reason="ROW_INVALID")
+        given[name] = _TRUTHS[truth.strip().lower()]
     try:
-        if isinstance(inverse, str):
-            given["inverse"] = _TRUTHS[inverse.strip().lower()]
         if "calendar" in given:
             given["calendar"] = calendar(str(given["calendar"]))
         return Instrument(**{"instrument_id": "", **given})
-    except KeyError:
-        raise InvalidArgument(f"{place}: inverse must be true or false, not {inverse}", reason="ROW_INVALID") from None
     except (AlphaForgeError, TypeError) as error:
         raise InvalidArgument(f"{place}: {error}", reason="ROW_INVALID") from None

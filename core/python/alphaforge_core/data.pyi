@@ -155,7 +155,7 @@ class DataEngineConfig:
     {'bar_types': ['60min', '100tick']}
     """
 
-    def __init__(self, enable_statistics: bool = True, bar_types: Sequence[str] = ['1min'], max_bars_per_instrument: int = 1000, *, max_memory_bytes: int = 1073741824, max_instruments: int = 10000, max_bars_per_tick: int = 10000, duplicate_window: int = 10000, max_duplicate_entries: int = 10000000, fill_gaps: bool = False, max_gap_bars: int = 1000, skip_first_partial: bool = False, origin_offset_ns: int = 0, allowed_lateness_ns: int = 0, zero_quantity: Literal['reject', 'price_only'] = 'reject', flush_on_stop: bool = False, live_clock: bool = False, close_grace_ns: int = 0, durability: Literal['none', 'os', 'fsync'] = 'os', max_replay_trades: int = 100000, max_replay_bars: int = 10000, max_time_jump_ns: int = 300000000000, time_zones: Sequence[str] = []) -> None:
+    def __init__(self, enable_statistics: bool = True, bar_types: Sequence[str] = ['1min'], max_bars_per_instrument: int = 1000, *, max_memory_bytes: int = 1073741824, max_instruments: int = 10000, max_bars_per_tick: int = 10000, duplicate_window: int = 10000, max_duplicate_entries: int = 10000000, fill_gaps: bool = False, max_gap_bars: int = 1000, skip_first_partial: bool = False, origin_offset_ns: int = 0, allowed_lateness_ns: int = 0, zero_quantity: Literal['reject', 'price_only'] = 'reject', flush_on_stop: bool = False, live_clock: bool = False, close_grace_ns: int = 0, durability: Literal['none', 'os', 'fsync'] = 'os', max_replay_trades: int = 100000, max_replay_bars: int = 10000, max_time_jump_ns: int = 300000000000, time_zones: Sequence[str] = [], negative_price_instruments: Sequence[str] = []) -> None:
         """
         enable_statistics: measure rate and latency; counts are always kept.
         bar_types: 1 to 32 names such as "1min", "100tick", "0.5volume", "1000000dollar".
@@ -173,6 +173,7 @@ class DataEngineConfig:
         flush_on_stop: stop() closes open bars as partial.
         max_time_jump_ns: a tick or an advance_time() further ahead of when it was received is refused (TIME_AHEAD); 0: none.
         time_zones: the rules of time zones that bar types name (rule 2.15); those that are missing are looked up.
+        negative_price_instruments: up to 1,000 instruments whose trades may have a price of 0 or below (rule 2.18); reconfigure() adds names and removes none.
 
         For engines on a service; in process there is no clock, no journal and no subscribers:
         live_clock, close_grace_ns: advance market time by the wall clock, with this lag, up to a day.
@@ -268,6 +269,10 @@ class DataEngineConfig:
 
     @property
     def time_zones(self) -> object:
+        """See the constructor."""
+
+    @property
+    def negative_price_instruments(self) -> object:
         """See the constructor."""
 
     def given(self) -> dict[str, Any]:

@@ -230,7 +230,7 @@ class ExecutionEngine:
         """
         Registers instruments, or replaces their definitions; all or none. Orders that there are keep their terms.
 
-        Raises ResourceExhausted (INSTRUMENT_LIMIT) beyond max_instruments; EngineError (a RuntimeError, INSTRUMENT_IN_USE) for an instrument that was traded with another multiplier, kind or currency.
+        Raises ResourceExhausted (INSTRUMENT_LIMIT) beyond max_instruments; EngineError (a RuntimeError, INSTRUMENT_IN_USE) for an instrument that was traded with another multiplier, kind or currency, or has had orders or trades with negative_prices.
         """
 
     def get_instruments(self, *, symbol: str | None = None, limit: int | None = None, after: str | None = None) -> list[Instrument]:
@@ -694,9 +694,9 @@ class Fill:
 class Instrument:
     """An instrument, for register_instruments() (rule 3.27). Immutable."""
 
-    def __init__(self, instrument_id: str, *, tick_size: int | str | float | decimal.Decimal | None = None, lot_size: int | str | float | decimal.Decimal | None = None, multiplier: int | str | float | decimal.Decimal = 1, currency: str = '', inverse: bool = False, off_grid: str = 'reject', maker_commission_rate: int | str | float | decimal.Decimal | None = None, taker_commission_rate: int | str | float | decimal.Decimal | None = None, commission_per_contract: int | str | float | decimal.Decimal = 0, commission_per_order: int | str | float | decimal.Decimal = 0, min_commission: int | str | float | decimal.Decimal | None = None, max_commission: int | str | float | decimal.Decimal | None = None, session: str = '', time_zone: str = ..., calendar: str | alphaforge_core.model.TradingCalendar = '') -> None:
+    def __init__(self, instrument_id: str, *, tick_size: int | str | float | decimal.Decimal | None = None, lot_size: int | str | float | decimal.Decimal | None = None, multiplier: int | str | float | decimal.Decimal = 1, currency: str = '', inverse: bool = False, off_grid: str = 'reject', maker_commission_rate: int | str | float | decimal.Decimal | None = None, taker_commission_rate: int | str | float | decimal.Decimal | None = None, commission_per_contract: int | str | float | decimal.Decimal = 0, commission_per_order: int | str | float | decimal.Decimal = 0, min_commission: int | str | float | decimal.Decimal | None = None, max_commission: int | str | float | decimal.Decimal | None = None, session: str = '', negative_prices: bool = False, time_zone: str = ..., calendar: str | alphaforge_core.model.TradingCalendar = '') -> None:
         """
-        Raises InvalidArgument (a ValueError): NAME_INVALID; NUMBER_OUT_OF_RANGE for a number that is not above 0, a rate that is not between -1 and 1, a minimum above the maximum; ENUM_UNKNOWN; SETTING_INVALID for a session or a calendar. UnsupportedValue (a TypeError) for an unknown attribute or a wrong type.
+        Raises InvalidArgument (a ValueError): NAME_INVALID; NUMBER_OUT_OF_RANGE for a number that is not above 0, a rate that is not between -1 and 1, a minimum above the maximum, negative_prices of an inverse contract; ENUM_UNKNOWN; SETTING_INVALID for a session or a calendar. UnsupportedValue (a TypeError) for an unknown attribute or a wrong type.
         """
 
     @property
@@ -760,6 +760,10 @@ class Instrument:
         """
 
     @property
+    def negative_prices(self) -> bool:
+        """Prices may be 0 or below, as those of spreads and power (rule 3.32)."""
+
+    @property
     def time_zone(self) -> str:
         """
         The rules of the session's time zone; by default those of this machine's database. Empty for UTC.
@@ -814,61 +818,61 @@ class Order:
         """
         An order at the market price.
 
-        Numbers are int, str, Decimal, float (its shortest decimal), Price or Quantity. `order_id` is the idempotency key, by default a new random id; `created_at` is by default the wall clock. `reduce_only`: fills at most what closes the strategy's position (rule 3.24). `expire_time_ns`: the market time at which a GoodTillDate order expires.
+        Numbers are int, str, Decimal, float (its shortest decimal), Price or Quantity. `order_id` is the idempotency key, by default a new random id; `created_at` is by default the wall clock. `reduce_only`: fills at most what closes the strategy's position (rule 3.24). `expire_time_ns`: the market time at which a GoodTillDate order expires. `negative_prices`: prices may be 0 or below, as those of an instrument that is registered with it (rule 3.32).
 
         Raises InvalidArgument (a ValueError) for numbers not above 0, an empty symbol or an id that is too long; UnsupportedValue (a TypeError) for a wrong type.
         """
 
     @staticmethod
-    def limit(symbol: str, side: OrderSide, quantity: alphaforge_core.model.Quantity | int | str | float | decimal.Decimal, price: alphaforge_core.model.Price | int | str | float | decimal.Decimal, time_in_force: TimeInForce, strategy_id: str, *, post_only: bool = False, reduce_only: bool = False, expire_time_ns: int | None = None, order_id: str | None = None, created_at: int | None = None) -> Order:
+    def limit(symbol: str, side: OrderSide, quantity: alphaforge_core.model.Quantity | int | str | float | decimal.Decimal, price: alphaforge_core.model.Price | int | str | float | decimal.Decimal, time_in_force: TimeInForce, strategy_id: str, *, post_only: bool = False, reduce_only: bool = False, negative_prices: bool = False, expire_time_ns: int | None = None, order_id: str | None = None, created_at: int | None = None) -> Order:
         """
         An order at `price` or better; with `post_only`, it is rejected rather than take liquidity.
 
-        Numbers are int, str, Decimal, float (its shortest decimal), Price or Quantity. `order_id` is the idempotency key, by default a new random id; `created_at` is by default the wall clock. `reduce_only`: fills at most what closes the strategy's position (rule 3.24). `expire_time_ns`: the market time at which a GoodTillDate order expires.
+        Numbers are int, str, Decimal, float (its shortest decimal), Price or Quantity. `order_id` is the idempotency key, by default a new random id; `created_at` is by default the wall clock. `reduce_only`: fills at most what closes the strategy's position (rule 3.24). `expire_time_ns`: the market time at which a GoodTillDate order expires. `negative_prices`: prices may be 0 or below, as those of an instrument that is registered with it (rule 3.32).
 
         Raises InvalidArgument (a ValueError) for numbers not above 0, an empty symbol or an id that is too long; UnsupportedValue (a TypeError) for a wrong type.
         """
 
     @staticmethod
-    def stop(symbol: str, side: OrderSide, quantity: alphaforge_core.model.Quantity | int | str | float | decimal.Decimal, stop_price: alphaforge_core.model.Price | int | str | float | decimal.Decimal, time_in_force: TimeInForce, strategy_id: str, *, reduce_only: bool = False, expire_time_ns: int | None = None, order_id: str | None = None, created_at: int | None = None) -> Order:
+    def stop(symbol: str, side: OrderSide, quantity: alphaforge_core.model.Quantity | int | str | float | decimal.Decimal, stop_price: alphaforge_core.model.Price | int | str | float | decimal.Decimal, time_in_force: TimeInForce, strategy_id: str, *, reduce_only: bool = False, negative_prices: bool = False, expire_time_ns: int | None = None, order_id: str | None = None, created_at: int | None = None) -> Order:
         """
         A market order once the last price is at or beyond `stop_price`.
 
-        Numbers are int, str, Decimal, float (its shortest decimal), Price or Quantity. `order_id` is the idempotency key, by default a new random id; `created_at` is by default the wall clock. `reduce_only`: fills at most what closes the strategy's position (rule 3.24). `expire_time_ns`: the market time at which a GoodTillDate order expires.
+        Numbers are int, str, Decimal, float (its shortest decimal), Price or Quantity. `order_id` is the idempotency key, by default a new random id; `created_at` is by default the wall clock. `reduce_only`: fills at most what closes the strategy's position (rule 3.24). `expire_time_ns`: the market time at which a GoodTillDate order expires. `negative_prices`: prices may be 0 or below, as those of an instrument that is registered with it (rule 3.32).
 
         Raises InvalidArgument (a ValueError) for numbers not above 0, an empty symbol or an id that is too long; UnsupportedValue (a TypeError) for a wrong type.
         """
 
     @staticmethod
-    def stop_limit(symbol: str, side: OrderSide, quantity: alphaforge_core.model.Quantity | int | str | float | decimal.Decimal, stop_price: alphaforge_core.model.Price | int | str | float | decimal.Decimal, limit_price: alphaforge_core.model.Price | int | str | float | decimal.Decimal, time_in_force: TimeInForce, strategy_id: str, *, post_only: bool = False, reduce_only: bool = False, expire_time_ns: int | None = None, order_id: str | None = None, created_at: int | None = None) -> Order:
+    def stop_limit(symbol: str, side: OrderSide, quantity: alphaforge_core.model.Quantity | int | str | float | decimal.Decimal, stop_price: alphaforge_core.model.Price | int | str | float | decimal.Decimal, limit_price: alphaforge_core.model.Price | int | str | float | decimal.Decimal, time_in_force: TimeInForce, strategy_id: str, *, post_only: bool = False, reduce_only: bool = False, negative_prices: bool = False, expire_time_ns: int | None = None, order_id: str | None = None, created_at: int | None = None) -> Order:
         """
         A limit order at `limit_price` once the last price is at or beyond `stop_price`.
 
-        Numbers are int, str, Decimal, float (its shortest decimal), Price or Quantity. `order_id` is the idempotency key, by default a new random id; `created_at` is by default the wall clock. `reduce_only`: fills at most what closes the strategy's position (rule 3.24). `expire_time_ns`: the market time at which a GoodTillDate order expires.
+        Numbers are int, str, Decimal, float (its shortest decimal), Price or Quantity. `order_id` is the idempotency key, by default a new random id; `created_at` is by default the wall clock. `reduce_only`: fills at most what closes the strategy's position (rule 3.24). `expire_time_ns`: the market time at which a GoodTillDate order expires. `negative_prices`: prices may be 0 or below, as those of an instrument that is registered with it (rule 3.32).
 
         Raises InvalidArgument (a ValueError) for numbers not above 0, an empty symbol or an id that is too long; UnsupportedValue (a TypeError) for a wrong type.
         """
 
     @staticmethod
-    def trailing_stop(symbol: str, side: OrderSide, quantity: alphaforge_core.model.Quantity | int | str | float | decimal.Decimal, trailing_offset: alphaforge_core.model.Price | int | str | float | decimal.Decimal, time_in_force: TimeInForce, strategy_id: str, *, trailing_offset_type: TrailingOffsetType = ..., activation_price: alphaforge_core.model.Price | int | str | float | decimal.Decimal | None = None, reduce_only: bool = False, expire_time_ns: int | None = None, order_id: str | None = None, created_at: int | None = None) -> Order:
+    def trailing_stop(symbol: str, side: OrderSide, quantity: alphaforge_core.model.Quantity | int | str | float | decimal.Decimal, trailing_offset: alphaforge_core.model.Price | int | str | float | decimal.Decimal, time_in_force: TimeInForce, strategy_id: str, *, trailing_offset_type: TrailingOffsetType = ..., activation_price: alphaforge_core.model.Price | int | str | float | decimal.Decimal | None = None, reduce_only: bool = False, negative_prices: bool = False, expire_time_ns: int | None = None, order_id: str | None = None, created_at: int | None = None) -> Order:
         """
         A stop that follows the extreme of the last prices, the highest to sell, the lowest to buy, and never moves back (rule 3.25); a market order once the last price is at or beyond it.
 
         `trailing_offset`: how far the stop is from the extreme, above 0: as `trailing_offset_type` says, a difference of prices, basis points of the extreme, below 10,000, or a whole number of the registered instrument's ticks. `activation_price`: the last price at which it begins to trail: at or above it to sell, at or below it to buy; by default immediately.
 
-        Numbers are int, str, Decimal, float (its shortest decimal), Price or Quantity. `order_id` is the idempotency key, by default a new random id; `created_at` is by default the wall clock. `reduce_only`: fills at most what closes the strategy's position (rule 3.24). `expire_time_ns`: the market time at which a GoodTillDate order expires.
+        Numbers are int, str, Decimal, float (its shortest decimal), Price or Quantity. `order_id` is the idempotency key, by default a new random id; `created_at` is by default the wall clock. `reduce_only`: fills at most what closes the strategy's position (rule 3.24). `expire_time_ns`: the market time at which a GoodTillDate order expires. `negative_prices`: prices may be 0 or below, as those of an instrument that is registered with it (rule 3.32).
 
         Raises InvalidArgument (a ValueError) for numbers not above 0, an empty symbol or an id that is too long; UnsupportedValue (a TypeError) for a wrong type.
         """
 
     @staticmethod
-    def trailing_stop_limit(symbol: str, side: OrderSide, quantity: alphaforge_core.model.Quantity | int | str | float | decimal.Decimal, trailing_offset: alphaforge_core.model.Price | int | str | float | decimal.Decimal, limit_offset: alphaforge_core.model.Price | int | str | float | decimal.Decimal, time_in_force: TimeInForce, strategy_id: str, *, trailing_offset_type: TrailingOffsetType = ..., activation_price: alphaforge_core.model.Price | int | str | float | decimal.Decimal | None = None, post_only: bool = False, reduce_only: bool = False, expire_time_ns: int | None = None, order_id: str | None = None, created_at: int | None = None) -> Order:
+    def trailing_stop_limit(symbol: str, side: OrderSide, quantity: alphaforge_core.model.Quantity | int | str | float | decimal.Decimal, trailing_offset: alphaforge_core.model.Price | int | str | float | decimal.Decimal, limit_offset: alphaforge_core.model.Price | int | str | float | decimal.Decimal, time_in_force: TimeInForce, strategy_id: str, *, trailing_offset_type: TrailingOffsetType = ..., activation_price: alphaforge_core.model.Price | int | str | float | decimal.Decimal | None = None, post_only: bool = False, reduce_only: bool = False, negative_prices: bool = False, expire_time_ns: int | None = None, order_id: str | None = None, created_at: int | None = None) -> Order:
         """
         A trailing stop that becomes a limit order, with a limit `limit_offset`, at least 0, beyond its stop: above to buy, below to sell.
 
         `trailing_offset`: how far the stop is from the extreme, above 0: as `trailing_offset_type` says, a difference of prices, basis points of the extreme, below 10,000, or a whole number of the registered instrument's ticks. `activation_price`: the last price at which it begins to trail: at or above it to sell, at or below it to buy; by default immediately.
 
-        Numbers are int, str, Decimal, float (its shortest decimal), Price or Quantity. `order_id` is the idempotency key, by default a new random id; `created_at` is by default the wall clock. `reduce_only`: fills at most what closes the strategy's position (rule 3.24). `expire_time_ns`: the market time at which a GoodTillDate order expires.
+        Numbers are int, str, Decimal, float (its shortest decimal), Price or Quantity. `order_id` is the idempotency key, by default a new random id; `created_at` is by default the wall clock. `reduce_only`: fills at most what closes the strategy's position (rule 3.24). `expire_time_ns`: the market time at which a GoodTillDate order expires. `negative_prices`: prices may be 0 or below, as those of an instrument that is registered with it (rule 3.32).
 
         Raises InvalidArgument (a ValueError) for numbers not above 0, an empty symbol or an id that is too long; UnsupportedValue (a TypeError) for a wrong type.
         """
@@ -1096,11 +1100,11 @@ class Order:
     def __setstate__(self, message: bytes, /) -> None: ...
 
     @staticmethod
-    def bracket(symbol: str, side: OrderSide, quantity: alphaforge_core.model.Quantity | int | str | float | decimal.Decimal, strategy_id: str, *, take_profit: alphaforge_core.model.Price | int | str | float | decimal.Decimal, stop_loss: alphaforge_core.model.Price | int | str | float | decimal.Decimal | None = None, price: alphaforge_core.model.Price | int | str | float | decimal.Decimal | None = None, stop_loss_limit: alphaforge_core.model.Price | int | str | float | decimal.Decimal | None = None, trailing_offset: alphaforge_core.model.Price | int | str | float | decimal.Decimal | None = None, trailing_offset_type: TrailingOffsetType = ..., time_in_force: TimeInForce = ..., exit_time_in_force: TimeInForce = ..., post_only: bool = False, reduce_only: bool = False, order_id: str | None = None, created_at: int | None = None) -> OrderGroup:
+    def bracket(symbol: str, side: OrderSide, quantity: alphaforge_core.model.Quantity | int | str | float | decimal.Decimal, strategy_id: str, *, take_profit: alphaforge_core.model.Price | int | str | float | decimal.Decimal, stop_loss: alphaforge_core.model.Price | int | str | float | decimal.Decimal | None = None, price: alphaforge_core.model.Price | int | str | float | decimal.Decimal | None = None, stop_loss_limit: alphaforge_core.model.Price | int | str | float | decimal.Decimal | None = None, trailing_offset: alphaforge_core.model.Price | int | str | float | decimal.Decimal | None = None, trailing_offset_type: TrailingOffsetType = ..., time_in_force: TimeInForce = ..., exit_time_in_force: TimeInForce = ..., post_only: bool = False, reduce_only: bool = False, negative_prices: bool = False, order_id: str | None = None, created_at: int | None = None) -> OrderGroup:
         """
         An entry, its take profit and its stop loss, for ExecutionEngine.submit_order_group().
 
-        The entry is a limit order at `price`, or without one a market order, with `time_in_force` and `post_only`. The exits are on the other side, with `exit_time_in_force`: a limit order at `take_profit`, whose id is `order_id` + "-tp", and a stop at `stop_loss`, or with `stop_loss_limit` a stop-limit, or with `trailing_offset` instead a trailing stop that begins once the entry has filled, whose id is `order_id` + "-sl". With `reduce_only` both close at most the strategy's position, and end with it (rule 3.24). They sleep until the entry fills, and what one of them fills, the other can't (rules 3.22 and 3.23).
+        The entry is a limit order at `price`, or without one a market order, with `time_in_force` and `post_only`. The exits are on the other side, with `exit_time_in_force`: a limit order at `take_profit`, whose id is `order_id` + "-tp", and a stop at `stop_loss`, or with `stop_loss_limit` a stop-limit, or with `trailing_offset` instead a trailing stop that begins once the entry has filled, whose id is `order_id` + "-sl". With `reduce_only` both close at most the strategy's position, and end with it (rule 3.24). With `negative_prices` the prices may be 0 or below, as the instrument's may (rule 3.32). They sleep until the entry fills, and what one of them fills, the other can't (rules 3.22 and 3.23).
 
         Raises InvalidArgument (a ValueError): ORDER_CONFLICT if the prices are not in order or an exit is IOC or FOK, ORDER_FIELD_MISSING or ORDER_FIELD_SURPLUS unless it has either stop_loss or trailing_offset, and the errors of the other factories.
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,7 +28,11 @@
 namespace alphaforge::data {
 namespace {
 
+// With each name once, in order.
 DataEngineConfig validated(DataEngineConfig config) {
+  std::vector<std::string>& names = config.negative_price_instruments;
+  std::ranges::sort(names);
+  names.erase(std::ranges::unique(names).begin(), names.end());
   config.validate();
   return config;
 }
@@ -77,8 +82,11 @@ void Aggregator::add_bar_types(const std::vector<std::string>& names, const std:
   });
 }
 
-void Aggregator::reconfigure(const DataEngineConfig& config) {
-  config.validate();
+void Aggregator::reconfigure(const DataEngineConfig& given) {
+  DataEngineConfig added = given;
+  const std::vector<std::string>& negative = config_.negative_price_instruments;
+  added.negative_price_instruments.insert(added.negative_price_instruments.end(), negative.begin(), negative.end());
+  const DataEngineConfig config = validated(std::move(added));
   if (config.origin_offset_ns != config_.origin_offset_ns && book_.size() != 0)
     throw InvalidArgument(Reason::SETTING_INVALID,
                           "origin_offset_ns is " + std::to_string(config_.origin_offset_ns) + " and can't become " +
@@ -121,9 +129,17 @@ std::vector<Bar> Aggregator::stop() {
   return bars;
 }
 
+bool Aggregator::may_be_negative(std::string_view instrument_id) const {
+  const std::vector<std::string>& names = config_.negative_price_instruments;
+  return std::binary_search(names.begin(), names.end(), instrument_id, std::less<>());
+}
+
 // The first stage: checks of a tick that don't need its instrument.
-[[gnu::always_inline]] inline std::optional<Reason> Aggregator::refusal(const Print& print, bool value_fits) const {
-  if (print.price <= 0) return Reason::PRICE_NOT_POSITIVE;
+[[gnu::always_inline]] inline std::optional<Reason> Aggregator::refusal(const Print& print,
+                                                                        std::string_view instrument_id,
+                                                                        bool value_fits) const {
+  if (print.price <= 0 && !is_tradable({print.price}, may_be_negative(instrument_id))) [[unlikely]]
+    return Reason::PRICE_NOT_POSITIVE;
   if (print.quantity == 0 && config_.zero_quantity == ZeroQuantity::kReject) return Reason::QUANTITY_NOT_POSITIVE;
   if (!is_time(print.ts_event)) return Reason::TIME_OUT_OF_RANGE;
   if (print.ts_event > latest_) return Reason::TIME_AHEAD;
@@ -144,7 +160,7 @@ Instrument* Aggregator::find_or_add(std::string_view instrument_id) {
                                                            const Print& print, bool value_fits,
                                                            std::string_view trade_id, std::size_t row,
                                                            ProcessResult& result) {
-  std::optional<Reason> reason = refusal(print, value_fits);
+  std::optional<Reason> reason = refusal(print, instrument_id, value_fits);
   if (!reason && instrument == nullptr) {
     instrument = find_or_add(instrument_id);
     if (instrument == nullptr) reason = Reason::INSTRUMENT_LIMIT;

@@ -66,9 +66,9 @@ class Aggregator {
   // The names of the time zones whose rules the engine has.
   std::vector<std::string> time_zones() const;
 
-  // Changes settings and keeps the state. Missing types are added, the others stay; state beyond smaller limits is
-  // dropped, the oldest first, except instruments. Throws InvalidArgument as the constructor does, and SETTING_INVALID
-  // for another grid of time bars where there are instruments.
+  // Changes settings and keeps the state. Missing types and negative_price_instruments are added, the others stay;
+  // state beyond smaller limits is dropped, the oldest first, except instruments. Throws InvalidArgument as the
+  // constructor does, and SETTING_INVALID for another grid of time bars where there are instruments.
   void reconfigure(const DataEngineConfig& config);
 
   // Rule 1.8: sets when the following calls are received, in nanoseconds since the Unix epoch, or a clock for that,
@@ -134,7 +134,8 @@ class Aggregator {
   void process_row(Instrument*& instrument, std::string_view instrument_id, const Print& print, bool value_fits,
                    std::string_view trade_id, std::size_t row, ProcessResult& result);
   void prefetch(const TradeTickBatch::Columns& columns, std::size_t row, const std::vector<TickRun*>& runs) const;
-  std::optional<Reason> refusal(const Print& print, bool value_fits) const;
+  std::optional<Reason> refusal(const Print& print, std::string_view instrument_id, bool value_fits) const;
+  bool may_be_negative(std::string_view instrument_id) const;
   bool is_ahead(std::int64_t ts);
   Instrument* find_or_add(std::string_view instrument_id);
   void forget_excess_duplicates();

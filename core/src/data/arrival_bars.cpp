@@ -18,36 +18,47 @@
 namespace alphaforge::data {
 namespace {
 
-// What a print adds to the progress of a tick, volume or dollar bar.
+uint128 magnitude(int128 number) {
+  return number < 0 ? uint128{0} - static_cast<uint128>(number) : static_cast<uint128>(number);
+}
+
+// What a print adds to the sum that a tick, volume or dollar bar counts; less than nothing at a negative price.
 uint128 amount_in(const Print& print, BarKind kind) {
   if (kind == BarKind::kTick) return print.quantity != 0;
   return static_cast<uint128>(kind == BarKind::kVolume ? print.quantity : print.value);
 }
 
+// What it adds to the progress, which does not know the sign of a price (rule 2.18).
+uint128 progress_in(const Print& print, BarKind kind) {
+  return kind == BarKind::kDollar ? magnitude(print.value) : amount_in(print, kind);
+}
+
 // The part of a quantity that a bar takes: a tick bar takes all, a volume bar what it needs to reach exactly its step,
-// and a dollar bar the smallest quantity, at least 1e-9, that brings its progress to the step.
+// and a dollar bar the smallest quantity, at least 1e-9, that brings its progress to the step, or all at a price of 0.
 int128 part_of(BarKind kind, uint128 progress, int128 left, int128 step, std::int64_t price) {
   if (kind == BarKind::kTick) return left;
   if (kind == BarKind::kVolume) return std::min(left, step - static_cast<int128>(progress));
+  if (price == 0) return left;
   // Values have eighteen places and prices nine, so that the quotient has the nine of a quantity.
   const bool is_full = progress >= static_cast<uint128>(step);
-  return std::min(left, is_full ? 1 : (step - static_cast<int128>(progress) - 1) / price + 1);
+  return std::min(left,
+                  is_full ? 1 : (step - static_cast<int128>(progress) - 1) / static_cast<int128>(magnitude(price)) + 1);
 }
 
 uint128 progress_with(BarKind kind, uint128 progress, int128 part, std::int64_t price) {
   if (kind == BarKind::kTick) return progress + 1;
-  return progress + static_cast<uint128>(kind == BarKind::kVolume ? part : part * price);
+  return progress + (kind == BarKind::kVolume ? static_cast<uint128>(part) : magnitude(part * price));
 }
 
 // Whether a print would close more than `bars_max` bars of a type.
 bool ends_too_many(BarKind kind, uint128 progress, const Print& print, int128 step, std::int64_t bars_max) {
   if (kind == BarKind::kTick) return false;
   // Each dollar bar that closes uses up one step of value and at least 1e-9: there are min(units, total / step) of
-  // them.
-  if (kind == BarKind::kDollar && print.quantity <= bars_max) return false;
+  // them. At a price of 0, one takes all.
+  if (kind == BarKind::kDollar && (print.quantity <= bars_max || print.price == 0)) return false;
   uint128 limit;
   return !__builtin_mul_overflow(static_cast<uint128>(step), static_cast<uint128>(bars_max) + 1, &limit) &&
-         progress + amount_in(print, kind) >= limit;
+         progress + progress_in(print, kind) >= limit;
 }
 
 }  // namespace
@@ -73,9 +84,11 @@ void ArrivalBars::prepare(Instrument& instrument, std::size_t known) const {
 bool ArrivalBars::fits(const Instrument& instrument, const Print& print) const {
   return std::ranges::all_of(types_, [&](const Type& type) {
     const OpenBar& bar = instrument.bars[type.index];
-    const uint128 value = instrument.sums.amount[kValue] - bar.base.amount[kValue];
-    return bar.empty() ||
-           sum_fits(static_cast<int128>(value), share_of(instrument, type, print).quantity * print.price);
+    if (bar.empty()) return true;
+    const Sums sums = instrument.sums - bar.base;
+    const int128 quantity = share_of(instrument, type, print).quantity;
+    return sum_fits(static_cast<int128>(sums.amount[kValue]), quantity * print.price) &&
+           sum_fits(static_cast<int128>(sums.amount[kVolume]), quantity);
   });
 }
 
@@ -89,8 +102,12 @@ void ArrivalBars::apply(Instrument& instrument, const Print& print, std::vector<
     bar.close = print.price;
     bar.reach(print);
     // The range includes the print already, the sums do not.
-    const uint128 amount = type.kind == BarKind::kRange ? 0 : amount_in(print, type.kind);
-    if (progress_of(instrument, type) + amount >= static_cast<uint128>(type.step)) close(instrument, type, print, out);
+    const uint128 amount = type.kind == BarKind::kRange ? 0 : progress_in(print, type.kind);
+    if (progress_of(instrument, type) + amount >= static_cast<uint128>(type.step))
+      close(instrument, type, print, out);
+    else if (print.value < 0 && type.kind == BarKind::kDollar) [[unlikely]]
+      // Progress grows by as much as the sum that it is counted from falls.
+      bar.progress_base -= amount + amount;
   }
 }
 

@@ -87,10 +87,12 @@ void BarBuilder::reconfigure(const DataEngineConfig& config, const EachInstrumen
 }
 
 std::optional<bool> BarBuilder::apply(Instrument& instrument, const Print& print, std::vector<Bar>& out) {
-  // No bar's value exceeds the sum over all ticks; only once that sum has overflowed is each bar checked, from then on.
-  if (instrument.value_wrapped || !sum_fits(static_cast<int128>(instrument.sums.amount[kValue]), print.value)) {
+  // No bar's value exceeds the sum over all ticks, nor its volume the value, as long as prices are above 0 and that sum
+  // fits; after that, each bar is checked.
+  if (instrument.checks_bars || print.price <= 0 ||
+      !sum_fits(static_cast<int128>(instrument.sums.amount[kValue]), print.value)) {
     if (!time_bars_.fits(instrument, print) || !arrival_bars_.fits(instrument, print)) return std::nullopt;
-    instrument.value_wrapped = true;
+    instrument.checks_bars = true;
     instrument.next_end = kNoTime;
   }
   const bool is_late = time_bars_.apply(instrument, print, out);

@@ -12,6 +12,7 @@
 #include "base/reason.hpp"
 #include "model/bar_type.hpp"
 #include "model/grid.hpp"
+#include "model/names.hpp"
 
 namespace alphaforge::data {
 
@@ -39,6 +40,12 @@ void DataEngineConfig::validate() const {
     throw InvalidArgument(Reason::SETTING_INVALID, "time_zones has " + std::to_string(time_zones.size()) +
                                                        " rules; expected at most " + std::to_string(kTimeZonesMax));
   parse_time_zones(time_zones);
+  if (negative_price_instruments.size() > kNegativePriceInstrumentsMax)
+    throw InvalidArgument(Reason::SETTING_INVALID,
+                          "negative_price_instruments has " + std::to_string(negative_price_instruments.size()) +
+                              " names; expected at most " + std::to_string(kNegativePriceInstrumentsMax));
+  for (const std::string& name : negative_price_instruments)
+    check_name(name, "negative_price_instruments", kInstrumentIdBytesMax);
 }
 
 std::vector<std::shared_ptr<const BarType>> parse_bar_types(const std::vector<std::string>& names) {

@@ -23,6 +23,7 @@ inline constexpr std::size_t kBarTypesMax = 32;
 inline constexpr std::size_t kAllBars = SIZE_MAX;
 inline constexpr std::size_t kBarTypeBytesMax = 64;
 inline constexpr std::size_t kTimeZonesMax = kBarTypesMax;
+inline constexpr std::size_t kNegativePriceInstrumentsMax = 1'000;
 
 // The numeric options that have a range: member, default, least, greatest.
 #define ALPHAFORGE_DATA_LIMITS(X)                                  \
@@ -46,11 +47,12 @@ struct DataEngineConfig {
   bool skip_first_partial = false;  // no bar for the interval in which an instrument was first seen
   bool flush_on_stop = false;       // stop() closes what is open
   ZeroQuantity zero_quantity = ZeroQuantity::kReject;
+  std::vector<std::string> negative_price_instruments;  // whose trades may have a price of 0 or below (rule 2.18)
 #define X(name, preset, least, greatest) std::int64_t name = preset;
   ALPHAFORGE_DATA_LIMITS(X)
 #undef X
 
-  // Throws InvalidArgument: SETTING_INVALID, and BAR_TYPE_INVALID.
+  // Throws InvalidArgument: SETTING_INVALID, BAR_TYPE_INVALID, and NAME_INVALID.
   void validate() const;
 };
 

@@ -33,7 +33,9 @@ struct Instrument {
   std::vector<Interval> intervals;  // one for each time type, in configured order
   std::vector<BarSeries> series;    // one for each type, in configured order
   std::uint32_t checkpoint = 0;     // the last one that it was written for
-  bool value_wrapped = false;       // the sum of its values has exceeded 128 bits
+  // From when the sum of its values exceeded 128 bits, or a price was not above 0: whether a tick fits each bar's sums
+  // is no longer known from the sums over all ticks.
+  bool checks_bars = false;
   LazyHeap<std::int64_t>::Ticket due;
   DuplicateWindow seen;
   std::shared_ptr<const std::string> id;

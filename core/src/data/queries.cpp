@@ -122,7 +122,8 @@ void Aggregator::validate() const {
     for (const Bar& bar : builder_.open_bars(instrument)) {
       demand(bar.low <= bar.open && bar.open <= bar.high && bar.low <= bar.close && bar.close <= bar.high,
              "a price lies outside its bar");
-      demand(bar.volume.mantissa >= 0 && bar.value.mantissa >= 0 && bar.trade_count >= 0, "a sum is negative");
+      demand(bar.volume.mantissa >= 0 && (bar.value.mantissa >= 0 || instrument.checks_bars) && bar.trade_count >= 0,
+             "a sum is negative");
       if (closes_by_time(bar.bar_type->kind))
         // Bars that advance_time() has left close with its next call.
         demand(bar.ts_event > instrument.market_time, "an open bar has ended");

@@ -43,9 +43,10 @@ constexpr std::size_t kZoneRulesBytesMax = std::size_t{1} << 16;
 constexpr std::int64_t kEarliest = -368 * kDayNs;
 constexpr std::int32_t kRevisionMax = std::int32_t{1} << 30;
 
-std::int64_t read_price(SnapshotReader& in) {
+// Only an instrument whose bars are checked has seen prices that were not above 0.
+std::int64_t read_price(SnapshotReader& in, const Instrument& instrument) {
   const std::int64_t price = in.number();
-  demand(price > 0, "a price is not above 0");
+  demand(is_tradable({price}, instrument.checks_bars), "a price is not above 0");
   return price;
 }
 
@@ -69,27 +70,29 @@ Sums read_sums(SnapshotReader& in) {
 }
 
 // The sums of a bar, which have not wrapped.
-Sums read_bar_sums(SnapshotReader& in) {
+Sums read_bar_sums(SnapshotReader& in, const Instrument& instrument) {
   const Sums sums = read_sums(in);
-  for (const uint128 sum : sums.amount) demand(static_cast<int128>(sum) >= 0, "a sum is negative");
+  for (const std::size_t amount : {kTrades, kVolume, kValue})
+    demand(static_cast<int128>(sums.amount[amount]) >= 0 || (amount == kValue && instrument.checks_bars),
+           "a sum is negative");
   for (const uint128 sum : sums.quantity_by_side) demand(static_cast<int128>(sum) >= 0, "a sum is negative");
   const auto& sides = sums.quantity_by_side;
   demand(sides[0] + sides[1] + sides[2] == sums.amount[kVolume], "sides don't add up to a volume");
   demand(sums.amount[kTrades] <= static_cast<uint128>(SnapshotReader::kCountMax), "a count of trades is out of range");
   // No price is below one unit, so that volumes fit wherever values do.
-  demand(sums.amount[kVolume] <= sums.amount[kValue], "a volume is greater than its value");
+  demand(instrument.checks_bars || sums.amount[kVolume] <= sums.amount[kValue], "a volume is greater than its value");
   return sums;
 }
 
-KeptBar read_kept(SnapshotReader& in) {
+KeptBar read_kept(SnapshotReader& in, const Instrument& instrument) {
   KeptBar kept;
   BarFigures& bar = kept.bar;
-  for (Price* const price : {&bar.open, &bar.high, &bar.low, &bar.close}) price->mantissa = read_price(in);
-  for (int128* const sum :
-       {&bar.volume.mantissa, &bar.value.mantissa, &bar.buy_volume.mantissa, &bar.sell_volume.mantissa})
-    *sum = read_sum(in);
+  for (Price* const price : {&bar.open, &bar.high, &bar.low, &bar.close}) price->mantissa = read_price(in, instrument);
+  bar.volume.mantissa = read_sum(in);
+  bar.value.mantissa = instrument.checks_bars ? in.wide() : read_sum(in);
+  for (int128* const sum : {&bar.buy_volume.mantissa, &bar.sell_volume.mantissa}) *sum = read_sum(in);
   bar.trade_count = in.counter();
-  demand(bar.volume.mantissa <= bar.value.mantissa, "a volume is greater than its value");
+  demand(instrument.checks_bars || bar.volume.mantissa <= bar.value.mantissa, "a volume is greater than its value");
   demand(bar.buy_volume.mantissa <= bar.volume.mantissa &&
              bar.sell_volume.mantissa <= bar.volume.mantissa - bar.buy_volume.mantissa,
          "sides are more than a volume");
@@ -137,7 +140,9 @@ void TimeBars::restore_interval(SnapshotReader& in, Instrument& instrument, std:
   interval.began = in.flag();
   interval.uncovered = in.flag();
   demand(interval.start <= std::max(instrument.market_time, clock_), "an interval begins after market time");
-  demand(!interval.began || (interval.last_end != kNoTime && interval.last_close > 0), "a last bar is missing");
+  demand(
+      !interval.began || (interval.last_end != kNoTime && is_tradable({interval.last_close}, instrument.checks_bars)),
+      "a last bar is missing");
   const OpenBar& bar = instrument.bars[type.index];
   demand(bar.empty() || (bar.ts_least >= interval.start && bar.ts_greatest < interval.end),
          "a tick lies outside its interval");
@@ -189,7 +194,7 @@ void BarBuilder::restore(SnapshotReader& in, Instrument& instrument) {
 
 void BarBuilder::restore_open(SnapshotReader& in, Instrument& instrument) {
   instrument.market_time = read_time_or(in, kNoTime);
-  instrument.value_wrapped = in.flag();
+  instrument.checks_bars = in.flag();
   instrument.sums = read_sums(in);
   prepare(instrument);
   for (std::uint32_t i = 0; i < types_.size(); ++i) restore_bar(in, instrument, i);
@@ -222,7 +227,7 @@ void BarBuilder::restore_bars(SnapshotReader& in, Instrument& instrument) {
     demand(sequence >= series.first_sequence() && sequence <= series.sequence, "a bar's sequence is out of range");
     KeptBar& kept = series.at(sequence);
     demand(kept.number == 0, "a bar occurs twice");
-    KeptBar read = read_kept(in);
+    KeptBar read = read_kept(in, instrument);
     demand(read.number > 0 && read.number <= bars_generated(), "a bar's number is out of range");
     read.bar.sequence = sequence;
     kept = read;
@@ -242,13 +247,13 @@ void BarBuilder::finish_restore(const EachInstrument& each_instrument) {
 void BarBuilder::restore_bar(SnapshotReader& in, Instrument& instrument, std::uint32_t type) const {
   if (!in.flag()) return;
   OpenBar& bar = instrument.bars[type];
-  for (std::int64_t* const price : {&bar.open, &bar.high, &bar.low, &bar.close}) *price = read_price(in);
+  for (std::int64_t* const price : {&bar.open, &bar.high, &bar.low, &bar.close}) *price = read_price(in, instrument);
   demand(bar.low <= bar.open && bar.open <= bar.high && bar.low <= bar.close && bar.close <= bar.high,
          "a price lies outside its bar");
   bar.ts_least = read_time(in);
   bar.ts_greatest = read_time(in);
   bar.ts_init = in.number();
-  bar.base = instrument.sums - read_bar_sums(in);
+  bar.base = instrument.sums - read_bar_sums(in, instrument);
 }
 
 void BarBuilder::restore_series(SnapshotReader& in, Instrument& instrument, std::uint32_t type) {
@@ -257,7 +262,7 @@ void BarBuilder::restore_series(SnapshotReader& in, Instrument& instrument, std:
   const auto count = static_cast<std::uint64_t>(in.count());
   demand(count <= sequence, "there are more bars than were numbered");
   for (std::uint64_t i = 0; i < count; ++i) {
-    KeptBar kept = read_kept(in);
+    KeptBar kept = read_kept(in, instrument);
     demand(kept.number <= bars_generated(), "a bar's number is out of range");
     kept.bar.sequence = static_cast<std::int64_t>(sequence - count + i + 1);
     closed_.keep(instrument, type, kept);

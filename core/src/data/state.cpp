@@ -77,7 +77,7 @@ void BarBuilder::describe(Sink& sink) const {
 template <class Sink>
 void BarBuilder::describe_open(Sink& sink, const Instrument& instrument) const {
   sink.number(instrument.market_time);
-  sink.number(std::int64_t{instrument.value_wrapped});
+  sink.number(std::int64_t{instrument.checks_bars});
   describe_sums(sink, instrument.sums);
   for (const OpenBar& bar : instrument.bars) describe_bar(sink, instrument.sums, bar);
   arrival_bars_.describe_progress(sink, instrument);

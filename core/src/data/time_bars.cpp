@@ -33,28 +33,30 @@ void TimeBars::prepare(Instrument& instrument) const {
 
 bool TimeBars::fits(Instrument& instrument, const Print& print) const {
   const std::int64_t market_time = std::max({instrument.market_time, clock_, print.ts_event});
-  for (std::uint32_t i = 0; i < size(); ++i)
-    if (!sum_fits(value_joined(instrument, i, print.ts_event, market_time), print.value)) return false;
+  for (std::uint32_t i = 0; i < size(); ++i) {
+    const BarFigures bar = joined_bar(instrument, i, print.ts_event, market_time);
+    if (!sum_fits(bar.value.mantissa, print.value) || !sum_fits(bar.volume.mantissa, print.quantity)) return false;
+  }
   return true;
 }
 
-// The value of the bar, open or closed, that a print of that time joins when market time has moved; 0 where it begins a
+// The bar, open or closed, that a print of that time joins when market time has moved; an empty one where it begins a
 // bar or joins none.
-int128 TimeBars::value_joined(Instrument& instrument, std::uint32_t number, std::int64_t ts_event,
-                              std::int64_t market_time) const {
+BarFigures TimeBars::joined_bar(Instrument& instrument, std::uint32_t number, std::int64_t ts_event,
+                                std::int64_t market_time) const {
   const Type& type = types_[number];
   const OpenBar& bar = instrument.bars[type.index];
   const Interval& interval = instrument.intervals[number];
   if (!bar.empty() && interval.holds(ts_event)) {
     const BarFigures figures = open_bar(instrument, number);
-    if (market_time < interval.end) return figures.value.mantissa;
+    if (market_time < interval.end) return figures;
     // The bar closes first: advance() stopped before it.
     const bool is_joined = !is_skipped(interval, figures) && may_correct(figures, ts_event, market_time);
-    return is_joined ? figures.value.mantissa : 0;
+    return is_joined ? figures : BarFigures{};
   }
-  if (!interval.is_late(ts_event, market_time, type.grid)) return 0;
+  if (!interval.is_late(ts_event, market_time, type.grid)) return {};
   const KeptBar* kept = correctable(instrument, number, ts_event, market_time);
-  return kept == nullptr ? 0 : kept->bar.value.mantissa;
+  return kept == nullptr ? BarFigures{} : kept->bar;
 }
 
 bool TimeBars::apply(Instrument& instrument, const Print& print, std::vector<Bar>& out) {
@@ -133,7 +135,7 @@ void TimeBars::move_market_time(Instrument& instrument, std::int64_t to, std::ve
     if (to >= interval.end) interval.move_to(types_[i].grid.span_of(to));
     instrument.next_end = std::min(instrument.next_end, interval.end);
   }
-  if (instrument.value_wrapped) instrument.next_end = kNoTime;
+  if (instrument.checks_bars) instrument.next_end = kNoTime;
   if (config_.fill_gaps) expect_close(instrument);
 }
 

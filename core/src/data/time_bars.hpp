@@ -102,8 +102,8 @@ class TimeBars {
   }
   KeptBar* correctable(Instrument& instrument, std::uint32_t number, std::int64_t ts_event,
                        std::int64_t market_time) const;
-  int128 value_joined(Instrument& instrument, std::uint32_t number, std::int64_t ts_event,
-                      std::int64_t market_time) const;
+  BarFigures joined_bar(Instrument& instrument, std::uint32_t number, std::int64_t ts_event,
+                        std::int64_t market_time) const;
   BarFigures flat_bar(const Instrument& instrument, std::uint32_t number) const;
   std::int64_t next_close(const Instrument& instrument, std::uint32_t number) const;
   void restore_interval(SnapshotReader& in, Instrument& instrument, std::uint32_t number) const;

@@ -5,6 +5,7 @@
 #include "base/reason.hpp"
 #include "execution/grid.hpp"
 #include "execution/group_record.hpp"
+#include "execution/instrument.hpp"
 #include "execution/limits.hpp"
 #include "execution/order_record.hpp"
 #include "execution/trailing.hpp"
@@ -19,12 +20,12 @@ namespace alphaforge::execution {
 
 namespace {
 
-void check_change(const Change& change) {
+void check_change(const Change& change, bool negative_prices) {
   if (change.quantity && change.quantity->mantissa <= 0)
     throw InvalidArgument(Reason::QUANTITY_NOT_POSITIVE,
                           "quantity must be above 0, not " + to_string(*change.quantity));
   for (const auto& price : {change.price, change.stop_price})
-    if (price && price->mantissa <= 0)
+    if (price && !is_tradable(*price, negative_prices))
       throw InvalidArgument(Reason::PRICE_NOT_POSITIVE, "price must be above 0, not " + to_string(*price));
 }
 
@@ -41,8 +42,8 @@ void check_fields(const Change& change, const OrderRecord& order) {
 }  // namespace
 
 bool Venue::modify(std::string_view order_id, const Change& change, std::int64_t now_ns) {
-  check_change(change);
   OrderRecord* order = ledger_.find(order_id);
+  check_change(change, order != nullptr && order->instrument->has_negative_prices());
   if (order == nullptr) return false;
   check_fields(change, *order);
   if (is_final(order->status)) return false;

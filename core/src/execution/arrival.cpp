@@ -82,9 +82,11 @@ int128 Venue::takes(bool is_buy, std::optional<Price> limit, const Instrument& i
 Price Venue::taker_price(const OrderRecord& order) const {
   if (config_.slippage_bps == 0) return order.instrument->last_price;
   const int128 last = order.instrument->last_price.mantissa;
-  const int128 slippage = divide_half_even(last * config_.slippage_bps, static_cast<int128>(kUnit) * 10'000);
+  const int128 slippage =
+      divide_half_even((last < 0 ? -last : last) * config_.slippage_bps, static_cast<int128>(kUnit) * 10'000);
   const int128 slipped = order.is_buy() ? last + slippage : last - slippage;
-  Price price{static_cast<std::int64_t>(std::clamp<int128>(slipped, 1, std::numeric_limits<std::int64_t>::max()))};
+  const int128 least = order.instrument->least_price().mantissa;
+  Price price{static_cast<std::int64_t>(std::clamp<int128>(slipped, least, std::numeric_limits<std::int64_t>::max()))};
   if (order.instrument->definition != nullptr)
     price = slipped_on_grid(*order.instrument->definition, order.side, price);
   if (!order.has_limit()) return price;
@@ -152,7 +154,7 @@ void Venue::fill(OrderRecord& order, Price price, int128 quantity, LiquiditySide
                           : std::nullopt;
   if (!after || __builtin_add_overflow(order.filled_value.mantissa, value.mantissa, &order_value.mantissa) ||
       __builtin_add_overflow(order.commission.mantissa, commission.mantissa, &order_commission.mantissa) ||
-      __builtin_add_overflow(total_notional_.mantissa, value.mantissa, &notional.mantissa) ||
+      __builtin_add_overflow(total_notional_.mantissa, magnitude(value).mantissa, &notional.mantissa) ||
       __builtin_add_overflow(total_commission_.mantissa, commission.mantissa, &commissions.mantissa) ||
       __builtin_add_overflow(total_volume_.mantissa, quantity, &volume.mantissa))
     return cancel(order, CancelReason::kValueOverflow);

@@ -58,6 +58,7 @@ void describe_definition(Sink& sink, const InstrumentDefinition& definition) {
   sink.text(definition.session);
   sink.text(definition.time_zone);
   sink.text(definition.calendar);
+  sink.number(std::int64_t{definition.negative_prices});
 }
 
 template <class Sink>

@@ -28,8 +28,8 @@ bool is_active_at(const OrderRecord& order, Price last) {
   return order.is_buy() ? last <= level : last >= level;
 }
 
-std::optional<Price> price_at(int128 mantissa) {
-  if (mantissa < 1 || mantissa > std::numeric_limits<std::int64_t>::max()) return std::nullopt;
+std::optional<Price> price_at(int128 mantissa, Price least) {
+  if (mantissa < least.mantissa || mantissa > std::numeric_limits<std::int64_t>::max()) return std::nullopt;
   return Price{static_cast<std::int64_t>(mantissa)};
 }
 
@@ -40,7 +40,8 @@ std::optional<Price> extreme_of(const OrderRecord& order) {
 }
 
 std::optional<Price> stop_price_of(const OrderRecord& order) {
-  return order.place == Place::kTrailing ? price_at(stops_of(order).stop_of(order)) : std::nullopt;
+  if (order.place != Place::kTrailing) return std::nullopt;
+  return price_at(stops_of(order).stop_of(order), order.instrument->least_price());
 }
 
 // A trailing stop is submitted, or changed: then it keeps its extreme.
@@ -98,7 +99,7 @@ void Venue::fix_stop(OrderRecord& order) {
   if (!stop) return;
   order.terms.stop_price = *stop;
   if (!order.has_limit()) return;
-  order.terms.price = trailing_limit(order.side, *stop, order.trail->terms);
+  order.terms.price = trailing_limit(order.side, *stop, order.trail->terms, order.instrument->least_price());
   if (const auto& definition = order.instrument->definition)
     order.terms.price = limit_on_grid(*definition, order.side, order.terms.price);
 }

@@ -25,12 +25,17 @@ Towards down_if(bool is_down) { return is_down ? Towards::kDown : Towards::kUp; 
 bool is_off(int128 number, int128 step) { return step != 0 && number % step != 0; }
 
 // The next multiple of the tick size; the price itself where that is below `least`, or no price.
-Price rounded(Price price, Price tick, Towards towards, std::int64_t least = 1) {
+Price rounded(Price price, Price tick, Towards towards, std::int64_t least) {
   if (!is_off(price.mantissa, tick.mantissa)) return price;
-  const int128 below = price.mantissa - price.mantissa % tick.mantissa;
+  const int128 rest = price.mantissa % tick.mantissa;
+  const int128 below = price.mantissa - (rest < 0 ? rest + tick.mantissa : rest);
   const int128 next = towards == Towards::kDown ? below : below + tick.mantissa;
   if (next < least || next > std::numeric_limits<std::int64_t>::max()) return price;
   return {static_cast<std::int64_t>(next)};
+}
+
+Price rounded(const InstrumentDefinition& definition, Price price, Towards towards) {
+  return rounded(price, definition.tick_size, towards, definition.least_price().mantissa);
 }
 
 Quantity rounded(Quantity quantity, Quantity lot) {
@@ -41,11 +46,11 @@ Quantity rounded(Quantity quantity, Quantity lot) {
 
 // visit(price, towards, least) for each price of an order: where it is rounded to, and what it is at least.
 template <class AnyOrder, class Visit>
-void each_price(AnyOrder& order, Visit visit) {
+void each_price(AnyOrder& order, Price least, Visit visit) {
   const bool buys = order.side == OrderSide::kBuy;
-  if (order.price) visit(*order.price, down_if(buys), 1);
-  if (order.stop_price) visit(*order.stop_price, down_if(!buys), 1);
-  if (order.activation_price) visit(*order.activation_price, down_if(buys), 1);
+  if (order.price) visit(*order.price, down_if(buys), least.mantissa);
+  if (order.stop_price) visit(*order.stop_price, down_if(!buys), least.mantissa);
+  if (order.activation_price) visit(*order.activation_price, down_if(buys), least.mantissa);
   if (order.trailing_offset_type != TrailingOffsetType::kPrice) return;
   if (order.trailing_offset) visit(*order.trailing_offset, Towards::kUp, 1);
   if (order.limit_offset) visit(*order.limit_offset, Towards::kDown, 0);
@@ -76,7 +81,7 @@ std::optional<Order> in_prices(Price tick, const Order& order) {
 RejectReason grid_refusal(const InstrumentDefinition& definition, const Order& order) {
   if (is_off(order.quantity.mantissa, definition.lot_size.mantissa)) return RejectReason::kQuantityOffGrid;
   bool is_on = true;
-  each_price(order, [&](const Price& price, Towards, std::int64_t) {
+  each_price(order, definition.least_price(), [&](const Price& price, Towards, std::int64_t) {
     is_on = is_on && !is_off(price.mantissa, definition.tick_size.mantissa);
   });
   return is_on ? RejectReason::kNone : RejectReason::kPriceOffGrid;
@@ -90,7 +95,7 @@ std::optional<Order> fit_to_grid(const InstrumentDefinition& definition, const O
     return fitted;
   if (!fitted) fitted = order;
   fitted->quantity = rounded(order.quantity, definition.lot_size);
-  each_price(*fitted, [&](Price& price, Towards towards, std::int64_t least) {
+  each_price(*fitted, definition.least_price(), [&](Price& price, Towards towards, std::int64_t least) {
     price = rounded(price, definition.tick_size, towards, least);
   });
   return fitted;
@@ -112,8 +117,8 @@ std::optional<Change> fit_to_grid(const InstrumentDefinition& definition, OrderS
   Change fitted = change;
   if (definition.off_grid == OffGrid::kRound) {
     if (fitted.quantity) *fitted.quantity = rounded(*fitted.quantity, definition.lot_size);
-    if (fitted.price) *fitted.price = rounded(*fitted.price, definition.tick_size, down_if(buys));
-    if (fitted.stop_price) *fitted.stop_price = rounded(*fitted.stop_price, definition.tick_size, down_if(!buys));
+    if (fitted.price) *fitted.price = rounded(definition, *fitted.price, down_if(buys));
+    if (fitted.stop_price) *fitted.stop_price = rounded(definition, *fitted.stop_price, down_if(!buys));
   }
   const auto is_price_off = [&](const std::optional<Price>& price) {
     return price && is_off(price->mantissa, definition.tick_size.mantissa);
@@ -124,11 +129,11 @@ std::optional<Change> fit_to_grid(const InstrumentDefinition& definition, OrderS
 }
 
 Price limit_on_grid(const InstrumentDefinition& definition, OrderSide side, Price limit) {
-  return rounded(limit, definition.tick_size, down_if(side == OrderSide::kBuy));
+  return rounded(definition, limit, down_if(side == OrderSide::kBuy));
 }
 
 Price slipped_on_grid(const InstrumentDefinition& definition, OrderSide side, Price price) {
-  return rounded(price, definition.tick_size, down_if(side == OrderSide::kSell));
+  return rounded(definition, price, down_if(side == OrderSide::kSell));
 }
 
 }  // namespace alphaforge::execution

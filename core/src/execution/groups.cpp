@@ -70,6 +70,8 @@ std::optional<std::vector<Submission>> Venue::find_group(const OrderGroup& group
 }
 
 std::vector<Submission> Venue::submit_group(const OrderGroup& group, std::int64_t now_ns) {
+  for (const Order& order : group.orders)
+    if (has_negative_prices(order)) check_order(order, takes_negative_prices(order.symbol));
   if (auto known = find_group(group)) return *std::move(known);
   forget(now_ns);
   const Order& first = group.orders.front();

@@ -36,8 +36,10 @@ struct Instrument {
   std::int64_t order_count = 0;        // orders remembered
   std::int64_t market_time = kNoTime;  // greatest ts_event accepted; the engine's own time may be later
   std::unique_ptr<const InstrumentDefinition> definition;  // null: not registered
-  std::unique_ptr<const Grid> days;                        // of its sessions; null: those of UTC
-  std::shared_ptr<const TradingCalendar> calendar;         // whose sessions are its days instead; null: none
+  bool has_negative_prices() const { return definition != nullptr && definition->negative_prices; }
+  Price least_price() const { return definition == nullptr ? Price{1} : definition->least_price(); }
+  std::unique_ptr<const Grid> days;                 // of its sessions; null: those of UTC
+  std::shared_ptr<const TradingCalendar> calendar;  // whose sessions are its days instead; null: none
   bool has_price = false;
   bool is_due = false;   // there are groups whose parents have filled
   bool is_held = false;  // there are holders

@@ -19,12 +19,13 @@
 namespace alphaforge::execution {
 
 Terms terms_of(const Order& order) {
-  return {order.quantity, order.price.value_or(Price{}), order.stop_price.value_or(Price{})};
+  const Price none = is_trailing(order.type) ? kNoPrice : Price{};
+  return {order.quantity, order.price.value_or(none), order.stop_price.value_or(none)};
 }
 
 TrailTerms trail_terms(const Order& order) {
   return {order.trailing_offset_type, order.trailing_offset.value_or(Price{}), order.limit_offset.value_or(Price{}),
-          order.activation_price.value_or(Price{})};
+          order.activation_price.value_or(kNoPrice)};
 }
 
 void set_submitted(OrderRecord& record, const Order& order) {

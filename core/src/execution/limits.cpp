@@ -22,13 +22,13 @@ RejectReason size_refusal(const ExecutionConfig& config, const Instrument& instr
   if (config.max_order_quantity && terms.quantity > *config.max_order_quantity)
     return RejectReason::kOrderQuantityLimit;
   const bool has_limit = type == OrderType::kLimit || type == OrderType::kStopLimit ||
-                         (type == OrderType::kTrailingStopLimit && terms.price.mantissa != 0);
+                         (type == OrderType::kTrailingStopLimit && terms.price != kNoPrice);
   if (!has_limit && !instrument.has_price) return RejectReason::kNone;
   Value notional;
   if (!value_at(instrument.definition.get(), has_limit ? terms.price : instrument.last_price, terms.quantity.mantissa,
                 notional))
     return RejectReason::kValueOverflow;
-  const bool too_much = config.max_order_notional && notional > *config.max_order_notional;
+  const bool too_much = config.max_order_notional && magnitude(notional) > *config.max_order_notional;
   return too_much ? RejectReason::kOrderNotionalLimit : RejectReason::kNone;
 }
 

@@ -27,9 +27,9 @@ namespace alphaforge::execution {
 
 namespace {
 
-std::optional<Reason> refusal_of(const Print& print, std::int64_t latest) {
+std::optional<Reason> refusal_of(const Print& print, bool negative_prices, std::int64_t latest) {
   Value value;
-  if (print.price.mantissa <= 0) return Reason::PRICE_NOT_POSITIVE;
+  if (!is_tradable(print.price, negative_prices)) return Reason::PRICE_NOT_POSITIVE;
   if (print.quantity.mantissa <= 0) return Reason::QUANTITY_NOT_POSITIVE;
   if (!is_time(print.ts_event)) return Reason::TIME_OUT_OF_RANGE;
   if (print.ts_event > latest) return Reason::TIME_AHEAD;
@@ -68,7 +68,8 @@ void Venue::process(const TradeTickBatch& batch, std::size_t begin, std::size_t 
 
 // `instrument` is looked up, or added, if null. A print later than `latest` is refused.
 PrintResult Venue::process(Instrument*& instrument, const Print& print, std::int64_t latest) {
-  std::optional<Reason> refusal = refusal_of(print, latest);
+  const bool negative_prices = print.price.mantissa <= 0 && takes_negative_prices(print.instrument_id);
+  std::optional<Reason> refusal = refusal_of(print, negative_prices, latest);
   if (!refusal && instrument == nullptr) {
     instrument = find_instrument(print.instrument_id);
     if (instrument == nullptr && static_cast<std::int64_t>(instruments_.size()) >= config_.max_instruments)

@@ -102,7 +102,7 @@ bool charge_fill(const InstrumentDefinition* definition, std::int64_t rate, Liqu
     rate = (liquidity_side == LiquiditySide::kMaker ? terms->maker_rate : terms->taker_rate).value_or(rate);
   if (rate != 0) {
     charge.rules = kRate;
-    charge.commission.mantissa = multiply_divide_half_even(value.mantissa, rate, kUnit);
+    charge.commission.mantissa = multiply_divide_half_even(magnitude(value).mantissa, rate, kUnit);
   }
   const int128 before = order.last_fill == nullptr ? 0 : order.last_fill->accrued.mantissa;
   if (terms != nullptr && !add_fees(*terms, order, quantity, charge)) return false;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 
 #include "base/int128.hpp"
@@ -20,6 +21,14 @@ inline bool value_at(const InstrumentDefinition* definition, Price price, int128
   if (definition == nullptr || definition->is_plain()) [[likely]]
     return multiply(price, {quantity}, value);
   return contract_value(*definition, price, quantity, value);
+}
+
+// Without its sign, as commissions and limits take it (rule 3.32); the least of all is the greatest.
+inline Value magnitude(Value value) {
+  using Limits = std::numeric_limits<int128>;
+  if (value.mantissa >= 0) [[likely]]
+    return value;
+  return {value.mantissa == Limits::min() ? Limits::max() : -value.mantissa};
 }
 
 // The price at which the quantity has that value, half to even at nine places; none for a quantity of 0, and where it

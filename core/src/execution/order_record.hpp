@@ -51,17 +51,18 @@ enum class Place : std::uint8_t {
 // The terms a client can set, and modify_order can change.
 struct Terms {
   Quantity quantity;
-  Price price;       // 0 where the type has none
-  Price stop_price;  // 0 where the type has none
+  // 0 where the type has none; kNoPrice while a trailing stop has none.
+  Price price;
+  Price stop_price;
   bool operator==(const Terms&) const = default;
 };
 
-// What a client sets of a trailing stop; 0 where it is not set.
+// What a client sets of a trailing stop; 0 where it is not set, kNoPrice for an activation price.
 struct TrailTerms {
   TrailingOffsetType type = TrailingOffsetType::kNone;
   Price offset;
   Price limit_offset;
-  Price activation_price;
+  Price activation_price = kNoPrice;
   bool operator==(const TrailTerms&) const = default;
 };
 

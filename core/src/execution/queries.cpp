@@ -36,10 +36,10 @@ std::optional<Price> price_of_terms(bool has_one, Price price) {
 
 // A trailing stop gets them when it triggers or ends.
 bool has_limit_price(const OrderRecord& order, const Terms& terms) {
-  return order.has_limit() && (!order.is_trailing() || terms.price.mantissa > 0);
+  return order.has_limit() && (!order.is_trailing() || terms.price != kNoPrice);
 }
 bool has_stop_price(const OrderRecord& order, const Terms& terms) {
-  return order.is_stop() && (!order.is_trailing() || terms.stop_price.mantissa > 0);
+  return order.is_stop() && (!order.is_trailing() || terms.stop_price != kNoPrice);
 }
 
 // Offsets in ticks are shown as they were submitted.
@@ -47,7 +47,7 @@ void show_trail(Order& order, const TrailTerms& terms, const TrailTerms& submitt
   const TrailTerms& offsets = submitted.type == TrailingOffsetType::kTicks ? submitted : terms;
   order.trailing_offset = offsets.offset;
   order.trailing_offset_type = offsets.type;
-  if (terms.activation_price.mantissa > 0) order.activation_price = terms.activation_price;
+  if (terms.activation_price != kNoPrice) order.activation_price = terms.activation_price;
   if (order.type == OrderType::kTrailingStopLimit) order.limit_offset = offsets.limit_offset;
 }
 

@@ -51,13 +51,17 @@ std::shared_ptr<const TradingCalendar> Venue::find_calendar(const std::string& t
   return calendar;
 }
 
-// A registration must not change the value of existing positions.
+// A registration must not change the value of existing positions, nor what prices there may be.
 void Venue::check_registration(const InstrumentDefinition& definition, std::size_t& added) const {
   check_definition(definition);
   const Instrument* const instrument = find_instrument(definition.instrument_id);
   added += instrument == nullptr;
   if (instrument == nullptr) return;
   const InstrumentDefinition old = instrument->definition ? *instrument->definition : InstrumentDefinition{};
+  if (old.negative_prices && !definition.negative_prices && (instrument->has_price || instrument->order_count != 0))
+    throw EngineError(Reason::INSTRUMENT_IN_USE, "instrument " + definition.instrument_id +
+                                                     " has had orders or trades with negative_prices, which it keeps "
+                                                     "until a reset");
   const bool is_same = old.multiplier == definition.multiplier && old.is_inverse == definition.is_inverse &&
                        (old.currency.empty() || old.currency == definition.currency);
   if (is_same) return;

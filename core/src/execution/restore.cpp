@@ -79,7 +79,7 @@ void Venue::restore_snapshot(std::string_view snapshot, std::int64_t version) {
   demand(kept <= last_event, "there are more events than were numbered");
   events_.start_after(last_event - kept);
   check_numbers(last_event);
-  for (std::int64_t rest = kept; rest > 0; --rest) restore_event(in);
+  for (std::int64_t rest = kept; rest > 0; --rest) restore_event(in, version);
   in.expect_end();
   restore_queues();
 }
@@ -130,7 +130,7 @@ void Venue::restore_checkpoint(std::string_view checkpoint, std::int64_t version
   for (FillRecord* fill : fills) ledger_.list(*fill);
   events_.start_after(last_event - events);
   check_numbers(last_event);
-  each(CheckpointRecord::kEvent, [&](SnapshotReader& in) { restore_event(in); });
+  each(CheckpointRecord::kEvent, [&](SnapshotReader& in) { restore_event(in, version); });
   demand(events_.last_sequence() == last_event, "events are missing");
   restore_queues();
 }
@@ -191,7 +191,7 @@ void Venue::restore_strategy(SnapshotReader& in, std::int64_t version) {
     demand(!strategy.positions.contains(instrument), "a position occurs twice");
     PositionRecord& position = strategy.positions[instrument];
     position.net_quantity = read_amount(in);
-    position.cost.mantissa = read_quantity(in);
+    position.cost.mantissa = read_cost(in, *instrument);
     demand(is_price(instrument->definition.get(), position.cost, position.net_quantity),
            "a position's cost is out of range");
     position.realized_pnl.mantissa = read_amount(in);
@@ -266,7 +266,7 @@ FillRecord& Venue::restore_fill(SnapshotReader& in, std::int64_t version) {
   const FillRecord* const previous = order->last_fill;
   FillRecord& fill = ledger_.restore_fill(*order);
   fill.liquidity_side = in.member<LiquiditySide>(1, 2);
-  fill.price.mantissa = read_price(in);
+  fill.price.mantissa = read_price(in, *order->instrument);
   fill.quantity.mantissa = read_quantity(in);
   fill.commission.mantissa = read_amount(in);
   fill.ts_event = read_market_time(in);
@@ -294,7 +294,7 @@ void Venue::check_numbers(std::int64_t last_event) {
   demand(last_fill == nullptr || last_fill->sequence <= last_event, "a fill's event is unknown");
 }
 
-void Venue::restore_event(SnapshotReader& in) {
+void Venue::restore_event(SnapshotReader& in, std::int64_t version) {
   EventRecord event;
   event.type = in.member<OrderEventType>(1, 6);
   event.status = in.member<OrderStatus>(1, 6);
@@ -307,7 +307,7 @@ void Venue::restore_event(SnapshotReader& in) {
     event.fill = event.fill->next_of_order;
   demand((number == 0) == (event.fill == nullptr), "a fill is unknown");
   event.ts_event = read_market_time(in);
-  event.terms = read_terms(in);
+  event.terms = read_terms(in, *event.order, version);
   event.filled_quantity.mantissa = read_quantity(in);
   event.previous_of_strategy = event.order->strategy->events.last;
   append(event);

@@ -14,6 +14,7 @@
 #include "base/time.hpp"
 #include "execution/group_record.hpp"
 #include "execution/instrument.hpp"
+#include "execution/money.hpp"
 #include "execution/order_record.hpp"
 #include "execution/snapshot_format.hpp"
 #include "execution/trailing.hpp"
@@ -47,9 +48,28 @@ std::int64_t read_market_time(SnapshotReader& in) {
   return time;
 }
 
-std::int64_t read_price(SnapshotReader& in) {
+namespace {
+
+std::int64_t read_offset(SnapshotReader& in) {
+  const std::int64_t offset = in.number();
+  demand(offset >= 0, "an offset is negative");
+  return offset;
+}
+
+// One of a trailing stop, which earlier releases wrote as 0 where it has none.
+std::int64_t read_later_price(SnapshotReader& in, const Instrument& instrument, std::int64_t version) {
   const std::int64_t price = in.number();
-  demand(price >= 0, "a price is negative");
+  if (version < kNegativePricesVersion && price == 0) return kNoPrice.mantissa;
+  demand(price == kNoPrice.mantissa || is_tradable({price}, instrument.has_negative_prices()),
+         "a price is out of range");
+  return price;
+}
+
+}  // namespace
+
+std::int64_t read_price(SnapshotReader& in, const Instrument& instrument) {
+  const std::int64_t price = in.number();
+  demand(price == 0 || is_tradable({price}, instrument.has_negative_prices()), "a price is negative");
   return price;
 }
 
@@ -65,11 +85,16 @@ int128 read_amount(SnapshotReader& in) {
   return amount;
 }
 
-Terms read_terms(SnapshotReader& in) {
+int128 read_cost(SnapshotReader& in, const Instrument& instrument) {
+  return instrument.has_negative_prices() ? read_amount(in) : read_quantity(in);
+}
+
+Terms read_terms(SnapshotReader& in, const OrderRecord& order, std::int64_t version) {
   Terms terms;
   terms.quantity.mantissa = read_quantity(in);
-  terms.price.mantissa = read_price(in);
-  terms.stop_price.mantissa = read_price(in);
+  for (Price* const price : {&terms.price, &terms.stop_price})
+    price->mantissa =
+        is_trailing(order.type) ? read_later_price(in, *order.instrument, version) : read_price(in, *order.instrument);
   return terms;
 }
 
@@ -80,9 +105,9 @@ void read_beginnings(SnapshotReader& in, TrailingStops& stops, OrderSide side) {
   std::int64_t last = -1, last_extreme = 0;
   for (std::int64_t rest = in.count(); rest > 0; --rest) {
     const std::int64_t since = read_count(in);
-    const std::int64_t extreme = read_price(in);
+    const std::int64_t extreme = in.number();
     const bool is_worse = side == OrderSide::kBuy ? extreme > last_extreme : extreme < last_extreme;
-    demand(since > last && extreme > 0 && (last < 0 || is_worse), "a cohort of trailing stops is wrong");
+    demand(since > last && (last < 0 || is_worse), "a cohort of trailing stops is wrong");
     stops.restore(last = since, {last_extreme = extreme});
   }
 }
@@ -100,7 +125,7 @@ std::unique_ptr<const InstrumentDefinition> read_definition(SnapshotReader& in, 
   auto definition = std::make_unique<InstrumentDefinition>();
   definition->instrument_id = instrument_id;
   definition->currency = in.text(kCurrencyBytesMax);
-  definition->tick_size.mantissa = read_price(in);
+  definition->tick_size.mantissa = read_offset(in);
   definition->lot_size.mantissa = read_quantity(in);
   definition->multiplier = in.number();
   definition->is_inverse = in.flag();
@@ -127,7 +152,30 @@ std::unique_ptr<const InstrumentDefinition> read_definition(SnapshotReader& in, 
   definition->time_zone = in.text(kZoneRulesBytesMax);
   if (version < kCalendarsVersion) return definition;
   definition->calendar = in.text(kCalendarBytesMax);
+  if (version < kNegativePricesVersion) return definition;
+  definition->negative_prices = in.flag();
+  demand(!definition->negative_prices || !definition->is_inverse, "an inverse contract has negative prices");
   return definition;
+}
+
+// Where no price may be 0 or below, none is: the last price, and the extremes of trailing stops.
+void check_prices(const Instrument& instrument) {
+  const bool negative_prices = instrument.has_negative_prices();
+  demand(!instrument.has_price || is_tradable(instrument.last_price, negative_prices), "a last price is missing");
+  demand(instrument.has_price || instrument.last_price.mantissa == 0, "a last price is out of range");
+  if (instrument.trailing == nullptr) return;
+  for (const TrailingStops* const stops : {&instrument.trailing->buys, &instrument.trailing->sells})
+    for (const auto& [since, extreme] : stops->beginnings())
+      demand(is_tradable(extreme, negative_prices), "a cohort of trailing stops is wrong");
+}
+
+void read_own_definition(SnapshotReader& in, Instrument& instrument, std::int64_t version) {
+  instrument.definition = read_definition(in, instrument.id, version);
+  try {
+    instrument.days = make_days(instrument.definition->session, instrument.definition->time_zone);
+  } catch (const InvalidArgument&) {
+    demand(false, "the session of an instrument is wrong");
+  }
 }
 
 }  // namespace
@@ -135,22 +183,15 @@ std::unique_ptr<const InstrumentDefinition> read_definition(SnapshotReader& in, 
 void read_instrument(SnapshotReader& in, Instrument& instrument, std::int64_t version) {
   instrument.market_time = read_market_time(in);
   instrument.has_price = in.flag();
-  instrument.last_price.mantissa = read_price(in);
+  instrument.last_price.mantissa = in.number();
   instrument.last_ts_event = read_market_time(in);
   instrument.last_trade_id = in.text(kTradeIdBytesMax);
   instrument.buy_pool.mantissa = read_quantity(in);
   instrument.sell_pool.mantissa = read_quantity(in);
   instrument.last_id_at = read_count(in);
-  demand(!instrument.has_price || instrument.last_price.mantissa > 0, "a last price is missing");
-  if (version < kOptionsVersion) return;
-  read_trailing(in, instrument);
-  if (version < kDefinitionsVersion || !in.flag()) return;
-  instrument.definition = read_definition(in, instrument.id, version);
-  try {
-    instrument.days = make_days(instrument.definition->session, instrument.definition->time_zone);
-  } catch (const InvalidArgument&) {
-    demand(false, "the session of an instrument is wrong");
-  }
+  if (version >= kOptionsVersion) read_trailing(in, instrument);
+  if (version >= kDefinitionsVersion && in.flag()) read_own_definition(in, instrument, version);
+  check_prices(instrument);
 }
 
 void read_window(SnapshotReader& in, Instrument& instrument) {
@@ -164,7 +205,8 @@ void read_window(SnapshotReader& in, Instrument& instrument) {
 bool is_price(const InstrumentDefinition* definition, Value cost, int128 quantity) {
   int128 most = 0;
   if (definition != nullptr && !definition->is_plain()) return quantity != 0 || cost.mantissa == 0;
-  return __builtin_mul_overflow(quantity < 0 ? -quantity : quantity, int128{INT64_MAX}, &most) || cost.mantissa <= most;
+  return __builtin_mul_overflow(quantity < 0 ? -quantity : quantity, int128{INT64_MAX}, &most) ||
+         magnitude(cost).mantissa <= most;
 }
 
 namespace {
@@ -193,12 +235,12 @@ bool may_be_at(const OrderRecord& order, Place place) {
   return false;
 }
 
-TrailTerms read_trail_terms(SnapshotReader& in, std::int64_t version) {
+TrailTerms read_trail_terms(SnapshotReader& in, const Instrument& instrument, std::int64_t version) {
   TrailTerms terms;
   terms.type = in.member<TrailingOffsetType>(1, version >= kTicksVersion ? 3 : 2);
-  terms.offset.mantissa = read_price(in);
-  terms.limit_offset.mantissa = read_price(in);
-  terms.activation_price.mantissa = read_price(in);
+  terms.offset.mantissa = read_offset(in);
+  terms.limit_offset.mantissa = read_offset(in);
+  terms.activation_price.mantissa = read_later_price(in, instrument, version);
   const std::int64_t most = terms.type == TrailingOffsetType::kBasisPoints ? 10'000 * kUnit - 1 : INT64_MAX;
   const bool is_whole = terms.offset.mantissa % kUnit == 0 && terms.limit_offset.mantissa % kUnit == 0;
   demand(is_whole || terms.type != TrailingOffsetType::kTicks, "an offset in ticks is no whole number");
@@ -207,18 +249,25 @@ TrailTerms read_trail_terms(SnapshotReader& in, std::int64_t version) {
   return terms;
 }
 
-void read_trail(SnapshotReader& in, Trail& trail, std::int64_t version, bool is_rejected) {
-  trail.terms = read_trail_terms(in, version);
+void read_trail(SnapshotReader& in, const OrderRecord& order, std::int64_t version) {
+  Trail& trail = *order.trail;
+  const bool is_rejected = order.status == OrderStatus::kRejected;
+  trail.terms = read_trail_terms(in, *order.instrument, version);
   trail.since = in.number();
-  trail.submitted_terms = version >= kDefinitionsVersion ? read_trail_terms(in, version) : trail.terms;
+  trail.submitted_terms =
+      version >= kDefinitionsVersion ? read_trail_terms(in, *order.instrument, version) : trail.terms;
   demand(is_rejected || trail.terms.type != TrailingOffsetType::kTicks, "a trailing stop counts ticks");
   demand(trail.since == kNoTime || trail.since >= 0, "a trailing stop's beginning is out of range");
 }
 
 // Prices that an order of its type has; those of a trailing stop are set when it ends or triggers.
 bool has_its_prices(const OrderRecord& order, const Terms& terms) {
-  const bool has_limit = terms.price.mantissa > 0, has_stop = terms.stop_price.mantissa > 0;
-  if (!order.is_trailing()) return has_limit == order.has_limit() && has_stop == order.is_stop();
+  const auto is_right = [&order](bool has_one, Price price) {
+    return has_one ? is_tradable(price, order.instrument->has_negative_prices()) : price.mantissa == 0;
+  };
+  if (!order.is_trailing())
+    return is_right(order.has_limit(), terms.price) && is_right(order.is_stop(), terms.stop_price);
+  const bool has_limit = terms.price != kNoPrice, has_stop = terms.stop_price != kNoPrice;
   if (&terms == &order.submitted_terms || order.place == Place::kInactive || order.place == Place::kTrailing)
     return !has_limit && !has_stop;
   return has_limit == (has_stop && order.has_limit()) && (has_stop || !order.is_triggered());
@@ -240,8 +289,8 @@ bool read_order(SnapshotReader& in, OrderRecord& order, std::int64_t version,
   const auto flags = in.member<std::uint8_t>(0, version >= kGroupsVersion ? 3 : 1);
   order.post_only = (flags & 1U) != 0;
   const bool is_grouped = (flags & 2U) != 0;
-  order.terms = read_terms(in);
-  order.submitted_terms = read_terms(in);
+  order.terms = read_terms(in, order, version);
+  order.submitted_terms = read_terms(in, order, version);
   order.filled_quantity.mantissa = read_quantity(in);
   order.filled_value.mantissa = read_amount(in);
   order.commission.mantissa = read_amount(in);
@@ -256,7 +305,7 @@ bool read_order(SnapshotReader& in, OrderRecord& order, std::int64_t version,
   if (is_trailing(order.type)) {
     demand(version >= kOptionsVersion, "an enumeration has no such member");
     add_trail(order);
-    read_trail(in, *order.trail, version, order.status == OrderStatus::kRejected);
+    read_trail(in, order, version);
   }
   demand(!order.expire_time() || is_time(*order.expire_time()), "an order's date is out of range");
   demand(is_final(order.status) ? order.place == Place::kNowhere : may_be_at(order, order.place),

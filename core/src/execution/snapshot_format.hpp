@@ -8,8 +8,8 @@ namespace alphaforge::execution {
 inline constexpr std::string_view kSnapshotMagic = "AlphaForge venue";
 // The format versions of a snapshot taken at once (odd) and of one written in the background (even). Increase both by
 // two with every change of the format; restore.cpp reads the earlier ones.
-inline constexpr std::int64_t kSnapshotVersion = 15;
-inline constexpr std::int64_t kPiecesVersion = 16;
+inline constexpr std::int64_t kSnapshotVersion = 17;
+inline constexpr std::int64_t kPiecesVersion = 18;
 // The first that has reduce-only and trailing stops.
 inline constexpr std::int64_t kOptionsVersion = 3;
 // The first that has groups of orders.
@@ -24,5 +24,7 @@ inline constexpr std::int64_t kTicksVersion = 11;
 inline constexpr std::int64_t kSessionsVersion = 13;
 // The first that has calendars of instruments.
 inline constexpr std::int64_t kCalendarsVersion = 15;
+// The first that has negative prices, and kNoPrice.
+inline constexpr std::int64_t kNegativePricesVersion = 17;
 
 }  // namespace alphaforge::execution

@@ -17,10 +17,11 @@ namespace alphaforge::execution {
 
 namespace {
 
-// How far `offset` is from `price`.
+// How far `offset` is from `price`; basis points are of its magnitude.
 int128 distance(Price price, TrailingOffsetType type, Price offset) {
   if (type == TrailingOffsetType::kPrice) return offset.mantissa;
-  return divide_half_even(int128{price.mantissa} * offset.mantissa, static_cast<int128>(kUnit) * 10'000);
+  const int128 size = price.mantissa < 0 ? -int128{price.mantissa} : int128{price.mantissa};
+  return divide_half_even(size * offset.mantissa, static_cast<int128>(kUnit) * 10'000);
 }
 
 // The heap's order: by offset, then by priority.
@@ -73,16 +74,17 @@ int128 trailing_stop(OrderSide side, Price extreme, const TrailTerms& terms) {
   return side == OrderSide::kBuy ? extreme.mantissa + away : extreme.mantissa - away;
 }
 
-Price trailing_limit(OrderSide side, Price stop, const TrailTerms& terms) {
+Price trailing_limit(OrderSide side, Price stop, const TrailTerms& terms, Price least) {
   const int128 away = distance(stop, terms.type, terms.limit_offset);
   const int128 limit = side == OrderSide::kBuy ? stop.mantissa + away : stop.mantissa - away;
-  return {static_cast<std::int64_t>(std::clamp<int128>(limit, 1, std::numeric_limits<std::int64_t>::max()))};
+  return {
+      static_cast<std::int64_t>(std::clamp<int128>(limit, least.mantissa, std::numeric_limits<std::int64_t>::max()))};
 }
 
 Price activation_level(const OrderRecord& order) {
   const Price given = order.trail->terms.activation_price;
-  if (given.mantissa != 0) return given;
-  return {order.is_buy() ? std::numeric_limits<std::int64_t>::max() : 0};
+  if (given != kNoPrice) return given;
+  return {order.is_buy() ? std::numeric_limits<std::int64_t>::max() : std::numeric_limits<std::int64_t>::min()};
 }
 
 // The youngest cohorts with extremes up to `price` become one with that extreme.

@@ -18,8 +18,8 @@ namespace alphaforge::execution {
 
 // The stop of an order whose extreme is `extreme`; it may lie outside the range of prices.
 int128 trailing_stop(OrderSide side, Price extreme, const TrailTerms& terms);
-// The limit of a trailing stop-limit that triggers at `stop`.
-Price trailing_limit(OrderSide side, Price stop, const TrailTerms& terms);
+// The limit of a trailing stop-limit that triggers at `stop`, at least `least`.
+Price trailing_limit(OrderSide side, Price stop, const TrailTerms& terms, Price least);
 
 // The order's extreme while it trails; otherwise none.
 std::optional<Price> extreme_of(const OrderRecord& order);

@@ -94,6 +94,11 @@ Instrument& Venue::add_unlisted_instrument(std::string_view id) {
   return added;
 }
 
+bool Venue::takes_negative_prices(std::string_view symbol) const {
+  const Instrument* const instrument = find_instrument(symbol);
+  return instrument != nullptr && instrument->has_negative_prices();
+}
+
 void Venue::forget(std::int64_t now_ns) {
   ledger_.forget(events_, now_ns);
   for (const Instrument* instrument : ledger_.take_abandoned()) unlisted_.erase(instrument->id);
@@ -159,7 +164,7 @@ bool is_same(const Order& order, const OrderRecord& record) {
 }
 
 Submission Venue::submit(const Order& order, std::int64_t now_ns) {
-  check_order(order);
+  check_order(order, has_negative_prices(order) && takes_negative_prices(order.symbol));
   check_is_single(order);
   if (const OrderRecord* known = ledger_.find(order.order_id)) {
     if (known->group == nullptr && is_same(order, *known)) return {known->status, known->reject_reason, true};

@@ -138,7 +138,7 @@ class Venue {
   void advance_time(std::int64_t market_time, std::int64_t now_ns);
   // Registers instruments, all or none; existing orders keep their terms (rule 3.27). Throws InvalidArgument for a
   // malformed definition; ResourceExhausted INSTRUMENT_LIMIT; EngineError INSTRUMENT_IN_USE if the value of an already
-  // traded instrument's contracts would change.
+  // traded instrument's contracts would change, or negative prices that it has had would be lost.
   void register_instruments(const std::vector<InstrumentDefinition>& definitions);
   // Changes settings; existing orders are unchanged, even beyond a limit. Throws like the constructor.
   void reconfigure(const ExecutionConfig& config);
@@ -224,7 +224,7 @@ class Venue {
   void restore_membership(SnapshotReader& in, OrderRecord& order);
   void restore_due_groups();
   FillRecord& restore_fill(SnapshotReader& in, std::int64_t version);
-  void restore_event(SnapshotReader& in);
+  void restore_event(SnapshotReader& in, std::int64_t version);
   void list_orders();
   void check_numbers(std::int64_t last_event);
   void count_duplicates();
@@ -232,6 +232,7 @@ class Venue {
 
   // venue.cpp: bookkeeping
   Instrument* find_instrument(std::string_view id) const;
+  bool takes_negative_prices(std::string_view symbol) const;
   Instrument& add_instrument(std::string_view id);
   Instrument& add_unlisted_instrument(std::string_view id);
   Instrument& instrument_for_order(std::string_view id);

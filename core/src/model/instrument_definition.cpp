@@ -30,6 +30,8 @@ void check_definition(const InstrumentDefinition& definition) {
          "lot_size must be above 0, not " + to_string(definition.lot_size));
   demand(definition, definition.multiplier > 0,
          "multiplier must be above 0, not " + format_decimal(definition.multiplier, kPlaces, 0));
+  demand(definition, !definition.is_inverse || !definition.negative_prices,
+         "an inverse contract can't have negative_prices, since it is worth multiplier / price");
   const CommissionTerms& commission = definition.commission;
   for (const auto& rate : {commission.maker_rate, commission.taker_rate})
     demand(definition, !rate || (*rate > -kUnit && *rate < kUnit),

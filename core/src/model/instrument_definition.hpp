@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 
 #include "base/decimal.hpp"
@@ -25,10 +26,13 @@ struct InstrumentDefinition {
   bool is_inverse = false;          // a contract is worth multiplier / price instead of price x multiplier
   OffGrid off_grid = OffGrid::kReject;
   CommissionTerms commission;
-  std::string session;    // canonical (session.hpp): whose days DAY orders last; empty: those of UTC
-  std::string time_zone;  // the rules of its time zone; empty for UTC
-  std::string calendar;   // a text of trading_calendar.hpp, whose sessions are the days instead; empty: none
+  std::string session;           // canonical (session.hpp): whose days DAY orders last; empty: those of UTC
+  std::string time_zone;         // the rules of its time zone; empty for UTC
+  std::string calendar;          // a text of trading_calendar.hpp, whose sessions are the days instead; empty: none
+  bool negative_prices = false;  // prices may be 0 or below (rule 3.32)
   bool operator==(const InstrumentDefinition&) const = default;
+
+  Price least_price() const { return {negative_prices ? -std::numeric_limits<std::int64_t>::max() : std::int64_t{1}}; }
 
   // Whether a value is price x quantity, as for an instrument without a definition.
   bool is_plain() const { return multiplier == kUnit && !is_inverse; }

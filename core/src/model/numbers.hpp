@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <string>
 
 #include "base/int128.hpp"
@@ -12,6 +13,14 @@ struct Price {
   std::int64_t mantissa = 0;
   auto operator<=>(const Price&) const = default;
 };
+
+// Stands for no price where 0 may be one.
+inline constexpr Price kNoPrice{std::numeric_limits<std::int64_t>::min()};
+
+// Whether trades and orders may have the price: above 0, or any where the instrument has `negative_prices`.
+inline bool is_tradable(Price price, bool negative_prices) {
+  return price.mantissa > 0 || (negative_prices && price != kNoPrice);
+}
 
 // A quantity, or a sum of quantities: nine places in 128 bits, never negative where it comes from outside.
 struct Quantity {

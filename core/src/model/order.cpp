@@ -33,12 +33,13 @@ void check_enums(const Order& order) {
   within(order.time_in_force, 5, "time_in_force");
 }
 
-void check_price(const Order& order, bool wanted, const std::optional<Price>& price, const char* what) {
+void check_price(const Order& order, bool wanted, const std::optional<Price>& price, bool negative_prices,
+                 const char* what) {
   const auto type = [&order] { return "a " + std::string(name_of(order.type)) + " order "; };
   if (wanted && !price) malformed(order, Reason::ORDER_FIELD_MISSING, type() + "needs a " + what);
   if (!wanted && price) malformed(order, Reason::ORDER_FIELD_SURPLUS, type() + "takes no " + what);
   if (!price) return;
-  if (price->mantissa <= 0)
+  if (!is_tradable(*price, negative_prices))
     malformed(order, Reason::PRICE_NOT_POSITIVE, std::string(what) + " must be above 0, not " + to_string(*price));
 }
 
@@ -59,7 +60,7 @@ void check_offset(const Order& order, bool wanted, const std::optional<Price>& o
               std::string(what) + " must be a whole number of ticks, not " + to_string(*offset));
 }
 
-void check_trail(const Order& order) {
+void check_trail(const Order& order, bool negative_prices) {
   const bool trails = is_trailing(order.type);
   const int type = static_cast<int>(order.trailing_offset_type);
   if (type > 3 || (trails && type < 1))
@@ -69,7 +70,7 @@ void check_trail(const Order& order) {
               "a " + std::string(name_of(order.type)) + " order takes no trailing_offset_type");
   check_offset(order, trails, order.trailing_offset, false, "trailing_offset");
   check_offset(order, order.type == OrderType::kTrailingStopLimit, order.limit_offset, true, "limit_offset");
-  check_price(order, trails && order.activation_price, order.activation_price, "activation_price");
+  check_price(order, trails && order.activation_price, order.activation_price, negative_prices, "activation_price");
 }
 
 void check_expire_time(const Order& order) {
@@ -90,17 +91,22 @@ bool has_trail(const Order& order) {
 
 }  // namespace
 
-void check_order(const Order& order) {
+bool has_negative_prices(const Order& order) {
+  const auto is_negative = [](const std::optional<Price>& price) { return price && price->mantissa <= 0; };
+  return is_negative(order.price) || is_negative(order.stop_price) || is_negative(order.activation_price);
+}
+
+void check_order(const Order& order, bool negative_prices) {
   check_name(order.order_id, "order_id", kOrderIdBytesMax);
   check_name(order.symbol, "symbol", kInstrumentIdBytesMax);
   if (!order.strategy_id.empty()) check_name(order.strategy_id, "strategy_id", kStrategyIdBytesMax);
   check_enums(order);
   if (order.quantity.mantissa <= 0)
     malformed(order, Reason::QUANTITY_NOT_POSITIVE, "quantity must be above 0, not " + to_string(order.quantity));
-  check_price(order, has_limit(order.type), order.price, "price");
-  check_price(order, has_stop(order.type), order.stop_price, "stop_price");
+  check_price(order, has_limit(order.type), order.price, negative_prices, "price");
+  check_price(order, has_stop(order.type), order.stop_price, negative_prices, "stop_price");
   if (has_trail(order)) [[unlikely]]
-    check_trail(order);
+    check_trail(order, negative_prices);
   if (order.time_in_force == TimeInForce::kGoodTillDate || order.expire_time) [[unlikely]]
     check_expire_time(order);
   if (order.post_only && !has_limit(order.type) && order.type != OrderType::kTrailingStopLimit)

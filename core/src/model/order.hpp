@@ -167,9 +167,13 @@ struct Order {
   bool operator==(const Order&) const = default;
 };
 
+// Whether a limit, stop or activation price is 0 or below.
+bool has_negative_prices(const Order& order);
+
 // Throws InvalidArgument if `order` is malformed: an invalid id, a number not above 0, a missing or surplus price, an
-// unknown enumeration member, post_only where nothing could rest (rule 3.3).
-void check_order(const Order& order);
+// unknown enumeration member, post_only where nothing could rest (rule 3.3). With `negative_prices`, its prices may be
+// 0 or below.
+void check_order(const Order& order, bool negative_prices = false);
 
 // One change of one order. `sequence` is gapless per engine, from 1; status and quantities are those after the change.
 // The same inputs give the same events, byte for byte.

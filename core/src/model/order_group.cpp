@@ -56,12 +56,12 @@ std::string_view parent_id(const Order& order) {
   return has_parent(order.group_type) && order.group_id != order.order_id ? order.group_id : std::string_view();
 }
 
-OrderGroup make_order_group(OrderGroupType type, std::vector<Order> orders) {
+OrderGroup make_order_group(OrderGroupType type, std::vector<Order> orders, bool negative_prices) {
   if (name_of(type).empty())
     throw InvalidArgument(Reason::ENUM_UNKNOWN, "unknown group type " + std::to_string(static_cast<int>(type)));
   check_size(type, orders.size());
   for (const Order& order : orders) {
-    check_order(order);
+    check_order(order, negative_prices);
     if (order.group_type != OrderGroupType::kNone)
       invalid("order " + order.order_id + " is in a group already", Reason::ORDER_FIELD_SURPLUS);
   }

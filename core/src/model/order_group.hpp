@@ -32,7 +32,7 @@ std::string_view parent_id(const Order& order);
 
 // Makes a group of the orders. Throws InvalidArgument: ORDER_CONFLICT if they don't fit together, LIMIT_EXCEEDED for
 // too few or too many, ORDER_FIELD_SURPLUS for one that is in a group already, and what check_order throws.
-OrderGroup make_order_group(OrderGroupType type, std::vector<Order> orders);
+OrderGroup make_order_group(OrderGroupType type, std::vector<Order> orders, bool negative_prices = false);
 
 // Throws InvalidArgument ORDER_FIELD_SURPLUS for an order of a group, which is submitted only with its group.
 void check_is_single(const Order& order);

@@ -68,7 +68,8 @@ OrderGroup decode_submit_group(std::string_view request) {
     else
       in.skip();
   }
-  return make_order_group(type, std::move(orders));
+  // Only the engine knows which instruments have negative prices.
+  return make_order_group(type, std::move(orders), true);
 }
 
 void append_submit_group(std::string& request, const OrderGroup& group) {

@@ -45,6 +45,7 @@ OTHER: dict[str, Any] = {
     "max_replay_bars": 17,
     "max_time_jump_ns": 18,
     "time_zones": ["Europe/London 0 9961200:3600"],
+    "negative_price_instruments": ["CL", "SPREAD"],
 }
 
 
@@ -74,7 +75,8 @@ def test_an_option_has_one_name_in_the_core_on_the_wire_and_in_the_service() -> 
 def test_the_defaults_are_the_same_everywhere() -> None:
     core = DataEngineConfig().as_dict()
     service = DataServiceSettings().engine_defaults
-    assert core == core | {**service, "bar_types": list(service["bar_types"])}
+    lists = {name: list(service[name]) for name in ("bar_types", "negative_price_instruments")}
+    assert core == core | {**service, **lists}
 
 
 @pytest.mark.parametrize("option", OTHER)
@@ -101,6 +103,8 @@ def test_an_engine_of_the_service_has_the_settings_it_was_opened_with(remote: Ap
         ("max_time_jump_ns", 366 * DAY + 1),
         ("time_zones", ["Europe/London"]),
         ("time_zones", ["Europe/London 0 5:3600 5:0"]),
+        ("negative_price_instruments", ["X" * 65]),
+        ("negative_price_instruments", [f"X{number}" for number in range(1_001)]),
     ],
 )
 def test_a_setting_out_of_its_range_is_refused_everywhere(remote: Api, option: str, value: Any) -> None:

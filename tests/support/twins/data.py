@@ -184,7 +184,7 @@ class Bar:
         """Add a piece of a tick; `begins` marks the tick's first piece, with which the tick is counted."""
         self.volume += quantity
         self.value += tick.price * quantity
-        if self.volume > LARGEST_QUANTITY or self.value > LARGEST_VALUE:
+        if self.volume > LARGEST_QUANTITY or abs(self.value) > LARGEST_VALUE:
             raise OverflowError
         self.trade_count += begins and quantity > 0
         if tick.aggressor_side == "BUY":
@@ -207,6 +207,7 @@ class Config:
     flush_on_stop: bool = False
     allowed_lateness_ns: int = 0
     zero_quantity: str = "reject"
+    negative_price_instruments: tuple[str, ...] = ()
     max_bars_per_tick: int = 10_000
     max_instruments: int = 10_000
     duplicate_window: int = 10_000
@@ -347,9 +348,12 @@ class CountSeries(Series):
                 return [(left, progress >= step)], Fraction(0)
             elif self.type.kind == "volume":
                 quantity = gain = min(left, step - progress)
+            elif tick.price == 0:
+                quantity, gain = left, Fraction(0)
             else:
-                quantity = min(left, max(NANO, math.ceil((step - progress) / tick.price / NANO) * NANO))
-                gain = tick.price * quantity
+                price = abs(tick.price)
+                quantity = min(left, max(NANO, math.ceil((step - progress) / price / NANO) * NANO))
+                gain = price * quantity
             left, progress = left - quantity, progress + gain
             closes = progress >= step
             progress -= step * closes
@@ -427,10 +431,10 @@ class DataEngine:
     def refuses(self, tick: Tick, known: Instrument | None) -> bool:
         return (
             (tick.quantity == 0 and self.config.zero_quantity != "price_only")
-            or tick.price <= 0
+            or (tick.price <= 0 and tick.instrument_id not in self.config.negative_price_instruments)
             or not 0 <= tick.ts_event < LAST_TIME
             or self.is_ahead(tick.ts_event)
-            or tick.price * tick.quantity > LARGEST_VALUE
+            or abs(tick.price) * tick.quantity > LARGEST_VALUE
             or (known is None and len(self.instruments) >= self.config.max_instruments)
         )
 

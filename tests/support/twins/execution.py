@@ -23,7 +23,7 @@ Readings (where the rules leave a choice, this twin takes the one named here):
   type lacks, then the other reasons for False. While halted, or where it would break a limit on quantity or
   notional, a new price or an increase is False. Nothing given is True.
 - A trailing stop that ends untriggered keeps the stop, and a trailing stop-limit the limit, that it had last.
-- Slippage moves the price half-even at 9 places, and no lower than the smallest price.
+- Slippage moves the price half-even at 9 places, and no lower than the least price of the instrument.
 - Closing q of Q takes cost x q / Q, half-even at 18 places.
 - A refused group names the first reason of its first refused order; the limit on open orders is asked once for all.
 - Released children all have their event before the first of them takes its new priority and arrives. Siblings after
@@ -98,7 +98,7 @@ class Order:
     arriving: bool = False  # waits for the next tick to be handled (fill_on="next")
     asleep: bool = False  # a child whose parent has not filled, or that has filled as much as its parent
     group: Group | None = None
-    instrument: Instrument = PLAIN  # the definition used by its fills
+    instrument: Instrument = PLAIN  # the definition of its symbol
     bill: Bill = field(default_factory=Bill)
     asked: tuple[object, ...] = ()  # the fields as first submitted
 
@@ -136,6 +136,10 @@ class Order:
     @property
     def value(self) -> Fraction:
         return sum((self.instrument.value(fill.price, fill.quantity) for fill in self.fills), Fraction(0))
+
+    @property
+    def notional(self) -> Fraction:
+        return sum((abs(self.instrument.value(fill.price, fill.quantity)) for fill in self.fills), Fraction(0))
 
     @property
     def commission(self) -> Fraction:
@@ -185,11 +189,11 @@ class Order:
             return None
         away = max(self.away(self.extreme, self.trailing_offset), NANO)
         stop = self.extreme + away if self.buys else self.extreme - away
-        return stop if 0 < stop <= LARGEST_PRICE else None
+        return stop if self.instrument.has_price(stop) else None
 
     def away(self, price: Fraction, offset: Fraction | None) -> Fraction:
         assert offset is not None
-        return offset if self.trailing_offset_type == "Price" else half_even(price * offset / 10_000, 9)
+        return offset if self.trailing_offset_type == "Price" else half_even(abs(price) * offset / 10_000, 9)
 
     def follow(self, price: Fraction) -> None:
         """Update a trailing stop with the new last price."""
@@ -206,7 +210,7 @@ class Order:
             self.stop_price = stop
             if self.limit_offset is not None:
                 limit = stop + self.away(stop, self.limit_offset) * (1 if self.buys else -1)
-                self.price = instrument.round(min(max(limit, NANO), LARGEST_PRICE), up=not self.buys)
+                self.price = instrument.round(min(max(limit, instrument.least_price), LARGEST_PRICE), up=not self.buys)
 
     def reached_by(self, tick: Tick) -> bool:
         """Whether a print reaches the resting limit: through it, or at it unless our own side is the aggressor."""
@@ -218,7 +222,7 @@ class Order:
 @dataclass
 class Position:
     net: Fraction = Fraction(0)
-    cost: Fraction = Fraction(0)  # value at which the present net quantity was opened, never negative
+    cost: Fraction = Fraction(0)  # value at which the present net quantity was opened
     realized: Fraction = Fraction(0)
     commission: Fraction = Fraction(0)
 
@@ -304,9 +308,16 @@ class ExecutionEngine:
         for one in instruments:
             old = self.instrument(one.instrument_id)
             is_same = (old.multiplier, old.inverse) == (one.multiplier, one.inverse)
+            if not one.negative_prices and old.negative_prices and self.has_seen(one.instrument_id):
+                raise RuntimeError("INSTRUMENT_IN_USE")
             if not is_same and any(symbol == one.instrument_id for _, symbol in self.positions):
                 raise RuntimeError("INSTRUMENT_IN_USE")
         self.instruments.update({one.instrument_id: one for one in instruments})
+        for order in self.orders.values():
+            order.instrument = self.instrument(order.symbol)
+
+    def has_seen(self, symbol: str) -> bool:
+        return symbol in self.markets or any(order.symbol == symbol for order in self.orders.values())
 
     def submit_order(self, order: Order) -> str:
         self.check(order)
@@ -363,8 +374,9 @@ class ExecutionEngine:
 
     def fitted(self, order: Order) -> Order:
         """Return the order as stored: rounded to its instrument's grid if that is set."""
-        fitted: Order = self.instrument(order.symbol).fit_order(
-            replace(order, fills=[], bill=Bill(), asked=order.fields())
+        instrument = self.instrument(order.symbol)
+        fitted: Order = instrument.fit_order(
+            replace(order, fills=[], bill=Bill(), instrument=instrument, asked=order.fields())
         )
         return fitted
 
@@ -404,21 +416,27 @@ class ExecutionEngine:
         price: Fraction | None = None,
         stop_price: Fraction | None = None,
     ) -> bool:
-        if any(number is not None and number <= 0 for number in (quantity, price, stop_price)):
-            raise ValueError("quantity and prices must be above 0")
         order = self.orders.get(order_id)
+        prices = self.instrument(order.symbol) if order else PLAIN
+        if (quantity is not None and quantity <= 0) or not all(
+            price is None or prices.has_price(price) for price in (price, stop_price)
+        ):
+            raise ValueError("quantity and prices must be above 0")
         if not order:
             return False
         has_price = (*HAS_PRICE, "TrailingStopLimit")
-        if (price and order.order_type not in has_price) or (stop_price and order.order_type not in HAS_STOP):
+        if (price is not None and order.order_type not in has_price) or (
+            stop_price is not None and order.order_type not in HAS_STOP
+        ):
             raise ValueError(f"a {order.order_type} order has no such field")
-        if order.active and price and order.order_type in TRAILS and not order.triggered:
+        if order.active and price is not None and order.order_type in TRAILS and not order.triggered:
             return False
         given = {"quantity": quantity, "price": price, "stop_price": stop_price}
         fitted, off_grid = self.instrument(order.symbol).fit(order.buys, given)
         new = given if off_grid else fitted
-        quantity, price = new["quantity"] or order.quantity, new["price"] or order.price
-        stop_price = new["stop_price"] or order.stop_price
+        quantity = new["quantity"] or order.quantity
+        price = order.price if new["price"] is None else new["price"]
+        stop_price = order.stop_price if new["stop_price"] is None else new["stop_price"]
         if not order.alive or quantity <= order.filled or (order.triggered and stop_price != order.stop_price):
             return False
         if (quantity, price, stop_price) == (order.quantity, order.price, order.stop_price):
@@ -453,7 +471,7 @@ class ExecutionEngine:
             "orders_partially_filled": count("PartiallyFilled"),
             "fill_ratio": Fraction(count("Filled"), len(orders)) if orders else Fraction(0),
             "total_volume": sum((order.filled for order in orders), Fraction(0)),
-            "total_notional": sum((order.value for order in orders), Fraction(0)),
+            "total_notional": sum((order.notional for order in orders), Fraction(0)),
             "total_commission": sum((order.commission for order in orders), Fraction(0)),
         }
 
@@ -464,10 +482,10 @@ class ExecutionEngine:
         market = known or Market(seen=deque(maxlen=self.config.duplicate_window))
         if (
             tick.quantity == 0
-            or tick.price <= 0
+            or not self.instrument(tick.instrument_id).has_price(tick.price)
             or not 0 <= tick.ts_event < LAST_TIME
             or self.is_ahead(tick.ts_event)
-            or tick.price * tick.quantity > LARGEST_VALUE
+            or abs(tick.price) * tick.quantity > LARGEST_VALUE
             or (known is None and len(self.markets) >= self.config.max_instruments)
         ):
             self.counts["ticks_rejected"] += 1
@@ -661,10 +679,11 @@ class ExecutionEngine:
         return order.leaves if self.config.liquidity == "unlimited" else market.pool[order.side]
 
     def slipped(self, order: Order, price: Fraction) -> Fraction:
-        shift = price * self.config.slippage_bps / 10_000
-        price = max(NANO, half_even(price + shift if order.buys else price - shift, 9))
-        if shift:
-            price = self.instrument(order.symbol).round(price, up=order.buys)
+        instrument = self.instrument(order.symbol)
+        shift = abs(price) * self.config.slippage_bps / 10_000
+        price = max(instrument.least_price, half_even(price + shift if order.buys else price - shift, 9))
+        if self.config.slippage_bps:
+            price = instrument.round(price, up=order.buys)
         if order.price is not None and not order.accepts(price):
             return order.price
         return price
@@ -737,7 +756,8 @@ class ExecutionEngine:
 
     def check(self, order: Order) -> None:
         """Raise ValueError for a malformed order."""
-        numbers = (order.quantity, order.price, order.stop_price, order.trailing_offset, order.activation_price)
+        prices = (order.price, order.stop_price, order.activation_price)
+        instrument = self.instrument(order.symbol)
         if (
             not 1 <= len(order.order_id) <= 64
             or not order.symbol
@@ -746,7 +766,8 @@ class ExecutionEngine:
             or (order.trailing_offset is None) != (order.order_type not in TRAILS)
             or (order.limit_offset is None) != (order.order_type != "TrailingStopLimit")
             or (order.expire_time is None) != (order.time_in_force != "GoodTillDate")
-            or any(number is not None and number <= 0 for number in numbers)
+            or any(number is not None and number <= 0 for number in (order.quantity, order.trailing_offset))
+            or not all(price is None or instrument.has_price(price) for price in prices)
             or (
                 order.trailing_offset_type == "Ticks"
                 and any(offset is not None and offset % 1 for offset in (order.trailing_offset, order.limit_offset))
@@ -787,12 +808,12 @@ class ExecutionEngine:
 
     def too_large(self, order: Order) -> str:
         config, last = self.config, self.market(order.symbol).last
-        price = order.price or (last.price if last else Fraction(0))
+        price = order.price if order.price is not None else last.price if last else None
         if config.max_order_quantity is not None and order.quantity > config.max_order_quantity:
             return "ORDER_QUANTITY_LIMIT"
-        if config.max_order_notional is not None and price:
+        if config.max_order_notional is not None and price is not None:
             value = self.instrument(order.symbol).value(price, order.quantity)
-            return "ORDER_NOTIONAL_LIMIT" if value > config.max_order_notional else ""
+            return "ORDER_NOTIONAL_LIMIT" if abs(value) > config.max_order_notional else ""
         return ""
 
     # Bookkeeping

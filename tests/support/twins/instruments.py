@@ -48,6 +48,15 @@ class Instrument:
     max_commission: Fraction | None = None
     session: str = ""
     calendar: str = ""
+    negative_prices: bool = False
+
+    @property
+    def least_price(self) -> Fraction:
+        return -LARGEST_PRICE if self.negative_prices else NANO
+
+    def has_price(self, price: Fraction) -> bool:
+        """Whether it may be a price of trades and orders."""
+        return self.least_price <= price <= LARGEST_PRICE
 
     def knows_day(self, time: int | None) -> bool:
         """Whether its calendar, if it has one, says when the day of a DAY order ends."""
@@ -74,7 +83,7 @@ class Instrument:
         if not quantity or (self.inverse and not value):
             return None
         price = half_even(contracts / value if self.inverse else value / contracts, 9)
-        return price if price <= LARGEST_PRICE else None
+        return price if abs(price) <= LARGEST_PRICE else None
 
     def gain(self, is_long: bool, cost: Fraction, worth: Fraction) -> Fraction:
         return worth - cost if is_long != self.inverse else cost - worth
@@ -90,7 +99,7 @@ class Instrument:
             f"{side.lower()}_rate": rate, "per_contract": self.commission_per_contract, "per_order": per_order,
         }  # fmt: skip
         bill.fills += 1
-        bill.accrued += half_even(rate * value, 18) + self.commission_per_contract * quantity + per_order
+        bill.accrued += half_even(rate * abs(value), 18) + self.commission_per_contract * quantity + per_order
         total = bill.accrued
         if self.min_commission is not None and total < self.min_commission:
             total, rules["minimum"] = self.min_commission, Fraction(1)
@@ -100,12 +109,12 @@ class Instrument:
         bill.charged = total
         return charged, "+".join(name for name, amount in rules.items() if amount)
 
-    def round(self, price: Fraction, *, up: bool, least: Fraction = NANO) -> Fraction:
+    def round(self, price: Fraction, *, up: bool, least: Fraction | None = None) -> Fraction:
         """The next price on the grid, up or down."""
         if not self.tick_size or not price % self.tick_size:
             return price
         rounded = (price // self.tick_size + up) * self.tick_size
-        return rounded if least <= rounded <= LARGEST_PRICE else price
+        return rounded if (self.least_price if least is None else least) <= rounded <= LARGEST_PRICE else price
 
     def fit(self, buys: bool, given: dict[str, Any]) -> tuple[dict[str, Any], str]:
         """Return the given fields of an order or a change, rounded where allowed, and the reason of a refusal."""
@@ -119,7 +128,7 @@ class Instrument:
         fitted = dict(given)
         if self.off_grid == "round":
             for name in on_grid:
-                least = Fraction(0) if name == "limit_offset" else NANO
+                least = {"limit_offset": Fraction(0), "trailing_offset": NANO}.get(name)
                 fitted[name] = self.round(given[name], up=upward[name], least=least)
             if self.lot_size and given.get("quantity"):
                 fitted["quantity"] = given["quantity"] // self.lot_size * self.lot_size or given["quantity"]

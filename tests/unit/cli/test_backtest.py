@@ -83,6 +83,19 @@ def test_instruments_count_contracts_and_their_commissions(trades: str, buyer: s
     assert CliRunner().invoke(app, ["backtest", trades, buyer, "--instruments", str(path)]).exit_code == 1
 
 
+def test_trades_at_0_and_below_count_for_instruments_that_may_have_them(buyer: str, tmp_path: Path) -> None:
+    path, tape = tmp_path / "instruments.csv", tmp_path / "trades.csv"
+    tape.write_text("\n".join([HEADER, *(f"X,{number},{3 - 2 * number},5" for number in range(5))]))
+    path.write_text("instrument_id,negative_prices\nX,true\n")
+    shown = run(str(tape), buyer, "--instruments", str(path))
+    assert value(shown, "trades seen") == "5"
+    # Bought at -1 and at -5, and worth -5 at the end.
+    assert value(shown, "earned after commission") == "-4"
+    path.write_text("instrument_id,negative_prices\nX,false\n")
+    shown = run(str(tape), buyer, "--instruments", str(path))
+    assert "3 trades refused by the engine: PRICE_NOT_POSITIVE" in shown
+
+
 def test_what_the_engines_and_the_reader_left_out_is_said(buyer: str, tmp_path: Path) -> None:
     path = tmp_path / "bad.csv"
     rows = ["X,1,1,5", "X,2,-2,5", "X,3,three,5", "X,4,4,5", "X,5,5,5"]

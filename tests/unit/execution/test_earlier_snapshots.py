@@ -39,8 +39,18 @@ RELEASES: dict[str, tuple[dict[str, Any], str]] = {
         " | c: trail SELL 1 by 4ticks DAY | oco f: limit SELL 1 @ 20 DAY t; g: stop SELL 1 stop 4 DAY t"
         " | tick 9 x 1 SELL | h: limit BUY 1 @ 5 GTD:500 s | tick 11 x 1 at 58 | i: limit BUY 1 @ 8 DAY s",
     ),
+    "trailing": (
+        {"starting_cash": 1000},
+        "register tick_size=0.5 session=UTC+17:00 commission_per_order=1 | tick 10 x 5 | a: market BUY 2 DAY s"
+        " | b: trail SELL 1 by 3ticks from 12 GTC | c: trail-limit BUY 1 by 50bps limit 10 GTC"
+        " | d: trail SELL 1 by 2 DAY"
+        " | bracket e: limit BUY 2 @ 9 GTC u; f: limit SELL 2 @ 15 GTC u; g: trail SELL 2 by 1 GTC u"
+        " | h: trail-limit SELL 1 by 2 limit 1 from 99 GTC | i: trail BUY 1 by 75bps GTC"
+        " | j: trail BUY 1 by 5 from 8 GTC t"
+        " | tick 9 x 1 SELL | tick 12.5 x 1 | tick 10 x 1 | k: trail SELL 1 by 3 GTC | cancel k",
+    ),
 }
-LATER = "tick 22 x 9 | k: reduce-only limit SELL 9 @ 23 GTD:9 s | l: trail SELL 1 by 2 GTC | tick 6 x 9"
+LATER = "tick 22 x 9 | m: reduce-only limit SELL 9 @ 23 GTD:9 s | n: trail SELL 1 by 2 GTC | tick 6 x 9"
 
 
 @pytest.mark.parametrize("name", ["snapshot.bin", "checkpoint.bin"])

@@ -11,18 +11,18 @@ from alphaforge_core.execution import Instrument, read_instruments
 EXPECTED = [
     Instrument("ES", tick_size="0.25", lot_size=1, multiplier=50, currency="USD", min_commission=2),
     Instrument("XBT", tick_size="0.5", inverse=True, off_grid="round", maker_commission_rate="-0.0001"),
-    Instrument("CL", session="America/New_York+18:00"),
+    Instrument("CL", session="America/New_York+18:00", negative_prices=True),
 ]
 CSV = """\
-instrument_id,tick_size,lot_size,multiplier,currency,inverse,off_grid,maker_commission_rate,min_commission,session
-ES,0.25,1,50,USD,false,,,2,
-XBT,0.5,,,,TRUE,round,-0.0001,,
-CL,,,,,,,,,America/New_York+18:00
+instrument_id,tick_size,lot_size,multiplier,currency,inverse,off_grid,maker_commission_rate,min_commission,session,negative_prices
+ES,0.25,1,50,USD,false,,,2,,
+XBT,0.5,,,,TRUE,round,-0.0001,,,false
+CL,,,,,,,,,America/New_York+18:00,true
 """
 JSON = """[
   {"instrument_id": "ES", "tick_size": 0.25, "lot_size": 1, "multiplier": "50", "currency": "USD", "min_commission": 2},
   {"instrument_id": "XBT", "tick_size": "0.5", "inverse": true, "off_grid": "round", "maker_commission_rate": -0.0001},
-  {"instrument_id": "CL", "session": "America/New_York+18:00"}
+  {"instrument_id": "CL", "session": "America/New_York+18:00", "negative_prices": true}
 ]"""
 
 
@@ -67,6 +67,11 @@ def test_a_calendar_is_a_file_as_seen_from_that_of_the_instruments(tmp_path: Pat
     [
         ("a.csv", "instrument_id,tick_size\nES,0.25\nNQ,zero\n", "line 3: tick_size"),
         ("a.csv", "instrument_id,inverse\nES,perhaps\n", "line 2: inverse must be true or false"),
+        (
+            "a.csv",
+            "instrument_id,inverse,negative_prices\nES,true,true\n",
+            "line 2: instrument ES: an inverse contract",
+        ),
         ("a.csv", "instrument_id,session\nES,New_York+25:00\n", "line 2: session 'New_York"),
         ("a.csv", "instrument_id,colour\nES,red\n", "line 2: Instrument has no attribute 'colour'"),
         ("a.csv", "tick_size\n1\n", "line 2: instrument_id is empty"),

@@ -167,7 +167,9 @@ def crafted(seed: int) -> bytes:
             if seed % 8 > 3
             else {"calendar": "X 1970-01-01x3 00:00-11:00,12:00-24:00"}
         )
-        venue.engine.register_instruments([Instrument("X", inverse=seed % 4 == 1, **terms)])
+        venue.engine.register_instruments(
+            [Instrument("X", inverse=seed % 4 == 1, negative_prices=seed % 4 == 3, **terms)]
+        )
     venue.play(HISTORY + GROUPS + " | t1: trail SELL 1 by 4ticks GTC | t2: trail-limit BUY 1 by 4ticks limit 0 GTC")
     venue.submit("x1: limit BUY 1 @ 9 GTC", "x2: limit BUY 1 @ 9 GTC", symbol="Y")
     snapshot = venue.engine.snapshot()

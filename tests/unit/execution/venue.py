@@ -76,6 +76,8 @@ def order(text: str, *, symbol: str = "X", created_at: int = 1) -> Order:
     if match["expires"]:
         more["expire_time_ns"] = int(match["expires"]) * SECOND
     quantity, price, stop = match["quantity"], match["price"], match["stop"]
+    if match["type"] != "market":
+        more["negative_prices"] = True  # the engine decides
     if match["by"]:
         more["trailing_offset_type"] = UNITS[match["unit"]]
         more["activation_price"] = match["activation"]
@@ -160,7 +162,8 @@ class Venue:
             elif verb == "time":
                 self.engine.advance_time(int(rest) * SECOND)
             elif verb == "register":
-                fields = dict(field.split("=") for field in rest.split())
+                fields: dict[str, Any] = dict(field.split("=") for field in rest.split())
+                fields |= {name: True for name, value in fields.items() if value == "true"}
                 self.engine.register_instruments([Instrument("X", **fields)])
             elif verb in GROUPS:
                 self.engine.submit_order_group(group(step))

@@ -102,9 +102,14 @@ class Strategy:
         quantity: Quantity | int | str | float | Decimal,
         price: Price | int | str | float | Decimal | None = None,
         time_in_force: TimeInForce = TimeInForce.GoodTillCancel,
+        *,
+        negative_prices: bool = False,
     ) -> str:
-        """Buys at the market, or at `price` or better; returns the order's id."""
-        return await self._submit(symbol, OrderSide.Buy, quantity, price, time_in_force)
+        """Buys at the market, or at `price` or better; returns the order's id.
+
+        negative_prices: `price` may be 0 or below, as those of the instrument (rule 3.32).
+        """
+        return await self._submit(symbol, OrderSide.Buy, quantity, price, time_in_force, negative_prices)
 
     async def sell(
         self,
@@ -112,9 +117,14 @@ class Strategy:
         quantity: Quantity | int | str | float | Decimal,
         price: Price | int | str | float | Decimal | None = None,
         time_in_force: TimeInForce = TimeInForce.GoodTillCancel,
+        *,
+        negative_prices: bool = False,
     ) -> str:
-        """Sells at the market, or at `price` or better; returns the order's id."""
-        return await self._submit(symbol, OrderSide.Sell, quantity, price, time_in_force)
+        """Sells at the market, or at `price` or better; returns the order's id.
+
+        negative_prices: `price` may be 0 or below, as those of the instrument (rule 3.32).
+        """
+        return await self._submit(symbol, OrderSide.Sell, quantity, price, time_in_force, negative_prices)
 
     async def bracket(
         self,
@@ -156,13 +166,15 @@ class Strategy:
         quantity: Quantity | int | str | float | Decimal,
         price: Price | int | str | float | Decimal | None,
         time_in_force: TimeInForce,
+        negative_prices: bool,
     ) -> str:
         if price is None:
             order = Order.market(symbol, side, quantity, self.strategy_id, order_id=self.order_id())
         else:
             order = Order.limit(
-                symbol, side, quantity, price, time_in_force, self.strategy_id, order_id=self.order_id()
-            )
+                symbol, side, quantity, price, time_in_force, self.strategy_id,
+                negative_prices=negative_prices, order_id=self.order_id(),
+            )  # fmt: skip
         order_id: str = await self.venue.submit_order(order)
         return order_id
 

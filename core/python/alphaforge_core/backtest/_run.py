@@ -60,7 +60,8 @@ def run(
     bar_types: bar types; default: the strategy's `bar_types`, else "1min".
     venue: the venue's settings. `fill_on` defaults to "next": orders fill no earlier than the trade after the one that
         closed the bar. Its `max_time_jump_ns` applies to the bars too; use 0 for trades dated in the future.
-    instruments: registered with the venue before the first trade.
+    instruments: registered with the venue before the first trade. Bars have the trades at 0 and below of those with
+        `negative_prices`.
     capital: the capital that returns are measured against. It does not limit orders.
     steps: the runner that feeds the strategy trade by trade, such as LockStep of alphaforge_client.strategy for all
         hooks of its Strategy. By default bars are made in batches, which is faster, and only `on_bar` is called.
@@ -90,9 +91,17 @@ def run(
     names = list(getattr(strategy, "bar_types", BAR_TYPES_DEFAULT) if bar_types is None else bar_types)
     # The venue's limit applies to the bars too: a trade too far ahead of the clock is in no bar and fills no order.
     jump_ns = config.as_dict()["max_time_jump_ns"]
-    data = ServiceEngine(DataEngineConfig(bar_types=names, enable_statistics=False, max_time_jump_ns=jump_ns))
+    registered = tuple(instruments)
+    data = ServiceEngine(
+        DataEngineConfig(
+            bar_types=names,
+            enable_statistics=False,
+            max_time_jump_ns=jump_ns,
+            negative_price_instruments=[each.instrument_id for each in registered if each.negative_prices],
+        )
+    )
     engine = ExecutionEngine(config)
-    engine.register_instruments(instruments)
+    engine.register_instruments(registered)
     made = strategy(engine, **(parameters or {}))
     bars = _LockStepBars(data)
     feeding = None if steps is None else steps(made, bars, engine)

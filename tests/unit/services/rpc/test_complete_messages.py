@@ -250,9 +250,9 @@ def test_statistics_have_a_value_for_every_field() -> None:
         assert set_fields(message) == names(message)
 
 
-# Fields that are absent if there is no bound, or no bar type with a time zone.
+# Fields that are absent if there is no bound, no bar type with a time zone, and no instrument is named.
 ABSENT = {"max_bytes", "max_price_age_ns", "max_order_quantity", "max_order_notional", "max_open_orders"}
-ABSENT |= {"max_orders_per_second", "max_loss", "starting_cash", "time_zones"}
+ABSENT |= {"max_orders_per_second", "max_loss", "starting_cash", "time_zones", "negative_price_instruments"}
 
 
 def test_settings_in_force_are_all_of_them() -> None:

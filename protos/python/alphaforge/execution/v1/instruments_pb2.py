@@ -24,23 +24,23 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)alphaforge/execution/v1/instruments.proto\x12\x17\x61lphaforge.execution.v1\"\xe7\x05\n\nInstrument\x12\x15\n\rinstrument_id\x18\x01 \x01(\t\x12\x16\n\ttick_size\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x15\n\x08lot_size\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x17\n\nmultiplier\x18\x04 \x01(\tH\x02\x88\x01\x01\x12\x15\n\x08\x63urrency\x18\x05 \x01(\tH\x03\x88\x01\x01\x12\x14\n\x07inverse\x18\x06 \x01(\x08H\x04\x88\x01\x01\x12\x37\n\x08off_grid\x18\x07 \x01(\x0e\x32 .alphaforge.execution.v1.OffGridH\x05\x88\x01\x01\x12\"\n\x15maker_commission_rate\x18\x08 \x01(\tH\x06\x88\x01\x01\x12\"\n\x15taker_commission_rate\x18\t \x01(\tH\x07\x88\x01\x01\x12$\n\x17\x63ommission_per_contract\x18\n \x01(\tH\x08\x88\x01\x01\x12!\n\x14\x63ommission_per_order\x18\x0b \x01(\tH\t\x88\x01\x01\x12\x1b\n\x0emin_commission\x18\x0c \x01(\tH\n\x88\x01\x01\x12\x1b\n\x0emax_commission\x18\r \x01(\tH\x0b\x88\x01\x01\x12\x14\n\x07session\x18\x0e \x01(\tH\x0c\x88\x01\x01\x12\x16\n\ttime_zone\x18\x0f \x01(\tH\r\x88\x01\x01\x12\x15\n\x08\x63\x61lendar\x18\x1e \x01(\tH\x0e\x88\x01\x01\x42\x0c\n\n_tick_sizeB\x0b\n\t_lot_sizeB\r\n\x0b_multiplierB\x0b\n\t_currencyB\n\n\x08_inverseB\x0b\n\t_off_gridB\x18\n\x16_maker_commission_rateB\x18\n\x16_taker_commission_rateB\x1a\n\x18_commission_per_contractB\x17\n\x15_commission_per_orderB\x11\n\x0f_min_commissionB\x11\n\x0f_max_commissionB\n\n\x08_sessionB\x0c\n\n_time_zoneB\x0b\n\t_calendar\"\x98\x01\n\x1aRegisterInstrumentsRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x38\n\x0binstruments\x18\x04 \x03(\x0b\x32#.alphaforge.execution.v1.InstrumentB\x08\n\x06_epoch\"\x1d\n\x1bRegisterInstrumentsResponse\"\x97\x01\n\x16ListInstrumentsRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x1a\n\rinstrument_id\x18\x04 \x01(\tH\x01\x88\x01\x01\x12\r\n\x05limit\x18\x05 \x01(\r\x12\x12\n\npage_token\x18\x06 \x01(\tB\x08\n\x06_epochB\x10\n\x0e_instrument_id\"l\n\x17ListInstrumentsResponse\x12\x38\n\x0binstruments\x18\x01 \x03(\x0b\x32#.alphaforge.execution.v1.Instrument\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*L\n\x07OffGrid\x12\x18\n\x14OFF_GRID_UNSPECIFIED\x10\x00\x12\x13\n\x0fOFF_GRID_REJECT\x10\x01\x12\x12\n\x0eOFF_GRID_ROUND\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)alphaforge/execution/v1/instruments.proto\x12\x17\x61lphaforge.execution.v1\"\x99\x06\n\nInstrument\x12\x15\n\rinstrument_id\x18\x01 \x01(\t\x12\x16\n\ttick_size\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x15\n\x08lot_size\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x17\n\nmultiplier\x18\x04 \x01(\tH\x02\x88\x01\x01\x12\x15\n\x08\x63urrency\x18\x05 \x01(\tH\x03\x88\x01\x01\x12\x14\n\x07inverse\x18\x06 \x01(\x08H\x04\x88\x01\x01\x12\x37\n\x08off_grid\x18\x07 \x01(\x0e\x32 .alphaforge.execution.v1.OffGridH\x05\x88\x01\x01\x12\"\n\x15maker_commission_rate\x18\x08 \x01(\tH\x06\x88\x01\x01\x12\"\n\x15taker_commission_rate\x18\t \x01(\tH\x07\x88\x01\x01\x12$\n\x17\x63ommission_per_contract\x18\n \x01(\tH\x08\x88\x01\x01\x12!\n\x14\x63ommission_per_order\x18\x0b \x01(\tH\t\x88\x01\x01\x12\x1b\n\x0emin_commission\x18\x0c \x01(\tH\n\x88\x01\x01\x12\x1b\n\x0emax_commission\x18\r \x01(\tH\x0b\x88\x01\x01\x12\x14\n\x07session\x18\x0e \x01(\tH\x0c\x88\x01\x01\x12\x16\n\ttime_zone\x18\x0f \x01(\tH\r\x88\x01\x01\x12\x15\n\x08\x63\x61lendar\x18\x1e \x01(\tH\x0e\x88\x01\x01\x12\x1c\n\x0fnegative_prices\x18\x1f \x01(\x08H\x0f\x88\x01\x01\x42\x0c\n\n_tick_sizeB\x0b\n\t_lot_sizeB\r\n\x0b_multiplierB\x0b\n\t_currencyB\n\n\x08_inverseB\x0b\n\t_off_gridB\x18\n\x16_maker_commission_rateB\x18\n\x16_taker_commission_rateB\x1a\n\x18_commission_per_contractB\x17\n\x15_commission_per_orderB\x11\n\x0f_min_commissionB\x11\n\x0f_max_commissionB\n\n\x08_sessionB\x0c\n\n_time_zoneB\x0b\n\t_calendarB\x12\n\x10_negative_prices\"\x98\x01\n\x1aRegisterInstrumentsRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x38\n\x0binstruments\x18\x04 \x03(\x0b\x32#.alphaforge.execution.v1.InstrumentB\x08\n\x06_epoch\"\x1d\n\x1bRegisterInstrumentsResponse\"\x97\x01\n\x16ListInstrumentsRequest\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x12\n\x05\x65poch\x18\x02 \x01(\x06H\x00\x88\x01\x01\x12\x1a\n\rinstrument_id\x18\x04 \x01(\tH\x01\x88\x01\x01\x12\r\n\x05limit\x18\x05 \x01(\r\x12\x12\n\npage_token\x18\x06 \x01(\tB\x08\n\x06_epochB\x10\n\x0e_instrument_id\"l\n\x17ListInstrumentsResponse\x12\x38\n\x0binstruments\x18\x01 \x03(\x0b\x32#.alphaforge.execution.v1.Instrument\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*L\n\x07OffGrid\x12\x18\n\x14OFF_GRID_UNSPECIFIED\x10\x00\x12\x13\n\x0fOFF_GRID_REJECT\x10\x01\x12\x12\n\x0eOFF_GRID_ROUND\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'alphaforge.execution.v1.instruments_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_OFFGRID']._serialized_start=1266
-  _globals['_OFFGRID']._serialized_end=1342
+  _globals['_OFFGRID']._serialized_start=1316
+  _globals['_OFFGRID']._serialized_end=1392
   _globals['_INSTRUMENT']._serialized_start=71
-  _globals['_INSTRUMENT']._serialized_end=814
-  _globals['_REGISTERINSTRUMENTSREQUEST']._serialized_start=817
-  _globals['_REGISTERINSTRUMENTSREQUEST']._serialized_end=969
-  _globals['_REGISTERINSTRUMENTSRESPONSE']._serialized_start=971
-  _globals['_REGISTERINSTRUMENTSRESPONSE']._serialized_end=1000
-  _globals['_LISTINSTRUMENTSREQUEST']._serialized_start=1003
-  _globals['_LISTINSTRUMENTSREQUEST']._serialized_end=1154
-  _globals['_LISTINSTRUMENTSRESPONSE']._serialized_start=1156
-  _globals['_LISTINSTRUMENTSRESPONSE']._serialized_end=1264
+  _globals['_INSTRUMENT']._serialized_end=864
+  _globals['_REGISTERINSTRUMENTSREQUEST']._serialized_start=867
+  _globals['_REGISTERINSTRUMENTSREQUEST']._serialized_end=1019
+  _globals['_REGISTERINSTRUMENTSRESPONSE']._serialized_start=1021
+  _globals['_REGISTERINSTRUMENTSRESPONSE']._serialized_end=1050
+  _globals['_LISTINSTRUMENTSREQUEST']._serialized_start=1053
+  _globals['_LISTINSTRUMENTSREQUEST']._serialized_end=1204
+  _globals['_LISTINSTRUMENTSRESPONSE']._serialized_start=1206
+  _globals['_LISTINSTRUMENTSRESPONSE']._serialized_end=1314
 # @@protoc_insertion_point(module_scope)

@@ -69,6 +69,7 @@ class Instrument(_message.Message):
     SESSION_FIELD_NUMBER: _builtins.int
     TIME_ZONE_FIELD_NUMBER: _builtins.int
     CALENDAR_FIELD_NUMBER: _builtins.int
+    NEGATIVE_PRICES_FIELD_NUMBER: _builtins.int
     instrument_id: _builtins.str
     """The instrument, 1 to 64 bytes."""
     tick_size: _builtins.str
@@ -107,6 +108,10 @@ class Instrument(_message.Message):
     """Whose sessions are the days that DAY orders last, instead of session: its name, then dates and times in UTC in turn,
     such as "XNYS 2024-07-01w2 13:30-20:00 2024-07-03 13:30-17:00", at most 65,536 bytes (rule 3.31). Absent: none.
     """
+    negative_prices: _builtins.bool
+    """Prices of trades and orders may be 0 or below, as those of spreads and power; not for inverse contracts (rule 3.32).
+    An instrument that has had orders or trades with it keeps it. Default false.
+    """
     def __init__(
         self,
         *,
@@ -126,10 +131,11 @@ class Instrument(_message.Message):
         session: _builtins.str | None = ...,
         time_zone: _builtins.str | None = ...,
         calendar: _builtins.str | None = ...,
+        negative_prices: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_calendar", b"_calendar", "_commission_per_contract", b"_commission_per_contract", "_commission_per_order", b"_commission_per_order", "_currency", b"_currency", "_inverse", b"_inverse", "_lot_size", b"_lot_size", "_maker_commission_rate", b"_maker_commission_rate", "_max_commission", b"_max_commission", "_min_commission", b"_min_commission", "_multiplier", b"_multiplier", "_off_grid", b"_off_grid", "_session", b"_session", "_taker_commission_rate", b"_taker_commission_rate", "_tick_size", b"_tick_size", "_time_zone", b"_time_zone", "calendar", b"calendar", "commission_per_contract", b"commission_per_contract", "commission_per_order", b"commission_per_order", "currency", b"currency", "inverse", b"inverse", "lot_size", b"lot_size", "maker_commission_rate", b"maker_commission_rate", "max_commission", b"max_commission", "min_commission", b"min_commission", "multiplier", b"multiplier", "off_grid", b"off_grid", "session", b"session", "taker_commission_rate", b"taker_commission_rate", "tick_size", b"tick_size", "time_zone", b"time_zone"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_calendar", b"_calendar", "_commission_per_contract", b"_commission_per_contract", "_commission_per_order", b"_commission_per_order", "_currency", b"_currency", "_inverse", b"_inverse", "_lot_size", b"_lot_size", "_maker_commission_rate", b"_maker_commission_rate", "_max_commission", b"_max_commission", "_min_commission", b"_min_commission", "_multiplier", b"_multiplier", "_negative_prices", b"_negative_prices", "_off_grid", b"_off_grid", "_session", b"_session", "_taker_commission_rate", b"_taker_commission_rate", "_tick_size", b"_tick_size", "_time_zone", b"_time_zone", "calendar", b"calendar", "commission_per_contract", b"commission_per_contract", "commission_per_order", b"commission_per_order", "currency", b"currency", "inverse", b"inverse", "lot_size", b"lot_size", "maker_commission_rate", b"maker_commission_rate", "max_commission", b"max_commission", "min_commission", b"min_commission", "multiplier", b"multiplier", "negative_prices", b"negative_prices", "off_grid", b"off_grid", "session", b"session", "taker_commission_rate", b"taker_commission_rate", "tick_size", b"tick_size", "time_zone", b"time_zone"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_calendar", b"_calendar", "_commission_per_contract", b"_commission_per_contract", "_commission_per_order", b"_commission_per_order", "_currency", b"_currency", "_inverse", b"_inverse", "_lot_size", b"_lot_size", "_maker_commission_rate", b"_maker_commission_rate", "_max_commission", b"_max_commission", "_min_commission", b"_min_commission", "_multiplier", b"_multiplier", "_off_grid", b"_off_grid", "_session", b"_session", "_taker_commission_rate", b"_taker_commission_rate", "_tick_size", b"_tick_size", "_time_zone", b"_time_zone", "calendar", b"calendar", "commission_per_contract", b"commission_per_contract", "commission_per_order", b"commission_per_order", "currency", b"currency", "instrument_id", b"instrument_id", "inverse", b"inverse", "lot_size", b"lot_size", "maker_commission_rate", b"maker_commission_rate", "max_commission", b"max_commission", "min_commission", b"min_commission", "multiplier", b"multiplier", "off_grid", b"off_grid", "session", b"session", "taker_commission_rate", b"taker_commission_rate", "tick_size", b"tick_size", "time_zone", b"time_zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_calendar", b"_calendar", "_commission_per_contract", b"_commission_per_contract", "_commission_per_order", b"_commission_per_order", "_currency", b"_currency", "_inverse", b"_inverse", "_lot_size", b"_lot_size", "_maker_commission_rate", b"_maker_commission_rate", "_max_commission", b"_max_commission", "_min_commission", b"_min_commission", "_multiplier", b"_multiplier", "_negative_prices", b"_negative_prices", "_off_grid", b"_off_grid", "_session", b"_session", "_taker_commission_rate", b"_taker_commission_rate", "_tick_size", b"_tick_size", "_time_zone", b"_time_zone", "calendar", b"calendar", "commission_per_contract", b"commission_per_contract", "commission_per_order", b"commission_per_order", "currency", b"currency", "instrument_id", b"instrument_id", "inverse", b"inverse", "lot_size", b"lot_size", "maker_commission_rate", b"maker_commission_rate", "max_commission", b"max_commission", "min_commission", b"min_commission", "multiplier", b"multiplier", "negative_prices", b"negative_prices", "off_grid", b"off_grid", "session", b"session", "taker_commission_rate", b"taker_commission_rate", "tick_size", b"tick_size", "time_zone", b"time_zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__calendar: _TypeAlias = _typing.Literal["calendar"]  # noqa: Y015
     _WhichOneofArgType__calendar: _TypeAlias = _typing.Literal["_calendar", b"_calendar"]  # noqa: Y015
@@ -151,6 +157,8 @@ class Instrument(_message.Message):
     _WhichOneofArgType__min_commission: _TypeAlias = _typing.Literal["_min_commission", b"_min_commission"]  # noqa: Y015
     _WhichOneofReturnType__multiplier: _TypeAlias = _typing.Literal["multiplier"]  # noqa: Y015
     _WhichOneofArgType__multiplier: _TypeAlias = _typing.Literal["_multiplier", b"_multiplier"]  # noqa: Y015
+    _WhichOneofReturnType__negative_prices: _TypeAlias = _typing.Literal["negative_prices"]  # noqa: Y015
+    _WhichOneofArgType__negative_prices: _TypeAlias = _typing.Literal["_negative_prices", b"_negative_prices"]  # noqa: Y015
     _WhichOneofReturnType__off_grid: _TypeAlias = _typing.Literal["off_grid"]  # noqa: Y015
     _WhichOneofArgType__off_grid: _TypeAlias = _typing.Literal["_off_grid", b"_off_grid"]  # noqa: Y015
     _WhichOneofReturnType__session: _TypeAlias = _typing.Literal["session"]  # noqa: Y015
@@ -181,6 +189,8 @@ class Instrument(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__min_commission) -> _WhichOneofReturnType__min_commission | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__multiplier) -> _WhichOneofReturnType__multiplier | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__negative_prices) -> _WhichOneofReturnType__negative_prices | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__off_grid) -> _WhichOneofReturnType__off_grid | None: ...
     @_typing.overload

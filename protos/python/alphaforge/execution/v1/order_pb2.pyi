@@ -503,9 +503,13 @@ class NewOrder(_message.Message):
     quantity: _builtins.str
     """The quantity, a decimal above 0 of at most 9 places."""
     price: _builtins.str
-    """The limit, a decimal above 0 of at most 9 places; required for LIMIT and STOP_LIMIT, otherwise absent."""
+    """The limit, a decimal of at most 9 places, above 0 unless the instrument has negative_prices; required for LIMIT and
+    STOP_LIMIT, otherwise absent.
+    """
     stop_price: _builtins.str
-    """The stop price, a decimal above 0 of at most 9 places; required for STOP and STOP_LIMIT, otherwise absent."""
+    """The stop price, a decimal of at most 9 places, above 0 unless the instrument has negative_prices; required for STOP
+    and STOP_LIMIT, otherwise absent.
+    """
     time_in_force: Global___TimeInForce.ValueType
     """The time in force."""
     strategy_id: _builtins.str

@@ -65,7 +65,7 @@ class TradeTick(_message.Message):
     """The instrument, 1 to 64 bytes without control characters."""
     price: _builtins.str
     """A decimal of at most 9 places, e.g. "45000.01". A price that is not above 0 is refused by the engine, without an
-    error.
+    error, unless the instrument may have negative prices.
     """
     quantity: _builtins.str
     """A decimal of at most 9 places, not negative, e.g. "0.5"."""
