@@ -15,6 +15,7 @@ from alphaforge_client.execution import (
     ExecutionEngine,
     ExecutionEngineConfig,
     Order,
+    OrderGroup,
     OrderSide,
     TimeInForce,
     TrailingOffsetType,
@@ -75,12 +76,14 @@ def run(bench: Bench) -> None:
         )
 
 
-def orders_of(name: str, number: int, submit: Callable[[list[Order]], int]) -> Way:
+def orders_of(
+    name: str, number: int, submit: Callable[[list[Order]], int], make: Callable[[], Order] = numbered
+) -> Way:
     """Creates new orders before each timed repetition, since a repeated order places nothing."""
     made: list[Order] = []
 
     def prepare() -> None:
-        made[:] = [numbered() for _ in range(number)]
+        made[:] = [make() for _ in range(number)]
 
     return Way(name, lambda: submit(made), prepare)
 
@@ -125,10 +128,10 @@ def _check(bench: Bench, target: str) -> None:
 
 
 def of_any_kind(number: int) -> Order:
-    """A limit, stop or trailing stop, some good till date, that no price of the ticks reaches or triggers."""
+    """A limit, stop or trailing stop, some good till date or reduce-only, that no price of the ticks reaches."""
     identity: dict[str, Any] = {"order_id": f"order-{number:012}", "created_at": number}
     head, rest, step = ("BTCUSDT", OrderSide.Sell, 0.5), TimeInForce.GoodTillCancel, number % 900
-    match number % 5:
+    match number % 6:
         case 0:
             return Order.stop(*head, 1000 + step, rest, "benchmark", **identity)
         case 1:
@@ -138,29 +141,68 @@ def of_any_kind(number: int) -> Order:
         case 3:
             points = TrailingOffsetType.BasisPoints
             return Order.trailing_stop(*head, 9_000 + step, rest, "benchmark", trailing_offset_type=points, **identity)
+        case 4:
+            return Order.limit(*head, 2_000_000 + step, rest, "benchmark", reduce_only=True, **identity)
         case _:
             return order(number)
 
 
-def _resting(bench: Bench) -> None:
-    trades = columns(bench.sizes.items)
-    given: dict[str, Any] = trades.keywords()
-    ways = []
-    for resting, make, kind in (
-        (1, order, "resting orders"),
-        (bench.sizes.resting, order, "resting orders"),
-        (bench.sizes.resting, of_any_kind, "orders of all kinds"),
-    ):
-        engine = alphaforge_core.execution.ExecutionEngine()
-        for first in range(0, resting, 10_000):
-            engine.submit_orders([make(number) for number in range(first, min(resting, first + 10_000))])
+def bracket(number: int) -> OrderGroup:
+    """A bracket whose entry no price of the ticks reaches, so that its exits sleep."""
+    return Order.bracket(
+        "BTCUSDT", OrderSide.Buy, 0.5, "benchmark", price=500 + number % 500, take_profit=3_000_000, stop_loss=100,
+        order_id=f"bracket-{number:010}", created_at=number,
+    )  # fmt: skip
 
-        def process(engine: alphaforge_core.execution.ExecutionEngine = engine) -> int:
+
+def _resting(bench: Bench) -> None:
+    trades, resting = columns(bench.sizes.items), bench.sizes.resting
+    given: dict[str, Any] = trades.keywords()
+
+    def ticks_past(engine: alphaforge_core.execution.ExecutionEngine) -> Callable[[], int]:
+        def process() -> int:
             engine.process_trade_ticks(**given)
             return len(trades.prices)
 
-        ways.append(Way(f"{resting:,} {kind}", process))
-    bench.rates("ticks that cross nothing, in process", "ticks", None, ways)
+        return process
+
+    mixed = _mixed(resting)
+    bench.rates("ticks that cross nothing, in process", "ticks", None, [
+        Way("1 resting orders", ticks_past(_limits(1))),
+        Way(f"{resting:,} resting orders", ticks_past(_limits(resting))),
+        Way(f"{resting:,} orders of all kinds", ticks_past(mixed)),
+    ])  # fmt: skip
+    few = bench.sizes.items // 10
+    bench.rates(f"orders beside {resting:,} of all kinds, in process", "orders", None, [
+        orders_of(f"limits, {BATCH} at a time", few, lambda orders: batches(mixed, orders)),
+        orders_of(f"of all kinds, {BATCH} at a time", few, lambda orders: batches(mixed, orders), _mixed_order),
+    ])  # fmt: skip
+
+
+def _limits(resting: int) -> alphaforge_core.execution.ExecutionEngine:
+    engine = alphaforge_core.execution.ExecutionEngine()
+    for first in range(0, resting, 10_000):
+        engine.submit_orders([order(number) for number in range(first, min(resting, first + 10_000))])
+    return engine
+
+
+def _mixed(resting: int) -> alphaforge_core.execution.ExecutionEngine:
+    """An engine with `resting` orders of all kinds, three in ten of them in brackets, and a position to reduce."""
+    engine = alphaforge_core.execution.ExecutionEngine(ExecutionEngineConfig(liquidity="unlimited"))
+    engine.process_trade_tick(ticks(columns(1), 1)[0])
+    engine.submit_order(Order.market("BTCUSDT", OrderSide.Buy, 1, "benchmark", order_id="held", created_at=0))
+    # Far from the numbers of other orders, whose ids they would repeat.
+    for first in range(10**9, 10**9 + resting, 10_000):
+        last = min(10**9 + resting, first + 10_000)
+        single = first + (last - first) * 7 // 10
+        engine.submit_orders([of_any_kind(number) for number in range(first, single)])
+        for number in range(single, last - 2, 3):
+            engine.submit_order_group(bracket(number))
+    return engine
+
+
+def _mixed_order() -> Order:
+    return of_any_kind(next(_numbers))
 
 
 def _async_order(target: str) -> tuple[Callable[[], Awaitable[object]], Callable[[], Awaitable[None]]]:
