@@ -148,7 +148,7 @@ bool Aggregator::may_be_negative(std::string_view instrument_id) const {
 }
 
 Instrument* Aggregator::find_or_add(std::string_view instrument_id) {
-  Instrument* instrument = book_.find(instrument_id);
+  Instrument* instrument = book_.find_again(instrument_id);
   if (instrument != nullptr || book_.size() >= static_cast<std::size_t>(config_.max_instruments)) return instrument;
   instrument = &book_.add(instrument_id);
   builder_.prepare(*instrument);

@@ -19,6 +19,11 @@ namespace alphaforge::data {
 class InstrumentBook {
  public:
   Instrument* find(std::string_view id) const { return by_id_.find(id); }
+  // The same, without hashing if the last call found this instrument too.
+  Instrument* find_again(std::string_view id) {
+    if (last_ == nullptr || *last_->id != id) last_ = by_id_.find(id);
+    return last_;
+  }
   // Finds many instruments, null for unknown ids; the waits for memory overlap.
   void find(const std::vector<std::string>& ids, std::vector<Instrument*>& found) const;
   Instrument* at(std::uint64_t index) const {
@@ -36,10 +41,12 @@ class InstrumentBook {
     return instrument;
   }
   void remove(const Instrument& instrument) {
+    last_ = nullptr;
     by_id_.erase(&instrument);
     instruments_[instrument.index].reset();
   }
   void clear() {
+    last_ = nullptr;
     by_id_.clear();
     instruments_.clear();
     runs_.clear();
@@ -66,6 +73,7 @@ class InstrumentBook {
     std::string_view operator()(const Instrument& instrument) const { return *instrument.id; }
   };
   NameIndex<Instrument, IdOf> by_id_;
+  Instrument* last_ = nullptr;
 };
 
 inline void InstrumentBook::find(const std::vector<std::string>& ids, std::vector<Instrument*>& found) const {
