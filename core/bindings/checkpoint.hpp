@@ -48,34 +48,32 @@ nb::object read_piece(CheckpointPieces<Engine>& self, std::size_t bytes_max) {
 inline constexpr const char* kBeginCheckpointSignature =
     "def begin_checkpoint(self, *, piece_bytes: int = 65536, waiting_bytes: int = 67108864) -> CheckpointPieces";
 inline constexpr const char* kBeginCheckpointHelp =
-    "A checkpoint of the engine as it is now, to be read piece by piece; restore() takes the pieces joined.\n\n"
-    "About `piece_bytes` are written with the engine locked at a time; at most about `waiting_bytes` of what was "
-    "changed "
-    "since, as it was before, wait to be read.";
+    "Begins a checkpoint of the engine's current state, to be read piece by piece. Pass the joined pieces to "
+    "restore().\n\n"
+    "The engine is locked for about `piece_bytes` at a time. If it changes state that has not been read yet, the "
+    "earlier values are kept, at most about `waiting_bytes` of them.";
 
 // The class of an engine's checkpoints.
 template <class Engine>
 void bind_checkpoint(nb::module_ m) {
   using Pieces = CheckpointPieces<Engine>;
-  nb::class_<Pieces>(m, "CheckpointPieces", nb::is_final(),
-                     "The bytes of an engine's checkpoint: its state as it was when the checkpoint began, whatever "
-                     "calls come in between.")
+  nb::class_<Pieces>(
+      m, "CheckpointPieces", nb::is_final(),
+      "The bytes of an engine's checkpoint: the state when the checkpoint began, without the changes of later calls.")
       .def("read", &read_piece<Engine>, "bytes_max"_a, nb::sig("def read(self, bytes_max: int) -> bytes | None"),
-           "The next piece, at most `bytes_max` long; empty after the last one. The engine is locked for a small part "
-           "of "
-           "the work at a time.\n\n"
-           "None where the checkpoint was overtaken, and another one has to begin: by more changes than can be kept in "
-           "memory, by another checkpoint, or by other settings or a reset of the engine.")
+           "The next piece, at most `bytes_max` long; empty after the last one. Locks the engine for short times "
+           "only.\n\n"
+           "None if the checkpoint has failed and must be begun again: there were more changes than `waiting_bytes` "
+           "allows, another checkpoint began, or the engine was reset or got other settings.")
       .def(
           "end", [](Pieces& self) { without_gil([&] { self.end(); }); },
-          "The engine keeps nothing more for it. Does nothing once it is read to its end.")
+          "Ends the checkpoint: the engine keeps no more earlier values for it. Does nothing after the last piece.")
       .def_prop_ro(
           "longest_hold_ns", [](const Pieces& self) { return self.longest_hold_ns(); },
-          "The longest time that the engine was locked for it, in nanoseconds.")
+          "The longest time that the checkpoint locked the engine, in nanoseconds.")
       .def_prop_ro(
           "checksum", [](const Pieces& self) { return self.checksum(); },
-          "Once it is read to its end: a checksum of the state. Equal states have equal ones, in every process, "
-          "whatever calls came in between.");
+          "A checksum of the state, valid after the last piece. Equal states have equal checksums, in every process.");
 }
 
 }  // namespace alphaforge::bindings

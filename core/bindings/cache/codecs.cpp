@@ -215,7 +215,7 @@ void bind_cache_codecs(nb::module_ m) {
         "Adds the values of a GetManyResponse to the request's keys to a dict.");
   m.def("decode_get_each", &decode_get_each, "response"_a, "keys"_a,
         nb::sig("def decode_get_each(response: bytes, keys: int) -> list[typing.Any]"),
-        "The values of a GetManyResponse, one for each key of the request; None where it has none.");
+        "The values of a GetManyResponse, one for each key of the request; None for a missing key.");
   m.def("decode_get_batches", &decode_get_batches, "response"_a, "batches"_a,
         nb::sig("def decode_get_batches(response: bytes, batches: list[list[str]]) -> list[dict[str, typing.Any]]"),
         "The values of a GetManyResponse to a request with the keys of several batches, one after the other, by "

@@ -142,9 +142,9 @@ class NearCopies {
 
 void bind_near_copies(nb::module_ m) {
   pthread_atfork(nullptr, nullptr, [] { ++forks; });
-  nb::class_<NearCopies>(m, "NearCopies",
-                         "The entries of a near cache: values by key, bounded, in LRU order. In a forked child, its "
-                         "parent's are empty.")
+  nb::class_<NearCopies>(
+      m, "NearCopies",
+      "The entries of a near cache: values by key, bounded, in LRU order. In a forked child they are empty.")
       .def(nb::init<std::size_t, nb::object>(), "max_size"_a, "clock"_a.none() = nb::none(),
            nb::sig("def __init__(self, max_size: int, clock: collections.abc.Callable[[], int] | None = None) -> None"),
            "`clock` returns monotonic nanoseconds.")
@@ -152,7 +152,7 @@ void bind_near_copies(nb::module_ m) {
            "The value, or None; mutable values are copied for the caller.")
       .def("put", &NearCopies::put, "key"_a, "value"_a, "seconds"_a,
            nb::sig("def put(self, key: str, value: object, seconds: float) -> None"),
-           "Keeps a value for so long; evicts the least recently used if full.")
+           "Keeps a value for `seconds`; evicts the least recently used entry if full.")
       .def("contains", &NearCopies::contains, "key"_a, "Whether there is a value. Does not refresh it.")
       .def("delete", &NearCopies::erase, "key"_a, "Drops a value.")
       .def("clear", &NearCopies::clear, "Drops all.")

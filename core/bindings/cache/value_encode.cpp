@@ -175,7 +175,7 @@ class Encoder {
       writer_.sint(3, microseconds_of(zone.attr("utcoffset")(nb::none())));
     } else if (zone.type().is(types.zoneinfo)) {
       const nb::object key = zone.attr("key");
-      if (key.is_none()) unsupported("a datetime of a ZoneInfo without a key");
+      if (key.is_none()) unsupported("a datetime with a ZoneInfo that has no key");
       writer_.bytes(4, utf8_of(key));
     } else {
       unsupported("a datetime with a time zone of type " + std::string(nb::str(nb::type_name(zone.type())).c_str()));

@@ -209,9 +209,9 @@ void bind_data_config(nb::module_ m) {
       "zero_quantity: \"reject\" trades of quantity 0, or use their price in time bars "
       "(\"price_only\").\n"
       "flush_on_stop: stop() closes open bars as partial.\n"
-      "max_time_jump_ns: a tick or an advance_time() further ahead of when it was received is "
-      "refused (TIME_AHEAD); 0: none.\n"
-      "time_zones: the rules of time zones that bar types name (rule 2.15); those that are missing are looked up.\n"
+      "max_time_jump_ns: how far ahead of the clock ticks and advance_time() may be; later ones are refused "
+      "(TIME_AHEAD); 0: no limit.\n"
+      "time_zones: the rules of the time zones in bar_types (rule 2.15); missing ones are looked up.\n"
       "negative_price_instruments: up to 1,000 instruments whose trades may have a price of 0 or below (rule 2.18); "
       "reconfigure() adds names and removes none.\n\n"
       "For engines on a service; in process there is no clock, no journal and no subscribers:\n"
@@ -219,7 +219,7 @@ void bind_data_config(nb::module_ m) {
       "day.\n"
       "durability: what acknowledged inputs survive: a power loss (\"fsync\"), kill -9 (\"os\") or "
       "neither (\"none\").\n"
-      "max_replay_trades, max_replay_bars: how many are kept for resuming subscribers.\n\n"
+      "max_replay_trades, max_replay_bars: how many trades and bars are kept for resuming subscribers.\n\n"
       "Raises InvalidArgument (a ValueError: SETTING_INVALID, BAR_TYPE_INVALID) or UnsupportedValue "
       "(a TypeError).");
   for (const char* const name : kOptions)

@@ -307,7 +307,7 @@ void bind_data_engine(nb::module_ m) {
            "returns the time\n"
            "bars that this closed: by end, then first seen, then configured order. Earlier times than before change "
            "nothing.\n\n"
-           "Raises ValueError: TIME_OUT_OF_RANGE for a negative time or one in the last day of 64 bits; TIME_AHEAD for "
+           "Raises ValueError: TIME_OUT_OF_RANGE for a time that is negative or within a day of 2^63; TIME_AHEAD for "
            "one further\n"
            "ahead of the wall clock than max_time_jump_ns.")
       .def("get_bars", &get_bars, "instrument_id"_a, "bar_type"_a, "limit"_a = nb::none(), "start"_a = nb::none(),

@@ -239,7 +239,7 @@ void bind_outcome(nb::module_ m) {
               reasons.append(to_str(name_of(rejection.reason)));
             return reasons;
           },
-          nb::sig("def rejected(self) -> list[str]"), "Why ticks were refused, a reason each.")
+          nb::sig("def rejected(self) -> list[str]"), "The reason of each refused tick.")
       .def_prop_ro(
           "duplicate_count", [](const TicksOutcome& self) { return self.result.duplicates.size(); },
           "Number of duplicate ticks.")
@@ -429,16 +429,16 @@ void bind_service_engine(nb::module_ m) {
             });
           },
           "received_ns"_a,
-          "The calls that follow were received then, nanoseconds since the Unix epoch; before the first such call, "
-          "when "
-          "they are made.")
+          "Sets the time of receipt of the following calls, nanoseconds since the Unix epoch. Until it is set, it is "
+          "the time of each call.")
       .def("process_request", &process_request, "request"_a,
            nb::sig("def process_request(self, request: ProcessRequest) -> ProcessOutcome"),
            "Applies the ticks of a request.")
       .def("process_judged", &process_judged, "tick"_a,
            nb::sig("def process_judged(self, tick: alphaforge_core.model.TradeTick) -> "
                    "tuple[list[alphaforge_core.model.Bar], str | None]"),
-           "What process_trade_tick() does, and why the tick was refused, if it was. Measures nothing.")
+           "Like process_trade_tick(), but also returns why the tick was refused (None if it was not). Not measured in "
+           "the statistics.")
       .def(
           "stop_and_flush",
           [](ServiceDataEngine& self) {
@@ -449,8 +449,8 @@ void bind_service_engine(nb::module_ m) {
       .def("advance_time_part", &advance_time_part, "now_ns"_a, "bars_max"_a,
            nb::sig("def advance_time_part(self, now_ns: int, bars_max: int) -> "
                    "tuple[list[alphaforge_core.model.Bar], bool]"),
-           "Like advance_time(), but closes at most `bars_max` bars, and returns whether that was "
-           "all: the others close with the next call, or with the next tick of their instrument.")
+           "Like advance_time(), but closes at most `bars_max` bars. Returns them and whether all due bars were "
+           "closed; the others close with the next call or the next tick of their instrument.")
       .def("get_bars_wire", &get_bars_wire, "instrument_id"_a, "bar_type"_a, "limit"_a, "start"_a = nb::none(),
            "end"_a = nb::none(), "before_sequence"_a = nb::none(),
            nb::sig("def get_bars_wire(self, instrument_id: str, bar_type: str, limit: int, start: int | None = None, "

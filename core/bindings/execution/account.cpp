@@ -47,17 +47,16 @@ constexpr Attribute kAttributes[] = {
      [](const Account& self) -> nb::object { return to_str(self.strategy_id); }},
     {"starting_cash", "def starting_cash(self) -> decimal.Decimal", "The engine's setting; 0 without it.",
      [](const Account& self) { return amount(self.starting_cash); }},
-    {"cash", "def cash(self) -> decimal.Decimal", "Starting cash and realized profit, less commissions.",
+    {"cash", "def cash(self) -> decimal.Decimal", "Starting cash plus realized profit, less commissions.",
      [](const Account& self) { return amount(self.cash); }},
-    {"equity", "def equity(self) -> decimal.Decimal", "Cash and unrealized profit at the last ticks.",
+    {"equity", "def equity(self) -> decimal.Decimal", "Cash plus unrealized profit at the last ticks.",
      [](const Account& self) { return amount(self.equity); }},
-    {"exposure", "def exposure(self) -> decimal.Decimal", "What its positions are worth, long and short added up.",
+    {"exposure", "def exposure(self) -> decimal.Decimal", "The value of its positions, long and short added up.",
      [](const Account& self) { return amount(self.exposure); }},
-    {"net_exposure", "def net_exposure(self) -> decimal.Decimal",
-     "What its positions are worth, short ones subtracted.",
+    {"net_exposure", "def net_exposure(self) -> decimal.Decimal", "The value of its positions, short ones subtracted.",
      [](const Account& self) { return amount(self.net_exposure); }},
     {"drawdown", "def drawdown(self) -> decimal.Decimal | None",
-     "How far equity is below its greatest; None if the engine keeps no accounts.",
+     "How far equity is below its highest value; None if the engine keeps no accounts.",
      [](const Account& self) { return optional_amount(self.drawdown); }},
     {"max_drawdown", "def max_drawdown(self) -> decimal.Decimal | None",
      "The greatest drawdown; None if the engine keeps no accounts.",
@@ -89,7 +88,8 @@ bool resume_strategy(BoundExecutionEngine& self, nb::handle strategy_id) {
 
 void bind_account(nb::module_ m) {
   nb::class_<Account> type(m, "Account", nb::is_final(),
-                           "What a strategy's trading has come to (rule 3.30). Immutable; numbers are exact Decimals.");
+                           "The account of a strategy: cash, equity, exposure and drawdown (rule 3.30). Immutable; "
+                           "numbers are exact Decimals.");
   for (const Attribute& attribute : kAttributes) {
     const auto get = attribute.get;
     type.def_prop_ro(

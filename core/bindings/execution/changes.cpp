@@ -197,17 +197,17 @@ void bind_order_change(nb::module_ m) {
 }
 
 void bind_changes(nb::class_<BoundExecutionEngine>& type) {
-  type.def(
-          "cancel_orders", &cancel_orders, "order_ids"_a,
-          nb::sig("def cancel_orders(self, order_ids: collections.abc.Iterable[str]) -> list[bool]"),
-          "Cancels the orders in turn; for each, in the same order, what cancel_order() would return. Runs without the "
-          "GIL.")
-      .def(
-          "modify_orders", &modify_orders, "changes"_a,
-          nb::sig("def modify_orders(self, changes: collections.abc.Iterable[OrderChange]) -> list[bool]"),
-          "Changes the orders in turn; for each, in the same order, what modify_order() would return. Runs without the "
-          "GIL.\n\n"
-          "If a change is malformed, makes the others and raises BatchError (a ValueError) with `.results`.");
+  type.def("cancel_orders", &cancel_orders, "order_ids"_a,
+           nb::sig("def cancel_orders(self, order_ids: collections.abc.Iterable[str]) -> list[bool]"),
+           "Cancels the orders in turn. Returns the result of cancel_order() for each, in the same order. Runs without "
+           "the "
+           "GIL.")
+      .def("modify_orders", &modify_orders, "changes"_a,
+           nb::sig("def modify_orders(self, changes: collections.abc.Iterable[OrderChange]) -> list[bool]"),
+           "Changes the orders in turn. Returns the result of modify_order() for each, in the same order. Runs without "
+           "the "
+           "GIL.\n\n"
+           "If a change is malformed, makes the others and raises BatchError (a ValueError) with `.results`.");
 }
 
 void bind_changes_wire(nb::module_ m, nb::class_<ServiceExecutionEngine, BoundExecutionEngine>& type) {

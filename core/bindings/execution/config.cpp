@@ -143,8 +143,8 @@ constexpr Setting kSettings[] = {
                    "Maximum age of the last tick for arriving orders to fill against it, in nanoseconds of "
                    "market time; None: no limit."),
     COUNT(max_time_jump_ns,
-          "How far ahead of their receipt ticks and advance_time() may be before they are refused (TIME_AHEAD), "
-          "nanoseconds; 0: no limit."),
+          "How far ahead of the clock ticks and advance_time() may be, in nanoseconds; later ones are refused "
+          "(TIME_AHEAD). 0: no limit."),
     RATE(maker_commission_rate, "Commission rate of makers, between -1 (a rebate) and 1."),
     RATE(taker_commission_rate, "Commission rate of takers, between -1 and 1."),
     RATE(slippage_bps, "Slippage of takers in basis points of the price, never past their limit."),
@@ -194,8 +194,7 @@ constexpr Setting kSettings[] = {
      [](GivenExecutionConfig& c, nb::handle v) { c.subscribe_market_data = bool_of(v, "subscribe_market_data"); },
      [](const GivenExecutionConfig& c) -> nb::object { return nb::bool_(c.subscribe_market_data); }},
     {"stale_after_ns", "int",
-     "Time without any message of the data service, heartbeats included, "
-     "after which market data are stale; nanoseconds.",
+     "Time without a message or heartbeat from the data service after which market data are stale; nanoseconds.",
      [](GivenExecutionConfig& c, nb::handle v) { c.stale_after_ns = nanos_of(v, "stale_after_ns", 1); },
      [](const GivenExecutionConfig& c) -> nb::object { return nb::int_(c.stale_after_ns); }},
     {"live_clock", "bool", "On a service: advance market time by the wall clock.",

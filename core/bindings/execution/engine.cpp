@@ -228,9 +228,8 @@ void bind_submission(nb::class_<BoundExecutionEngine>& type) {
            "symbol"_a = nb::none(), "side"_a = nb::none(),
            nb::sig("def cancel_all_orders(self, strategy_id: str | None = None, *, symbol: str | None = None, side: "
                    "OrderSide | None = None) -> int"),
-           "Cancels the orders of one strategy (None: of all) that are active or asleep, in one symbol and on one side "
-           "if "
-           "they are given, by priority. Returns how many.")
+           "Cancels the active and sleeping orders of one strategy (None: of all), of one symbol and on one side if "
+           "given, by priority. Returns how many.")
       .def(
           "modify_order", &modify_order, "order_id"_a, nb::kw_only(), "quantity"_a = nb::none(), "price"_a = nb::none(),
           "stop_price"_a = nb::none(),
@@ -247,7 +246,7 @@ void bind_submission(nb::class_<BoundExecutionEngine>& type) {
           "order arrives again. Returns False if the order is unknown or final, if the quantity is "
           "not above the filled quantity, for a new stop price after the trigger, and, except for a "
           "decrease, while halted or beyond a limit. Raises InvalidArgument (a ValueError) for "
-          "numbers not above 0 and for a field that the order's type lacks.");
+          "numbers not above 0 and for a field that does not apply to the order's type.");
 }
 
 void bind_market(nb::class_<BoundExecutionEngine>& type) {

@@ -98,7 +98,7 @@ constexpr Attribute kAttributes[] = {
     {"lot_size", "decimal.Decimal | None", "None", "Quantities are multiples of it; None: any quantity.",
      [](Definition& self, nb::handle v) { self.lot_size.mantissa = step_of(v, "lot_size"); },
      [](const Definition& self) { return step(self.lot_size.mantissa); }},
-    {"multiplier", "decimal.Decimal", "1", "What one contract is of: 50 for 50 x the price.",
+    {"multiplier", "decimal.Decimal", "1", "Factor from price to value: with 50, one contract is worth 50 x the price.",
      [](Definition& self, nb::handle v) { self.multiplier = amount_of(v, "multiplier").mantissa; },
      [](const Definition& self) { return to_decimal(self.multiplier, kPlaces); }},
     {"currency", "str", "''", "The currency of values, profits and commissions; may be empty.",
@@ -107,7 +107,7 @@ constexpr Attribute kAttributes[] = {
     {"inverse", "bool", "False", "A contract is worth multiplier / price instead of multiplier x price.",
      [](Definition& self, nb::handle v) { self.is_inverse = flag_of(v, "inverse"); },
      [](const Definition& self) -> nb::object { return nb::bool_(self.is_inverse); }},
-    {"off_grid", "str", "'reject'", "'reject' or 'round': what becomes of an order off the grid.",
+    {"off_grid", "str", "'reject'", "'reject' or 'round': how to handle an order off the grid.",
      [](Definition& self, nb::handle v) { self.off_grid = off_grid_of(v); },
      [](const Definition& self) -> nb::object {
        return nb::str(self.off_grid == OffGrid::kReject ? "reject" : "round");
@@ -130,23 +130,22 @@ constexpr Attribute kAttributes[] = {
      [](Definition& self, nb::handle v) { self.commission.per_order = amount_of(v, "commission_per_order"); },
      [](const Definition& self) { return amount(self.commission.per_order); }},
     {"min_commission", "decimal.Decimal | None", "None",
-     "The least commission of an order that has filled; None: none.",
+     "Minimum commission of an order that has filled; None: no minimum.",
      [](Definition& self, nb::handle v) { self.commission.least = amount_of(v, "min_commission"); },
      [](const Definition& self) { return optional_amount(self.commission.least); }},
-    {"max_commission", "decimal.Decimal | None", "None", "The greatest commission of an order; None: none.",
+    {"max_commission", "decimal.Decimal | None", "None", "Maximum commission of an order; None: no maximum.",
      [](Definition& self, nb::handle v) { self.commission.most = amount_of(v, "max_commission"); },
      [](const Definition& self) { return optional_amount(self.commission.most); }},
     {"session", "str", "''",
-     "Whose days DAY orders last: a time zone, perhaps with the start of its sessions, such as "
-     "'America/New_York+17:00'; "
-     "empty: those of UTC.",
+     "Time zone whose days end DAY orders, optionally with the start of its sessions, such as "
+     "'America/New_York+17:00'; empty: UTC.",
      [](Definition& self, nb::handle v) { self.session = canonical_session(to_text(v, "session")); },
      [](const Definition& self) -> nb::object { return to_str(self.session); }},
     {"negative_prices", "bool", "False", "Prices may be 0 or below, as those of spreads and power (rule 3.32).",
      [](Definition& self, nb::handle v) { self.negative_prices = flag_of(v, "negative_prices"); },
      [](const Definition& self) -> nb::object { return nb::bool_(self.negative_prices); }},
     {kTimeZone, "str", "...",
-     "The rules of the session's time zone; by default those of this machine's database. Empty for UTC.",
+     "The rules of the session's time zone; by default those in this machine's time zone database. Empty for UTC.",
      [](Definition& self, nb::handle v) { self.time_zone = to_text(v, kTimeZone); },
      [](const Definition& self) -> nb::object { return to_str(self.time_zone); }},
     {"calendar", "str", "''",
@@ -271,8 +270,7 @@ void bind_instrument(nb::module_ m) {
 void bind_registry(nb::class_<BoundExecutionEngine>& type) {
   type.def("register_instruments", &register_instruments, "instruments"_a,
            nb::sig("def register_instruments(self, instruments: collections.abc.Iterable[Instrument]) -> None"),
-           "Registers instruments, or replaces their definitions; all or none. Orders that there are keep their "
-           "terms.\n\n"
+           "Registers instruments, or replaces their definitions; all or none. Existing orders keep their terms.\n\n"
            "Raises ResourceExhausted (INSTRUMENT_LIMIT) beyond max_instruments; EngineError (a RuntimeError, "
            "INSTRUMENT_IN_USE) for an instrument that was traded with another multiplier, kind or currency, or has "
            "had orders or trades with negative_prices.")

@@ -38,11 +38,12 @@ void bind_enums(nb::module_ m) {
   nb::enum_<OrderType>(m, "OrderType", "The type of an order.")
       .value("Market", OrderType::kMarket, "At the market price.")
       .value("Limit", OrderType::kLimit, "At its price or better.")
-      .value("Stop", OrderType::kStop, "A market order once the last price reaches its stop price.")
-      .value("StopLimit", OrderType::kStopLimit, "A limit order once the last price reaches its stop price.")
+      .value("Stop", OrderType::kStop, "Becomes a market order when the last price reaches its stop price.")
+      .value("StopLimit", OrderType::kStopLimit, "Becomes a limit order when the last price reaches its stop price.")
       .value("TrailingStop", OrderType::kTrailingStop, "A stop that follows the last price in the order's favour.")
-      .value("TrailingStopLimit", OrderType::kTrailingStopLimit, "The same; a limit order once it is reached.");
-  nb::enum_<TrailingOffsetType>(m, "TrailingOffsetType", "What the offset of a trailing stop counts.")
+      .value("TrailingStopLimit", OrderType::kTrailingStopLimit,
+             "A trailing stop that becomes a limit order when it triggers.");
+  nb::enum_<TrailingOffsetType>(m, "TrailingOffsetType", "The unit of a trailing stop's offset.")
       .value("Price", TrailingOffsetType::kPrice, "A difference of prices.")
       .value("BasisPoints", TrailingOffsetType::kBasisPoints, "Hundredths of a percent of the extreme.")
       .value("Ticks", TrailingOffsetType::kTicks, "Tick sizes of the registered instrument.");
@@ -259,10 +260,10 @@ void bind_factories(nb::class_<Order>& type) {
 
 constexpr const char* kTrailingErrors =
     "\n\n"
-    "`trailing_offset`: how far the stop is from the extreme, above 0: as `trailing_offset_type` says, a difference of "
-    "prices, basis points of the extreme, below 10,000, or a whole number of the registered instrument's ticks. "
-    "`activation_price`: the last price at which it begins to "
-    "trail: at or above it to sell, at or below it to buy; by default immediately.";
+    "`trailing_offset`: the distance of the stop from the extreme, above 0, in the unit `trailing_offset_type`: a "
+    "price difference, basis points of the extreme (below 10,000), or a whole number of the registered instrument's "
+    "ticks. `activation_price`: the stop begins to trail when the last price is at or above it (to sell), at or below "
+    "it (to buy); by default immediately.";
 
 void bind_trailing_factories(nb::class_<Order>& type) {
   type.def_static(
@@ -334,16 +335,16 @@ void bind_terms(nb::class_<Order>& type) {
           "trails.")
       .def_prop_ro(
           "trailing_offset", [](const Order& self) { return real(self.trailing_offset); },
-          "How far a trailing stop is from its extreme; None for other types.")
+          "Distance of a trailing stop from its extreme; None for other types.")
       .def_prop_ro(
           "trailing_offset_type",
           [](const Order& self) {
             return self.trailing_offset ? std::optional(self.trailing_offset_type) : std::nullopt;
           },
-          "What the offset counts; None for other types.")
+          "The unit of the offset; None for other types.")
       .def_prop_ro(
           "activation_price", [](const Order& self) { return real(self.activation_price); },
-          "The last price at which it begins to trail; None if immediately, and for other types.")
+          "It begins to trail when the last price reaches this; None if it begins immediately, and for other types.")
       .def_prop_ro(
           "limit_offset", [](const Order& self) { return real(self.limit_offset); },
           "How far the limit of a trailing stop-limit is beyond its stop; None for other types.")
@@ -359,7 +360,8 @@ void bind_terms(nb::class_<Order>& type) {
           nb::sig("def group_id(self) -> str | None"), "The id of its group's first order; None if it is in none.")
       .def_prop_ro(
           "parent_id", [](const Order& self) { return name_or_none(parent_id(self)); },
-          nb::sig("def parent_id(self) -> str | None"), "The id of the order whose fills it waits for; None for none.");
+          nb::sig("def parent_id(self) -> str | None"),
+          "The id of its parent, for whose fills it waits; None without a parent.");
 }
 
 void bind_outcome(nb::class_<Order>& type) {

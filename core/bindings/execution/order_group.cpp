@@ -53,11 +53,10 @@ struct LossTerms {
 void set_loss(Order& loss, const LossTerms& terms) {
   if (terms.stop.is_none() == terms.trailing_offset.is_none())
     throw InvalidArgument(terms.stop.is_none() ? Reason::ORDER_FIELD_MISSING : Reason::ORDER_FIELD_SURPLUS,
-                          "bracket: it needs either a stop_loss or a trailing_offset");
+                          "a bracket needs either a stop_loss or a trailing_offset");
   if (terms.stop.is_none()) {
     if (!terms.limit.is_none())
-      throw InvalidArgument(Reason::ORDER_FIELD_SURPLUS,
-                            "bracket: with a trailing_offset, it takes no stop_loss_limit");
+      throw InvalidArgument(Reason::ORDER_FIELD_SURPLUS, "a bracket with a trailing_offset takes no stop_loss_limit");
     loss.type = OrderType::kTrailingStop;
     loss.trailing_offset = to_price(terms.trailing_offset, "trailing_offset");
     loss.trailing_offset_type = terms.offset_type;
@@ -100,10 +99,11 @@ OrderGroup bracket(nb::handle symbol, OrderSide side, nb::handle quantity, nb::h
   loss.price.reset();
   set_loss(loss, {stop_loss, stop_loss_limit, trailing_offset, trailing_offset_type});
   if (!are_ordered(entry, profit, loss))
-    throw InvalidArgument(Reason::ORDER_CONFLICT,
-                          side == OrderSide::kBuy
-                              ? "bracket: to buy, stop_loss must be below take_profit, and a price between them"
-                              : "bracket: to sell, stop_loss must be above take_profit, and a price between them");
+    throw InvalidArgument(
+        Reason::ORDER_CONFLICT,
+        side == OrderSide::kBuy
+            ? "in a bracket to buy, stop_loss must be below take_profit, and price (if given) between them"
+            : "in a bracket to sell, stop_loss must be above take_profit, and price (if given) between them");
   return make_order_group(OrderGroupType::kBracket, {std::move(entry), std::move(profit), std::move(loss)},
                           negative_prices);
 }

@@ -61,7 +61,8 @@ void bind_position(nb::module_ m) {
           nb::sig("def last_price(self) -> decimal.Decimal | None"), "Price of the symbol's last tick.")
       .def_prop_ro(
           "exposure", [](const Position& self) { return decimal_of_value(self.exposure); },
-          nb::sig("def exposure(self) -> decimal.Decimal"), "What it is worth at the last tick; negative when short.")
+          nb::sig("def exposure(self) -> decimal.Decimal"),
+          "The value of the position at the last tick; negative when short.")
       .def("as_dict", &position_as_dict, nb::sig("def as_dict(self) -> dict[str, typing.Any]"),
            "All attributes by name: enumerations as names, numbers as exact Decimals, nested values "
            "as dicts.")

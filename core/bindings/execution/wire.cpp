@@ -318,9 +318,9 @@ void bind_service_engine(nb::module_ m) {
       .def("process_trades", &process_trades, "message"_a, "known"_a = 0,
            nb::sig("def process_trades(self, message: alphaforge_core.data_wire.TradesResponse, known: int = 0) -> "
                    "list[str]"),
-           "Applies the ticks of a message after its first `known`, whose times a data engine has judged, without the "
-           "GIL.\n\n"
-           "Returns why ticks were refused, a reason each.")
+           "Applies the ticks of a message, except its first `known`, without the GIL. Their times are not checked: "
+           "the data engine has done that.\n\n"
+           "Returns the reason of each refused tick.")
       .def("lapse_session", &lapse_session, "strategy_id"_a,
            nb::sig("def lapse_session(self, strategy_id: str) -> int"),
            "Cancels the strategy's active orders because its session lapsed (SESSION_LAPSED). Returns how many.")
@@ -329,22 +329,22 @@ void bind_service_engine(nb::module_ m) {
            nb::sig("def list_orders_wire(self, strategy_id: str | None, status: "
                    "collections.abc.Iterable[alphaforge_core.execution.OrderStatus] | None, symbol: str | None, limit: "
                    "int, after: str | None, with_fills: bool, newest: bool) -> bytes"),
-           "What get_orders() would return, as a ListOrdersResponse.")
+           "The result of get_orders() as the bytes of a ListOrdersResponse.")
       .def(
           "list_fills_wire", &list_fills_wire, "strategy_id"_a.none(), "order_id"_a.none(), "symbol"_a.none(),
           "limit"_a, "after"_a.none(), "newest"_a,
           nb::sig("def list_fills_wire(self, strategy_id: str | None, order_id: str | None, symbol: str | None, limit: "
                   "int, after: str | None, newest: bool) -> bytes"),
-          "What get_fills() would return, as a ListFillsResponse.")
+          "The result of get_fills() as the bytes of a ListFillsResponse.")
       .def("list_positions_wire", &list_positions_wire, "strategy_id"_a.none(), "symbol"_a.none(), "limit"_a,
            "after"_a.none(),
            nb::sig("def list_positions_wire(self, strategy_id: str | None, symbol: str | None, limit: int, after: "
                    "str | None) -> bytes"),
-           "What get_positions() would return after the page that ends with the token `after`, as a "
+           "The result of get_positions() after the page whose token is `after`, as the bytes of a "
            "ListPositionsResponse.")
       .def("list_events_wire", &list_events_wire, "from_sequence"_a, "limit"_a, "strategy_id"_a.none(),
            nb::sig("def list_events_wire(self, from_sequence: int, limit: int, strategy_id: str | None) -> bytes"),
-           "What events() would return, as a ListOrderEventsResponse.")
+           "The result of events() as the bytes of a ListOrderEventsResponse.")
       .def(
           "begin_checkpoint",
           [](ServiceExecutionEngine& self, std::size_t piece_bytes, std::size_t waiting_bytes) {
@@ -362,9 +362,8 @@ void bind_service_engine(nb::module_ m) {
           },
           nb::kw_only(), "items"_a = 256,
           nb::sig("def check(self, *, items: int = 256) -> tuple[int, list[str]] | None"),
-          "What state_hash() and validate() return, computed while other calls continue: the engine is locked for "
-          "about "
-          "`items` orders at a time. The hash is of one moment.\n\nNone where a checkpoint began meanwhile.")
+          "The results of state_hash() and validate(), computed while other calls continue: the engine is locked for "
+          "about `items` orders at a time. The hash is that of one moment.\n\nNone if a checkpoint began meanwhile.")
       .def(
           "set_market_data_stale",
           [](ServiceExecutionEngine& self, bool is_stale) {

@@ -263,7 +263,7 @@ void bind_numbers(nb::module_ m) {
       "(Quantity('0.3'), Quantity('1.5'))\n"
       ">>> Quantity(-1)\n"
       "Traceback (most recent call last):\n"
-      "alphaforge_core.errors.InvalidArgument: quantity -1 is negative; 0 or more");
+      "alphaforge_core.errors.InvalidArgument: quantity -1 is negative; expected 0 or more");
   price
       .def(
           "__init__", [](Price* self, nb::handle value) { new (self) Price(to_price(value)); }, any("value"),

@@ -104,7 +104,7 @@ void read_instruments(TradeTickBatch& batch, nb::handle ids, nb::handle index) {
     throw InvalidArgument(Reason::COLUMNS_UNEQUAL, "instrument_id has " +
                                                        std::to_string(batch.instrument_index.size()) +
                                                        " entries, prices has " + std::to_string(batch.size()) +
-                                                       "; columns must be of equal length");
+                                                       "; the columns must have the same length");
   dictionary.finish();
 }
 

@@ -219,7 +219,7 @@ class GetRequest:
 
 class NearCopies:
     """
-    The entries of a near cache: values by key, bounded, in LRU order. In a forked child, its parent's are empty.
+    The entries of a near cache: values by key, bounded, in LRU order. In a forked child they are empty.
     """
 
     def __init__(self, max_size: int, clock: Callable[[], int] | None = None) -> None:
@@ -229,7 +229,9 @@ class NearCopies:
         """The value, or None; mutable values are copied for the caller."""
 
     def put(self, key: str, value: object, seconds: float) -> None:
-        """Keeps a value for so long; evicts the least recently used if full."""
+        """
+        Keeps a value for `seconds`; evicts the least recently used entry if full.
+        """
 
     def contains(self, key: object) -> bool:
         """Whether there is a value. Does not refresh it."""
@@ -297,7 +299,7 @@ def decode_get_batches(response: bytes, batches: list[list[str]]) -> list[dict[s
 
 def decode_get_each(response: bytes, keys: int) -> list[Any]:
     """
-    The values of a GetManyResponse, one for each key of the request; None where it has none.
+    The values of a GetManyResponse, one for each key of the request; None for a missing key.
     """
 
 def decode_get_entry(response: bytes) -> tuple[Any, int, float, int] | None:

@@ -93,7 +93,7 @@ class DataEngine:
         Moves the market time of all instruments forward to `now_ns` (nanoseconds since the Unix epoch) and returns the time
         bars that this closed: by end, then first seen, then configured order. Earlier times than before change nothing.
 
-        Raises ValueError: TIME_OUT_OF_RANGE for a negative time or one in the last day of 64 bits; TIME_AHEAD for one further
+        Raises ValueError: TIME_OUT_OF_RANGE for a time that is negative or within a day of 2^63; TIME_AHEAD for one further
         ahead of the wall clock than max_time_jump_ns.
         """
 
@@ -171,14 +171,14 @@ class DataEngineConfig:
         allowed_lateness_ns: how long late trades still correct a closed time bar, in market time after its end.
         zero_quantity: "reject" trades of quantity 0, or use their price in time bars ("price_only").
         flush_on_stop: stop() closes open bars as partial.
-        max_time_jump_ns: a tick or an advance_time() further ahead of when it was received is refused (TIME_AHEAD); 0: none.
-        time_zones: the rules of time zones that bar types name (rule 2.15); those that are missing are looked up.
+        max_time_jump_ns: how far ahead of the clock ticks and advance_time() may be; later ones are refused (TIME_AHEAD); 0: no limit.
+        time_zones: the rules of the time zones in bar_types (rule 2.15); missing ones are looked up.
         negative_price_instruments: up to 1,000 instruments whose trades may have a price of 0 or below (rule 2.18); reconfigure() adds names and removes none.
 
         For engines on a service; in process there is no clock, no journal and no subscribers:
         live_clock, close_grace_ns: advance market time by the wall clock, with this lag, up to a day.
         durability: what acknowledged inputs survive: a power loss ("fsync"), kill -9 ("os") or neither ("none").
-        max_replay_trades, max_replay_bars: how many are kept for resuming subscribers.
+        max_replay_trades, max_replay_bars: how many trades and bars are kept for resuming subscribers.
 
         Raises InvalidArgument (a ValueError: SETTING_INVALID, BAR_TYPE_INVALID) or UnsupportedValue (a TypeError).
         """

@@ -65,29 +65,31 @@ class BarsResponse:
 
 class CheckpointPieces:
     """
-    The bytes of an engine's checkpoint: its state as it was when the checkpoint began, whatever calls come in between.
+    The bytes of an engine's checkpoint: the state when the checkpoint began, without the changes of later calls.
     """
 
     def read(self, bytes_max: int) -> bytes | None:
         """
-        The next piece, at most `bytes_max` long; empty after the last one. The engine is locked for a small part of the work at a time.
+        The next piece, at most `bytes_max` long; empty after the last one. Locks the engine for short times only.
 
-        None where the checkpoint was overtaken, and another one has to begin: by more changes than can be kept in memory, by another checkpoint, or by other settings or a reset of the engine.
+        None if the checkpoint has failed and must be begun again: there were more changes than `waiting_bytes` allows, another checkpoint began, or the engine was reset or got other settings.
         """
 
     def end(self) -> None:
         """
-        The engine keeps nothing more for it. Does nothing once it is read to its end.
+        Ends the checkpoint: the engine keeps no more earlier values for it. Does nothing after the last piece.
         """
 
     @property
     def longest_hold_ns(self) -> int:
-        """The longest time that the engine was locked for it, in nanoseconds."""
+        """
+        The longest time that the checkpoint locked the engine, in nanoseconds.
+        """
 
     @property
     def checksum(self) -> int:
         """
-        Once it is read to its end: a checksum of the state. Equal states have equal ones, in every process, whatever calls came in between.
+        A checksum of the state, valid after the last piece. Equal states have equal checksums, in every process.
         """
 
 class ProcessOutcome:
@@ -107,7 +109,7 @@ class ProcessOutcome:
 
     @property
     def rejected(self) -> list[str]:
-        """Why ticks were refused, a reason each."""
+        """The reason of each refused tick."""
 
     @property
     def duplicate_count(self) -> int:
@@ -231,7 +233,7 @@ class ServiceEngine(alphaforge_core.data.DataEngine):
 
     def receive_at(self, received_ns: int) -> None:
         """
-        The calls that follow were received then, nanoseconds since the Unix epoch; before the first such call, when they are made.
+        Sets the time of receipt of the following calls, nanoseconds since the Unix epoch. Until it is set, it is the time of each call.
         """
 
     def process_request(self, request: ProcessRequest) -> ProcessOutcome:
@@ -239,7 +241,7 @@ class ServiceEngine(alphaforge_core.data.DataEngine):
 
     def process_judged(self, tick: alphaforge_core.model.TradeTick) -> tuple[list[alphaforge_core.model.Bar], str | None]:
         """
-        What process_trade_tick() does, and why the tick was refused, if it was. Measures nothing.
+        Like process_trade_tick(), but also returns why the tick was refused (None if it was not). Not measured in the statistics.
         """
 
     def stop_and_flush(self) -> list[alphaforge_core.model.Bar]:
@@ -247,7 +249,7 @@ class ServiceEngine(alphaforge_core.data.DataEngine):
 
     def advance_time_part(self, now_ns: int, bars_max: int) -> tuple[list[alphaforge_core.model.Bar], bool]:
         """
-        Like advance_time(), but closes at most `bars_max` bars, and returns whether that was all: the others close with the next call, or with the next tick of their instrument.
+        Like advance_time(), but closes at most `bars_max` bars. Returns them and whether all due bars were closed; the others close with the next call or the next tick of their instrument.
         """
 
     def get_bars_wire(self, instrument_id: str, bar_type: str, limit: int, start: int | None = None, end: int | None = None, before_sequence: int | None = None) -> bytes:
@@ -262,9 +264,9 @@ class ServiceEngine(alphaforge_core.data.DataEngine):
 
     def begin_checkpoint(self, *, piece_bytes: int = 65536, waiting_bytes: int = 67108864) -> CheckpointPieces:
         """
-        A checkpoint of the engine as it is now, to be read piece by piece; restore() takes the pieces joined.
+        Begins a checkpoint of the engine's current state, to be read piece by piece. Pass the joined pieces to restore().
 
-        About `piece_bytes` are written with the engine locked at a time; at most about `waiting_bytes` of what was changed since, as it was before, wait to be read.
+        The engine is locked for about `piece_bytes` at a time. If it changes state that has not been read yet, the earlier values are kept, at most about `waiting_bytes` of them.
         """
 
 class TradesResponse:

@@ -93,7 +93,7 @@ COUNTERS: tuple[tuple[str, str, str, str], ...]
 
 class Account:
     """
-    What a strategy's trading has come to (rule 3.30). Immutable; numbers are exact Decimals.
+    The account of a strategy: cash, equity, exposure and drawdown (rule 3.30). Immutable; numbers are exact Decimals.
     """
 
     @property
@@ -106,24 +106,24 @@ class Account:
 
     @property
     def cash(self) -> decimal.Decimal:
-        """Starting cash and realized profit, less commissions."""
+        """Starting cash plus realized profit, less commissions."""
 
     @property
     def equity(self) -> decimal.Decimal:
-        """Cash and unrealized profit at the last ticks."""
+        """Cash plus unrealized profit at the last ticks."""
 
     @property
     def exposure(self) -> decimal.Decimal:
-        """What its positions are worth, long and short added up."""
+        """The value of its positions, long and short added up."""
 
     @property
     def net_exposure(self) -> decimal.Decimal:
-        """What its positions are worth, short ones subtracted."""
+        """The value of its positions, short ones subtracted."""
 
     @property
     def drawdown(self) -> decimal.Decimal | None:
         """
-        How far equity is below its greatest; None if the engine keeps no accounts.
+        How far equity is below its highest value; None if the engine keeps no accounts.
         """
 
     @property
@@ -204,31 +204,31 @@ class ExecutionEngine:
 
     def cancel_all_orders(self, strategy_id: str | None = None, *, symbol: str | None = None, side: OrderSide | None = None) -> int:
         """
-        Cancels the orders of one strategy (None: of all) that are active or asleep, in one symbol and on one side if they are given, by priority. Returns how many.
+        Cancels the active and sleeping orders of one strategy (None: of all), of one symbol and on one side if given, by priority. Returns how many.
         """
 
     def modify_order(self, order_id: str, *, quantity: alphaforge_core.model.Quantity | int | str | float | decimal.Decimal | None = None, price: alphaforge_core.model.Price | int | str | float | decimal.Decimal | None = None, stop_price: alphaforge_core.model.Price | int | str | float | decimal.Decimal | None = None) -> bool:
         """
         Changes an active order; `quantity` is the new total. Equal values change nothing and return True.
 
-        A decrease keeps the priority; a new price or an increase takes a new priority, and the order arrives again. Returns False if the order is unknown or final, if the quantity is not above the filled quantity, for a new stop price after the trigger, and, except for a decrease, while halted or beyond a limit. Raises InvalidArgument (a ValueError) for numbers not above 0 and for a field that the order's type lacks.
+        A decrease keeps the priority; a new price or an increase takes a new priority, and the order arrives again. Returns False if the order is unknown or final, if the quantity is not above the filled quantity, for a new stop price after the trigger, and, except for a decrease, while halted or beyond a limit. Raises InvalidArgument (a ValueError) for numbers not above 0 and for a field that does not apply to the order's type.
         """
 
     def cancel_orders(self, order_ids: Iterable[str]) -> list[bool]:
         """
-        Cancels the orders in turn; for each, in the same order, what cancel_order() would return. Runs without the GIL.
+        Cancels the orders in turn. Returns the result of cancel_order() for each, in the same order. Runs without the GIL.
         """
 
     def modify_orders(self, changes: Iterable[OrderChange]) -> list[bool]:
         """
-        Changes the orders in turn; for each, in the same order, what modify_order() would return. Runs without the GIL.
+        Changes the orders in turn. Returns the result of modify_order() for each, in the same order. Runs without the GIL.
 
         If a change is malformed, makes the others and raises BatchError (a ValueError) with `.results`.
         """
 
     def register_instruments(self, instruments: Iterable[Instrument]) -> None:
         """
-        Registers instruments, or replaces their definitions; all or none. Orders that there are keep their terms.
+        Registers instruments, or replaces their definitions; all or none. Existing orders keep their terms.
 
         Raises ResourceExhausted (INSTRUMENT_LIMIT) beyond max_instruments; EngineError (a RuntimeError, INSTRUMENT_IN_USE) for an instrument that was traded with another multiplier, kind or currency, or has had orders or trades with negative_prices.
         """
@@ -376,7 +376,7 @@ class ExecutionEngineConfig:
     @property
     def max_time_jump_ns(self) -> object:
         """
-        How far ahead of their receipt ticks and advance_time() may be before they are refused (TIME_AHEAD), nanoseconds; 0: no limit.
+        How far ahead of the clock ticks and advance_time() may be, in nanoseconds; later ones are refused (TIME_AHEAD). 0: no limit.
         """
 
     @property
@@ -476,7 +476,7 @@ class ExecutionEngineConfig:
     @property
     def stale_after_ns(self) -> object:
         """
-        Time without any message of the data service, heartbeats included, after which market data are stale; nanoseconds.
+        Time without a message or heartbeat from the data service after which market data are stale; nanoseconds.
         """
 
     @property
@@ -713,7 +713,9 @@ class Instrument:
 
     @property
     def multiplier(self) -> decimal.Decimal:
-        """What one contract is of: 50 for 50 x the price."""
+        """
+        Factor from price to value: with 50, one contract is worth 50 x the price.
+        """
 
     @property
     def currency(self) -> str:
@@ -725,7 +727,7 @@ class Instrument:
 
     @property
     def off_grid(self) -> str:
-        """'reject' or 'round': what becomes of an order off the grid."""
+        """'reject' or 'round': how to handle an order off the grid."""
 
     @property
     def maker_commission_rate(self) -> decimal.Decimal | None:
@@ -747,16 +749,16 @@ class Instrument:
 
     @property
     def min_commission(self) -> decimal.Decimal | None:
-        """The least commission of an order that has filled; None: none."""
+        """Minimum commission of an order that has filled; None: no minimum."""
 
     @property
     def max_commission(self) -> decimal.Decimal | None:
-        """The greatest commission of an order; None: none."""
+        """Maximum commission of an order; None: no maximum."""
 
     @property
     def session(self) -> str:
         """
-        Whose days DAY orders last: a time zone, perhaps with the start of its sessions, such as 'America/New_York+17:00'; empty: those of UTC.
+        Time zone whose days end DAY orders, optionally with the start of its sessions, such as 'America/New_York+17:00'; empty: UTC.
         """
 
     @property
@@ -766,7 +768,7 @@ class Instrument:
     @property
     def time_zone(self) -> str:
         """
-        The rules of the session's time zone; by default those of this machine's database. Empty for UTC.
+        The rules of the session's time zone; by default those in this machine's time zone database. Empty for UTC.
         """
 
     @property
@@ -858,7 +860,7 @@ class Order:
         """
         A stop that follows the extreme of the last prices, the highest to sell, the lowest to buy, and never moves back (rule 3.25); a market order once the last price is at or beyond it.
 
-        `trailing_offset`: how far the stop is from the extreme, above 0: as `trailing_offset_type` says, a difference of prices, basis points of the extreme, below 10,000, or a whole number of the registered instrument's ticks. `activation_price`: the last price at which it begins to trail: at or above it to sell, at or below it to buy; by default immediately.
+        `trailing_offset`: the distance of the stop from the extreme, above 0, in the unit `trailing_offset_type`: a price difference, basis points of the extreme (below 10,000), or a whole number of the registered instrument's ticks. `activation_price`: the stop begins to trail when the last price is at or above it (to sell), at or below it (to buy); by default immediately.
 
         Numbers are int, str, Decimal, float (its shortest decimal), Price or Quantity. `order_id` is the idempotency key, by default a new random id; `created_at` is by default the wall clock. `reduce_only`: fills at most what closes the strategy's position (rule 3.24). `expire_time_ns`: the market time at which a GoodTillDate order expires. `negative_prices`: prices may be 0 or below, as those of an instrument that is registered with it (rule 3.32).
 
@@ -870,7 +872,7 @@ class Order:
         """
         A trailing stop that becomes a limit order, with a limit `limit_offset`, at least 0, beyond its stop: above to buy, below to sell.
 
-        `trailing_offset`: how far the stop is from the extreme, above 0: as `trailing_offset_type` says, a difference of prices, basis points of the extreme, below 10,000, or a whole number of the registered instrument's ticks. `activation_price`: the last price at which it begins to trail: at or above it to sell, at or below it to buy; by default immediately.
+        `trailing_offset`: the distance of the stop from the extreme, above 0, in the unit `trailing_offset_type`: a price difference, basis points of the extreme (below 10,000), or a whole number of the registered instrument's ticks. `activation_price`: the stop begins to trail when the last price is at or above it (to sell), at or below it (to buy); by default immediately.
 
         Numbers are int, str, Decimal, float (its shortest decimal), Price or Quantity. `order_id` is the idempotency key, by default a new random id; `created_at` is by default the wall clock. `reduce_only`: fills at most what closes the strategy's position (rule 3.24). `expire_time_ns`: the market time at which a GoodTillDate order expires. `negative_prices`: prices may be 0 or below, as those of an instrument that is registered with it (rule 3.32).
 
@@ -937,16 +939,16 @@ class Order:
 
     @property
     def trailing_offset(self) -> float | None:
-        """How far a trailing stop is from its extreme; None for other types."""
+        """Distance of a trailing stop from its extreme; None for other types."""
 
     @property
     def trailing_offset_type(self) -> TrailingOffsetType | None:
-        """What the offset counts; None for other types."""
+        """The unit of the offset; None for other types."""
 
     @property
     def activation_price(self) -> float | None:
         """
-        The last price at which it begins to trail; None if immediately, and for other types.
+        It begins to trail when the last price reaches this; None if it begins immediately, and for other types.
         """
 
     @property
@@ -969,7 +971,7 @@ class Order:
 
     @property
     def parent_id(self) -> str | None:
-        """The id of the order whose fills it waits for; None for none."""
+        """The id of its parent, for whose fills it waits; None without a parent."""
 
     @property
     def status(self) -> OrderStatus:
@@ -1386,16 +1388,16 @@ class OrderType(enum.Enum):
     """At its price or better."""
 
     Stop = 3
-    """A market order once the last price reaches its stop price."""
+    """Becomes a market order when the last price reaches its stop price."""
 
     StopLimit = 4
-    """A limit order once the last price reaches its stop price."""
+    """Becomes a limit order when the last price reaches its stop price."""
 
     TrailingStop = 5
     """A stop that follows the last price in the order's favour."""
 
     TrailingStopLimit = 6
-    """The same; a limit order once it is reached."""
+    """A trailing stop that becomes a limit order when it triggers."""
 
 class Position:
     """
@@ -1440,7 +1442,7 @@ class Position:
 
     @property
     def exposure(self) -> decimal.Decimal:
-        """What it is worth at the last tick; negative when short."""
+        """The value of the position at the last tick; negative when short."""
 
     def as_dict(self) -> dict[str, Any]:
         """
@@ -1523,7 +1525,7 @@ class TimeInForce(enum.Enum):
     """Until its symbol's market time reaches `expire_time_ns`."""
 
 class TrailingOffsetType(enum.Enum):
-    """What the offset of a trailing stop counts."""
+    """The unit of a trailing stop's offset."""
 
     Price = 1
     """A difference of prices."""

@@ -12,29 +12,31 @@ import alphaforge_core.execution
 
 class CheckpointPieces:
     """
-    The bytes of an engine's checkpoint: its state as it was when the checkpoint began, whatever calls come in between.
+    The bytes of an engine's checkpoint: the state when the checkpoint began, without the changes of later calls.
     """
 
     def read(self, bytes_max: int) -> bytes | None:
         """
-        The next piece, at most `bytes_max` long; empty after the last one. The engine is locked for a small part of the work at a time.
+        The next piece, at most `bytes_max` long; empty after the last one. Locks the engine for short times only.
 
-        None where the checkpoint was overtaken, and another one has to begin: by more changes than can be kept in memory, by another checkpoint, or by other settings or a reset of the engine.
+        None if the checkpoint has failed and must be begun again: there were more changes than `waiting_bytes` allows, another checkpoint began, or the engine was reset or got other settings.
         """
 
     def end(self) -> None:
         """
-        The engine keeps nothing more for it. Does nothing once it is read to its end.
+        Ends the checkpoint: the engine keeps no more earlier values for it. Does nothing after the last piece.
         """
 
     @property
     def longest_hold_ns(self) -> int:
-        """The longest time that the engine was locked for it, in nanoseconds."""
+        """
+        The longest time that the checkpoint locked the engine, in nanoseconds.
+        """
 
     @property
     def checksum(self) -> int:
         """
-        Once it is read to its end: a checksum of the state. Equal states have equal ones, in every process, whatever calls came in between.
+        A checksum of the state, valid after the last piece. Equal states have equal checksums, in every process.
         """
 
 class EventsResponse:
@@ -111,9 +113,9 @@ class ServiceEngine(alphaforge_core.execution.ExecutionEngine):
 
     def process_trades(self, message: alphaforge_core.data_wire.TradesResponse, known: int = 0) -> list[str]:
         """
-        Applies the ticks of a message after its first `known`, whose times a data engine has judged, without the GIL.
+        Applies the ticks of a message, except its first `known`, without the GIL. Their times are not checked: the data engine has done that.
 
-        Returns why ticks were refused, a reason each.
+        Returns the reason of each refused tick.
         """
 
     def lapse_session(self, strategy_id: str) -> int:
@@ -122,31 +124,31 @@ class ServiceEngine(alphaforge_core.execution.ExecutionEngine):
         """
 
     def list_orders_wire(self, strategy_id: str | None, status: Iterable[alphaforge_core.execution.OrderStatus] | None, symbol: str | None, limit: int, after: str | None, with_fills: bool, newest: bool) -> bytes:
-        """What get_orders() would return, as a ListOrdersResponse."""
+        """The result of get_orders() as the bytes of a ListOrdersResponse."""
 
     def list_fills_wire(self, strategy_id: str | None, order_id: str | None, symbol: str | None, limit: int, after: str | None, newest: bool) -> bytes:
-        """What get_fills() would return, as a ListFillsResponse."""
+        """The result of get_fills() as the bytes of a ListFillsResponse."""
 
     def list_positions_wire(self, strategy_id: str | None, symbol: str | None, limit: int, after: str | None) -> bytes:
         """
-        What get_positions() would return after the page that ends with the token `after`, as a ListPositionsResponse.
+        The result of get_positions() after the page whose token is `after`, as the bytes of a ListPositionsResponse.
         """
 
     def list_events_wire(self, from_sequence: int, limit: int, strategy_id: str | None) -> bytes:
-        """What events() would return, as a ListOrderEventsResponse."""
+        """The result of events() as the bytes of a ListOrderEventsResponse."""
 
     def begin_checkpoint(self, *, piece_bytes: int = 65536, waiting_bytes: int = 67108864) -> CheckpointPieces:
         """
-        A checkpoint of the engine as it is now, to be read piece by piece; restore() takes the pieces joined.
+        Begins a checkpoint of the engine's current state, to be read piece by piece. Pass the joined pieces to restore().
 
-        About `piece_bytes` are written with the engine locked at a time; at most about `waiting_bytes` of what was changed since, as it was before, wait to be read.
+        The engine is locked for about `piece_bytes` at a time. If it changes state that has not been read yet, the earlier values are kept, at most about `waiting_bytes` of them.
         """
 
     def check(self, *, items: int = 256) -> tuple[int, list[str]] | None:
         """
-        What state_hash() and validate() return, computed while other calls continue: the engine is locked for about `items` orders at a time. The hash is of one moment.
+        The results of state_hash() and validate(), computed while other calls continue: the engine is locked for about `items` orders at a time. The hash is that of one moment.
 
-        None where a checkpoint began meanwhile.
+        None if a checkpoint began meanwhile.
         """
 
     def set_market_data_stale(self, is_stale: bool) -> None:

@@ -273,7 +273,7 @@ class Quantity:
     (Quantity('0.3'), Quantity('1.5'))
     >>> Quantity(-1)
     Traceback (most recent call last):
-    alphaforge_core.errors.InvalidArgument: quantity -1 is negative; 0 or more
+    alphaforge_core.errors.InvalidArgument: quantity -1 is negative; expected 0 or more
     """
 
     def __init__(self, value: Quantity | int | str | float | decimal.Decimal | numpy.integer | numpy.floating) -> None:

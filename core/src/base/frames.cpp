@@ -62,29 +62,29 @@ void FrameSeals::next(std::uint32_t kind, std::string_view content, char* seal) 
 std::vector<std::vector<std::string_view>> read_frames(std::string_view magic, std::int64_t version, std::size_t kinds,
                                                        std::string_view checkpoint) {
   SnapshotReader in(checkpoint);
-  if (in.text(magic.size()) != magic) SnapshotReader::damaged("it is none");
-  if (in.number() != version) SnapshotReader::damaged("it is of another version");
+  if (in.text(magic.size()) != magic) SnapshotReader::damaged("it is not a snapshot");
+  if (in.number() != version) SnapshotReader::damaged("it has another version");
   std::string_view rest = in.rest();
   std::vector<std::vector<std::string_view>> frames(kinds);
   std::uint64_t checksum = 0;
   for (;;) {
     std::uint32_t size = 0, kind = 0;
     std::uint64_t expected = 0;
-    if (rest.size() < FrameSeals::kBytes) SnapshotReader::damaged("it ends early");
+    if (rest.size() < FrameSeals::kBytes) SnapshotReader::damaged("it is incomplete");
     std::memcpy(&size, rest.data(), 4);
     std::memcpy(&kind, rest.data() + 4, 4);
     std::memcpy(&expected, rest.data() + 8, 8);
     rest.remove_prefix(FrameSeals::kBytes);
-    if (rest.size() < size) SnapshotReader::damaged("it ends early");
+    if (rest.size() < size) SnapshotReader::damaged("it is incomplete");
     const std::string_view content = rest.substr(0, size);
     rest.remove_prefix(size);
     checksum = checksum_of(checksum, kind, content);
     if (checksum != expected) SnapshotReader::damaged("its checksum is wrong");
     if (kind == 0) break;
-    if (kind >= kinds) SnapshotReader::damaged("a kind of record is unknown");
+    if (kind >= kinds) SnapshotReader::damaged("it has a record of an unknown kind");
     frames[kind].push_back(content);
   }
-  if (!rest.empty()) SnapshotReader::damaged("it continues after its end");
+  if (!rest.empty()) SnapshotReader::damaged("data follow its end");
   return frames;
 }
 

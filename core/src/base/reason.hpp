@@ -27,7 +27,7 @@ namespace alphaforge {
   X(TYPE_UNSUPPORTED, 16, "an argument has an unsupported type")                     \
   X(COLUMNS_MISSING, 17, "a file lacks required columns")                            \
   X(ROW_INVALID, 18, "a row of a file is invalid")                                   \
-  X(TIME_AHEAD, 19, "a time is too far ahead of when it was received")               \
+  X(TIME_AHEAD, 19, "a time is too far in the future")                               \
   /* engines, services and calls: 20 to 49 */                                        \
   X(SETTINGS_DIFFER, 20, "the engine of that name has other settings")               \
   X(ENGINE_LIMIT, 21, "a service holds at most 1,000 engines")                       \
@@ -46,7 +46,7 @@ namespace alphaforge {
   X(PERMISSION_DENIED, 34, "the caller's role does not allow this call")             \
   X(RATE_LIMITED, 35, "the caller exceeds its limit of calls per second")            \
   X(STREAM_LIMIT, 36, "too many open streams")                                       \
-  X(SUBSCRIBER_TOO_SLOW, 37, "a subscriber is too slow")                             \
+  X(SUBSCRIBER_TOO_SLOW, 37, "the subscriber was too slow and was disconnected")     \
   X(UNIMPLEMENTED, 38, "the service has no such method")                             \
   X(JOURNAL_BACKLOG, 39, "the journal's queue is full")                              \
   X(JOURNAL_DAMAGED, 40, "the journal is damaged")                                   \
@@ -77,9 +77,9 @@ namespace alphaforge {
   /* execution: 150 to 199 */                                                        \
   X(ORDER_CONFLICT, 150, "an order id was reused with different fields")             \
   X(ORDER_FIELD_MISSING, 151, "a field required by the order's type is missing")     \
-  X(ORDER_FIELD_SURPLUS, 152, "a field that the order's type lacks was given")       \
+  X(ORDER_FIELD_SURPLUS, 152, "a given field does not apply to the order's type")    \
   X(SESSION_LAPSED, 153, "the session has ended and its orders were cancelled")      \
-  X(INSTRUMENT_IN_USE, 154, "an instrument that was traded keeps what its value is") \
+  X(INSTRUMENT_IN_USE, 154, "multiplier, kind and currency are fixed once traded")   \
   /* engines, services and calls, from 20 to 49 continued: 200 to 219 */             \
   X(ENGINE_MOVED, 200, "another shard has the engine")
 

@@ -54,7 +54,7 @@ std::int64_t version_of_snapshot(std::string_view magic, std::string_view snapsh
 }
 
 std::string_view unseal_snapshot(std::string_view magic, std::int64_t version, std::string_view snapshot) {
-  if (snapshot.size() < kChecksumBytes) SnapshotReader::damaged("it ends early");
+  if (snapshot.size() < kChecksumBytes) SnapshotReader::damaged("it is incomplete");
   const std::string_view sealed = snapshot.substr(0, snapshot.size() - kChecksumBytes);
   if (snapshot.substr(sealed.size()) != checksum_of(sealed)) SnapshotReader::damaged("its checksum is wrong");
   SnapshotReader in(sealed);

@@ -76,7 +76,7 @@ class SnapshotReader {
     }
     uint128 zigzag = 0;
     for (unsigned shift = 0; shift < 133; shift += 7) {
-      if (rest_.empty()) damaged("it ends early");
+      if (rest_.empty()) damaged("it is incomplete");
       const auto byte = static_cast<unsigned char>(rest_.front());
       rest_.remove_prefix(1);
       zigzag |= static_cast<uint128>(byte & 0x7fU) << shift;
@@ -125,7 +125,7 @@ class SnapshotReader {
   static constexpr std::int64_t kCountMax = std::int64_t{1} << 62;
   std::string_view rest() const { return rest_; }
   void expect_end() const {
-    if (!rest_.empty()) damaged("it has bytes after its end");
+    if (!rest_.empty()) damaged("data follow its end");
   }
   [[noreturn]] static void damaged(const char* how) {
     throw EngineError(Reason::JOURNAL_DAMAGED, std::string("the snapshot is damaged: ") + how);

@@ -87,7 +87,7 @@ KeyPage Cache::keys(std::string_view prefix, std::size_t limit, std::string_view
     std::from_chars(digits.data(), digits.data() + digits.size(), position, 16);
     if (cursor != cursor_of(position))
       throw InvalidArgument(Reason::PAGE_TOKEN_INVALID,
-                            "the cursor was not made by this cache; start again without one");
+                            "this cache did not return the cursor; start again without one");
   }
   KeyPage page;
   do {

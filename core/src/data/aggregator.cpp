@@ -297,12 +297,12 @@ bool Aggregator::advance_time(std::int64_t now, std::vector<Bar>& bars, std::siz
   if (!is_time(now))
     throw InvalidArgument(
         Reason::TIME_OUT_OF_RANGE,
-        "now_ns is " + std::to_string(now) + "; expected nanoseconds since 1970, before the last day of 64 bits");
+        "now_ns is " + std::to_string(now) + "; expected nanoseconds since 1970, at least a day below 2^63");
   if (is_ahead(now))
-    throw InvalidArgument(Reason::TIME_AHEAD, "now_ns is " + std::to_string(now) + ", which is " +
+    throw InvalidArgument(Reason::TIME_AHEAD, "now_ns " + std::to_string(now) + " is " +
                                                   std::to_string(now - received_ns_) +
-                                                  " ns ahead of when the call was received; max_time_jump_ns is " +
-                                                  std::to_string(config_.max_time_jump_ns) + ", 0 is no limit");
+                                                  " ns after the call was received; max_time_jump_ns allows " +
+                                                  std::to_string(config_.max_time_jump_ns) + " (0: no limit)");
   return builder_.advance(now, bars, bars_max);
 }
 

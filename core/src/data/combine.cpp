@@ -39,9 +39,9 @@ struct Longer {
 void check(const Bar& bar, const BarType& type, const Span& span, const Longer& longer) {
   if (!closes_by_time(bar.bar_type->kind))
     refuse(Reason::BAR_TYPE_INVALID, bar, type, "only time bars can be combined");
-  if (bar.ts_event > span.end) refuse(Reason::BAR_TYPE_INVALID, bar, type, "it ends in a later one");
+  if (bar.ts_event > span.end) refuse(Reason::BAR_TYPE_INVALID, bar, type, "it does not lie within one");
   if (bar.ts_open < longer.last_end || bar.ts_event <= bar.ts_open)
-    refuse(Reason::TIME_OUT_OF_RANGE, bar, type, "the bars of an instrument must be in order of time, without repeats");
+    refuse(Reason::TIME_OUT_OF_RANGE, bar, type, "an instrument's bars must be in order of time and must not overlap");
 }
 
 template <class Number>

@@ -102,10 +102,10 @@ void Venue::advance_time(std::int64_t market_time, std::int64_t now_ns) {
     throw InvalidArgument(Reason::TIME_OUT_OF_RANGE,
                           "now_ns must be nanoseconds since 1970, not " + std::to_string(market_time));
   if (market_time > latest_time(now_ns, config_.max_time_jump_ns))
-    throw InvalidArgument(Reason::TIME_AHEAD, "now_ns is " + std::to_string(market_time) + ", which is " +
+    throw InvalidArgument(Reason::TIME_AHEAD, "now_ns " + std::to_string(market_time) + " is " +
                                                   std::to_string(market_time - now_ns) +
-                                                  " ns ahead of when the call was received; max_time_jump_ns is " +
-                                                  std::to_string(config_.max_time_jump_ns) + ", 0 is no limit");
+                                                  " ns after the call was received; max_time_jump_ns allows " +
+                                                  std::to_string(config_.max_time_jump_ns) + " (0: no limit)");
   if (market_time <= advanced_to_) return;
   advanced_to_ = market_time;
   market_time_ = std::max(market_time_, market_time);

@@ -161,7 +161,7 @@ Position show(const Strategy& strategy, const Instrument& instrument, const Posi
 
 [[noreturn]] void unknown_page(const std::string& after) {
   throw InvalidArgument(Reason::PAGE_TOKEN_INVALID,
-                        "the page after " + after + " can't be returned: it is unknown, or no longer remembered");
+                        "can't continue after " + after + ": it is unknown or no longer remembered");
 }
 
 // Visits a list from its front, or from its back, or from where the previous page ended, until `take` has enough.

@@ -23,9 +23,9 @@ void Venue::register_instruments(const std::vector<InstrumentDefinition>& defini
   std::size_t added = 0;
   for (const InstrumentDefinition& definition : definitions) check_registration(definition, added);
   if (instruments_.size() + added > static_cast<std::size_t>(config_.max_instruments))
-    throw ResourceExhausted(Reason::INSTRUMENT_LIMIT, "the engine would have more than the " +
+    throw ResourceExhausted(Reason::INSTRUMENT_LIMIT, "the engine would have more than " +
                                                           std::to_string(config_.max_instruments) +
-                                                          " instruments that max_instruments allows");
+                                                          " instruments, its max_instruments");
   std::vector<std::shared_ptr<const TradingCalendar>> calendars;
   calendars.reserve(definitions.size());
   for (const InstrumentDefinition& definition : definitions) calendars.push_back(find_calendar(definition.calendar));
@@ -67,9 +67,10 @@ void Venue::check_registration(const InstrumentDefinition& definition, std::size
   if (is_same) return;
   const auto holds = [instrument](const Strategy* strategy) { return strategy->positions.contains(instrument); };
   if (std::ranges::any_of(strategies_by_index_, holds))
-    throw EngineError(Reason::INSTRUMENT_IN_USE,
-                      "instrument " + definition.instrument_id +
-                          " was traded with another multiplier, kind or currency, which it keeps until a reset");
+    throw EngineError(
+        Reason::INSTRUMENT_IN_USE,
+        "instrument " + definition.instrument_id +
+            " was traded with another multiplier, kind or currency; they can't change until the engine is reset");
 }
 
 std::vector<InstrumentDefinition> Venue::definitions(const std::optional<std::string>& symbol, const std::string& after,

@@ -122,11 +122,11 @@ BarType calendar_type(std::string_view text, std::int64_t count, const CalendarU
   const std::string_view end = zone.substr(zone.size() - std::min(kStartBytes, zone.size()));
   if (end.find(':') != std::string_view::npos) {
     const std::optional<std::int64_t> start = parse_session_start(end);
-    if (!start) refuse(text, "has an unknown session start; expected +00:00 to +23:59 after its time zone");
+    if (!start) refuse(text, "has an invalid session start; expected +00:00 to +23:59 after its time zone");
     type.start_s = *start;
     zone.remove_suffix(kStartBytes);
   }
-  if (!is_zone_name(zone)) refuse(text, "has no usable time zone; expected a name such as America/New_York");
+  if (!is_zone_name(zone)) refuse(text, "has an invalid time zone; expected a name such as America/New_York");
   if (zone == "UTC" && type.start_s == 0) return type;
   type.zone = zone;
   type.name += "@" + type.zone + std::string(type.start_s == 0 ? "" : end);
@@ -202,9 +202,9 @@ BarType BarType::parse(std::string_view text) {
     type.kind = BarKind::kRange;
     type.step = parse_step(text, number, kPlaces);
     type.name = format_decimal(type.step, kPlaces, 0) + "range";
-    if (type.step > INT64_MAX) refuse(text, "has a range that no price can have");
+    if (type.step > INT64_MAX) refuse(text, "has a range larger than the largest price");
   } else {
-    refuse(text, "has an unknown unit; ms, s, min, hour, day, week, month, tick, volume, dollar or range");
+    refuse(text, "has an unknown unit; expected ms, s, min, hour, day, week, month, tick, volume, dollar or range");
   }
   if (type.step == 0) refuse(text, "has a step of 0");
   return type;

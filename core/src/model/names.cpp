@@ -59,12 +59,13 @@ void check_optional_name(std::string_view text, const char* what, std::size_t by
     const std::int32_t point = next_code_point(text, at);
     if (point < 0) refuse(what, "is not valid UTF-8");
     // Control characters are C0, DEL and C1.
-    if (point < 0x20 || (point >= 0x7f && point <= 0x9f)) refuse(what, "has a control character; printable text only");
+    if (point < 0x20 || (point >= 0x7f && point <= 0x9f))
+      refuse(what, "has a control character; expected printable text");
   }
 }
 
 void check_name(std::string_view text, const char* what, std::size_t bytes_max) {
-  if (text.empty()) refuse(what, "is empty; 1 to " + std::to_string(bytes_max) + " bytes");
+  if (text.empty()) refuse(what, "is empty; expected 1 to " + std::to_string(bytes_max) + " bytes");
   check_optional_name(text, what, bytes_max);
 }
 

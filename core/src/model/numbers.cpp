@@ -19,16 +19,17 @@ std::string to_string(Value value) { return format_decimal(value.mantissa, kValu
 
 Price price_of(int128 mantissa, const char* what) {
   if (mantissa < std::numeric_limits<std::int64_t>::min() || mantissa > std::numeric_limits<std::int64_t>::max()) {
-    throw InvalidArgument(Reason::NUMBER_OUT_OF_RANGE, std::string(what) + " " + format_decimal(mantissa, kPlaces, 0) +
-                                                           " is out of range; within +-9223372036.854775807");
+    throw InvalidArgument(Reason::NUMBER_OUT_OF_RANGE,
+                          std::string(what) + " " + format_decimal(mantissa, kPlaces, 0) +
+                              " is out of range; expected -9223372036.854775807 to 9223372036.854775807");
   }
   return {static_cast<std::int64_t>(mantissa)};
 }
 
 Quantity quantity_of(int128 mantissa, const char* what) {
   if (mantissa < 0) {
-    throw InvalidArgument(Reason::NUMBER_OUT_OF_RANGE,
-                          std::string(what) + " " + format_decimal(mantissa, kPlaces, 0) + " is negative; 0 or more");
+    throw InvalidArgument(Reason::NUMBER_OUT_OF_RANGE, std::string(what) + " " + format_decimal(mantissa, kPlaces, 0) +
+                                                           " is negative; expected 0 or more");
   }
   return {mantissa};
 }

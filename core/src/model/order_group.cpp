@@ -24,7 +24,7 @@ namespace {
 void check_size(OrderGroupType type, std::size_t size) {
   const std::size_t least = type == OrderGroupType::kBracket ? 3 : 2;
   if (size < least || size > kGroupOrdersMax)
-    invalid("a " + std::string(name_of(type)) + " group has " + std::to_string(least) + " to " +
+    invalid("a " + std::string(name_of(type)) + " group must have " + std::to_string(least) + " to " +
                 std::to_string(kGroupOrdersMax) + " orders, not " + std::to_string(size),
             Reason::LIMIT_EXCEEDED);
 }
@@ -34,9 +34,9 @@ void check_others(std::span<const Order> orders) {
   const Order& first = orders.front();
   for (const Order& order : orders.subspan(1)) {
     if (order.symbol != first.symbol)
-      invalid("its orders have one symbol, not " + first.symbol + " and " + order.symbol);
+      invalid("its orders must have the same symbol, not " + first.symbol + " and " + order.symbol);
     if (order.strategy_id != first.strategy_id)
-      invalid("its orders have one strategy, not " + first.strategy_id + " and " + order.strategy_id);
+      invalid("its orders must have the same strategy, not " + first.strategy_id + " and " + order.strategy_id);
     if (std::ranges::count(orders, order.order_id, &Order::order_id) > 1)
       invalid("the id " + order.order_id + " occurs twice");
   }
@@ -47,7 +47,7 @@ void check_child(const Order& child, const Order& parent, OrderGroupType type) {
     invalid("order " + child.order_id + " is for " + to_string(child.quantity) + ", more than the " +
             to_string(parent.quantity) + " of its parent");
   if (type == OrderGroupType::kBracket && child.side == parent.side)
-    invalid("order " + child.order_id + " is on the side of the entry, which it should close");
+    invalid("order " + child.order_id + " must be on the opposite side of the entry");
 }
 
 }  // namespace
@@ -63,14 +63,14 @@ OrderGroup make_order_group(OrderGroupType type, std::vector<Order> orders, bool
   for (const Order& order : orders) {
     check_order(order, negative_prices);
     if (order.group_type != OrderGroupType::kNone)
-      invalid("order " + order.order_id + " is in a group already", Reason::ORDER_FIELD_SURPLUS);
+      invalid("order " + order.order_id + " is already in a group", Reason::ORDER_FIELD_SURPLUS);
   }
   check_others(orders);
   for (std::size_t i = has_parent(type) ? 1 : 0; i != orders.size(); ++i) {
     const TimeInForce time_in_force = orders[i].time_in_force;
     if (time_in_force == TimeInForce::kImmediateOrCancel || time_in_force == TimeInForce::kFillOrKill)
       invalid("order " + orders[i].order_id + " is " + std::string(name_of(time_in_force)) +
-              ", which only a parent may be");
+              "; only a parent may be IOC or FOK");
     if (i > 0 && has_parent(type)) check_child(orders[i], orders.front(), type);
   }
   OrderGroup group{type, std::move(orders)};
@@ -83,7 +83,7 @@ OrderGroup make_order_group(OrderGroupType type, std::vector<Order> orders, bool
 
 void check_is_single(const Order& order) {
   if (order.group_type != OrderGroupType::kNone || !order.group_id.empty())
-    invalid("order " + order.order_id + " is part of one; submit it with its group, by submit_order_group",
+    invalid("order " + order.order_id + " belongs to a group; submit the whole group with submit_order_group",
             Reason::ORDER_FIELD_SURPLUS);
 }
 

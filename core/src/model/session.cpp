@@ -24,7 +24,7 @@ BarType parse_session(std::string_view session) {
   try {
     return BarType::parse(bar_type_of_session(std::string(session)));
   } catch (const InvalidArgument&) {
-    refuse(session, "must be a time zone, perhaps with a start, such as America/New_York+17:00");
+    refuse(session, "must be a time zone, optionally with a start, such as America/New_York+17:00");
   }
 }
 
@@ -41,11 +41,12 @@ std::string canonical_session(std::string_view session) {
 }
 
 std::unique_ptr<const Grid> make_days(const std::string& session, const std::string& zone_rules) {
-  if (session.empty() && !zone_rules.empty()) refuse(session, "of UTC takes no time_zone");
+  if (session.empty() && !zone_rules.empty()) refuse(session, "is in UTC, so time_zone must be empty");
   if (session.empty()) return nullptr;
   const BarType type = parse_session(session);
   const TimeZones zones = zone_rules.empty() ? TimeZones{} : parse_time_zones({zone_rules});
-  if (find_zone(type.zone, zones) == nullptr) refuse(session, "names a time zone whose rules are not in time_zone");
+  if (find_zone(type.zone, zones) == nullptr)
+    refuse(session, "names a time zone, so time_zone must have the rules of that zone");
   return std::make_unique<const Grid>(type, 0, zones);
 }
 

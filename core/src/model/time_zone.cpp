@@ -36,7 +36,7 @@ std::int64_t number(std::string_view text, std::string_view word, std::int64_t g
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
   if (error != std::errc{} || end != word.data() + word.size() || value < -greatest || value > greatest)
-    refuse(text, "have a number that is none, or is out of range");
+    refuse(text, "have a number that is malformed or out of range");
   return value;
 }
 
@@ -47,7 +47,7 @@ TimeZone TimeZone::parse(std::string_view text) {
   TimeZone zone;
   zone.rules_ = text;
   zone.name_ = next_word(rest);
-  if (zone.name_.empty()) refuse(text, "don't begin with its name");
+  if (zone.name_.empty()) refuse(text, "don't begin with the name of the zone");
   zone.offsets_.front() = number(text, next_word(rest), kOffsetMax);
   while (!rest.empty()) {
     const std::string_view word = next_word(rest);
@@ -55,7 +55,7 @@ TimeZone TimeZone::parse(std::string_view text) {
     const std::int64_t time = number(text, word.substr(0, colon), kTimeMax);
     const std::int64_t local_end = time + zone.offsets_.back();
     if (!zone.changes_.empty() && (time <= zone.changes_.back() || local_end <= zone.local_ends_.back()))
-      refuse(text, "aren't in order of time");
+      refuse(text, "are not in order of time");
     if (zone.changes_.size() == kChangesMax) refuse(text, "have more than 2,000 changes");
     zone.changes_.push_back(time);
     zone.local_ends_.push_back(local_end);

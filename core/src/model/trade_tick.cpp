@@ -25,8 +25,8 @@ AggressorSide aggressor_side_of(std::string_view name) {
   if (name == "BUY") return AggressorSide::kBuy;
   if (name == "SELL") return AggressorSide::kSell;
   if (name == "NONE") return AggressorSide::kNone;
-  throw InvalidArgument(Reason::ENUM_UNKNOWN,
-                        "aggressor_side '" + std::string(name.substr(0, 20)) + "' is unknown; BUY, SELL or NONE");
+  throw InvalidArgument(Reason::ENUM_UNKNOWN, "aggressor_side '" + std::string(name.substr(0, 20)) +
+                                                  "' is unknown; expected BUY, SELL or NONE");
 }
 
 void check_names(std::string_view instrument_id, std::string_view trade_id) {

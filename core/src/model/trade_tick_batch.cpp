@@ -185,7 +185,7 @@ void TradeTickBatch::validate_shape() const {
     if (length != size() && !(may_be_empty && length == 0))
       throw InvalidArgument(Reason::COLUMNS_UNEQUAL, std::string(column) + " has " + std::to_string(length) +
                                                          " entries, prices has " + std::to_string(size()) +
-                                                         "; columns must be of equal length");
+                                                         "; the columns must have the same length");
   };
   check_length(quantities.size(), false, "quantities");
   check_length(ts_event.size(), false, "ts_event");

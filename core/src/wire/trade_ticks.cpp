@@ -164,7 +164,7 @@ void check_overflows(const std::vector<Overflow>& overflows, std::size_t rows) {
   for (std::size_t i = 0; i < overflows.size(); ++i)
     if (overflows[i].row >= rows || (i != 0 && overflows[i].row <= overflows[i - 1].row))
       throw InvalidArgument(Reason::MESSAGE_MALFORMED,
-                            "overflows of a column must be by ascending index, within the column");
+                            "the overflows of a column must be in ascending order of index, and within the column");
 }
 
 void scale_prices(RawColumns& raw) {

@@ -54,7 +54,7 @@ def test_advance_time_too_far_ahead_is_an_error_and_moves_nothing(api: Api) -> N
     now = time.time_ns()
     engine = api.make_data_engine(bar_types=["1min"])
     engine.process_trade_tick(tick(api, now - MINUTE))
-    with pytest.raises(ValueError, match="max_time_jump_ns is 300000000000, 0 is no limit") as caught:
+    with pytest.raises(ValueError, match="max_time_jump_ns allows 300000000000") as caught:
         engine.advance_time(now + DAY)
     assert caught.value.reason == "TIME_AHEAD"
     assert engine.process_trade_tick(tick(api, now - MINUTE + 1)) == []

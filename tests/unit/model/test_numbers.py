@@ -213,7 +213,7 @@ def test_a_quantity_has_127_bits_and_no_sign() -> None:
         with pytest.raises(ValueError, match="out of range"):
             Quantity(beyond)
     for negative in (-1, "-1", Decimal("-1e-9"), -0.1, np.float32(-1), np.int8(-1)):
-        with pytest.raises(InvalidArgument, match=r"^quantity -.* is negative; 0 or more$"):
+        with pytest.raises(InvalidArgument, match=r"^quantity -.* is negative; expected 0 or more$"):
             Quantity(negative)
 
 

@@ -445,9 +445,9 @@ def test_a_group_has_two_to_ten_orders(text: str) -> None:
 
 def test_a_group_has_one_symbol_and_orders_of_no_other_group() -> None:
     first = order("a: limit SELL 5 @ 101 GTC")
-    with pytest.raises(InvalidArgument, match="one symbol"):
+    with pytest.raises(InvalidArgument, match="the same symbol"):
         OrderGroup(OrderGroupType.OneCancelsOther, [first, order("b: limit SELL 5 @ 101 GTC", symbol="Y")])
-    with pytest.raises(InvalidArgument, match="in a group already"):
+    with pytest.raises(InvalidArgument, match="already in a group"):
         OrderGroup(OrderGroupType.OneCancelsOther, [first, group(BRACKET).orders[1]])
     with pytest.raises(TypeError):
         OrderGroup(OrderGroupType.OneCancelsOther, [first, "b"])

@@ -54,7 +54,7 @@ def test_a_call_is_judged_again_as_it_was(
         folder = tmp_path / "first"
         async with serving(noun, folder) as service:
             await service.call("ProcessTradeTicks", Ticks(RECEIVED, LIMIT, LIMIT + 1))
-            with pytest.raises(InvalidArgument, match="ahead of when the call was received"):
+            with pytest.raises(InvalidArgument, match="after the call was received"):
                 await service.call("AdvanceTime", advance(now_ns=LIMIT + 1))
             expected = _counts(service)
             assert expected == (2, 1, {"TIME_AHEAD": 2})
