@@ -148,7 +148,7 @@ class Journal:
             records=self._records,
             record_bytes=self._record_bytes,
             failures=self._failures,
-            waiting=len(self._waiting),
+            waiting=self._waiting.count,
             held_bytes=self._store.held_bytes,
             checkpoints=self._checkpoints,
         )
@@ -177,9 +177,9 @@ class Journal:
         """Raises the errors that `append` raises at once; `size` is that of the payload."""
         if self._limits is not None:
             self._check(self._limits, size)
-        if not self._waiting.has_room(stream, size):
+        if self._waiting.count and not self._waiting.has_room(stream, size):
             raise ResourceExhausted(
-                f"{len(self._waiting):,} inputs are already waiting for the disk; retry in a moment",
+                f"{self._waiting.count:,} inputs are already waiting for the disk; retry in a moment",
                 reason="JOURNAL_BACKLOG",
             )
         if self._store.held_bytes + self._waiting.bytes + size > self._size_bytes_max:
@@ -317,7 +317,7 @@ class Journal:
         self._is_late = False
         # The next batch is written while this one is applied; the one after that waits until this one is applied.
         self._is_behind = bool(self._written)
-        if self._waiting and not self._is_behind:
+        if self._waiting.count and not self._is_behind:
             self._hand_over()
         elif not self._is_behind:
             self._writing = False
@@ -364,7 +364,7 @@ class Journal:
                 return
         if self._is_behind:
             self._is_behind = False
-            if self._waiting:
+            if self._waiting.count:
                 self._hand_over()
             else:
                 self._writing = False

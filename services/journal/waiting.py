@@ -36,19 +36,18 @@ class Waiting:
 
     def __init__(self) -> None:
         self._works: list[Work] = []
+        self.count = 0
         self.bytes = 0
         """The size of all inputs that wait."""
 
-    def __len__(self) -> int:
-        return len(self._works)
-
     def has_room(self, stream: str, size: int) -> bool:
         """Whether one more input of this stream may wait."""
-        return len(self) < WAITING_RECORDS_MAX and self.bytes + size <= WAITING_BYTES_MAX
+        return self.count < WAITING_RECORDS_MAX and self.bytes + size <= WAITING_BYTES_MAX
 
     def add(self, work: Work) -> None:
         """Adds a write behind all others of its stream."""
         self._works.append(work)
+        self.count += 1
         self.bytes += _size(work)
 
     def take(self) -> list[Work]:
@@ -57,7 +56,8 @@ class Waiting:
 
     def take_all(self) -> list[Work]:
         """Removes and returns everything."""
-        works, self._works, self.bytes = self._works, [], 0
+        works, self._works = self._works, []
+        self.count = self.bytes = 0
         return works
 
 
@@ -80,10 +80,6 @@ class FairWaiting(Waiting):
         super().__init__()
         self._limits = limits
         self._streams: dict[str, _Stream] = {}
-        self._count = 0
-
-    def __len__(self) -> int:
-        return self._count
 
     def has_room(self, stream: str, size: int) -> bool:
         """Whether one more input of this stream may wait: one stream may use three quarters of what all may."""
@@ -103,7 +99,7 @@ class FairWaiting(Waiting):
         size = _size(work)
         stream.bytes += size
         self.bytes += size
-        self._count += 1
+        self.count += 1
 
     def take(self) -> list[Work]:
         """Removes and returns the next batch: appends within the limits, or one other write."""
@@ -130,7 +126,7 @@ class FairWaiting(Waiting):
                 if taken >= end and stream.works:
                     heapq.heappush(turns, (taken, turn, name))
         self._end_turns(served)
-        self._count -= len(batch)
+        self.count -= len(batch)
         self.bytes -= size
         return batch
 
@@ -150,7 +146,8 @@ class FairWaiting(Waiting):
     def take_all(self) -> list[Work]:
         """Removes and returns everything."""
         works = [work for stream in self._streams.values() for work in stream.works]
-        self._streams, self._count, self.bytes = {}, 0, 0
+        self._streams = {}
+        self.count = self.bytes = 0
         return works
 
 

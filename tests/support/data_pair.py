@@ -39,7 +39,7 @@ class DataPair:
             expected = [bar for tick in given for bar in self.twin.process_trade_tick(tick)]
             actual = bars_of_batch(self.engine, given, columns=columns)
         elif name == "advance" and self.twin.is_ahead(given):
-            with pytest.raises(ValueError, match=r"now_ns is \d+, which is \d+ ns ahead"):
+            with pytest.raises(ValueError, match=r"now_ns \d+ is \d+ ns after the call was received"):
                 self.engine.advance_time(given)
         elif name == "advance":
             expected = self.twin.advance_time(given)

@@ -79,7 +79,7 @@ def test_no_stream_alone_fills_what_may_wait() -> None:
     assert waiting.has_room("small", 200)
     while waiting.has_room("small", 0):
         waiting.add(an_input("small", 0, 0))
-    assert len(waiting) == 48 + WAITING_RECORDS_MAX * 3 // 4
+    assert waiting.count == 48 + WAITING_RECORDS_MAX * 3 // 4
     assert waiting.has_room("third", 0)
 
 
@@ -106,4 +106,4 @@ def test_random_writes_keep_the_order_of_their_stream_and_the_limits() -> None:
     while batch := waiting.take():
         taken.update(work.entry.stream for work in batch if isinstance(work.entry, Append))
     assert taken == added
-    assert len(waiting) == waiting.bytes == 0
+    assert waiting.count == waiting.bytes == 0
