@@ -40,11 +40,11 @@ def figures(run: Run) -> Iterator[tuple[str, str]]:
     venue = run.table("a venue with")
     resting = venue.title.partition("a venue with ")[2].partition(" resting")[0]
     worst = cell(venue, "worst", "get_order", "checkpoints")
-    yield f"slowest `get_order` beside {resting} resting orders and checkpoints", f"{worst} ms"
+    yield f"slowest `get_order` with {resting} resting orders, during checkpoints", f"{worst} ms"
     queries = run.table("queries, ms p50")
     few, _, many = queries.title.partition(": ")[2].removesuffix(" orders").partition(" against ")
     ratio = cell(queries, "ratio", "get_active_orders of a strategy with ten")
-    yield f"ten orders of {many} against ten of {few}", f"{ratio} times as long"
+    yield f"reading ten of {many} orders, compared with ten of {few}", f"{ratio} times as long"
 
 
 def with_a_million(run: Run) -> Iterator[tuple[str, str, str, str, str]]:

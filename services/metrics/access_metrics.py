@@ -28,7 +28,7 @@ AUDIT_COUNTERS: Counters = (
         "suppressed_refusals",
         "counter",
         "calls",
-        "Refused calls that were only counted, because one line per second and caller is written.",
+        "Refused calls that were only counted, because at most one line per second is written for each caller.",
     ),
 )
 

@@ -31,7 +31,7 @@ CLUSTER_COUNTERS: Counters = (
         "lag_seconds",
         "gauge",
         "s",
-        "How far this follower is behind: age of the last primary's heartbeat up to which it has applied all inputs.",
+        "How far this follower is behind: age of the primary's latest heartbeat up to which it has applied all inputs.",
     ),
     ("compared_states", "counter", "checkpoints", "Checkpoints that this follower has compared with its own state."),
     (

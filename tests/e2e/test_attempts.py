@@ -114,7 +114,7 @@ ATTEMPTS: list[tuple[str, Attempt, str]] = [
     ("a wrong token", lambda d: d.call("GetSize", token="wrong"), "UNAUTHENTICATED"),
     ("a revoked token", with_a_revoked_token, "UNAUTHENTICATED"),
     ("a stream whose token is revoked", on_a_stream_with_a_revoked_token, "UNAUTHENTICATED"),
-    ("a read token that looks", lambda d: d.call("GetSize", token="reader"), "OK"),
+    ("a read token that reads", lambda d: d.call("GetSize", token="reader"), "OK"),
     ("a read token that writes", lambda d: d.call("Put", put(), token="reader"), "PERMISSION_DENIED"),
     (
         "a read token that makes a cache",

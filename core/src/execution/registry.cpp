@@ -60,8 +60,8 @@ void Venue::check_registration(const InstrumentDefinition& definition, std::size
   const InstrumentDefinition old = instrument->definition ? *instrument->definition : InstrumentDefinition{};
   if (old.negative_prices && !definition.negative_prices && (instrument->has_price || instrument->order_count != 0))
     throw EngineError(Reason::INSTRUMENT_IN_USE, "instrument " + definition.instrument_id +
-                                                     " has had orders or trades with negative_prices, which it keeps "
-                                                     "until a reset");
+                                                     " has had orders or trades with negative_prices, so it keeps "
+                                                     "this setting until the engine is reset");
   const bool is_same = old.multiplier == definition.multiplier && old.is_inverse == definition.is_inverse &&
                        (old.currency.empty() || old.currency == definition.currency);
   if (is_same) return;

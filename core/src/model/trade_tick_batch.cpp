@@ -195,7 +195,7 @@ void TradeTickBatch::validate_shape() const {
   check_length(instrument_index.size(), true, "instrument_index");
   for (const std::string& id : instrument_ids) check_name(id, "instrument_id", kInstrumentIdBytesMax);
   if (size() != 0 && instrument_ids.empty())
-    throw InvalidArgument(Reason::NAME_INVALID, "a batch of ticks without an instrument_id");
+    throw InvalidArgument(Reason::NAME_INVALID, "a batch of ticks must have an instrument_id");
   if (instrument_index.empty() && instrument_ids.size() > 1 && size() != 0)
     throw InvalidArgument(Reason::COLUMNS_UNEQUAL, "several instrument_ids need an instrument_index");
   for (std::size_t row = 0; row < instrument_index.size(); ++row)

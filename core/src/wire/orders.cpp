@@ -151,7 +151,7 @@ std::uint32_t number_of_fill(std::string_view fill_id) {
     const auto [at, error] = std::from_chars(fill_id.data() + dash + 1, end, number);
     if (error == std::errc() && at == end) return number;
   }
-  throw InvalidArgument(Reason::MESSAGE_MALFORMED, "malformed message: a fill_id ends in '-' and the fill's number");
+  throw InvalidArgument(Reason::MESSAGE_MALFORMED, "malformed message: a fill_id must end in '-' and a fill's number");
 }
 
 }  // namespace

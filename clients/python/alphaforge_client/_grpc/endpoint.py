@@ -112,7 +112,9 @@ class Endpoint:
         if credentials is None:
             credentials = Credentials.from_environment()
         elif not isinstance(credentials, Credentials):
-            raise TypeError(f"credentials is an alphaforge_client.Credentials, not {type(credentials).__name__}")
+            raise TypeError(
+                f"credentials must be an alphaforge_client.credentials.Credentials, not {type(credentials).__name__}"
+            )
         for seed in target.split(","):
             credentials.check_target(seed)
         return cls(noun, target, credentials, reads_anywhere)

@@ -28,7 +28,7 @@ def listed_shards(
     """
     variable = f"ALPHAFORGE_{noun.upper()}_TARGET"
     if isinstance(targets, str):
-        raise UnsupportedValue("targets is a list of targets, not one str", reason="TYPE_UNSUPPORTED")
+        raise UnsupportedValue("targets must be a list of targets, not a str", reason="TYPE_UNSUPPORTED")
     where = "target= and targets="
     if target is None and targets is None:
         where = f"{variable} and {variable}S"

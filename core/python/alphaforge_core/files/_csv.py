@@ -73,7 +73,7 @@ def recognise(content: Content, name: str, delimiter: str | None, encoding: str 
     if not filled:
         raise TradeFileError(f"{name}: the file is empty")
     if "\0" in text:
-        raise TradeFileError(f"{name}: neither text nor Parquet;  expected CSV or Parquet, plain or compressed")
+        raise TradeFileError(f"{name}: neither text nor Parquet; expected CSV or Parquet, plain or compressed")
     delimiter = delimiter or _delimiter(filled)
     if len(delimiter) != 1:
         raise TradeFileError(f"--delimiter {delimiter!r}: expected one character, such as ';'")
