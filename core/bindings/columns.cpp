@@ -68,8 +68,8 @@ std::int64_t factor_of(std::int64_t scale, const char* column) {
   return power_of_ten(kPlaces - static_cast<int>(scale));
 }
 
-// The usual double lies so close to a decimal of nine places that the nearest one, divided, gives it back; then that is
-// its shortest decimal too, because doubles below 9e5 tell apart more than fifteen digits.
+// Finds the nearest decimal of nine places. If dividing it back gives the double, as it usually does, it is also the
+// double's shortest decimal, because doubles below 9e5 distinguish more than fifteen digits.
 bool exact_mantissa(double value, std::int64_t& mantissa) {
   const double scaled = value * 1e9;
   if (!(std::fabs(scaled) < 9e14)) return false;

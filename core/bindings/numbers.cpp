@@ -116,7 +116,7 @@ std::int64_t to_int64(nb::handle value, const char* what, Reason reason) {
   return number;
 }
 
-// Ready: `Price.__new__(Price)` without an `__init__` is none.
+// Whether the value has exactly that type and is initialized, which `Price.__new__(Price)` alone is not.
 bool is_exactly(nb::handle value, nb::handle type) { return value.type().is(type) && nb::inst_ready(value); }
 
 // Registered before the first call of any binding.

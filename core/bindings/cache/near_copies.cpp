@@ -101,7 +101,7 @@ class NearCopies {
   struct Copy {
     nb::object key, value;
     std::int64_t expires_at_ns;
-    std::uint64_t report;  // the one that it is in already
+    std::uint64_t report;  // the report that already includes it
     bool is_encoded;       // for a mutable value, which is copied for each caller
   };
   struct Hash {

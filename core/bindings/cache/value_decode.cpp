@@ -83,7 +83,7 @@ nb::object decode_datetime(std::string_view content) {
 }
 
 nb::object decode_scalar(const wire::NumpyParts& parts, const nb::object& dtype) {
-  // An array's items lose the zeros at their end; a text's own stay.
+  // Items of an array lose their trailing zeros, but a scalar must keep its own.
   if (parts.kind == 'S') return dtype.attr("type")(to_bytes(parts.data));
   if (parts.kind == 'U') {
     int order = parts.byte_order == '>' ? 1 : -1;

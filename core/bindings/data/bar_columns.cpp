@@ -74,7 +74,7 @@ void each_number(Visit visit) {
 
 nb::dict bar_columns(nb::sequence given, bool exact) {
   Bars bars;
-  nb::list held;  // keeps what a sequence makes on the way
+  nb::list held;  // keeps objects alive that a sequence creates on access
   for (nb::handle bar : given) {
     if (!nb::isinstance<Bar>(bar))
       throw UnsupportedValue(Reason::TYPE_UNSUPPORTED, "bars[" + std::to_string(bars.size()) + "] must be a Bar, not " +

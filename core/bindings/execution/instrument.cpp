@@ -75,12 +75,12 @@ nb::object step(int128 mantissa) { return mantissa == 0 ? nb::none() : to_decima
 
 using Definition = InstrumentDefinition;
 
-// One attribute, by its name: its type, its default, conversion from Python (but for None where that is the default),
+// One attribute: its name, type and default, its conversion from Python (not called for None if that is the default),
 // and back.
 struct Attribute {
   const char* name;
   const char* type;
-  const char* given;  // without a default: it has to be
+  const char* given;  // the default; null: required
   const char* help;
   void (*set)(Definition&, nb::handle);
   nb::object (*get)(const Definition&);

@@ -135,7 +135,7 @@ std::int64_t lapse_session(ServiceExecutionEngine& self, nb::handle strategy_id)
   });
 }
 
-// The ticks of a message after the first `known`; the rest has been applied before.
+// Applies the ticks of a message after the first `known`, which were applied before.
 nb::list process_trades(ServiceExecutionEngine& self, const wire::TradesResponse& message, std::size_t known) {
   const std::int64_t now = self.now();
   const auto found = without_gil([&] { return self.engine.process(message.ticks, known, now, true); });
@@ -151,7 +151,7 @@ const T& edge_of(const std::vector<T>& items, const Filter& filter) {
 }
 
 // The first `limit` items that `read(venue)` gives, or the last, as field 1 of a response, and, where there are more,
-// the token of the next page as field 2. Without the GIL, as far as the items' destruction.
+// the token of the next page as field 2. Runs without the GIL, including the destruction of the items.
 template <class Read, class T, class Token>
 nb::bytes encode_page(ServiceExecutionEngine& self, std::size_t limit, Read read, std::string (*encode)(const T&),
                       Token token, bool newest = false) {

@@ -107,7 +107,7 @@ bool scan(std::string_view text, Scanned& out) {
   out.span = text.substr(first, end - first);
   const bool spans_point = first < point && end > point;
   out.digits = static_cast<std::int64_t>(out.span.size()) - (spans_point ? 1 : 0);
-  // The place of the last digit: before the point it counts up, behind it down.
+  // The exponent of the last digit: 0 or more before the point, negative after it.
   const auto last = static_cast<std::int64_t>(end), dot = static_cast<std::int64_t>(point);
   out.exponent = exponent + (last <= dot ? dot - last : dot - last + 1);
   return true;
@@ -197,8 +197,8 @@ int128 parse_decimal(std::string_view text, int places, const char* what) { retu
 int128 parse_rounded(std::string_view text, int places, const char* what) { return scaled(text, places, what, true); }
 
 int128 decimal_of(double value, const char* what) {
-  // The shortest decimal of most prices has at most 15 digits, nine of them behind the point. No two decimals of 15
-  // digits share a double, and the division rounds correctly: where k / 1e9 gives the value back, k is the mantissa.
+  // The shortest decimal of most prices has at most 15 digits, nine of them after the point. No two decimals of 15
+  // digits share a double, and the division rounds correctly: if k / 1e9 equals the value, k is the mantissa.
   constexpr double kExactMax = 9e14;
   const double scaled_up = value * 1e9;
   if (std::fabs(scaled_up) < kExactMax) {
@@ -225,8 +225,8 @@ double to_double(int128 mantissa, int places) {
 
 namespace {
 
-// Writes the decimal digits of a number, without leading zeros, and returns their end. 128-bit divisions are slow: one
-// takes off eighteen digits.
+// Writes the decimal digits of a number, without leading zeros, and returns their end. 128-bit divisions are slow, so
+// each one splits off eighteen digits.
 char* write_digits(uint128 number, char* out) {
   constexpr std::uint64_t kChunk = 1'000'000'000'000'000'000;
   constexpr std::ptrdiff_t kChunkDigits = 18;

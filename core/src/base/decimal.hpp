@@ -43,10 +43,10 @@ std::string format_decimal(int128 mantissa, int places, int min_places);
 // quotient that does not fit: -2^127 / -1.
 int128 divide_half_even(int128 numerator, int128 denominator);
 
-// mantissa x 10^(to - from): exact upwards (throws NUMBER_OUT_OF_RANGE), half to even downwards.
+// mantissa x 10^(to - from): exact if places are added (throws NUMBER_OUT_OF_RANGE), half to even if they are removed.
 int128 rescale(int128 mantissa, int from_places, int to_places);
 
-// The quotient a*b/c rounded half to even with a 256-bit intermediate; c is not 0. Throws NUMBER_OUT_OF_RANGE where it
+// The quotient a*b/c rounded half to even with a 256-bit intermediate; c is not 0. Throws NUMBER_OUT_OF_RANGE if it
 // doesn't fit 128 bits.
 int128 multiply_divide_half_even(int128 a, int128 b, int128 c);
 

@@ -18,7 +18,7 @@ namespace alphaforge {
 // Limits of what is written with the engine locked: a piece takes about 100 us.
 struct CheckpointLimits {
   std::size_t piece_bytes = 64 * 1024;
-  std::size_t waiting_bytes = 64 * 1024 * 1024;  // what was written because it was about to change, and waits
+  std::size_t waiting_bytes = 64 * 1024 * 1024;  // records written early, before a change, and not yet taken
 };
 
 // The size counted for a record that is hashed but not written.

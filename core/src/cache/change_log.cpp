@@ -42,7 +42,7 @@ std::uint64_t ChangeLog::append(ChangeKind kind, std::string_view key) {
 Changes ChangeLog::read(std::uint64_t from_sequence, std::size_t limit) const {
   const std::uint64_t first = next_sequence_ - kept_.size();
   Changes result;
-  // A reader that is ahead has seen another life of this cache, so everything in between is lost for it, too.
+  // A reader that is ahead has read an earlier instance of this cache, so it has missed everything in between, too.
   result.has_gap = from_sequence < first || from_sequence > next_sequence_;
   const std::uint64_t start = result.has_gap ? first : from_sequence;
   const auto begin = kept_.begin() + static_cast<std::ptrdiff_t>(start - first);

@@ -28,7 +28,7 @@
 namespace alphaforge::data {
 namespace {
 
-// With each name once, in order.
+// The checked configuration, with its names sorted and each only once.
 DataEngineConfig validated(DataEngineConfig config) {
   std::vector<std::string>& names = config.negative_price_instruments;
   std::ranges::sort(names);
@@ -231,7 +231,7 @@ void Aggregator::process(const TradeTickBatch& batch, std::int64_t now_ns, Proce
   std::vector<TickRun*> runs(batch.instrument_ids.size(), &no_run_);
   if (joins && instruments.size() > 1 && instruments.size() <= columns.size) {
     book_.find(batch.instrument_ids, instruments);
-    // A checkpoint is notified before the first tick of each.
+    // While a checkpoint is written, it must be notified before the first tick of each instrument.
     for (std::size_t i = 0; i < runs.size() && checkpoint_.get() == nullptr; ++i)
       if (instruments[i] != nullptr) runs[i] = &instruments[i]->run;
   }

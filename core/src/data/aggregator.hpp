@@ -32,8 +32,7 @@ struct ProcessResult {
   std::vector<std::uint32_t> bar_rows;  // per bar, the row of the tick that caused it
   std::vector<Rejection> rejected;
   std::vector<std::uint32_t> duplicates;
-  std::uint64_t taken =
-      0;  // ticks from the first on that the call has dealt with; those after them have changed nothing
+  std::uint64_t taken = 0;  // the number of ticks processed, from the first on; later ones have changed nothing
   std::uint64_t accepted = 0;
   // The engine's counters after the call: ticks accepted and bars emitted since it was last empty.
   std::uint64_t tick_sequence = 0;
@@ -97,7 +96,7 @@ class Aggregator {
   std::vector<Bar> get_bars(std::string_view instrument_id, std::string_view bar_type, const BarFilter& filter) const;
   std::vector<Bar> open_bars(std::string_view instrument_id) const;
   std::vector<std::string> instruments() const;
-  // At most `limit` of them, in order of first sight, without the first `skipped`.
+  // Instruments in order of first sight: at most `limit`, without the first `skipped`.
   struct Listed {
     std::string id;
     std::int64_t market_time;
@@ -119,7 +118,7 @@ class Aggregator {
   // Equal states have equal hashes, in every process.
   std::uint64_t state_hash() const;
 
-  // The whole state as bytes, for a checkpoint, without the data of the rate.
+  // The whole state as bytes, for a checkpoint, without the measured rate.
   std::string snapshot() const;
   // Restores a snapshot or a checkpoint, with its bar types, into an empty engine. Adds types of the configuration that
   // are missing there; smaller limits keep the newest. Throws EngineError JOURNAL_DAMAGED; the engine is then unusable.
@@ -164,7 +163,7 @@ class Aggregator {
   InstrumentBook book_;
   DuplicateBudget duplicates_;
   BarBuilder builder_;
-  TickRun no_run_;  // of instruments that are not known yet: closed forever
+  TickRun no_run_;  // used for unknown instruments: accepts no tick
   RateMeter meter_;
   std::int64_t (*clock_)() = nullptr;
   std::int64_t received_ns_ = kNoTime;

@@ -22,13 +22,13 @@ uint128 magnitude(int128 number) {
   return number < 0 ? uint128{0} - static_cast<uint128>(number) : static_cast<uint128>(number);
 }
 
-// What a print adds to the sum that a tick, volume or dollar bar counts; less than nothing at a negative price.
+// What a print adds to the sum that a tick, volume or dollar bar counts; negative at a negative price.
 uint128 amount_in(const Print& print, BarKind kind) {
   if (kind == BarKind::kTick) return print.quantity != 0;
   return static_cast<uint128>(kind == BarKind::kVolume ? print.quantity : print.value);
 }
 
-// What it adds to the progress, which does not know the sign of a price (rule 2.18).
+// What a print adds to the progress, which ignores the sign of its price (rule 2.18).
 uint128 progress_in(const Print& print, BarKind kind) {
   return kind == BarKind::kDollar ? magnitude(print.value) : amount_in(print, kind);
 }
@@ -93,7 +93,7 @@ bool ArrivalBars::fits(const Instrument& instrument, const Print& print) const {
 }
 
 void ArrivalBars::apply(Instrument& instrument, const Print& print, std::vector<Bar>& out) {
-  if (print.quantity == 0) return;  // only time bars know a price without a trade
+  if (print.quantity == 0) return;  // only time bars use a price without a quantity
   for (const Type& type : types_) {
     OpenBar& bar = instrument.bars[type.index];
     if (bar.empty()) bar.begin(print.price, print.ts_event, instrument.sums);
@@ -106,7 +106,7 @@ void ArrivalBars::apply(Instrument& instrument, const Print& print, std::vector<
     if (progress_of(instrument, type) + amount >= static_cast<uint128>(type.step))
       close(instrument, type, print, out);
     else if (print.value < 0 && type.kind == BarKind::kDollar) [[unlikely]]
-      // Progress grows by as much as the sum that it is counted from falls.
+      // The sum is about to fall by `amount`, but progress, counted from the base, must grow by as much.
       bar.progress_base -= amount + amount;
   }
 }

@@ -91,8 +91,8 @@ class BarBuilder {
   // (restore_bars.cpp). Throws EngineError JOURNAL_DAMAGED.
   void restore(SnapshotReader& in);
   void restore(SnapshotReader& in, Instrument& instrument);
-  // The same from the records of a checkpoint, whose bars take that many bytes: an instrument without its closed bars,
-  // some of those, and the end.
+  // The same from the records of a checkpoint, whose closed bars take that many bytes: first each instrument without
+  // its closed bars, then some closed bars at a time, and finally the end.
   void expect_bars(std::size_t bytes);
   void restore_record(SnapshotReader& in, Instrument& instrument);
   void restore_bars(SnapshotReader& in, Instrument& instrument);

@@ -18,7 +18,7 @@ struct KeptBar {
   std::int64_t ts_least = 0;     // ts_event of the tick that opened it
   std::int64_t ts_greatest = 0;  // ts_event of the tick that closed it
   bool is_uncovered = false;     // partial unless a tick lies on its start
-  std::uint32_t checkpoint = 0;  // the last one that it was written for before its turn
+  std::uint32_t checkpoint = 0;  // the last checkpoint that wrote it before its turn
   std::uint64_t number = 0;      // among all bars of the engine: the order of eviction
 };
 
@@ -44,7 +44,7 @@ class BarSeries {
   std::int64_t first_sequence() const { return size_ == 0 ? sequence + 1 : front().bar.sequence; }
   KeptBar& at(std::int64_t number) { return (*this)[static_cast<std::size_t>(number - first_sequence())]; }
   // The first bar that began at `ts_open` or later, provided that each bar began no earlier than the one before it.
-  // Tick, volume and dollar bars of ticks out of order may not have.
+  // That may not hold for tick, volume and dollar bars, if ticks were out of order.
   bool is_ordered() const { return is_ordered_; }
   std::size_t first_since(std::int64_t ts_open) const;
   // Makes room in an empty series for restored bars, to be filled in through at(); each has a number once it is there.

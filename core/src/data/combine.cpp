@@ -51,7 +51,7 @@ void add(Number& sum, const Number& part, const Bar& bar, const BarType& type) {
 }
 
 void join(Bar& longer, const Bar& bar) {
-  // Flat bars only count where there are no others.
+  // A flat bar counts only if its interval has no other bars.
   if (bar.is_gap_fill) return;
   if (longer.is_gap_fill) {
     longer.is_gap_fill = false;

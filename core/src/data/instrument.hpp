@@ -24,17 +24,15 @@ struct Instrument {
   TickRun& run;
   Room room;  // of the run when it was opened
 
-  std::int64_t market_time =
-      kNoTime;  // the greatest ts_event accepted, and of the engine's clock when a tick found that ahead
-  std::int64_t next_end =
-      kNoTime;                // the least end of its intervals; before all where every tick has to be looked at closely
-  Sums sums;                  // over all its prints
-  std::vector<OpenBar> bars;  // one for each type, in configured order
+  std::int64_t market_time = kNoTime;  // the greatest ts_event accepted, or the engine's clock if a tick found it ahead
+  std::int64_t next_end = kNoTime;  // the earliest end of its intervals; kNoTime sends the next tick to the slow path
+  Sums sums;                        // over all its prints
+  std::vector<OpenBar> bars;        // one for each type, in configured order
   std::vector<Interval> intervals;  // one for each time type, in configured order
   std::vector<BarSeries> series;    // one for each type, in configured order
-  std::uint32_t checkpoint = 0;     // the last one that it was written for
-  // From when the sum of its values exceeded 128 bits, or a price was not above 0: whether a tick fits each bar's sums
-  // is no longer known from the sums over all ticks.
+  std::uint32_t checkpoint = 0;     // the last checkpoint that has written it
+  // True once the sum of its values has exceeded 128 bits or a price was not above 0: from then on, the sums over all
+  // ticks don't tell whether a tick fits each bar's sums.
   bool checks_bars = false;
   LazyHeap<std::int64_t>::Ticket due;
   DuplicateWindow seen;

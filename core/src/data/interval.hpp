@@ -18,12 +18,12 @@ struct Interval {
   std::int64_t last_close = 0;
   std::int64_t last_ts_init = 0;
   std::int64_t last_end = kNoTime;
-  std::int64_t gap_bars = 0;  // flat bars of the present gap
-  bool began = false;         // the first bar has closed, given out or not
+  std::int64_t gap_bars = 0;  // flat bars of the current gap
+  bool began = false;         // the first bar has closed, whether or not it was emitted
   bool uncovered = false;     // the open bar is the first, and the engine did not see the beginning of its interval
 
   bool holds(std::int64_t ts) const { return start <= ts && ts < end; }
-  // Whether a tick of that time is late once market time has moved.
+  // Whether a tick of that time is late at this market time.
   bool is_late(std::int64_t ts_event, std::int64_t market_time, const Grid& grid) const {
     return ts_event < (market_time < end ? start : grid.span_of(market_time).start);
   }

@@ -23,7 +23,7 @@ struct Print {
   std::int64_t ts_event = 0;
   std::int64_t ts_init = 0;
 
-  // Sets the quantity and the value; false where that does not fit 128 bits.
+  // Sets the quantity and the value; false if that does not fit 128 bits.
   bool set_quantity(std::int64_t narrow) {
     quantity = narrow;
     value = static_cast<int128>(narrow) * price;  // the product of two 64-bit numbers fits 128 bits

@@ -61,7 +61,7 @@ void Aggregator::restore_snapshot(std::string_view snapshot) {
     builder_.restore(in, instrument);
     restore_ids(in, instrument);
   }
-  // The names that are left are of all instruments with fingerprints, in the order in which those go.
+  // The remaining names are those of all instruments with fingerprints, in the order in which these will be dropped.
   std::unordered_set<const Instrument*> named;
   while (!in.rest().empty()) {
     const Instrument* instrument = book_.find(in.text(kInstrumentIdBytesMax));
@@ -78,7 +78,7 @@ void Aggregator::restore_checkpoint(std::string_view checkpoint) {
   const auto each = [&](CheckpointRecord kind, const auto& visit) {
     each_record(frames[static_cast<std::size_t>(kind)], visit);
   };
-  std::vector<std::int64_t> idle;  // by number, those whose fingerprints go first
+  std::vector<std::int64_t> idle;  // numbers of instruments, in the order in which fingerprints are dropped
   bool has_head = false;
   each(CheckpointRecord::kEngine, [&](SnapshotReader& in) {
     demand(!std::exchange(has_head, true), "it has two heads");

@@ -36,7 +36,7 @@ int128 read_sum(SnapshotReader& in) {
   return sum;
 }
 
-// The least that describe_kept() writes.
+// The fewest bytes that describe_kept() writes.
 constexpr std::size_t kBarBytesMin = 20;
 constexpr std::size_t kZoneRulesBytesMax = std::size_t{1} << 16;
 // No interval begins earlier: the longest one that ends after 1970 has 366 days.
@@ -69,7 +69,7 @@ Sums read_sums(SnapshotReader& in) {
   return sums;
 }
 
-// The sums of a bar, which have not wrapped.
+// The sums of a bar, which must not have wrapped.
 Sums read_bar_sums(SnapshotReader& in, const Instrument& instrument) {
   const Sums sums = read_sums(in);
   for (const std::size_t amount : {kTrades, kVolume, kValue})
@@ -200,7 +200,7 @@ void BarBuilder::restore_open(SnapshotReader& in, Instrument& instrument) {
   for (std::uint32_t i = 0; i < types_.size(); ++i) restore_bar(in, instrument, i);
   arrival_bars_.restore_progress(in, instrument);
   time_bars_.restore_intervals(in, instrument);
-  instrument.next_end = kNoTime;  // the next tick looks closely: quiet intervals may be filled now that were not before
+  instrument.next_end = kNoTime;  // slow path for the next tick: settings may now fill quiet intervals
 }
 
 void BarBuilder::expect_bars(std::size_t bytes) { bars_expected_ = bytes / kBarBytesMin; }
@@ -240,7 +240,7 @@ void BarBuilder::finish_restore(const EachInstrument& each_instrument) {
       for (std::size_t i = 0; i < series.size(); ++i) demand(series[i].number != 0, "a bar is missing");
     closed_.adopt(instrument);
   });
-  // Smaller bounds keep the newest; intervals that end are expected.
+  // Applies smaller limits, which keep the newest bars, and schedules the ends of intervals.
   reconfigure(DataEngineConfig(config_), each_instrument);
 }
 

@@ -59,7 +59,7 @@ void TimeBars::describe(Sink& sink) const {
 template <class Sink>
 void ArrivalBars::describe_progress(Sink& sink, const Instrument& instrument) const {
   for (const Type& type : types_) {
-    if (type.kind == BarKind::kRange) continue;  // the bar says it
+    if (type.kind == BarKind::kRange) continue;  // follows from the bar
     sink.number(static_cast<int128>(progress_of(instrument, type)));
   }
 }
@@ -96,7 +96,7 @@ void BarBuilder::describe(Sink& sink, const Instrument& instrument) const {
 
 template <class Sink>
 void Aggregator::describe_engine(Sink& sink) const {
-  // Which state came after which reset decides nothing about bars.
+  // Bars don't depend on the number of resets.
   sink.wall_clock(static_cast<std::int64_t>(epoch_));
   sink.number(std::int64_t{is_running_});
   for (const std::uint64_t count : {ticks_processed_, ticks_rejected_, duplicate_ticks_, late_ticks_})
@@ -115,7 +115,7 @@ void Aggregator::describe(Sink& sink) const {
     sink.number(static_cast<std::int64_t>(instrument.seen.size()));
     for (std::size_t i = 0; i < instrument.seen.size(); ++i) sink.number(static_cast<int128>(instrument.seen[i]));
   });
-  // Whose entries go first, by name: numbers have gaps where instruments were forgotten.
+  // The order in which instruments lose entries, by name: numbers have gaps if instruments were forgotten.
   duplicates_.each([&](std::uint64_t instrument) { sink.text(*book_.at(instrument)->id); });
 }
 
@@ -137,7 +137,7 @@ std::uint32_t Aggregator::begin_checkpoint(const CheckpointLimits& limits) {
   Checkpoint& checkpoint = checkpoint_.begin(limits, book_, builder_);
   SnapshotWriter& head = checkpoint.head();
   describe_engine(head);
-  // Whose entries go first, by number.
+  // The order in which instruments lose entries, by number.
   duplicates_.each([&](std::uint64_t instrument) { head.number(static_cast<std::int64_t>(instrument)); });
   head.number(std::int64_t{-1});
   checkpoint.check_head([&](StateHash& hash) {

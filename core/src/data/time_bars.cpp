@@ -40,8 +40,8 @@ bool TimeBars::fits(Instrument& instrument, const Print& print) const {
   return true;
 }
 
-// The bar, open or closed, that a print of that time joins when market time has moved; an empty one where it begins a
-// bar or joins none.
+// The bar, open or closed, that a print of that time joins at this market time; an empty one if the print begins a bar
+// or joins none.
 BarFigures TimeBars::joined_bar(Instrument& instrument, std::uint32_t number, std::int64_t ts_event,
                                 std::int64_t market_time) const {
   const Type& type = types_[number];
@@ -70,7 +70,7 @@ bool TimeBars::apply(Instrument& instrument, const Print& print, std::vector<Bar
     if (instrument.intervals[i].is_late(print.ts_event, market_time, types_[i].grid)) {
       is_late = true;
       apply_late(instrument, i, print, out);
-      bar.base.add(print);  // the instrument's sums will have it, this bar has not
+      bar.base.add(print);  // the print will be in the instrument's sums, but is not in this bar
       continue;
     }
     if (bar.empty()) begin(instrument, i, print);
@@ -104,7 +104,7 @@ void TimeBars::apply_late(Instrument& instrument, std::uint32_t number, const Pr
   if (kept->bar.sequence == instrument.series[index].sequence) instrument.intervals[number].closed(kept->bar);
 }
 
-// The kept bar that a late print of that time corrects; null where there is none.
+// The kept bar that a late print of that time corrects; null if there is none.
 KeptBar* TimeBars::correctable(Instrument& instrument, std::uint32_t number, std::int64_t ts_event,
                                std::int64_t market_time) const {
   if (config_.allowed_lateness_ns == 0) return nullptr;
@@ -172,8 +172,8 @@ void TimeBars::collect_closings(const Instrument& instrument, std::int64_t to) {
   }
 }
 
-// Ordered by end, then first seen, then configured order. A closed interval may be followed by flat ones. Stops at
-// `bars_max` bars; then false.
+// Ordered by end, then first seen, then configured order. A closed interval may be followed by flat ones. Returns
+// false if it stops at `bars_max` bars.
 bool TimeBars::close_collected(std::int64_t to, std::vector<Bar>& out, std::size_t bars_max) {
   while (!closings_.empty()) {
     if (out.size() >= bars_max) return false;

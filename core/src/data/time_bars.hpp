@@ -47,7 +47,7 @@ class TimeBars {
   // Whether every sum stays within 128 bits with this print.
   bool fits(Instrument& instrument, const Print& print) const;
   // Advances the instrument's market time to the print's, closes bars, and applies the print to every type. True if it
-  // is late for one. The caller adds the print to the instrument's sums.
+  // is late for a type. The caller adds the print to the instrument's sums.
   bool apply(Instrument& instrument, const Print& print, std::vector<Bar>& out);
   // BarBuilder::advance().
   bool advance(std::int64_t now, std::vector<Bar>& out, std::size_t bars_max);

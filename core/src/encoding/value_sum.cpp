@@ -101,7 +101,7 @@ Decimal decimal_of_int(const ValueParts& parts) {
       bytes[i] = static_cast<char>(carry & 0xff);
       carry >>= 8;
     }
-    // From here on the bytes are unsigned, so that the least number of a size, too, has its magnitude in them.
+    // The bytes are now an unsigned magnitude, which fits even for the most negative number of this size.
   }
   while (bytes.find_first_not_of('\0') != std::string::npos) {
     unsigned rest = 0;

@@ -50,7 +50,7 @@ bool Venue::modify(std::string_view order_id, const Change& change, std::int64_t
   const InstrumentDefinition* const definition = order->instrument->definition.get();
   const auto fitted = definition == nullptr ? std::optional(change) : fit_to_grid(*definition, order->side, change);
   const Terms old = order->terms;
-  // What is given and changes nothing need not be on a grid that came later.
+  // A value that changes nothing is accepted even if it is off a grid that was registered later.
   const Change& given = fitted ? *fitted : change;
   const Terms terms{given.quantity.value_or(old.quantity), given.price.value_or(old.price),
                     given.stop_price.value_or(old.stop_price)};
@@ -72,7 +72,7 @@ bool Venue::modify(std::string_view order_id, const Change& change, std::int64_t
     return false;
   begin(*order->instrument, now_ns);
   touch(*order);
-  // One that is asleep takes its priority when it arrives.
+  // A sleeping order gets its priority when it arrives.
   if (only_shrinks || order->place == Place::kAsleep) {
     order->terms = terms;
     record(*order, OrderEventType::kModified);

@@ -56,7 +56,7 @@ void Venue::meet_market(OrderRecord& order) {
   if (order.time_in_force == TimeInForce::kFillOrKill && quantity < order.leaves())
     return cancel(order, CancelReason::kFillOrKill);
   if (quantity > 0) fill(order, taker_price(order), quantity, LiquiditySide::kTaker);
-  // It ended, or sleeps.
+  // The order has ended, or sleeps.
   if (!is_active(order.status) || order.place != Place::kNowhere) return;
   if (order.time_in_force == TimeInForce::kImmediateOrCancel) return cancel(order, CancelReason::kImmediateOrCancel);
   if (order.has_limit())
@@ -93,7 +93,7 @@ Price Venue::taker_price(const OrderRecord& order) const {
   return order.is_buy() ? std::min(price, order.terms.price) : std::max(price, order.terms.price);
 }
 
-// A stop is submitted or changed: it triggers at once if the last price is through.
+// Called when a stop is submitted or changed: it triggers immediately if the last price has reached it.
 void Venue::place_stop(OrderRecord& order) {
   if (order.is_trailing()) return place_trailing(order, std::nullopt);
   if (is_through(order))

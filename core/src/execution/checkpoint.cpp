@@ -111,11 +111,11 @@ void Checkpoint::before_drop(std::int64_t sequence) {
   check_memory();
 }
 
-// --- What has not changed yet, in turn: what goes soonest comes first.
+// --- What has not changed yet, in order: first what will be dropped soonest.
 
 void Checkpoint::put_event() {
   put(CheckpointRecord::kEvent, [&]<class Sink>(Sink& out) {
-    // Written, it is known by its place.
+    // A written event is identified by its position, a hashed one by its sequence.
     if constexpr (kIsHash<Sink>) out.number(next_event_);
     describe_event(out, pieces_.events[next_event_]);
   });
@@ -132,7 +132,7 @@ bool Checkpoint::write_events(std::size_t until) {
 void Checkpoint::describe(Instrument& instrument) {
   instrument.checkpoint = number_;
   put(CheckpointRecord::kInstrument, [&]<class Sink>(Sink& out) {
-    // A hash knows it by its name.
+    // A hash identifies an instrument by its name, which describe_instrument() adds.
     if constexpr (!kIsHash<Sink>) out.number(static_cast<std::int64_t>(instrument.index));
     describe_instrument(out, instrument);
   });

@@ -26,7 +26,7 @@ struct EventRecord {
   std::int64_t ts_event = 0;
   Terms terms;
   Quantity filled_quantity;
-  std::int64_t previous_of_strategy = 0;  // the sequence of its strategy's event before; 0 for none
+  std::int64_t previous_of_strategy = 0;  // sequence of its strategy's previous event; 0 for none
 };
 
 // The last events of an engine, numbered from 1 without gaps, in reused blocks, so that an event allocates and moves

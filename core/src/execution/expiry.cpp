@@ -19,7 +19,7 @@ namespace alphaforge::execution {
 
 namespace {
 
-// Where the day of a DAY order ends: strictly after that market time, unless the calendar doesn't know it.
+// Where the day of a DAY order ends: strictly after that market time, unless the calendar doesn't cover it.
 std::int64_t end_of_day(const Instrument& instrument, std::int64_t market_time) {
   if (instrument.calendar != nullptr) [[unlikely]]
     return instrument.calendar->covers(market_time) ? instrument.calendar->next_close(market_time) : market_time;
@@ -28,7 +28,7 @@ std::int64_t end_of_day(const Instrument& instrument, std::int64_t market_time) 
   return (market_time / kDayNs + 1) * kDayNs;
 }
 
-// Market time never goes back, so an order comes last, unless its instrument has got other sessions.
+// Market time never goes back, so a new order comes last, unless its instrument's sessions have been changed.
 void add_by_day(DayQueue& orders, OrderRecord& order) {
   OrderRecord* after = orders.back();
   while (after != nullptr && after->expires_at > order.expires_at) [[unlikely]]
@@ -65,7 +65,8 @@ void Venue::leave_expiry(OrderRecord& order) {
   (order.expires_at == kNoTime ? order.instrument->undated_orders : order.instrument->day_orders).remove(&order);
 }
 
-// The first tick determines the day of undated orders, which may be before or after that of orders since advance_time.
+// The first tick determines the day of undated orders. It may be before or after the day of orders submitted since a
+// call of advance_time.
 void Venue::date_day_orders(Instrument& instrument, std::int64_t first_ts_event) {
   std::vector<OrderRecord*> orders;
   while (!instrument.undated_orders.empty()) {

@@ -44,7 +44,7 @@ std::optional<Price> stop_price_of(const OrderRecord& order) {
   return price_at(stops_of(order).stop_of(order), order.instrument->least_price());
 }
 
-// A trailing stop is submitted, or changed: then it keeps its extreme.
+// Called when a trailing stop is submitted, or with its previous extreme when it is changed.
 void Venue::place_trailing(OrderRecord& order, std::optional<Price> extreme) {
   const Instrument& instrument = *order.instrument;
   if (extreme)
@@ -74,7 +74,7 @@ void Venue::begin_trailing(OrderRecord& order, Price extreme) {
   stops_of(order).add(order, extreme);
 }
 
-// The last price has changed: extremes move, and those that it activates begin to trail.
+// The last price has changed: moves the extremes, and activates the stops whose activation price it has reached.
 void Venue::follow(Instrument& instrument) {
   Trailing& trailing = *instrument.trailing;
   const Price last = instrument.last_price;
@@ -93,7 +93,7 @@ void Venue::activate(Levels& inactive, Price last) {
   }
 }
 
-// A trailing stop ends or triggers: its stop stays where it is, and the limit follows from it.
+// Called when a trailing stop ends or triggers: stores its stop price, and the limit that follows from it.
 void Venue::fix_stop(OrderRecord& order) {
   const auto stop = stop_price_of(order);
   if (!stop) return;
@@ -104,7 +104,7 @@ void Venue::fix_stop(OrderRecord& order) {
     order.terms.price = limit_on_grid(*definition, order.side, order.terms.price);
 }
 
-// Whether there is a cohort for the order.
+// Returns false if the order has no cohort to join.
 bool Venue::restore_trailing(OrderRecord& order) {
   order.place = Place::kTrailing;
   return order.instrument->trailing != nullptr && stops_of(order).restore(order);

@@ -24,7 +24,7 @@ Towards down_if(bool is_down) { return is_down ? Towards::kDown : Towards::kUp; 
 
 bool is_off(int128 number, int128 step) { return step != 0 && number % step != 0; }
 
-// The next multiple of the tick size; the price itself where that is below `least`, or no price.
+// The next multiple of the tick size; the price itself if that multiple is below `least` or not a valid price.
 Price rounded(Price price, Price tick, Towards towards, std::int64_t least) {
   if (!is_off(price.mantissa, tick.mantissa)) return price;
   const int128 rest = price.mantissa % tick.mantissa;
@@ -44,7 +44,7 @@ Quantity rounded(Quantity quantity, Quantity lot) {
   return below == 0 ? quantity : Quantity{below};
 }
 
-// visit(price, towards, least) for each price of an order: where it is rounded to, and what it is at least.
+// Calls visit(price, towards, least) for each price of an order, with the direction of rounding and the lowest price.
 template <class AnyOrder, class Visit>
 void each_price(AnyOrder& order, Price least, Visit visit) {
   const bool buys = order.side == OrderSide::kBuy;

@@ -23,7 +23,7 @@ struct GroupRecord {
   Quantity greatest;                                   // of the quantities submitted
   Quantity filled;                                     // by siblings together
   Quantity filled_by_parent;
-  Quantity released;           // of it, what children may fill
+  Quantity released;           // the part of filled_by_parent that children may fill
   Quantity releasing;          // during a tick: what `released` becomes in step (iv)
   std::int64_t due_since = 0;  // sequence of the first fill of the parent that is not released; 0 for none
 

@@ -94,10 +94,10 @@ std::vector<Submission> Venue::submit_group(const OrderGroup& group, std::int64_
     if (has_parent(group.type) && !placed.is_parent(*order)) order->place = Place::kAsleep;
     open(*order);
   }
-  // Children arrive later; a sibling may have ended with what another one filled on its arrival.
+  // Children arrive later. A sibling may already have ended, because of what another one filled on its arrival.
   for (OrderRecord* order : std::span(placed.orders).first(placed.size)) {
     if (!is_active(order->status) || order->place != Place::kNowhere) continue;
-    // After what those before it have triggered.
+    // Later orders come after everything that the earlier ones have triggered.
     if (order != placed.orders.front()) order->priority = ++last_priority_;
     enter(*order);
   }
@@ -167,7 +167,7 @@ void Venue::settle_cancel(OrderRecord& order) {
     if (each != nullptr && !is_final(each->status)) cancel(*each, CancelReason::kGroupCancelled);
 }
 
-// The parent is final: its children are what it filled.
+// The parent is final: reduces its children to what it filled.
 void Venue::end_parent(GroupRecord& group) {
   for (OrderRecord* child : group.children()) {
     if (child == nullptr || is_final(child->status)) continue;
@@ -213,7 +213,7 @@ void Venue::release(GroupRecord& group) {
   for (OrderRecord* child : group.children()) {
     if (child == nullptr || is_final(child->status)) continue;
     if (child->place == Place::kAsleep && child->reduce_only) enter_reducing(*child);
-    // One that trails is in its place until its turn, so that its stop is known if it ends before.
+    // A child that trails stays in its queue until its turn, so that its stop is known if it ends before that.
     if (child->place != Place::kTrailing) unlink(*child);
     if (child->status == OrderStatus::kInitialized) {
       ledger_.set_status(*child, OrderStatus::kSubmitted);

@@ -23,16 +23,16 @@
 
 namespace alphaforge::execution {
 
-// One symbol: its last tick and its orders.
 struct Strategy;
 
+// One symbol: its last tick and its orders.
 struct Instrument {
   explicit Instrument(std::string name) : id(std::move(name)) {}
 
   std::string id;
   std::uint64_t index = 0;             // in order of first sight
-  std::uint32_t checkpoint = 0;        // the last one that it was written for
-  bool is_listed = true;               // false: it is there only for the rejected orders that name it
+  std::uint32_t checkpoint = 0;        // the last checkpoint that has written it
+  bool is_listed = true;               // false: only rejected orders name it
   std::int64_t order_count = 0;        // orders remembered
   std::int64_t market_time = kNoTime;  // greatest ts_event accepted; the engine's own time may be later
   std::unique_ptr<const InstrumentDefinition> definition;  // null: not registered
@@ -46,10 +46,10 @@ struct Instrument {
   Price last_price;
   std::int64_t last_ts_event = 0;
   std::string last_trade_id;
-  Quantity buy_pool;   // what the last print still holds for our buys
-  Quantity sell_pool;  // and for our sells
+  Quantity buy_pool;   // what buys may still fill of the last print
+  Quantity sell_pool;  // what sells may still fill of it
   DuplicateWindow seen;
-  std::int64_t last_id_at = 0;  // which of the engine's prints with an id was its last
+  std::int64_t last_id_at = 0;  // number of its last print with an id, among those of the engine
 
   Levels<HighestFirst> bids;
   Levels<LowestFirst> asks;
@@ -63,14 +63,14 @@ struct Instrument {
   InstrumentFills fills;
   std::int64_t fill_count = 0;
   DayQueue day_orders;      // by the end of their days
-  DayQueue undated_orders;  // DAY orders from before any market time: theirs is the day of the first print
+  DayQueue undated_orders;  // DAY orders submitted before any market time: their day is that of the first print
   std::map<std::int64_t, DayQueue> dated_orders;  // GTD orders by their time
   std::vector<GroupRecord*> due;   // whose parents have filled since the last tick, by their first such fill
-  std::size_t releasing = 0;       // during a tick: how many of them are from before it
-  std::vector<Strategy*> holders;  // that have a position, where accounts are kept
+  std::size_t releasing = 0;       // during a tick: how many of `due` are from before it
+  std::vector<Strategy*> holders;  // strategies with a position, if accounts are kept
 };
 
-// The account of a strategy, where it is kept.
+// The account of a strategy, if the engine keeps accounts.
 struct AccountRecord {
   Value realized;    // of all positions, less commissions
   Value unrealized;  // of all positions, at the last prices
@@ -80,8 +80,8 @@ struct AccountRecord {
   bool is_halted = false;
 };
 
-// The positions of a strategy's events in the log: its last one, from which each links to the previous, and every
-// 256th.
+// Where a strategy's events are in the log: the sequence of the last one, from which each links to the previous one,
+// and the sequence of every 256th.
 struct EventChain {
   static constexpr std::uint32_t kStep = 256;
 
@@ -95,7 +95,7 @@ struct Strategy {
 
   std::string id;
   std::size_t index = 0;         // in order of first sight
-  std::uint32_t checkpoint = 0;  // the last one that it was written for
+  std::uint32_t checkpoint = 0;  // the last checkpoint that has written it
   StrategyOrders orders;         // those remembered
   std::int64_t order_count = 0;
   StrategyFills fills;
@@ -104,7 +104,7 @@ struct Strategy {
   OpenQueue open;
   std::int64_t open_count = 0;
   AccountRecord account;
-  std::deque<std::int64_t> recent;  // market times of the orders accepted in the last second, when that is limited
+  std::deque<std::int64_t> recent;  // market times of orders accepted in the last second, if that number is limited
   std::unordered_map<const Instrument*, PositionRecord> positions;
   // Active reduce-only orders by number; those of an instrument are all on the side that closes.
   std::unordered_map<const Instrument*, std::map<std::int64_t, OrderRecord*>> reducing;

@@ -13,8 +13,8 @@ using HighestFirst = std::greater<Price>;
 using LowestFirst = std::less<Price>;
 
 // Orders of one symbol and side by price, and by priority within a price: an order that joins a level has just taken
-// its priority. The first level is the one that a tick reaches first. A map, so that a new level costs the logarithm of
-// their number, and a tick that reaches none costs one comparison.
+// its priority. The first level is the one that a tick reaches first. A map, so a new level costs the logarithm of the
+// number of levels, and a tick that reaches none costs one comparison.
 template <class Before>
 class Levels {
  public:

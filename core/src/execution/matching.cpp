@@ -203,7 +203,7 @@ void Venue::trigger_stops(const Instrument& instrument, Levels& levels, const Tr
   while (!levels.empty() && is_through(*levels.front())) trigger(*levels.front());
 }
 
-// Where the tick hits trailing stops too, all that it hits trigger by stop price, then by priority.
+// If the tick also hits trailing stops, all stops that it hits trigger by stop price, then by priority.
 template <class Levels>
 void Venue::trigger_in_turn(const Instrument& instrument, const Levels& levels, const TrailingStops& trailing) {
   const Price last = instrument.last_price;

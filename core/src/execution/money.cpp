@@ -17,7 +17,7 @@ namespace alphaforge::execution {
 
 namespace {
 
-// The quotient a*b/c, half to even; none where it does not fit 128 bits.
+// The quotient a*b/c, half to even; none if it does not fit 128 bits.
 std::optional<int128> quotient_of(int128 a, int128 b, int128 c) {
   try {
     return multiply_divide_half_even(a, b, c);
@@ -34,7 +34,7 @@ std::optional<Price> as_price(std::optional<int128> mantissa) {
 
 int128 as_value(Price amount) { return int128{amount.mantissa} * kUnit; }
 
-// What is charged by quantity and once for the order.
+// Adds the fee per contract and the fee per order, which is charged once.
 bool add_fees(const CommissionTerms& terms, const OrderRecord& order, int128 quantity, Charge& charge) {
   unsigned rules = charge.rules;
   int128 by_quantity = 0;
@@ -51,7 +51,8 @@ bool add_fees(const CommissionTerms& terms, const OrderRecord& order, int128 qua
   return true;
 }
 
-// The order is charged what it has accrued, within its bounds; the fill, what it has not been charged yet.
+// The order is charged what it has accrued, within the minimum and maximum; the fill is charged what the order has not
+// been charged yet.
 bool bound(const CommissionTerms& terms, const OrderRecord& order, Charge& charge) {
   int128 total = charge.accrued.mantissa;
   unsigned rules = charge.rules;
@@ -70,7 +71,7 @@ bool bound(const CommissionTerms& terms, const OrderRecord& order, Charge& charg
 }  // namespace
 
 bool contract_value(const InstrumentDefinition& definition, Price price, int128 quantity, Value& value) {
-  // Nothing trades at 0, but a damaged state may say so.
+  // An inverse contract never trades at 0, but a damaged state may say so.
   if (definition.is_inverse && price.mantissa == 0) return false;
   int128 product = 0;
   const bool fits = definition.is_inverse ? !__builtin_mul_overflow(quantity, int128{definition.multiplier}, &product)

@@ -16,14 +16,15 @@ namespace alphaforge::execution {
 bool contract_value(const InstrumentDefinition& definition, Price price, int128 quantity, Value& value);
 std::optional<Price> contract_price(const InstrumentDefinition& definition, int128 value, int128 quantity);
 
-// What the quantity is worth at the price; false where it does not fit 128 bits. `definition` may be null.
+// What the quantity is worth at the price; false if that does not fit 128 bits. `definition` may be null.
 inline bool value_at(const InstrumentDefinition* definition, Price price, int128 quantity, Value& value) {
   if (definition == nullptr || definition->is_plain()) [[likely]]
     return multiply(price, {quantity}, value);
   return contract_value(*definition, price, quantity, value);
 }
 
-// Without its sign, as commissions and limits take it (rule 3.32); the least of all is the greatest.
+// The absolute value, which commissions and limits use (rule 3.32). That of the smallest 128-bit number does not fit;
+// it becomes the largest.
 inline Value magnitude(Value value) {
   using Limits = std::numeric_limits<int128>;
   if (value.mantissa >= 0) [[likely]]
@@ -31,8 +32,8 @@ inline Value magnitude(Value value) {
   return {value.mantissa == Limits::min() ? Limits::max() : -value.mantissa};
 }
 
-// The price at which the quantity has that value, half to even at nine places; none for a quantity of 0, and where it
-// is no price. Both may be negative.
+// The price at which the quantity has that value, rounded half to even at nine places. None for a quantity of 0, or if
+// the result is not a valid price. Value and quantity may be negative.
 std::optional<Price> average_price(const InstrumentDefinition* definition, int128 value, int128 quantity);
 
 // What a fill adds to the commission of its order (rule 3.29).
@@ -42,7 +43,7 @@ struct Charge {
   std::uint8_t rules = 0;
 };
 
-// `rate` is the engine's. False where an amount does not fit. `definition` may be null.
+// `rate` is the engine's commission rate. False if an amount does not fit 128 bits. `definition` may be null.
 bool charge_fill(const InstrumentDefinition* definition, std::int64_t rate, LiquiditySide liquidity_side,
                  const OrderRecord& order, Value value, int128 quantity, Charge& charge);
 

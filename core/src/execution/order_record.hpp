@@ -41,9 +41,9 @@ enum class Place : std::uint8_t {
   kNowhere,
   kLimits,        // resting at its limit
   kStops,         // an untriggered stop
-  kWaiting,       // a market order, or a triggered stop, that wants the next print
-  kArriving,      // with fill_on="next": not yet met the market
-  kAsleep,        // a child that may fill no more than it has, for now (rule 3.23)
+  kWaiting,       // a market order, or a triggered stop, that waits for the next print
+  kArriving,      // with fill_on="next": arrives with the next tick
+  kAsleep,        // a child that may not fill any more for now (rule 3.23)
   kInactive = 6,  // a trailing stop that does not trail yet
   kTrailing = 7,  // a trailing stop that trails
 };
@@ -51,13 +51,13 @@ enum class Place : std::uint8_t {
 // The terms a client can set, and modify_order can change.
 struct Terms {
   Quantity quantity;
-  // 0 where the type has none; kNoPrice while a trailing stop has none.
+  // 0 if the type has no such price; kNoPrice while a trailing stop has none.
   Price price;
   Price stop_price;
   bool operator==(const Terms&) const = default;
 };
 
-// What a client sets of a trailing stop; 0 where it is not set, kNoPrice for an activation price.
+// What a client sets of a trailing stop. 0 means not set; for the activation price, kNoPrice does.
 struct TrailTerms {
   TrailingOffsetType type = TrailingOffsetType::kNone;
   Price offset;
@@ -80,7 +80,7 @@ struct Trail {
 
 struct OrderRecord {
   OrderId id;
-  std::uint32_t checkpoint = 0;  // the last one that it was written for before its turn
+  std::uint32_t checkpoint = 0;  // the last checkpoint that wrote it before its turn
   std::int64_t number = 0;       // counts the submissions of the engine from 1
   OrderSide side = OrderSide::kBuy;
   OrderType type = OrderType::kMarket;
@@ -98,17 +98,16 @@ struct OrderRecord {
   Quantity filled_quantity;
   Value filled_value;
   Value commission;
-  std::uint64_t priority = 0;  // of the engine; new at a trigger and by most changes
+  std::uint64_t priority = 0;  // from the engine's counter; new at a trigger and after most changes
   std::int64_t created_at = 0;
   std::int64_t submitted_at = 0;  // wall clock of the submission
   std::int64_t updated_at = 0;    // wall clock of the last change
   std::int64_t triggered_at = kNoTime;
-  std::int64_t expires_at =
-      kNoTime;  // of a DAY order, the end of its day, kNoTime while it is undated; of GTD, its time
+  std::int64_t expires_at = kNoTime;  // DAY: the end of its day, or kNoTime while it is undated; GTD: its expire_time
   std::int64_t last_event = 0;
   FillRecord* first_fill = nullptr;
   FillRecord* last_fill = nullptr;
-  Links<OrderRecord> queue;          // of its place; of the final orders, oldest first, once final
+  Links<OrderRecord> queue;          // that of its place; once final, that of final orders, oldest first
   Links<OrderRecord> day;            // of its instrument's DAY orders, or of those with the same date
   Links<OrderRecord> open;           // of its strategy's active orders
   Links<OrderRecord> of_strategy;    // in order of submission
@@ -141,7 +140,7 @@ struct FillRecord {
   Price price;
   Quantity quantity;
   Value commission;
-  Value accrued;  // the order's commission with this fill, before its minimum and maximum; known of its last fill
+  Value accrued;  // the order's commission with this fill, before minimum and maximum; only kept for its last fill
   std::int64_t ts_event = 0;
   std::int64_t sequence = 0;
   std::string trade_id;

@@ -39,7 +39,7 @@ void Venue::leave_reducing(OrderRecord& order) {
   if (orders->second.empty()) order.strategy->reducing.erase(orders);
 }
 
-// After a fill: where it left nothing to reduce, the orders that would reduce it end.
+// After a fill: if it left nothing to reduce, ends the strategy's reduce-only orders in the symbol.
 void Venue::end_reducing(const OrderRecord& filled) {
   const auto orders = filled.strategy->reducing.find(filled.instrument);
   if (orders == filled.strategy->reducing.end()) return;

@@ -51,7 +51,7 @@ std::shared_ptr<const TradingCalendar> Venue::find_calendar(const std::string& t
   return calendar;
 }
 
-// A registration must not change the value of existing positions, nor what prices there may be.
+// A registration must not change the value of existing positions, nor forbid negative prices that may have occurred.
 void Venue::check_registration(const InstrumentDefinition& definition, std::size_t& added) const {
   check_definition(definition);
   const Instrument* const instrument = find_instrument(definition.instrument_id);

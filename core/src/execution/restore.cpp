@@ -171,7 +171,8 @@ void Venue::restore_instruments(SnapshotReader& in, std::int64_t version) {
   for (std::int64_t rest = in.count(); rest > 0; --rest) {
     const std::string_view id = in.text(kInstrumentIdBytesMax);
     demand(!unlisted_.contains(id), "an instrument occurs twice");
-    // Earlier releases kept both: an instrument beyond `max_instruments`, and itself once that had been raised.
+    // Earlier releases could write an instrument twice: as one beyond `max_instruments`, and as listed once that limit
+    // had been raised.
     Instrument ignored{std::string(id)};
     Instrument& instrument = find_instrument(id) == nullptr ? add_unlisted_instrument(id) : ignored;
     restore_instrument(in, instrument, version);
@@ -207,7 +208,7 @@ void Venue::restore_strategy(SnapshotReader& in, std::int64_t version) {
   account.is_halted = in.flag();
 }
 
-// `adds_instrument`: what is not listed is an instrument of rejected orders.
+// `adds_instrument`: adds an unknown instrument as one that only rejected orders name.
 OrderRecord& Venue::restore_order(SnapshotReader& in, bool adds_instrument, std::int64_t version) {
   const std::int64_t number = read_count(in);
   const std::string_view id = in.text(kOrderIdBytesMax);
@@ -300,7 +301,7 @@ void Venue::restore_event(SnapshotReader& in, std::int64_t version) {
   event.status = in.member<OrderStatus>(1, 6);
   event.order = ledger_.orders().find(in.number());
   demand(event.order != nullptr, "an order is unknown");
-  // When a final order is forgotten, its events up to the last one are: none may outlive it.
+  // A final order is forgotten together with all events up to its last one, so none of its events may be later.
   demand(events_.last_sequence() < event.order->last_event, "an event comes after its order's last one");
   const std::int64_t number = in.number();
   for (event.fill = event.order->first_fill; event.fill != nullptr && event.fill->number != number;)

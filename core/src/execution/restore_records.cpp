@@ -56,7 +56,7 @@ std::int64_t read_offset(SnapshotReader& in) {
   return offset;
 }
 
-// One of a trailing stop, which earlier releases wrote as 0 where it has none.
+// A price that a trailing stop may lack; earlier releases wrote a missing one as 0.
 std::int64_t read_later_price(SnapshotReader& in, const Instrument& instrument, std::int64_t version) {
   const std::int64_t price = in.number();
   if (version < kNegativePricesVersion && price == 0) return kNoPrice.mantissa;
@@ -100,7 +100,7 @@ Terms read_terms(SnapshotReader& in, const OrderRecord& order, std::int64_t vers
 
 namespace {
 
-// Where cohorts of trailing stops begin, and their extremes: the older, the better.
+// Reads where each cohort of trailing stops begins, and its extreme. An older cohort has a better extreme.
 void read_beginnings(SnapshotReader& in, TrailingStops& stops, OrderSide side) {
   std::int64_t last = -1, last_extreme = 0;
   for (std::int64_t rest = in.count(); rest > 0; --rest) {
@@ -158,7 +158,7 @@ std::unique_ptr<const InstrumentDefinition> read_definition(SnapshotReader& in, 
   return definition;
 }
 
-// Where no price may be 0 or below, none is: the last price, and the extremes of trailing stops.
+// Checks that the last price and the extremes of trailing stops are prices that the instrument may have.
 void check_prices(const Instrument& instrument) {
   const bool negative_prices = instrument.has_negative_prices();
   demand(!instrument.has_price || is_tradable(instrument.last_price, negative_prices), "a last price is missing");
@@ -243,7 +243,7 @@ TrailTerms read_trail_terms(SnapshotReader& in, const Instrument& instrument, st
   terms.activation_price.mantissa = read_later_price(in, instrument, version);
   const std::int64_t most = terms.type == TrailingOffsetType::kBasisPoints ? 10'000 * kUnit - 1 : INT64_MAX;
   const bool is_whole = terms.offset.mantissa % kUnit == 0 && terms.limit_offset.mantissa % kUnit == 0;
-  demand(is_whole || terms.type != TrailingOffsetType::kTicks, "an offset in ticks is no whole number");
+  demand(is_whole || terms.type != TrailingOffsetType::kTicks, "an offset in ticks is not a whole number");
   demand(terms.offset.mantissa > 0 && terms.offset.mantissa <= most, "a trailing offset is out of range");
   demand(terms.limit_offset.mantissa <= most, "a limit's offset is out of range");
   return terms;
@@ -256,11 +256,11 @@ void read_trail(SnapshotReader& in, const OrderRecord& order, std::int64_t versi
   trail.since = in.number();
   trail.submitted_terms =
       version >= kDefinitionsVersion ? read_trail_terms(in, *order.instrument, version) : trail.terms;
-  demand(is_rejected || trail.terms.type != TrailingOffsetType::kTicks, "a trailing stop counts ticks");
+  demand(is_rejected || trail.terms.type != TrailingOffsetType::kTicks, "a trailing stop has an offset in ticks");
   demand(trail.since == kNoTime || trail.since >= 0, "a trailing stop's beginning is out of range");
 }
 
-// Prices that an order of its type has; those of a trailing stop are set when it ends or triggers.
+// Whether the order has exactly the prices of its type; a trailing stop gets its prices when it ends or triggers.
 bool has_its_prices(const OrderRecord& order, const Terms& terms) {
   const auto is_right = [&order](bool has_one, Price price) {
     return has_one ? is_tradable(price, order.instrument->has_negative_prices()) : price.mantissa == 0;
@@ -315,7 +315,7 @@ bool read_order(SnapshotReader& in, OrderRecord& order, std::int64_t version,
   demand(!is_grouped || version >= kTicksVersion || !(order.reduce_only || order.is_trailing()),
          "an order can't be in a group");
   demand(order.place != Place::kAsleep || !order.is_trailing() || order.is_triggered() || order.trail->since == kNoTime,
-         "a trailing stop trails asleep");
+         "a sleeping trailing stop trails");
   for (const Terms* terms : {&order.terms, &order.submitted_terms}) {
     demand(terms->quantity.mantissa > 0, "an order has no quantity");
     demand(has_its_prices(order, *terms), "an order's prices are wrong");

@@ -21,12 +21,12 @@ std::int64_t read_market_time(SnapshotReader& in);
 // A price of the instrument, or 0.
 std::int64_t read_price(SnapshotReader& in, const Instrument& instrument);
 int128 read_quantity(SnapshotReader& in);
-// A sum that may be negative. The least 128-bit number can't be negated.
+// A sum that may be negative, except the smallest 128-bit number, which can't be negated.
 int128 read_amount(SnapshotReader& in);
 Terms read_terms(SnapshotReader& in, const OrderRecord& order, std::int64_t version);
 void read_instrument(SnapshotReader& in, Instrument& instrument, std::int64_t version);
 void read_window(SnapshotReader& in, Instrument& instrument);
-// What a position cost, below 0 only where prices may be.
+// What a position cost: negative only if the instrument may have negative prices.
 int128 read_cost(SnapshotReader& in, const Instrument& instrument);
 // Whether cost and quantity give a valid average price; a quantity of 0 must cost 0.
 bool is_price(const InstrumentDefinition* definition, Value cost, int128 quantity);

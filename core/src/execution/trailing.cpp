@@ -32,7 +32,7 @@ bool is_before(const OrderRecord& one, const OrderRecord& other) {
 
 std::uint32_t rank_of(const OrderRecord* top) { return top == nullptr ? 0 : top->trail->rank; }
 
-// The longer way down is on the left; true if the rank changed.
+// Puts the child of higher rank on the left; true if the order's rank changed.
 bool settle(OrderRecord& order) {
   Trail& node = *order.trail;
   if (rank_of(node.left) < rank_of(node.right)) std::swap(node.left, node.right);
@@ -40,7 +40,7 @@ bool settle(OrderRecord& order) {
   return std::exchange(node.rank, rank) != rank;
 }
 
-// Recurs down the right sides, which are as long as the logarithm of the sizes.
+// Recurses down the right sides, whose lengths are logarithmic in the sizes.
 OrderRecord* meld(OrderRecord* one, OrderRecord* other) {
   if (one == nullptr) return other;
   if (other == nullptr) return one;

@@ -22,8 +22,8 @@
 #include "model/order.hpp"
 #include "model/order_group.hpp"
 
-// Checks invariants the slow way, for tests and for the service's ValidateEngine: each order and instrument for itself,
-// so that the parts may be checked at different times.
+// Checks invariants the slow way, for tests and for the service's ValidateEngine. Each order and each instrument is
+// checked separately, so they may be checked at different times.
 
 namespace alphaforge::execution {
 
@@ -85,7 +85,7 @@ bool is_member(const Queue* queue, const OrderRecord& order) {
          order.priority < next->priority && level_of(*next) == level_of(order);
 }
 
-// Whether the order is the next that ended after the one before.
+// Whether the order's neighbours in the queue are those that ended before and after it.
 bool is_member_of_final(const Queue& queue, const OrderRecord& order) {
   const OrderRecord* const next = Queue::next(&order);
   const OrderRecord* const previous = Queue::previous(&order);
@@ -203,7 +203,7 @@ bool Venue::validate(Validation& validation) const {
 }
 
 bool Venue::check_orders(Validation& found) const {
-  // What comes after the beginning is not looked at: it could come faster.
+  // Orders added after the check began are not checked, since they could arrive faster than they are checked.
   if (found.last_order == 0) found.last_order = ledger_.last_number();
   for (int orders = 0;; ++orders) {
     const OrderRecord* const order = ledger_.orders().next(found.order);
@@ -230,7 +230,7 @@ bool Venue::check_instruments(Validation& found) const {
     found.expect(instrument.buy_pool.mantissa >= 0 && instrument.sell_pool.mantissa >= 0, "an overdrawn pool",
                  instrument.id);
     if (instrument.has_price) {
-      // The resting remainder of a limit could not fill when it arrived; an untriggered stop is not through.
+      // The last price has not reached a stop that has not triggered.
       const Price last = instrument.last_price;
       const auto& buys = instrument.buy_stops;
       const auto& sells = instrument.sell_stops;

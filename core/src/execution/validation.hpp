@@ -22,12 +22,12 @@ struct Validation {
 
   int items_max = 256;  // orders, instruments or levels of one part, which takes about 100 us
   std::vector<std::string> violations;
-  std::int64_t last_order = 0;  // the number of the last order to be looked at
-  std::int64_t order = 0;       // of the last that was
+  std::int64_t last_order = 0;  // number of the last order to check
+  std::int64_t order = 0;       // number of the last order checked
   std::int64_t stretch = -1;    // the first number of the last stretch of the history
-  std::size_t instrument = 0;   // the next one
-  std::size_t levels = 0;       // which of its levels are next
-  std::optional<Price> price;   // of the last of these; none before the first
+  std::size_t instrument = 0;   // the next instrument to check
+  std::size_t levels = 0;       // which of its levels to check next
+  std::optional<Price> price;   // of the last level checked; none before the first
 };
 
 }  // namespace alphaforge::execution

@@ -64,7 +64,7 @@ Instrument* Venue::find_instrument(std::string_view id) const {
   return found == instruments_.end() ? nullptr : found->second.get();
 }
 
-// An instrument that so far only rejected orders name becomes listed, so that no instrument exists twice.
+// If only rejected orders name the instrument so far, it becomes listed, so that no instrument exists twice.
 Instrument& Venue::add_instrument(std::string_view id) {
   auto unlisted = unlisted_.extract(id);
   auto instrument = unlisted ? std::move(unlisted.mapped()) : std::make_unique<Instrument>(std::string(id));
@@ -212,7 +212,8 @@ void Venue::reject(OrderRecord& order, RejectReason reason) {
   ledger_.finish(order);
 }
 
-// Why a rule refuses it, apart from what it is counted with and what it meets on arrival.
+// The reason of the rule that refuses the order; limits on the number of orders, and rules at arrival, are checked
+// elsewhere.
 RejectReason Venue::refusal(const Order& order, const Instrument& instrument) const {
   if (ledger_.is_too_old(order.created_at)) return RejectReason::kOrderTooOld;
   if (halted_) return RejectReason::kHalted;

@@ -345,11 +345,11 @@ class Venue {
   bool halted_ = false;
   bool market_data_stale_ = false;
   std::int64_t advanced_to_ = kNoTime;  // by advance_time
-  std::int64_t market_time_ = kNoTime;  // of the whole engine: the greatest there was
+  std::int64_t market_time_ = kNoTime;  // of the whole engine: the greatest so far
   std::uint64_t last_priority_ = 0;
   bool in_print_ = false;      // between a print's arrival and the end of its steps
-  std::int64_t now_ns_ = 0;    // wall clock of the call under way
-  std::int64_t ts_event_ = 0;  // market time of the call under way
+  std::int64_t now_ns_ = 0;    // wall clock of the current call
+  std::int64_t ts_event_ = 0;  // market time of the current call
   ExecutionStatistics counts_;
   Quantity total_volume_;
   Value total_notional_;

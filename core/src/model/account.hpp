@@ -11,8 +11,8 @@ namespace alphaforge {
 struct Account {
   std::string strategy_id;
   Value starting_cash;
-  Value cash;          // starting cash, realised profit and commissions
-  Value equity;        // cash and unrealised profit
+  Value cash;          // starting cash plus realised profit less commissions
+  Value equity;        // cash plus unrealised profit
   Value exposure;      // what its positions are worth, long and short added up
   Value net_exposure;  // the same, short ones subtracted
   // Since the engine began to keep accounts.

@@ -63,7 +63,7 @@ std::int64_t parse_count(std::string_view text, std::string_view number) {
 
 int128 parse_step(std::string_view text, std::string_view number, int places) {
   try {
-    // Nine places are what may be typed; a dollar step is kept at the eighteen of a value.
+    // A step may be given with nine places; the step of dollar bars is stored with eighteen, like a value.
     return rescale(parse_decimal(number, kPlaces, "step"), kPlaces, places);
   } catch (const InvalidArgument& error) {
     refuse(text, std::string("has an invalid step: ") + error.what());

@@ -59,7 +59,7 @@ void DuplicateWindow::pop_oldest() {
   const std::size_t mask = table_.size() - 1;
   std::size_t hole = home_of(ring_[first_]);
   while (table_[hole] != ring_[first_]) hole = (hole + 1) & mask;
-  // Entries behind the hole move up, unless that would put them before their home: no tombstones.
+  // Entries after the hole move into it, unless that would put them before their home, so no tombstones are needed.
   for (std::size_t at = (hole + 1) & mask; table_[at] != kFree; at = (at + 1) & mask) {
     if (((at - home_of(table_[at])) & mask) >= ((at - hole) & mask)) {
       table_[hole] = table_[at];

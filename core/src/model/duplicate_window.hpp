@@ -25,7 +25,7 @@ class DuplicateWindow {
   std::size_t memory_bytes() const { return (ring_.size() + table_.size()) * sizeof(std::uint64_t); }
   // The number of fingerprints removed so far.
   std::uint64_t popped() const { return popped_; }
-  // The fingerprints that a checkpoint has still to write, [next, end), out of those from `begin` on; all are counted
+  // The fingerprints that a checkpoint has still to write, [next, end), out of those from `begin` on; positions count
   // from the first one ever pushed.
   struct Pending {
     std::uint64_t next = 0;

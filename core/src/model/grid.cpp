@@ -64,7 +64,7 @@ Grid::Grid(const BarType& type, std::int64_t origin_offset_ns, const TimeZones& 
       origin_(type.zone.empty() ? origin_offset_ns : 0),
       unit_(type.kind),
       count_(type.step64()),
-      // A session that starts in the afternoon is that of the next date.
+      // A session that starts at 12:00 or later belongs to the next date.
       shift_s_(type.start_s < kDayS / 2 ? type.start_s : type.start_s - kDayS),
       zone_(find_zone(type.zone, zones)) {
   if (zone_ == nullptr)
@@ -90,7 +90,7 @@ Span Grid::calendar_span(std::int64_t ts) const {
   if (ts == kNever) return {kNever, kNever};
   const std::int64_t local = zone_->local(floor_divide(ts - origin_, kSecondNs));
   std::int64_t number = number_of(floor_divide(local - shift_s_, kDayS));
-  // What clocks show may go back past a start.
+  // Clocks may be set back past a start.
   while (begins(number) > ts) --number;
   while (begins(number + 1) <= ts) ++number;
   return {begins(number), begins(number + 1)};

@@ -35,7 +35,7 @@ class Grid {
   // Throws InvalidArgument BAR_TYPE_INVALID for a type whose time zone is not among `zones`.
   Grid(const BarType& type, std::int64_t origin_offset_ns, const TimeZones& zones);
 
-  // The interval that holds a time; one that begins at it, where one does.
+  // The interval that contains a time; a time at which an interval begins is in that interval.
   Span span_of(std::int64_t ts) const {
     if (step_ == 0) [[unlikely]]
       return calendar_span(ts);
@@ -46,11 +46,11 @@ class Grid {
 
  private:
   Span calendar_span(std::int64_t ts) const;
-  // Intervals are numbered from 1970: the number of the one that holds a date, and where one begins.
+  // Intervals are numbered from 1970. The number of the interval that contains a date, and the begin of an interval.
   std::int64_t number_of(std::int64_t date) const;
   std::int64_t begins(std::int64_t number) const;
 
-  std::int64_t step_ = 0;  // nanoseconds; 0 where a calendar is followed
+  std::int64_t step_ = 0;  // nanoseconds; 0 for days, weeks and months
   std::int64_t origin_ = 0;
   BarKind unit_;
   std::int64_t count_;    // days, weeks or months

@@ -14,7 +14,7 @@ struct Price {
   auto operator<=>(const Price&) const = default;
 };
 
-// Stands for no price where 0 may be one.
+// Means "no price" where 0 may be a price.
 inline constexpr Price kNoPrice{std::numeric_limits<std::int64_t>::min()};
 
 // Whether trades and orders may have the price: above 0, or any where the instrument has `negative_prices`.
@@ -22,7 +22,7 @@ inline bool is_tradable(Price price, bool negative_prices) {
   return price.mantissa > 0 || (negative_prices && price != kNoPrice);
 }
 
-// A quantity, or a sum of quantities: nine places in 128 bits, never negative where it comes from outside.
+// A quantity, or a sum of quantities: nine places in 128 bits, never negative if it comes from outside.
 struct Quantity {
   int128 mantissa = 0;
   auto operator<=>(const Quantity&) const = default;
@@ -34,7 +34,7 @@ struct Value {
   auto operator<=>(const Value&) const = default;
 };
 
-// False where the product does not fit 128 bits.
+// False if the product does not fit 128 bits.
 inline bool multiply(Price price, Quantity quantity, Value& value) {
   return !__builtin_mul_overflow(static_cast<int128>(price.mantissa), quantity.mantissa, &value.mantissa);
 }

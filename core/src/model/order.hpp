@@ -75,7 +75,7 @@ enum class RejectReason : std::uint8_t {
   kQuantityOffGrid = 15,
   kLossLimit = 16,
   kTickSizeUnknown = 17,
-  kOutsideCalendar = 30,  // a DAY order, and the calendar of its instrument doesn't know which day it is
+  kOutsideCalendar = 30,  // a DAY order at a time that the calendar of its instrument doesn't cover
 };
 
 // Why an order ended Cancelled.
@@ -85,13 +85,13 @@ enum class CancelReason : std::uint8_t {
   kImmediateOrCancel = 2,  // what an IOC could not fill on arrival
   kFillOrKill = 3,         // a FOK that could not fill in full
   kDayExpired = 4,
-  kPostOnlyWouldTake = 5,  // found when it arrived later than at its submission
+  kPostOnlyWouldTake = 5,  // when it arrived after its submission
   kSessionLapsed = 6,
   kValueOverflow = 7,  // a fill whose value, or a sum with it, does not fit 128 bits
   kDateExpired = 8,
   kNothingToReduce = 9,
-  kGroupFilled = 30,     // its siblings have filled what they share with it
-  kGroupCancelled = 31,  // a sibling ended otherwise, or its parent ended without a fill
+  kGroupFilled = 30,     // its siblings have filled the remainder that they share
+  kGroupCancelled = 31,  // a sibling was cancelled, or its parent ended without a fill
 };
 
 enum class OrderEventType : std::uint8_t {
@@ -142,7 +142,7 @@ struct Order {
   std::optional<std::int64_t> expire_time;  // market time; good till date
   bool reduce_only = false;
   // Trailing stops: how far the stop is from the extreme, and the limit from the stop, with nine places; whole numbers
-  // where they count ticks.
+  // if they are in ticks.
   std::optional<Price> trailing_offset;
   TrailingOffsetType trailing_offset_type = TrailingOffsetType::kNone;
   std::optional<Price> activation_price;
@@ -183,7 +183,7 @@ struct OrderEvent {
   std::string order_id;
   std::string symbol;
   std::string strategy_id;
-  std::int64_t ts_event = 0;  // of the tick that caused it, else the symbol's market time; 0 while there is none
+  std::int64_t ts_event = 0;  // of the tick that caused it, else the symbol's market time; 0 before any tick
   OrderStatus status = OrderStatus::kInitialized;
   Quantity filled_quantity;
   Quantity leaves_quantity;
@@ -209,7 +209,7 @@ struct Position {
   Value realized_pnl;
   Value unrealized_pnl;
   Value commission;
-  std::optional<Price> last_price;  // of the last tick, at which unrealized_pnl and exposure count
+  std::optional<Price> last_price;  // of the last tick; unrealized_pnl and exposure are at this price
   Value exposure;                   // what it is worth, negative when short
   bool operator==(const Position&) const = default;
 };

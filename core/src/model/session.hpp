@@ -17,9 +17,9 @@ inline constexpr std::size_t kZoneRulesBytesMax = 65'536;
 
 // The one name of equal sessions; empty for the days of UTC. Throws InvalidArgument SETTING_INVALID.
 std::string canonical_session(std::string_view session);
-// The bars of days that have its name.
+// The name of the bar type of its days: `1day@` and the session, or `1day` for an empty one.
 std::string bar_type_of_session(const std::string& session);
-// Its days, by the rules of its time zone, which a session of UTC needs not; null for an empty session. Throws
+// The days of a session, by the rules of its time zone (empty for UTC); null for an empty session. Throws
 // InvalidArgument SETTING_INVALID.
 std::unique_ptr<const Grid> make_days(const std::string& session, const std::string& zone_rules);
 

@@ -29,7 +29,7 @@ class TimeZone {
   std::string rules_ = "UTC 0";
   std::vector<std::int64_t> changes_;     // ascending
   std::vector<std::int64_t> offsets_;     // before the first change, and after each
-  std::vector<std::int64_t> local_ends_;  // what clocks would show at each change without it; ascending
+  std::vector<std::int64_t> local_ends_;  // what clocks would show at each change if it did not happen; ascending
 };
 
 }  // namespace alphaforge

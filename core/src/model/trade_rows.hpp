@@ -38,7 +38,7 @@ struct TradeRows {
   const std::uint8_t* sides = nullptr;  // AggressorSide
   const TextColumn* trade_ids = nullptr;
   const std::uint8_t* skip = nullptr;  // nonzero for rows known to be bad
-  bool round = false;                  // digits beyond nine places, half to even, instead of refusing the row
+  bool round = false;                  // round digits beyond nine places half to even, instead of refusing the row
 };
 
 struct RowFault {
@@ -51,7 +51,7 @@ struct DecodedRows {
   TradeTickBatch batch;                      // of the rows that are trades, in order
   std::vector<std::uint8_t> is_good;         // by row
   std::map<Reason, std::size_t> bad_counts;  // rows left out here; those of `skip` are not among them
-  std::vector<RowFault> faults;              // the first of them, by row
+  std::vector<RowFault> faults;              // details of the first bad rows
   std::size_t rounded = 0;                   // rows kept with a price or quantity that lost digits beyond nine places
 };
 

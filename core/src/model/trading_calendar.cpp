@@ -31,7 +31,7 @@ constexpr std::string_view kTimeForm = "00:00";
   throw InvalidArgument(Reason::SETTING_INVALID, "calendar: '" + std::string(word.substr(0, kShownMax)) + "' " + why);
 }
 
-// Takes the text before the next `end`, and that.
+// Returns the text before the next `end`, and removes both from `rest`.
 std::string_view take(std::string_view& rest, char end) {
   const std::size_t length = std::min(rest.find(end), rest.size());
   const std::string_view taken = rest.substr(0, length);
@@ -42,13 +42,13 @@ std::string_view take(std::string_view& rest, char end) {
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); }
 
-// Whether a text has digits where the form has them, and else is the same.
+// Whether a text has the given form, in which each 0 stands for a digit.
 bool has_form(std::string_view text, std::string_view form) {
   const auto fits = [](char c, char wanted) { return wanted == '0' ? is_digit(c) : c == wanted; };
   return std::ranges::equal(text, form, fits);
 }
 
-// The number that is all of the digits; they are few.
+// The value of a short text of digits.
 std::int64_t number(std::string_view digits) {
   std::int64_t value = 0;
   std::from_chars(digits.data(), digits.data() + digits.size(), value);
@@ -59,11 +59,11 @@ std::string_view checked_name(std::string_view name) {
   const auto is_one_of_a_name = [](char c) { return is_letter(c) || is_digit(c) || c == '_' || c == '-'; };
   if (name.empty() || name.size() > kNameBytesMax || !is_letter(name.front()) ||
       !std::ranges::all_of(name, is_one_of_a_name) || name == "UTC")
-    refuse(name, "is no name; expected 1 to 32 letters, digits, _ or -, the first of them a letter, and not UTC");
+    refuse(name, "is not a valid name; expected 1 to 32 letters, digits, _ or -, beginning with a letter, and not UTC");
   return name;
 }
 
-// What one word says of dates.
+// The dates that one word stands for.
 struct Dates {
   std::int32_t first = 0;
   std::int64_t count = 1;
@@ -79,11 +79,11 @@ struct Dates {
 Dates parse_dates(std::string_view word) {
   const std::string_view date = word.substr(0, kDateForm.size());
   if (!has_form(date, kDateForm))
-    refuse(word, "is no date; expected one such as 2024-01-02, 2024-01-02x3 or 2024-01-02w3");
+    refuse(word, "is not a date; expected one such as 2024-01-02, 2024-01-02x3 or 2024-01-02w3");
   const std::chrono::year_month_day day{std::chrono::year{static_cast<int>(number(date.substr(0, 4)))},
                                         std::chrono::month{static_cast<unsigned>(number(date.substr(5, 2)))},
                                         std::chrono::day{static_cast<unsigned>(number(date.substr(8, 2)))}};
-  if (!day.ok() || day.year() < std::chrono::year{1970}) refuse(word, "is no date from 1970 on");
+  if (!day.ok() || day.year() < std::chrono::year{1970}) refuse(word, "is not a date, or is before 1970");
   Dates dates;
   dates.first = static_cast<std::int32_t>(std::chrono::sys_days{day}.time_since_epoch().count());
   if (word.size() == date.size()) return dates;
@@ -92,9 +92,10 @@ Dates parse_dates(std::string_view word) {
   dates.count = number(digits);
   const bool is_count = !digits.empty() && digits.size() <= 5 && std::ranges::all_of(digits, is_digit);
   if ((word[date.size()] != 'x' && !dates.on_weekdays) || !is_count || dates.count == 0)
-    refuse(word, "is no date with a count; expected one such as 2024-01-02x3 or 2024-01-02w3");
+    refuse(word, "is not a date with a count; expected one such as 2024-01-02x3 or 2024-01-02w3");
   const std::int32_t weekday = (dates.first + 3) % 7;  // 0: Monday
-  if (dates.on_weekdays && weekday > 4) refuse(word, "is no weekday");
+  if (dates.on_weekdays && weekday > 4)
+    refuse(word, "begins on a weekend; with w, the first date must be a Monday to Friday");
   return dates;
 }
 
@@ -103,7 +104,7 @@ std::int64_t parse_minutes(std::string_view text, std::string_view word) {
   const std::int64_t hours = has_its_form ? number(text.substr(0, 2)) : 0;
   const std::int64_t minutes = has_its_form ? number(text.substr(3, 2)) : 0;
   if (!has_its_form || hours > 47 || minutes > 59)
-    refuse(word, "has a time that is none; expected such as 14:30-21:00, or 01:30-04:00,05:00-08:00 with a break");
+    refuse(word, "has an invalid time; expected times such as 14:30-21:00, or 01:30-04:00,05:00-08:00 with a break");
   return hours * 60 + minutes;
 }
 

@@ -17,8 +17,9 @@ inline constexpr std::size_t kCalendarBytesMax = 65'536;
 class TradingCalendar {
  public:
   // `name dates times dates times ...`: `2024-01-02` is a date, `2024-01-02x3` three dates in a row, `2024-01-02w3`
-  // three without Saturdays and Sundays. Times are of UTC, `14:30-21:00`, with a break `01:30-04:00,05:00-08:00`. The
-  // last one is on the date, up to 47:59; each one before it is the last such time before the next.
+  // three without Saturdays and Sundays. Times are in UTC: `14:30-21:00`, or `01:30-04:00,05:00-08:00` with a break.
+  // The last time is on the date, or on the next date if it is 24:00 to 47:59. Every other is on the date or an earlier
+  // one, at most 24 hours before the time that follows it.
   // Throws InvalidArgument SETTING_INVALID.
   static TradingCalendar parse(std::string_view text);
 
@@ -30,9 +31,9 @@ class TradingCalendar {
   const std::vector<Span>& sessions() const { return sessions_; }
   // The same without breaks: one or more for each session.
   const std::vector<Span>& parts() const { return parts_; }
-  // Whether it knows the sessions of that time: from its first open until its last close.
+  // Whether the calendar covers that time: from its first open until its last close.
   bool covers(std::int64_t time) const { return time >= sessions_.front().start && time < sessions_.back().end; }
-  // The close of the present session, or of the next one, strictly after a time that it covers.
+  // The first close strictly after a time that the calendar covers.
   std::int64_t next_close(std::int64_t time) const;
 
  private:

@@ -74,7 +74,7 @@ class BarReader {
   }
 
   std::shared_ptr<const std::string> last_id_;
-  std::vector<std::pair<std::string_view, std::shared_ptr<const BarType>>> types_;  // by what the message calls them
+  std::vector<std::pair<std::string_view, std::shared_ptr<const BarType>>> types_;  // by their names in the message
 };
 
 Bar BarReader::read(std::string_view message) {

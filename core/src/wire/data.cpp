@@ -24,7 +24,7 @@ namespace {
 // Of an answer: it has one for each tick, and for each bar that a tick closed.
 constexpr std::size_t kIndexesMax = 16 * kTicksPerMessageMax;
 
-// No engine has more types; a name that is given again says nothing new.
+// No engine has more types; repeated names are ignored.
 void add_bar_type(std::vector<std::string>& types, std::string_view name) {
   if (std::find(types.begin(), types.end(), name) != types.end()) return;
   if (types.size() == kBarTypesPerMessageMax)
