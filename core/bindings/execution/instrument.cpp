@@ -141,7 +141,7 @@ constexpr Attribute kAttributes[] = {
      "'America/New_York+17:00'; empty: UTC.",
      [](Definition& self, nb::handle v) { self.session = canonical_session(to_text(v, "session")); },
      [](const Definition& self) -> nb::object { return to_str(self.session); }},
-    {"negative_prices", "bool", "False", "Prices may be 0 or below, as those of spreads and power (rule 3.32).",
+    {"negative_prices", "bool", "False", "Prices may be 0 or below, such as those of spreads and power (rule 3.32).",
      [](Definition& self, nb::handle v) { self.negative_prices = flag_of(v, "negative_prices"); },
      [](const Definition& self) -> nb::object { return nb::bool_(self.negative_prices); }},
     {kTimeZone, "str", "...",
@@ -149,8 +149,8 @@ constexpr Attribute kAttributes[] = {
      [](Definition& self, nb::handle v) { self.time_zone = to_text(v, kTimeZone); },
      [](const Definition& self) -> nb::object { return to_str(self.time_zone); }},
     {"calendar", "str", "''",
-     "Whose sessions are the days that DAY orders last, instead of `session`: the text of a TradingCalendar, which may "
-     "be given as such; empty: none.",
+     "Instead of `session`, a trading calendar, with whose sessions DAY orders end: a TradingCalendar or its text; "
+     "empty: none.",
      [](Definition& self, nb::handle v) { self.calendar = to_calendar(v); },
      [](const Definition& self) -> nb::object { return to_str(self.calendar); }},
 };

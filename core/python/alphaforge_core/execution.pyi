@@ -763,7 +763,7 @@ class Instrument:
 
     @property
     def negative_prices(self) -> bool:
-        """Prices may be 0 or below, as those of spreads and power (rule 3.32)."""
+        """Prices may be 0 or below, such as those of spreads and power (rule 3.32)."""
 
     @property
     def time_zone(self) -> str:
@@ -774,7 +774,7 @@ class Instrument:
     @property
     def calendar(self) -> str:
         """
-        Whose sessions are the days that DAY orders last, instead of `session`: the text of a TradingCalendar, which may be given as such; empty: none.
+        Instead of `session`, a trading calendar, with whose sessions DAY orders end: a TradingCalendar or its text; empty: none.
         """
 
     def as_dict(self) -> dict[str, Any]:

@@ -41,9 +41,9 @@ class PutIfAbsentRequest(_message.Message):
     key: _builtins.str
     """1 to 1,024 bytes of UTF-8."""
     ttl_ns: _builtins.int
-    """Nanoseconds from now, above 0."""
+    """Time to live in nanoseconds, counted from now, above 0."""
     never_expires: _builtins.bool
-    """True: never."""
+    """True: the entry never expires."""
     @_builtins.property
     def value(self) -> _value_pb2.Value:
         """The value."""
@@ -125,9 +125,9 @@ class CompareAndSwapRequest(_message.Message):
     key: _builtins.str
     """1 to 1,024 bytes of UTF-8."""
     ttl_ns: _builtins.int
-    """Nanoseconds from now, above 0."""
+    """Time to live in nanoseconds, counted from now, above 0."""
     never_expires: _builtins.bool
-    """True: never."""
+    """True: the entry never expires."""
     expected_version: _builtins.int
     """The expected version. 0: the key must have no entry."""
     @_builtins.property
@@ -211,9 +211,9 @@ class IncrementRequest(_message.Message):
     key: _builtins.str
     """1 to 1,024 bytes of UTF-8."""
     ttl_ns: _builtins.int
-    """Nanoseconds from now, above 0."""
+    """Time to live in nanoseconds, counted from now, above 0."""
     never_expires: _builtins.bool
-    """True: never."""
+    """True: the entry never expires."""
     @_builtins.property
     def amount(self) -> _value_pb2.Value:
         """What to add, of either sign: an int_value, big_int_value or decimal_value, of the entry's type."""

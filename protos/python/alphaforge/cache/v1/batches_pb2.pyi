@@ -39,9 +39,9 @@ class PutManyRequest(_message.Message):
     created.
     """
     ttl_ns: _builtins.int
-    """Nanoseconds from now, above 0."""
+    """Time to live in nanoseconds, counted from now, above 0."""
     never_expires: _builtins.bool
-    """True: never."""
+    """True: the entry never expires."""
     @_builtins.property
     def keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The keys, each 1 to 1,024 bytes of UTF-8; at most 100,000."""

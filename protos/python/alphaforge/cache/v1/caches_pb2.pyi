@@ -34,8 +34,8 @@ class CacheSettings(_message.Message):
     max_bytes: _builtins.int
     """Maximum size of all entries in bytes, at least 1. Default: no limit besides max_size."""
     partitions: _builtins.int
-    """Number of the cache's partitions, 1 to 256; each is a cache of its own, and all have the same number. It is fixed
-    when the cache is created. Default 1; absent is 1 for an existing cache, too.
+    """Number of the cache's partitions, 1 to 256. Each is a cache of its own and has this setting, with the same value. It
+    is fixed when the cache is created. Default 1; absent is 1 for an existing cache, too.
     """
     def __init__(
         self,

@@ -40,9 +40,9 @@ class PutRequest(_message.Message):
     key: _builtins.str
     """1 to 1,024 bytes of UTF-8."""
     ttl_ns: _builtins.int
-    """Nanoseconds from now, above 0."""
+    """Time to live in nanoseconds, counted from now, above 0."""
     never_expires: _builtins.bool
-    """True: never."""
+    """True: the entry never expires."""
     @_builtins.property
     def value(self) -> _value_pb2.Value:
         """The value."""
@@ -495,9 +495,9 @@ class TouchRequest(_message.Message):
     key: _builtins.str
     """1 to 1,024 bytes of UTF-8."""
     ttl_ns: _builtins.int
-    """Nanoseconds from now, above 0."""
+    """Time to live in nanoseconds, counted from now, above 0."""
     never_expires: _builtins.bool
-    """True: never."""
+    """True: the entry never expires."""
     def __init__(
         self,
         *,

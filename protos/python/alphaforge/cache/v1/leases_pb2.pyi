@@ -205,9 +205,9 @@ class FulfillLeaseRequest(_message.Message):
     key: _builtins.str
     """1 to 1,024 bytes of UTF-8."""
     ttl_ns: _builtins.int
-    """Nanoseconds from now, above 0."""
+    """Time to live in nanoseconds, counted from now, above 0."""
     never_expires: _builtins.bool
-    """True: never."""
+    """True: the entry never expires."""
     lease_id: _builtins.int
     """The lease. If it has ended, the call is refused with LEASE_LOST and nothing is stored."""
     @_builtins.property

@@ -125,8 +125,8 @@ class DataEngineSettings(_message.Message):
     TIME_AHEAD. Default 5 min; 0: no limit.
     """
     partitions: _builtins.int
-    """Number of the engine's partitions, 1 to 256; each is an engine of its own, and all have the same number. It is
-    fixed when the engine is created. Default 1. Absent means 1 for an existing engine, too.
+    """Number of the engine's partitions, 1 to 256. Each is an engine of its own and has this setting, with the same value.
+    It is fixed when the engine is created. Default 1. Absent means 1 for an existing engine, too.
     """
     @_builtins.property
     def bar_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -144,7 +144,7 @@ class DataEngineSettings(_message.Message):
 
     @_builtins.property
     def negative_price_instruments(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Instruments whose trades may have a price of 0 or below, as those of spreads and power (rule 2.18), at most 1,000.
+        """Instruments whose trades may have a price of 0 or below, such as spreads and power (rule 2.18); at most 1,000.
         Empty: not set. Default none. Missing names are added to an existing engine.
         """
 

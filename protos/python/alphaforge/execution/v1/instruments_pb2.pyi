@@ -105,12 +105,12 @@ class Instrument(_message.Message):
     clocks. Required for a session that names a time zone other than UTC.
     """
     calendar: _builtins.str
-    """Whose sessions are the days that DAY orders last, instead of session: its name, then dates and times in UTC in turn,
-    such as "XNYS 2024-07-01w2 13:30-20:00 2024-07-03 13:30-17:00", at most 65,536 bytes (rule 3.31). Absent: none.
+    """A trading calendar, instead of session: DAY orders end with its sessions. Its name, then dates and times in UTC, such
+    as "XNYS 2024-07-01w2 13:30-20:00 2024-07-03 13:30-17:00", at most 65,536 bytes (rule 3.31). Absent: none.
     """
     negative_prices: _builtins.bool
-    """Prices of trades and orders may be 0 or below, as those of spreads and power; not for inverse contracts (rule 3.32).
-    An instrument that has had orders or trades with it keeps it. Default false.
+    """Prices of trades and orders may be 0 or below, for example for spreads and power; not for inverse contracts (rule
+    3.32). It can't be unset once the instrument has had orders or trades. Default false.
     """
     def __init__(
         self,

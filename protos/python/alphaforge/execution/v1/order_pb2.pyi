@@ -96,7 +96,7 @@ class _TrailingOffsetTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Tr
     TRAILING_OFFSET_TYPE_BASIS_POINTS: _TrailingOffsetType.ValueType  # 2
     """Basis points, hundredths of a percent, of the extreme."""
     TRAILING_OFFSET_TYPE_TICKS: _TrailingOffsetType.ValueType  # 3
-    """Ticks: tick sizes that the instrument has when the order is submitted."""
+    """A number of ticks, in the tick size that the instrument has when the order is submitted."""
 
 class TrailingOffsetType(_TrailingOffsetType, metaclass=_TrailingOffsetTypeEnumTypeWrapper):
     """The unit of a trailing stop's offset."""
@@ -108,7 +108,7 @@ TRAILING_OFFSET_TYPE_PRICE: TrailingOffsetType.ValueType  # 1
 TRAILING_OFFSET_TYPE_BASIS_POINTS: TrailingOffsetType.ValueType  # 2
 """Basis points, hundredths of a percent, of the extreme."""
 TRAILING_OFFSET_TYPE_TICKS: TrailingOffsetType.ValueType  # 3
-"""Ticks: tick sizes that the instrument has when the order is submitted."""
+"""A number of ticks, in the tick size that the instrument has when the order is submitted."""
 Global___TrailingOffsetType: _TypeAlias = TrailingOffsetType  # noqa: Y015
 
 class _OrderStatus:
@@ -300,8 +300,8 @@ class _OrderRejectReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Ord
     4 ticks of an instrument that is not registered.
     """
     ORDER_REJECT_REASON_OUTSIDE_CALENDAR: _OrderRejectReason.ValueType  # 30
-    """A DAY order, and the calendar of its instrument has no session that it could end with. Example: the calendar's last
-    session was in 2026, a market BUY 1 in January 2027.
+    """A DAY order at a time that the calendar of its instrument doesn't cover. Example: the calendar's last session was in
+    2026, a market BUY 1 in January 2027.
     """
 
 class OrderRejectReason(_OrderRejectReason, metaclass=_OrderRejectReasonEnumTypeWrapper):
@@ -362,8 +362,8 @@ ORDER_REJECT_REASON_TICK_SIZE_UNKNOWN: OrderRejectReason.ValueType  # 17
 4 ticks of an instrument that is not registered.
 """
 ORDER_REJECT_REASON_OUTSIDE_CALENDAR: OrderRejectReason.ValueType  # 30
-"""A DAY order, and the calendar of its instrument has no session that it could end with. Example: the calendar's last
-session was in 2026, a market BUY 1 in January 2027.
+"""A DAY order at a time that the calendar of its instrument doesn't cover. Example: the calendar's last session was in
+2026, a market BUY 1 in January 2027.
 """
 Global___OrderRejectReason: _TypeAlias = OrderRejectReason  # noqa: Y015
 
@@ -535,7 +535,7 @@ class NewOrder(_message.Message):
     limit_offset: _builtins.str
     """Distance of the limit beyond the stop, at least 0; required for TRAILING_STOP_LIMIT, otherwise absent."""
     group_type: Global___OrderGroupType.ValueType
-    """The type of its group. Set by the service in events; in a request, ORDER_FIELD_SURPLUS."""
+    """The type of its group. Set by the service in events; refused in a request, with ORDER_FIELD_SURPLUS."""
     group_id: _builtins.str
     """The id of its group's first order. Set by the service in events."""
     def __init__(

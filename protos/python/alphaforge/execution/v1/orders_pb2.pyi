@@ -409,9 +409,9 @@ class ModifyOrderRequest(_message.Message):
     quantity: _builtins.str
     """The new total quantity, above the filled quantity."""
     price: _builtins.str
-    """The new limit. An order without a limit: ORDER_FIELD_SURPLUS."""
+    """The new limit. Refused with ORDER_FIELD_SURPLUS if the order has none."""
     stop_price: _builtins.str
-    """The new stop price, for a stop that has not triggered. An order without a stop: ORDER_FIELD_SURPLUS."""
+    """The new stop price, for a stop that has not triggered. Refused with ORDER_FIELD_SURPLUS if the order has none."""
     def __init__(
         self,
         *,
@@ -626,9 +626,9 @@ class OrderChange(_message.Message):
     quantity: _builtins.str
     """The new total quantity, above the filled quantity."""
     price: _builtins.str
-    """The new limit. An order without a limit: ORDER_FIELD_SURPLUS."""
+    """The new limit. Refused with ORDER_FIELD_SURPLUS if the order has none."""
     stop_price: _builtins.str
-    """The new stop price, for a stop that has not triggered. An order without a stop: ORDER_FIELD_SURPLUS."""
+    """The new stop price, for a stop that has not triggered. Refused with ORDER_FIELD_SURPLUS if the order has none."""
     def __init__(
         self,
         *,

@@ -181,8 +181,8 @@ class ExecutionEngineSettings(_message.Message):
     TIME_AHEAD. Followed trades were checked by their data engine. Default 5 min; 0: no limit.
     """
     partitions: _builtins.int
-    """Number of the engine's partitions, 1 to 256; each is an engine of its own, and all have the same number. It is
-    fixed when the engine is created. Default 1. Absent means 1 for an existing engine, too.
+    """Number of the engine's partitions, 1 to 256. Each is an engine of its own and has this setting, with the same value.
+    It is fixed when the engine is created. Default 1. Absent means 1 for an existing engine, too.
     """
     require_instruments: _builtins.bool
     """Reject orders for instruments that are not registered, with INSTRUMENT_UNKNOWN. Default false."""
