@@ -12,6 +12,8 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from services.base.variables import PER_SERVICE, PREFIX
 from services.cache.rpcs import CacheService
 from services.cache.settings import CacheServiceSettings
@@ -194,12 +196,16 @@ def settings(model: type[ServerSettings], names: Set[str], own: str = "") -> str
         if name not in names:
             continue
         prefix = own or ("<SERVICE>_" if name.upper() in PER_SERVICE else "")
-        default = "" if each.default is None else f"`{shown(each.default)}`"
+        default = f"`{text}`" if (text := shown(each.default)) else ""
         rows.append((f"`{PREFIX}{prefix}{name.upper()}`", default, " ".join((each.description or "").split())))
     return table(("variable", "default", "meaning"), *rows)
 
 
 def shown(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
     if isinstance(value, tuple):
         return ",".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)

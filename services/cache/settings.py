@@ -29,7 +29,7 @@ class CacheServiceSettings(CheckpointSettings):
     """What to do at the memory limit. evict: evict the least recently used entries of the largest cache; refuse: refuse
     puts."""
     durability: CacheDurability = "os"
-    """What acknowledged changes survive. replicated: the loss of a machine, in the journal of a cluster; os: a killed
-    process; none: only a clean stop. In a cluster, os is none."""
+    """What acknowledged changes survive. replicated, in a cluster: the loss of a machine; os: a killed process; none:
+    only a clean stop. In a cluster, caches that are not replicated have no files and start empty."""
     warm_restart: bool = True
     """Load the caches found in data_dir at startup."""

@@ -65,7 +65,7 @@ class DataServiceSettings(JournalSettings):
     zero_quantity: Literal["reject", "price_only"] = "reject"
     """What to do with trades of quantity 0. reject: refuse them; price_only: use their price in time bars."""
     negative_price_instruments: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ()
-    """Instruments whose trades may have a price of 0 or below, comma separated: CL,SPREAD."""
+    """Instruments whose trades may have a price of 0 or below, comma-separated, such as CL,SPREAD."""
     flush_on_stop: bool = False
     """Close open bars as partial when the engine stops."""
     live_clock: bool = False

@@ -1,4 +1,4 @@
-"""Links to the data service: each execution engine follows the trades of the data engine of its name (rule 3.4).
+"""Links to the data service: each execution engine follows the trades of the data engine of the same name (rule 3.4).
 
 A link resumes after the last sequence that its engine has applied, and counts trades that the data service no longer
 has as missed. A new engine starts with the next trade. If the data engine doesn't exist yet (ENGINE_UNKNOWN) or has

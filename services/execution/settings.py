@@ -25,19 +25,19 @@ class ExecutionServiceSettings(PeerSettings, JournalSettings):
     metrics_port: Port = 9153
     """TCP port of /metrics; 0 picks a free one."""
     market_data: Literal["subscribe", "off"] = "subscribe"
-    """subscribe: each engine follows the trades of the data engine of its name, unless the engine's own setting is off.
-    off: no engine does."""
+    """subscribe: each engine follows the trades of the data engine of the same name, unless its own setting
+    subscribe_market_data is off. off: no engine follows trades."""
     data_target: str = "localhost:50052"
     """Address of the data service, or the comma-separated addresses of its candidates. Also read from
-    ALPHAFORGE_DATA_TARGET, the variable of clients."""
+    ALPHAFORGE_DATA_TARGET, which clients use too."""
     data_targets: str = ""
     """Comma-separated addresses of several data services, instead of data_target: each engine follows the data engine
-    of its name on the service where clients place that engine (rule 5.8). Also read from ALPHAFORGE_DATA_TARGETS."""
+    of the same name, on the service that has it by rule 5.8. Also read from ALPHAFORGE_DATA_TARGETS."""
     event_backlog: int = Field(10_000, ge=256)
     """Maximum number of order events that a subscriber may be behind before it is disconnected."""
     metrics_positions_max: int = Field(200, ge=0, le=10_000)
-    """Maximum number of positions on /metrics, and of accounts: the first ones by engine, strategy and symbol. Each has
-    four series. 0: none."""
+    """Maximum number of positions on /metrics, and of accounts: the first ones, sorted by engine, strategy and symbol.
+    Each position or account has four series. 0: none."""
     live_clock: bool = False
     """Advance market time by the wall clock, for engines that don't set it."""
     max_time_jump_ns: int = Field(300_000_000_000, ge=0, le=366 * DAY_NS)

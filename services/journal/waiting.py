@@ -1,4 +1,4 @@
-"""The writes that wait while a batch is being written, and those of them that make the next batch."""
+"""The writes that wait while a batch is being written, and which of them make the next batch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["WAITING_BYTES_MAX", "WAITING_RECORDS_MAX", "FairWaiting", "Waiting",
 WAITING_RECORDS_MAX = 100_000
 WAITING_BYTES_MAX = 256 << 20
 
-# What a batch takes of one stream before it compares the streams again, and what a record counts beside its payload.
+# How much a batch takes from one stream before it looks for the next one; the size of a record besides its payload.
 _TURN_BYTES = 64 << 10
 _RECORD_BYTES = 100
 
@@ -72,8 +72,8 @@ class _Stream:
 class FairWaiting(Waiting):
     """Writes to a store with limits: the streams share each batch, so that none waits for the backlog of another.
 
-    Each stream's writes keep their order. A batch takes next from the stream of which it has the least. Streams of
-    which it has nothing, because their next record is too large for the rest of it, come first in the one after it.
+    Each stream's writes keep their order. A batch takes next from the stream of which it has the least. A stream
+    whose next record is too large for the rest of a batch that has nothing of it comes first in the following batch.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -82,7 +82,7 @@ class FairWaiting(Waiting):
         self._streams: dict[str, _Stream] = {}
 
     def has_room(self, stream: str, size: int) -> bool:
-        """Whether one more input of this stream may wait: one stream may use three quarters of what all may."""
+        """Whether one more input of this stream may wait: one stream may use three quarters of the total limit."""
         found = self._streams.get(stream)
         if found is not None and (
             len(found.works) >= WAITING_RECORDS_MAX * 3 // 4 or found.bytes + size > WAITING_BYTES_MAX * 3 // 4

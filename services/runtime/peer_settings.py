@@ -20,7 +20,7 @@ class PeerSettings(ServerSettings):
 
     tls_ca_file: Path | None = None
     """PEM file with the CA certificates for the data service's certificate. Without it, the connection doesn't use TLS.
-    This setting and the next three have the same variables as clients: ALPHAFORGE_TLS_CA_FILE and so on."""
+    Clients read this variable and the next three, too."""
     tls_client_certificate_file: Path | None = None
     """PEM file with the client certificate for the data service. Set it together with tls_client_key_file."""
     tls_client_key_file: Path | None = None

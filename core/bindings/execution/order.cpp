@@ -204,9 +204,8 @@ constexpr const char* kFactoryErrors =
     "the idempotency key, by default a new random id; `created_at` is by default the wall clock. "
     "`reduce_only`: fills at most what closes the strategy's position (rule 3.24). `expire_time_ns`: the market time "
     "at "
-    "which a GoodTillDate order expires. `negative_prices`: prices may be 0 or below, as those of an instrument that "
-    "is "
-    "registered with it (rule 3.32).\n\n"
+    "which a GoodTillDate order expires. `negative_prices`: prices may be 0 or below, if the instrument is registered "
+    "with negative_prices (rule 3.32).\n\n"
     "Raises InvalidArgument (a ValueError) for numbers not above 0, an empty symbol or an id that is "
     "too long; UnsupportedValue (a TypeError) for a wrong type.";
 

@@ -137,7 +137,7 @@ void bind_bracket() {
       "\"-tp\", and a stop at `stop_loss`, or with `stop_loss_limit` a stop-limit, or with `trailing_offset` instead a "
       "trailing stop that begins once the entry has filled, whose id is `order_id` + \"-sl\". With `reduce_only` both "
       "close at most the strategy's position, and end with it (rule 3.24). "
-      "With `negative_prices` the prices may be 0 or below, as the instrument's may (rule 3.32). "
+      "With `negative_prices`, prices may be 0 or below if the instrument allows it (rule 3.32). "
       "They sleep until the entry fills, and what one of them fills, the other can't (rules 3.22 and 3.23).\n\n"
       "Raises InvalidArgument (a ValueError): ORDER_CONFLICT if the prices are not in order or an exit is IOC or FOK, "
       "ORDER_FIELD_MISSING or ORDER_FIELD_SURPLUS unless it has either stop_loss or trailing_offset, and the errors of "
@@ -165,7 +165,7 @@ OrderGroup make_group(OrderGroupType type, nb::handle given) {
     const Order* order = nullptr;
     if (!nb::try_cast(item, order, false) || order == nullptr)
       throw UnsupportedValue(Reason::TYPE_UNSUPPORTED,
-                             std::string("a group has Orders, not ") + nb::type_name(item.type()).c_str());
+                             std::string("a group takes Orders, not ") + nb::type_name(item.type()).c_str());
     orders.push_back(*order);
   }
   // Each order was checked when it was made.

@@ -56,8 +56,8 @@ def read_calendar(path: str | os.PathLike[str], name: str | None = None) -> Trad
         reader = csv.DictReader(file)
         names = reader.fieldnames or []
         if not {"open", "close"} <= set(names[1:]) <= _COLUMNS:
-            columns = "a date, open, close, and perhaps break_start and break_end"
-            raise InvalidArgument(f"{path}: expected the columns {columns}", reason="ROW_INVALID")
+            columns = "first a date, then open and close, and optionally break_start and break_end"
+            raise InvalidArgument(f"{path}: expected these columns: {columns}", reason="ROW_INVALID")
         for row in reader:
             try:
                 day = date.fromisoformat(row[names[0]])
@@ -101,7 +101,7 @@ def _parts(times: Mapping[str, int | None]) -> list[tuple[int, int]]:
     edges = [times.get(name) for name in ("open", "break_start", "break_end", "close")]
     given = [edge for edge in edges if edge is not None]
     if edges[0] is None or edges[3] is None or len(given) == 3:
-        raise ValueError("a session has an open and a close, and both ends of a break or none")
+        raise ValueError("a session needs an open and a close, and both ends of a break or neither")
     return list(zip(given[::2], given[1::2], strict=True))
 
 
@@ -114,7 +114,7 @@ def _time(text: str) -> int | None:
 
 
 def _times(name: str, day: date, parts: Sequence[tuple[int, int]]) -> str:
-    """`14:30-21:00`: the last close is counted from 00:00 UTC of its date, the others show what clocks do."""
+    """`14:30-21:00`: the last close in minutes after 00:00 UTC of the session's date, the others as times of day."""
     midnight = (day - _EPOCH).days * _DAY
     edges = [edge for part in parts for edge in part]
     if not edges or any(edge % _MINUTE_NS for edge in edges):
@@ -122,13 +122,13 @@ def _times(name: str, day: date, parts: Sequence[tuple[int, int]]) -> str:
     minutes = [edge // _MINUTE_NS - midnight for edge in edges]
     close = minutes[-1]
     if not 0 < close < 2 * _DAY:
-        raise _refusal(name, f"has a session on {day} that closes before 00:01 UTC on that date, or after the next one")
+        raise _refusal(name, f"has a session on {day} that closes before 00:01 UTC on that date or after the next date")
     words = [f"{minute // 60:02}:{minute % 60:02}" for minute in (*(each % _DAY for each in minutes[:-1]), close)]
     return ",".join(f"{start}-{end}" for start, end in zip(words[::2], words[1::2], strict=True))
 
 
 class _Run:
-    """Sessions of the same times on dates in a row: on all days of the week, or on all but Saturdays and Sundays."""
+    """Consecutive sessions with the same times: on every date, or on every date but Saturdays and Sundays."""
 
     def __init__(self, first: date, times: str) -> None:
         self.first = self.last = first

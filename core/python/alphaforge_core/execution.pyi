@@ -820,7 +820,7 @@ class Order:
         """
         An order at the market price.
 
-        Numbers are int, str, Decimal, float (its shortest decimal), Price or Quantity. `order_id` is the idempotency key, by default a new random id; `created_at` is by default the wall clock. `reduce_only`: fills at most what closes the strategy's position (rule 3.24). `expire_time_ns`: the market time at which a GoodTillDate order expires. `negative_prices`: prices may be 0 or below, as those of an instrument that is registered with it (rule 3.32).
+        Numbers are int, str, Decimal, float (its shortest decimal), Price or Quantity. `order_id` is the idempotency key, by default a new random id; `created_at` is by default the wall clock. `reduce_only`: fills at most what closes the strategy's position (rule 3.24). `expire_time_ns`: the market time at which a GoodTillDate order expires. `negative_prices`: prices may be 0 or below, if the instrument is registered with negative_prices (rule 3.32).
 
         Raises InvalidArgument (a ValueError) for numbers not above 0, an empty symbol or an id that is too long; UnsupportedValue (a TypeError) for a wrong type.
         """
@@ -830,7 +830,7 @@ class Order:
         """
         An order at `price` or better; with `post_only`, it is rejected rather than take liquidity.
 
-        Numbers are int, str, Decimal, float (its shortest decimal), Price or Quantity. `order_id` is the idempotency key, by default a new random id; `created_at` is by default the wall clock. `reduce_only`: fills at most what closes the strategy's position (rule 3.24). `expire_time_ns`: the market time at which a GoodTillDate order expires. `negative_prices`: prices may be 0 or below, as those of an instrument that is registered with it (rule 3.32).
+        Numbers are int, str, Decimal, float (its shortest decimal), Price or Quantity. `order_id` is the idempotency key, by default a new random id; `created_at` is by default the wall clock. `reduce_only`: fills at most what closes the strategy's position (rule 3.24). `expire_time_ns`: the market time at which a GoodTillDate order expires. `negative_prices`: prices may be 0 or below, if the instrument is registered with negative_prices (rule 3.32).
 
         Raises InvalidArgument (a ValueError) for numbers not above 0, an empty symbol or an id that is too long; UnsupportedValue (a TypeError) for a wrong type.
         """
@@ -840,7 +840,7 @@ class Order:
         """
         A market order once the last price is at or beyond `stop_price`.
 
-        Numbers are int, str, Decimal, float (its shortest decimal), Price or Quantity. `order_id` is the idempotency key, by default a new random id; `created_at` is by default the wall clock. `reduce_only`: fills at most what closes the strategy's position (rule 3.24). `expire_time_ns`: the market time at which a GoodTillDate order expires. `negative_prices`: prices may be 0 or below, as those of an instrument that is registered with it (rule 3.32).
+        Numbers are int, str, Decimal, float (its shortest decimal), Price or Quantity. `order_id` is the idempotency key, by default a new random id; `created_at` is by default the wall clock. `reduce_only`: fills at most what closes the strategy's position (rule 3.24). `expire_time_ns`: the market time at which a GoodTillDate order expires. `negative_prices`: prices may be 0 or below, if the instrument is registered with negative_prices (rule 3.32).
 
         Raises InvalidArgument (a ValueError) for numbers not above 0, an empty symbol or an id that is too long; UnsupportedValue (a TypeError) for a wrong type.
         """
@@ -850,7 +850,7 @@ class Order:
         """
         A limit order at `limit_price` once the last price is at or beyond `stop_price`.
 
-        Numbers are int, str, Decimal, float (its shortest decimal), Price or Quantity. `order_id` is the idempotency key, by default a new random id; `created_at` is by default the wall clock. `reduce_only`: fills at most what closes the strategy's position (rule 3.24). `expire_time_ns`: the market time at which a GoodTillDate order expires. `negative_prices`: prices may be 0 or below, as those of an instrument that is registered with it (rule 3.32).
+        Numbers are int, str, Decimal, float (its shortest decimal), Price or Quantity. `order_id` is the idempotency key, by default a new random id; `created_at` is by default the wall clock. `reduce_only`: fills at most what closes the strategy's position (rule 3.24). `expire_time_ns`: the market time at which a GoodTillDate order expires. `negative_prices`: prices may be 0 or below, if the instrument is registered with negative_prices (rule 3.32).
 
         Raises InvalidArgument (a ValueError) for numbers not above 0, an empty symbol or an id that is too long; UnsupportedValue (a TypeError) for a wrong type.
         """
@@ -862,7 +862,7 @@ class Order:
 
         `trailing_offset`: the distance of the stop from the extreme, above 0, in the unit `trailing_offset_type`: a price difference, basis points of the extreme (below 10,000), or a whole number of the registered instrument's ticks. `activation_price`: the stop begins to trail when the last price is at or above it (to sell), at or below it (to buy); by default immediately.
 
-        Numbers are int, str, Decimal, float (its shortest decimal), Price or Quantity. `order_id` is the idempotency key, by default a new random id; `created_at` is by default the wall clock. `reduce_only`: fills at most what closes the strategy's position (rule 3.24). `expire_time_ns`: the market time at which a GoodTillDate order expires. `negative_prices`: prices may be 0 or below, as those of an instrument that is registered with it (rule 3.32).
+        Numbers are int, str, Decimal, float (its shortest decimal), Price or Quantity. `order_id` is the idempotency key, by default a new random id; `created_at` is by default the wall clock. `reduce_only`: fills at most what closes the strategy's position (rule 3.24). `expire_time_ns`: the market time at which a GoodTillDate order expires. `negative_prices`: prices may be 0 or below, if the instrument is registered with negative_prices (rule 3.32).
 
         Raises InvalidArgument (a ValueError) for numbers not above 0, an empty symbol or an id that is too long; UnsupportedValue (a TypeError) for a wrong type.
         """
@@ -874,7 +874,7 @@ class Order:
 
         `trailing_offset`: the distance of the stop from the extreme, above 0, in the unit `trailing_offset_type`: a price difference, basis points of the extreme (below 10,000), or a whole number of the registered instrument's ticks. `activation_price`: the stop begins to trail when the last price is at or above it (to sell), at or below it (to buy); by default immediately.
 
-        Numbers are int, str, Decimal, float (its shortest decimal), Price or Quantity. `order_id` is the idempotency key, by default a new random id; `created_at` is by default the wall clock. `reduce_only`: fills at most what closes the strategy's position (rule 3.24). `expire_time_ns`: the market time at which a GoodTillDate order expires. `negative_prices`: prices may be 0 or below, as those of an instrument that is registered with it (rule 3.32).
+        Numbers are int, str, Decimal, float (its shortest decimal), Price or Quantity. `order_id` is the idempotency key, by default a new random id; `created_at` is by default the wall clock. `reduce_only`: fills at most what closes the strategy's position (rule 3.24). `expire_time_ns`: the market time at which a GoodTillDate order expires. `negative_prices`: prices may be 0 or below, if the instrument is registered with negative_prices (rule 3.32).
 
         Raises InvalidArgument (a ValueError) for numbers not above 0, an empty symbol or an id that is too long; UnsupportedValue (a TypeError) for a wrong type.
         """
@@ -1106,7 +1106,7 @@ class Order:
         """
         An entry, its take profit and its stop loss, for ExecutionEngine.submit_order_group().
 
-        The entry is a limit order at `price`, or without one a market order, with `time_in_force` and `post_only`. The exits are on the other side, with `exit_time_in_force`: a limit order at `take_profit`, whose id is `order_id` + "-tp", and a stop at `stop_loss`, or with `stop_loss_limit` a stop-limit, or with `trailing_offset` instead a trailing stop that begins once the entry has filled, whose id is `order_id` + "-sl". With `reduce_only` both close at most the strategy's position, and end with it (rule 3.24). With `negative_prices` the prices may be 0 or below, as the instrument's may (rule 3.32). They sleep until the entry fills, and what one of them fills, the other can't (rules 3.22 and 3.23).
+        The entry is a limit order at `price`, or without one a market order, with `time_in_force` and `post_only`. The exits are on the other side, with `exit_time_in_force`: a limit order at `take_profit`, whose id is `order_id` + "-tp", and a stop at `stop_loss`, or with `stop_loss_limit` a stop-limit, or with `trailing_offset` instead a trailing stop that begins once the entry has filled, whose id is `order_id` + "-sl". With `reduce_only` both close at most the strategy's position, and end with it (rule 3.24). With `negative_prices`, prices may be 0 or below if the instrument allows it (rule 3.32). They sleep until the entry fills, and what one of them fills, the other can't (rules 3.22 and 3.23).
 
         Raises InvalidArgument (a ValueError): ORDER_CONFLICT if the prices are not in order or an exit is IOC or FOK, ORDER_FIELD_MISSING or ORDER_FIELD_SURPLUS unless it has either stop_loss or trailing_offset, and the errors of the other factories.
 

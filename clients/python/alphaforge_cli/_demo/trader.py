@@ -80,7 +80,7 @@ class Parameters:
         await self._cache.put_many(dict(zip(keys, self._averages[name], strict=True)))
 
     async def _share_spread(self, name: str) -> None:
-        """It stays for some bars, near the strategy, and another process may change it."""
+        """Chooses a spread now and then, and reads it from the near cache in between: another process may change it."""
         key = f"spread:{name}"
         spread = await self._cache.get(key)
         if spread is None or self._bars % SPREAD_EVERY == 0:

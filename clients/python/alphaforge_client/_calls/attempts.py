@@ -97,7 +97,7 @@ class Attempts:
         overloaded = problem.reason == "OVERLOADED"
         if not (reopen or overloaded or isinstance(problem, Unavailable)):
             if self._last is not None and isinstance(problem, DeadlineExceeded):
-                raise DeadlineExceeded(f"{problem}; the attempt before failed: {self._last}", reason=problem.reason)
+                raise DeadlineExceeded(f"{problem}; the previous attempt failed: {self._last}", reason=problem.reason)
             raise problem
         self._last = problem
         self.count += 1

@@ -107,7 +107,7 @@ class Strategy:
     ) -> str:
         """Buys at the market, or at `price` or better; returns the order's id.
 
-        negative_prices: `price` may be 0 or below, as those of the instrument (rule 3.32).
+        negative_prices: `price` may be 0 or below, if the instrument allows it (rule 3.32).
         """
         return await self._submit(symbol, OrderSide.Buy, quantity, price, time_in_force, negative_prices)
 
@@ -122,7 +122,7 @@ class Strategy:
     ) -> str:
         """Sells at the market, or at `price` or better; returns the order's id.
 
-        negative_prices: `price` may be 0 or below, as those of the instrument (rule 3.32).
+        negative_prices: `price` may be 0 or below, if the instrument allows it (rule 3.32).
         """
         return await self._submit(symbol, OrderSide.Sell, quantity, price, time_in_force, negative_prices)
 
