@@ -117,7 +117,7 @@ ATTEMPTS: list[tuple[str, Attempt, str]] = [
     ("a read token that reads", lambda d: d.call("GetSize", token="reader"), "OK"),
     ("a read token that writes", lambda d: d.call("Put", put(), token="reader"), "PERMISSION_DENIED"),
     (
-        "a read token that makes a cache",
+        "a read token that creates a cache",
         lambda d: d.call("OpenCache", caches_pb2.OpenCacheRequest(cache="new").SerializeToString(), token="reader"),
         "PERMISSION_DENIED",
     ),
@@ -139,7 +139,7 @@ ATTEMPTS: list[tuple[str, Attempt, str]] = [
         lambda d: d.call("GetSize", metadata=(("filler", "x" * 17 * 1024),)),
         "RESOURCE_EXHAUSTED",
     ),
-    ("bytes that are no message", lambda d: d.call("Put", b"\x0a\xff\xff"), "INVALID_ARGUMENT, MESSAGE_MALFORMED"),
+    ("bytes that are not a message", lambda d: d.call("Put", b"\x0a\xff\xff"), "INVALID_ARGUMENT, MESSAGE_MALFORMED"),
     ("a key of 1,025 bytes", lambda d: d.call("Put", put("k" * 1025)), "INVALID_ARGUMENT, KEY_INVALID"),
     (
         "a value of more than 4 MiB",

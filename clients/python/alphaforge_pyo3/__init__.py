@@ -1,1 +1,1 @@
-"""The documented import name of `alphaforge_client`: the same objects."""
+"""Alias of `alphaforge_client`: the same objects under another import name."""

@@ -1,4 +1,4 @@
-"""alphaforge_client.cache under its documented name."""
+"""Alias of alphaforge_client.cache: the same objects."""
 
 from alphaforge_client.cache import *
 from alphaforge_client.cache import __all__ as __all__

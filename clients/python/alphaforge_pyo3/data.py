@@ -1,4 +1,4 @@
-"""alphaforge_client.data under its documented name."""
+"""Alias of alphaforge_client.data: the same objects."""
 
 from alphaforge_client.data import *
 from alphaforge_client.data import __all__ as __all__

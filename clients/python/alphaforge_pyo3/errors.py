@@ -1,4 +1,4 @@
-"""alphaforge_client.errors under its documented name."""
+"""Alias of alphaforge_client.errors: the same objects."""
 
 from alphaforge_client.errors import *
 from alphaforge_client.errors import __all__ as __all__

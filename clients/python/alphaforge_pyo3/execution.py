@@ -1,4 +1,4 @@
-"""alphaforge_client.execution under its documented name."""
+"""Alias of alphaforge_client.execution: the same objects."""
 
 from alphaforge_client.execution import *
 from alphaforge_client.execution import __all__ as __all__

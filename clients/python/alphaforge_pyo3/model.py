@@ -1,4 +1,4 @@
-"""alphaforge_client.model under its documented name."""
+"""Alias of alphaforge_client.model: the same objects."""
 
 from alphaforge_client.model import *
 from alphaforge_client.model import __all__ as __all__
