@@ -14,7 +14,7 @@ __all__ = ["Aim", "Judged", "judged"]
 
 
 class Aim(NamedTuple):
-    """What is measured, how, its bound and, if the bound is not reached, why."""
+    """What is measured, how, its bound and, if the bound is not reached, the reason."""
 
     what: str
     measure: Callable[[Run], float]
@@ -74,29 +74,29 @@ def _more(table: str, heading: str, call: str) -> Callable[[Run], float]:
 
 
 def _health(run: Run) -> float:
-    """The greatest excess of a health check's p99 over its bound, in ms; 0 where none exceeds it."""
+    """The greatest excess of a health check's p99 over its bound, in ms; 0 if none exceeds it."""
     found = run.table("a health check beside")
     aims = ((row[-1].removeprefix("<= "), row[-2]) for row in found.rows)
     return max(max(0.0, float(p99) - float(aim)) for aim, p99 in aims if aim)
 
 
-_LONE = "grpc's own part of a lone call is all of the echo's time; what is added is given in the tables, in us."
+_LONE = "Most of the time is gRPC's own, as the echo shows; the tables have the rest in us."
 _THREADS = (
-    "Each call wakes a thread under the GIL of one Python process: the hand-over, not the service, is the limit. "
-    "Tasks of asyncio, and batches, have no such limit."
+    "Each call wakes a thread under the GIL of one Python process; this hand-over is the limit, not the service. "
+    "Asyncio tasks and batches don't have it."
 )
 _SMALL = (
-    "A lone batch of 100 keys takes one gRPC call, and the bare echo of the same run shows what that is; Redis's own "
-    "protocol takes a third of it. Several at once share requests."
+    "A batch of 100 keys takes one gRPC call. The bare echo of the same run shows its cost; Redis's own protocol takes "
+    "a third of that. Concurrent batches share calls."
 )
 _WRITES = (
-    "A response is one `write` of gRPC for each stream. The bare streams of the same table, which do nothing else, "
-    "are the floor on these processors, which readers and service share."
+    "A response takes one `write` of gRPC for each stream. The bare streams in the same table, which do nothing else, "
+    "are the lower bound on these processors, which readers and service share."
 )
-_STATE = "A random key or instrument is a miss in the processor's caches: memory's latency is the limit, not the work."
+_STATE = "A random key or instrument is not in the processor's caches, so the limit is the latency of memory."
 _COMMITS = (
-    "A commit in PostgreSQL wakes four processes in turn, which share the processors with client and services. A "
-    "bare INSERT shows their part."
+    "A commit in PostgreSQL wakes four processes in turn, which share the processors with client and services. A bare "
+    "INSERT shows how long that takes."
 )
 
 TICK, FOLLOWED, WRITTEN = (
@@ -108,14 +108,29 @@ GET_BARS = "get_bars, 10 of one instrument"
 STORES = "batches, by where the journal is"
 
 AIMS = (
-    Aim("a lone `get`, of a bare gRPC echo", _cell("cache get, one call", "p50 ratio", "sync"), 1.08, limit=_LONE),
-    Aim("a lone `put`", _cell("cache put, one call", "p50 ratio", "sync"), 1.08, limit=_LONE),
-    Aim("a lone order", _cell("submit_order, one call", "p50 ratio", "sync"), 1.08, limit=_LONE),
-    Aim("a lone tick", _cell(TICK, "p50 ratio", "sync"), 1.10, limit=_LONE),
-    Aim("the same, an execution engine follows", _cell(FOLLOWED, "p50 ratio", "sync"), 1.25, limit=_LONE),
-    Aim("the same, durability os", _cell(WRITTEN, "p50 ratio", "sync"), 1.4, limit=_LONE),
     Aim(
-        "single gets of 64 threads on one client",
+        "time of a single `get`, compared with a bare gRPC echo",
+        _cell("cache get, one call", "p50 ratio", "sync"),
+        1.08,
+        limit=_LONE,
+    ),
+    Aim(
+        "time of a single `put`, compared with an echo",
+        _cell("cache put, one call", "p50 ratio", "sync"),
+        1.08,
+        limit=_LONE,
+    ),
+    Aim(
+        "time of a single order, compared with an echo",
+        _cell("submit_order, one call", "p50 ratio", "sync"),
+        1.08,
+        limit=_LONE,
+    ),
+    Aim("time of a single tick, compared with an echo", _cell(TICK, "p50 ratio", "sync"), 1.10, limit=_LONE),
+    Aim("the same, while an execution engine follows", _cell(FOLLOWED, "p50 ratio", "sync"), 1.25, limit=_LONE),
+    Aim("the same, with durability os", _cell(WRITTEN, "p50 ratio", "sync"), 1.4, limit=_LONE),
+    Aim(
+        "single gets from 64 threads of one client",
         _cell("cache get, ", "keys/s", "remote, 64 threads, coalesced"),
         45_000,
         "/s",
@@ -123,7 +138,7 @@ AIMS = (
         limit=_THREADS,
     ),
     Aim(
-        "single orders of 64 threads on one client",
+        "single orders from 64 threads of one client",
         _cell("orders, ", "orders/s", "remote, 64 threads"),
         45_000,
         "/s",
@@ -138,13 +153,13 @@ AIMS = (
         is_least=True,
     ),
     Aim(
-        "`get_many` of 1,000 keys, one thread, of Redis",
+        "rate of `get_many` of 1,000 keys, one thread, compared with Redis",
         _cell("floats, beside Redis", "x Redis", "get_many of 1,000, 1 thread"),
         2.0,
         is_least=True,
     ),
     Aim(
-        "batches of 100 keys, a lone caller, of Redis",
+        "rate of `get_many` of 100 keys, one thread, compared with Redis",
         _cell("floats, beside Redis", "x Redis", "get_many of 100, 1 thread"),
         0.4,
         is_least=True,
@@ -164,10 +179,20 @@ AIMS = (
         is_least=True,
         limit=_SMALL,
     ),
-    Aim("engine's time per tick with 100 subscribers, of none", _cell("bars of", "x of none", "100"), 1.10),
-    Aim("ticks fed with 100 subscribers, of none", _fed_beside("100"), 0.3, is_least=True, limit=_WRITES),
     Aim(
-        "a trade to its bar at 100 subscribers, p50",
+        "the engine's time per tick with 100 subscribers, compared with none",
+        _cell("bars of", "x of none", "100"),
+        1.10,
+    ),
+    Aim(
+        "the rate of ticks with 100 subscribers, compared with none",
+        _fed_beside("100"),
+        0.3,
+        is_least=True,
+        limit=_WRITES,
+    ),
+    Aim(
+        "time from a trade to its bar at 100 subscribers, p50",
         _cell("a trade to its bar", "p50", "100"),
         3.5,
         "ms",
@@ -175,23 +200,28 @@ AIMS = (
     ),
     Aim("the same, p99", _cell("a trade to its bar", "p99", "100"), 12.0, "ms", limit=_WRITES),
     Aim(
-        "a trade to its bar at 500 subscribers, p50",
+        "time from a trade to its bar at 500 subscribers, p50",
         _cell("a trade to its bar", "p50", "500"),
         25.0,
         "ms",
         limit=_WRITES,
     ),
     Aim("the same, p99", _cell("a trade to its bar", "p99", "500"), 60.0, "ms", limit=_WRITES),
-    Aim("ticks over 100,000 instruments, of one, in process", _last(INSTRUMENTS, "core, x of one"), 2.0, limit=_STATE),
+    Aim(
+        "time of ticks of 100,000 instruments, compared with one, in process",
+        _last(INSTRUMENTS, "core, x of one"),
+        2.0,
+        limit=_STATE,
+    ),
     Aim("the same, over gRPC", _last(INSTRUMENTS, "remote, x of one"), 3.0, limit=_STATE),
     Aim(
-        "ticks with text ids in process, of without",
+        "time of ticks with ids, compared with ticks without, in process",
         _times("ticks to 1min", "ticks/s", "in process, columns of int64", "in process, columns with ids"),
         2.5,
-        limit="An id is read from a Python str, hashed and compared with the ids of the window: three cache misses.",
+        limit="Each id is read from a Python str, hashed and compared with recent ids, which takes three cache misses.",
     ),
     Aim(
-        "`get` of 5 million random keys in process",
+        "`get` of random keys out of 5 million, in process",
         _last(ENTRIES, "core get/s"),
         1.6e6,
         "/s",
@@ -199,66 +229,80 @@ AIMS = (
         limit=_STATE,
     ),
     Aim(
-        "`get_many` of 5 million random keys in process",
+        "`get_many` of random keys out of 5 million, in process",
         _last(ENTRIES, "core get_many/s"),
         4e6,
         "/s",
         is_least=True,
         limit=_STATE,
     ),
-    Aim("`replay` of a CSV file, of polars", _cell("replay of", "ratio", "CSV"), 4.0),
-    Aim("`replay` of a Parquet file, of polars", _cell("replay of", "ratio", "PARQUET"), 8.0),
-    Aim("`alphaforge ping`, of `import grpc`", _cell("a command", "x of gRPC alone", "alphaforge ping"), 2.5),
+    Aim("time of `replay` of a CSV file, compared with polars", _cell("replay of", "ratio", "CSV"), 4.0),
+    Aim("time of `replay` of a Parquet file, compared with polars", _cell("replay of", "ratio", "PARQUET"), 8.0),
     Aim(
-        "an idle service",
+        "time of `alphaforge ping`, compared with `import grpc`",
+        _cell("a command", "x of gRPC alone", "alphaforge ping"),
+        2.5,
+    ),
+    Aim(
+        "memory of an idle service",
         _greatest("memory of a service", "MB"),
         68.0,
         "MB",
-        limit="Python with gRPC alone is 34 MB, most of it shared between services; pydantic, for settings, is 19 MB.",
+        limit="Python with gRPC alone takes 34 MB, most of it shared between services; pydantic takes 19 MB.",
     ),
     Aim(
-        "slowest `get_order` beside checkpoints of a venue",
+        "slowest `get_order` during checkpoints of a venue",
         _cell(VENUE, "worst", "get_order", "checkpoints"),
         50.0,
         "ms",
     ),
     Aim(
-        "slowest order of another engine, durability none",
+        "slowest order on another engine with durability none, during these checkpoints",
         _cell(VENUE, "worst", SUBMIT_NONE, "checkpoints"),
         50.0,
         "ms",
     ),
-    Aim("an order with fsync, p99.9, more than without checkpoints", _more(VENUE, "p99.9", SUBMIT), 10.0, "ms"),
-    Aim("the same, slowest", _more(VENUE, "worst", SUBMIT), 50.0, "ms"),
+    Aim("an order with fsync, p99.9: extra time during checkpoints", _more(VENUE, "p99.9", SUBMIT), 10.0, "ms"),
+    Aim("the same, slowest order", _more(VENUE, "worst", SUBMIT), 50.0, "ms"),
     Aim(
-        "slowest `get_bars` beside checkpoints of a data engine",
+        "slowest `get_bars` during checkpoints of a data engine",
         _cell(BARS, "worst", GET_BARS, "checkpoints"),
         50.0,
         "ms",
     ),
     Aim(
-        "memory of a venue while it is checkpointed, of without", _cell("memory of the venue", "x", "checkpoints"), 1.25
+        "memory of a venue during checkpoints, compared with none",
+        _cell("memory of the venue", "x", "checkpoints"),
+        1.25,
     ),
-    Aim("the same of a data engine", _cell("memory of the data engine", "x", "checkpoints"), 1.25),
-    Aim("ten orders of a million, of ten of a thousand", _greatest("queries, ms p50", "ratio"), 1.3),
-    Aim("ten bars or keys of a million, of ten of a thousand", _greatest("pages, ms p50", "ratio"), 1.3),
-    Aim("a health check's p99 beside long calls, beyond its bound", _health, 0.0, "ms"),
+    Aim("the same for a data engine", _cell("memory of the data engine", "x", "checkpoints"), 1.25),
     Aim(
-        "a lone order, journal in PostgreSQL, p50, more than in a file",
+        "time to read ten of a million orders, compared with ten of a thousand",
+        _greatest("queries, ms p50", "ratio"),
+        1.3,
+    ),
+    Aim(
+        "time to read ten of a million bars or keys, compared with ten of a thousand",
+        _greatest("pages, ms p50", "ratio"),
+        1.3,
+    ),
+    Aim("a health check during long calls: p99 above its bound", _health, 0.0, "ms"),
+    Aim(
+        "a single order with the journal in PostgreSQL, p50: extra time over a file",
         _cell("one order at a time, by where", "p50 us more", "PostgreSQL"),
         1_000,
         "us",
         limit=_COMMITS,
     ),
     Aim(
-        "orders, 500 at a time, journal in PostgreSQL, of the rate in a file",
+        "rate of orders, 500 at a time, with the journal in PostgreSQL, compared with a file",
         _cell(STORES, "ratio", f"orders, {BATCH} at a time"),
         0.5,
         is_least=True,
         limit=_COMMITS,
     ),
     Aim(
-        "ticks in columns, journal in PostgreSQL",
+        "ticks in columns, with the journal in PostgreSQL",
         _cell(STORES, "PostgreSQL/s", "ticks in columns, three bar types"),
         1.5e6,
         "/s",

@@ -50,10 +50,10 @@ def figures(run: Run) -> Iterator[tuple[str, str]]:
 def with_a_million(run: Run) -> Iterator[tuple[str, str, str, str, str]]:
     """Yields each operation with its smallest state and figure, then its largest; skips tables not in the run."""
     for found, columns, names in (
-        (ORDERS, ("submit/s", "get/s", "cancel/s"), "an order in process: {}, a second"),
-        (ENTRIES, ("core get/s", "core put/s", "core get_many/s"), "a cache in process, random keys: {}, a second"),
-        (ENTRIES, ("remote get p50 us",), "a cache over gRPC, random keys: {}"),
-        (INSTRUMENTS, ("core ticks/s", "remote ticks/s"), "trades in columns, by instruments: {}, a second"),
+        (ORDERS, ("submit/s", "get/s", "cancel/s"), "orders in process: {} per second"),
+        (ENTRIES, ("core get/s", "core put/s", "core get_many/s"), "cache in process, random keys: {} per second"),
+        (ENTRIES, ("remote get p50 us",), "cache over gRPC, random keys: get, {}"),
+        (INSTRUMENTS, ("core ticks/s", "remote ticks/s"), "trades in columns, by number of instruments: {} per second"),
     ):
         with suppress(LookupError):
             table = run.table(found)
