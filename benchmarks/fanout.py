@@ -31,9 +31,9 @@ AIMS = {100: (3.5, 12.0), 500: (25.0, 60.0)}
 
 
 def run(bench: Bench) -> None:
-    """One trade at a time, 200 a second, each of which closes a bar: from before its call to the bar in each reader's
-    hands. The readers share a process, and the processors with the service. Bare: a gRPC server that does nothing but
-    write as many bytes to as many streams, in rounds, as a bar needs.
+    """200 trades a second, one at a time, each of which closes a bar: the time from before the call until a reader has
+    the bar. The readers share a process, and share the processors with the service. The bare server does nothing but
+    write as many bytes to as many streams.
     """
     ticks = bench.sizes.calls // 2
     made = table(

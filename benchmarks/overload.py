@@ -41,7 +41,9 @@ MARK = b"-number-"
 
 
 def run(bench: Bench) -> None:
-    """Goodput at the load that suits the service, and at ten times the clients, polite ones and others."""
+    """Answers per second at the load that the service can handle, and with ten times as many clients: clients that wait
+    before a retry, as the service asks, and clients that retry immediately.
+    """
     seconds = min(8.0, bench.sizes.calls / 100)
     many = 600 if bench.sizes.repetitions > 1 else 60
     numbers = (

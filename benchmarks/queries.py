@@ -32,9 +32,9 @@ CALL_SECONDS = 60.0
 
 
 def run(bench: Bench) -> None:
-    """Ten of a thousand against ten of a million, one after the other; then each service's health check while another
-    client makes long calls without a pause. Aimed at: the same time within 1.3, and a p99 of twice the idle one or 5 ms
-    above it.
+    """Queries that return ten of a thousand and ten of a million items, in turn; then health checks of each service
+    while another client makes long calls without a pause. The aims are at most 1.3 times the time, and a p99 of at most
+    twice that of an idle service, or 5 ms above it.
     """
     target = bench.stack.targets["execution"]
     with ExitStack() as exits:

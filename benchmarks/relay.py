@@ -29,9 +29,9 @@ SETTLE_SECONDS = 0.5
 
 
 def run(bench: Bench) -> None:
-    """Processor time of the service and of the relay per tick: with nobody, with one, with many at a relay, with many.
-
-    Once with a bar for every 32 ticks, which is more than markets have, and once with bars of a minute alone.
+    """Processor time of the service and of the relay per tick: without subscribers, with one and with many at a relay,
+    and with many at the service. Once with a bar for every 32 ticks, more than in real markets, and once with minute
+    bars.
     """
     for bar_types in (BAR_TYPES, SPARSE):
         _run(bench, bar_types)

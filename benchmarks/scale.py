@@ -36,8 +36,9 @@ KEYS_A_CALL = 1_000
 
 
 def run(bench: Bench) -> None:
-    """Random keys of a cache with ever more entries; ticks over ever more instruments, from the first trade of each
-    on; a venue with ever more resting orders. Medians. What falls in the core is what the processor's caches hold.
+    """Rates with growing state: random keys of a cache with more and more entries, ticks of more and more instruments,
+    from the first trade of each on, and a venue with more and more resting orders. Medians. What gets slower in the
+    core are accesses to memory that the processor's caches don't hold.
     """
     _entries(bench)
     _instruments(bench)

@@ -43,7 +43,7 @@ class _Cost(NamedTuple):
 
 
 def run(bench: Bench) -> None:
-    """Processor time per item with as many partitions as services: flat if a shard more costs nothing."""
+    """Processor time per item, with as many partitions as services; constant if another shard costs nothing."""
     rounds = max(1, min(ROUNDS, bench.sizes.items // 10_000))
     with running_services("data", COUNTS[-1]) as (targets, processes), _data_engines(targets) as calls:
         _show(bench, f"ticks, {TICKS_A_PARTITION:,} a partition and call", _costs(calls, processes, rounds))

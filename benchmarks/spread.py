@@ -53,7 +53,7 @@ QUICK = Size(200, 10, 3)
 
 
 def run(bench: Bench) -> None:
-    """Processor time, memory and events of sixteen services, every delivered bar compared with the one that is due."""
+    """Processor time, memory and events of sixteen services; every delivered bar is compared with the expected one."""
     size = FULL if bench.sizes.items > 10_000 else QUICK
     with running_services("data", SERVICES) as (targets, processes):
         command = [sys.executable, "-m", "benchmarks.spread", json.dumps(targets), json.dumps(size)]

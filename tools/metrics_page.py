@@ -167,9 +167,16 @@ def page() -> str:
             service(
                 "stream", STREAM_COUNTERS, "Streams", "For every service: subscriptions to ticks, bars, order events."
             ),
-            service("journal", JOURNAL_COUNTERS, "Journals", "For the cache, data and execution services; the cache service counts its files, or the journal of its cluster."),
+            service(
+                "journal",
+                JOURNAL_COUNTERS,
+                "Journals",
+                "For all services with engines. The cache service counts its files, or its journal in a cluster.",
+            ),
             service("checkpoint", CHECKPOINT_COUNTERS, "Checkpoints", "For the cache, data and execution services."),
-            service("recovery", RECOVERY_COUNTERS, "Recovery", "For the cache, data and execution services, at their start."),
+            service(
+                "recovery", RECOVERY_COUNTERS, "Recovery", "For the cache, data and execution services, at their start."
+            ),
             service(
                 "cluster",
                 CLUSTER_COUNTERS,
