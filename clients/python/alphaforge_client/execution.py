@@ -502,7 +502,7 @@ class ExecutionEngine(RemoteEngine):
         return self.process_batch(batch_of(ticks, columns), timeout=timeout)
 
     def advance_time(self, now_ns: int, *, timeout: float | None = None) -> None:
-        """Advances market time of all symbols, never back: DAY orders whose midnight it reaches are cancelled.
+        """Advances market time of all symbols, never back. DAY and GTD orders whose time has come are cancelled.
 
         Raises InvalidArgument (a ValueError) for a time that is negative or within a day of 2^63.
         """

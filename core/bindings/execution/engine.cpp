@@ -277,8 +277,7 @@ void bind_market(nb::class_<BoundExecutionEngine>& type) {
             without_gil(self.engine, [&](Venue& venue) { venue.advance_time(market_time, now); });
           },
           "now_ns"_a, nb::sig("def advance_time(self, now_ns: int) -> None"),
-          "Advances market time of all symbols, never back: DAY orders whose midnight it reaches are "
-          "cancelled.\n\n"
+          "Advances market time of all symbols, never back. DAY and GTD orders whose time has come are cancelled.\n\n"
           "Raises InvalidArgument (a ValueError) for a time that is negative or within a day of 2^63.")
       .def(
           "halt",

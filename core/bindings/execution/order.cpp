@@ -433,10 +433,10 @@ void bind_fill(nb::module_ m) {
           "strategy_id", [](const Fill& self) { return to_str(self.strategy_id); }, "The order's strategy.")
       .def_ro("side", &Fill::side, "Buy or Sell.")
       .def_ro("price", &Fill::price, nb::rv_policy::copy, "The price.")
-      .def_ro("quantity", &Fill::quantity, nb::rv_policy::copy, "How much.")
+      .def_ro("quantity", &Fill::quantity, nb::rv_policy::copy, "The filled quantity.")
       .def_prop_ro(
           "commission", [](const Fill& self) { return to_decimal(self.commission.mantissa, kValuePlaces); },
-          nb::sig("def commission(self) -> decimal.Decimal"), "Rate x value, rounded half to even at 18 places.")
+          nb::sig("def commission(self) -> decimal.Decimal"), "What the order is charged for this fill (rule 3.29).")
       .def_prop_ro(
           "value", [](const Fill& self) { return to_decimal(self.value.mantissa, kValuePlaces); },
           nb::sig("def value(self) -> decimal.Decimal"),

@@ -52,9 +52,9 @@ void bind_trading_calendar(nb::module_ m) {
             new (self) TradingCalendar(TradingCalendar::parse(to_text(text, "calendar")));
           },
           any("text"), nb::sig("def __init__(self, text: str) -> None"),
-          "text: a name, then dates and times in UTC in turn. `2024-01-02` is a date, `2024-01-02x3` three dates in a "
-          "row,\n`2024-01-02w3` three without Saturdays and Sundays; times are `14:30-21:00`, with a break "
-          "`01:30-04:00,05:00-08:00`. A\ntime that isn't before the next one is of the day before: `22:00-21:00`.\n\n"
+          "text: a name, then dates, each followed by times in UTC. `2024-01-02` is a date, `2024-01-02x3` three dates "
+          "in a row,\n`2024-01-02w3` three without Saturdays and Sundays; times are `14:30-21:00`, with a break "
+          "`01:30-04:00,05:00-08:00`. A\ntime that isn't before the next one is on the day before: `22:00-21:00`.\n\n"
           "Raises InvalidArgument (a ValueError, SETTING_INVALID).")
       .def_prop_ro(
           "name", [](const TradingCalendar& self) { return to_str(self.name()); }, "Its name, such as \"XNYS\".")

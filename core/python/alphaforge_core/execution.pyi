@@ -265,7 +265,7 @@ class ExecutionEngine:
 
     def advance_time(self, now_ns: int) -> None:
         """
-        Advances market time of all symbols, never back: DAY orders whose midnight it reaches are cancelled.
+        Advances market time of all symbols, never back. DAY and GTD orders whose time has come are cancelled.
 
         Raises InvalidArgument (a ValueError) for a time that is negative or within a day of 2^63.
         """
@@ -627,11 +627,11 @@ class Fill:
 
     @property
     def quantity(self) -> alphaforge_core.model.Quantity:
-        """How much."""
+        """The filled quantity."""
 
     @property
     def commission(self) -> decimal.Decimal:
-        """Rate x value, rounded half to even at 18 places."""
+        """What the order is charged for this fill (rule 3.29)."""
 
     @property
     def value(self) -> decimal.Decimal:

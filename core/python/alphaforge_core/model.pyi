@@ -485,9 +485,9 @@ class TradingCalendar:
 
     def __init__(self, text: str) -> None:
         """
-        text: a name, then dates and times in UTC in turn. `2024-01-02` is a date, `2024-01-02x3` three dates in a row,
+        text: a name, then dates, each followed by times in UTC. `2024-01-02` is a date, `2024-01-02x3` three dates in a row,
         `2024-01-02w3` three without Saturdays and Sundays; times are `14:30-21:00`, with a break `01:30-04:00,05:00-08:00`. A
-        time that isn't before the next one is of the day before: `22:00-21:00`.
+        time that isn't before the next one is on the day before: `22:00-21:00`.
 
         Raises InvalidArgument (a ValueError, SETTING_INVALID).
         """

@@ -303,7 +303,7 @@ Global___AdvanceTimeRequest: _TypeAlias = AdvanceTimeRequest  # noqa: Y015
 
 @_typing.final
 class AdvanceTimeResponse(_message.Message):
-    """Market time was advanced; DAY orders whose day ended are cancelled."""
+    """Market time was advanced; DAY and GTD orders whose time has come are cancelled."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -29,7 +29,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_NUMBER_OUT_OF_RANGE: _ErrorReason.ValueType  # 2
     """A number does not fit its type. Example: price "10000000000"; the maximum is about 9.22e9. INVALID_ARGUMENT."""
     ERROR_REASON_NUMBER_TOO_PRECISE: _ErrorReason.ValueType  # 3
-    """A typed decimal has more than nine places. Example: "0.1234567891". INVALID_ARGUMENT."""
+    """A decimal given as text has more than nine places. Example: "0.1234567891". INVALID_ARGUMENT."""
     ERROR_REASON_NAME_INVALID: _ErrorReason.ValueType  # 4
     """An id or name is empty, too long or has control characters. Example: instrument_id "". INVALID_ARGUMENT."""
     ERROR_REASON_TIME_OUT_OF_RANGE: _ErrorReason.ValueType  # 5
@@ -240,7 +240,7 @@ ERROR_REASON_NUMBER_MALFORMED: ErrorReason.ValueType  # 1
 ERROR_REASON_NUMBER_OUT_OF_RANGE: ErrorReason.ValueType  # 2
 """A number does not fit its type. Example: price "10000000000"; the maximum is about 9.22e9. INVALID_ARGUMENT."""
 ERROR_REASON_NUMBER_TOO_PRECISE: ErrorReason.ValueType  # 3
-"""A typed decimal has more than nine places. Example: "0.1234567891". INVALID_ARGUMENT."""
+"""A decimal given as text has more than nine places. Example: "0.1234567891". INVALID_ARGUMENT."""
 ERROR_REASON_NAME_INVALID: ErrorReason.ValueType  # 4
 """An id or name is empty, too long or has control characters. Example: instrument_id "". INVALID_ARGUMENT."""
 ERROR_REASON_TIME_OUT_OF_RANGE: ErrorReason.ValueType  # 5
