@@ -1,11 +1,13 @@
-"""One strategy, in process on recorded trades or against the services: only the import differs.
+"""One strategy on recorded trades, in process or on the services: only the engines' module differs.
 
     python examples/backtest.py trades.csv.gz
     python examples/backtest.py trades.csv.gz --remote --limit 2000
 
-Both print the same: the engines are the same code, and nothing in them reads a clock. The class alone will do for
-`alphaforge backtest trades.csv.gz examples/backtest.py`, which draws the equity curve. The file has the columns
-instrument_id, trade_id, ts_event, price, quantity and aggressor_side, times in nanoseconds.
+Both print the same, because the engines are the same code and read no clock. The file has the columns instrument_id,
+trade_id, ts_event, price, quantity and aggressor_side; times are in nanoseconds. The following command runs the same
+class without the rest of this program, and can draw the equity curve:
+
+    alphaforge backtest trades.csv.gz examples/backtest.py
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ Venue = ExecutionEngine | remote_execution.ExecutionEngine
 
 
 class Pullback:
-    """Bids below a rising bar, and offers what it got above the price paid."""
+    """Bids below the close of a rising bar, and offers its position above the price paid."""
 
     bar_types: ClassVar[list[str]] = ["100tick"]
 
@@ -52,7 +54,7 @@ class Pullback:
             self._limit(bar, OrderSide.Buy, Decimal("0.05"), bar.close.as_decimal() * Decimal("0.9999"))
 
     def _limit(self, bar: Bar, side: OrderSide, quantity: Decimal, price: Decimal) -> None:
-        # Ids and times are given, so that a second run does the very same.
+        # Given ids and times make every run the same.
         self._orders += 1
         order = Order.limit(
             bar.instrument_id, side, quantity, round(price, 1), TimeInForce.GoodTillCancel, STRATEGY,
@@ -74,8 +76,8 @@ def engines(remote: bool, exits: ExitStack) -> tuple[Data, Venue]:
     config = DataEngineConfig(bar_types=Pullback.bar_types)
     if not remote:
         return DataEngine(config), ExecutionEngine(COMMISSIONS)
-    # Two names: an execution engine follows the trades of the data engine of its own name, and this one is given each
-    # trade by the program, in step with the bars.
+    # Two different names, because an execution engine follows the trades of the data engine of the same name; here, the
+    # program sends each trade to the venue itself, before the data engine gets it.
     name = f"backtest-{uuid.uuid4().hex[:8]}"
     data = exits.enter_context(remote_data.DataEngine(config, name=name))
     venue = exits.enter_context(remote_execution.ExecutionEngine(COMMISSIONS, name=f"{name}-venue"))
@@ -87,14 +89,14 @@ def engines(remote: bool, exits: ExitStack) -> tuple[Data, Venue]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path)
-    parser.add_argument("--remote", action="store_true", help="against the services instead of in process")
+    parser.add_argument("--remote", action="store_true", help="use the services instead of engines in process")
     parser.add_argument("--limit", type=int, help="number of trades to read")
     arguments = parser.parse_args()
     with ExitStack() as exits:
         data, venue = engines(arguments.remote, exits)
         strategy = Pullback(venue)
         for tick in islice(trades(arguments.file), arguments.limit):
-            # The orders meet the trade first: a strategy knows a bar only after its last trade.
+            # The venue gets the trade first, because a strategy knows a bar only after its last trade.
             venue.process_trade_tick(tick)
             for bar in data.process_trade_tick(tick):
                 strategy.on_bar(bar)

@@ -3,7 +3,7 @@
     python examples/bracket.py trades.csv.gz
     python examples/bracket.py trades.csv.gz --remote --limit 2000
 
-Without `--remote` it is a backtest in process, with it a lock-step run on the services. Both print the same fills.
+Without `--remote`, this is a backtest in process; with it, a lock-step run on the services. Both print the same fills.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from alphaforge_core.execution import Fill
 from alphaforge_core.files import TradeReader
 from alphaforge_core.model import Bar, TradeTick, TradeTickBatch
 
-# Orders fill no earlier than at the trade after the bar.
+# Orders fill no earlier than at the trade after the one that closed the bar.
 VENUE = ExecutionEngineConfig(taker_commission_rate="0.0005", fill_on="next")
 OPEN = (OrderStatus.Initialized, OrderStatus.Submitted, OrderStatus.PartiallyFilled)
 
 
 class Brackets(Strategy):
-    """Follows each bar that goes far enough, while it has nothing open."""
+    """Trades in the direction of each bar that moves far enough, unless it has open orders."""
 
     strategy_id = "brackets"
     bar_types = ("200tick",)
@@ -60,8 +60,9 @@ def backtest(trades: TradeTickBatch) -> list[Fill]:
 
 
 def on_services(trades: Iterable[TradeTick]) -> list[Fill]:
-    """The fills on the services, on engines of its own."""
-    # Two names: an execution engine follows the trades of the data engine of its own name, and gets them here in step.
+    """The fills on the services, on temporary engines."""
+    # Two different names, because an execution engine follows the trades of the data engine of the same name; here, the
+    # program sends each trade itself.
     name = f"brackets-{uuid.uuid4().hex[:8]}"
     config = DataEngineConfig(bar_types=list(Brackets.bar_types))
     with (
@@ -79,7 +80,7 @@ def on_services(trades: Iterable[TradeTick]) -> list[Fill]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path)
-    parser.add_argument("--remote", action="store_true", help="on the services instead of in process")
+    parser.add_argument("--remote", action="store_true", help="use the services instead of engines in process")
     parser.add_argument("--limit", type=int, help="number of trades to read")
     arguments = parser.parse_args()
     batches = (block.batch for block in TradeReader([arguments.file]).blocks())

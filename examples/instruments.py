@@ -3,7 +3,7 @@
     python examples/instruments.py
     python examples/instruments.py --remote
 
-Without `--remote` the engine is in process, with it on the service. Both print the same.
+Without `--remote`, the engine is in process; with it, on the service. Both print the same.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from alphaforge_core.execution import Instrument, Order, OrderSide, TimeInForce
 from alphaforge_core.model import TradeTick
 
 INSTRUMENTS = [
-    # 50 dollars a point, in steps of a quarter; 1.25 a contract, at least 2 an order.
+    # 50 dollars per point, ticks of a quarter of a point; commission 1.25 per contract, at least 2 per order.
     Instrument(
         "ESZ5", tick_size="0.25", lot_size=1, multiplier=50, currency="USD", commission_per_contract="1.25",
         min_commission=2,
     ),
-    # A contract of one dollar, settled in coins; a rebate for makers. What is off the grid is rounded.
+    # Contracts of one dollar, settled in coins; a rebate for makers. Orders off the grid are rounded.
     Instrument(
         "XBTUSD", tick_size="0.5", lot_size=100, inverse=True, currency="XBT", maker_commission_rate="-0.0001",
         taker_commission_rate="0.00075", off_grid="round",
@@ -56,7 +56,7 @@ def trade(venue: Any) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--remote", action="store_true", help="on the service instead of in process")
+    parser.add_argument("--remote", action="store_true", help="use the service instead of an engine in process")
     if not parser.parse_args().remote:
         trade(local.ExecutionEngine())
         return

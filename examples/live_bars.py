@@ -1,11 +1,11 @@
 """Prints bars as they close, until it is stopped.
 
-Start the stack (`make run`), then this program, then give it a market in a third terminal:
+Start the services (`make run`) and this program, and replay trades in a third terminal:
 
     python examples/live_bars.py --bar-types 1min,100tick
     alphaforge replay trades.csv.gz --engine default --bars 1min,100tick --speed 10x
 
-If the service restarts, the subscription continues where it stopped; events that are lost are reported as a Gap.
+If the service restarts, the subscription continues where it stopped; lost events are reported as a Gap.
 """
 
 from __future__ import annotations

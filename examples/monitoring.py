@@ -2,7 +2,7 @@
 
     python examples/monitoring.py --interval 5
 
-The same numbers are at the services' /metrics for Prometheus; this shows how a program reads them.
+Prometheus reads the same numbers from the services' /metrics; this example shows how a program reads them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from alphaforge_client.execution import ExecutionEngine
 
 
 def warnings(cache: GenericCache, data: DataEngine, execution: ExecutionEngine) -> Iterator[str]:
-    """Prints one line per engine and yields what deserves a look."""
+    """Prints one line per engine and yields warnings about unusual values."""
     entries = cache.statistics()
     print(f"cache      {entries.entries:,} entries, hit ratio {entries.hit_ratio:.0%}, {entries.evictions:,} evictions")
     if entries.total_operations > 1000 and entries.hit_ratio < 0.8:
@@ -56,7 +56,7 @@ def main() -> None:
             for warning in warnings(cache, data, execution):
                 print("WARNING   ", warning)
         except AlphaForgeError as error:
-            # A service that is restarted is found again by the next call.
+            # If the service restarts, the next call finds it again.
             print("WARNING   ", error)
         done += 1
         if done == arguments.rounds:

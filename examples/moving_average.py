@@ -1,12 +1,13 @@
-"""A strategy process: follows bars, trades the crossing of two moving averages, protects itself with a stop.
+"""A strategy on live bars: trades the crossing of two moving averages, with a take profit and a stop loss.
 
-Start the stack (`make run`), then this program, then give it a market in a third terminal:
+Start the services (`make run`) and this program, and replay trades in a third terminal:
 
     python examples/moving_average.py --instrument BTCUSDT-PERP.BINANCE
     alphaforge replay trades.csv.gz --engine default --bars 100tick --speed 100x
 
-The execution service follows the trades of the data engine of the same name, so the orders meet the very ticks of which
-the bars were made. The program waits for the first bar, and ends when none follows for `--patience` seconds.
+The execution service follows the trades of the data engine of the same name, so orders fill against the same
+trades from which the bars are built. The program waits for the first bar, and ends when no bar follows the last one
+for `--patience` seconds.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ TARGET_DISTANCE = Decimal("1.0010")
 
 
 class MovingAverage:
-    """Long while the fast average is above the slow one; a limit takes the profit, a stop bounds the loss."""
+    """Long while the fast average is above the slow one; a limit order takes the profit, a stop limits the loss."""
 
     def __init__(self, venue: ExecutionEngine, symbol: str) -> None:
         self._venue = venue
@@ -45,7 +46,7 @@ class MovingAverage:
         rising = sum(closes[-FAST:]) / FAST > sum(closes) / SLOW
         position = self._position()
         if rising and position <= 0:
-            # Short where the market took both exits before one could be cancelled: that is bought back too.
+            # The position is short if both exits filled before one could be cancelled; this buys it back, too.
             self._enter(bar.close.as_decimal(), QUANTITY - float(position))
         elif not rising and position > 0:
             self._leave(float(position))
@@ -77,7 +78,7 @@ class MovingAverage:
 
 
 def bars(data: DataEngine, instrument: str, bar_type: str, patience: float) -> Iterator[Bar]:
-    """The instrument's bars as they close; ends when none follows another for `patience` seconds."""
+    """The instrument's bars as they close; ends when no bar follows the last one for `patience` seconds."""
     waiting: Queue[Bar | Gap] = Queue(maxsize=10_000)
     with data.subscribe_bars([instrument], [bar_type]).listen(waiting.put):
         timeout: float | None = None

@@ -1,4 +1,4 @@
-// An order from Node, to whichever candidate of the service is the primary: the same order, however often it is sent.
+// Sends an order from Node to the candidate that is the primary. Repeats are safe, because the order id stays the same.
 //   npm install @grpc/grpc-js @grpc/proto-loader && node examples/order.js 10.0.0.1:50053,10.0.0.2:50053 my-order-1
 const grpc = require("@grpc/grpc-js");
 const loader = require("@grpc/proto-loader");
@@ -11,7 +11,7 @@ const clients = targets.split(",").map((target) => new ExecutionService(target, 
 const order = { order_id, instrument_id: "BTCUSD", strategy_id: "node", quantity: "0.1", price: "45000",
   side: "ORDER_SIDE_BUY", order_type: "ORDER_TYPE_LIMIT", time_in_force: "TIME_IN_FORCE_GOOD_TILL_CANCEL" };
 
-// A follower answers UNAVAILABLE, a frozen machine not at all: then the next one is asked, for 30 s in all.
+// A follower answers UNAVAILABLE, and a frozen machine doesn't answer. In both cases, tries the next candidate.
 function submit(attempt) {
   clients[attempt % clients.length].SubmitOrder({ order }, { deadline: Date.now() + 2000 }, (error, answer) => {
     if (!error) return console.log(JSON.stringify(answer)), clients.forEach((client) => client.close());

@@ -3,7 +3,7 @@
     python examples/shared_state.py --name left
     python examples/shared_state.py --name right
 
-Values come back as what they were: a Decimal is a Decimal, a NumPy array an array.
+Values keep their type: a Decimal is returned as a Decimal, a NumPy array as an array.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from alphaforge_client.cache import GenericCache
 
 
 def expensive_limits() -> dict[str, Decimal]:
-    """What only one of the processes needs to work out."""
+    """Computed by only one of the processes."""
     print("working the limits out")
     return {"BTCUSDT": Decimal("1.5"), "ETHUSDT": Decimal(20)}
 
 
 def spend(cache: GenericCache, key: str, amount: Decimal) -> bool:
-    """Takes from a budget, unless too little is left; right whatever other processes do to it at the same time."""
+    """Takes an amount from the budget; False if too little is left. Safe while other processes do the same."""
     while True:
         entry = cache.get_entry(key)
         if entry is None:

@@ -1,6 +1,6 @@
 """A strategy that lets profits run: it buys rising prices and exits by a reduce-only trailing stop.
 
-It is one file for a backtest and for the services, with the same fills:
+The same file runs in a backtest and on the services, with the same fills:
 
     alphaforge backtest trades.csv.gz examples/trailing_stop.py
     alphaforge run examples/trailing_stop.py --tape trades.csv.gz
@@ -24,7 +24,7 @@ from alphaforge_client.strategy import Strategy
 
 
 class LetProfitsRun(Strategy):
-    """Long after a rising bar; out by a stop that trails the highest price, or at its deadline."""
+    """Buys after a rising bar; sells by a stop that trails the highest price, or after a fixed time."""
 
     strategy_id = "let-profits-run"
     bar_types = ("100tick",)
