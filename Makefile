@@ -1,10 +1,10 @@
-# Verbs for people: build, run, quick, test, check, tidy, docs, fix, bench, chaos, peers, gen, lock, fuzz, dist, asan, tsan, clean. Everything else is a file that one of them needs.
+# Targets to call: build, run, quick, test, check, tidy, docs, fix, bench, chaos, peers, gen, lock, fuzz, dist, asan, tsan, clean. All others are files that these need.
 
 PYTHON ?= python3
 VENV ?= .venv
 BUF_VERSION := 1.75.0
 PYRIGHT_VERSION := 1.1.414
-# gRPC for Node, for the example of a client that is not ours.
+# gRPC for Node, for examples/order.js.
 GRPC_NODE := @grpc/grpc-js@1.14.7 @grpc/proto-loader@0.8.1
 UV_VERSION := 0.13.9
 
@@ -27,8 +27,8 @@ CORE_FLAGS := -C "build-dir=$(CURDIR)/$(BUILD_DIR)" \
 	$(if $(SANITIZE),-C cmake.build-type=RelWithDebInfo -C install.strip=false -C cmake.define.ALPHAFORGE_SANITIZE=$(SANITIZE))
 
 CPP_FILES = $(shell git ls-files 'core/*.[ch]pp' 'tests/*.[ch]pp')
-# The Python files too: the installed package knows those that were there when it was installed. Not their folders, which change with
-# every module that is compiled in them.
+# Includes Python files, because the installed package knows only the files that existed when it was installed. Excludes their folders,
+# which change whenever a module in them is compiled.
 CORE_SOURCES := core/pyproject.toml core/CMakeLists.txt $(shell find core/src core/bindings -name "*.[ch]pp") \
 	$(shell find core/python -name "*.py")
 PURE_PACKAGES := protos/python clients/python services
@@ -64,11 +64,11 @@ $(VENV)/.packages: $(PURE_PACKAGES:%=%/pyproject.toml) $(VENV)/.requirements
 run: build
 	@alphaforge up $(ARGS)
 
-# The engines and everything that needs no service, in under a minute: for each save.
+# Tests of the engines and of everything that needs no service, in under a minute; run it at each save.
 quick: build
 	HYPOTHESIS_FACTOR=0.05 python -m pytest -q -n 2 --dist loadfile -m "not slow and not stack" tests/unit tests/property
 
-# Many tests wait for what services do: two files at a time take half as long, whatever the machine.
+# Many tests wait for services, so running two files at a time takes half as long on any machine.
 test: build
 	python -m pytest -n 2 --dist loadfile
 
@@ -89,12 +89,12 @@ check: build $(BUF) $(PYRIGHT)
 	$(MAKE) --no-print-directory docs
 	$(MAKE) --no-print-directory tidy
 
-# clang-tidy over the C++ code: cold in about four minutes on two cores; a file is read again only where something changed
-# that its verdict depends on.
+# clang-tidy over the C++ code: about four minutes on two cores at first; later, a file is checked again only if
+# something that the result depends on has changed.
 tidy: build
 	python -m tools.tidy
 
-# The site: build/site/index.html. A warning, such as a link that leads nowhere, is an error.
+# The site: build/site/index.html. A warning, such as a broken link, is an error.
 docs: build
 	zensical build --clean --strict
 
@@ -109,12 +109,12 @@ gen: build
 	python -m tools.metrics_page
 	python -m tools.reference_pages
 
-# Faults under load, as many as in a night, and a table of what they did; tests/support/chaos.py has the settings. `make test` runs a cut.
+# Many faults under load, and a table of their effects; tests/support/chaos.py has the settings. `make test` runs a small part.
 chaos: build
 	CHAOS_FULL=1 python -m pytest -q -n 2 --dist loadfile tests/chaos
 
-# Other programs beside ours: NautilusTrader's backtest, and Databento's reader of its own files. They are installed apart, since they
-# want other versions of what both use.
+# Comparisons with other programs: NautilusTrader's backtest, and Databento's reader of its own files. They are installed separately,
+# because they need other versions of common dependencies.
 PEERS := build/peers
 PEERS_WANTED := nautilus_trader==1.221.0 databento==0.88.0
 $(PEERS)/.installed: Makefile | $(VENV)/.uv
@@ -136,7 +136,7 @@ lock: | $(VENV)/.uv
 	$(CONSTRAINTS)
 	$(UV) pip compile --universal --no-header --no-annotate --upgrade --group pyproject.toml:gen --output-file requirements-gen.txt
 
-# What installs local wheels takes versions alone: hashes would be wanted of those wheels too.
+# Commands that install local wheels use versions without hashes, because pip would require hashes of these wheels too.
 CONSTRAINTS = sed -e '/^ *--hash/d' -e 's/ *\\$$//' requirements.lock > requirements.txt
 
 # Wheels and sdists of the four packages, for `pip install --find-links dist`. The core's wheel is for this Python and platform, and
@@ -153,12 +153,12 @@ $(BUF) $(PYRIGHT) &: Makefile
 		@bufbuild/buf@$(BUF_VERSION) pyright@$(PYRIGHT_VERSION) $(GRPC_NODE)
 	touch $(BUF) $(PYRIGHT)
 
-# The decoders and readers of files on inputs that libFuzzer makes: FUZZ_SECONDS in all, 60 unless given.
+# Runs the decoders and file readers on inputs from libFuzzer, for FUZZ_SECONDS in total (default 60).
 fuzz: build
 	python -m tests.fuzz
 
-# The extension under sanitizers. Their runtime must be the first library in the process; libstdc++ lets it see exceptions.
-# -s: a report on an aborted process is lost where pytest captures the output.
+# Runs tests with the extension under sanitizers. Their runtime must be loaded first; with libstdc++, it sees exceptions.
+# -s: if pytest captures the output, the report of an aborted process is lost.
 asan: VENV := build/venv-asan
 asan:
 	$(MAKE) VENV=$(VENV) SANITIZE=address,undefined build
@@ -166,7 +166,7 @@ asan:
 		ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
 		$(VENV)/bin/python -m pytest -q -s tests/unit tests/property tests/fuzz
 
-# die_after_fork: by default a child that was forked beside threads ends with status 66 at its first own thread, race or not.
+# die_after_fork: by default, a child forked from a process with threads ends with status 66 when it starts a thread, even without a race.
 tsan: VENV := build/venv-tsan
 tsan:
 	$(MAKE) VENV=$(VENV) SANITIZE=thread build

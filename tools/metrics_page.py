@@ -1,4 +1,4 @@
-"""The reference page of all metrics, from the tables that declare them.
+"""Generates the reference page of all metrics from the tables that declare them.
 
 python -m tools.metrics_page            # write docs/reference/metrics.md
 python -m tools.metrics_page --check    # exit 1 if it is not what would be written
