@@ -174,14 +174,15 @@ void Block::clear() {
 std::optional<std::string_view> BlockReader::next() {
   const auto refuse = [&](const char* what) {
     throw InvalidArgument(Reason::MESSAGE_MALFORMED,
-                          "damaged file of a cache, at byte " + std::to_string(valid_bytes_) + ": " + what);
+                          "damaged cache file, at byte " + std::to_string(valid_bytes_) + ": " + what);
   };
   BlockHead head;
   if (source_(reinterpret_cast<char*>(&head), sizeof(head)) != sizeof(head)) return std::nullopt;
-  if (head.size_check != size_check_of(head.size) || head.size > kBlockBytesMax) refuse("a block's length");
+  if (head.size_check != size_check_of(head.size) || head.size > kBlockBytesMax)
+    refuse("the length of a block is invalid");
   block_.resize(head.size);
   if (source_(block_.data(), block_.size()) != block_.size()) return std::nullopt;
-  if (hash_of(block_, kChecksumSeed) != head.checksum) refuse("a checksum");
+  if (hash_of(block_, kChecksumSeed) != head.checksum) refuse("a checksum does not match");
   valid_bytes_ += sizeof(head) + block_.size();
   return block_;
 }
@@ -212,7 +213,7 @@ void for_each_record(std::string_view block, const std::function<void(const Reco
       default:
         // A later release wrote a change that this one can't read; ignoring it would be wrong.
         throw InvalidArgument(Reason::MESSAGE_MALFORMED,
-                              "damaged file of a cache: a record that this release does not know");
+                              "cache file with a record that this release does not know; a later release wrote it");
     }
     visit(record);
   }

@@ -210,7 +210,7 @@ def test_damage_is_noticed_wherever_it_is(tmp_path: Path) -> None:
         (tmp_path / "damaged").write_bytes(damaged)
         again = Loaded(tmp_path / "damaged")
         assert again.damage is not None
-        assert again.damage.startswith("damaged file of a cache, at byte")
+        assert again.damage.startswith("damaged cache file, at byte")
         assert again.valid_bytes <= place
         assert not again.is_complete
 
