@@ -76,7 +76,7 @@ int128 scale_up(int128 value, int places, const char* what) {
 
 std::string text_of(nb::handle value) { return nb::str(value).c_str(); }
 
-// A NumPy integer, or whatever else has `__index__`, as an int; nothing where it has none. NumPy's booleans refuse.
+// A NumPy integer, or any other object with `__index__`, as an int; null for others, including NumPy's booleans.
 nb::object as_index(nb::handle value) {
   if (!PyIndex_Check(value.ptr())) return {};
   PyObject* const index = PyNumber_Index(value.ptr());

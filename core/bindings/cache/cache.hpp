@@ -68,7 +68,7 @@ void for_each_item(nb::handle mapping, Call&& call) {
 // A time to live in seconds as ns above 0, kNever for infinity. Throws InvalidArgument TTL_INVALID, UnsupportedValue
 // TYPE_UNSUPPORTED.
 std::int64_t to_ttl_ns(nb::handle seconds);
-// The deadline of a time to live from now; kNever where 64 bits don't reach.
+// The deadline of a time to live from now; kNever if it doesn't fit 64 bits.
 std::int64_t deadline(std::int64_t now_ns, std::int64_t ttl_ns);
 
 // Throws InvalidArgument SETTING_INVALID for 0 bytes; no bytes: no limit.

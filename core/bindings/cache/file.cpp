@@ -127,7 +127,7 @@ std::uint64_t write_entries(CacheEngine& self, int file, const std::vector<nb::b
   return use_file([&] { return cache::write_entries(self.cache, file, notes, now, &wall_clock); });
 }
 
-// Calls call(Journal&) with the table locked; nothing where the cache has no file.
+// Calls call(Journal&) with the table locked; does nothing if the cache has no file.
 template <class Call>
 void with_journal(CacheEngine& self, Call&& call) {
   with_gil(self.cache, [&](cache::Table& table) {

@@ -150,8 +150,8 @@ const T& edge_of(const std::vector<T>& items, const Filter& filter) {
   return filter.newest ? items[1] : items[filter.limit - 2];
 }
 
-// The first `limit` items that `read(venue)` gives, or the last, as field 1 of a response, and, where there are more,
-// the token of the next page as field 2. Runs without the GIL, including the destruction of the items.
+// The first (or last) `limit` items that `read(venue)` returns, as field 1 of a response; and, if there are more, the
+// token of the next page as field 2. Runs without the GIL, including the destruction of the items.
 template <class Read, class T, class Token>
 nb::bytes encode_page(ServiceExecutionEngine& self, std::size_t limit, Read read, std::string (*encode)(const T&),
                       Token token, bool newest = false) {

@@ -67,7 +67,7 @@ class Aggregator {
 
   // Changes settings and keeps the state. Missing types and negative_price_instruments are added, the others stay;
   // state beyond smaller limits is dropped, the oldest first, except instruments. Throws InvalidArgument as the
-  // constructor does, and SETTING_INVALID for another grid of time bars where there are instruments.
+  // constructor does, and SETTING_INVALID for another grid of time bars if there are instruments.
   void reconfigure(const DataEngineConfig& config);
 
   // Rule 1.8: sets when the following calls are received, in nanoseconds since the Unix epoch, or a clock for that,

@@ -95,7 +95,7 @@ class HistoryBudget {
   std::uint64_t bars() const { return bars_; }
   std::uint64_t bytes() const { return bars_ * sizeof(KeptBar); }
 
-  // Appends to a series that keeps `kept_max` bars at most; `series_of(number)` gives a series, or null where it is
+  // Appends to a series that keeps `kept_max` bars at most; `series_of(number)` gives a series, or null if it is
   // gone. `before_pop(number)` is called for each series whose oldest bar is dropped.
   template <class SeriesOf, class BeforePop>
   void push(std::uint64_t series_number, BarSeries& series, const KeptBar& kept, std::size_t kept_max,

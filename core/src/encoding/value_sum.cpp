@@ -152,7 +152,7 @@ void align(Decimal& decimal, std::int64_t exponent) {
   decimal.digits.append(static_cast<std::size_t>(zeros), '0');
 }
 
-// Digits of equal length: a + b, or a - b where a >= b.
+// Two digit strings of equal length: a + b, or a - b, which requires a >= b.
 std::string combine(const std::string& a, const std::string& b, bool subtract) {
   std::string result(a.size() + 1, '0');
   int carry = 0;

@@ -50,7 +50,7 @@ class OrderHistory {
   void set_status(OrderRecord& order, OrderStatus status);
 
   OrderRecord* find(std::int64_t number) const;
-  // The first order after a number; null where there is none.
+  // The first order after a number; null if there is none.
   OrderRecord* next(std::int64_t number) const { return next(number, {}); }
   // The same among orders with one of these statuses; none stands for all.
   OrderRecord* next(std::int64_t number, std::span<const OrderStatus> statuses) const;

@@ -160,7 +160,7 @@ struct Order {
   std::optional<std::int64_t> updated_at;
   std::optional<std::int64_t> triggered_at;  // market time of the trigger
   std::uint32_t fill_count = 0;
-  std::vector<Fill> fills;  // empty where a list was asked for without them
+  std::vector<Fill> fills;  // empty in lists requested without fills
 
   // quantity - filled_quantity; for a final order, the quantity that was never filled.
   Quantity leaves_quantity() const { return {quantity.mantissa - filled_quantity.mantissa}; }

@@ -33,7 +33,7 @@ _PERIODS_MAX = 10_000_000
 
 @dataclass(frozen=True)
 class Statistics:
-    """Amounts are exact; ratios are floats, None where they are not defined."""
+    """Amounts are exact; ratios are floats, None if they are not defined."""
 
     capital: Decimal
     profit: Decimal

@@ -1,4 +1,4 @@
-"""Databento's DBN files, read by Databento's own library where it is installed."""
+"""Databento's DBN files, read by Databento's own library, if it is installed."""
 
 from __future__ import annotations
 

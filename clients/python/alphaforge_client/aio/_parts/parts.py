@@ -108,7 +108,7 @@ class Parts:
 
 
 def producers_of(parts: Parts, producer_id: str | None) -> list[Producer]:
-    """A producer for each partition. Raises InvalidArgument (SETTING_INVALID) for an id where there are several."""
+    """A producer for each partition. Raises InvalidArgument (SETTING_INVALID) for an id if there are several."""
     if producer_id is not None:
         parts.check_one("each partition numbers its own calls, so a producer_id does not have one sequence")
     return [Producer(connection, producer_id) for connection in parts.connections]
