@@ -78,14 +78,14 @@ class Session:
         self._is_gone = is_gone
         self._lock = asyncio.Lock()
         self._warning: str | None = None
-        connection.add_log_listener(self._hear)
+        connection.add_log_listener(self._note_warning)
 
     @property
     def is_lost(self) -> bool:
         """Whether the session can no longer be used."""
         return bool(self._connection.is_closed())
 
-    def _hear(self, _: object, message: Any) -> None:
+    def _note_warning(self, _: object, message: Any) -> None:
         if message.sqlstate == "01000":
             self._warning = str(message)
 
@@ -184,7 +184,7 @@ class Database:
             except EngineError:
                 raise
             except Exception as error:
-                why.append(f"{host}: {_told(error)}")
+                why.append(f"{host}: {_one_line(error)}")
             else:
                 if not facts["is_standby"]:
                     return Session(connection, _Server(host, facts["started"]), self._is_gone)
@@ -289,7 +289,7 @@ def _split(dsn: str) -> list[tuple[str, str]]:
     return [(host or "localhost", f"{scheme}{at}{host}{path}{query}") for host in hosts.split(",")]
 
 
-def _told(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {CONNECT_SECONDS:g} s"
     # A detail or a hint of the server's would be further lines.

@@ -175,11 +175,11 @@ class Shard:
         error = Unavailable(f"{self.name.address} is not the primary of {self.name}{where}", reason="NOT_PRIMARY")
         return with_metadata(error, primary=self.row.address if is_other else "", term=str(self.row.term))
 
-    def fall_silent(self) -> None:
+    def stop_answering(self) -> None:
         """Stops answering."""
         self._is_silent = True
 
-    def speak(self) -> None:
+    def start_answering(self) -> None:
         """Starts answering for as long as the lease lasts; called once the memory matches the log."""
         self._is_silent = False
 
@@ -232,13 +232,13 @@ class Shard:
         self.row = Row(*(found[name] for name in Row._fields))
         return self.row
 
-    async def be_seen(self, applied_batch: int) -> None:
+    async def write_presence(self, applied_batch: int) -> None:
         """Makes a synchronous write, to check that PostgreSQL confirms writes. Raises SessionLost."""
         assert self.session is not None
         noun, shard, address = self.name
         await self._heartbeat(_SEEN, noun, shard, address, self.owner, applied_batch, SEMANTICS)
 
-    async def be_unseen(self) -> None:
+    async def delete_presence(self) -> None:
         """Removes this candidate from the list of live candidates. Raises SessionLost."""
         assert self.session is not None
         await self.session.execute(_UNSEEN, *self.name, self.owner)
@@ -326,7 +326,7 @@ class Shard:
     async def release(self) -> None:
         """Releases the shard, for an immediate take-over. Raises SessionLost."""
         assert self.session is not None
-        self.fall_silent()
+        self.stop_answering()
         noun, shard, _ = self.name
         await self.session.execute(_RELEASE, noun, shard, self.term, self.confirmed_batch)
         self.step_down()
@@ -342,7 +342,7 @@ class Shard:
 
     def step_down(self) -> None:
         """Stops being primary."""
-        self.fall_silent()
+        self.stop_answering()
         self.term = 0
         self._lease_until = float("-inf")
 

@@ -233,7 +233,7 @@ class RecoveredEngines(Generic[N]):
         self._engines[engine.name] = engine
         self._placed(engine)
 
-    def let_go(self, engine: N) -> None:
+    def finish_leaving(self, engine: N) -> None:
         """Ends the streams of an engine that was held and has left."""
         engine.close(self._leaving.pop(engine.name))
         self.left(engine.name)

@@ -197,7 +197,7 @@ class Journal:
         else:
             self._writing = True
             if self._limits is not None:
-                self._be_patient(self._limits)
+                self._refuse_waiting_later(self._limits)
             self._begin([work])
         return work.done
 
@@ -291,13 +291,13 @@ class Journal:
         batch = self._waiting.take()
         self._writing = True
         if self._limits is not None:
-            self._be_patient(self._limits)
+            self._refuse_waiting_later(self._limits)
         self._begin(batch)
 
     def _begin_write(self, store: ThreadedStore, batch: list[Work]) -> None:
         store.begin_write(list(map(_ENTRY, batch)), partial(self._finish, batch))
 
-    def _be_patient(self, limits: Limits) -> None:
+    def _refuse_waiting_later(self, limits: Limits) -> None:
         self._impatience = asyncio.get_running_loop().call_later(limits.patience_seconds, self._refuse_waiting)
 
     def _refuse_waiting(self) -> None:

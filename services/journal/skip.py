@@ -82,7 +82,7 @@ def skip(folder: Path, engine: str, sequence: int, because: str, to: Path) -> Pa
                 put = replacement(engine, record, because)
                 keep(to, engine, record, because)
                 store.replace(name, put)
-                Suspects(folder / f"{noun}.suspects").pardon(name)
+                Suspects(folder / f"{noun}.suspects").clear(name)
                 return path
         finally:
             store.close()

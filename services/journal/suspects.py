@@ -92,7 +92,7 @@ class Suspects:
             self._open()
             self.end(set(self._deaths))
 
-    def pardon(self, name: str) -> None:
+    def clear(self, name: str) -> None:
         """Called for a stopped service when an input of the engine was replaced."""
         with suppress(*_UNREADABLE):
             self._read(self._path.read_bytes())

@@ -284,7 +284,7 @@ def _unary(
             while not isinstance(answer, bytes):
                 answer = await asyncio.shield(answer)
             if lag is not None:
-                await _tell_lag(context, lag())
+                await _send_lag(context, lag())
             if audit is not None:
                 audit.done(caller_name(context), request, answer)
             return answer
@@ -318,7 +318,7 @@ def _unary(
     return grpc.unary_unary_rpc_method_handler(call)
 
 
-async def _tell_lag(context: Context, seconds: float) -> None:
+async def _send_lag(context: Context, seconds: float) -> None:
     await context.send_initial_metadata(((_LAG, str(int(seconds * 1000))),))
 
 
@@ -337,7 +337,7 @@ def _stream(
             if len(request) > row.bytes_max:
                 raise row.too_large(request)
             if lag is not None:
-                await _tell_lag(context, lag())
+                await _send_lag(context, lag())
             with gate.stream(caller_name(context)):
                 async with aclosing(handler(request)) as responses:
                     async for response in responses:

@@ -99,7 +99,7 @@ class Candidate:
         self.shard = Shard(name, Database(dsn, f"{name} {name.address}"), cluster, unreplicated)
         self._trouble: asyncio.Event | None = None
         self._main: asyncio.AbstractEventLoop | None = None
-        self.store = PostgresStore(self.shard, self.thread, self._hear_trouble)
+        self.store = PostgresStore(self.shard, self.thread, self._report_trouble)
         self.journal = Journal(self.store, size_bytes_max=journal_size_bytes_max)
         self._suspects = Suspects(folder / f"{name}.suspects")
         self._id_file = folder / "cluster.id"
@@ -165,7 +165,7 @@ class Candidate:
     def reload(self) -> None:
         """Loads engines whose memory is ahead of the log from the log, in a new term of this primary."""
         self.store.unsettle()
-        self._hear_trouble()
+        self._report_trouble()
 
     async def leave(self) -> None:
         """Releases the shard, if this is the primary; returns when another candidate may take it over."""
@@ -179,7 +179,7 @@ class Candidate:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.shard.step_down()
         self.store.unsettle()
-        await self.thread.run(self._be_unseen())
+        await self.thread.run(self._delete_presence())
         await self.thread.run(self._disconnect())
 
     async def _has_left(self) -> bool:
@@ -191,26 +191,26 @@ class Candidate:
                 break
         return self._left.is_set()
 
-    async def _be_unseen(self) -> None:
+    async def _delete_presence(self) -> None:
         with suppress(SessionLost, TimeoutError):
             async with asyncio.timeout(1.0):
                 if self.shard.session is not None:
-                    await self.shard.be_unseen()
+                    await self.shard.delete_presence()
 
     async def _disconnect(self) -> None:
         self.shard.lose_sessions()
 
-    def _hear_trouble(self) -> None:
+    def _report_trouble(self) -> None:
         if self._main is not None and self._trouble is not None:
             self._main.call_soon_threadsafe(self._trouble.set)
 
     async def _tick(self) -> None:
         while True:
             self.shard.tick()
-            await self._tell_health()
+            await self._report_health()
             await asyncio.sleep(_TICK_SECONDS)
 
-    async def _tell_health(self) -> None:
+    async def _report_health(self) -> None:
         await self._health(PRIMARY, serving=self.shard.is_primary)
 
     async def _run(self) -> None:
@@ -263,7 +263,7 @@ class Candidate:
         await self.thread.run(self._connect())
         seen = Row(-1, -1, 0, "", "", "")
         since = self._confirmed_at = now()
-        witness = asyncio.ensure_future(self._be_seen())
+        witness = asyncio.ensure_future(self._write_presence())
         looked_at = 0.0
         is_told = False
         try:
@@ -320,9 +320,9 @@ class Candidate:
                     await self.thread.run(self.shard.reopen_reader())
             await asyncio.sleep(_SNAPSHOT_SECONDS)
 
-    async def _be_seen(self) -> None:
+    async def _write_presence(self) -> None:
         while True:
-            await self.thread.run(self.shard.be_seen(self._applied_batch))
+            await self.thread.run(self.shard.write_presence(self._applied_batch))
             self._confirmed_at = now()
             await asyncio.sleep(BEAT_SECONDS)
 
@@ -371,14 +371,14 @@ class Candidate:
         self._trouble.clear()
         self._has_term = True
         self._fresh_at = float("-inf")
-        self._beat_on()
+        self._start_beats()
         extra = {"shard": str(self.shard.name), "term": self.shard.term}
         await self._settle()
         self.is_serving = True
         await self._service.begin_primary()
-        self.shard.speak()
+        self.shard.start_answering()
         # Clients look for the primary by its health.
-        await self._tell_health()
+        await self._report_health()
         _logger.info("primary", extra=extra)
         assert self._moves is not None
         self._moving = asyncio.ensure_future(self._moves.run())
@@ -428,13 +428,13 @@ class Candidate:
                 await self.thread.run(self._disconnect())
                 await self.thread.run(self.shard.connect())
                 # Reads are served up to here, while the lease lasts; from here on the memory may change.
-                self.shard.fall_silent()
+                self.shard.stop_answering()
                 if not await self.thread.run(self.shard.take_again()):
                     self.shard.step_down()
                     raise EngineError(f"another candidate is primary of {self.shard.name}", reason="NOT_PRIMARY")
-                self._beat_on()
+                self._start_beats()
                 await self._settle()
-                self.shard.speak()
+                self.shard.start_answering()
                 return
             except SessionLost as error:
                 _logger.warning("PostgreSQL does not confirm", extra={"reason": str(error)})
@@ -444,7 +444,7 @@ class Candidate:
                 _logger.warning("PostgreSQL can't be reached", extra={"reason": str(error)})
             await asyncio.sleep(_RETRY_SECONDS)
 
-    def _beat_on(self) -> None:
+    def _start_beats(self) -> None:
         beats = asyncio.ensure_future(self.thread.run(self._beat(self.shard.term)))
         self._tasks = [task for task in self._tasks if not task.done()]
         self._tasks.append(beats)
@@ -459,14 +459,14 @@ class Candidate:
                 await asyncio.sleep(BEAT_SECONDS)
         except (SessionLost, EngineError) as error:
             _logger.warning("heartbeat not confirmed", extra={"reason": str(error)})
-        self._hear_trouble()
+        self._report_trouble()
 
     async def _release(self) -> None:
         """Releases the shard: first tells the others to poll, then frees it."""
         _logger.info("shard released", extra={"shard": str(self.shard.name), "term": self.shard.term})
         await self.thread.run(self.shard.announce())
         await asyncio.sleep(_POLL_SECONDS + 0.05)
-        self.shard.fall_silent()
+        self.shard.stop_answering()
         await self._end_serving()
         await self.memory.idle()
         if not await self.thread.run(self.shard.is_followed()):

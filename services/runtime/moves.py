@@ -145,12 +145,12 @@ class Moves:
                 # The next term settles which shard has the engine; until then its calls fail. If here, it is reloaded.
                 while not self._store.is_settled:
                     await asyncio.sleep(_IDLE_SECONDS)
-                self._engines.let_go(engine)
+                self._engines.finish_leaving(engine)
             else:
                 self._engines.release(engine)
             return
         self._memory.lose(name)
-        self._engines.let_go(engine)
+        self._engines.finish_leaving(engine)
         _logger.info("engine handed over", extra={"engine": name, "shard": row.wanted})
 
     # --- Coming.
@@ -209,7 +209,7 @@ class Moves:
         if place is None or place.id != coming.stream or name in self._store.known():
             return
         # A commit of this primary: what was visible before it is replicated.
-        await self._thread.run(self._shard.be_seen(self._shard.confirmed_batch))
+        await self._thread.run(self._shard.write_presence(self._shard.confirmed_batch))
         crc = None
         if coming.engine.sequence < place.sequence:
             engine = await self._load(_Row(place.id, name, here, here, 0, place.sequence, _ALL))

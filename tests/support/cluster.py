@@ -53,7 +53,7 @@ class Held:
         taken = self.thread.call(self._take())
         if taken:
             self.store.settle_term()
-            self.shard.speak()
+            self.shard.start_answering()
         return taken
 
     async def _take(self) -> bool:

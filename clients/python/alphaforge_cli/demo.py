@@ -117,8 +117,8 @@ async def _run(
         )
         trader = Trader(near, venue, seed)
         sent: Counter[str] = Counter()
-        await _patiently(data.wait_ready())
-        await _patiently(venue.wait_ready())
+        await _ignoring_failures(data.wait_ready())
+        await _ignoring_failures(venue.wait_ready())
         CONSOLE.print(f"alphaforge demo: trading on engines named {NAME!r}; watch: alphaforge top --engine {NAME}")
         memory = _Memory(cache, seed)
         feed = asyncio.ensure_future(_feed(batches, data, memory, sent))
@@ -147,7 +147,7 @@ async def _run(
 
 async def _feed(batches: AsyncIterator[TradeTickBatch], data: DataEngine, memory: _Memory, sent: Counter[str]) -> None:
     async for batch in batches:
-        await _patiently(data.process_batch(batch))
+        await _ignoring_failures(data.process_batch(batch))
         sent["ticks"] += len(batch)
         memory.offer(batch)
     # The file has ended, but the strategy is a few bars behind.
@@ -189,7 +189,7 @@ class _Memory:
 
 async def _trade(data: DataEngine, trader: Trader) -> None:
     while True:
-        await _patiently(_trade_until_lost(data, trader))
+        await _ignoring_failures(_trade_until_lost(data, trader))
 
 
 async def _trade_until_lost(data: DataEngine, trader: Trader) -> None:
@@ -197,12 +197,12 @@ async def _trade_until_lost(data: DataEngine, trader: Trader) -> None:
         if isinstance(bar, Gap):
             trader.counts["gaps"] += 1
         else:
-            await _patiently(trader.on_bar(bar))
+            await _ignoring_failures(trader.on_bar(bar))
 
 
 async def _follow(venue: ExecutionEngine, sent: Counter[str]) -> None:
     while True:
-        await _patiently(_follow_until_lost(venue, sent))
+        await _ignoring_failures(_follow_until_lost(venue, sent))
 
 
 async def _follow_until_lost(venue: ExecutionEngine, sent: Counter[str]) -> None:
@@ -212,7 +212,7 @@ async def _follow_until_lost(venue: ExecutionEngine, sent: Counter[str]) -> None
 
 async def _repeat(call: Callable[[], Awaitable[object]]) -> None:
     while True:
-        await _patiently(call())
+        await _ignoring_failures(call())
 
 
 async def _report(sent: Counter[str], trader: Trader) -> None:
@@ -225,7 +225,7 @@ def _print(*counts: Counter[str]) -> None:
     CONSOLE.print(", ".join(f"{name} {count:,}" for each in counts for name, count in sorted(each.items())))
 
 
-async def _patiently(call: Awaitable[object]) -> None:
+async def _ignoring_failures(call: Awaitable[object]) -> None:
     """Waits for a call. A failure of the service is ignored, so the demo continues."""
     try:
         await call

@@ -152,7 +152,7 @@ class Subscription(Generic[T]):
         if self._listener is not None:
             raise RuntimeError("this subscription already has a callback; create another one")
         self._begin()
-        self._listener = Background(lambda: self._hand_on(callback), "alphaforge-subscription")
+        self._listener = Background(lambda: self._deliver(callback), "alphaforge-subscription")
         return self
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -214,7 +214,7 @@ class Subscription(Generic[T]):
         self._drop_stream()
         return None
 
-    def _hand_on(self, callback: Callable[[T | Gap], object]) -> None:
+    def _deliver(self, callback: Callable[[T | Gap], object]) -> None:
         try:
             while (event := self._read()) is not None:
                 invoke(callback, event)

@@ -75,11 +75,11 @@ class Coalescer(Generic[Item, Answer]):
                 message = "earlier calls took the whole timeout; nothing was sent"
                 future.set_exception(DeadlineExceeded(message, reason="DEADLINE_EXCEEDED"))
         if batch:
-            self._flight = asyncio.create_task(self._fly(batch))
+            self._flight = asyncio.create_task(self._send(batch))
         else:
             self._is_busy = False
 
-    async def _fly(self, batch: list[tuple[Item, float, asyncio.Future[Answer]]]) -> None:
+    async def _send(self, batch: list[tuple[Item, float, asyncio.Future[Answer]]]) -> None:
         try:
             answers = await self._many([item for item, _, _ in batch], batch[0][1] - monotonic())
         except InvalidArgument:

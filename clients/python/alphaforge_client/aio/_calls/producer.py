@@ -91,7 +91,7 @@ class Producer:
             except ValueError:
                 raise
             except BaseException:
-                self._begin_anew(numbering)
+                self._restart(numbering)
                 raise
             else:
                 numbering.sequence += 1
@@ -105,7 +105,7 @@ class Producer:
         if last not in (numbering.sequence - 1, numbering.sequence):
             numbering.sequence = last + 1
 
-    def _begin_anew(self, numbering: _Numbering) -> None:
+    def _restart(self, numbering: _Numbering) -> None:
         if self._producer_id is None:
             numbering.begin(os.urandom(16).hex())
         else:

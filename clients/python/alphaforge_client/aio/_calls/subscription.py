@@ -151,7 +151,7 @@ class Subscription(Generic[T]):
         if self._listener is not None:
             raise RuntimeError("this subscription already has a callback; create another one")
         await self._begin()
-        self._listener = Background(lambda: self._hand_on(callback), "alphaforge-subscription")
+        self._listener = Background(lambda: self._deliver(callback), "alphaforge-subscription")
         return self
 
     async def wait(self, timeout: float | None = None) -> bool:
@@ -213,7 +213,7 @@ class Subscription(Generic[T]):
         self._drop_stream()
         return None
 
-    async def _hand_on(self, callback: Callable[[T | Gap], object]) -> None:
+    async def _deliver(self, callback: Callable[[T | Gap], object]) -> None:
         try:
             while (event := await self._read()) is not None:
                 await invoke(callback, event)

@@ -92,12 +92,12 @@ class MergedSubscription(Subscription[T]):
     @property
     def next_sequence(self) -> int | None:
         """Raises EngineError (SETTING_INVALID): with partitions there is no single sequence. Use `token`."""
-        raise self._no_one("sequence")
+        raise self._not_single("sequence")
 
     @property
     def epoch(self) -> int:
         """Raises EngineError (SETTING_INVALID): with partitions there is no single epoch. Use `token`."""
-        raise self._no_one("epoch")
+        raise self._not_single("epoch")
 
     @property
     def token(self) -> str | None:
@@ -169,7 +169,7 @@ class MergedSubscription(Subscription[T]):
     def _drop_stream(self) -> None:
         _end(self._made, self._queue)
 
-    def _no_one(self, what: str) -> EngineError:
+    def _not_single(self, what: str) -> EngineError:
         return EngineError(
             f"with {len(self._places)} partitions there is no single {what}; use the subscription's `token` instead",
             reason="SETTING_INVALID",
