@@ -70,7 +70,7 @@ PARTS = {
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a little of everything, to see that it runs")
-    parser.add_argument("--only", choices=PARTS, help="one part alone")
+    parser.add_argument("--only", choices=PARTS, nargs="+", help="these parts alone")
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="write every table to a file too, for benchmarks.page"
     )
@@ -78,15 +78,18 @@ def main() -> None:
     print(f"Python {platform.python_version()}, {platform.machine()}; compare within a run, not between runs")
     with echo_server() as (echo_target, echo_process), running_stack() as stack:
         bench = Bench(QUICK if arguments.quick else FULL, stack, echo_target, echo_process)
-        parts = []
+        parts = {}
+        if arguments.only and arguments.json and arguments.json.exists():
+            # Parts measured again replace those of earlier runs.
+            parts = {part.name: part for part in Run.model_validate_json(arguments.json.read_text()).parts}
         for name, run in PARTS.items():
-            if arguments.only in (None, name):
+            if name in (arguments.only or PARTS):
                 run(bench)
-                parts.append(part_of(name, run, bench.shown))
+                parts[name] = part_of(name, run, bench.shown)
                 bench.shown.clear()
                 if arguments.json:
                     # Written after each part, so that an interrupted run keeps its results.
-                    done = Run.now(parts, work_hash(bench.work))
+                    done = Run.now([parts[name] for name in PARTS if name in parts], work_hash(bench.work))
                     arguments.json.write_text(done.model_dump_json(indent=1) + "\n")
     print(f"work {work_hash(bench.work)}")
 
