@@ -1,4 +1,4 @@
-"""A cache of the service: the core's cache by name, with its stream of changes and its leases.
+"""A cache of the service: the calls that change the core's cache, its leases and its stream of changes.
 
 The four hot requests are decoded and encoded natively, the others by the generated classes. Values stay bytes here.
 """
@@ -6,9 +6,9 @@ The four hot requests are decoded and encoded natively, the others by the genera
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping
 from time import monotonic, monotonic_ns, time_ns
-from typing import Any, NamedTuple
+from typing import Any
 
 from alphaforge.cache.v1.atomics_pb2 import (
     CompareAndSwapRequest,
@@ -19,29 +19,16 @@ from alphaforge.cache.v1.atomics_pb2 import (
     PutIfAbsentResponse,
 )
 from alphaforge.cache.v1.batches_pb2 import DeleteManyRequest, DeleteManyResponse
-from alphaforge.cache.v1.caches_pb2 import CacheStatistics, GetStatisticsRequest, GetStatisticsResponse
 from alphaforge.cache.v1.entries_pb2 import (
     ClearRequest,
     ClearResponse,
-    ContainsRequest,
-    ContainsResponse,
     DeleteRequest,
     DeleteResponse,
-    GetSizeRequest,
-    GetSizeResponse,
-    GetTtlRequest,
-    GetTtlResponse,
-    ListKeysRequest,
-    ListKeysResponse,
     TouchRequest,
     TouchResponse,
 )
 from alphaforge.cache.v1.invalidations_pb2 import (
-    InvalidationCause,
-    ReportNearHitsRequest,
-    ReportNearHitsResponse,
     SubscribeInvalidationsRequest,
-    SubscribeInvalidationsResponse,
 )
 from alphaforge.cache.v1.leases_pb2 import (
     AcquireLeaseRequest,
@@ -57,12 +44,11 @@ from alphaforge.cache.v1.leases_pb2 import (
 from alphaforge.cache.v1.value_pb2 import Value
 from alphaforge.journal.v1.caches_pb2 import CacheNote
 from alphaforge.journal.v1.inputs_pb2 import EpochBegun
-from alphaforge_core.cache_wire import CacheEngine, GetManyRequest, GetRequest, PutManyRequest, PutRequest
+from alphaforge_core.cache_wire import CacheEngine, PutManyRequest, PutRequest
 from alphaforge_core.errors import AlphaForgeError, EngineError
 
 from services.access.roles import Role
-from services.base.messages import fill
-from services.base.pages import limit_of
+from services.cache.changes import Change, ChangeLog, change_filter, invalidations_response
 from services.cache.leases import Leases
 from services.cache.memory import Memory
 from services.cache.replica import ALONE, Replica, Replication
@@ -71,9 +57,9 @@ from services.engines.engine import NamedEngine, epoch_changed
 from services.engines.inputs import LONG_BYTES
 from services.engines.rows import Answer, Row, Runs, Table
 from services.journal.store import Durability
-from services.streams.feed import Delivery, Feed, Filter, Subscribers
+from services.streams.feed import Feed, Subscribers
 
-__all__ = ["BATCH_KEYS_MAX", "Change", "NamedCache"]
+__all__ = ["BATCH_KEYS_MAX", "NamedCache"]
 
 _DEFAULTS: Mapping[str, Any] = {"max_size": 10_000, "max_bytes": None}
 _TTL_NS_DEFAULT = 3_600_000_000_000
@@ -81,35 +67,6 @@ BATCH_KEYS_MAX = 100_000
 
 # How long changes are kept after the last subscriber leaves, so that it can resume.
 _CHANGES_KEPT_SECONDS = 60.0
-
-
-class Change(NamedTuple):
-    """A change of an entry."""
-
-    key: str
-    cause: InvalidationCause.ValueType
-
-
-class _ChangeLog:
-    """The change log that the core's cache keeps."""
-
-    def __init__(self, engine: CacheEngine, replica: Replica) -> None:
-        self._engine = engine
-        self._replica = replica
-
-    @property
-    def first(self) -> int:
-        sequences = self._engine.read_changes(1, 1)[1]
-        return sequences[0] if sequences else self.last + 1
-
-    @property
-    def last(self) -> int:
-        return self._replica.confirmed if self._replica.is_serving else self._engine.sequence
-
-    def read(self, after: int, limit: int) -> Sequence[Change]:
-        limit = min(limit, self.last - after)
-        keys, _, causes, _, _ = self._engine.read_changes(after + 1, limit)
-        return [Change(key, InvalidationCause.ValueType(cause)) for key, cause in zip(keys, causes, strict=True)]
 
 
 class NamedCache(NamedEngine):
@@ -143,8 +100,8 @@ class NamedCache(NamedEngine):
         self._memory = memory
 
     def _new_feed(self) -> Feed[Change]:
-        log = _ChangeLog(self.core, self.replica)
-        return Feed(log, epoch=self.epoch, subscribers=self._subscribers, encode=_invalidations_response)
+        log = ChangeLog(self.core, self.replica)
+        return Feed(log, epoch=self.epoch, subscribers=self._subscribers, encode=invalidations_response)
 
     @property
     def durability(self) -> str:
@@ -337,18 +294,10 @@ class NamedCache(NamedEngine):
         self._check()
         return self.core.put_wire(request)
 
-    def get(self, request: GetRequest) -> bytes:
-        """Returns the value, or none."""
-        return self.core.get_wire(request)
-
     def put_many(self, request: PutManyRequest) -> bytes:
         """Stores many values."""
         self._check()
         return self.core.put_many_wire(request)
-
-    def get_many(self, request: GetManyRequest) -> bytes:
-        """Returns the values found."""
-        return self.core.get_many_wire(request)
 
     def delete(self, message: DeleteRequest) -> bytes:
         """Deletes an entry."""
@@ -360,14 +309,6 @@ class NamedCache(NamedEngine):
         self._check(stores=False)
         return DeleteManyResponse(deleted_count=self.core.delete_many(message.keys)).SerializeToString()
 
-    def contains(self, message: ContainsRequest) -> bytes:
-        """Returns whether the key has an entry."""
-        return ContainsResponse(contains=self.core.contains(message.key)).SerializeToString()
-
-    def size(self, message: GetSizeRequest) -> bytes:
-        """The number of entries."""
-        return GetSizeResponse(size=self.core.size()).SerializeToString()
-
     def clear(self, message: ClearRequest) -> bytes:
         """Deletes all entries."""
         self._check(stores=False)
@@ -378,21 +319,6 @@ class NamedCache(NamedEngine):
         """Sets a new time to live of an entry."""
         self._check(stores=False)
         return TouchResponse(touched=self.core.touch(message.key, _ttl_ns(message))).SerializeToString()
-
-    def ttl(self, message: GetTtlRequest) -> bytes:
-        """The remaining time to live of an entry."""
-        found, ttl_ns = self.core.ttl_ns(message.key)
-        return GetTtlResponse(found=found, ttl_ns=ttl_ns).SerializeToString()
-
-    def list_keys(self, message: ListKeysRequest) -> bytes:
-        """A page of keys."""
-        keys, cursor = self.core.keys_page(message.prefix, limit_of(message.limit), message.cursor)
-        return ListKeysResponse(keys=keys, next_cursor=cursor).SerializeToString()
-
-    def statistics(self, message: GetStatisticsRequest) -> bytes:
-        """The cache's counters."""
-        statistics = fill(CacheStatistics(), self.core.statistics().as_dict())
-        return GetStatisticsResponse(statistics=statistics).SerializeToString()
 
     # --- Atomic operations.
 
@@ -464,33 +390,7 @@ class NamedCache(NamedEngine):
         self.begin()
         self.want_changes()
         from_sequence = message.from_sequence if message.HasField("from_sequence") else None
-        return self.changes.subscribe(from_sequence, _change_filter(message))
-
-    def report_near_hits(self, message: ReportNearHitsRequest) -> bytes:
-        """Counts the hits of a near cache, and marks their keys as used."""
-        self.core.report_near_hits(message.keys, message.hits)
-        return ReportNearHitsResponse().SerializeToString()
-
-
-def _change_filter(message: SubscribeInvalidationsRequest) -> Filter[Change] | None:
-    """Returns a subscription's filter; None for all changes. A clear passes every filter."""
-    prefix = message.prefix
-    if not prefix:
-        return None
-    clear = InvalidationCause.INVALIDATION_CAUSE_CLEAR
-    return Filter(prefix, lambda change: change.key.startswith(prefix) or change.cause == clear)
-
-
-def _invalidations_response(delivery: Delivery[Change]) -> bytes:
-    return SubscribeInvalidationsResponse(
-        epoch=delivery.epoch,
-        sequence=delivery.sequence,
-        previous_sequence=delivery.previous_sequence,
-        keys=[change.key for change in delivery.events],
-        sequences=delivery.sequences,
-        causes=[change.cause for change in delivery.events],
-        gap=delivery.gap,
-    ).SerializeToString()
+        return self.changes.subscribe(from_sequence, change_filter(message))
 
 
 def _ttl_ns(

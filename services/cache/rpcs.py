@@ -49,6 +49,7 @@ from prometheus_client.registry import Collector
 from services.access.roles import Role
 from services.base.messages import fill, given
 from services.base.periodic import Periodic
+from services.cache import queries
 from services.cache.cache_files import CacheFiles
 from services.cache.engine import BATCH_KEYS_MAX, NamedCache
 from services.cache.memory import Memory
@@ -319,9 +320,9 @@ CacheService.table = Table(
         on_service("ResetCache", ResetCacheRequest, _Service.reset_cache, role=_ADMIN, once=True, audited=True),
         on_service("DropCache", DropCacheRequest, _Service.drop_cache, role=_ADMIN, once=True, audited=True),
         # Entries.
-        _get("Get", GetRequest, _Cache.get),
-        _get("Contains", ContainsRequest, _Cache.contains),
-        _get("GetTtl", GetTtlRequest, _Cache.ttl),
+        _get("Get", GetRequest, queries.get),
+        _get("Contains", ContainsRequest, queries.contains),
+        _get("GetTtl", GetTtlRequest, queries.ttl),
         _put("Put", PutRequest, _Cache.put),
         _put("Touch", TouchRequest, _Cache.touch),
         _put("Delete", DeleteRequest, _Cache.delete, once=True),
@@ -330,13 +331,13 @@ CacheService.table = Table(
         _put("CompareAndSwap", CompareAndSwapRequest, _Cache.compare_and_swap, once=True),
         _put("Increment", IncrementRequest, _Cache.increment, once=True),
         # Batches.
-        Row("GetMany", GetManyRequest, _Cache.get_many, role=_READ, bytes_max=_ALL, admits_unread=True),
+        Row("GetMany", GetManyRequest, queries.get_many, role=_READ, bytes_max=_ALL, admits_unread=True),
         _batch("PutMany", PutManyRequest, _Cache.put_many),
         _batch("DeleteMany", DeleteManyRequest, _Cache.delete_many, once=True, items_max=_KEYS_MAX),
         # The whole cache.
-        _scan("GetSize", GetSizeRequest, _Cache.size),
-        _scan("GetStatistics", GetStatisticsRequest, _Cache.statistics),
-        _scan("ListKeys", ListKeysRequest, _Cache.list_keys),
+        _scan("GetSize", GetSizeRequest, queries.size),
+        _scan("GetStatistics", GetStatisticsRequest, queries.statistics),
+        _scan("ListKeys", ListKeysRequest, queries.list_keys),
         Row("Clear", ClearRequest, _Cache.clear, _Cache.publish, role=_WRITE, runs=_THREAD, once=True),
         # Leases.
         _lease("AcquireLease", AcquireLeaseRequest, _Cache.acquire_lease, runs=_WAIT, once=True),
@@ -348,7 +349,7 @@ CacheService.table = Table(
         query(
             "ReportNearHits",
             ReportNearHitsRequest,
-            _Cache.report_near_hits,
+            queries.report_near_hits,
             served_by=_PRIMARY,
             items_max=_KEYS_MAX,
             bytes_max=_ALL,
