@@ -71,8 +71,8 @@ READING = """
 - A rate is the median of the repetitions, with the least and the greatest. A percentile is the median of the
   percentiles of the repetitions. CPU time is that of client and services together.
 - Bars, fills and entries of all ways are compared, and the run fails if they differ.
-- `make bench` measures your machine, and `python -m benchmarks --only NAME ...` some parts of the page. The run installs
-  Redis and NautilusTrader if it can.
+- `make bench` measures your machine, and `python -m benchmarks --only NAME ...` some parts of the page. The run
+  installs Redis and NautilusTrader if it can.
 """
 
 MILLION = """

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from alphaforge.cache.v1 import cache_service_pb2
 from alphaforge.cache.v1.atomics_pb2 import CompareAndSwapRequest, IncrementRequest, PutIfAbsentRequest
@@ -64,10 +64,13 @@ from services.journal.journal import JournalStatistics
 from services.journal.journals import Journals, SharedJournal
 from services.metrics.rpc_metrics import EngineCollector
 from services.metrics.service_metrics import CheckpointCollector, JournalCollector, RecoveryCollector, StreamCollector
-from services.runtime.candidate import Candidate, candidate_of
+from services.rpc.health import SetHealth
+from services.runtime.candidates import candidate_of
 from services.runtime.cluster_metrics import ClusterCollector
-from services.runtime.server import Health
 from services.streams.feed import Subscribers
+
+if TYPE_CHECKING:
+    from services.runtime.candidate import Candidate
 
 __all__ = ["CacheService"]
 
@@ -143,7 +146,7 @@ class CacheService:
 
     # --- From start to stop.
 
-    async def start(self, health: Health) -> None:
+    async def start(self, health: SetHealth) -> None:
         """Restores the caches of the previous process, or becomes a candidate."""
         self.engines.restore(self._files.load(self._build), self._files.refused)
         self._restore_answers()

@@ -34,8 +34,8 @@ from services.base.errors import info_of
 from services.base.periodic import Periodic
 from services.execution.engine import NamedExecutionEngine
 from services.rpc.follower import PAUSE_SECONDS_FIRST, PAUSE_SECONDS_MAX, Follower
+from services.rpc.health import SetHealth
 from services.rpc.peer import SILENCE_SECONDS_MAX, Peer, PeerFiles
-from services.runtime.server import Health
 
 __all__ = ["MarketDataLinks"]
 
@@ -218,7 +218,7 @@ class MarketDataLinks(Collector):
         self._links: dict[str, _Link] = {}
         self._watch: Periodic | None = None
 
-    def start(self, health: Health) -> None:
+    def start(self, health: SetHealth) -> None:
         """Starts watching for stale links."""
         self._watch = Periodic(_WATCH_SECONDS, partial(self._look, health))
         self._watch.start()
@@ -266,7 +266,7 @@ class MarketDataLinks(Collector):
             await source.absent.close()
             await source.peer.close()
 
-    async def _look(self, health: Health) -> None:
+    async def _look(self, health: SetHealth) -> None:
         stale = False
         for link in self._links.values():
             state = MarketDataState.MARKET_DATA_STATE_LIVE

@@ -53,7 +53,7 @@ from services.execution.position_metrics import PositionCollector
 from services.execution.sessions import SessionWatch, Watched
 from services.execution.settings import ExecutionServiceSettings
 from services.execution.wire import ModifyRequest, OrderGroupRequest, OrderRequest, OrdersRequest, RegisterRequest
-from services.runtime.server import Health
+from services.rpc.health import SetHealth
 from services.runtime.service import JournalledService
 
 __all__ = ["ExecutionService"]
@@ -102,7 +102,7 @@ class ExecutionService(JournalledService[NamedExecutionEngine]):
 
         return [*super().collectors, self._links, PositionCollector(most, cores), AccountCollector(most, cores)]
 
-    async def start(self, health: Health) -> None:
+    async def start(self, health: SetHealth) -> None:
         """Recovers the engines; starts the links to the data service."""
         await super().start(health)
         self._links.start(health)

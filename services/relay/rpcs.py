@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from alphaforge.data.v1 import data_service_pb2
 from alphaforge.data.v1.engines_pb2 import (
@@ -25,10 +26,12 @@ from services.metrics.service_metrics import Counters, StreamCollector, families
 from services.relay.engines import RelayedEngine, RelayedEngines
 from services.relay.settings import RelaySettings
 from services.relay.upstream import Upstream, Upstreams
+from services.rpc.health import SetHealth
 from services.rpc.peer import DATA_SERVICE
-from services.runtime.candidate import Candidate
-from services.runtime.server import Health
 from services.streams.feed import Subscribers
+
+if TYPE_CHECKING:
+    from services.runtime.candidate import Candidate
 
 __all__ = ["RELAY_COUNTERS", "RelayService"]
 
@@ -69,7 +72,7 @@ class RelayService:
             trades_max=settings.max_replay_trades,
         )
         self._watch = Periodic(_LOOK_SECONDS, self._look)
-        self._health: Health | None = None
+        self._health: SetHealth | None = None
 
     @property
     def collectors(self) -> Sequence[Collector]:
@@ -78,7 +81,7 @@ class RelayService:
 
     # --- From start to stop.
 
-    async def start(self, health: Health) -> None:
+    async def start(self, health: SetHealth) -> None:
         """Recovers nothing, since a relay keeps no state."""
         self._health = health
 

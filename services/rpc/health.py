@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 from weakref import WeakValueDictionary
 
 import grpc
@@ -22,9 +22,12 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from services.access.gate import Gate, caller_name
 from services.base.errors import failure_of
 
-__all__ = ["MESSAGE_BYTES_MAX", "WATCHES_MAX", "Health"]
+__all__ = ["MESSAGE_BYTES_MAX", "PRIMARY", "WATCHES_MAX", "Health", "SetHealth"]
 
 Context: TypeAlias = grpc.aio.ServicerContext[bytes, bytes]
+
+PRIMARY = "primary"
+"""The part of a service's health for whether this process is the primary of its shard."""
 
 MESSAGE_BYTES_MAX = 256
 WATCHES_MAX = 1_000
@@ -34,6 +37,12 @@ WATCHES_MAX = 1_000
 _READS_MAX = 2
 _WAITING_MAX = 16
 _READ_SECONDS_MAX = 1.0
+
+
+class SetHealth(Protocol):
+    """Sets the health of a part of a service; each part has its own name in the health protocol."""
+
+    async def __call__(self, part: str, *, serving: bool) -> None: ...
 
 
 class Health(grpc.GenericRpcHandler):

@@ -14,7 +14,7 @@ import asyncio
 import logging
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from alphaforge_core.errors import AlphaForgeError, EngineError
 
@@ -25,14 +25,12 @@ from services.cluster.thread import ClusterThread
 from services.engines.registry import Registry
 from services.journal.journal import Journal
 from services.journal.suspects import Suspects
+from services.rpc.health import PRIMARY, SetHealth
 from services.runtime.memory import Memory
 from services.runtime.moves import Moves
 from services.runtime.settings import CheckpointSettings
 
-__all__ = ["PRIMARY", "Candidate", "Takes", "candidate_of"]
-
-PRIMARY = "primary"
-"""The part of the service's health for whether this candidate is the primary."""
+__all__ = ["Candidate", "Takes"]
 
 SILENCE_SECONDS = 2.0
 # Maximum age of the state from which a follower answers reads.
@@ -57,12 +55,6 @@ _ALL = 2**62
 _logger = logging.getLogger("services.cluster")
 
 
-class PartHealth(Protocol):
-    """Sets the health of a part of the service."""
-
-    async def __call__(self, part: str, *, serving: bool) -> None: ...
-
-
 class Takes(Protocol):
     """The hooks of a service for changes of its role."""
 
@@ -74,19 +66,6 @@ class Takes(Protocol):
 
     async def checkpoint_all(self) -> None:
         """Checkpoints every engine that has changed."""
-
-
-def candidate_of(settings: CheckpointSettings) -> Candidate | None:
-    """The candidate of these settings; None for a service without a cluster. Raises EngineError SETTING_INVALID."""
-    dsn = settings.journal_dsn()
-    if dsn is None:
-        return None
-    address = settings.advertise or f"{settings.host}:{settings.port}"
-    size = settings.journal_size_bytes_max
-    name = Name(settings.service, settings.shard, address)
-    candidate = Candidate(name, dsn, settings.cluster, settings.unreplicated, size, settings.data_dir)
-    candidate.is_advertised = settings.advertise is not None
-    return candidate
 
 
 class Candidate:
@@ -123,9 +102,19 @@ class Candidate:
         self.is_advertised = False
         """Whether clients reach this candidate at an address other than the one it listens on."""
 
+    @classmethod
+    def of(cls, settings: CheckpointSettings, dsn: str) -> Self:
+        """Creates the candidate that a service's settings describe."""
+        address = settings.advertise or f"{settings.host}:{settings.port}"
+        size = settings.journal_size_bytes_max
+        name = Name(settings.service, settings.shard, address)
+        candidate = cls(name, dsn, settings.cluster, settings.unreplicated, size, settings.data_dir)
+        candidate.is_advertised = settings.advertise is not None
+        return candidate
+
     # --- From start to stop.
 
-    async def start(self, service: Takes, engines: Registry[Any], *, health: PartHealth) -> None:
+    async def start(self, service: Takes, engines: Registry[Any], *, health: SetHealth) -> None:
         """Connects, and loads the engines from the log; drops engines that the log doesn't have.
 
         `health` is set to whether this is the primary. Raises EngineError if PostgreSQL can't be used.

@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import grpc
 import uvloop
@@ -31,26 +31,22 @@ from services.engines.rows import Table
 from services.metrics.access_metrics import AccessCollector, AuditCollector
 from services.metrics.metrics_server import MetricsServer
 from services.metrics.rpc_metrics import MethodMetrics, RpcCollector, new_registry
-from services.rpc.health import Health as HealthStates
+from services.rpc.health import PRIMARY, Health, SetHealth
 from services.rpc.methods import Methods
 from services.rpc.pipeline import Service
 from services.rpc.reflection import GuardedReflection
-from services.runtime.candidate import PRIMARY, Candidate
 from services.runtime.settings import ServerSettings, load, log_settings
 
-__all__ = ["Health", "ServedService", "main"]
+if TYPE_CHECKING:
+    from services.runtime.candidate import Candidate
+
+__all__ = ["ServedService", "main"]
 
 _METADATA_BYTES_MAX = 16 * 1024
 # Calls and streams per connection; further ones wait in the client.
 _CALLS_PER_CONNECTION_MAX = 10_000
 
 _logger = logging.getLogger("services.server")
-
-
-class Health(Protocol):
-    """Sets the health of a part of a service; each part has its own name in the health protocol."""
-
-    async def __call__(self, part: str, *, serving: bool) -> None: ...
 
 
 class ServedService(Service, Protocol):
@@ -67,7 +63,7 @@ class ServedService(Service, Protocol):
     def collectors(self) -> Sequence[Collector]:
         """Metrics besides those of the RPCs."""
 
-    async def start(self, health: Health) -> None:
+    async def start(self, health: SetHealth) -> None:
         """Recovers the engines. Runs in the event loop before the first call."""
 
     def start_primary(self) -> None:
@@ -127,7 +123,7 @@ async def _serve(service: ServedService, settings: ServerSettings) -> None:
     candidate = service.candidate
     methods = Methods(service.descriptor, service.table.rpcs, service, gate, audit, candidate, service.description)
     server.add_generic_rpc_handlers((methods,))
-    states = HealthStates(gate)
+    states = Health(gate)
     server.add_generic_rpc_handlers((states,))
     reflected = (name, health.SERVICE_NAME, reflection.SERVICE_NAME)
     GuardedReflection(reflected, gate).add_to(server)

@@ -30,9 +30,9 @@ from services.metrics.service_metrics import (
     RefusalCollector,
     StreamCollector,
 )
-from services.runtime.candidate import candidate_of
+from services.rpc.health import SetHealth
+from services.runtime.candidates import candidate_of
 from services.runtime.cluster_metrics import ClusterCollector
-from services.runtime.server import Health
 from services.runtime.settings import JournalSettings
 from services.streams.feed import Subscribers
 
@@ -96,7 +96,7 @@ class JournalledService(Generic[N]):
         """The engines whose series are shown: only the primary's, so that no sum counts one twice."""
         return self.engines.engines() if self.candidate is None or self.candidate.is_serving else []
 
-    async def start(self, health: Health) -> None:
+    async def start(self, health: SetHealth) -> None:
         """Recovers the engines, or becomes a candidate. `health` sets the health of a part of the service."""
         if self.candidate is not None:
             await self.candidate.start(self, self.engines, health=health)
