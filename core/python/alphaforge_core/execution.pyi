@@ -763,7 +763,9 @@ class Instrument:
 
     @property
     def negative_prices(self) -> bool:
-        """Prices may be 0 or below, such as those of spreads and power (rule 3.32)."""
+        """
+        Prices may be 0 or below, such as those of spreads and power (rule 3.32).
+        """
 
     @property
     def time_zone(self) -> str:
