@@ -36,8 +36,8 @@ from services.cache.settings import CacheDurability
 from services.engines.answers import ANSWER_SECONDS
 from services.engines.engine import new_epoch
 from services.engines.recovery import RecoveryStatistics
+from services.journal.files.mark import Mark, Place, boot_id, read_mark, write_mark
 from services.journal.journal import JournalStatistics
-from services.journal.mark import Mark, Place, boot_id, read_mark, write_mark
 
 __all__ = ["CacheFiles"]
 

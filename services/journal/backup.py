@@ -19,10 +19,10 @@ from pathlib import Path
 
 from alphaforge_core.errors import AlphaForgeError, EngineError
 
-from services.journal import sqlite_file
-from services.journal.mark import Mark, read_mark, sync_folder
-from services.journal.parts import PartDamaged, Parts
-from services.journal.sqlite_file import StreamRow
+from services.journal.files import sqlite_file
+from services.journal.files.mark import Mark, read_mark, sync_folder
+from services.journal.files.parts import PartDamaged, Parts
+from services.journal.files.sqlite_file import StreamRow
 
 __all__ = ["answer_request", "backup", "copy_open_journal", "verify"]
 

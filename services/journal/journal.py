@@ -16,17 +16,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 from itertools import repeat
-from operator import itemgetter
-from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, TypeVar
 
-from alphaforge_core.errors import AlphaForgeError, EngineError, InvalidArgument, ResourceExhausted, Unavailable
+from alphaforge_core.errors import AlphaForgeError, InvalidArgument, ResourceExhausted, Unavailable
 
 from services.journal.store import (
     PART_BYTES_MAX,
@@ -39,11 +35,10 @@ from services.journal.store import (
     Limits,
     Manifest,
     Move,
-    OutcomeUnknown,
     Record,
-    ThreadedStore,
 )
 from services.journal.waiting import FairWaiting, Waiting, Work
+from services.journal.writer import Writer, refused
 
 __all__ = ["Checkpoint", "Durability", "Journal", "JournalStatistics", "Record"]
 
@@ -53,12 +48,6 @@ T = TypeVar("T")
 
 # How long written inputs are applied before other calls get a turn. A batch has up to WAITING_RECORDS_MAX.
 _APPLY_SECONDS = 0.002
-
-# How often the position of each stream is recorded for a later start.
-_MARK_SECONDS = 1.0
-
-# How long callers wait for a write whose outcome is unknown, and how often it is checked meanwhile.
-_SETTLE_SECONDS, _SETTLE_PAUSE_SECONDS = 1.0, 0.05
 
 
 class JournalStatistics(NamedTuple):
@@ -71,9 +60,6 @@ class JournalStatistics(NamedTuple):
     waiting: int
     held_bytes: int
     checkpoints: int
-
-
-_ENTRY = itemgetter(0)
 
 
 class Journal:
@@ -96,16 +82,9 @@ class Journal:
         self._waiting = Waiting() if self._limits is None else FairWaiting(self._limits)
         self._impatience: asyncio.TimerHandle | None = None
         self._is_late = False
-        self._marked_at = time.monotonic()
-        self._idle_seconds = 0.0  # after which the writer prunes
-        self._batches: SimpleQueue[list[Work] | None] = SimpleQueue()
-        # Passes a batch to the writer thread, or to the store's own thread if it has one.
-        self._begin: Callable[[list[Work]], object] = self._batches.put
-        if isinstance(store, ThreadedStore):
-            self._begin = partial(self._begin_write, store)
+        self._writer = Writer(store, self._on_written)
+        self._begin = self._writer.begin
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._writer = threading.Thread(target=self._write_batches, name="journal", daemon=True)
-        self._writer.start()
 
     # --- Recovery: before the first append.
 
@@ -134,7 +113,7 @@ class Journal:
         """Ends recovery: every stream is replayed, and the required new epochs have started."""
         self._store.ready()
 
-    # --- Writing: the event loop's side.
+    # --- Writing.
 
     @property
     def failure(self) -> str | None:
@@ -190,7 +169,7 @@ class Journal:
             )
 
     def _append(self, entry: Append, apply: Callable[[int], T], *, is_made: bool) -> asyncio.Future[T]:
-        self._loop = asyncio.get_running_loop()
+        self._loop = self._writer.loop = asyncio.get_running_loop()
         work = Work(entry, apply, self._loop.create_future(), is_made)
         if self._writing:
             self._waiting.add(work)
@@ -238,13 +217,13 @@ class Journal:
         try:
             generation = self._store.checkpoint_begin(stream, sequence)
         except OSError as error:
-            raise _refused(str(error)) from None
+            raise refused(str(error)) from None
         try:
             manifest = await asyncio.to_thread(self._write_parts, generation, state)
             await self._enqueue(Commit(stream, generation, sequence, manifest, checksum()))
         except OSError as error:
             self._store.checkpoint_abandon(generation)
-            raise _refused(str(error)) from None
+            raise refused(str(error)) from None
         except BaseException:
             self._store.checkpoint_abandon(generation)
             raise
@@ -271,8 +250,7 @@ class Journal:
         await asyncio.gather(*self._checkpointing, return_exceptions=True)
         while not self.is_idle:
             await asyncio.sleep(0.001)
-        self._batches.put(None)
-        await asyncio.to_thread(self._writer.join)
+        await asyncio.to_thread(self._writer.close)
         try:
             self._store.close()
         except OSError as error:
@@ -280,7 +258,7 @@ class Journal:
             _logger.error("not closed cleanly", extra={"journal": str(self._store), "reason": str(error)})
 
     def _enqueue(self, entry: Commit | Drop | Move) -> asyncio.Future[Any]:
-        self._loop = asyncio.get_running_loop()
+        self._loop = self._writer.loop = asyncio.get_running_loop()
         work = Work(entry, _nothing, self._loop.create_future())
         self._waiting.add(work)
         if not self._writing:
@@ -293,9 +271,6 @@ class Journal:
         if self._limits is not None:
             self._refuse_waiting_later(self._limits)
         self._begin(batch)
-
-    def _begin_write(self, store: ThreadedStore, batch: list[Work]) -> None:
-        store.begin_write(list(map(_ENTRY, batch)), partial(self._finish, batch))
 
     def _refuse_waiting_later(self, limits: Limits) -> None:
         self._impatience = asyncio.get_running_loop().call_later(limits.patience_seconds, self._refuse_waiting)
@@ -369,66 +344,6 @@ class Journal:
             else:
                 self._writing = False
 
-    # --- Writing: the writer thread's side.
-
-    def _write_batches(self, *, while_copying: bool = False) -> None:
-        """Writes batches until the journal is closed. `while_copying`: writes only the batches that wait."""
-        while True:
-            try:
-                batch = self._batches.get(timeout=0.0 if while_copying else self._idle_seconds)
-            except Empty:
-                if while_copying:
-                    return
-                self._store.prune()
-                self._idle_seconds = 0.0 if self._store.has_superfluous else _MARK_SECONDS
-            else:
-                if batch is None:
-                    if while_copying:
-                        # Closing waits until the copy is complete.
-                        self._batches.put(None)
-                    return
-                try:
-                    sequences = self._store.write(list(map(_ENTRY, batch)))
-                except Exception as failure:
-                    # For any error, callers are answered, and the thread continues.
-                    self._finish(batch, [], failure)
-                else:
-                    # _finish(), inlined: this runs on every call.
-                    if not isinstance(batch[-1].entry, Append):
-                        self._idle_seconds = 0.0
-                    assert self._loop is not None
-                    self._loop.call_soon_threadsafe(self._on_written, batch, sequences, None)
-            if not while_copying and time.monotonic() >= self._marked_at + _MARK_SECONDS:
-                self._store.note_progress()
-                self._store.answer_backup_request(partial(self._write_batches, while_copying=True))
-                self._marked_at = time.monotonic()
-
-    def _finish(self, batch: list[Work], sequences: list[int], failure: Exception | None) -> None:
-        """Tells the event loop the result of a batch, from the thread that wrote it."""
-        error: AlphaForgeError | None = None
-        if isinstance(failure, OutcomeUnknown):
-            error = self._settled(failure)
-        elif failure is not None:
-            error = _refused(str(failure))
-        if not isinstance(batch[-1].entry, Append):
-            # Checkpoints and drops leave something to prune.
-            self._idle_seconds = 0.0
-        assert self._loop is not None
-        self._loop.call_soon_threadsafe(self._on_written, batch, sequences, error)
-
-    def _settled(self, failure: OutcomeUnknown) -> AlphaForgeError:
-        """The error for callers of a batch whose outcome is unknown."""
-        until = time.monotonic() + (_SETTLE_SECONDS if self._limits is None else 0.0)
-        while time.monotonic() < until:
-            if self._store.settle():
-                return _refused(str(failure))
-            time.sleep(_SETTLE_PAUSE_SECONDS)
-        return Unavailable(
-            f"the journal failed during this write ({failure}): the change may or may not survive a restart; repeat "
-            "the call",
-            reason="OUTCOME_UNKNOWN",
-        )
-
 
 def _nothing(_sequence: int) -> None:
     """Does nothing: for checkpoints and drops, which have nothing to apply."""
@@ -436,10 +351,6 @@ def _nothing(_sequence: int) -> None:
 
 def _late() -> Unavailable:
     return Unavailable("nothing was done: the journal is slow to write; retry in a moment", reason="UNAVAILABLE")
-
-
-def _refused(why: str) -> EngineError:
-    return EngineError(f"nothing was done: the journal can't be written: {why}", reason="JOURNAL_FAILED")
 
 
 def _parts(state: Iterable[bytes]) -> Iterator[list[memoryview]]:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from alphaforge_core.errors import EngineError
 
+from services.journal.files.mark import read_mark
+from services.journal.files.store_sqlite import SqliteStore
 from services.journal.journal import Durability, Journal, JournalStatistics
-from services.journal.mark import read_mark
-from services.journal.store_sqlite import SqliteStore
 from services.journal.suspects import Suspects
 
 __all__ = ["Journals", "SharedJournal"]

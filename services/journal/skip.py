@@ -19,8 +19,8 @@ from alphaforge.journal.v1.inputs_pb2 import EpochBegun
 from alphaforge_core.errors import EngineError
 
 from services.journal.backup import is_in_use
+from services.journal.files.store_sqlite import SqliteStore
 from services.journal.store import DROPPED, EPOCH_BEGUN, OPENED, Checkpoint, Durability, Record
-from services.journal.store_sqlite import SqliteStore
 from services.journal.suspects import Suspects
 
 __all__ = ["keep", "named", "replacement", "skip"]

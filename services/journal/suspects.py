@@ -17,7 +17,7 @@ from pathlib import Path
 
 from alphaforge_core.errors import EngineError
 
-from services.journal.mark import boot_id
+from services.journal.files.mark import boot_id
 
 __all__ = ["Suspects"]
 

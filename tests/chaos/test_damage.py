@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 from alphaforge_core.errors import EngineError
 
+from services.journal.files.store_sqlite import SqliteStore
 from services.journal.store import Append, Checkpoint, Commit, Drop, Durability, Manifest, Record, WriteRefused
-from services.journal.store_sqlite import SqliteStore
 from tests.support.chaos import many
 from tests.support.damage import damage
 

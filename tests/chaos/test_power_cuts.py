@@ -21,7 +21,8 @@ from typing import Any
 import pytest
 
 from services.cache import cache_files
-from services.journal import store_sqlite, suspects
+from services.journal import suspects
+from services.journal.files import store_sqlite
 from tests.support.chaos import Chaos
 from tests.support.in_process import serving
 from tests.support.power_cuts import Before, Event, build_recorder, events, left_by_a_cut

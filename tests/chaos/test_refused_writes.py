@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from services.journal.files.store_sqlite import SqliteStore
 from services.journal.store import Durability, Record
-from services.journal.store_sqlite import SqliteStore
 from tests.support.chaos import many
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,7 +28,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from services.journal.store import Append, Durability, OutcomeUnknown, WriteRefused
-from services.journal.store_sqlite import SqliteStore
+from services.journal.files.store_sqlite import SqliteStore
 store = SqliteStore(Path(sys.argv[1]), Durability.FSYNC)
 for _ in store.streams():
     list(store.replay("a"))

@@ -29,7 +29,8 @@ from alphaforge_core.execution_wire import encode_submit_orders
 from alphaforge_core.model import TradeTick, TradeTickBatch
 
 from services.cache import cache_files
-from services.journal import journal, store_sqlite, suspects
+from services.journal import suspects, writer
+from services.journal.files import store_sqlite
 from tests.support.in_process import Serving, serving
 
 ENGINES = {"data": data_engines, "execution": execution_engines}
@@ -164,7 +165,7 @@ async def live(life: Life, folder: Path, end: str) -> None:
 def main() -> None:
     folder, trace, acks, seed, number, boot, end = sys.argv[1:]
     store_sqlite.boot_id = suspects.boot_id = cache_files.boot_id = lambda: boot
-    journal._MARK_SECONDS = 0.05
+    writer._MARK_SECONDS = 0.05
     cache_files._FILE_BYTES_MIN = 5_000
     asyncio.run(live(Life(Path(trace), Path(acks), int(seed), int(number)), Path(folder), end))
 

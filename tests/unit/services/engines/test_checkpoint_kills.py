@@ -12,7 +12,7 @@ from alphaforge_core.execution_wire import encode_submit_orders
 
 from services.engines import state
 from services.journal import journal
-from services.journal.parts import Parts
+from services.journal.files.parts import Parts
 from services.journal.store import Part
 from tests.support.in_process import Serving, as_killed, serving
 from tests.unit.services.engines.test_recovery import Bytes, tick, ticks_request

@@ -16,8 +16,8 @@ from alphaforge_core.model import TradeTick
 
 from services.engines.engine import OPENED_NUMBER
 from services.engines.state import Kept, Overtaken, State, sections
+from services.journal.files.store_sqlite import SqliteStore
 from services.journal.journal import Durability, Journal
-from services.journal.store_sqlite import SqliteStore
 from tests.support.checkpoints import checksum_of, frames_of, resealed_frames
 from tests.support.in_process import serving
 

@@ -24,7 +24,7 @@ from alphaforge_core.execution_wire import encode_modify_orders, encode_submit_o
 from alphaforge_core.model import TradeTick, TradeTickBatch
 
 from services.engines.registry import Registry
-from services.journal.mark import read_mark, write_mark
+from services.journal.files.mark import read_mark, write_mark
 from tests.support.in_process import Serving, as_killed, serving
 from tests.support.tape import BTCUSDT, real_trades
 

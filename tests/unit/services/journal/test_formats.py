@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from alphaforge_core.errors import EngineError
 
-from services.journal import sqlite_file
+from services.journal.files import sqlite_file
+from services.journal.files.store_sqlite import SqliteStore
 from services.journal.store import Append, Checkpoint, Durability, Record
-from services.journal.store_sqlite import SqliteStore
 
 # The tables of format 1, as the release of 22 November made them.
 FORMAT_1 = """

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import pytest
 from alphaforge_core.errors import EngineError, ResourceExhausted
 
+from services.journal.files.store_sqlite import SqliteStore
 from services.journal.journal import Checkpoint, Durability, Journal, Record
 from services.journal.store import JournalStore
-from services.journal.store_sqlite import SqliteStore
 from tests.support.cluster import cluster_command, primary_store
 from tests.support.postgres import Pair
 from tests.support.waiting import turns, until_async
@@ -255,7 +255,7 @@ WRITER = """
 import asyncio, sys
 from pathlib import Path
 from services.journal.journal import Durability, Journal
-from services.journal.store_sqlite import SqliteStore
+from services.journal.files.store_sqlite import SqliteStore
 async def main():
     journal = Journal(SqliteStore(Path(sys.argv[1]), Durability.OS))
     last = max((item.sequence for item in journal.replay("a")), default=0)

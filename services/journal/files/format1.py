@@ -10,10 +10,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from services.journal import sqlite_file
-from services.journal.mark import Mark, Place, boot_id, write_mark
-from services.journal.parts import Parts
-from services.journal.sqlite_file import StreamRow
+from services.journal.files import sqlite_file
+from services.journal.files.mark import Mark, Place, boot_id, write_mark
+from services.journal.files.parts import Parts
+from services.journal.files.sqlite_file import StreamRow
 from services.journal.store import PART_BYTES_MAX, Manifest
 
 __all__ = ["move"]

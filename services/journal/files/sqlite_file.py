@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from alphaforge_core.errors import EngineError
 from alphaforge_core.journal import SEMANTICS, read_wal
 
-from services.journal.mark import sync_folder
+from services.journal.files.mark import sync_folder
 from services.journal.store import Manifest, Record
 
 __all__ = [

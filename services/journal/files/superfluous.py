@@ -10,8 +10,8 @@ from bisect import bisect_right
 from itertools import accumulate
 from pathlib import Path
 
-from services.journal.parts import Parts
-from services.journal.sqlite_file import sync_wal
+from services.journal.files.parts import Parts
+from services.journal.files.sqlite_file import sync_wal
 
 __all__ = ["ALL_RECORDS", "Superfluous"]
 

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from services.journal.mark import sync_folder
+from services.journal.files.mark import sync_folder
 from services.journal.store import Manifest, Part
 
 __all__ = ["PartDamaged", "Parts"]

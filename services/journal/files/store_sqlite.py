@@ -27,11 +27,12 @@ from zlib import crc32
 from alphaforge_core.errors import EngineError
 from alphaforge_core.journal import SEMANTICS
 
-from services.journal import format1, sqlite_file
 from services.journal.backup import answer_request, copy_open_journal
-from services.journal.mark import Mark, Place, boot_id, read_mark, write_mark
-from services.journal.parts import PartDamaged, Parts
-from services.journal.sqlite_file import INSERT_RECORD, StreamRow, pack_record, record_row, sync_wal
+from services.journal.files import format1, sqlite_file
+from services.journal.files.mark import Mark, Place, boot_id, read_mark, write_mark
+from services.journal.files.parts import PartDamaged, Parts
+from services.journal.files.sqlite_file import INSERT_RECORD, StreamRow, pack_record, record_row, sync_wal
+from services.journal.files.superfluous import ALL_RECORDS, Superfluous
 from services.journal.store import (
     Append,
     Checkpoint,
@@ -45,7 +46,6 @@ from services.journal.store import (
     Record,
     WriteRefused,
 )
-from services.journal.superfluous import ALL_RECORDS, Superfluous
 
 __all__ = ["SqliteStore"]
 
