@@ -14,7 +14,14 @@ from alphaforge.data.v1.ticks_pb2 import (
 from alphaforge.journal.v1.checkpoints_pb2 import DataCheckpoint, FirstAnswer, ProducerMark
 from alphaforge.journal.v1.inputs_pb2 import EpochBegun
 from alphaforge_core.data import DataEngineConfig
-from alphaforge_core.data_wire import ProcessRequest, ServiceEngine, decode_bars, encode_bars, time_zones
+from alphaforge_core.data_wire import (
+    ProcessRequest,
+    ServiceEngine,
+    decode_bars,
+    encode_bars,
+    has_calendars,
+    time_zones,
+)
 from alphaforge_core.errors import AlphaForgeError, InvalidArgument
 from alphaforge_core.model import Bar, BarType, TradeTick, TradeTickBatch
 
@@ -40,7 +47,7 @@ TRADE_BARS_MAX = 400_000
 TRADES_PER_RESPONSE = 16_384
 _NEGATIVE = "negative_price_instruments"
 # Settings to which an engine's are added, and from which nothing is removed.
-_GROWING = ("bar_types", "time_zones", _NEGATIVE)
+_GROWING = ("bar_types", "time_zones", "calendars", _NEGATIVE)
 # Bars of a checkpoint encoded at a time.
 _BARS_PER_PART = 1_024
 
@@ -102,12 +109,14 @@ class NamedDataEngine(NamedEngine):
         return super().differing({key: value for key, value in given.items() if key not in _GROWING})
 
     async def add(self, given: Mapping[str, Any]) -> None:
-        """Adds missing bar types and names of instruments. Raises InvalidArgument beyond the maximum."""
+        """Adds missing bar types, names of instruments and calendars. Raises InvalidArgument beyond the maximum."""
         wanted = _canonical(given)
         known = {"bar_types": self.core.bar_types, _NEGATIVE: self.settings[_NEGATIVE]}
         missing = {key: wanted[key] for key, own in known.items() if not set(wanted.get(key, ())) <= set(own)}
+        if not has_calendars(self.core.calendars, wanted.get("calendars", ())):
+            missing["calendars"] = wanted["calendars"]
         if missing:
-            what = "bar types" if "bar_types" in missing else _NEGATIVE
+            what = "bar types" if "bar_types" in missing else next(iter(missing))
             require(Role.WRITE, f"add {what} to data engine {self.name!r}")
             await self.reconfigure(missing)
 
@@ -124,7 +133,7 @@ class NamedDataEngine(NamedEngine):
         if _NEGATIVE in changed:
             changed[_NEGATIVE] = _joined(self.settings[_NEGATIVE], changed[_NEGATIVE])
         known = (*self.settings["time_zones"], *changed.get("time_zones", ()))
-        if zones := time_zones(list(types), known):
+        if zones := time_zones(list(types), known, (*self.core.calendars, *changed.get("calendars", ()))):
             changed["time_zones"] = zones
         await self.take("SettingsChanged", fill(DataEngineSettings(), changed))
         return True
@@ -133,7 +142,8 @@ class NamedDataEngine(NamedEngine):
         """Applies the settings of the message."""
         settings = {**self.settings, **_canonical(plain(message))}
         self.core.reconfigure(DataEngineConfig(**settings))
-        self.settings = {**settings, "bar_types": tuple(self.core.bar_types)}
+        grown = {"bar_types": tuple(self.core.bar_types), "calendars": tuple(self.core.calendars)}
+        self.settings = {**settings, **grown}
         self._shortest_ns = _shortest_step(self.core.bar_types)
         self._bars.resize(settings["max_replay_bars"])
         self._trades.resize(settings["max_replay_trades"])
@@ -257,7 +267,7 @@ def check_bars_of_a_trade(settings: Mapping[str, Any]) -> None:
 
 def _with_time_zones(settings: dict[str, Any]) -> dict[str, Any]:
     """The settings, with the rules of all time zones that the bar types name."""
-    zones = time_zones(settings.get("bar_types", ()), settings.get("time_zones", ()))
+    zones = time_zones(settings.get("bar_types", ()), settings.get("time_zones", ()), settings.get("calendars", ()))
     return {**settings, "time_zones": zones} if zones else settings
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from alphaforge.data.v1.engines_pb2 import EngineSummary
 from alphaforge.data.v1.settings_pb2 import DataEngineSettings
 from alphaforge.data.v1.subscriptions_pb2 import SubscribeBarsRequest, SubscribeTradesRequest
+from alphaforge_core.data_wire import has_calendars
 from alphaforge_core.errors import AlphaForgeError, EngineError, InvalidArgument, Unavailable
 from alphaforge_core.model import BarType
 
@@ -112,9 +113,11 @@ class RelayedEngine:
 
 
 def _is_same(name: str, wanted: Any, has: Any) -> bool:
-    # Additional bar types and instruments don't matter.
+    # Additional bar types, calendars and instruments don't matter.
     if name == "negative_price_instruments":
         return set(wanted) <= set(has or ())
+    if name == "calendars":
+        return has_calendars(has or (), wanted)
     if name != "bar_types":
         return bool(wanted == has)
     return {str(BarType(each)) for each in wanted} <= set(has or ())

@@ -254,6 +254,19 @@ def test_a_replay_accounts_for_every_unit_of_volume_and_repeats_itself(up: Up, n
     assert up.run(*replay).stdout == first.stdout
 
 
+def test_a_replay_has_bars_of_the_sessions_in_a_file(up: Up, tmp_path: Path) -> None:
+    calendar = tmp_path / "XNYS.csv"
+    calendar.write_text("date,open,close\n2024-07-03,2024-07-03T13:30Z,2024-07-03T17:00Z\n")
+    opens, hour = 1_720_013_400 * 10**9, 3_600 * 10**9
+    rows = [
+        f"X,{hours},{opens + hours * hour},{opens},5,{10**hours if hours >= 0 else 7},BUY" for hours in range(-1, 5)
+    ]
+    replay = ("replay", trades_csv(tmp_path, *rows), "--bars", "1day@XNYS,1hour@XNYS", "--time-unit", "ns")
+    shown = up.run(*replay, "--calendar", str(calendar)).stdout
+    assert totals(shown) == {"1day@XNYS": Decimal(1111), "1hour@XNYS": Decimal(1111)}
+    assert "give the trading calendar XNYS" in up.run(*replay, status=1).stderr
+
+
 def test_a_replay_leaves_no_engine_behind(up: Up, tmp_path: Path) -> None:
     up.run("replay", trades_csv(tmp_path, "X,1,1,1,5,5,BUY"))
     with grpc.insecure_channel(f"127.0.0.1:{up.port_base + 2}") as channel:

@@ -267,6 +267,14 @@ def test_a_relay_refuses_other_calls_with_a_clear_message(stack: Stack, tmp_path
         # The engine's own settings, or some of them, are accepted; others are refused and change nothing.
         with engine_at(service.address) as same:
             same.wait_ready()
+        calendar = "X 2024-07-01w2 13:30-20:00"
+        with engine_at(stack.target("data"), calendars=[calendar]) as adding:
+            adding.wait_ready()
+        with engine_at(service.address, calendars=["X 2024-07-01 13:30-20:00"]) as same:
+            same.wait_ready()
+        longer = "X 2024-07-01w3 13:30-20:00"
+        with engine_at(service.address, calendars=[longer]) as more, pytest.raises(EngineError, match="calendars"):
+            more.wait_ready()
         with engine_at(service.address, max_gap_bars=7) as other, pytest.raises(EngineError, match="max_gap_bars"):
             other.wait_ready()
         with engine_at(service.address, ["3tick"]) as more, pytest.raises(EngineError, match="bar_types"):

@@ -122,12 +122,19 @@ def tick_histories(draw: st.DrawFn, max_size: int = 60, refused: bool = True) ->
     return history
 
 
+# Sessions around the times of a history's ticks: overnight with breaks, without a pause, and too few to know them all.
+CALENDARS = (
+    "B 2022-01-07 09:00-23:58 2022-01-08 23:59-00:01,00:02-00:03,00:05-01:00 2022-01-10w3 22:00-21:00",
+    "D 2022-01-07x40 00:00-24:00",
+    "E 2021-12-31 14:30-21:00 2022-01-07 14:30-24:00",
+)
+
 BAR_TYPES = (
     "1s", "500ms", "1min", "60min", "1day", "1tick", "2tick", "5tick",
     "0.5volume", "1volume", "3volume", "100volume", "0.000000001dollar", "50dollar", "100dollar", "1000dollar",
     "0.5range", "2range", "1000range", "1day@UTC+00:01", "1week", "2day", "1month", "1day@Europe/Berlin",
     "1day@America/New_York+17:00", "2week@Australia/Lord_Howe+12:00", "3month@Asia/Kolkata+09:15",
-    "366day@Pacific/Apia",
+    "366day@Pacific/Apia", "1s@B", "1min@B", "2hour@B", "1day@B", "1day@D", "1hour@E", "1day@E",
 )  # fmt: skip
 
 
@@ -150,6 +157,7 @@ def data_settings(draw: st.DrawFn) -> dict[str, Any]:
         "bar_types": draw(st.lists(st.sampled_from(BAR_TYPES), min_size=1, max_size=4)),
         "max_bars_per_tick": draw(st.sampled_from((1, 3, 8))),
         "max_gap_bars": 20,
+        "calendars": list(CALENDARS),
     }
     for name in draw(st.sets(st.sampled_from(sorted(options)), max_size=4)):
         settings[name] = draw(options[name])
@@ -293,14 +301,6 @@ def groups(first: int) -> st.SearchStrategy[tuple[str, list[Order]]]:
             [replace(order, order_id=f"o{first + place}") for place, order in enumerate(group[1])],
         )
     )
-
-
-# Sessions around the times of a history's ticks: overnight with breaks, without a pause, and too few to know them all.
-CALENDARS = (
-    "B 2022-01-07 09:00-23:58 2022-01-08 23:59-00:01,00:02-00:03,00:05-01:00 2022-01-10w3 22:00-21:00",
-    "D 2022-01-07x400 00:00-24:00",
-    "E 2021-12-31 14:30-21:00 2022-01-07 14:30-24:00",
-)
 
 
 def instrument_table() -> tuple[Instrument, ...]:

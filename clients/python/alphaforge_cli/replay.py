@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
 from alphaforge_client.data import BarList, DataEngine, DataEngineConfig
+from alphaforge_core.calendars import read_calendar
 from alphaforge_core.files import TradeBlock, TradeFileError, TradeReader
 from alphaforge_core.model import Bar, BarType, TradeTickBatch
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -54,6 +56,12 @@ class BarTotals:
 def replay(
     files: FileInput,
     bars: Annotated[str, typer.Option(help="Bar types, comma-separated.")] = "1min",
+    calendars: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--calendar", help="CSV file of the sessions of a calendar in --bars: XNYS.csv for 1day@XNYS. Repeatable."
+        ),
+    ] = None,
     speed: Annotated[str, typer.Option(help="max, or a multiple of real time such as 1x or 10x.")] = "max",
     engine: Annotated[
         str | None, typer.Option(help="Name of the engine to send the trades to. Default: a temporary engine.")
@@ -84,7 +92,8 @@ def replay(
     limits: dict[str, Any] = (
         {} if max_time_jump is None else {"max_time_jump_ns": span_ns("--max-time-jump", max_time_jump)}
     )
-    config = DataEngineConfig(bar_types=bar_types, **limits)
+    known = [read_calendar(path) for path in calendars or ()]
+    config = DataEngineConfig(bar_types=bar_types, calendars=known, **limits)
     with closing(opened(DataEngine, config, name=name, target=target, timeout=BATCH_SECONDS_MAX)) as data:
         try:
             if reset:
@@ -96,8 +105,8 @@ def replay(
 
 
 def time_steps(bar_types: list[str]) -> tuple[int, ...]:
-    """The steps of the time bars among the types, in nanoseconds."""
-    return tuple(int(kind.step) for kind in map(BarType, bar_types) if kind.kind == "time")
+    """The steps of the time bars among the types that count from 00:00 UTC, in nanoseconds."""
+    return tuple(int(kind.step) for kind in map(BarType, bar_types) if kind.kind == "time" and kind.zone is None)
 
 
 @dataclass

@@ -66,11 +66,13 @@ def run(
     if tape is not None and partitions is not None:
         raise typer.BadParameter("--tape uses temporary engines, one trade after another: they have no partitions")
     make = strategy_class(strategy, class_name, grid[0])
-    bar_types = list(getattr(make, "bar_types", BAR_TYPES_DEFAULT))
+    bars = DataEngineConfig(
+        bar_types=getattr(make, "bar_types", BAR_TYPES_DEFAULT), calendars=getattr(make, "calendars", ())
+    )
     name = engine if tape is None else f"run-{secrets.token_hex(6)}"
     settings = None if tape is None else ExecutionEngineConfig(fill_on="next", subscribe_market_data=False)
     with (
-        opened(DataEngine, DataEngineConfig(bar_types=bar_types), name=name, partitions=partitions) as data,
+        opened(DataEngine, bars, name=name, partitions=partitions) as data,
         opened(ExecutionEngine, settings, name=name, partitions=partitions) as venue,
         opened_log(log) as notes,
     ):

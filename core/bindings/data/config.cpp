@@ -29,17 +29,6 @@ bool to_bool(nb::handle value, const char* name) {
   return value.ptr() == Py_True;
 }
 
-std::vector<std::string> to_names(nb::handle value, const char* option) {
-  if (PyUnicode_Check(value.ptr()))
-    throw UnsupportedValue(Reason::TYPE_UNSUPPORTED, std::string(option) + " must be a list, not one str");
-  std::vector<std::string> names;
-  for (nb::handle name : value) {
-    const nb::str text(name);
-    names.emplace_back(to_text(PyUnicode_Check(name.ptr()) ? name : nb::handle(text), option));
-  }
-  return names;
-}
-
 std::string to_durability(nb::handle value) {
   const std::string_view name = to_text(value, "durability");
   if (name != "none" && name != "os" && name != "fsync")
@@ -64,6 +53,7 @@ bool set_option(GivenDataConfig& config, const std::string& name, nb::handle val
   if (name == "time_zones") return config.time_zones = to_names(value, "time_zones"), true;
   if (name == "negative_price_instruments")
     return config.negative_price_instruments = to_names(value, "negative_price_instruments"), true;
+  if (name == "calendars") return config.calendars = to_names(value, "calendars"), true;
   if (name == "durability") return config.durability = to_durability(value), true;
   if (name == "zero_quantity")
     return config.zero_quantity = data::zero_quantity_of(to_text(value, "zero_quantity")), true;
@@ -86,6 +76,7 @@ nb::object get_option(const GivenDataConfig& config, const std::string& name) {
   if (name == "bar_types") return nb::cast(config.bar_types);
   if (name == "time_zones") return nb::cast(config.time_zones);
   if (name == "negative_price_instruments") return nb::cast(config.negative_price_instruments);
+  if (name == "calendars") return nb::cast(config.calendars);
   if (name == "durability") return to_str(config.durability);
   if (name == "zero_quantity") return to_str(data::name_of(config.zero_quantity));
 #define X(option) \
@@ -122,7 +113,8 @@ constexpr const char* kOptions[] = {"enable_statistics",
                                     "max_replay_bars",
                                     "max_time_jump_ns",
                                     "time_zones",
-                                    "negative_price_instruments"};
+                                    "negative_price_instruments",
+                                    "calendars"};
 constexpr std::size_t kPositional = 3;  // the documented ones
 
 void init_config(GivenDataConfig* self, const nb::args& args, const nb::kwargs& kwargs) {
@@ -159,16 +151,28 @@ nb::dict all_of(const GivenDataConfig& self) {
 
 }  // namespace
 
-data::DataEngineConfig with_time_zones(const GivenDataConfig& config) {
+std::vector<std::string> to_names(nb::handle value, const char* option) {
+  if (PyUnicode_Check(value.ptr()))
+    throw UnsupportedValue(Reason::TYPE_UNSUPPORTED, std::string(option) + " must be a list, not one str");
+  std::vector<std::string> names;
+  for (nb::handle name : value) {
+    const nb::str text(name);
+    names.emplace_back(to_text(PyUnicode_Check(name.ptr()) ? name : nb::handle(text), option));
+  }
+  return names;
+}
+
+data::DataEngineConfig with_time_zones(const GivenDataConfig& config, std::vector<std::string> calendars) {
   data::DataEngineConfig full(config);
-  full.time_zones = time_zones_of(config.bar_types, config.time_zones);
+  calendars.insert(calendars.end(), config.calendars.begin(), config.calendars.end());
+  full.time_zones = time_zones_of(config.bar_types, config.time_zones, calendars);
   return full;
 }
 
-std::vector<std::string> time_zones_of(const std::vector<std::string>& bar_types,
-                                       const std::vector<std::string>& known) {
+std::vector<std::string> time_zones_of(const std::vector<std::string>& bar_types, const std::vector<std::string>& known,
+                                       const std::vector<std::string>& calendars) {
   return nb::cast<std::vector<std::string>>(
-      nb::module_::import_("alphaforge_core._time_zones").attr("time_zones")(bar_types, known));
+      nb::module_::import_("alphaforge_core._time_zones").attr("time_zones")(bar_types, known, calendars));
 }
 
 void bind_data_config(nb::module_ m) {
@@ -188,7 +192,8 @@ void bind_data_config(nb::module_ m) {
           "durability: typing.Literal['none', 'os', 'fsync'] = 'os', max_replay_trades: int = 100000, "
           "max_replay_bars: int = 10000, max_time_jump_ns: int = 300000000000, "
           "time_zones: collections.abc.Sequence[str] = [], "
-          "negative_price_instruments: collections.abc.Sequence[str] = []) -> None"),
+          "negative_price_instruments: collections.abc.Sequence[str] = [], "
+          "calendars: collections.abc.Sequence[alphaforge_core.model.TradingCalendar | str] = []) -> None"),
       "enable_statistics: measure rate and latency; counts are always kept.\n"
       "bar_types: 1 to 32 names such as \"1min\", \"100tick\", \"0.5volume\", \"1000000dollar\".\n"
       "max_bars_per_instrument: closed bars kept per instrument and type.\n"
@@ -213,7 +218,9 @@ void bind_data_config(nb::module_ m) {
       "(TIME_AHEAD); 0: no limit.\n"
       "time_zones: the rules of the time zones in bar_types (rule 2.15); missing ones are looked up.\n"
       "negative_price_instruments: up to 1,000 instruments whose trades may have a price of 0 or below (rule 2.18); "
-      "reconfigure() adds names and removes none.\n\n"
+      "reconfigure() adds names and removes none.\n"
+      "calendars: the trading calendars in bar_types (rule 2.19); reconfigure() adds calendars and later sessions, and "
+      "removes none.\n\n"
       "For engines on a service; in process there is no clock, no journal and no subscribers:\n"
       "live_clock, close_grace_ns: advance market time by the wall clock, with this lag, up to a "
       "day.\n"

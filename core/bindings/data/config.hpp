@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "bindings/bindings.hpp"
 #include "data/config.hpp"
 
 namespace alphaforge::bindings {
@@ -24,10 +25,13 @@ struct GivenDataConfig : data::DataEngineConfig {
   std::vector<std::string> given;  // in the order of the keywords
 };
 
-// `known`, and the rules, looked up, of the other time zones that bar types name. Throws what Python raises.
-std::vector<std::string> time_zones_of(const std::vector<std::string>& bar_types,
-                                       const std::vector<std::string>& known);
-// The configuration with the rules of the zones that its own bar types name.
-data::DataEngineConfig with_time_zones(const GivenDataConfig& config);
+// `known`, and the rules, looked up, of the other time zones that bar types name, unless `calendars` have their names.
+// Throws what Python raises.
+std::vector<std::string> time_zones_of(const std::vector<std::string>& bar_types, const std::vector<std::string>& known,
+                                       const std::vector<std::string>& calendars = {});
+// A list of str, or of objects of which str() gives one.
+std::vector<std::string> to_names(nb::handle value, const char* option);
+// The configuration with the rules of the zones that its own bar types name; `calendars` are those of the engine.
+data::DataEngineConfig with_time_zones(const GivenDataConfig& config, std::vector<std::string> calendars = {});
 
 }  // namespace alphaforge::bindings

@@ -200,6 +200,11 @@ void process_timed(DataEngine& engine, const TradeTickBatch& batch, ProcessResul
   if (engine.is_timed()) engine.took(result.taken, now_ns() - start);
 }
 
+// As texts.
+std::vector<std::string> calendars_of(DataEngine& engine) {
+  return with_gil(engine, [](const Aggregator& aggregator) { return aggregator.calendars(); });
+}
+
 void bind_data_engine(nb::module_ m) {
   nb::class_<DataEngine>(m, "DataEngine",
                          "Builds bars from trade ticks, of every configured type, for each instrument.\n\n"
@@ -226,7 +231,7 @@ void bind_data_engine(nb::module_ m) {
       .def(
           "add_bar_types",
           [](DataEngine& self, const std::vector<std::string>& names) {
-            const std::vector<std::string> zones = time_zones_of(names, {});
+            const std::vector<std::string> zones = time_zones_of(names, {}, calendars_of(self));
             without_gil(self, [&](Aggregator& aggregator) { aggregator.add_bar_types(names, zones); });
           },
           "names"_a, nb::sig("def add_bar_types(self, names: collections.abc.Sequence[str]) -> None"),
@@ -235,7 +240,7 @@ void bind_data_engine(nb::module_ m) {
       .def(
           "reconfigure",
           [](DataEngine& self, const GivenDataConfig& config) {
-            const DataEngineConfig full = with_time_zones(config);
+            const DataEngineConfig full = with_time_zones(config, calendars_of(self));
             without_gil([&] { self.reconfigure(full); });
           },
           "config"_a, nb::sig("def reconfigure(self, config: DataEngineConfig) -> None"),

@@ -27,6 +27,7 @@
 #include "data/snapshot_format.hpp"
 #include "encoding/writer.hpp"
 #include "model/bar.hpp"
+#include "model/grid.hpp"
 #include "model/trade_tick.hpp"
 #include "wire/bars.hpp"
 #include "wire/data.hpp"
@@ -431,6 +432,12 @@ void bind_service_engine(nb::module_ m) {
           "received_ns"_a,
           "Sets the time of receipt of the following calls, nanoseconds since the Unix epoch. Until it is set, it is "
           "the time of each call.")
+      .def_prop_ro(
+          "calendars",
+          [](ServiceDataEngine& self) {
+            return with_gil(self, [](const data::Aggregator& aggregator) { return aggregator.calendars(); });
+          },
+          nb::sig("def calendars(self) -> list[str]"), "The trading calendars, as texts.")
       .def("process_request", &process_request, "request"_a,
            nb::sig("def process_request(self, request: ProcessRequest) -> ProcessOutcome"),
            "Applies the ticks of a request.")
@@ -504,6 +511,15 @@ void bind_data_wire(nb::module_ m) {
       "bars"_a, "field"_a,
       nb::sig("def encode_bars(bars: collections.abc.Sequence[alphaforge_core.model.Bar], field: int) -> bytes"),
       "A repeated field of alphaforge.type.v1.Bar as bytes, to append to a message.");
+  m.def(
+      "has_calendars",
+      [](nb::handle known, nb::handle wanted) {
+        return has_calendars(parse_calendars(to_names(known, "known")), parse_calendars(to_names(wanted, "wanted")));
+      },
+      "known"_a, "wanted"_a,
+      nb::sig("def has_calendars(known: collections.abc.Iterable[str], wanted: collections.abc.Iterable[str]) -> bool"),
+      "Whether each wanted trading calendar is a known one, or the first sessions of one.\n\nRaises InvalidArgument (a "
+      "ValueError) SETTING_INVALID.");
   m.def("decode_bars", &decode_bars, "message"_a, "field"_a,
         nb::sig("def decode_bars(message: bytes, field: int) -> list[alphaforge_core.model.Bar]"),
         "The bars of that field of any message; its other fields are skipped.\n\nRaises InvalidArgument (a ValueError) "

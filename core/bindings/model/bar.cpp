@@ -116,7 +116,8 @@ void bind_bar_type(nb::module_ m) {
   nb::class_<BarType> type(
       m, "BarType", nb::is_final(),
       "The type of bars: `<n>ms|s|min|hour`, `1day`, `<n>tick`, `<x>volume`, `<x>dollar`, `<x>range`, "
-      "`<n>day|week|month`,\nthe last perhaps with a time zone and a session start, `@America/New_York+17:00`.\n\n"
+      "`<n>day|week|month`,\nthe last perhaps with a time zone and a session start, `@America/New_York+17:00`.\n`1day` "
+      "and shorter times may name a trading calendar: `5min@XNYS`.\n\n"
       "`str()` is the canonical name: the largest unit that divides the step, no trailing zeros.\n\n"
       ">>> str(BarType(\"60min\")), str(BarType(\"0.50volume\"))\n"
       "('1hour', '0.5volume')");
@@ -135,10 +136,10 @@ void bind_bar_type(nb::module_ m) {
       .def_prop_ro(
           "zone",
           [](const BarType& self) -> std::optional<std::string> {
-            if (!is_calendar(self.kind)) return std::nullopt;
-            return self.zone.empty() ? "UTC" : self.zone;
+            if (!self.zone.empty()) return self.zone;
+            return is_calendar(self.kind) ? std::optional<std::string>("UTC") : std::nullopt;
           },
-          "The time zone of days, weeks and months; None for other kinds.")
+          "The time zone of days, weeks and months, or the trading calendar of a day or a shorter time; else None.")
       .def_prop_ro(
           "session_start_ns", [](const BarType& self) { return self.start_s * 1'000'000'000; },
           "When their sessions start, in nanoseconds after 00:00.")

@@ -20,17 +20,22 @@ _FIRST = -366 * _DAY
 _LAST = 4_102_444_800
 
 
-def time_zones(bar_types: Sequence[str], known: Sequence[str] = ()) -> list[str]:
+def time_zones(bar_types: Sequence[str], known: Sequence[str] = (), calendars: Sequence[str] = ()) -> list[str]:
     """`known`, and the rules of the other time zones that the bar types name, by this machine's database.
+
+    A name in `calendars`, texts of trading calendars, means the calendar.
 
     Raises InvalidArgument (a ValueError): BAR_TYPE_INVALID for an invalid type, or a zone that the database lacks.
     """
     found: dict[str, str] = {}
     for rules in known:
         found.setdefault(rules.split(" ", 1)[0], rules)
+    of_calendars = {calendar.split(" ", 1)[0] for calendar in calendars}
     for name in bar_types:
-        zone = BarType(name).zone
-        if zone not in (None, "UTC") and zone not in found:
+        bar_type = BarType(name)
+        # Shorter times have only calendars.
+        zone = bar_type.zone if bar_type.kind != "time" else None
+        if zone is not None and zone not in ("UTC", *found, *of_calendars):
             found[zone] = _rules(zone, name)
     return list(found.values())
 
@@ -41,7 +46,8 @@ def _rules(zone: str, bar_type: str) -> str:
     except (KeyError, ValueError, OSError):
         raise InvalidArgument(
             f"bar type '{bar_type}' names the time zone {zone}, which is not in this machine's database: use a name "
-            "such as America/New_York; if the machine has no database, install the package tzdata",
+            f"such as America/New_York, or give the trading calendar {zone} in calendars; if the machine has no "
+            "database, install the package tzdata",
             reason="BAR_TYPE_INVALID",
         ) from None
 

@@ -155,7 +155,7 @@ class DataEngineConfig:
     {'bar_types': ['60min', '100tick']}
     """
 
-    def __init__(self, enable_statistics: bool = True, bar_types: Sequence[str] = ['1min'], max_bars_per_instrument: int = 1000, *, max_memory_bytes: int = 1073741824, max_instruments: int = 10000, max_bars_per_tick: int = 10000, duplicate_window: int = 10000, max_duplicate_entries: int = 10000000, fill_gaps: bool = False, max_gap_bars: int = 1000, skip_first_partial: bool = False, origin_offset_ns: int = 0, allowed_lateness_ns: int = 0, zero_quantity: Literal['reject', 'price_only'] = 'reject', flush_on_stop: bool = False, live_clock: bool = False, close_grace_ns: int = 0, durability: Literal['none', 'os', 'fsync'] = 'os', max_replay_trades: int = 100000, max_replay_bars: int = 10000, max_time_jump_ns: int = 300000000000, time_zones: Sequence[str] = [], negative_price_instruments: Sequence[str] = []) -> None:
+    def __init__(self, enable_statistics: bool = True, bar_types: Sequence[str] = ['1min'], max_bars_per_instrument: int = 1000, *, max_memory_bytes: int = 1073741824, max_instruments: int = 10000, max_bars_per_tick: int = 10000, duplicate_window: int = 10000, max_duplicate_entries: int = 10000000, fill_gaps: bool = False, max_gap_bars: int = 1000, skip_first_partial: bool = False, origin_offset_ns: int = 0, allowed_lateness_ns: int = 0, zero_quantity: Literal['reject', 'price_only'] = 'reject', flush_on_stop: bool = False, live_clock: bool = False, close_grace_ns: int = 0, durability: Literal['none', 'os', 'fsync'] = 'os', max_replay_trades: int = 100000, max_replay_bars: int = 10000, max_time_jump_ns: int = 300000000000, time_zones: Sequence[str] = [], negative_price_instruments: Sequence[str] = [], calendars: Sequence[alphaforge_core.model.TradingCalendar | str] = []) -> None:
         """
         enable_statistics: measure rate and latency; counts are always kept.
         bar_types: 1 to 32 names such as "1min", "100tick", "0.5volume", "1000000dollar".
@@ -174,6 +174,7 @@ class DataEngineConfig:
         max_time_jump_ns: how far ahead of the clock ticks and advance_time() may be; later ones are refused (TIME_AHEAD); 0: no limit.
         time_zones: the rules of the time zones in bar_types (rule 2.15); missing ones are looked up.
         negative_price_instruments: up to 1,000 instruments whose trades may have a price of 0 or below (rule 2.18); reconfigure() adds names and removes none.
+        calendars: the trading calendars in bar_types (rule 2.19); reconfigure() adds calendars and later sessions, and removes none.
 
         For engines on a service; in process there is no clock, no journal and no subscribers:
         live_clock, close_grace_ns: advance market time by the wall clock, with this lag, up to a day.
@@ -275,6 +276,10 @@ class DataEngineConfig:
     def negative_price_instruments(self) -> object:
         """See the constructor."""
 
+    @property
+    def calendars(self) -> object:
+        """See the constructor."""
+
     def given(self) -> dict[str, Any]:
         """The options that were given, with their values."""
 
@@ -338,12 +343,13 @@ class DataEngineStatistics:
 
     def __repr__(self) -> str: ...
 
-def combine_bars(bars: Iterable[alphaforge_core.model.Bar], bar_type: alphaforge_core.model.BarType | str, *, with_open: bool = False) -> list[alphaforge_core.model.Bar]:
+def combine_bars(bars: Iterable[alphaforge_core.model.Bar], bar_type: alphaforge_core.model.BarType | str, *, with_open: bool = False, calendars: Sequence[alphaforge_core.model.TradingCalendar | str] = ()) -> list[alphaforge_core.model.Bar]:
     """
     Time bars of `bar_type` from shorter ones, in order of closing (rule 2.17).
 
     bars: those of an instrument in order of time, in their latest revisions, as get_bars() returns them.
     with_open: also return the last bars that haven't ended, as partial.
+    calendars: the trading calendar that `bar_type` names; bars outside of its sessions are left out.
 
     Raises ValueError: BAR_TYPE_INVALID for bars that don't lie within one of that type, TIME_OUT_OF_RANGE for bars that
     overlap or go back in time, VALUE_OVERFLOW.

@@ -18,6 +18,7 @@ from alphaforge_core._native.data_wire import (
     encode_producer,
     encode_tick_request,
     encode_ticks_request,
+    has_calendars,
 )
 from alphaforge_core._time_zones import time_zones
 
@@ -36,6 +37,7 @@ __all__ = [
     "encode_producer",
     "encode_tick_request",
     "encode_ticks_request",
+    "has_calendars",
     "time_zones",
 ]
 

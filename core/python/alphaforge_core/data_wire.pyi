@@ -4,7 +4,7 @@ Native codecs of the data service: requests and responses, and the service's eng
 For the services and the client; programs use `alphaforge_core.data`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import overload
 
 import alphaforge_core.data
@@ -236,6 +236,10 @@ class ServiceEngine(alphaforge_core.data.DataEngine):
         Sets the time of receipt of the following calls, nanoseconds since the Unix epoch. Until it is set, it is the time of each call.
         """
 
+    @property
+    def calendars(self) -> list[str]:
+        """The trading calendars, as texts."""
+
     def process_request(self, request: ProcessRequest) -> ProcessOutcome:
         """Applies the ticks of a request."""
 
@@ -336,9 +340,18 @@ def encode_ticks_request(ticks: alphaforge_core.model.TradeTickBatch, start: int
     Same as ProcessRequest(ticks[start:stop], bar_types=bar_types).to_wire().
     """
 
-def time_zones(bar_types: Sequence[str], known: Sequence[str] = ()) -> list[str]:
+def has_calendars(known: Iterable[str], wanted: Iterable[str]) -> bool:
+    """
+    Whether each wanted trading calendar is a known one, or the first sessions of one.
+
+    Raises InvalidArgument (a ValueError) SETTING_INVALID.
+    """
+
+def time_zones(bar_types: Sequence[str], known: Sequence[str] = (), calendars: Sequence[str] = ()) -> list[str]:
     """
     `known`, and the rules of the other time zones that the bar types name, by this machine's database.
+
+        A name in `calendars`, texts of trading calendars, means the calendar.
 
         Raises InvalidArgument (a ValueError): BAR_TYPE_INVALID for an invalid type, or a zone that the database lacks.
     """

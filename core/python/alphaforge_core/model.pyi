@@ -127,6 +127,7 @@ class BarType:
     """
     The type of bars: `<n>ms|s|min|hour`, `1day`, `<n>tick`, `<x>volume`, `<x>dollar`, `<x>range`, `<n>day|week|month`,
     the last perhaps with a time zone and a session start, `@America/New_York+17:00`.
+    `1day` and shorter times may name a trading calendar: `5min@XNYS`.
 
     `str()` is the canonical name: the largest unit that divides the step, no trailing zeros.
 
@@ -153,7 +154,9 @@ class BarType:
 
     @property
     def zone(self) -> str | None:
-        """The time zone of days, weeks and months; None for other kinds."""
+        """
+        The time zone of days, weeks and months, or the trading calendar of a day or a shorter time; else None.
+        """
 
     @property
     def session_start_ns(self) -> int:

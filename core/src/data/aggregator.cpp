@@ -61,18 +61,27 @@ std::vector<std::string> Aggregator::bar_types() const {
 
 std::vector<std::string> Aggregator::time_zones() const {
   std::vector<std::string> names;
-  for (const auto& zone : builder_.time_zones()) names.push_back(zone->name());
+  for (const auto& zone : builder_.clocks().zones) names.push_back(zone->name());
   return names;
 }
 
-void Aggregator::add_bar_types(const std::vector<std::string>& names, const std::vector<std::string>& time_zones) {
+std::vector<std::string> Aggregator::calendars() const {
+  std::vector<std::string> texts;
+  for (const auto& calendar : builder_.clocks().calendars) texts.push_back(calendar->text());
+  return texts;
+}
+
+void Aggregator::add_bar_types(const std::vector<std::string>& names, const std::vector<std::string>& time_zones,
+                               const std::vector<std::string>& calendars) {
   std::vector<std::string> all;
   for (const auto& type : builder_.types()) all.push_back(type->name);
   all.insert(all.end(), names.begin(), names.end());
   const auto types = parse_bar_types(all);  // throws before anything is changed
-  const TimeZones zones = joined(builder_.time_zones(), parse_time_zones(time_zones));
-  for (const auto& type : types) Grid(*type, config_.origin_offset_ns, zones);  // the same
-  builder_.set_time_zones(zones);
+  const Clocks clocks{joined(builder_.clocks().zones, parse_time_zones(time_zones)),
+                      joined(builder_.clocks().calendars, parse_calendars(calendars))};
+  check_names(clocks);
+  for (const auto& type : types) Grid(*type, config_.origin_offset_ns, clocks);  // the same
+  builder_.set_clocks(clocks);
   checkpoint_.end();
   for (const auto& type : types)
     if (builder_.index_of(*type) < 0) builder_.add_type(type);
@@ -92,7 +101,7 @@ void Aggregator::reconfigure(const DataEngineConfig& given) {
                           "origin_offset_ns is " + std::to_string(config_.origin_offset_ns) + " and can't become " +
                               std::to_string(config.origin_offset_ns) +
                               " while there are bars of that grid; reset the engine first, or use another");
-  add_bar_types(config.bar_types, config.time_zones);  // throws before anything is changed
+  add_bar_types(config.bar_types, config.time_zones, config.calendars);  // throws before anything is changed
   config_ = config;
   if (received_ns_ != kNoTime) receive_at(received_ns_);
   duplicates_.set_entries_max(static_cast<std::uint64_t>(config.max_duplicate_entries));

@@ -61,9 +61,12 @@ class Aggregator {
   std::vector<std::string> bar_types() const;
   // Adds missing types, and the rules of time zones that are not known yet; throws InvalidArgument like the
   // configuration.
-  void add_bar_types(const std::vector<std::string>& names, const std::vector<std::string>& time_zones = {});
+  void add_bar_types(const std::vector<std::string>& names, const std::vector<std::string>& time_zones = {},
+                     const std::vector<std::string>& calendars = {});
   // The names of the time zones whose rules the engine has.
   std::vector<std::string> time_zones() const;
+  // The calendars as texts.
+  std::vector<std::string> calendars() const;
 
   // Changes settings and keeps the state. Missing types and negative_price_instruments are added, the others stay;
   // state beyond smaller limits is dropped, the oldest first, except instruments. Throws InvalidArgument as the

@@ -27,7 +27,7 @@ BarBuilder::BarBuilder(const DataEngineConfig& config, InstrumentOf instrument_o
                        const CheckpointSlot<Checkpoint>& checkpoint)
     : config_(config),
       types_(parse_bar_types(config.bar_types)),
-      time_zones_(parse_time_zones(config.time_zones)),
+      clocks_{parse_time_zones(config.time_zones), parse_calendars(config.calendars)},
       closed_(config_, types_, std::move(instrument_of), checkpoint),
       time_bars_(config_, closed_),
       arrival_bars_(config_, closed_) {
@@ -40,8 +40,8 @@ int BarBuilder::index_of(const BarType& type) const {
   return -1;
 }
 
-// The time zones that types name, each once, in the order of the types.
-std::vector<std::string> BarBuilder::named_zones() const {
+// The time zones and calendars that types name, each once, in the order of the types.
+std::vector<std::string> BarBuilder::named_clocks() const {
   std::vector<std::string> names;
   for (const auto& type : types_)
     if (!type->zone.empty() && type->zone != "UTC" && std::ranges::find(names, type->zone) == names.end())
@@ -54,7 +54,7 @@ void BarBuilder::number_types() {
   for (std::size_t i = numbers_.size(); i < types_.size(); ++i) {
     numbers_.push_back(is_time_type(i) ? time_bars_.size() : arrival_bars_.size());
     if (is_time_type(i))
-      time_bars_.add_type(static_cast<std::uint32_t>(i), *types_[i], time_zones_);
+      time_bars_.add_type(static_cast<std::uint32_t>(i), *types_[i], clocks_);
     else
       arrival_bars_.add_type(static_cast<std::uint32_t>(i), *types_[i]);
   }
@@ -76,11 +76,12 @@ void BarBuilder::prepare(Instrument& instrument) const {
 
 void BarBuilder::reconfigure(const DataEngineConfig& config, const EachInstrument& each_instrument) {
   config_ = config;
-  time_bars_.regrid(types_, time_zones_);
+  time_bars_.regrid(types_, clocks_);
   closed_.reconfigure(each_instrument);
   // Quiet intervals may now have to be filled: the next tick or advance_time() takes the slow path.
   each_instrument([this](Instrument& instrument) {
     instrument.flush_pending();
+    time_bars_.extend(instrument);
     time_bars_.expect_close(instrument);
     instrument.next_end = kNoTime;
   });

@@ -48,10 +48,10 @@ class BarBuilder {
   void prepare(Instrument& instrument) const;
   // Appends a type; its bars begin with the next tick of each instrument, which prepare() has to see first.
   void add_type(std::shared_ptr<const BarType> type);
-  // The rules of the time zones that types name. The first ones given for a zone are kept; add_type() may then be
-  // called with types of those zones.
-  const TimeZones& time_zones() const { return time_zones_; }
-  void set_time_zones(TimeZones zones) { time_zones_ = std::move(zones); }
+  // The rules of the time zones that types name, and the calendars. The first rules given for a zone are kept, and a
+  // calendar's sessions; add_type() may then be called with types that name them.
+  const Clocks& clocks() const { return clocks_; }
+  void set_clocks(Clocks clocks) { clocks_ = std::move(clocks); }
 
   // Changes settings; types and the grid of time bars stay unchanged.
   void reconfigure(const DataEngineConfig& config, const EachInstrument& each_instrument);
@@ -106,7 +106,7 @@ class BarBuilder {
  private:
   void number_types();
   bool is_time_type(std::size_t type) const { return closes_by_time(types_[type]->kind); }
-  std::vector<std::string> named_zones() const;
+  std::vector<std::string> named_clocks() const;
   void open_run(Instrument& instrument) const;
   void restore_open(SnapshotReader& in, Instrument& instrument);
   void restore_bar(SnapshotReader& in, Instrument& instrument, std::uint32_t type) const;
@@ -115,7 +115,7 @@ class BarBuilder {
   DataEngineConfig config_;
   BarTypes types_;
   std::vector<std::uint32_t> numbers_;  // of each type among the time types, or among the others
-  TimeZones time_zones_;
+  Clocks clocks_;
   ClosedBars closed_;
   TimeBars time_bars_;
   ArrivalBars arrival_bars_;

@@ -16,6 +16,7 @@
 #include "model/bar.hpp"
 #include "model/bar_type.hpp"
 #include "model/grid.hpp"
+#include "model/numbers.hpp"
 #include "model/span.hpp"
 
 namespace alphaforge::data {
@@ -25,10 +26,13 @@ namespace {
 struct Longer {
   Bar open;
   bool has_open = false;
-  bool began = false;  // the first one has begun
+  bool began = false;    // the first one has begun
+  bool skipped = false;  // bars outside of the sessions of a calendar were given
   std::int64_t sequence = 0;
-  std::int64_t last_end = kNoTime;      // of the bars given
-  std::int64_t last_ts_init = kNoTime;  // of the last one that closed: a flat bar repeats it
+  std::int64_t last_end = kNoTime;  // of the bars given
+  // Of the last one that closed: a flat bar repeats them.
+  std::int64_t last_ts_init = kNoTime;
+  Price last_close;
 };
 
 [[noreturn]] void refuse(Reason reason, const Bar& bar, const BarType& type, const char* why) {
@@ -73,12 +77,13 @@ void begin(Longer& longer, const Bar& bar, const std::shared_ptr<const BarType>&
   longer.open = Bar();
   longer.open.instrument_id = bar.instrument_id;
   longer.open.bar_type = type;
-  longer.open.open = longer.open.high = longer.open.low = longer.open.close = bar.open;
+  longer.open.open = longer.open.high = longer.open.low = longer.open.close =
+      longer.began ? longer.last_close : bar.open;
   longer.open.ts_init = longer.began ? longer.last_ts_init : bar.ts_init;
   longer.open.ts_open = span.start;
   longer.open.ts_event = span.end;
   longer.open.is_gap_fill = true;
-  longer.open.is_partial = !longer.began && (bar.is_partial || bar.ts_open != span.start);
+  longer.open.is_partial = !longer.began && (longer.skipped || bar.is_partial || bar.ts_open != span.start);
   longer.has_open = longer.began = true;
 }
 
@@ -92,6 +97,7 @@ std::vector<Bar> combine_bars(const std::vector<Bar>& bars, const std::shared_pt
   const auto close = [&](Longer& longer) {
     longer.open.sequence = ++longer.sequence;
     longer.last_ts_init = longer.open.ts_init;
+    longer.last_close = longer.open.close;
     closed.push_back(std::move(longer.open));
     longer.has_open = false;
   };
@@ -102,9 +108,12 @@ std::vector<Bar> combine_bars(const std::vector<Bar>& bars, const std::shared_pt
     const Span span = grid.span_of(bar.ts_open);
     check(bar, *type, span, longer);
     if (longer.has_open && longer.open.ts_event <= bar.ts_open) close(longer);
+    longer.last_end = bar.ts_event;
+    longer.skipped |= span.is_outside;
+    // Flat bars repeat trades that may be in none of the sessions.
+    if (span.is_outside || (longer.skipped && !longer.began && bar.is_gap_fill)) continue;
     if (!longer.has_open) begin(longer, bar, type, span);
     join(longer.open, bar);
-    longer.last_end = bar.ts_event;
     if (bar.ts_event == span.end) close(longer);
   }
   for (Longer& longer : instruments) {

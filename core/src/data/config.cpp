@@ -39,7 +39,10 @@ void DataEngineConfig::validate() const {
   if (time_zones.size() > kTimeZonesMax)
     throw InvalidArgument(Reason::SETTING_INVALID, "time_zones has " + std::to_string(time_zones.size()) +
                                                        " rules; expected at most " + std::to_string(kTimeZonesMax));
-  parse_time_zones(time_zones);
+  if (calendars.size() > kCalendarsMax)
+    throw InvalidArgument(Reason::SETTING_INVALID, "calendars has " + std::to_string(calendars.size()) +
+                                                       " calendars; expected at most " + std::to_string(kCalendarsMax));
+  check_names({parse_time_zones(time_zones), parse_calendars(calendars)});
   if (negative_price_instruments.size() > kNegativePriceInstrumentsMax)
     throw InvalidArgument(Reason::SETTING_INVALID,
                           "negative_price_instruments has " + std::to_string(negative_price_instruments.size()) +

@@ -24,6 +24,7 @@ inline constexpr std::size_t kAllBars = SIZE_MAX;
 inline constexpr std::size_t kBarTypeBytesMax = 64;
 inline constexpr std::size_t kTimeZonesMax = kBarTypesMax;
 inline constexpr std::size_t kNegativePriceInstrumentsMax = 1'000;
+inline constexpr std::size_t kCalendarsMax = kBarTypesMax;
 
 // The numeric options that have a range: member, default, least, greatest.
 #define ALPHAFORGE_DATA_LIMITS(X)                                  \
@@ -42,6 +43,7 @@ inline constexpr std::size_t kNegativePriceInstrumentsMax = 1'000;
 struct DataEngineConfig {
   std::vector<std::string> bar_types{"1min"};
   std::vector<std::string> time_zones;  // the rules of those that bar types name, as TimeZone::parse() takes them
+  std::vector<std::string> calendars;   // those that bar types name, as TradingCalendar::parse() takes them
   bool enable_statistics = true;
   bool fill_gaps = false;           // flat bars for quiet intervals
   bool skip_first_partial = false;  // no bar for the interval in which an instrument was first seen

@@ -20,6 +20,7 @@ struct Interval {
   std::int64_t last_end = kNoTime;
   std::int64_t gap_bars = 0;  // flat bars of the current gap
   bool began = false;         // the first bar has closed, whether or not it was emitted
+  bool is_outside = false;    // between sessions of the type's calendar, where it has no bars
   bool uncovered = false;     // the open bar is the first, and the engine did not see the beginning of its interval
 
   bool holds(std::int64_t ts) const { return start <= ts && ts < end; }
@@ -30,6 +31,7 @@ struct Interval {
   void move_to(const Span& span) {
     start = span.start;
     end = span.end;
+    is_outside = span.is_outside;
   }
   // A bar of the type has closed.
   void closed(const BarFigures& bar) {
@@ -42,7 +44,7 @@ struct Interval {
   std::int64_t next_close(const OpenBar& bar, const Grid& grid, std::int64_t gap_bars_max) const {
     if (!bar.empty()) return end;
     if (!began || gap_bars >= gap_bars_max) return kNever;
-    return grid.span_of(last_end).end;
+    return grid.next_span(last_end).end;
   }
 };
 

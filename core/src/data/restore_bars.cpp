@@ -6,6 +6,7 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -26,6 +27,7 @@
 #include "model/grid.hpp"
 #include "model/numbers.hpp"
 #include "model/time_zone.hpp"
+#include "model/trading_calendar.hpp"
 
 namespace alphaforge::data {
 namespace {
@@ -170,12 +172,18 @@ void BarBuilder::restore(SnapshotReader& in) {
   arrival_bars_.clear_types();
   try {
     types_ = parse_bar_types(names);
-    TimeZones zones;
-    for (const std::string& zone : named_zones()) {
-      zones.push_back(std::make_shared<const TimeZone>(TimeZone::parse(in.text(kZoneRulesBytesMax))));
-      demand(zones.back()->name() == zone, "the rules of a time zone are missing");
+    Clocks clocks;
+    for (const std::string& name : named_clocks()) {
+      const std::string_view text = in.text(kZoneRulesBytesMax);
+      if (TradingCalendar::is_one(text)) {
+        clocks.calendars.push_back(std::make_shared<const TradingCalendar>(TradingCalendar::parse(text)));
+        demand(clocks.calendars.back()->name() == name, "a calendar is missing");
+        continue;
+      }
+      clocks.zones.push_back(std::make_shared<const TimeZone>(TimeZone::parse(text)));
+      demand(clocks.zones.back()->name() == name, "the rules of a time zone are missing");
     }
-    time_zones_ = joined(std::move(zones), time_zones_);
+    clocks_ = {joined(std::move(clocks.zones), clocks_.zones), joined(std::move(clocks.calendars), clocks_.calendars)};
     number_types();
   } catch (const InvalidArgument& error) {
     SnapshotReader::damaged(error.what());

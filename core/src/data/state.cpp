@@ -68,7 +68,10 @@ template <class Sink>
 void BarBuilder::describe(Sink& sink) const {
   sink.number(static_cast<std::int64_t>(types_.size()));
   for (const auto& type : types_) sink.text(type->name);
-  for (const std::string& zone : named_zones()) sink.text(find_zone(zone, time_zones_)->rules());
+  for (const std::string& name : named_clocks()) {
+    const auto calendar = find_calendar(name, clocks_.calendars);
+    sink.text(calendar == nullptr ? find_zone(name, clocks_.zones)->rules() : calendar->text());
+  }
   time_bars_.describe(sink);
   sink.number(static_cast<std::int64_t>(bars_generated()));
   sink.number(static_cast<std::int64_t>(bars_revised()));

@@ -6,7 +6,6 @@
 #include <functional>
 #include <vector>
 
-#include "base/int128.hpp"
 #include "base/time.hpp"
 #include "data/bar_history.hpp"
 #include "data/closed_bars.hpp"
@@ -15,6 +14,7 @@
 #include "data/interval.hpp"
 #include "data/open_bar.hpp"
 #include "model/bar.hpp"
+#include "model/span.hpp"
 
 namespace alphaforge::data {
 
@@ -73,6 +73,7 @@ bool TimeBars::apply(Instrument& instrument, const Print& print, std::vector<Bar
       bar.base.add(print);  // the print will be in the instrument's sums, but is not in this bar
       continue;
     }
+    if (instrument.intervals[i].is_outside) continue;
     if (bar.empty()) begin(instrument, i, print);
     // Open and close follow (ts_event, arrival).
     if (print.ts_event < bar.ts_least) {
@@ -249,11 +250,19 @@ BarFigures TimeBars::flat_bar(const Instrument& instrument, std::uint32_t number
   const Interval& interval = instrument.intervals[number];
   BarFigures bar;
   bar.open = bar.high = bar.low = bar.close = {interval.last_close};
-  bar.ts_open = interval.last_end;
-  bar.ts_event = types_[number].grid.span_of(interval.last_end).end;
+  const Span span = types_[number].grid.next_span(interval.last_end);
+  bar.ts_open = span.start;
+  bar.ts_event = span.end;
   bar.ts_init = interval.last_ts_init;
   bar.is_gap_fill = true;
   return bar;
+}
+
+void TimeBars::extend(Instrument& instrument) const {
+  for (std::uint32_t i = 0; i < size(); ++i) {
+    Interval& interval = instrument.intervals[i];
+    if (interval.is_outside) interval.move_to(types_[i].grid.span_of(interval.start));
+  }
 }
 
 void TimeBars::clear() {

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "base/int128.hpp"
 #include "base/time.hpp"
 #include "data/bar_history.hpp"
 #include "data/closed_bars.hpp"
@@ -30,15 +29,17 @@ class TimeBars {
   TimeBars(const DataEngineConfig& config, ClosedBars& closed) : config_(config), closed_(closed) {}
 
   // `index` is the type's position in configured order.
-  void add_type(std::uint32_t index, const BarType& type, const TimeZones& zones) {
-    types_.push_back({index, Grid(type, config_.origin_offset_ns, zones), kNever});
+  void add_type(std::uint32_t index, const BarType& type, const Clocks& clocks) {
+    types_.push_back({index, Grid(type, config_.origin_offset_ns, clocks), kNever});
   }
   void clear_types() { types_.clear(); }
   std::uint32_t size() const { return static_cast<std::uint32_t>(types_.size()); }
   // After a change of settings.
-  void regrid(const BarTypes& types, const TimeZones& zones) {
-    for (Type& type : types_) type.grid = Grid(*types[type.index], config_.origin_offset_ns, zones);
+  void regrid(const BarTypes& types, const Clocks& clocks) {
+    for (Type& type : types_) type.grid = Grid(*types[type.index], config_.origin_offset_ns, clocks);
   }
+  // After regrid(): what lay after the last session of a calendar may now end.
+  void extend(Instrument& instrument) const;
   // Gives a new instrument its state; also called after a type was added.
   void prepare(Instrument& instrument) const;
 

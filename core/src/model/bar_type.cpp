@@ -15,6 +15,7 @@
 #include "base/int128.hpp"
 #include "base/reason.hpp"
 #include "base/time.hpp"
+#include "model/trading_calendar.hpp"
 
 namespace alphaforge {
 
@@ -51,6 +52,12 @@ std::size_t number_length(std::string_view text) {
   if (whole == text.size() || text[whole] != '.') return whole;
   const std::size_t end = digits(whole + 1);
   return end == whole + 1 ? 0 : end;
+}
+
+[[noreturn]] void refuse_place(std::string_view text) {
+  refuse(text,
+         "can't have what follows its @; days, weeks and months may name a time zone, 1day and shorter times a trading "
+         "calendar");
 }
 
 std::int64_t parse_count(std::string_view text, std::string_view number) {
@@ -181,10 +188,16 @@ BarType BarType::parse(std::string_view text) {
     // A day in UTC is a step of 24 hours.
     return type.name == "1day" ? time_type(text, 1, kTimeUnits.front()) : type;
   }
-  if (!place.empty()) refuse(text, "has a time zone, which only days, weeks and months may have");
   for (const TimeUnit& time : kTimeUnits) {
-    if (unit == time.name) return time_type(text, parse_count(text, number), time);
+    if (unit != time.name) continue;
+    BarType type = time_type(text, parse_count(text, number), time);
+    if (place.empty()) return type;
+    type.zone = place.substr(1);
+    if (type.step == kDayNs || !TradingCalendar::is_name(type.zone)) refuse_place(text);
+    type.name += "@" + type.zone;
+    return type;
   }
+  if (!place.empty()) refuse_place(text);
   BarType type;
   if (unit == "tick") {
     type.kind = BarKind::kTick;

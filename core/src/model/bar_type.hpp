@@ -27,15 +27,15 @@ constexpr bool is_calendar(BarKind kind) { return kind >= BarKind::kDay; }
 constexpr bool closes_by_time(BarKind kind) { return kind == BarKind::kTime || is_calendar(kind); }
 
 // The type of bars: `<n>ms|s|min|hour`, `1day`, `<n>tick`, `<x>volume`, `<x>dollar`, `<x>range`, `<n>day|week|month`,
-// the last perhaps with `@zone` and `+HH:MM`. Equal bar types have equal names: `60min` is `1hour`, `0.50volume` is
-// `0.5volume`, `1week@UTC` is `1week`.
+// the last perhaps with `@zone` and `+HH:MM`; shorter times and `1day` perhaps with `@calendar`. Equal bar types have
+// equal names: `60min` is `1hour`, `0.50volume` is `0.5volume`, `1week@UTC` is `1week`.
 struct BarType {
   BarKind kind = BarKind::kTime;
   // Time: nanoseconds, a divisor of 24 h. Tick, day, week, month: a count. Volume: a Quantity's mantissa (nine places).
   // Dollar: a Value's mantissa (eighteen places). Range: a Price's mantissa.
   int128 step = 0;
   std::string name;          // canonical
-  std::string zone;          // of a calendar, as named; empty is UTC
+  std::string zone;          // its time zone or trading calendar, as named; empty is UTC
   std::int64_t start_s = 0;  // of its sessions, seconds after 00:00
 
   // Lower case; no leading zeros, signs, exponents or separators; at most nine places; above 0. Doesn't check that the

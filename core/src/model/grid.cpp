@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 #include "model/bar_type.hpp"
 #include "model/span.hpp"
 #include "model/time_zone.hpp"
+#include "model/trading_calendar.hpp"
 
 namespace alphaforge {
 namespace {
@@ -59,16 +61,76 @@ TimeZones joined(TimeZones zones, const TimeZones& more) {
   return zones;
 }
 
-Grid::Grid(const BarType& type, std::int64_t origin_offset_ns, const TimeZones& zones)
-    : step_(type.kind == BarKind::kTime ? type.step64() : 0),
+Calendars parse_calendars(const std::vector<std::string>& texts) {
+  Calendars calendars;
+  for (const std::string& text : texts) {
+    calendars.push_back(std::make_shared<const TradingCalendar>(TradingCalendar::parse(text)));
+    if (find_calendar(calendars.back()->name(), calendars) != calendars.back())
+      throw InvalidArgument(Reason::SETTING_INVALID,
+                            "calendar " + calendars.back()->name() + " is given twice; give each calendar once");
+  }
+  return calendars;
+}
+
+std::shared_ptr<const TradingCalendar> find_calendar(std::string_view name, const Calendars& calendars) {
+  const auto found =
+      std::ranges::find(calendars, name, [](const auto& each) -> std::string_view { return each->name(); });
+  return found == calendars.end() ? nullptr : *found;
+}
+
+Calendars joined(Calendars calendars, const Calendars& more) {
+  for (const auto& calendar : more) {
+    const auto known = std::ranges::find(calendars, calendar->name(), [](const auto& each) { return each->name(); });
+    if (known == calendars.end())
+      calendars.push_back(calendar);
+    else if ((*known)->extends(*calendar))
+      continue;  // the same sessions, or fewer: its text stays
+    else if (calendar->extends(**known))
+      *known = calendar;
+    else
+      throw InvalidArgument(Reason::SETTING_INVALID, "calendar " + calendar->name() +
+                                                         " has other sessions than the engine's calendar of that "
+                                                         "name, to which only later sessions can be added; give it "
+                                                         "another name, or keep the sessions of the engine's");
+  }
+  return calendars;
+}
+
+bool has_calendars(const Calendars& calendars, const Calendars& wanted) {
+  return std::ranges::all_of(wanted, [&](const auto& calendar) {
+    const auto known = find_calendar(calendar->name(), calendars);
+    return known != nullptr && known->extends(*calendar);
+  });
+}
+
+void check_names(const Clocks& clocks) {
+  for (const auto& calendar : clocks.calendars)
+    if (find_zone(calendar->name(), clocks.zones) != nullptr)
+      throw InvalidArgument(
+          Reason::SETTING_INVALID,
+          "calendar " + calendar->name() + " has the name of a time zone of the engine; give it another name");
+}
+
+Grid::Grid(const BarType& type, std::int64_t origin_offset_ns, const Clocks& clocks)
+    : step_(type.kind == BarKind::kTime && type.zone.empty() ? type.step64() : 0),
       origin_(type.zone.empty() ? origin_offset_ns : 0),
       unit_(type.kind),
       count_(type.step64()),
       // A session that starts at 12:00 or later belongs to the next date.
       shift_s_(type.start_s < kDayS / 2 ? type.start_s : type.start_s - kDayS),
-      zone_(find_zone(type.zone, zones)) {
-  if (zone_ == nullptr)
-    throw InvalidArgument(Reason::BAR_TYPE_INVALID, "bar type '" + type.name + "' needs its time zone in time_zones");
+      zone_(find_zone(type.zone, clocks.zones)),
+      calendar_(find_calendar(type.zone, clocks.calendars)),
+      session_step_(type.kind == BarKind::kTime ? type.step64() : 0) {
+  const auto demand = [&](bool holds, const char* what) {
+    if (!holds) throw InvalidArgument(Reason::BAR_TYPE_INVALID, "bar type '" + type.name + "' " + what);
+  };
+  const bool needs_calendar = type.kind == BarKind::kTime && !type.zone.empty();
+  demand(!needs_calendar || calendar_ != nullptr, "needs its calendar; give that in calendars");
+  demand(calendar_ != nullptr || zone_ != nullptr,
+         "needs the rules of its time zone in time_zones, or its calendar in calendars");
+  const bool is_session = type.kind == BarKind::kDay && type.step == 1 && type.start_s == 0;
+  demand(calendar_ == nullptr || needs_calendar || is_session,
+         "names a calendar; only 1day and shorter times may, without a session start");
 }
 
 std::int64_t Grid::number_of(std::int64_t date) const {
@@ -84,6 +146,17 @@ std::int64_t Grid::begins(std::int64_t number) const {
   std::int64_t time = zone_->first_at(date * kDayS + shift_s_);
   if (__builtin_mul_overflow(time, kSecondNs, &time) || __builtin_add_overflow(time, origin_, &time)) return kNever;
   return time;
+}
+
+// Before all sessions, what lies outside begins with 1970; after them, it never ends.
+Span Grid::session_span(std::int64_t ts) const {
+  const std::vector<Span>& spans = session_step_ == 0 ? calendar_->sessions() : calendar_->parts();
+  const auto next = std::ranges::upper_bound(spans, ts, {}, &Span::end);
+  if (next == spans.end()) return {spans.back().end, kNever, true};
+  if (ts < next->start) return {next == spans.begin() ? 0 : std::prev(next)->end, next->start, true};
+  if (session_step_ == 0) return *next;
+  const std::int64_t start = floor_to_step(ts, session_step_, next->start);
+  return {start, std::min(start + session_step_, next->end)};
 }
 
 Span Grid::calendar_span(std::int64_t ts) const {

@@ -47,7 +47,7 @@ std::unique_ptr<const Grid> make_days(const std::string& session, const std::str
   const TimeZones zones = zone_rules.empty() ? TimeZones{} : parse_time_zones({zone_rules});
   if (find_zone(type.zone, zones) == nullptr)
     refuse(session, "names a time zone, so time_zone must have the rules of that zone");
-  return std::make_unique<const Grid>(type, 0, zones);
+  return std::make_unique<const Grid>(type, 0, Clocks{zones, {}});
 }
 
 }  // namespace alphaforge

@@ -8,6 +8,8 @@ namespace alphaforge {
 struct Span {
   std::int64_t start;
   std::int64_t end;
+  bool is_outside = false;  // of the sessions of a calendar
+  bool operator==(const Span&) const = default;
 };
 
 }  // namespace alphaforge

@@ -55,14 +55,6 @@ std::int64_t number(std::string_view digits) {
   return value;
 }
 
-std::string_view checked_name(std::string_view name) {
-  const auto is_one_of_a_name = [](char c) { return is_letter(c) || is_digit(c) || c == '_' || c == '-'; };
-  if (name.empty() || name.size() > kNameBytesMax || !is_letter(name.front()) ||
-      !std::ranges::all_of(name, is_one_of_a_name) || name == "UTC")
-    refuse(name, "is not a valid name; expected 1 to 32 letters, digits, _ or -, beginning with a letter, and not UTC");
-  return name;
-}
-
 // The dates that one word stands for.
 struct Dates {
   std::int32_t first = 0;
@@ -139,7 +131,10 @@ TradingCalendar TradingCalendar::parse(std::string_view text) {
   TradingCalendar calendar;
   calendar.text_ = text;
   std::string_view rest = text;
-  calendar.name_ = checked_name(take(rest, ' '));
+  calendar.name_ = take(rest, ' ');
+  if (!is_name(calendar.name_))
+    refuse(calendar.name_,
+           "is not a valid name; expected 1 to 32 letters, digits, _ or -, beginning with a letter, and not UTC");
   while (!rest.empty()) {
     const std::string_view word = take(rest, ' ');
     const Dates dates = parse_dates(word);
@@ -161,6 +156,25 @@ TradingCalendar TradingCalendar::parse(std::string_view text) {
   }
   if (calendar.dates_.empty()) refuse(calendar.name_, "has no sessions");
   return calendar;
+}
+
+bool TradingCalendar::is_one(std::string_view text) {
+  take(text, ' ');
+  return has_form(text.substr(0, kDateForm.size()), kDateForm);
+}
+
+bool TradingCalendar::is_name(std::string_view name) {
+  const auto is_one_of_a_name = [](char c) { return is_letter(c) || is_digit(c) || c == '_' || c == '-'; };
+  return !name.empty() && name.size() <= kNameBytesMax && is_letter(name.front()) &&
+         std::ranges::all_of(name, is_one_of_a_name) && name != "UTC";
+}
+
+bool TradingCalendar::extends(const TradingCalendar& other) const {
+  const auto begins_with = [](const auto& all, const auto& first) {
+    return all.size() >= first.size() && std::equal(first.begin(), first.end(), all.begin());
+  };
+  return begins_with(dates_, other.dates_) && begins_with(sessions_, other.sessions_) &&
+         begins_with(parts_, other.parts_);
 }
 
 std::int64_t TradingCalendar::next_close(std::int64_t time) const {

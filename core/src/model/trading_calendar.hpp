@@ -23,6 +23,11 @@ class TradingCalendar {
   // Throws InvalidArgument SETTING_INVALID.
   static TradingCalendar parse(std::string_view text);
 
+  // Whether a text in which a space follows a name is one of a calendar, and not the rules of a time zone.
+  static bool is_one(std::string_view text);
+  // Whether it may be the name of one: 1 to 32 letters, digits, _ and -, the first a letter; but not UTC.
+  static bool is_name(std::string_view name);
+
   const std::string& name() const { return name_; }
   const std::string& text() const { return text_; }  // as given
   // Days since 1970-01-01, ascending.
@@ -33,6 +38,8 @@ class TradingCalendar {
   const std::vector<Span>& parts() const { return parts_; }
   // Whether the calendar covers that time: from its first open until its last close.
   bool covers(std::int64_t time) const { return time >= sessions_.front().start && time < sessions_.back().end; }
+  // Whether it has all sessions of the other one, and perhaps later ones.
+  bool extends(const TradingCalendar& other) const;
   // The first close strictly after a time that the calendar covers.
   std::int64_t next_close(std::int64_t time) const;
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from typing import Any
 
@@ -9,9 +10,9 @@ import numpy as np
 import pytest
 
 from tests.support.api import Api
-from tests.support.cumulative_bars import Trades, dollar_bars, tick_bars, time_bars, trades_of, volume_bars
+from tests.support.cumulative_bars import Ruler, Trades, dollar_bars, tick_bars, time_bars, trades_of, volume_bars
 from tests.support.native import plain_bar
-from tests.support.tape import BTCUSDT, MINUTE, SPY, real_trades
+from tests.support.tape import BTCUSDT, MINUTE, SECOND, SPY, real_trades
 
 UNITS = {
     "open": 10**9, "high": 10**9, "low": 10**9, "close": 10**9,
@@ -117,3 +118,30 @@ def test_a_day_of_spy_gives_the_direct_sums_and_keeps_every_share(
     for bar in by_type(engine.open_bars(spy.instrument_id)).values():
         name = bar[0]["bar_type"]
         assert sum(each["volume"] for each in actual[name] + bar) == sum(spy.quantity)
+
+
+def test_bars_of_the_session_of_spy_have_its_regular_hours_alone(api: Api, spy: Trades) -> None:
+    calendars = ["XNYS 2013-10-08 13:30-20:00"]
+    opens, closes = 1_381_239_000 * SECOND, 1_381_262_400 * SECOND
+    first, last = bisect_left(spy.ts_event, opens), bisect_left(spy.ts_event, closes)
+    assert 0 < first < last < len(spy.price)
+    regular = Trades(spy.instrument_id, *(column[first:last] for column in spy[1:]))
+    engine = api.make_data_engine(bar_types=["1day@XNYS", "45min@XNYS"], calendars=calendars)
+    bars = []
+    for start in range(0, len(spy.price), 50_000):
+        bars += engine.process_trade_ticks(**columns(spy, start, start + 50_000))
+    actual = by_type(bars)
+    ruler = Ruler(regular)
+    day = ruler.bar("1day@XNYS", 1, 0, ruler.volume[-1])
+    assert actual["1day@XNYS"] == [{**day, "ts_open": opens, "ts_event": closes}]
+    # As if the clocks had begun at the open; the last one is shorter.
+    since = regular._replace(ts_event=[time - opens for time in regular.ts_event])
+    shorter = time_bars(since, "45min@XNYS", 45 * MINUTE)
+    moved = [{**bar, "ts_open": bar["ts_open"] + opens, "ts_event": bar["ts_event"] + opens} for bar in shorter]
+    assert actual["45min@XNYS"][:-1] == moved
+    assert actual["45min@XNYS"][-1]["ts_event"] == closes
+    assert sum(bar["volume"] for bar in actual["45min@XNYS"]) == day["volume"]
+    shorter_bars = [bar for bar in bars if str(bar.bar_type) == "45min@XNYS"]
+    assert by_type(api.data.combine_bars(shorter_bars, "1day@XNYS", calendars=calendars)) == {
+        "1day@XNYS": actual["1day@XNYS"]
+    }

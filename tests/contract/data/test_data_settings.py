@@ -46,6 +46,7 @@ OTHER: dict[str, Any] = {
     "max_time_jump_ns": 18,
     "time_zones": ["Europe/London 0 9961200:3600"],
     "negative_price_instruments": ["CL", "SPREAD"],
+    "calendars": ["XNYS 2024-07-03 13:30-17:00"],
 }
 
 
@@ -68,8 +69,8 @@ def test_an_option_has_one_name_in_the_core_on_the_wire_and_in_the_service() -> 
     # The number of partitions is not a setting of a partition.
     assert core == set(OTHER) == set(DataEngineSettings.DESCRIPTOR.fields_by_name) - {"partitions"}
     shared = JournalSettings.model_fields.keys() - {"durability"}
-    # Time zones belong to the bar types of one engine.
-    assert DataServiceSettings.model_fields.keys() - shared == core - {"time_zones"}
+    # Time zones and calendars belong to the bar types of one engine.
+    assert DataServiceSettings.model_fields.keys() - shared == core - {"time_zones", "calendars"}
 
 
 def test_the_defaults_are_the_same_everywhere() -> None:
@@ -105,12 +106,15 @@ def test_an_engine_of_the_service_has_the_settings_it_was_opened_with(remote: Ap
         ("time_zones", ["Europe/London 0 5:3600 5:0"]),
         ("negative_price_instruments", ["X" * 65]),
         ("negative_price_instruments", [f"X{number}" for number in range(1_001)]),
+        ("calendars", ["XNYS"]),
+        ("calendars", ["XNYS 2024-07-03 13:30-17:00", "XNYS 2024-07-03 13:30-20:00"]),
+        ("calendars", [f"X{number} 2024-07-03 13:30-17:00" for number in range(33)]),
     ],
 )
 def test_a_setting_out_of_its_range_is_refused_everywhere(remote: Api, option: str, value: Any) -> None:
     with pytest.raises(ValueError):
         DataEngineConfig(**{option: value})
-    if option not in ("bar_types", "time_zones"):
+    if option not in ("bar_types", "time_zones", "calendars"):
         with pytest.raises(ValueError, match=option):
             DataServiceSettings(**{option: value})
     with pytest.raises(grpc.RpcError) as caught:

@@ -92,6 +92,10 @@ def test_orders_on_real_trades_end_as_in_one_engine(clients: Clients) -> None:
     totals, expected = many.statistics().as_dict(), one.statistics().as_dict()
     assert [totals[each] for each in exact] == [expected[each] for each in exact]
     assert totals["total_notional"] == pytest.approx(expected["total_notional"])
+    (whole,), shares = one.get_accounts("s"), many.get_accounts("s")
+    assert 1 < len(shares) <= 4
+    for amount in ("cash", "equity", "exposure", "net_exposure"):
+        assert sum(getattr(share, amount) for share in shares) == getattr(whole, amount)
     assert many.validate() == []
     assert many.cancel_all_orders("s") == one.cancel_all_orders("s")
 
@@ -141,6 +145,9 @@ def test_calls_whose_meaning_partitions_would_change_are_refused(clients: Client
     for refused in (
         lambda: clients.data(name=new_name(), partitions=2, producer_id="mine"),
         lambda: clients.execution(ExecutionEngineConfig(max_open_orders=5), name=new_name(), partitions=2),
+        lambda: clients.execution(ExecutionEngineConfig(max_orders_per_second=5), name=new_name(), partitions=2),
+        lambda: clients.execution(ExecutionEngineConfig(starting_cash=5), name=new_name(), partitions=2),
+        lambda: clients.execution(ExecutionEngineConfig(max_loss=5), name=new_name(), partitions=2),
         lambda: data.producer_state("mine"),
         lambda: data.subscribe_bars(from_sequence=7),
         lambda: data.subscribe_trades(epoch=7),

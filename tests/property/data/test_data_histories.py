@@ -93,7 +93,7 @@ def test_bar_types_have_one_canonical_name(text: str) -> None:
     except ValueError:
         expected = None
     try:
-        actual = DataEngine(DataEngineConfig(bar_types=[text])).bar_types[0]
+        actual = DataEngine(DataEngineConfig(bar_types=[text], calendars=strategies.CALENDARS)).bar_types[0]
     except ValueError:
         actual = None
     assert actual == expected

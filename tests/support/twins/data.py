@@ -40,8 +40,10 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from tests.support.tape import DAY, NANO, Tick, half_even
+from tests.support.twins.trading_calendar import sessions_of
 
 LAST_TIME = 2**63 - DAY
+NEVER = 2**63 - 1
 LARGEST_QUANTITY = Fraction(2**127 - 1, 10**9)
 LARGEST_VALUE = Fraction(2**127 - 1, 10**18)
 
@@ -73,8 +75,9 @@ def parse_bar_type(text: str) -> BarType:
     zone, start = match[4] or "", timedelta(hours=int(match[5] or 0), minutes=int(match[6] or 0))
     if zone == "UTC" and not start:
         zone = ""
-    if match[4] and unit not in CALENDAR:
-        raise ValueError(f"only days, weeks and months have a zone: {text}")
+    of_calendar = unit in UNITS and not start and re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,31}", zone)
+    if match[4] and unit not in CALENDAR and not of_calendar:
+        raise ValueError(f"this type has no zone and no calendar of that name: {text}")
     if unit in CALENDAR and (zone or unit != "day" or number != 1):
         if number > CALENDAR[unit]:
             raise ValueError(f"too many: {text}")
@@ -89,7 +92,10 @@ def parse_bar_type(text: str) -> BarType:
     if DAY % step:
         raise ValueError(f"a time step must divide 24 h: {text}")
     largest = next(name for name, length in UNITS.items() if step % length == 0)
-    return BarType("time", Fraction(step), f"{step // UNITS[largest]}{largest}")
+    if zone and step == DAY:
+        raise ValueError(f"a session is 1day: {text}")
+    at = f"@{zone}" if zone else ""
+    return BarType("time", Fraction(step), f"{step // UNITS[largest]}{largest}{at}", zone)
 
 
 class Calendar:
@@ -212,6 +218,7 @@ class Config:
     max_instruments: int = 10_000
     duplicate_window: int = 10_000
     max_time_jump_ns: int = 300 * 10**9
+    calendars: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -257,6 +264,10 @@ class TimeSeries(Series):
         start = (ts - offset) // step * step + offset
         return start, start + step
 
+    def next_interval(self, ts: int) -> tuple[int, int]:
+        """The first interval that begins at a time or later; the time is where one ends."""
+        return self.interval(ts)
+
     def due(self, now: int) -> list[Bar]:
         """Close what ends at or before `now`: the open bar, then flat ones for the quiet intervals after it."""
         bars = []
@@ -264,12 +275,12 @@ class TimeSeries(Series):
             bars.append(self.close())
         while self.config.fill_gaps and self.last_closed and not self.open and self.gap_bars < self.config.max_gap_bars:
             before = self.last_closed
-            _, end = self.interval(before.ts_event)
+            start, end = self.next_interval(before.ts_event)
             if end > now:
                 break
             flat = Bar(
                 self.instrument_id, self.type.name, before.close, before.close, before.close, before.close,
-                ts_open=before.ts_event, ts_event=end, ts_init=before.ts_init, is_gap_fill=True,
+                ts_open=start, ts_event=end, ts_init=before.ts_init, is_gap_fill=True,
             )  # fmt: skip
             self.gap_bars += 1
             self.last_closed = flat
@@ -309,6 +320,36 @@ class TimeSeries(Series):
             bar.last, bar.close = key, tick.price
         bar.take(tick, tick.quantity, begins=True)
         bar.is_partial = bar.uncovered and bar.first[0] != bar.ts_open
+
+
+class SessionSeries(TimeSeries):
+    """Bars by a trading calendar, of whole sessions or of a step from each open; outside of sessions there are none."""
+
+    def spans(self) -> list[tuple[int, int]]:
+        """From each open to the next close."""
+        sessions = sessions_of(next(text for text in self.config.calendars if text.startswith(f"{self.type.zone} ")))
+        if self.type.kind == "day":
+            return [(parts[0][0], parts[-1][1]) for parts in sessions]
+        return [part for parts in sessions for part in parts]
+
+    def session_at(self, ts: int) -> tuple[int, int] | None:
+        return next((span for span in self.spans() if span[0] <= ts < span[1]), None)
+
+    def interval(self, ts: int) -> tuple[int, int]:
+        if span := self.session_at(ts):
+            step = int(self.type.step) if self.type.kind == "time" else span[1] - span[0]
+            start = span[0] + (ts - span[0]) // step * step
+            return start, min(start + step, span[1])
+        closes = [close for _, close in self.spans() if close <= ts]
+        opens = [opened for opened, _ in self.spans() if opened > ts]
+        return max(closes, default=0), min(opens, default=NEVER)
+
+    def next_interval(self, ts: int) -> tuple[int, int]:
+        return self.interval(ts if self.session_at(ts) else self.interval(ts)[1])
+
+    def apply(self, tick: Tick, arrival: int, first_advance: int | None) -> None:
+        if self.session_at(tick.ts_event):
+            super().apply(tick, arrival, first_advance)
 
 
 @cache
@@ -373,7 +414,14 @@ class CountSeries(Series):
 class Instrument:
     def __init__(self, name: str, types: list[BarType], config: Config) -> None:
         self.time: int | None = None  # greatest accepted ts_event
-        self.series = [(TimeSeries if t.kind in TIMED else CountSeries)(name, t, config) for t in types]
+        calendars = {text.split(" ")[0] for text in config.calendars}
+
+        def kind_of(bar_type: BarType) -> type[SessionSeries | TimeSeries | CountSeries]:
+            if bar_type.kind not in TIMED:
+                return CountSeries
+            return SessionSeries if bar_type.zone in calendars else TimeSeries
+
+        self.series = [kind_of(t)(name, t, config) for t in types]
         self.kept: list[deque[Bar]] = [deque(maxlen=config.max_bars_per_instrument) for _ in types]
         self.seen: deque[Tick] = deque(maxlen=config.duplicate_window)
 

@@ -96,6 +96,19 @@ def test_trades_at_0_and_below_count_for_instruments_that_may_have_them(buyer: s
     assert "3 trades refused by the engine: PRICE_NOT_POSITIVE" in shown
 
 
+def test_bars_follow_the_calendars_of_the_strategy(buyer: str, tmp_path: Path) -> None:
+    midnight, hour = 1_719_792_000 * 10**9, 3_600 * 10**9  # 2024-07-01
+    tape, own = tmp_path / "trades.csv", Path(buyer)
+    tape.write_text("\n".join([HEADER, *(f"X,{midnight + number * hour},{number},5" for number in range(1, 9))]))
+    own.write_text(
+        BUYER.replace('["2tick"]', '["1day@LATE"]\n    calendars = ["LATE 2024-07-01x2 02:00-04:00,05:00-07:00"]')
+    )
+    # The session's bar closes with the trade at 7, and the order fills at 8.
+    assert value(run(str(tape), buyer), "earned after commission") == "0"
+    shown = run(str(tape), buyer, "--fill-on", "arrival")
+    assert value(shown, "earned after commission") == "1"
+
+
 def test_what_the_engines_and_the_reader_left_out_is_said(buyer: str, tmp_path: Path) -> None:
     path = tmp_path / "bad.csv"
     rows = ["X,1,1,5", "X,2,-2,5", "X,3,three,5", "X,4,4,5", "X,5,5,5"]

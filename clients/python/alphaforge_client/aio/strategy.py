@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from alphaforge_core.execution import Fill, Order, OrderEvent, OrderGroup, OrderSide, TimeInForce
-from alphaforge_core.model import Bar, Price, Quantity, TradeTick
+from alphaforge_core.model import Bar, Price, Quantity, TradeTick, TradingCalendar
 
 from alphaforge_client._wire.gap import Gap
 from alphaforge_client.aio._calls.merged import Merged
@@ -63,6 +63,8 @@ class Strategy:
     """The symbols that a live run subscribes to; empty: all."""
     bar_types: Sequence[str] = ("1min",)
     """The bar types it gets."""
+    calendars: Sequence[TradingCalendar | str] = ()
+    """The trading calendars that `bar_types` name (rule 2.19)."""
 
     def __init__(self, venue: Any) -> None:
         self.venue = venue

@@ -28,7 +28,11 @@ PIECE_TICKS = 4_096
 
 
 class Strategy(Protocol):
-    """The interface of a strategy. Its attribute `bar_types` lists the bars it gets; default "1min"."""
+    """The interface of a strategy.
+
+    Its attribute `bar_types` lists the bars it gets; default "1min". `calendars` has the trading calendars that
+    `bar_types` names.
+    """
 
     def on_bar(self, bar: Bar) -> None: ...
 
@@ -57,7 +61,8 @@ def run(
 
     trades: paths as for TradeReader, a reader, a batch, or an iterator of batches.
     strategy: called with the venue, an ExecutionEngine, and `parameters`; has `on_bar(bar)`.
-    bar_types: bar types; default: the strategy's `bar_types`, else "1min".
+    bar_types: bar types; default: the strategy's `bar_types`, else "1min". Its `calendars` are the trading calendars
+        that these name.
     venue: the venue's settings. `fill_on` defaults to "next": orders fill no earlier than the trade after the one that
         closed the bar. Its `max_time_jump_ns` applies to the bars too; use 0 for trades dated in the future.
     instruments: registered with the venue before the first trade. Bars have the trades at 0 and below of those with
@@ -95,6 +100,7 @@ def run(
     data = ServiceEngine(
         DataEngineConfig(
             bar_types=names,
+            calendars=getattr(strategy, "calendars", ()),
             enable_statistics=False,
             max_time_jump_ns=jump_ns,
             negative_price_instruments=[each.instrument_id for each in registered if each.negative_prices],
