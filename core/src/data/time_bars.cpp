@@ -73,8 +73,10 @@ bool TimeBars::apply(Instrument& instrument, const Print& print, std::vector<Bar
       bar.base.add(print);  // the print will be in the instrument's sums, but is not in this bar
       continue;
     }
-    if (instrument.intervals[i].is_outside) continue;
-    if (bar.empty()) begin(instrument, i, print);
+    if (bar.empty()) {
+      if (instrument.intervals[i].is_outside) continue;
+      begin(instrument, i, print);
+    }
     // Open and close follow (ts_event, arrival).
     if (print.ts_event < bar.ts_least) {
       bar.ts_least = print.ts_event;
