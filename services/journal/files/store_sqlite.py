@@ -17,7 +17,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -98,13 +98,12 @@ class SqliteStore:
         self._has_progress = False
         self._lock, self._parts = _locked(path.with_suffix(".checkpoints"), path)
         self._superfluous = Superfluous(path, self._parts)
-        try:
+        with ExitStack() as on_failure:
+            on_failure.callback(os.close, self._lock)
             self._mark = read_mark(self._mark_path)
-            self._connection = self._open()
+            self._connection = on_failure.enter_context(closing(self._open()))
             self._read_streams()
-        except BaseException:
-            os.close(self._lock)
-            raise
+            on_failure.pop_all()
         self._next_generation = 1 + max(
             (*self._parts.generations(), *(each.row.generation for each in self._streams.values())), default=0
         )

@@ -90,6 +90,9 @@ def test_inputs_written_under_other_rules_are_refused_in_one_line(
     with pytest.raises(EngineError, match="written under other rules") as refused:
         SqliteStore(path, Durability.OS)
     assert (refused.value.reason, "\n" in str(refused.value)) == ("JOURNAL_VERSION", False)
+    # What was refused is not kept open.
+    monkeypatch.undo()
+    SqliteStore(path, Durability.OS).close()
 
 
 def test_a_journal_of_a_later_format_is_refused_in_one_line(tmp_path: Path) -> None:
