@@ -7,8 +7,8 @@ remaining time is refused with OVERLOADED and the delay before a retry.
 The backlog includes calls whose requests are still arriving. Otherwise all callers could send at the same time, each so
 slowly that all calls come too late. Until a request has arrived, it counts with the usual size for its method.
 
-A server handles calls in order of arrival, including calls whose callers have given up. If more arrive than it can
-handle besides its work, all have expired by their turn, and none is answered or even refused in time. So expired calls
+A server handles calls in order of arrival, including calls whose callers have given up. If more calls arrive than it
+has time to look at, every call has expired by its turn, and none is answered or even refused in time. So expired calls
 are dropped as cheaply as gRPC allows, and while there are many of them, fewer calls are admitted.
 
 The maximum pace is known only when the service is busy; otherwise the pace is that of the arriving calls. So the pace

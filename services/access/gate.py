@@ -151,7 +151,7 @@ def require(role: Role, what: str) -> None:
     caller = _caller.get()
     if caller is not None and caller.role < role:
         raise PermissionDenied(
-            f"to {what} needs role {role.name.lower()}; {caller.name} has {caller.role.name.lower()}",
+            f"role {role.name.lower()} is needed to {what}; {caller.name} has {caller.role.name.lower()}",
             reason="PERMISSION_DENIED",
         )
 

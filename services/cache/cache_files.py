@@ -120,7 +120,9 @@ class CacheFiles:
                 self._end(before)
             begun.replace(self._path(cache.name))
         except OSError as error:
-            raise EngineError(f"can't create file of cache {cache.name!r}: {error}", reason="JOURNAL_FAILED") from error
+            raise EngineError(
+                f"can't create the file of cache {cache.name!r}: {error}", reason="JOURNAL_FAILED"
+            ) from error
 
     def drop(self, cache: NamedCache) -> None:
         """Deletes a cache's file. Raises EngineError JOURNAL_FAILED."""
@@ -134,7 +136,7 @@ class CacheFiles:
         try:
             self._path(name).unlink(missing_ok=True)
         except OSError as error:
-            raise EngineError(f"can't remove file of cache {name!r}: {error}", reason="JOURNAL_FAILED") from error
+            raise EngineError(f"can't remove the file of cache {name!r}: {error}", reason="JOURNAL_FAILED") from error
 
     def _begun(self, cache: NamedCache) -> Path:
         """Creates a new file for the cache to write to; the caller renames it to the cache's file name."""

@@ -169,7 +169,7 @@ class Database:
         self._name = name
         self._next = 0
         self._pinned: dict[str, dict[str, str]] = {}
-        """By DSN: what sessions with the release of that server pin."""
+        """By DSN: the settings that sessions with that server pin; they depend on its release."""
 
     async def connect(self, *, synchronous: bool = True) -> Session:
         """Opens a session with the server that accepts writes, trying first the host after the last one that failed.

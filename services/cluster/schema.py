@@ -63,7 +63,7 @@ async def _make(connection: Any, name: str) -> None:
         found = await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", f"{SCHEMA}.cluster")
         rows = await connection.fetch(f"SELECT name, version FROM {SCHEMA}.cluster") if found else []
         whose = f"of cluster {rows[0]['name']!r}, version {rows[0]['version']}" if rows else "of something else"
-        raise problem(f"this database has a schema {SCHEMA!r} already, {whose}; nothing was changed")
+        raise problem(f"this database already has a schema {SCHEMA!r}, {whose}; nothing was changed")
     kinds = await connection.fetchval("SELECT enumvals FROM pg_settings WHERE name = 'default_toast_compression'")
     compression = "COMPRESSION lz4" if "lz4" in (kinds or ()) else ""
     async with connection.transaction():

@@ -124,7 +124,7 @@ class Shard:
         self._bulk_opening = asyncio.Lock()
         self.is_unreplicated = False
         self.moves = False
-        """Whether an engine is to come to this shard or to leave it."""
+        """Whether an engine is to be moved to this shard or from it."""
         self.takeovers = 0
         self.lost_sessions = 0
         self.confirm_seconds = 0.0

@@ -382,7 +382,7 @@ class PostgresStore:
         """Forgets an uncommitted checkpoint; a later checkpoint removes its parts."""
         self._begun.pop(generation, None)
 
-    # --- Care.
+    # --- Maintenance.
 
     @property
     def has_superfluous(self) -> bool:

@@ -89,7 +89,8 @@ class Journal:
     # --- Recovery: before the first append.
 
     def may_have_lost(self, stream: str) -> bool:
-        """Whether acknowledged inputs may be missing without damage: the machine crashed under durability `os`."""
+        """Whether acknowledged inputs may be missing although nothing is damaged: the machine crashed under durability
+        `os`."""
         return self._store.may_have_lost(stream)
 
     def streams(self) -> list[str]:

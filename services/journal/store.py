@@ -171,7 +171,7 @@ class JournalStore(Protocol):
         """
 
     def may_have_lost(self, stream: str) -> bool:
-        """Whether acknowledged inputs may be missing from the stream without damage, which requires a new epoch."""
+        """Whether acknowledged inputs of an undamaged stream may be missing, which requires a new epoch."""
 
     def ready(self) -> None:
         """Ends recovery: every stream is replayed, and the required new epochs have started."""

@@ -72,8 +72,8 @@ class _Stream:
 class FairWaiting(Waiting):
     """Writes to a store with limits: the streams share each batch, so that none waits for the backlog of another.
 
-    Each stream's writes keep their order. A batch takes next from the stream of which it has the least. A stream
-    whose next record is too large for the rest of a batch that has nothing of it comes first in the following batch.
+    Each stream's writes keep their order. The next record of a batch is from the stream that has the least in it. If
+    the first record of a stream no longer fits a batch, the stream comes first in the next batch.
     """
 
     def __init__(self, limits: Limits) -> None:

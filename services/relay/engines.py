@@ -103,10 +103,10 @@ class RelayedEngine:
             link.end(error)
         self.links = {}
 
-    def look(self) -> None:
+    def end_idle(self) -> None:
         """Ends links without subscribers, and the streams of silent links."""
         for method, link in list(self.links.items()):
-            link.look()
+            link.end_if_silent()
             if link.idle_seconds > _IDLE_SECONDS_MAX:
                 del self.links[method]
                 link.end(Unavailable("the relay ended a stream without subscribers", reason="UNAVAILABLE"))
@@ -148,7 +148,7 @@ class RelayedEngines:
         name = name or DEFAULT_NAME
         await self.refresh()
         if name not in self._engines:
-            await self._find_away(name, epoch)
+            await self._find_moved(name, epoch)
         engine = self._engines.get(name)
         if epoch is not None and (engine is None or engine.epoch != epoch):
             raise epoch_changed("data", name)
@@ -172,7 +172,8 @@ class RelayedEngines:
                 if (summary := await engine.place.upstream.summary(name)) is not None:
                     found[name] = summary
         for name, engine in list(self._engines.items()):
-            if found[name].epoch != engine.epoch if name in found else name not in moving:
+            is_reset = name in found and found[name].epoch != engine.epoch
+            if is_reset or (name not in found and name not in moving):
                 del self._engines[name]
                 engine.end(epoch_changed("data", name))
         for name, summary in found.items():
@@ -182,15 +183,16 @@ class RelayedEngines:
         return [found[name] for name in sorted(found)]
 
     async def _follow(self, engine: RelayedEngine) -> bool:
-        """Whether another shard has an engine that the data service doesn't list; its links go there."""
-        if engine.place.is_away and await engine.place.upstream.summary(engine.name) is not None:
+        """Points the links of an engine that the data service no longer lists to the shard that has it now; False if
+        none has."""
+        if engine.place.has_moved and await engine.place.upstream.summary(engine.name) is not None:
             return True
         target = await self._upstreams.home.moved_to(engine.name, engine.epoch)
         if target is not None:
-            engine.place.go(target)
+            engine.place.follow_to(target)
         return target is not None
 
-    async def _find_away(self, name: str, epoch: int | None) -> None:
+    async def _find_moved(self, name: str, epoch: int | None) -> None:
         """Adds an engine that had moved to another shard before the relay knew it. Raises Unavailable."""
         target = await self._upstreams.home.moved_to(name, epoch)
         if target is None:
@@ -202,7 +204,7 @@ class RelayedEngines:
         if name not in self._engines:
             self._engines[name] = engine = RelayedEngine(name, summary.epoch, self)
             engine.settings = summary.settings
-            engine.place.go(target)
+            engine.place.follow_to(target)
 
     def new_place(self) -> Place:
         """The place of an engine, for now the data service."""
@@ -222,10 +224,10 @@ class RelayedEngines:
         """All links."""
         return (link for engine in self._engines.values() for link in engine.links.values())
 
-    def look(self) -> None:
+    def end_idle(self) -> None:
         """Ends links without subscribers, and the streams of silent links."""
         for engine in self._engines.values():
-            engine.look()
+            engine.end_idle()
 
     def close(self, error: AlphaForgeError) -> None:
         """Ends all links and their streams with `error`."""

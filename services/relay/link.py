@@ -164,7 +164,7 @@ class Link(Follower, Generic[T]):
             raise self._place.upstream.silent()
         return self.feed
 
-    def look(self) -> None:
+    def end_if_silent(self) -> None:
         """Ends the open streams if upstream has become silent."""
         if self.feed.open:
             self._used = time.monotonic()
@@ -195,7 +195,7 @@ class Link(Follower, Generic[T]):
             self.is_over = True
             self._ended()
         elif target := new_target(error):
-            self._place.go(target)
+            self._place.follow_to(target)
         else:
             self._place.fail()
             self.warn_refused(error, reason)

@@ -103,7 +103,7 @@ class RelayService:
 
     async def _look(self) -> None:
         """Sets the health to upstream's, so that clients that choose by health prefer relays whose upstream serves."""
-        self.engines.look()
+        self.engines.end_idle()
         assert self._health is not None
         serves = await self._upstream.serves()
         if not serves:

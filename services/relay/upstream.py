@@ -30,7 +30,7 @@ _ANSWER_SECONDS_MAX = 4.0
 _STREAMS_MAX = 16
 
 # After this many failures at the shard that an engine has moved to, its home shard is asked again.
-_FAILURES_AWAY_MAX = 3
+_FAILURES_MOVED_MAX = 3
 
 # Errors passed on to clients. Others, such as a token that upstream refuses, concern only the relay.
 _PASSED_ON = (InvalidArgument, EngineError, ResourceExhausted)
@@ -107,7 +107,8 @@ class Upstream:
         return None
 
     async def snapshot(self, request: SubscribeBarsRequest) -> AsyncGenerator[tuple[bytes, int | None]]:
-        """Yields each message of a snapshot with None, and last the sequence after which the stream continues.
+        """Yields each message of a snapshot, paired with None; at the end, an empty message and the sequence after
+        which the stream continues.
 
         Raises Unavailable, and the errors by which the data service refuses the snapshot.
         """
@@ -170,19 +171,19 @@ class Upstreams:
     def __init__(self, home: Upstream, files: PeerFiles) -> None:
         self.home = home
         self._files = files
-        self._away: dict[str, Upstream] = {}
+        self._others: dict[str, Upstream] = {}
 
     def at(self, target: str) -> Upstream:
         """The data service at those addresses."""
         if target == self.home.target:
             return self.home
-        if target not in self._away:
-            self._away[target] = Upstream(target, self._files)
-        return self._away[target]
+        if target not in self._others:
+            self._others[target] = Upstream(target, self._files)
+        return self._others[target]
 
     async def close(self) -> None:
         """Ends the connections."""
-        for upstream in (self.home, *self._away.values()):
+        for upstream in (self.home, *self._others.values()):
             await upstream.close()
 
 
@@ -195,16 +196,16 @@ class Place:
         self._failures = 0
 
     @property
-    def is_away(self) -> bool:
+    def has_moved(self) -> bool:
         """Whether the engine has moved."""
         return self.upstream is not self._upstreams.home
 
-    def go(self, target: str) -> None:
+    def follow_to(self, target: str) -> None:
         """Follows the engine to another shard."""
         self.upstream, self._failures = self._upstreams.at(target), 0
 
     def fail(self) -> None:
         """Counts a failure; after a few, asks the home shard, which knows where the engine is."""
         self._failures += 1
-        if self._failures >= _FAILURES_AWAY_MAX:
+        if self._failures >= _FAILURES_MOVED_MAX:
             self.upstream, self._failures = self._upstreams.home, 0

@@ -86,7 +86,8 @@ class _Seed:
         return self._access.current()
 
     async def serves(self) -> bool:
-        """Whether this address soon answers that it serves; of a cluster's candidates only the primary does."""
+        """Whether this address answers within half a second that it is serving; of a cluster's candidates, only the
+        primary is."""
         check: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = self.access.channel.unary_unary(_HEALTH_CHECK)
         try:
             answer = await check(HealthCheckRequest(service=DATA_SERVICE).SerializeToString(), timeout=_PROBE_SECONDS)
@@ -143,11 +144,11 @@ class Peer:
             call.cancel()
 
     async def serves(self) -> bool:
-        """Whether the current address answers that it serves."""
+        """Whether the current address answers that it is serving."""
         return await self._seeds[self._at].serves()
 
     async def find_primary(self) -> None:
-        """Asks each candidate whether it serves, the current one last, and calls the one that does from now on."""
+        """Asks each candidate, the current one last, whether it is serving; later calls go to the first that is."""
         for step in range(1, len(self._seeds) + 1) if self.has_seeds else ():
             seed = (self._at + step) % len(self._seeds)
             if await self._seeds[seed].serves():

@@ -42,7 +42,8 @@ class Memory:
         self._known: dict[str, tuple[int, int | None]] = {}
         """By engine: the id of its stream, and the checksum of its last record, or None if unknown."""
         self._refused: dict[str, tuple[int, int, bool]] = {}
-        """What engines that can't be followed were read from; they are read again once that changes."""
+        """For each engine that can't be followed, the log that it was read from; it is read again once its log
+        changes."""
         self._restored: set[str] = set()
         """Engines loaded again after an operator changed their log. A primary has yet to begin their new epoch."""
         self._absent: dict[str, tuple[int, int]] = {}

@@ -1,6 +1,6 @@
 """After any damage, a start serves all acknowledged changes, refuses the engine by name, or begins a new epoch.
 
-A hundred damages by seed, a thousand in a full run. What each may lead to is computed before the journal is
+A hundred damages by seed, a thousand in a full run. The permitted results of each are computed before the journal is
 opened, from what was acknowledged and which file was damaged.
 """
 

@@ -1,6 +1,6 @@
-"""Whatever happens to a file of caches, a start serves what was acknowledged, or tells by an epoch or an error.
+"""Whatever happens to a cache's file, a start serves what was acknowledged, begins a new epoch or reports an error.
 
-A hundred damages by seed, some four hundred and fifty in a full run, to what a stop or a kill left.
+A hundred damages by seed, some 450 in a full run, to the files that a stop or a kill left.
 """
 
 from __future__ import annotations

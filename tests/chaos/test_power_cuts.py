@@ -1,7 +1,8 @@
 """After a power cut, a start serves all acknowledged changes, or begins a new epoch if the durability is `os`.
 
-What the services do to their files is recorded; what a cut may leave of them at any moment is made of it, and started.
-Forty cuts by seed, six hundred in a full run, each of engines of both durabilities.
+What the services do to their files is recorded. From the record, the tests make files as a cut at any moment may leave
+them, and start the services on these. Forty cuts by seed, six hundred in a full run, each of engines of both
+durabilities.
 """
 
 from __future__ import annotations

@@ -418,7 +418,7 @@ def test_instruments_are_registered_from_a_file_and_accounts_shown(up: Up, tmp_p
         venue.wait_ready()
         assert "2 instruments registered" in up.run("instruments", str(path), "--engine", "futures").stdout
         shown = up.run("instruments", "--engine", "futures").stdout
-        row = r"ES +│ linear +│ USD +│ reject +│ UTC\+17:00 +│ +0.25 │ +│ +50 │ +1.25 a contract"
+        row = r"ES +│ linear +│ USD +│ reject +│ UTC\+17:00 +│ +0.25 │ +│ +50 │ +1.25 per contract"
         assert re.search(row, shown), shown
         assert re.search(r"CL +│ linear, negative prices +│ USD", shown), shown
         for number, price in enumerate((4000, 3989)):

@@ -33,7 +33,8 @@ from tests.support.waiting import until
 
 
 class Crossing(Strategy):
-    """Buys strength and sells weakness, rests a bid below the market, and closes by a timer; notes all it hears."""
+    """Buys strength and sells weakness, rests a bid below the market, and closes by a timer; records every call of a
+    hook."""
 
     strategy_id = "crossing"
     symbols = ("BTCUSD",)

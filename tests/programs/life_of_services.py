@@ -1,6 +1,6 @@
 """`life_of_services FOLDER TRACE ACKS SEED LIFE BOOT END`: the services start, are used, and end by `stop` or `kill`.
 
-What is acknowledged is appended to ACKS, a JSON object a line, with how long the trace was then.
+Acknowledgements are appended to ACKS, one JSON object per line, with the length of the trace at that time.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The possible contents of a folder after a power cut, from a trace of tests/native/recording_disk.c.
 
-A write is on the disk for sure once its file is synced; a name, its removal or its change once its folder is. Until
-then a cut may take it: of a file's writes any of them, in any order, a write in part, sector by sector; of a folder's
-names the last ones.
+A write is certainly on the disk once its file is synced; the creation, removal or change of a name once its folder is.
+Until then, a cut may undo it: any of a file's writes, regardless of their order, and any sectors of a write; and the
+last changes of a folder's names.
 """
 
 from __future__ import annotations

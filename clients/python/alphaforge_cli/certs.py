@@ -144,7 +144,7 @@ def _pair(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> Pai
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:
-    # Made with mode 0600, so that a key is never readable for others, not even for a moment.
+    # Made with mode 0600, so that others can't read a key, not even for a moment.
     descriptor, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)

@@ -157,7 +157,8 @@ async def _feed(batches: AsyncIterator[TradeTickBatch], data: DataEngine, memory
 class _Memory:
     """Puts trades and last prices into the cache, and looks some up again; the oldest have been evicted by then.
 
-    Runs beside the feed, which never waits for the cache: while the cache is slow or down, batches are skipped.
+    Runs concurrently with the feed, which never waits for the cache: while the cache is slow or down, batches are
+    skipped.
     """
 
     def __init__(self, cache: GenericCache, seed: int) -> None:

@@ -47,13 +47,13 @@ def _instruments_table(shown: list[Instrument]) -> Table:
 
 
 def _commission(each: Instrument) -> str:
-    """`maker 0.0002, taker 0.0005, 1.25 a contract, 1 an order, 1 to 5`."""
+    """`maker 0.0002, taker 0.0005, 1.25 per contract, 1 per order, at least 1, at most 5`."""
 
     def worded(text: str, amount: Decimal | None) -> list[str]:
         return [] if amount is None else [text.format(exact(amount))]
 
     words = worded("maker {}", each.maker_commission_rate) + worded("taker {}", each.taker_commission_rate)
-    words += worded("{} a contract", each.commission_per_contract or None)
-    words += worded("{} an order", each.commission_per_order or None)
+    words += worded("{} per contract", each.commission_per_contract or None)
+    words += worded("{} per order", each.commission_per_order or None)
     words += worded("at least {}", each.min_commission) + worded("at most {}", each.max_commission)
     return ", ".join(words)

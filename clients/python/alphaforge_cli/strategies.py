@@ -46,8 +46,8 @@ def strategy_class(
     try:
         inspect.signature(found[chosen]).bind("venue", **(parameters or {}))
     except TypeError as error:
-        given = ", ".join(parameters or ()) or "no parameters"
-        raise typer.BadParameter(f"can't create {chosen} of {path} from the venue and {given}: {error}") from None
+        arguments = ", ".join(("venue", *(f"{name}=..." for name in parameters or ())))
+        raise typer.BadParameter(f"{path}: can't call {chosen}({arguments}): {error}") from None
     return found[chosen]
 
 

@@ -33,7 +33,7 @@ nb::object array_of(const Bars& bars, Field field) {
   return nb::cast(nb::ndarray<nb::numpy, T, nb::ndim<1>>(values, {bars.size()}, owner));
 }
 
-// 16 bytes a number, little-endian: what Arrow calls decimal128.
+// 16 bytes per number, little-endian: what Arrow calls decimal128.
 template <class Field>
 nb::bytes wide_of(const Bars& bars, Field field) {
   std::string bytes(bars.size() * sizeof(int128), '\0');

@@ -209,7 +209,7 @@ void bind_bar_batch(nb::module_ m) {
           "__getitem__",
           [](const BarBatch& self, std::int64_t place) {
             const auto size = static_cast<std::int64_t>(self.size);
-            if (place < -size || place >= size) throw nb::index_error("place out of range");
+            if (place < -size || place >= size) throw nb::index_error("bar index out of range");
             return (*self.all)[self.first + static_cast<std::size_t>(place < 0 ? place + size : place)];
           },
           "place"_a, "One of the bars.")

@@ -110,8 +110,9 @@ nb::object subtract_from(const Number& self, nb::handle other) {
 nb::object value_of(Price price, Quantity quantity) {
   Value value;
   if (!multiply(price, quantity, value)) {
-    throw InvalidArgument(Reason::VALUE_OVERFLOW, "the value " + to_string(price) + " x " + to_string(quantity) +
-                                                      " does not fit 128 bits of eighteen places");
+    throw InvalidArgument(Reason::VALUE_OVERFLOW,
+                          "the value " + to_string(price) + " x " + to_string(quantity) +
+                              " is out of range: with eighteen decimal places, it exceeds 128 bits");
   }
   return to_decimal(value.mantissa, kValuePlaces);
 }

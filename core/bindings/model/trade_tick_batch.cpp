@@ -90,8 +90,8 @@ void read_instruments(TradeTickBatch& batch, nb::handle ids, nb::handle index) {
     batch.instrument_index.reserve(places.size());
     for (const std::int64_t place : places) {
       if (place < 0 || place >= static_cast<std::int64_t>(batch.instrument_ids.size()))
-        throw InvalidArgument(Reason::NUMBER_OUT_OF_RANGE, "instrument_index has " + std::to_string(place) +
-                                                               ", instrument_id has " +
+        throw InvalidArgument(Reason::NUMBER_OUT_OF_RANGE, "instrument_index contains " + std::to_string(place) +
+                                                               ", but instrument_id has only " +
                                                                std::to_string(batch.instrument_ids.size()) + " names");
       batch.instrument_index.push_back(static_cast<std::uint32_t>(place));
     }

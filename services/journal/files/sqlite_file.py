@@ -170,7 +170,7 @@ def format_of(path: Path) -> int:
 
 
 def check_before_opening(path: Path, *, was_closed: bool) -> None:
-    """Checks a file that no power cut can have torn for damage that SQLite would silently ignore.
+    """Checks a file for damage that SQLite would silently ignore. Only for files that no power cut can have torn.
 
     Raises EngineError JOURNAL_DAMAGED.
     """

@@ -154,7 +154,7 @@ class SqliteStore:
 
     @property
     def _may_have_lost_all(self) -> bool:
-        """Whether each stream may lack acknowledged inputs without damage."""
+        """Whether any stream may lack acknowledged inputs although it is not damaged."""
         mark = self._mark
         if mark is None:
             return True
@@ -175,7 +175,7 @@ class SqliteStore:
                 self._missing[name] = sqlite_file.damaged(self._path, f"its entry for {name!r} is damaged")
         for name in places.keys() - self._streams.keys() - self._missing.keys():
             self._missing[name] = sqlite_file.damaged(self._path, f"{name!r} is missing")
-        # Before anything is written that the earlier release could not read.
+        # A refusal must leave the files unchanged, so that the release that wrote them can still read them.
         for stream in self._streams.values():
             sqlite_file.check_semantics(self._connection, self._path, stream.row)
 
@@ -227,7 +227,7 @@ class SqliteStore:
             self._superfluous.records[row.id] = row.sequence
 
     def may_have_lost(self, stream: str) -> bool:
-        """Whether acknowledged inputs may be missing from the stream without damage, which requires a new epoch."""
+        """Whether acknowledged inputs of an undamaged stream may be missing, which requires a new epoch."""
         return self._may_have_lost_all or self._mark is None or stream not in self._mark.places
 
     def ready(self) -> None:
@@ -436,7 +436,7 @@ class SqliteStore:
         except OSError as error:
             if refuse:
                 raise WriteRefused(f"{self._mark_path} can't be written: {error}") from None
-            _logger.warning("no mark", extra={"journal": str(self._path), "reason": str(error)})
+            _logger.warning("the mark can't be written", extra={"journal": str(self._path), "reason": str(error)})
             return False
         self._mark, self._has_progress = mark, False
         return True

@@ -113,7 +113,8 @@ def call_at_random(cache: GenericCache, key: str, together: threading.Barrier, s
         value = seed * CALLS_EACH + number
         arguments: tuple[Hashable, ...] = (value,) if name in ("put", "put_if_absent") else ()
         if name == "swap":
-            # Each value is put once, so a caller that knows its version knows that the entry still has it.
+            # No value is put twice, so if an entry still has the version that a caller knows, it has the value that the
+            # caller knows.
             arguments = (chance.choice([*versions]), value)
         way = chance.choice(ways[name])
         began = time.monotonic()

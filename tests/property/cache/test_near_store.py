@@ -1,7 +1,7 @@
 """The copies of a near cache, with requests, answers and notifications of changes in any order.
 
 The service, the network and the clock are modelled: a load is begun, read at the service and finished in three steps,
-and the news of a change arrives whenever the history says. What callers get must never break the promises.
+and a change is reported whenever the history says. What callers get must never break the promises.
 """
 
 from __future__ import annotations

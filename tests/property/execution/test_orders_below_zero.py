@@ -1,4 +1,5 @@
-"""Prices at 0 and below: the engine and its twin agree, restarts change nothing, and a tape may be moved."""
+"""Prices at 0 and below: the engine and its twin agree, restarts change nothing, and shifting all prices shifts the
+fills."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def dbn() -> Iterator[Any]:
 
 
 def encoded(dbn: Any, *, mapped: bool = True) -> bytes:
-    """A file of three records: a trade, a cancel, and a trade by nobody in particular."""
+    """A file of three records: a trade, a cancel, and a trade without an aggressor."""
     interval = SimpleNamespace(
         start_date=datetime.date(2020, 12, 28), end_date=datetime.date(2020, 12, 29), symbol="5482"
     )

@@ -1,4 +1,4 @@
-"""Candlesticks with volume in characters: one column a bar, as many as fit, the newest at the right."""
+"""Candlesticks with volume in characters: one column per bar, as many as fit, the newest at the right."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OTHER_ROWS = 4
 PRICE_ROWS_MIN = 5
 AXIS_EVERY = 4
 
-# What a cell shows whose upper and lower half are empty (0), wick (1) or body (2).
+# What a cell shows: each half, upper and lower, is empty (0), wick (1) or body (2).
 _CANDLE = {
     (0, 0): " ", (0, 1): "╷", (1, 0): "╵", (1, 1): "│", (0, 2): "╻", (2, 0): "╹", (2, 2): "┃", (1, 2): "╽", (2, 1): "╿",
 }  # fmt: skip

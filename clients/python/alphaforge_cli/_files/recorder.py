@@ -31,7 +31,7 @@ _SCHEMA = pa.schema(
 
 
 class TradeRecorder:
-    """Writes trades in order of arrival into files that are numbered through: trades-000001-20240808.parquet.
+    """Writes trades in order of arrival into consecutively numbered files: trades-000001-20240808.parquet.
 
     A new file begins with the first trade of a later day (UTC, by `ts_event`) and when one has grown to `bytes_max`. A
     file that is being written has the suffix .part; a file without it is complete. Raises TradeFileError where a file

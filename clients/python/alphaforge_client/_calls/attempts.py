@@ -33,8 +33,8 @@ def checked_timeout(timeout: float) -> float:
 
 
 class Pause(NamedTuple):
-    """The wait before the next attempt: first asleep, then until the service is connected, `connecting_seconds` at
-    most."""
+    """The wait before the next attempt: `asleep_seconds`, then until the service is connected, for at most
+    `connecting_seconds`."""
 
     asleep_seconds: float
     connecting_seconds: float = 0.0

@@ -150,4 +150,4 @@ def _for_others(error: BaseException) -> BaseException:
     """A copy of the error for another thread, as a traceback grows with each raise; interrupts stay in their thread."""
     if isinstance(error, AlphaForgeError):
         return copy.copy(error)
-    return EngineError(f"the call that would have sent this one was interrupted by {error!r}", reason="CANCELLED")
+    return EngineError(f"this call was part of a batch whose sender was interrupted by {error!r}", reason="CANCELLED")

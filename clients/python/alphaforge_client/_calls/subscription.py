@@ -180,7 +180,7 @@ class Subscription(Generic[T]):
 
     @property
     def mark(self) -> str:
-        """Names the last event read, the same in every process: ids are derived from it."""
+        """A name of the last event read, the same in every process; order ids are derived from it."""
         return f"{self.epoch}|{self.next_sequence}"
 
     def begin(self) -> None:

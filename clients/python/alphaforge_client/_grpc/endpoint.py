@@ -30,9 +30,9 @@ CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.min_reconnect_backoff_ms", 2000),
     ("grpc.max_reconnect_backoff_ms", 1000),
     # A peer that vanished is noticed within 10 s while a call or stream waits for it. The services accept a ping every
-    # 5 s. `ping_timeout_ms` is the limit for pings that grpc sends for reasons of its own: none is sent for keepalive
-    # while one of those is out. Without the last option grpc sends two pings, and then one a minute, on a connection
-    # that only receives, such as a subscriber's.
+    # 5 s. `ping_timeout_ms` is the limit for pings that grpc sends for other reasons: while one of them is unanswered,
+    # grpc sends no keepalive ping. Without the last option, grpc sends two pings on a connection that only receives,
+    # such as a subscriber's, and then one per minute.
     ("grpc.keepalive_time_ms", 5_500),
     ("grpc.keepalive_timeout_ms", 4_000),
     ("grpc.http2.ping_timeout_ms", 4_000),

@@ -211,7 +211,8 @@ class Channel:
         return send
 
     def unary_watched(self, path: str, is_elsewhere: Callable[[], bool]) -> UnaryCall:
-        """A call that asks `is_elsewhere` each second without an answer, and fails with Unavailable if that is true."""
+        """A call that asks `is_elsewhere()` after each second without an answer, and fails with Unavailable if it is
+        True."""
         bare: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(path)
 
         def watch(request: bytes, timeout: float | None = None, metadata: Any = None) -> bytes:
@@ -243,7 +244,7 @@ class Channel:
         return lambda request, timeout: call(request, timeout=timeout, metadata=metadata)
 
     def serves(self, service: str) -> bool:
-        """Whether this address answers within PROBE_SECONDS that it serves."""
+        """Whether this address answers within PROBE_SECONDS that it is serving."""
         check: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(HEALTH_CHECK)
         try:
             with gate:

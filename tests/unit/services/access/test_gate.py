@@ -87,7 +87,7 @@ def test_what_depends_on_the_message_is_asked_of_the_same_caller(gate: Gate) -> 
         gate.enter(bearer("reader-token"), Role.READ, "OpenCache")
         require(Role.WRITE, "make cache 'new'")
 
-    with pytest.raises(PermissionDenied, match="to make cache 'new' needs role write; reader has read"):
+    with pytest.raises(PermissionDenied, match="role write is needed to make cache 'new'; reader has read"):
         copy_context().run(call)
 
 

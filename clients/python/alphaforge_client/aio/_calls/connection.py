@@ -233,7 +233,7 @@ class Connection:
         return len(self.endpoint.seeds) > 1
 
     async def find_primary(self) -> bool:
-        """Asks each candidate, the current one last, whether it serves; calls go to the one that does from now on."""
+        """Asks each candidate, the current one last, whether it is serving; later calls go to the first that is."""
         return await self._find_primary(asks_current=True)
 
     async def _is_elsewhere(self) -> bool:

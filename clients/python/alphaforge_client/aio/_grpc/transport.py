@@ -195,7 +195,8 @@ class Channel:
         return lambda request, timeout: call(request, timeout=timeout, metadata=metadata)
 
     def unary_watched(self, path: str, is_elsewhere: Callable[[], Awaitable[bool]]) -> UnaryCall:
-        """A call that asks `is_elsewhere` each second without an answer, and fails with Unavailable if that is true."""
+        """A call that asks `is_elsewhere()` after each second without an answer, and fails with Unavailable if it is
+        True."""
         bare: UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(path)
 
         async def watch(request: bytes, timeout: float | None = None, metadata: Any = None) -> bytes:
@@ -225,7 +226,7 @@ class Channel:
         return lambda request, timeout: call(request, timeout=timeout, metadata=metadata)
 
     async def serves(self, service: str) -> bool:
-        """Whether this address answers within PROBE_SECONDS that it serves."""
+        """Whether this address answers within PROBE_SECONDS that it is serving."""
         check: UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(HEALTH_CHECK)
         try:
             return await check(health_request(service), timeout=PROBE_SECONDS) == SERVING

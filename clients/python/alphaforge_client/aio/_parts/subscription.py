@@ -106,7 +106,7 @@ class MergedSubscription(Subscription[T]):
 
     @property
     def mark(self) -> str:
-        """Names the last event read: its partition, and the epoch and sequence after it there."""
+        """A name of the last event read: its partition, and the epoch and sequence after it there."""
         return self._mark
 
     @property
