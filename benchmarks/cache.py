@@ -36,7 +36,7 @@ def run(bench: Bench) -> None:
             Way("in process, one by one", lambda: _put_each(core, items)),
             Way("in process, put_many", lambda: _put_many(core, items)),
             Way("remote, one by one", lambda: _put_each(remote, few)),
-            Way(f"remote, {CONCURRENT} threads, one unary each", lambda: _put_threads(pool, alone, few)),
+            Way(f"remote, {CONCURRENT} threads, one RPC per key", lambda: _put_threads(pool, alone, few)),
             Way(f"remote, {CONCURRENT} threads, coalesced", lambda: _put_threads(pool, remote, items)),
             *(Way(f"remote, put_many of {size:,}, {THREADS} threads", _puts(pool, remote, items, size))
               for size in (1_000, 10_000)),
@@ -46,7 +46,7 @@ def run(bench: Bench) -> None:
             Way("in process, one by one", lambda: _get_each(core, items)),
             Way("in process, get_many", lambda: len(core.get_many(items))),
             Way("remote, one by one", lambda: _get_each(remote, few)),
-            Way(f"remote, {CONCURRENT} threads, one unary each", lambda: _get_threads(pool, alone, few)),
+            Way(f"remote, {CONCURRENT} threads, one RPC per key", lambda: _get_threads(pool, alone, few)),
             Way(f"remote, {CONCURRENT} threads, coalesced", lambda: _get_threads(pool, remote, items)),
             *(Way(f"remote, get_many of {size:,}, {THREADS} threads", _gets(pool, remote, items, size))
               for size in (1_000, 10_000)),

@@ -79,7 +79,9 @@ def _alone(bench: Bench, venues: list[ExecutionEngine], bare: Callable[[], objec
     calls, repetitions = max(1, bench.sizes.calls // bench.sizes.repetitions), bench.sizes.repetitions
     ways = [partial(_one_more, venue) for venue in venues]
     found = latencies([*ways, bare], calls=calls, repetitions=repetitions)
-    made = table("one order at a time, by where the journal is", ("journal",), ("p50 us", "p99 us", "p50 us more"))
+    made = table(
+        "one order at a time, by where the journal is", ("journal",), ("p50 us", "p99 us", "p50 us more than files")
+    )
     for name, each in zip((*STORES, "one row, bare INSERT"), found, strict=True):
         made.add_row(name, f"{each.p50:,.0f}", f"{each.p99:,.0f}", f"{each.p50 - found[0].p50:,.0f}")
     bench.show(made)

@@ -167,13 +167,13 @@ def _resting(bench: Bench) -> None:
         return process
 
     mixed = _mixed(resting)
-    bench.rates("ticks that cross nothing, in process", "ticks", None, [
-        Way("1 resting orders", ticks_past(_limits(1))),
+    bench.rates("ticks that reach no order, in process", "ticks", None, [
+        Way("1 resting order", ticks_past(_limits(1))),
         Way(f"{resting:,} resting orders", ticks_past(_limits(resting))),
         Way(f"{resting:,} orders of all kinds", ticks_past(mixed)),
     ])  # fmt: skip
     few = bench.sizes.items // 10
-    bench.rates(f"orders beside {resting:,} of all kinds, in process", "orders", None, [
+    bench.rates(f"orders on a venue with {resting:,} of all kinds, in process", "orders", None, [
         orders_of(f"limits, {BATCH} at a time", few, lambda orders: batches(mixed, orders)),
         orders_of(f"of all kinds, {BATCH} at a time", few, lambda orders: batches(mixed, orders), _mixed_order),
     ])  # fmt: skip

@@ -1,4 +1,4 @@
-"""Fan-out: how long one trade takes to reach each of many subscribers, beside bare gRPC streams."""
+"""Fan-out: how long one trade takes to reach each of many subscribers, compared with bare gRPC streams."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def run(bench: Bench) -> None:
     """
     ticks = bench.sizes.calls // 2
     made = table(
-        f"a trade to its bar at each subscriber, {TICKS_PER_SECOND} trades a second, ms",
+        f"a trade to its bar at each subscriber, {TICKS_PER_SECOND} trades per second, ms",
         (),
         ("subscribers", "p50", "p99", "worst", "bare p50", "bare p99", "bare worst", "p50 aim", "p99 aim"),
     )

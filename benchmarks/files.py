@@ -1,4 +1,4 @@
-"""`alphaforge replay` of a file beside polars, which reads it and makes the same bars."""
+"""`alphaforge replay` of a file, compared with polars, which reads it and makes the same bars."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def run(bench: Bench) -> None:
         f"bounds: {bars_bytes / 1e6:,.0f} MB of bars, {ids:,} ids"
     )
     made = table(
-        title, (), ("ticks", "bars emitted", "growth of the process, MB", "memory_usage_bytes, MB", "x of the last")
+        title, (), ("ticks", "bars emitted", "growth of the process, MB", "memory_usage_bytes, MB", "ratio to the last")
     )
     for ticks, grown, counted, bars in curve:
         share = f"{grown / curve[-1][1]:.2f}"

@@ -30,8 +30,8 @@ print(json.dumps([resident_bytes(os.getpid()) - before, cache.statistics().estim
 def run(bench: Bench) -> None:
     """What a million entries of 16-byte keys and 64-byte values take, and each service before it is used."""
     count = bench.sizes.entries
-    made = table(f"memory of {count:,} entries, 16-byte keys and 64-byte values", ("what",), ("MB", "bytes an entry"))
-    for what, ttl in (("that expire", "86400.0"), ("forever", "float('inf')")):
+    made = table(f"memory of {count:,} entries, 16-byte keys and 64-byte values", ("what",), ("MB", "bytes per entry"))
+    for what, ttl in (("that expire", "86400.0"), ("that never expire", "float('inf')")):
         fill = [sys.executable, "-c", _FILL.format(count=count, ttl=ttl)]
         grown, estimated = json.loads(subprocess.run(fill, check=True, capture_output=True, text=True).stdout)
         made.add_row(f"growth of the process, entries {what}", f"{grown / 1e6:,.1f}", f"{grown / count:.0f}")

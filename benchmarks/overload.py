@@ -1,10 +1,10 @@
 """Overload: ten times the calls that the execution service can answer within their deadline.
 
-Each client sends batches of orders one after the other, each with a deadline of half a second. Goodput counts answers
-within the deadline. After a refusal, clients that honour the service's hint wait that long; others retry at once.
+Each client sends batches of orders one after the other, each with a deadline of half a second. Only answers within the
+deadline count. After a refusal, clients that honour the service's hint wait that long; others retry at once.
 
 The clients share the machine, so they run at a lower priority, and the table shows how much CPU the service got. If it
-got less than under the load that suits it, the share of the best goodput says little.
+got less than under the load that it can handle, the ratio to the best rate says little.
 """
 
 from __future__ import annotations
@@ -49,19 +49,19 @@ def run(bench: Bench) -> None:
     numbers = (
         "clients",
         "answers/s",
-        "x of best",
+        "ratio to best",
         "refused/s",
         "too late/s",
         "refusal p99 ms",
         "memory MiB",
         "CPU cores",
     )
-    made = table(f"batches of {BATCH:,} orders with {DEADLINE_SECONDS:g} s each", ("way",), numbers)
+    made = table(f"batches of {BATCH:,} orders, each with a deadline of {DEADLINE_SECONDS:g} s", ("way",), numbers)
     best = 0.0
     for name, clients, honours in (
-        ("as many as it can answer", CLIENTS_BEST, True),
-        ("ten times as many, that wait when told to", many, True),
-        ("ten times as many, that call again at once", many, False),
+        ("as many clients as it can answer", CLIENTS_BEST, True),
+        ("ten times as many, which wait as the service asks", many, True),
+        ("ten times as many, which retry immediately", many, False),
     ):
         command = ("nice", "-n", "5", sys.executable, "-m", "benchmarks.overload", bench.stack.targets["execution"])
         arguments = (str(clients), str(seconds), str(int(honours)))

@@ -66,8 +66,8 @@ READING = """
 - Compare figures within this run only, not with those of other machines. Each table has several ways to do one thing,
   which were measured in turn. Client, service, readers and the tools compared share the processors.
 - A bare gRPC echo of a message of the same size is the lower bound for a single call, and bare streams are that for
-  subscribers. A column with `x` or `ratio` has how many times as long, or as fast, a way is as the one it is compared
-  with. `documented` is the rate in the documentation of the API that AlphaForge implements.
+  subscribers. A column with `x` or `ratio` compares two figures: 1.5 means 1.5 times as long, or 1.5 times as fast.
+  `documented` is the rate in the documentation of the API that AlphaForge implements.
 - A rate is the median of the repetitions, with the least and the greatest. A percentile is the median of the
   percentiles of the repetitions. CPU time is that of client and services together.
 - Bars, fills and entries of all ways are compared, and the run fails if they differ.

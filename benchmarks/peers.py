@@ -99,7 +99,7 @@ def _redis(bench: Bench, uv: str) -> None:
             return
         taken = _in_turn(ways, peer, sizes.repetitions)
         made = table(
-            f"floats, beside Redis (redis-py with hiredis), {sizes.repetitions} repetitions",
+            f"floats, compared with Redis (redis-py with hiredis), {sizes.repetitions} repetitions",
             ("way",),
             ("AlphaForge/s", "least", "greatest", "Redis/s", "least", "greatest", "x Redis"),
         )
@@ -108,8 +108,8 @@ def _redis(bench: Bench, uv: str) -> None:
                 way, *_spread(ours), *_spread(theirs), f"{statistics.median(ours) / statistics.median(theirs):.2f}"
             )
         bench.show(made)
-        made = table(f"memory of Redis for {sizes.entries:,} entries", ("what",), ("bytes an entry",))
-        for what, name in (("entries that expire", "expire"), ("entries forever", "forever")):
+        made = table(f"memory of Redis for {sizes.entries:,} entries", ("what",), ("bytes per entry",))
+        for what, name in (("entries that expire", "expire"), ("entries that never expire", "forever")):
             made.add_row(what, f"{peer(f'{name} {sizes.entries}')[0]:.0f}")
         bench.show(made)
 
@@ -173,7 +173,7 @@ def _nautilus(bench: Bench, uv: str) -> None:
             return
         taken = _in_turn([_Way("in process, one by one", "bars", one_by_one)], peer, sizes.repetitions)
     made = table(
-        f"ticks to the same bars, beside NautilusTrader's aggregators, {sizes.repetitions} repetitions",
+        f"ticks to the same bars, compared with NautilusTrader's aggregators, {sizes.repetitions} repetitions",
         ("way",),
         ("AlphaForge ticks/s", "least", "greatest", "NautilusTrader ticks/s", "least", "greatest", "x NautilusTrader"),
     )

@@ -1,4 +1,4 @@
-"""Queries at scale: ten of a thousand against ten of a million, and a health check beside long calls."""
+"""Queries at scale: ten of a thousand against ten of a million, and a health check during long calls."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def run(bench: Bench) -> None:
         _fill(many, bench.sizes.resting)
         _same_answers(bench, few, many)
         _bars_and_keys(bench, exits)
-        _beside(bench)
+        _health_checks(bench)
 
 
 def _fill(engine: ExecutionEngine, resting: int) -> None:
@@ -65,7 +65,7 @@ def _same_answers(bench: Bench, few: ExecutionEngine, many: ExecutionEngine) -> 
         return {
             "get_active_orders of a strategy with ten": partial(engine.get_active_orders, "ten"),
             "get_orders of a strategy with twenty": partial(engine.get_orders, "ten"),
-            "get_orders, Filled: there are ten": partial(engine.get_orders, status=OrderStatus.Filled),
+            "get_orders that are Filled, of which there are ten": partial(engine.get_orders, status=OrderStatus.Filled),
             "get_orders of a symbol with twenty": partial(engine.get_orders, symbol="ETHUSDT"),
             "get_orders, a page of ten": partial(engine.get_orders, limit=TEN),
             "get_fills of a strategy with ten": partial(engine.get_fills, "ten"),
@@ -154,10 +154,10 @@ BESIDE: dict[str, dict[str, Callable[[Any], object]]] = {
 }
 
 
-def _beside(bench: Bench) -> None:
+def _health_checks(bench: Bench) -> None:
     counts = f"{bench.sizes.resting:,} orders, {bench.sizes.entries:,} bars and entries"
     made = table(
-        f"a health check beside one client that makes such calls: {counts}",
+        f"a health check while one client makes such calls: {counts}",
         ("service", "call"),
         ("p50 ms", "p99 ms", "p99 aim"),
     )

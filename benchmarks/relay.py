@@ -40,7 +40,7 @@ def run(bench: Bench) -> None:
 def _run(bench: Bench, bar_types: list[str]) -> None:
     count = 2 * max(bench.sizes.subscribers)
     trades = columns(bench.sizes.items)
-    numbers = ("service ns/tick", "x of none", "relay ns/tick", "bars missed")
+    numbers = ("service ns/tick", "ratio to none", "relay ns/tick", "bars missed")
     title = f"{count:,} subscribers to the bars ({', '.join(bar_types)}) of {bench.sizes.items:,} ticks"
     made = table(title, ("subscribers",), numbers)
     with ExitStack() as exits:

@@ -106,7 +106,7 @@ def _instruments(bench: Bench) -> None:
     config = DataEngineConfig(bar_types=BAR_TYPES, durability="none", max_instruments=COUNTS[-1])
     made = table(
         f"{INSTRUMENTS}: {', '.join(BAR_TYPES)}", (),
-        ("instruments", "core ticks/s", "core, x of one", "remote ticks/s", "remote, x of one"),
+        ("instruments", "core ticks/s", "core time, ratio to one", "remote ticks/s", "remote time, ratio to one"),
     )  # fmt: skip
     ones: list[float] = []
     for instruments in COUNTS:
@@ -144,7 +144,7 @@ def _spread(
 def _orders(bench: Bench) -> None:
     made = table(
         f"{ORDERS}: in the core", (),
-        ("resting orders", "submit/s", "get/s", "cancel/s", "ns a tick that crosses nothing"),
+        ("resting orders", "submit/s", "get/s", "cancel/s", "ns per tick that reaches no order"),
     )  # fmt: skip
     trades = columns(bench.sizes.items)
     given, items = trades.keywords(), len(trades.prices)

@@ -46,14 +46,14 @@ def run(bench: Bench) -> None:
     """Processor time per item, with as many partitions as services; constant if another shard costs nothing."""
     rounds = max(1, min(ROUNDS, bench.sizes.items // 10_000))
     with running_services("data", COUNTS[-1]) as (targets, processes), _data_engines(targets) as calls:
-        _show(bench, f"ticks, {TICKS_A_PARTITION:,} a partition and call", _costs(calls, processes, rounds))
+        _show(bench, f"ticks, {TICKS_A_PARTITION:,} per partition and call", _costs(calls, processes, rounds))
     options = ("--market-data", "off")
     with running_services("execution", COUNTS[-1], *options) as (targets, processes), _venues(targets) as calls:
-        _show(bench, f"orders, {ORDERS_A_PARTITION:,} a partition and call", _costs(calls, processes, rounds))
+        _show(bench, f"orders, {ORDERS_A_PARTITION:,} per partition and call", _costs(calls, processes, rounds))
 
 
 def _show(bench: Bench, title: str, costs: dict[int, _Cost]) -> None:
-    numbers = ("services ns", "x of one", "client ns", "x of one", "a second", "x of one", "bound on 2 processors")
+    numbers = ("services ns", "ratio to 1", "client ns", "ratio to 1", "items/s", "ratio to 1", "bound on 2 processors")
     made = table(title, ("services",), numbers)
     one = costs[1]
     bound = 2 * max(one.client, one.services) / (one.client + one.services)

@@ -80,7 +80,7 @@ def run(bench: Bench) -> None:
                     "services CPU s": f"{precise_cpu_seconds(processes) - spent:.1f}",
                     "client CPU s": f"{time.process_time() - own:.1f}",
                     "subscribers CPU s": f"{precise_cpu_seconds([readers.pid]) - reading:.1f}",
-                    "MB a service": f"{sum(map(resident_bytes, processes)) / len(processes) / 1e6:.0f}",
+                    "MB per service": f"{sum(map(resident_bytes, processes)) / len(processes) / 1e6:.0f}",
                 }
                 readers.stdin.write("end\n")
                 readers.stdin.flush()

@@ -30,11 +30,11 @@ def run(bench: Bench) -> None:
     targets = {f"ALPHAFORGE_{noun.upper()}_TARGET": target for noun, target in bench.stack.targets.items()}
     commands = [partial(_run, (sys.executable, *words), targets) for words in COMMANDS.values()]
     found = latencies(commands, calls=2, repetitions=bench.sizes.repetitions)
-    made = table("a command from its start to its end", ("command",), ("p50 ms", "x of gRPC alone"))
+    made = table("a command, from its start to its end", ("command",), ("p50 ms", "ratio to gRPC alone"))
     for name, taken in zip(COMMANDS, found, strict=True):
         made.add_row(name, f"{taken.p50 / 1e3:,.0f}", f"{taken.p50 / found[0].p50:.2f}")
     bench.show(made)
-    made = table("a service from its start until it serves, and its stop", ("service",), ("p50 ms",))
+    made = table("a service, from its start until it serves, then stopped", ("service",), ("p50 ms",))
     for noun in bench.stack.targets:
         (taken,) = latencies([partial(_start, noun)], calls=1, repetitions=bench.sizes.repetitions)
         made.add_row(noun, f"{taken.p50 / 1e3:,.0f}")

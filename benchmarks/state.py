@@ -225,7 +225,7 @@ def _show(bench: Bench, what: str, title: str, found: Mapping[str, Under]) -> No
             made.add_row(call, name, *(f"{value:.2f}" for value in (*shares, taken[-1])))
     bench.show(made)
     made = table(
-        f"memory of {what}, and its checkpoints", ("",), ("checkpoints", "longest hold ms", "peak memory MB", "x")
+        f"memory of {what}, and its checkpoints", ("",), ("checkpoints", "longest hold ms", "peak memory MB", "ratio")
     )
     without = next(iter(found.values())).peak_bytes
     for name, under in found.items():

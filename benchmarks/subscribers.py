@@ -39,7 +39,7 @@ STREAMS_PER_CHANNEL = 50
 def run(bench: Bench) -> None:
     """The engine's own time per tick, ticks fed, and bars delivered, without subscribers and with many."""
     trades = columns(bench.sizes.items)
-    numbers = ("subscribers", "engine ns/tick", "x of none", "ticks/s fed", "bars/s delivered", "bars missed")
+    numbers = ("subscribers", "engine ns/tick", "ratio to none", "ticks/s fed", "bars/s delivered", "bars missed")
     made = table(f"bars of {len(trades.prices):,} ticks to each subscriber", (), numbers)
     alone = 0.0
     for count in bench.sizes.subscribers:

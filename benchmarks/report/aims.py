@@ -75,12 +75,12 @@ def _more(table: str, heading: str, call: str) -> Callable[[Run], float]:
 
 def _health(run: Run) -> float:
     """The greatest excess of a health check's p99 over its bound, in ms; 0 if none exceeds it."""
-    found = run.table("a health check beside")
+    found = run.table("a health check while")
     aims = ((row[-1].removeprefix("<= "), row[-2]) for row in found.rows)
     return max(max(0.0, float(p99) - float(aim)) for aim, p99 in aims if aim)
 
 
-_LONE = "Most of the time is gRPC's own, as the echo shows; the tables have the rest in us."
+_LONE = "Most of the time is gRPC's own, as the echo shows; the tables show the rest in microseconds."
 _THREADS = (
     "Each call wakes a thread under the GIL of one Python process; this hand-over is the limit, not the service. "
     "Asyncio tasks and batches don't have it."
@@ -154,34 +154,34 @@ AIMS = (
     ),
     Aim(
         "rate of `get_many` of 1,000 keys, one thread, compared with Redis",
-        _cell("floats, beside Redis", "x Redis", "get_many of 1,000, 1 thread"),
+        _cell("floats, compared with Redis", "x Redis", "get_many of 1,000, 1 thread"),
         2.0,
         is_least=True,
     ),
     Aim(
         "rate of `get_many` of 100 keys, one thread, compared with Redis",
-        _cell("floats, beside Redis", "x Redis", "get_many of 100, 1 thread"),
+        _cell("floats, compared with Redis", "x Redis", "get_many of 100, 1 thread"),
         0.4,
         is_least=True,
         limit=_SMALL,
     ),
     Aim(
         "the same, 4 threads",
-        _cell("floats, beside Redis", "x Redis", "get_many of 100, 4 threads"),
+        _cell("floats, compared with Redis", "x Redis", "get_many of 100, 4 threads"),
         0.7,
         is_least=True,
         limit=_SMALL,
     ),
     Aim(
         "the same, 16 threads",
-        _cell("floats, beside Redis", "x Redis", "get_many of 100, 16 threads"),
+        _cell("floats, compared with Redis", "x Redis", "get_many of 100, 16 threads"),
         1.0,
         is_least=True,
         limit=_SMALL,
     ),
     Aim(
         "the engine's time per tick with 100 subscribers, compared with none",
-        _cell("bars of", "x of none", "100"),
+        _cell("bars of", "ratio to none", "100"),
         1.10,
     ),
     Aim(
@@ -209,11 +209,11 @@ AIMS = (
     Aim("the same, p99", _cell("a trade to its bar", "p99", "500"), 60.0, "ms", limit=_WRITES),
     Aim(
         "time of ticks of 100,000 instruments, compared with one, in process",
-        _last(INSTRUMENTS, "core, x of one"),
+        _last(INSTRUMENTS, "core time, ratio to one"),
         2.0,
         limit=_STATE,
     ),
-    Aim("the same, over gRPC", _last(INSTRUMENTS, "remote, x of one"), 3.0, limit=_STATE),
+    Aim("the same, over gRPC", _last(INSTRUMENTS, "remote time, ratio to one"), 3.0, limit=_STATE),
     Aim(
         "time of ticks with ids, compared with ticks without, in process",
         _times("ticks to 1min", "ticks/s", "in process, columns of int64", "in process, columns with ids"),
@@ -240,7 +240,7 @@ AIMS = (
     Aim("time of `replay` of a Parquet file, compared with polars", _cell("replay of", "ratio", "PARQUET"), 8.0),
     Aim(
         "time of `alphaforge ping`, compared with `import grpc`",
-        _cell("a command", "x of gRPC alone", "alphaforge ping"),
+        _cell("a command", "ratio to gRPC alone", "alphaforge ping"),
         2.5,
     ),
     Aim(
@@ -272,10 +272,10 @@ AIMS = (
     ),
     Aim(
         "memory of a venue during checkpoints, compared with none",
-        _cell("memory of the venue", "x", "checkpoints"),
+        _cell("memory of the venue", "ratio", "checkpoints"),
         1.25,
     ),
-    Aim("the same for a data engine", _cell("memory of the data engine", "x", "checkpoints"), 1.25),
+    Aim("the same for a data engine", _cell("memory of the data engine", "ratio", "checkpoints"), 1.25),
     Aim(
         "time to read ten of a million orders, compared with ten of a thousand",
         _greatest("queries, ms p50", "ratio"),
@@ -289,7 +289,7 @@ AIMS = (
     Aim("a health check during long calls: p99 above its bound", _health, 0.0, "ms"),
     Aim(
         "a single order with the journal in PostgreSQL, p50: extra time over a file",
-        _cell("one order at a time, by where", "p50 us more", "PostgreSQL"),
+        _cell("one order at a time, by where", "p50 us more than files", "PostgreSQL"),
         1_000,
         "us",
         limit=_COMMITS,

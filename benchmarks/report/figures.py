@@ -33,7 +33,7 @@ def figures(run: Run) -> Iterator[tuple[str, str]]:
     ticks = run.table("ticks to 1min")
     for question, where in (("trades to bars of three types, in process", "in process"), ("over gRPC", "remote")):
         rate = number(ticks, "ticks/s", f"{where}, columns of int64")
-        yield question, f"{rate / 1e6:.1f} million a second"
+        yield question, f"{rate / 1e6:.1f} million per second"
     order = run.table("submit_order, one call")
     times = cell(order, "p50 ratio", "sync")
     yield "a single order over gRPC", f"{cell(order, 'p50 us', 'sync')} us, {times} times a bare gRPC echo"
