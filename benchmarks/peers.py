@@ -95,7 +95,7 @@ def _redis(bench: Bench, uv: str) -> None:
         command += [str(PROGRAMS / "redis_client.py"), str(port), str(sizes.items), str(len(singles))]
         peer = exits.enter_context(_peer(command))
         if peer is None:
-            print("Redis: left out, redis-py could not be had")
+            print("Redis: left out, redis-py could not be installed")
             return
         taken = _in_turn(ways, peer, sizes.repetitions)
         made = table(
@@ -169,7 +169,7 @@ def _nautilus(bench: Bench, uv: str) -> None:
 
     with _peer(command) as peer:
         if peer is None:
-            print("NautilusTrader: left out, it could not be had")
+            print("NautilusTrader: left out, it could not be installed")
             return
         taken = _in_turn([_Way("in process, one by one", "bars", one_by_one)], peer, sizes.repetitions)
     made = table(

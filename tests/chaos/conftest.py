@@ -61,7 +61,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def label(report: pytest.TestReport) -> str:
-    """Returns a row's label: a test with all its seeds and cases, or a trouble of the test with many troubles."""
+    """Returns a row's label: a test with all its seeds and cases, or one of the faults of `test_troubles`."""
     test, _, parameters = report.nodeid.rpartition("::")[2].partition("[")
     trouble = re.sub(r"seed \d+-?", "", parameters.rstrip("]"))
     return (

@@ -1,4 +1,4 @@
-"""An engine is moved between shards, and their primaries are switched, by chance and under load.
+"""An engine is moved between shards, and their primaries are switched, at random and under load.
 
 Ten rounds by seed; CHAOS_FACTOR=10 makes a hundred.
 """

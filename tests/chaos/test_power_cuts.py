@@ -83,7 +83,7 @@ class Recording:
 
 
 def record(work: Path, library: Path, folder: Path, known: Mapping[Key, Known], seed: int, lives: range) -> Recording:
-    """Lets the services live in the folder, of the same start of the machine; the last life is cut off by a kill."""
+    """Runs the services in the folder, once per life, all with the same boot id; each life ends by a stop or a kill."""
     work.mkdir()
     before = Before.of(folder)
     trace, acks = work / "trace", work / "acks"

@@ -85,7 +85,7 @@ def test_a_burst_of_200_megabytes_deposes_nobody_and_followers_catch_up(postgres
     assert BYTES <= len(ticks) < 8 << 20
     with running_cluster(tmp_path, postgres.database(), "data", count=3, data=ARGUMENTS) as cluster:
         primary = cluster.primary("data")
-        # One follower is hot all the time, and the other has most of the burst before it when it wakes.
+        # One follower runs all the time; the other still has to apply most of the burst when it wakes.
         hot, late = (each for each in cluster.candidates["data"] if each is not primary)
         config = DataEngineConfig(bar_types=["1day"])
         with DataEngine(config, name="other", target=cluster.target("data"), timeout=30.0) as engine:

@@ -1,4 +1,4 @@
-"""Candidates of two releases with different rules: neither follows the other hot, and an upgrade goes by a switch."""
+"""Candidates of two releases with different rules: neither follows the other, and an upgrade takes a switch."""
 
 from __future__ import annotations
 

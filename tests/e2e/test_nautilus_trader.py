@@ -1,8 +1,9 @@
 """NautilusTrader's backtest beside ours: an independent program, the same trades, the same strategy, equal results.
 
-`make peers` installs it and runs this file; elsewhere it is skipped. Market orders, filled at the next trade, no larger
-than it. Times rise by more than the nanosecond that NautilusTrader's orders are under way. It gets no aggressor
-sides: it would infer a spread from them, and without them its market is at the last trade's price, as here.
+`make peers` installs it and runs this file; elsewhere it is skipped. The orders are market orders, each filled at the
+next trade and no larger than it. Trades are more than a nanosecond apart, the time that NautilusTrader's orders take to
+arrive. It gets no aggressor sides: it would infer a spread from them, and without them its market is at the last
+trade's price, as here.
 """
 
 from __future__ import annotations

@@ -186,7 +186,7 @@ def test_a_live_run_over_partitions_resumes_where_it_stopped(
 
 
 class Listener(Strategy):
-    """Notes the trades that it receives."""
+    """Records the trades that it receives."""
 
     strategy_id = "listener"
 

@@ -1,6 +1,6 @@
 """The core decodes a message as Google's parser does, or refuses it; it never decodes it differently.
 
-Messages are mutated by seed: flipped, cut and doubled bytes, changed wire types, messages put behind each other.
+Messages are mutated by seed: flipped, cut and doubled bytes, changed wire types, concatenated messages.
 DIFFERENTIAL_MESSAGES says how many of each kind; docs/reference/wire.md says what is refused though protobuf reads it.
 """
 

@@ -1,6 +1,6 @@
 """Runs of faults under load: their length, their seeds, and a table of the results.
 
-CHAOS_FULL is set by `make chaos`: the counts of a night, such as a thousand kills, of which CI runs a cut.
+CHAOS_FULL is set by `make chaos`: the counts of a run that takes a night, such as a thousand kills; CI runs fewer.
 CHAOS_FACTOR multiplies the rounds of every test: 1 by default, less than 1 for a quick look.
 CHAOS_SEEDS is how many seeds each test runs with: 1 by default.
 CHAOS_SEED runs one seed alone, to see a failure again. Without it the seeds are new in each run; where CI is set they

@@ -1,4 +1,4 @@
-"""From twins to engines and back: the same values as the engines' types, and engines' answers as plain ones."""
+"""Converts the twins' values to the engines' types, and the engines' answers to plain values."""
 
 from __future__ import annotations
 

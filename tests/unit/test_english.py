@@ -49,6 +49,13 @@ RETIRED = {
     r"\bstopped in order\b": "stopped cleanly",
     r"\bas (?:they|it) (?:always )?stands?\b": "unchanged, current",
     r"\bat_length\b|\bpromptly\b": "without_gil, with_gil",
+    r"\bx of (?:none|one|best|the)\b": "ratio to",
+    r"\bsince now\b": "from now on",
+    r"\bfor sure\b": "certainly",
+    r"\bcould not be had\b": "could not be installed",
+    r"\bbehind each other\b": "concatenated, one after the other",
+    r"\bwithout damage\b": "although nothing is damaged",
+    r"\bnumbered through\b": "numbered consecutively",
 }
 
 # The list itself, the history, generated code, and data.

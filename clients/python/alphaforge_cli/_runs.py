@@ -58,7 +58,7 @@ def _line(event: str, fields: Mapping[str, object]) -> str:
 
 
 class DryRun:
-    """An ExecutionEngine that answers queries and notes orders, cancels and changes instead of sending them."""
+    """An ExecutionEngine that answers queries, and records orders, cancels and changes instead of sending them."""
 
     def __init__(self, venue: ExecutionEngine, note: Note) -> None:
         self._venue = venue
@@ -68,39 +68,39 @@ class DryRun:
         return getattr(self._venue, name)
 
     def submit_order(self, order: Order, **_: Any) -> str:
-        """Notes the order and returns its id."""
+        """Records the order and returns its id."""
         self._note("would submit", **_fields(order, without="fills"))
         return order.order_id
 
     def submit_orders(self, orders: Iterable[Order], **_: Any) -> list[str]:
-        """Notes the orders and returns their ids."""
+        """Records the orders and returns their ids."""
         return [self.submit_order(order) for order in orders]
 
     def submit_order_group(self, group: OrderGroup, **_: Any) -> list[str]:
-        """Notes the orders and returns their ids."""
+        """Records the orders and returns their ids."""
         return self.submit_orders(group.orders)
 
     def cancel_order(self, order_id: str, **_: Any) -> bool:
-        """Notes the cancel; False, since nothing is cancelled."""
+        """Records the cancel; False, since nothing is cancelled."""
         self._note("would cancel", order_id=order_id)
         return False
 
     def cancel_orders(self, order_ids: Iterable[str], **_: Any) -> list[bool]:
-        """Notes the cancels."""
+        """Records the cancels."""
         return [self.cancel_order(order_id) for order_id in order_ids]
 
     def cancel_all_orders(self, strategy_id: str | None = None, **only: Any) -> int:
-        """Notes the cancel; 0, since nothing is cancelled."""
+        """Records the cancel; 0, since nothing is cancelled."""
         self._note("would cancel all", strategy_id=strategy_id, **_without_timeout(only))
         return 0
 
     def modify_order(self, order_id: str, **changes: Any) -> bool:
-        """Notes the change; False, since nothing is changed."""
+        """Records the change; False, since nothing is changed."""
         self._note("would modify", order_id=order_id, **_without_timeout(changes))
         return False
 
     def modify_orders(self, changes: Iterable[OrderChange], **_: Any) -> list[bool]:
-        """Notes the changes."""
+        """Records the changes."""
         given = ("quantity", "price", "stop_price")
         return [
             self.modify_order(
@@ -110,17 +110,17 @@ class DryRun:
         ]
 
     def register_instruments(self, instruments: Iterable[Instrument], **_: Any) -> None:
-        """Notes the instruments."""
+        """Records the instruments."""
         for each in instruments:
             self._note("would register", **each.as_dict())
 
     def resume_strategy(self, strategy_id: str, **_: Any) -> bool:
-        """Notes it; False, since nothing is resumed."""
+        """Records it; False, since nothing is resumed."""
         self._note("would resume", strategy_id=strategy_id)
         return False
 
     def halt(self, **_: Any) -> None:
-        """Notes the halt."""
+        """Records the halt."""
         self._note("would halt")
 
 

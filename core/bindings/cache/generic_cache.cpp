@@ -150,7 +150,7 @@ nb::object ttl(GenericCache& self, nb::handle key) {
   return expires ? nb::object(nb::float_(seconds_left(*expires, now))) : nb::none();
 }
 
-// The keys and encoded values of a batch, behind each other in one string.
+// The keys and encoded values of a batch, concatenated in one string.
 struct EncodedItems {
   struct Place {
     std::size_t key_end, value_end;

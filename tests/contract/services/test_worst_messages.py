@@ -1,7 +1,7 @@
 """The worst message of each RPC within the limits is refused or served; memory stays proportional.
 
-What a service may grow by is ten times the message and 64 MiB. Each repeated field of each request is filled with
-elements of no bytes, each text is one text; and there are calls whose answers were too large for what they asked.
+A service's memory may grow by at most ten times the message's size plus 64 MiB. Each repeated field of each request is
+filled with empty elements, and each text field with one long text. Further tests make small requests for large answers.
 """
 
 from __future__ import annotations

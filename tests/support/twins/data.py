@@ -65,7 +65,7 @@ ZONED = r"@([A-Za-z][A-Za-z0-9_+/-]{0,39}?)(?:\+([01][0-9]|2[0-3]):([0-5][0-9]))
 
 
 def parse_bar_type(text: str) -> BarType:
-    """`60min` is BarType("time", 3600e9, "1hour"); raises ValueError for what is no bar type."""
+    """`60min` is BarType("time", 3600e9, "1hour"); raises ValueError if it is not a bar type."""
     match = re.fullmatch(f"{NUMBERED}(?:{ZONED})?", text, re.ASCII)
     if not match:
         raise ValueError(f"no bar type: {text}")

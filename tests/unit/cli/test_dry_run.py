@@ -1,4 +1,4 @@
-"""A dry run notes what a strategy would do, and sends nothing."""
+"""A dry run records what a strategy would do, and sends nothing."""
 
 from __future__ import annotations
 

@@ -230,7 +230,7 @@ def test_orders(api: Api, settings: dict[str, Any], terms: dict[str, Any], scena
 
 @pytest.mark.one_engine("an account is of one engine")
 def test_money_is_signed_and_commission_is_of_the_size(api: Api) -> None:
-    """A long position bought at 2 and sold at -38 loses 40 a contract; fees are paid, not received."""
+    """A long position bought at 2 and sold at -38 loses 40 per contract; fees are paid, not received."""
     player = venue_of(api, {"multiplier": 10}, taker_commission_rate="0.01", starting_cash=1000)
     player.play("tick 2 x 9\na: market BUY 3\ntick -37 x 9\nb: market SELL 1")
     (position,) = player.engine.get_positions()

@@ -1,4 +1,4 @@
-"""Checking an engine holds up none of its other calls."""
+"""Checking an engine delays none of its other calls."""
 
 from __future__ import annotations
 
