@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import lru_cache, partial
 
 from alphaforge.execution.v1.events_pb2 import SubscribeOrderEventsRequest, SubscribeOrderEventsResponse
 from alphaforge.execution.v1.instruments_pb2 import RegisterInstrumentsRequest
@@ -11,6 +11,7 @@ from alphaforge_core import execution_wire
 from alphaforge_core.errors import InvalidArgument
 from alphaforge_core.execution import Instrument, OrderEvent, OrderSide
 from alphaforge_core.execution_wire import SubmitRequest
+from alphaforge_core.model import TradingCalendar
 from alphaforge_core.rpc_wire import read_head
 
 from services.base.messages import given, with_messages
@@ -78,9 +79,14 @@ class RegisterRequest:
         The rules of time zones are the request's own: those of this machine may be others when it is replayed.
         """
         message = RegisterInstrumentsRequest.FromString(request)
-        instruments = [
-            Instrument(**{"instrument_id": "", "time_zone": "", **given(each)}) for each in message.instruments
-        ]
+        # Parsed once for consecutive instruments that have it. A few are kept, since each may have many sessions.
+        calendar = lru_cache(4)(TradingCalendar)
+        instruments = []
+        for each in message.instruments:
+            terms = {"instrument_id": "", "time_zone": "", **given(each)}
+            if terms.get("calendar"):
+                terms["calendar"] = calendar(terms["calendar"])
+            instruments.append(Instrument(**terms))
         return cls(message.request_id, instruments)
 
 

@@ -26,7 +26,8 @@ def calendar_of(name: str, sessions: Iterable[Session]) -> TradingCalendar:
     """The calendar with those sessions: each its date, and its parts from open to close in nanoseconds.
 
     Raises InvalidArgument (a ValueError, SETTING_INVALID) for sessions that aren't in order, times that aren't whole
-    minutes, a close that is before its date in UTC or two days later, and parts more than 24 hours apart.
+    minutes, a close that is before its date in UTC or two days later, and parts that aren't in order or are more than
+    24 hours apart.
 
     >>> str(calendar_of("X", [(date(1970, 1, 2), [(86_400 * 10**9, 90_000 * 10**9)])]))
     'X 1970-01-02 00:00-01:00'
@@ -39,7 +40,7 @@ def calendar_of(name: str, sessions: Iterable[Session]) -> TradingCalendar:
             runs.append(_Run(day, times))
     calendar = TradingCalendar(" ".join([name, *map(str, runs)]))
     if calendar.sessions != given:
-        raise _refusal(name, "has parts that are more than 24 hours apart")
+        raise _refusal(name, "has parts that aren't in order, or are more than 24 hours apart")
     return calendar
 
 

@@ -19,6 +19,13 @@
 
 namespace alphaforge::execution {
 
+namespace {
+
+// A short text may stand for many sessions.
+constexpr std::size_t kCalendarPartsMax = 2'000'000;
+
+}  // namespace
+
 void Venue::register_instruments(const std::vector<InstrumentDefinition>& definitions) {
   std::size_t added = 0;
   for (const InstrumentDefinition& definition : definitions) check_registration(definition, added);
@@ -28,7 +35,19 @@ void Venue::register_instruments(const std::vector<InstrumentDefinition>& defini
                                                           " instruments, its max_instruments");
   std::vector<std::shared_ptr<const TradingCalendar>> calendars;
   calendars.reserve(definitions.size());
-  for (const InstrumentDefinition& definition : definitions) calendars.push_back(find_calendar(definition.calendar));
+  std::erase_if(calendars_, [](const auto& each) { return each.second.expired(); });
+  std::size_t parts = 0;
+  for (const auto& [text, calendar] : calendars_) parts += calendar.lock()->parts().size();
+  for (const InstrumentDefinition& definition : definitions) {
+    const std::size_t known = calendars_.size();
+    calendars.push_back(find_calendar(definition.calendar));
+    if (calendars_.size() != known) parts += calendars.back()->parts().size();
+    if (parts > kCalendarPartsMax)
+      throw ResourceExhausted(
+          Reason::LIMIT_EXCEEDED,
+          "the calendars of the engine would have more than 2,000,000 sessions and breaks; register "
+          "shorter ones, or the same one for more instruments");
+  }
   for (std::size_t i = 0; i != definitions.size(); ++i) {
     const InstrumentDefinition& definition = definitions[i];
     Instrument* const known = find_instrument(definition.instrument_id);
@@ -38,7 +57,6 @@ void Venue::register_instruments(const std::vector<InstrumentDefinition>& defini
     instrument.days = make_days(definition.session, definition.time_zone);
     instrument.calendar = std::move(calendars[i]);
   }
-  std::erase_if(calendars_, [](const auto& each) { return each.second.expired(); });
 }
 
 // The calendar of that text, which all instruments that have it share; null for an empty text. Throws InvalidArgument

@@ -14,7 +14,7 @@ import grpc
 import pytest
 from alphaforge.cache.v1 import batches_pb2, cache_service_pb2, entries_pb2
 from alphaforge.data.v1 import data_service_pb2, engines_pb2, queries_pb2, subscriptions_pb2, ticks_pb2
-from alphaforge.execution.v1 import execution_service_pb2
+from alphaforge.execution.v1 import execution_service_pb2, instruments_pb2
 from alphaforge_core.cache_wire import encode_value
 from alphaforge_core.data_wire import ProcessRequest
 from alphaforge_core.model import TradeTick, TradeTickBatch
@@ -43,6 +43,12 @@ def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 @pytest.fixture
 def cache(tmp_path: Path) -> Iterator[Service]:
     with running_service("cache", tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def execution(tmp_path: Path) -> Iterator[Service]:
+    with running_service("execution", tmp_path) as running:
         yield running
 
 
@@ -148,6 +154,19 @@ def test_a_key_asked_for_very_often_is_answered_in_parts_or_not_at_all(cache: Se
     answer = call(cache, "GetMany", few)
     assert isinstance(answer, bytes)
     assert len(batches_pb2.GetManyResponse.FromString(answer).values) == 30
+
+
+def test_short_texts_of_many_sessions_are_refused_before_they_fill_the_memory(execution: Service) -> None:
+    times = ",".join(f"0{hour}:00-0{hour}:30" for hour in range(8))
+    instruments = [
+        instruments_pb2.Instrument(instrument_id=f"I{number}", calendar=f"C{number} 1970-01-01x50000 {times}")
+        for number in range(200)
+    ]
+    request = instruments_pb2.RegisterInstrumentsRequest(instruments=instruments).SerializeToString()
+    assert grown_bytes(execution, "RegisterInstruments", request) <= 10 * len(request) + 64 * MIB
+    assert call(execution, "RegisterInstruments", request) is grpc.StatusCode.RESOURCE_EXHAUSTED
+    few = instruments_pb2.RegisterInstrumentsRequest(instruments=instruments[:5]).SerializeToString()
+    assert call(execution, "RegisterInstruments", few) == b""
 
 
 def engine_with_bars(data: Service, instruments: int, bar_types: list[str], **settings: int) -> None:

@@ -31,7 +31,7 @@ def edges_of(times: str) -> list[int]:
     *earlier, last = [int(text[:2]) * 60 + int(text[3:]) for text in times.replace(",", "-").split("-")]
     edges = [last]
     for minutes in reversed(earlier):
-        edges.append(max(range(minutes - 2 * DAY_MINUTES, edges[-1], DAY_MINUTES)))
+        edges.append(max(range(minutes - 20 * DAY_MINUTES, edges[-1], DAY_MINUTES)))
     return edges[::-1]
 
 

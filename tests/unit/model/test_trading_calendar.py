@@ -123,6 +123,7 @@ def test_sessions_that_a_text_cannot_say_are_refused() -> None:
         ([(at("2024-06-30T13:30"), at("2024-06-30T20:00"))], "closes before"),
         ([(at("2024-07-01T13:30"), at("2024-07-03T00:00"))], "closes before"),
         ([(at("2024-06-30T13:30"), at("2024-07-01T20:00"))], "24 hours apart"),
+        ([(at("2024-07-01T20:00"), at("2024-07-01T13:30"))], "aren't in order"),
     ):
         with pytest.raises(InvalidArgument, match=problem):
             calendar_of("X", [(day, parts)])

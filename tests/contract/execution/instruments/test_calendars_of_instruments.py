@@ -168,6 +168,28 @@ def test_pages_of_instruments_with_long_calendars_are_all_listed(api: Api) -> No
     assert [each.instrument_id for each in engine.get_instruments()] == names
 
 
+@pytest.mark.one_engine("each partition has the limit for itself")
+def test_the_calendars_of_an_engine_have_a_limit(api: Api) -> None:
+    x, times = api.execution, ",".join(f"0{hour}:00-0{hour}:30" for hour in range(8))
+    engine = api.make_execution_engine()
+
+    def register(names: str, first: int) -> None:
+        """Instruments with different calendars of 400,000 parts each."""
+        made = [x.Instrument(name, calendar=f"{name}{first} 1970-01-01x50000 {times}") for name in names]
+        engine.register_instruments(made)
+
+    register("ABC", 1)
+    with pytest.raises(api.errors.ResourceExhausted, match="2,000,000") as caught:
+        register("DEF", 1)
+    assert caught.value.reason == "LIMIT_EXCEEDED"
+    assert [each.instrument_id for each in engine.get_instruments()] == ["A", "B", "C"]
+    # Those that take the place of others count once these have gone.
+    register("AB", 2)
+    register("AB", 3)
+    # One for many instruments counts once.
+    engine.register_instruments([x.Instrument(f"I{number}", calendar=NYSE) for number in range(9)])
+
+
 @pytest.mark.parametrize(
     "terms",
     [
