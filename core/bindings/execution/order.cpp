@@ -486,7 +486,7 @@ void bind_order(nb::module_ m) {
                          "(OrderStatus.Initialized, 0.5)\n"
                          ">>> Order.limit(\"BTCUSD\", OrderSide.Buy, 0.5, 0, TimeInForce.Day, \"my_strategy\")\n"
                          "Traceback (most recent call last):\n"
-                         "alphaforge_core.errors.InvalidArgument: order ...: price must be above 0, not 0.00");
+                         "alphaforge_core.errors.InvalidArgument: order ...: price must be above 0, not 0.00...");
   bind_factories(type);
   bind_trailing_factories(type);
   bind_terms(type);

@@ -814,7 +814,7 @@ class Order:
     (OrderStatus.Initialized, 0.5)
     >>> Order.limit("BTCUSD", OrderSide.Buy, 0.5, 0, TimeInForce.Day, "my_strategy")
     Traceback (most recent call last):
-    alphaforge_core.errors.InvalidArgument: order ...: price must be above 0, not 0.00
+    alphaforge_core.errors.InvalidArgument: order ...: price must be above 0, not 0.00...
     """
 
     @staticmethod

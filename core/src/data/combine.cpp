@@ -50,7 +50,7 @@ void check(const Bar& bar, const BarType& type, const Span& span, const Longer& 
 
 template <class Number>
 void add(Number& sum, const Number& part, const Bar& bar, const BarType& type) {
-  if (__builtin_add_overflow(sum.mantissa, part.mantissa, &sum.mantissa))
+  if (!checked_add(sum.mantissa, part.mantissa, sum.mantissa))
     refuse(Reason::VALUE_OVERFLOW, bar, type, "the sum does not fit 128 bits");
 }
 

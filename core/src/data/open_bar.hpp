@@ -32,7 +32,7 @@ struct Print {
   bool set_quantity(int128 wide) {
     if (const auto narrow = static_cast<std::int64_t>(wide); narrow == wide) return set_quantity(narrow);
     quantity = wide;
-    return !__builtin_mul_overflow(wide, static_cast<int128>(price), &value);
+    return checked_multiply(wide, price, value);
   }
 };
 
@@ -46,10 +46,10 @@ inline Print print_of(const TradeTickBatch::Columns& ticks, std::size_t row) {
   return print;
 }
 
-// Whether `part` can be added to `sum` without overflow.
+// Whether `part` can be added to `sum`.
 inline bool sum_fits(int128 sum, int128 part) {
   int128 whole = 0;
-  return !__builtin_add_overflow(sum, part, &whole);
+  return checked_add(sum, part, whole);
 }
 
 // What tick, volume and dollar bars count, as an index into Sums::amount.

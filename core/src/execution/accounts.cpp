@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "base/int128.hpp"
+#include "base/wide_sum.hpp"
 #include "execution/instrument.hpp"
+#include "execution/money.hpp"
 #include "execution/positions.hpp"
 #include "execution/venue.hpp"
 #include "model/account.hpp"
@@ -18,16 +20,16 @@ namespace alphaforge::execution {
 
 namespace {
 
-// Adds an amount, unless the sum would not fit.
-void add(Value& sum, int128 term) {
-  Value result;
-  if (!__builtin_add_overflow(sum.mantissa, term, &result.mantissa)) sum = result;
+int128 difference(Value one, Value other) {
+  WideSum sum;
+  sum += one.mantissa;
+  sum -= other.mantissa;
+  return sum.amount();
 }
 
-int128 difference(Value one, Value other) {
-  Value sum = one;
-  add(sum, -other.mantissa);
-  return sum.mantissa;
+void add_realized(WideSum& sum, const PositionRecord& position) {
+  sum += position.realized_pnl.mantissa;
+  sum -= position.commission.mantissa;
 }
 
 Value unrealized_of(const Instrument& instrument, const PositionRecord& position) {
@@ -37,10 +39,10 @@ Value unrealized_of(const Instrument& instrument, const PositionRecord& position
 }  // namespace
 
 Value Venue::equity_of(const Strategy& strategy) const {
-  Value equity = config_.starting_cash.value_or(Value{});
-  add(equity, strategy.account.realized.mantissa);
-  add(equity, strategy.account.unrealized.mantissa);
-  return equity;
+  WideSum equity = strategy.account.realized;
+  equity += strategy.account.unrealized;
+  equity += config_.starting_cash.value_or(Value{}).mantissa;
+  return {equity.amount()};
 }
 
 // Begins accounts with the existing positions, or ends them.
@@ -63,9 +65,9 @@ void Venue::count_account(Strategy& strategy) {
   AccountRecord& account = strategy.account;
   account.realized = account.unrealized = {};
   for (auto& [instrument, position] : strategy.positions) {
-    add(account.realized, difference(position.realized_pnl, position.commission));
+    add_realized(account.realized, position);
     position.marked = unrealized_of(*instrument, position);
-    add(account.unrealized, position.marked.mantissa);
+    account.unrealized += position.marked.mantissa;
     if (position.net_quantity == 0) continue;
     instruments_by_index_[instrument->index]->holders.push_back(&strategy);
     instruments_by_index_[instrument->index]->is_held = true;
@@ -75,8 +77,9 @@ void Venue::count_account(Strategy& strategy) {
 // A fill has changed a position.
 void Venue::settle_account(Strategy& strategy, Instrument& instrument, const PositionRecord& before) {
   PositionRecord& after = strategy.positions.find(&instrument)->second;
-  add(strategy.account.realized, difference(after.realized_pnl, before.realized_pnl));
-  add(strategy.account.realized, -difference(after.commission, before.commission));
+  add_realized(strategy.account.realized, after);
+  strategy.account.realized -= before.realized_pnl.mantissa;
+  strategy.account.realized += before.commission.mantissa;
   if (before.net_quantity == 0 && after.net_quantity != 0) instrument.holders.push_back(&strategy);
   if (before.net_quantity != 0 && after.net_quantity == 0) std::erase(instrument.holders, &strategy);
   instrument.is_held = !instrument.holders.empty();
@@ -86,7 +89,8 @@ void Venue::settle_account(Strategy& strategy, Instrument& instrument, const Pos
 void Venue::mark_position(Strategy& strategy, const Instrument& instrument, PositionRecord& position) {
   AccountRecord& account = strategy.account;
   const Value marked = unrealized_of(instrument, position);
-  add(account.unrealized, difference(marked, position.marked));
+  account.unrealized += marked.mantissa;
+  account.unrealized -= position.marked.mantissa;
   position.marked = marked;
   const Value equity = equity_of(strategy);
   account.peak = std::max(account.peak, equity);
@@ -105,10 +109,10 @@ void Venue::mark_holders(Instrument& instrument) {
 // Whether the account agrees with the positions.
 bool Venue::account_adds_up(const Strategy& strategy) const {
   if (!config_.has_accounts()) return true;
-  Value realized, unrealized;
+  WideSum realized, unrealized;
   for (const auto& [instrument, position] : strategy.positions) {
-    add(realized, difference(position.realized_pnl, position.commission));
-    add(unrealized, position.marked.mantissa);
+    add_realized(realized, position);
+    unrealized += position.marked.mantissa;
     if (instrument->is_held == instrument->holders.empty()) return false;
     const bool is_listed = std::ranges::find(instrument->holders, &strategy) != instrument->holders.end();
     if (position.marked != unrealized_of(*instrument, position) || is_listed != (position.net_quantity != 0))
@@ -130,17 +134,21 @@ bool Venue::resume_strategy(std::string_view strategy_id) {
 Account Venue::show_account(const Strategy& strategy) const {
   Account account;
   account.strategy_id = strategy.id;
-  account.cash = account.starting_cash = config_.starting_cash.value_or(Value{});
-  Value unrealized;
+  account.starting_cash = config_.starting_cash.value_or(Value{});
+  WideSum cash, unrealized, net, gross;
+  cash += account.starting_cash.mantissa;
   for (const auto& [instrument, position] : strategy.positions) {
-    add(account.cash, difference(position.realized_pnl, position.commission));
-    add(unrealized, unrealized_of(*instrument, position).mantissa);
+    add_realized(cash, position);
+    unrealized += unrealized_of(*instrument, position).mantissa;
     const Value worth = exposure(position, instrument->definition.get(), instrument->last_price).value_or(Value{});
-    add(account.net_exposure, worth.mantissa);
-    add(account.exposure, worth.mantissa < 0 ? -worth.mantissa : worth.mantissa);
+    net += worth.mantissa;
+    gross += magnitude(worth).mantissa;
   }
-  account.equity = account.cash;
-  add(account.equity, unrealized.mantissa);
+  account.cash = {cash.amount()};
+  cash += unrealized;
+  account.equity = {cash.amount()};
+  account.net_exposure = {net.amount()};
+  account.exposure = {gross.amount()};
   account.is_halted = strategy.account.is_halted;
   if (!config_.has_accounts()) return account;
   account.drawdown = Value{difference(strategy.account.peak, account.equity)};

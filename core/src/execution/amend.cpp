@@ -26,7 +26,7 @@ void check_change(const Change& change, bool negative_prices) {
                           "quantity must be above 0, not " + to_string(*change.quantity));
   for (const auto& price : {change.price, change.stop_price})
     if (price && !is_tradable(*price, negative_prices))
-      throw InvalidArgument(Reason::PRICE_NOT_POSITIVE, "price must be above 0, not " + to_string(*price));
+      throw InvalidArgument(Reason::PRICE_NOT_POSITIVE, "price" + untradable(*price, negative_prices));
 }
 
 void check_fields(const Change& change, const OrderRecord& order) {
@@ -43,7 +43,8 @@ void check_fields(const Change& change, const OrderRecord& order) {
 
 bool Venue::modify(std::string_view order_id, const Change& change, std::int64_t now_ns) {
   OrderRecord* order = ledger_.find(order_id);
-  check_change(change, order != nullptr && order->instrument->has_negative_prices());
+  // An unknown order may be of any instrument, in another partition.
+  check_change(change, order == nullptr || order->instrument->has_negative_prices());
   if (order == nullptr) return false;
   check_fields(change, *order);
   if (is_final(order->status)) return false;

@@ -152,11 +152,11 @@ void Venue::fill(OrderRecord& order, Price price, int128 quantity, LiquiditySide
   const auto after = fits ? after_fill(held == positions.end() ? PositionRecord{} : held->second, definition,
                                        order.side, price, {quantity}, commission)
                           : std::nullopt;
-  if (!after || __builtin_add_overflow(order.filled_value.mantissa, value.mantissa, &order_value.mantissa) ||
-      __builtin_add_overflow(order.commission.mantissa, commission.mantissa, &order_commission.mantissa) ||
-      __builtin_add_overflow(total_notional_.mantissa, magnitude(value).mantissa, &notional.mantissa) ||
-      __builtin_add_overflow(total_commission_.mantissa, commission.mantissa, &commissions.mantissa) ||
-      __builtin_add_overflow(total_volume_.mantissa, quantity, &volume.mantissa))
+  if (!after || !checked_add(order.filled_value.mantissa, value.mantissa, order_value.mantissa) ||
+      !checked_add(order.commission.mantissa, commission.mantissa, order_commission.mantissa) ||
+      !checked_add(total_notional_.mantissa, magnitude(value).mantissa, notional.mantissa) ||
+      !checked_add(total_commission_.mantissa, commission.mantissa, commissions.mantissa) ||
+      !checked_add(total_volume_.mantissa, quantity, volume.mantissa))
     return cancel(order, CancelReason::kValueOverflow);
 
   touch(order);

@@ -13,7 +13,7 @@
 #include "model/time_guard.hpp"
 
 // DAY and GTD orders: each instrument keeps them by the time at which they expire, so that expiry needs no scan. DAY
-// orders are in a queue, since market time never goes back; GTD orders may have any time.
+// orders are in a queue, since market time never goes back; GTD orders may have any time, and are in a map.
 
 namespace alphaforge::execution {
 
@@ -28,12 +28,17 @@ std::int64_t end_of_day(const Instrument& instrument, std::int64_t market_time) 
   return (market_time / kDayNs + 1) * kDayNs;
 }
 
+void add_by_date(Instrument& instrument, OrderRecord& order) {
+  order.is_dated = true;
+  instrument.dated_orders[order.expires_at].push_back(&order);
+}
+
 // Market time never goes back, so a new order comes last, unless its instrument's sessions have been changed.
-void add_by_day(DayQueue& orders, OrderRecord& order) {
-  OrderRecord* after = orders.back();
-  while (after != nullptr && after->expires_at > order.expires_at) [[unlikely]]
-    after = DayQueue::previous(after);
-  orders.insert_after(after, &order);
+void add_by_day(Instrument& instrument, OrderRecord& order) {
+  const OrderRecord* const last = instrument.day_orders.back();
+  if (last != nullptr && last->expires_at > order.expires_at) [[unlikely]]
+    return add_by_date(instrument, order);
+  instrument.day_orders.push_back(&order);
 }
 
 }  // namespace
@@ -44,19 +49,18 @@ bool Venue::knows_day(const Instrument& instrument) const {
 }
 
 void Venue::enter_expiry(OrderRecord& order) {
-  if (order.time_in_force == TimeInForce::kGoodTillDate)
-    return order.instrument->dated_orders[order.expires_at].push_back(&order);
+  if (order.time_in_force == TimeInForce::kGoodTillDate) return add_by_date(*order.instrument, order);
   const std::int64_t now = market_time(*order.instrument);
   if (now == kNoTime) {
     order.expires_at = kNoTime;
     return order.instrument->undated_orders.push_back(&order);
   }
   order.expires_at = end_of_day(*order.instrument, now);
-  add_by_day(order.instrument->day_orders, order);
+  add_by_day(*order.instrument, order);
 }
 
 void Venue::leave_expiry(OrderRecord& order) {
-  if (order.time_in_force == TimeInForce::kGoodTillDate) {
+  if (order.is_dated) {
     const auto date = order.instrument->dated_orders.find(order.expires_at);
     date->second.remove(&order);
     if (date->second.empty()) order.instrument->dated_orders.erase(date);

@@ -24,14 +24,6 @@ class Fifo {
     (tail_ == nullptr ? head_ : (tail_->*kLinks).next) = member;
     tail_ = member;
   }
-  // Null: at the front.
-  void insert_after(T* before, T* member) {
-    if (before == tail_) return push_back(member);
-    T*& next = before == nullptr ? head_ : (before->*kLinks).next;
-    (member->*kLinks) = {before, next};
-    (next->*kLinks).previous = member;
-    next = member;
-  }
   void remove(T* member) {
     const Links<T> links = member->*kLinks;
     (links.previous == nullptr ? head_ : (links.previous->*kLinks).next) = links.next;

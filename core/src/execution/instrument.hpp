@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/time.hpp"
+#include "base/wide_sum.hpp"
 #include "execution/levels.hpp"
 #include "execution/order_record.hpp"
 #include "execution/positions.hpp"
@@ -62,9 +63,10 @@ struct Instrument {
   InstrumentOrders orders;  // those remembered
   InstrumentFills fills;
   std::int64_t fill_count = 0;
-  DayQueue day_orders;      // by the end of their days
+  DayQueue day_orders;      // DAY orders by the end of their days
   DayQueue undated_orders;  // DAY orders submitted before any market time: their day is that of the first print
-  std::map<std::int64_t, DayQueue> dated_orders;  // GTD orders by their time
+  // GTD orders by their time; and DAY orders that end before earlier ones, since the sessions have been changed.
+  std::map<std::int64_t, DayQueue> dated_orders;
   std::vector<GroupRecord*> due;   // whose parents have filled since the last tick, by their first such fill
   std::size_t releasing = 0;       // during a tick: how many of `due` are from before it
   std::vector<Strategy*> holders;  // strategies with a position, if accounts are kept
@@ -72,9 +74,9 @@ struct Instrument {
 
 // The account of a strategy, if the engine keeps accounts.
 struct AccountRecord {
-  Value realized;    // of all positions, less commissions
-  Value unrealized;  // of all positions, at the last prices
-  Value peak;        // the greatest equity
+  WideSum realized;    // of all positions, less commissions
+  WideSum unrealized;  // of all positions, at the last prices
+  Value peak;          // the greatest equity
   Value max_drawdown;
   Value base;  // the equity from which losses count
   bool is_halted = false;

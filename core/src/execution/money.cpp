@@ -38,14 +38,13 @@ int128 as_value(Price amount) { return int128{amount.mantissa} * kUnit; }
 bool add_fees(const CommissionTerms& terms, const OrderRecord& order, int128 quantity, Charge& charge) {
   unsigned rules = charge.rules;
   int128 by_quantity = 0;
-  if (__builtin_mul_overflow(quantity, int128{terms.per_contract.mantissa}, &by_quantity) ||
-      __builtin_add_overflow(charge.commission.mantissa, by_quantity, &charge.commission.mantissa))
+  if (!checked_multiply(quantity, terms.per_contract.mantissa, by_quantity) ||
+      !checked_add(charge.commission.mantissa, by_quantity, charge.commission.mantissa))
     return false;
   if (terms.per_contract.mantissa != 0) rules |= kPerContract;
   if (terms.per_order.mantissa != 0 && order.last_fill == nullptr) {
     rules |= kPerOrder;
-    if (__builtin_add_overflow(charge.commission.mantissa, as_value(terms.per_order), &charge.commission.mantissa))
-      return false;
+    if (!checked_add(charge.commission.mantissa, as_value(terms.per_order), charge.commission.mantissa)) return false;
   }
   charge.rules = static_cast<std::uint8_t>(rules);
   return true;
@@ -65,7 +64,7 @@ bool bound(const CommissionTerms& terms, const OrderRecord& order, Charge& charg
     rules |= kMaximum;
   }
   charge.rules = static_cast<std::uint8_t>(rules);
-  return !__builtin_sub_overflow(total, order.commission.mantissa, &charge.commission.mantissa);
+  return checked_subtract(total, order.commission.mantissa, charge.commission.mantissa);
 }
 
 }  // namespace
@@ -74,9 +73,8 @@ bool contract_value(const InstrumentDefinition& definition, Price price, int128 
   // An inverse contract never trades at 0, but a damaged state may say so.
   if (definition.is_inverse && price.mantissa == 0) return false;
   int128 product = 0;
-  const bool fits = definition.is_inverse ? !__builtin_mul_overflow(quantity, int128{definition.multiplier}, &product)
-                                          : !__builtin_mul_overflow(quantity, int128{price.mantissa}, &product);
-  if (!fits) return false;
+  if (!checked_multiply(quantity, definition.is_inverse ? definition.multiplier : price.mantissa, product))
+    return false;
   const auto found = definition.is_inverse ? quotient_of(product, kUnit, price.mantissa)
                                            : quotient_of(product, definition.multiplier, kUnit);
   if (found) value.mantissa = *found;
@@ -85,7 +83,7 @@ bool contract_value(const InstrumentDefinition& definition, Price price, int128 
 
 std::optional<Price> contract_price(const InstrumentDefinition& definition, int128 value, int128 quantity) {
   int128 contracts = 0;
-  if (__builtin_mul_overflow(quantity, int128{definition.multiplier}, &contracts)) return std::nullopt;
+  if (!checked_multiply(quantity, definition.multiplier, contracts)) return std::nullopt;
   if (!definition.is_inverse) return as_price(quotient_of(value, kUnit, contracts));
   return value == 0 ? std::nullopt : as_price(quotient_of(contracts, kUnit, value));
 }
@@ -107,7 +105,7 @@ bool charge_fill(const InstrumentDefinition* definition, std::int64_t rate, Liqu
   }
   const int128 before = order.last_fill == nullptr ? 0 : order.last_fill->accrued.mantissa;
   if (terms != nullptr && !add_fees(*terms, order, quantity, charge)) return false;
-  if (__builtin_add_overflow(before, charge.commission.mantissa, &charge.accrued.mantissa)) return false;
+  if (!checked_add(before, charge.commission.mantissa, charge.accrued.mantissa)) return false;
   return terms == nullptr || bound(*terms, order, charge);
 }
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <optional>
 
 #include "base/int128.hpp"
@@ -23,14 +22,8 @@ inline bool value_at(const InstrumentDefinition* definition, Price price, int128
   return contract_value(*definition, price, quantity, value);
 }
 
-// The absolute value, which commissions and limits use (rule 3.32). That of the smallest 128-bit number does not fit;
-// it becomes the largest.
-inline Value magnitude(Value value) {
-  using Limits = std::numeric_limits<int128>;
-  if (value.mantissa >= 0) [[likely]]
-    return value;
-  return {value.mantissa == Limits::min() ? Limits::max() : -value.mantissa};
-}
+// The absolute value, which commissions and limits use (rule 3.32).
+inline Value magnitude(Value value) { return {value.mantissa < 0 ? -value.mantissa : value.mantissa}; }
 
 // The price at which the quantity has that value, rounded half to even at nine places. None for a quantity of 0, or if
 // the result is not a valid price. Value and quantity may be negative.

@@ -91,6 +91,7 @@ struct OrderRecord {
   Place place = Place::kNowhere;
   bool post_only = false;
   bool reduce_only = false;
+  bool is_dated = false;  // whether it is among its instrument's dated orders
   Instrument* instrument = nullptr;
   Strategy* strategy = nullptr;
   Terms terms;

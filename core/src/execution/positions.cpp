@@ -16,14 +16,12 @@ namespace {
 
 int128 magnitude(int128 number) { return number < 0 ? -number : number; }
 
-[[nodiscard]] bool add(int128& sum, int128 term) { return !__builtin_add_overflow(sum, term, &sum); }
-
 // The gain of a position that cost `cost` and is worth `worth`: the rise in worth for a long one, the fall for a short
 // one. The reverse for an inverse instrument, whose contracts are worth less at a higher price.
 [[nodiscard]] bool gain_of(const InstrumentDefinition* definition, bool is_long, int128 cost, int128 worth,
                            int128& gain) {
   const bool rises = is_long != (definition != nullptr && definition->is_inverse);
-  return !__builtin_sub_overflow(rises ? worth : cost, rises ? cost : worth, &gain);
+  return checked_subtract(rises ? worth : cost, rises ? cost : worth, gain);
 }
 
 }  // namespace
@@ -41,14 +39,15 @@ std::optional<PositionRecord> after_fill(const PositionRecord& position, const I
     int128 gain = 0;
     if (!value_at(definition, price, closing, proceeds)) return std::nullopt;
     if (!gain_of(definition, was_long, cost, proceeds.mantissa, gain)) return std::nullopt;
-    if (!add(after.realized_pnl.mantissa, gain)) return std::nullopt;
+    if (!checked_add(after.realized_pnl.mantissa, gain, after.realized_pnl.mantissa)) return std::nullopt;
     after.cost.mantissa -= cost;
   }
   Value opened;
   if (!value_at(definition, price, quantity.mantissa - closing, opened)) return std::nullopt;
-  if (!add(after.cost.mantissa, opened.mantissa)) return std::nullopt;
-  if (!add(after.net_quantity, buy ? quantity.mantissa : -quantity.mantissa)) return std::nullopt;
-  if (!add(after.commission.mantissa, commission.mantissa)) return std::nullopt;
+  if (!checked_add(after.cost.mantissa, opened.mantissa, after.cost.mantissa)) return std::nullopt;
+  if (!checked_add(after.net_quantity, buy ? quantity.mantissa : -quantity.mantissa, after.net_quantity))
+    return std::nullopt;
+  if (!checked_add(after.commission.mantissa, commission.mantissa, after.commission.mantissa)) return std::nullopt;
   return after;
 }
 

@@ -279,7 +279,7 @@ FillRecord& Venue::restore_fill(SnapshotReader& in, std::int64_t version) {
   } else {
     fill.commission_rules = fill.commission.mantissa == 0 ? 0 : kRate;
     const int128 before = previous == nullptr ? 0 : previous->accrued.mantissa;
-    demand(!__builtin_add_overflow(before, fill.commission.mantissa, &fill.accrued.mantissa),
+    demand(checked_add(before, fill.commission.mantissa, fill.accrued.mantissa),
            "an order's commission is out of range");
   }
   return fill;

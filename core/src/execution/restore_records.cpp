@@ -205,8 +205,7 @@ void read_window(SnapshotReader& in, Instrument& instrument) {
 bool is_price(const InstrumentDefinition* definition, Value cost, int128 quantity) {
   int128 most = 0;
   if (definition != nullptr && !definition->is_plain()) return quantity != 0 || cost.mantissa == 0;
-  return __builtin_mul_overflow(quantity < 0 ? -quantity : quantity, int128{INT64_MAX}, &most) ||
-         magnitude(cost).mantissa <= most;
+  return !checked_multiply(quantity < 0 ? -quantity : quantity, INT64_MAX, most) || magnitude(cost).mantissa <= most;
 }
 
 namespace {

@@ -29,8 +29,6 @@ namespace alphaforge::execution {
 
 namespace {
 
-[[nodiscard]] bool add(int128& sum, int128 term) { return !__builtin_add_overflow(sum, term, &sum); }
-
 void check_order_record(Validation& found, const OrderRecord& order) {
   const std::string_view id = order.id.view();
   int128 filled = 0, value = 0, commission = 0;
@@ -39,8 +37,8 @@ void check_order_record(Validation& found, const OrderRecord& order) {
     Value part;
     const InstrumentDefinition* const definition = order.instrument->definition.get();
     fits = fits && value_at(definition, fill->price, fill->quantity.mantissa, part) &&
-           add(filled, fill->quantity.mantissa) && add(value, part.mantissa) &&
-           add(commission, fill->commission.mantissa);
+           checked_add(filled, fill->quantity.mantissa, filled) && checked_add(value, part.mantissa, value) &&
+           checked_add(commission, fill->commission.mantissa, commission);
     const bool is_worse = order.is_buy() ? fill->price > order.terms.price : fill->price < order.terms.price;
     // A limit that was changed may have filled at a former one.
     found.expect(!order.has_limit() || order.terms.price != order.submitted_terms.price || !is_worse,

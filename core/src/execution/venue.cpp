@@ -290,14 +290,32 @@ bool Venue::cancel(std::string_view order_id, std::int64_t now_ns) {
   return true;
 }
 
-std::int64_t Venue::cancel_all(const CancelFilter& filter, CancelReason reason, std::int64_t now_ns) {
-  std::vector<OrderRecord*> open;
-  const auto matches = [&filter](const OrderRecord& order) {
-    return (!filter.symbol || order.instrument->id == *filter.symbol) && (!filter.side || order.side == *filter.side);
+// The orders that match and are not final, in no particular order, from the shortest lists that have them all.
+std::vector<OrderRecord*> Venue::open_orders(const CancelFilter& filter) const {
+  std::vector<OrderRecord*> found;
+  const Instrument* const instrument = filter.symbol ? find_instrument(*filter.symbol) : nullptr;
+  if (filter.symbol && instrument == nullptr) return found;
+  const auto take = [&](OrderRecord& order) {
+    if (!is_final(order.status) && (instrument == nullptr || order.instrument == instrument) &&
+        (!filter.strategy_id || order.strategy->id == *filter.strategy_id) &&
+        (!filter.side || order.side == *filter.side))
+      found.push_back(&order);
   };
-  for (const Strategy* strategy : strategies_of(filter.strategy_id))
-    for (OrderRecord* order = strategy->open.front(); order != nullptr; order = OpenQueue::next(order))
-      if (matches(*order)) open.push_back(order);
+  const std::vector<Strategy*> strategies = strategies_of(filter.strategy_id);
+  std::int64_t open_count = 0;
+  for (const Strategy* strategy : strategies) open_count += strategy->open_count;
+  if (instrument != nullptr && instrument->order_count < open_count) {
+    for (OrderRecord* order = instrument->orders.front(); order != nullptr; order = InstrumentOrders::next(order))
+      take(*order);
+    return found;
+  }
+  for (const Strategy* strategy : strategies)
+    for (OrderRecord* order = strategy->open.front(); order != nullptr; order = OpenQueue::next(order)) take(*order);
+  return found;
+}
+
+std::int64_t Venue::cancel_all(const CancelFilter& filter, CancelReason reason, std::int64_t now_ns) {
+  std::vector<OrderRecord*> open = open_orders(filter);
   std::ranges::sort(open, {}, &OrderRecord::priority);
   for (OrderRecord* order : open) {
     if (is_final(order->status)) continue;  // ended with another one of its group

@@ -137,8 +137,8 @@ class Venue {
   // Advances market time of all instruments, never back. Throws InvalidArgument TIME_OUT_OF_RANGE, TIME_AHEAD.
   void advance_time(std::int64_t market_time, std::int64_t now_ns);
   // Registers instruments, all or none; existing orders keep their terms (rule 3.27). Throws InvalidArgument for a
-  // malformed definition; ResourceExhausted INSTRUMENT_LIMIT; EngineError INSTRUMENT_IN_USE if the value of an already
-  // traded instrument's contracts would change, or negative prices that it has had would be lost.
+  // malformed definition; ResourceExhausted INSTRUMENT_LIMIT, LIMIT_EXCEEDED; EngineError INSTRUMENT_IN_USE if the
+  // value of an already traded instrument's contracts would change, or negative prices that it has had would be lost.
   void register_instruments(const std::vector<InstrumentDefinition>& definitions);
   // Changes settings; existing orders are unchanged, even beyond a limit. Throws like the constructor.
   void reconfigure(const ExecutionConfig& config);
@@ -271,6 +271,7 @@ class Venue {
   // venue.cpp: the end of an order
   void close(OrderRecord& order, OrderStatus status);
   void cancel(OrderRecord& order, CancelReason reason);
+  std::vector<OrderRecord*> open_orders(const CancelFilter& filter) const;
   void unlink(OrderRecord& order);
 
   // reducing.cpp: reduce-only orders (rule 3.24)

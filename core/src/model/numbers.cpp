@@ -17,6 +17,11 @@ std::string to_string(Quantity quantity) { return format_decimal(quantity.mantis
 
 std::string to_string(Value value) { return format_decimal(value.mantissa, kValuePlaces, 0); }
 
+std::string untradable(Price price, bool negative_prices) {
+  if (negative_prices) return " must be -9223372036.854775807 or above, not " + to_string(price);
+  return " must be above 0, not " + to_string(price) + ", unless its instrument has negative_prices (rule 3.32)";
+}
+
 Price price_of(int128 mantissa, const char* what) {
   if (mantissa < std::numeric_limits<std::int64_t>::min() || mantissa > std::numeric_limits<std::int64_t>::max()) {
     throw InvalidArgument(Reason::NUMBER_OUT_OF_RANGE,

@@ -21,6 +21,8 @@ inline constexpr Price kNoPrice{std::numeric_limits<std::int64_t>::min()};
 inline bool is_tradable(Price price, bool negative_prices) {
   return price.mantissa > 0 || (negative_prices && price != kNoPrice);
 }
+// What is wrong with a price that is not tradable, after its name.
+std::string untradable(Price price, bool negative_prices);
 
 // A quantity, or a sum of quantities: nine places in 128 bits, never negative if it comes from outside.
 struct Quantity {
@@ -36,7 +38,7 @@ struct Value {
 
 // False if the product does not fit 128 bits.
 inline bool multiply(Price price, Quantity quantity, Value& value) {
-  return !__builtin_mul_overflow(static_cast<int128>(price.mantissa), quantity.mantissa, &value.mantissa);
+  return checked_multiply(price.mantissa, quantity.mantissa, value.mantissa);
 }
 
 // "45000.00": as many places as needed, at least two.

@@ -40,7 +40,7 @@ void check_price(const Order& order, bool wanted, const std::optional<Price>& pr
   if (!wanted && price) malformed(order, Reason::ORDER_FIELD_SURPLUS, type() + "takes no " + what);
   if (!price) return;
   if (!is_tradable(*price, negative_prices))
-    malformed(order, Reason::PRICE_NOT_POSITIVE, std::string(what) + " must be above 0, not " + to_string(*price));
+    malformed(order, Reason::PRICE_NOT_POSITIVE, what + untradable(*price, negative_prices));
 }
 
 // An offset; one in basis points is below 100 %, one in ticks a whole number.

@@ -91,6 +91,15 @@ def test_sums_do_not_wrap(api: Api) -> None:
     assert result.rejected == [(1, "VALUE_OVERFLOW")]
 
 
+def test_the_least_number_of_128_bits_is_no_value(api: Api) -> None:
+    """Its opposite does not fit, and nobody could read it: so neither a trade nor a bar has it."""
+    engine = api.make_data_engine(bar_types=["1day"], negative_price_instruments=["X"])
+    price, whole, half = "-4611686018.427387904", "36893488147.419103232", "18446744073.709551616"
+    result = engine.process_trade_ticks(trades(api, f"{price} x {whole} | {price} x {half} | {price} x {half}"))
+    assert result.rejected == [(0, "VALUE_OVERFLOW"), (2, "VALUE_OVERFLOW")]
+    assert [bar.value for bar in engine.open_bars("X")] == [Decimal("-85070591730234615865.843651857942052864")]
+
+
 def test_late_trades_correct_a_bar_below_0(api: Api) -> None:
     engine = api.make_data_engine(
         bar_types=["1s"], allowed_lateness_ns=DAY, fill_gaps=True, negative_price_instruments=["X"]

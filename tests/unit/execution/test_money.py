@@ -97,6 +97,24 @@ def test_a_sum_that_does_not_fit_cancels_rather_than_wraps() -> None:
     assert venue.get("b").cancel_reason == "VALUE_OVERFLOW"
 
 
+def test_an_account_adds_up_though_its_profit_was_beyond_128_bits() -> None:
+    venue = Venue(liquidity="unlimited", max_loss=1)
+    for symbol in "XY":
+        venue.tick("0.000000001 x 1", symbol=symbol)
+        venue.submit(f"{symbol}: market BUY 18000000000 IOC", symbol=symbol)
+    equities, one = [], "161999999999999999982"
+    for symbol, price in (("X", "9000000000"), ("Y", "9000000000"), ("X", "0.000000001"), ("Y", "0.000000001")):
+        venue.tick(f"{price} x 1", symbol=symbol)
+        (account,) = venue.engine.get_accounts()
+        equities.append(account.equity)
+    assert equities == list(map(Decimal, (one, "170141183460469231731.687303715884105727", one, 0)))
+    assert not account.is_halted
+    venue.log()
+    other = Venue(liquidity="unlimited", max_loss=1)
+    other.engine.restore(venue.engine.snapshot())
+    assert other.engine.get_accounts() == [account]
+
+
 def test_statistics_count_each_order_once() -> None:
     venue = Venue(max_order_quantity=100)
     venue.play(

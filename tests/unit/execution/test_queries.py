@@ -163,6 +163,21 @@ def test_cancelling_all_goes_by_priority_and_says_how_many() -> None:
     assert venue.engine.cancel_all_orders() == 0
 
 
+@pytest.mark.parametrize("ended", [0, 9])
+def test_a_symbol_is_cancelled_whether_it_or_the_strategies_have_fewer_orders(ended: int) -> None:
+    venue = Venue()
+    venue.play("a: limit BUY 1 @ 9 GTC s | b: limit SELL 1 @ 11 GTC t | c: limit BUY 1 @ 8 GTC s | modify a price=7")
+    venue.submit("y: limit BUY 1 @ 9 GTC s", symbol="Y")
+    for number in range(ended):
+        venue.play(f"e{number}: limit BUY 1 @ 9 GTC s | cancel e{number}")
+    venue.log()
+    assert venue.engine.cancel_all_orders("s", symbol="X") == 2
+    assert venue.engine.cancel_all_orders(symbol="X") == 1
+    assert venue.engine.cancel_all_orders(symbol="Z") == 0
+    assert venue.log() == [f"{each} Cancelled REQUESTED" for each in "cab"]
+    assert [each.order_id for each in venue.engine.get_active_orders("s")] == ["y"]
+
+
 def test_cancel_and_modify_answer_and_never_raise_for_a_state() -> None:
     venue = Venue()
     venue.play("a: limit BUY 2 @ 9 GTC | tick 8 x 1")

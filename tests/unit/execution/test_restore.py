@@ -104,6 +104,21 @@ def test_an_instrument_whose_rejected_orders_are_forgotten_stays_once_it_is_list
     assert venue.engine.get_fills(order_id="c")
 
 
+def test_no_amount_is_the_least_of_128_bits_which_could_not_be_restored() -> None:
+    least, whole, half = "-4611686018.427387904", "36893488147.419103232", "18446744073.709551616"
+    venue = Venue(liquidity="unlimited")
+    log = venue.play(f"register negative_prices=true | tick {least} x 1 | a: market BUY {whole} IOC")
+    assert log == ["a Rejected VALUE_OVERFLOW"]
+    assert venue.play(f"b: market BUY {half} IOC") == ["b Submitted", f"b Filled {half} @ {least} Taker"]
+    restored(venue.engine, liquidity="unlimited")
+    venue.tick(f"{least} x {whole}")
+    assert venue.engine.statistics().ticks_rejected == 1
+    other = Venue(liquidity="unlimited")
+    log = other.play(f"register commission_per_contract={least} | tick 0.000000001 x 1 | a: market BUY {whole} IOC")
+    assert log == ["a Submitted", "a Cancelled VALUE_OVERFLOW"]
+    restored(other.engine, liquidity="unlimited")
+
+
 def test_a_snapshot_of_a_later_release_is_refused() -> None:
     venue = Venue()
     venue.play(HISTORY)
