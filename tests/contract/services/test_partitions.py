@@ -12,7 +12,15 @@ from alphaforge_client.aio.data import DataEngine as AsyncDataEngine
 from alphaforge_client.cache import NearCache
 from alphaforge_client.data import DataEngineConfig, Gap
 from alphaforge_client.errors import BatchError
-from alphaforge_client.execution import ExecutionEngineConfig, Order, OrderSide, OrderStatus, TimeInForce
+from alphaforge_client.execution import (
+    ExecutionEngineConfig,
+    Instrument,
+    Order,
+    OrderChange,
+    OrderSide,
+    OrderStatus,
+    TimeInForce,
+)
 from alphaforge_client.model import TradeTick
 from alphaforge_core.data import DataEngine as CoreDataEngine
 from alphaforge_core.execution import ExecutionEngine as CoreExecutionEngine
@@ -196,6 +204,21 @@ def test_an_order_of_another_client_is_found_in_any_partition(clients: Clients) 
     other.resume()
     with mine.cancel_on_disconnect("s", grace=5) as session:
         assert not session.has_lapsed
+
+
+def test_an_order_of_another_client_may_get_a_negative_price_in_any_partition(clients: Clients) -> None:
+    """The partitions that don't have the order can't know whether its instrument may have that price."""
+    name = new_name()
+    mine = clients.execution(ALONE, name=name, partitions=4)
+    mine.register_instruments([Instrument(each, negative_prices=True) for each in NAMES])
+    tif = TimeInForce.GoodTillCancel
+    orders = [Order.limit(each, OrderSide.Buy, 2, -1, tif, "s", negative_prices=True) for each in NAMES]
+    mine.submit_orders(orders)
+    other = clients.execution(name=name, partitions=4)
+    assert [other.modify_order(order.order_id, price=-2) for order in orders] == [True] * len(orders)
+    assert other.modify_orders([OrderChange(order.order_id, price=-3) for order in orders]) == [True] * len(orders)
+    assert [order.price for order in mine.get_orders()] == [-3] * len(orders)
+    assert not other.modify_order("unknown", price=-2)
 
 
 def test_a_subscription_has_every_event_once_and_resumes_by_its_token(clients: Clients) -> None:

@@ -23,7 +23,8 @@ Readings (where the rules leave a choice, this twin takes the one named here):
   type lacks, then the other reasons for False. While halted, or where it would break a limit on quantity or
   notional, a new price or an increase is False. Nothing given is True.
 - A trailing stop that ends untriggered keeps the stop, and a trailing stop-limit the limit, that it had last.
-- Slippage moves the price half-even at 9 places, and no lower than the least price of the instrument.
+- Slippage is a number of basis points of the price, half-even at 9 places; it moves the price no lower than the least
+  price of the instrument.
 - Closing q of Q takes cost x q / Q, half-even at 18 places.
 - A refused group names the first reason of its first refused order; the limit on open orders is asked once for all.
 - Released children all have their event before the first of them takes its new priority and arrives. Siblings after
@@ -417,7 +418,7 @@ class ExecutionEngine:
         stop_price: Fraction | None = None,
     ) -> bool:
         order = self.orders.get(order_id)
-        prices = self.instrument(order.symbol) if order else PLAIN
+        prices = self.instrument(order.symbol) if order else Instrument("", negative_prices=True)
         if (quantity is not None and quantity <= 0) or not all(
             price is None or prices.has_price(price) for price in (price, stop_price)
         ):
@@ -680,8 +681,8 @@ class ExecutionEngine:
 
     def slipped(self, order: Order, price: Fraction) -> Fraction:
         instrument = self.instrument(order.symbol)
-        shift = abs(price) * self.config.slippage_bps / 10_000
-        price = max(instrument.least_price, half_even(price + shift if order.buys else price - shift, 9))
+        shift = half_even(abs(price) * self.config.slippage_bps / 10_000, 9)
+        price = max(instrument.least_price, price + shift if order.buys else price - shift)
         if self.config.slippage_bps:
             price = instrument.round(price, up=order.buys)
         if order.price is not None and not order.accepts(price):

@@ -387,8 +387,9 @@ class ExecutionEngine(RemoteEngine):
         """Registers instruments, or replaces their definitions; all or none. Existing orders keep their terms.
 
         Raises ResourceExhausted (INSTRUMENT_LIMIT) beyond max_instruments; EngineError (a RuntimeError,
-        INSTRUMENT_IN_USE) for an instrument that was traded with another multiplier, kind or currency. If a partition
-        fails, other partitions may have registered their instruments: repeat the call.
+        INSTRUMENT_IN_USE) for an instrument that was traded with another multiplier, kind or currency, or has had
+        orders or trades with negative_prices. If a partition fails, other partitions may have registered their
+        instruments: repeat the call.
 
         >>> await engine.register_instruments([Instrument("BTCUSD", tick_size="0.5", lot_size="0.001")])
         """
