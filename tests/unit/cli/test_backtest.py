@@ -87,10 +87,11 @@ def test_trades_at_0_and_below_count_for_instruments_that_may_have_them(buyer: s
     path, tape = tmp_path / "instruments.csv", tmp_path / "trades.csv"
     tape.write_text("\n".join([HEADER, *(f"X,{number},{3 - 2 * number},5" for number in range(5))]))
     path.write_text("instrument_id,negative_prices\nX,true\n")
-    shown = run(str(tape), buyer, "--instruments", str(path))
+    shown = run(str(tape), buyer, "--instruments", str(path), "--capital", "10")
     assert value(shown, "trades seen") == "5"
     # Bought at -1 and at -5, and worth -5 at the end.
     assert value(shown, "earned after commission") == "-4"
+    assert value(shown, "turnover of the capital") == "0.60"
     path.write_text("instrument_id,negative_prices\nX,false\n")
     shown = run(str(tape), buyer, "--instruments", str(path))
     assert "3 trades refused by the engine: PRICE_NOT_POSITIVE" in shown

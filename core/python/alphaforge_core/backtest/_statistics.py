@@ -67,7 +67,7 @@ def statistics_of(
     closed = [trip for trip in trips if trip.ts_close is not None]
     wins = [trip.net for trip in closed if trip.net > 0]
     losses = [trip.net for trip in closed if trip.net <= 0]
-    value = sum((fill.value for fill in fills), Decimal(0))
+    value = sum((abs(fill.value) for fill in fills), Decimal(0))
     return Statistics(
         capital=capital,
         profit=profit,
