@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <iterator>
 #include <memory>
@@ -62,9 +63,16 @@ TimeZones joined(TimeZones zones, const TimeZones& more) {
 }
 
 Calendars parse_calendars(const std::vector<std::string>& texts) {
+  // A short text may stand for many sessions.
+  constexpr std::size_t kPartsMax = 250'000;
   Calendars calendars;
+  std::size_t parts = 0;
   for (const std::string& text : texts) {
     calendars.push_back(std::make_shared<const TradingCalendar>(TradingCalendar::parse(text)));
+    parts += calendars.back()->parts().size();
+    if (parts > kPartsMax)
+      throw InvalidArgument(Reason::SETTING_INVALID,
+                            "calendars have more than 250,000 parts of sessions together; give shorter ones");
     if (find_calendar(calendars.back()->name(), calendars) != calendars.back())
       throw InvalidArgument(Reason::SETTING_INVALID,
                             "calendar " + calendars.back()->name() + " is given twice; give each calendar once");

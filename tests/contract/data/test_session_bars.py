@@ -190,3 +190,13 @@ def test_bar_types_are_added_by_the_calendar_that_the_engine_has(api: Api) -> No
     hours = tape.engine.get_bars("X", "1hour@XNYS")
     # Nobody told the new type that market time was at the open.
     assert [shown(bar) for bar in hours] == ["03 13:30 to 03 14:30: 1-1 partial"]
+
+
+def test_the_calendars_of_an_engine_have_a_limit(api: Api) -> None:
+    """A short text may stand for many sessions."""
+    times = ",".join(f"0{hour}:00-0{hour}:30" for hour in range(8))
+    calendars = [f"{name} 1970-01-01x15000 {times}" for name in ("A", "B", "C")]
+    api.data.DataEngineConfig(bar_types=["1day@A"], calendars=calendars[:2])
+    with pytest.raises(ValueError, match="250,000") as caught:
+        api.data.DataEngineConfig(bar_types=["1day@A"], calendars=calendars)
+    assert caught.value.reason == "SETTING_INVALID"
