@@ -79,8 +79,8 @@ class RegisterRequest:
         The rules of time zones are the request's own: those of this machine may be others when it is replayed.
         """
         message = RegisterInstrumentsRequest.FromString(request)
-        # Parsed once for consecutive instruments that have it. A few are kept, since each may have many sessions.
-        calendar = lru_cache(4)(TradingCalendar)
+        # Parsed once for consecutive instruments that have it. Only the last one is kept: it may have many sessions.
+        calendar = lru_cache(1)(TradingCalendar)
         instruments = []
         for each in message.instruments:
             terms = {"instrument_id": "", "time_zone": "", **given(each)}

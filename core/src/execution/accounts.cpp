@@ -6,11 +6,11 @@
 #include <vector>
 
 #include "base/int128.hpp"
-#include "base/wide_sum.hpp"
 #include "execution/instrument.hpp"
 #include "execution/money.hpp"
 #include "execution/positions.hpp"
 #include "execution/venue.hpp"
+#include "execution/wide_sum.hpp"
 #include "model/account.hpp"
 #include "model/numbers.hpp"
 

@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "base/time.hpp"
-#include "base/wide_sum.hpp"
 #include "execution/levels.hpp"
 #include "execution/order_record.hpp"
 #include "execution/positions.hpp"
 #include "execution/trailing.hpp"
+#include "execution/wide_sum.hpp"
 #include "model/duplicate_window.hpp"
 #include "model/grid.hpp"
 #include "model/instrument_definition.hpp"

@@ -22,7 +22,7 @@ namespace alphaforge::execution {
 namespace {
 
 // A short text may stand for many sessions.
-constexpr std::size_t kCalendarPartsMax = 2'000'000;
+constexpr std::size_t kCalendarPartsMax = 500'000;
 
 }  // namespace
 
@@ -43,10 +43,9 @@ void Venue::register_instruments(const std::vector<InstrumentDefinition>& defini
     calendars.push_back(find_calendar(definition.calendar));
     if (calendars_.size() != known) parts += calendars.back()->parts().size();
     if (parts > kCalendarPartsMax)
-      throw ResourceExhausted(
-          Reason::LIMIT_EXCEEDED,
-          "the calendars of the engine would have more than 2,000,000 sessions and breaks; register "
-          "shorter ones, or the same one for more instruments");
+      throw ResourceExhausted(Reason::LIMIT_EXCEEDED,
+                              "the calendars of the engine would have more than 500,000 sessions and breaks; register "
+                              "shorter ones, or the same one for more instruments");
   }
   for (std::size_t i = 0; i != definitions.size(); ++i) {
     const InstrumentDefinition& definition = definitions[i];

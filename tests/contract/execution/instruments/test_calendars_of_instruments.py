@@ -174,12 +174,12 @@ def test_the_calendars_of_an_engine_have_a_limit(api: Api) -> None:
     engine = api.make_execution_engine()
 
     def register(names: str, first: int) -> None:
-        """Instruments with different calendars of 400,000 parts each."""
-        made = [x.Instrument(name, calendar=f"{name}{first} 1970-01-01x50000 {times}") for name in names]
+        """Instruments with different calendars of 100,000 parts each."""
+        made = [x.Instrument(name, calendar=f"{name}{first} 1970-01-01x12500 {times}") for name in names]
         engine.register_instruments(made)
 
     register("ABC", 1)
-    with pytest.raises(api.errors.ResourceExhausted, match="2,000,000") as caught:
+    with pytest.raises(api.errors.ResourceExhausted, match="500,000") as caught:
         register("DEF", 1)
     assert caught.value.reason == "LIMIT_EXCEEDED"
     assert [each.instrument_id for each in engine.get_instruments()] == ["A", "B", "C"]

@@ -5,7 +5,7 @@
 
 #include "base/int128.hpp"
 
-namespace alphaforge {
+namespace alphaforge::execution {
 
 // An exact sum of amounts of either sign, whatever their order; on the way it may be beyond 128 bits.
 class WideSum {
@@ -37,4 +37,4 @@ class WideSum {
   uint128 low_ = 0;
 };
 
-}  // namespace alphaforge
+}  // namespace alphaforge::execution
