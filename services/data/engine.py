@@ -142,7 +142,7 @@ class NamedDataEngine(NamedEngine):
         """Applies the settings of the message."""
         settings = {**self.settings, **_canonical(plain(message))}
         self.core.reconfigure(DataEngineConfig(**settings))
-        grown = {"bar_types": tuple(self.core.bar_types), "calendars": tuple(self.core.calendars)}
+        grown = {"bar_types": tuple(self.core.bar_types), "calendars": list(self.core.calendars)}
         self.settings = {**settings, **grown}
         self._shortest_ns = _shortest_step(self.core.bar_types)
         self._bars.resize(settings["max_replay_bars"])

@@ -41,7 +41,7 @@ def test_a_cluster_is_made_once_and_shown(postgres: Pair) -> None:
     assert cluster_command(dsn, "init", "--name", "paper").stdout == "created cluster 'paper'\n"
     again = cluster_command(dsn, "init")
     assert again.returncode == 1
-    assert "already, of cluster 'paper', version 3; nothing was changed" in again.stderr
+    assert "already has a schema 'alphaforge', of cluster 'paper', version 3; nothing was changed" in again.stderr
     assert "1 connected" in cluster_command(dsn, "status").stdout
 
 

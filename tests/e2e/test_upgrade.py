@@ -24,7 +24,9 @@ PROGRAM = Path(__file__).parents[1] / "programs/state_of_services.py"
 @pytest.fixture(params=sorted(SAMPLES.glob("*.tar.gz")), ids=lambda path: path.name.removesuffix(".tar.gz"))
 def stack(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stack]:
     with tarfile.open(request.param) as kept:
-        kept.extractall(tmp_path, filter="data")
+        # Before 3.11.4, Python knows no filters.
+        kept.extraction_filter = getattr(tarfile, "data_filter", None)
+        kept.extractall(tmp_path)
     with running_stack(tmp_path) as running:
         yield running
 
