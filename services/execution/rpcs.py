@@ -147,6 +147,8 @@ _Engine, _Service = NamedExecutionEngine, ExecutionService
 _order = partial(Row, publish=_Engine.publish, role=_WRITE, audited=True)
 _orders = partial(_order, bytes_max=BATCH_BYTES_MAX, admits_unread=True)
 _many = partial(_orders, once=True)
+# There may be a million orders to cancel.
+_cancel_all = partial(_order, runs=Runs.THREAD, once=True)
 _ticks = partial(Row, publish=_Engine.publish_ticks, role=_WRITE)
 # Audited because the end of a session can cancel orders.
 _session = partial(Row, role=_WRITE, runs=Runs.TASK, once=True, audited=True)
@@ -168,10 +170,10 @@ ExecutionService.table = Table(
         _orders("SubmitOrders", OrdersRequest, _Engine.submit_orders, number=17),
         _order("SubmitOrderGroup", OrderGroupRequest, _Engine.submit_orders, number=30),
         _order("CancelOrder", CancelOrderRequest, _Engine.cancel_order, number=18, once=True),
-        _order("CancelAllOrders", CancelAllOrdersRequest, _Engine.cancel_all_orders, number=19, once=True),
+        _cancel_all("CancelAllOrders", CancelAllOrdersRequest, _Engine.cancel_all_orders, number=19),
         _order("ModifyOrder", ModifyOrderRequest, _Engine.modify_order, number=20, once=True),
         _many("CancelOrders", CancelOrdersRequest, _Engine.cancel_orders, number=31, items_max={"order_ids": 100_000}),
-        _order("CancelMatchingOrders", CancelMatchingOrdersRequest, _Engine.cancel_matching, number=32, once=True),
+        _cancel_all("CancelMatchingOrders", CancelMatchingOrdersRequest, _Engine.cancel_matching, number=32),
         _many("ModifyOrders", ModifyRequest, _Engine.modify_orders, number=33),
         # Market data.
         _ticks("ProcessTradeTick", TickRequest, _Engine.process, number=21),
