@@ -84,7 +84,6 @@ class Journal:
         self._is_late = False
         self._writer = Writer(store, self._on_written)
         self._begin = self._writer.begin
-        self._loop: asyncio.AbstractEventLoop | None = None
 
     # --- Recovery: before the first append.
 
@@ -170,8 +169,8 @@ class Journal:
             )
 
     def _append(self, entry: Append, apply: Callable[[int], T], *, is_made: bool) -> asyncio.Future[T]:
-        self._loop = self._writer.loop = asyncio.get_running_loop()
-        work = Work(entry, apply, self._loop.create_future(), is_made)
+        loop = self._writer.loop = asyncio.get_running_loop()
+        work = Work(entry, apply, loop.create_future(), is_made)
         if self._writing:
             self._waiting.add(work)
         else:
@@ -259,8 +258,8 @@ class Journal:
             _logger.error("not closed cleanly", extra={"journal": str(self._store), "reason": str(error)})
 
     def _enqueue(self, entry: Commit | Drop | Move) -> asyncio.Future[Any]:
-        self._loop = self._writer.loop = asyncio.get_running_loop()
-        work = Work(entry, _nothing, self._loop.create_future())
+        loop = self._writer.loop = asyncio.get_running_loop()
+        work = Work(entry, _nothing, loop.create_future())
         self._waiting.add(work)
         if not self._writing:
             self._hand_over()
@@ -335,8 +334,7 @@ class Journal:
             # Removed only now, so that the journal does not count as idle earlier.
             self._written.popleft()
             if time.perf_counter() >= until and self._written:
-                assert self._loop is not None
-                self._loop.call_soon(self._apply_written)
+                asyncio.get_running_loop().call_soon(self._apply_written)
                 return
         if self._is_behind:
             self._is_behind = False
